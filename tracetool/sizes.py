@@ -1,0 +1,63 @@
+"""Sizes and offsets as people write them, and back."""
+
+from __future__ import annotations
+
+import re
+
+from tracetool.errors import UsageError
+
+__all__ = ["MAX_SIZE", "format_offset", "format_size", "parse_size"]
+
+MAX_SIZE = 1 << 40
+"""The largest size that is understood, in bytes: far beyond any flash, far below what int64 columns hold."""
+
+_VALID = "write bytes (786432, 0xc0000) or a binary unit (768K, 512 KiB, 1.5M, 64MiB, 1G), at most 1024 GiB"
+_FACTORS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_UNITS = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+_MAX_CHARACTERS = 40  # a number that long is out of bounds or spelt to confuse; int() need not see it
+_SIZE = re.compile(
+    r"0x(?P<hex>[0-9a-f]+)|(?P<whole>[0-9]+)(?:\.(?P<fraction>[0-9]+))?\s*(?:(?P<unit>[kmg])(?:i?b)?|b)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def parse_size(text: str) -> int:
+    """Read a size such as `768K`, `64MiB`, `1.5M`, `512 k` or `0xc0000`.
+
+    Units are binary in every spelling (K, KB and KiB are all 1024), as QEMU's own options have them.
+
+    Returns:
+        The size in bytes, 0 to `MAX_SIZE`.
+
+    Raises:
+        UsageError: not a size, negative, a fraction of a byte, or beyond `MAX_SIZE`; says what is valid.
+    """
+    found = _SIZE.fullmatch(text.strip()) if len(text) <= _MAX_CHARACTERS else None
+    if found is None:
+        raise UsageError(f"{text[:_MAX_CHARACTERS]!r} is not a size: {_VALID}")
+    size = int(found["hex"], 16) if found["hex"] else _decimal(text, found)
+    if size > MAX_SIZE:
+        raise UsageError(f"{text!r} is too large: {_VALID}")
+    return size
+
+
+def _decimal(text: str, found: re.Match[str]) -> int:
+    fraction = found["fraction"] or ""
+    scaled = int(found["whole"] + fraction) * _FACTORS[(found["unit"] or "").lower()]
+    size, rest = divmod(scaled, 10 ** len(fraction))
+    if rest:
+        raise UsageError(f"{text!r} is not a whole number of bytes: {_VALID}")
+    return size
+
+
+def format_size(size: int) -> str:
+    """Write a size in bytes exactly, in the largest binary unit that divides it: `768 KiB`, `64 MiB`, `786433 B`."""
+    for unit, factor in _UNITS:
+        if size and size % factor == 0:
+            return f"{size // factor} {unit}"
+    return f"{size} B"
+
+
+def format_offset(offset: int) -> str:
+    """Write an offset in the device as QEMU's trace events do: hexadecimal, at least four digits (`0x0008`)."""
+    return f"0x{offset:04x}"
