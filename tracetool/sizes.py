@@ -44,7 +44,8 @@ def parse_size(text: str) -> int:
 def _decimal(text: str, found: re.Match[str]) -> int:
     fraction = found["fraction"] or ""
     scaled = int(found["whole"] + fraction) * _FACTORS[(found["unit"] or "").lower()]
-    size, rest = divmod(scaled, 10 ** len(fraction))
+    denominator: int = 10 ** len(fraction)
+    size, rest = divmod(scaled, denominator)
     if rest:
         raise UsageError(f"{text!r} is not a whole number of bytes: {_VALID}")
     return size

@@ -1,0 +1,49 @@
+"""Files that may be compressed: gzip, xz and zstd, told apart by their first bytes."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import sys
+import zlib
+from typing import TYPE_CHECKING
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from io import BufferedIOBase, BufferedReader
+
+__all__ = ["DAMAGED", "MAGIC_BYTES", "compression_of", "decompressed"]
+
+# Ref: RFC 1952, 2.3.1; The .xz File Format 1.2.1, 2.1.1.1; RFC 8878, 3.1.1
+_MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+
+MAGIC_BYTES = max(map(len, _MAGIC))
+"""How many of a file's first bytes tell how it is compressed."""
+
+DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstd.ZstdError)
+"""What reading a compressed stream raises where it is cut (EOFError) or damaged (the others)."""
+
+
+_OPENERS: dict[str, Callable[[BufferedReader], BufferedIOBase]] = {
+    "gzip": lambda stream: gzip.GzipFile(fileobj=stream, mode="rb"),
+    "xz": lzma.LZMAFile,
+    "zstd": zstd.ZstdFile,
+}
+
+
+def compression_of(head: bytes) -> str | None:
+    """Name the compression a file with these first `MAGIC_BYTES` has: `gzip`, `xz`, `zstd`, or None."""
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def decompressed(stream: BufferedReader, compression: str | None) -> BufferedIOBase:
+    """Read `stream` unpacked; as it is for None.
+
+    Memory stays bounded by the size of each read, whatever the stream claims. Reading may raise `DAMAGED`.
+    """
+    return stream if compression is None else _OPENERS[compression](stream)

@@ -1,0 +1,183 @@
+"""Flash images: read into memory from raw or compressed files, written as raw sparse files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, decompressed
+from tracetool.errors import InputError
+from tracetool.sizes import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedIOBase
+
+    from numpy.typing import NDArray
+
+__all__ = ["load_image", "write_image"]
+
+_CHUNK = 1 << 20  # read and searched for zeros at once
+_PAGE = 4096  # the finest hole that file systems keep
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]+)", re.ASCII)
+_MAX_LINKS = 40  # as the kernel's limit
+
+
+def load_image(path: Path, *, limit: int) -> NDArray[np.uint8]:
+    """Read a flash image: raw, or gzip, xz or zstd by its first bytes.
+
+    Runs of zeros cost no memory, and a compressed image is unpacked no further than one byte past `limit`.
+
+    Args:
+        path: the file, or anything that reads like one.
+        limit: the largest image that can be meant, in bytes: usually the flash's region.
+
+    Returns:
+        The image's bytes from offset 0, at least one; writable.
+
+    Raises:
+        InputError: unreadable, a directory, empty, damaged, cut, or longer than `limit`.
+    """
+    try:
+        return _load(path, limit)
+    except EOFError as error:
+        raise InputError(f"{path}: the compressed image is cut short; copy it again") from error
+    except DAMAGED as error:
+        raise InputError(f"{path}: the compressed image is damaged ({error}); copy it again") from error
+    except MemoryError as error:
+        raise InputError(f"{path}: not enough memory to unpack it; unpack it to a file first") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as a flash image: {error.strerror or error}") from error
+
+
+def _load(path: Path, limit: int) -> NDArray[np.uint8]:
+    with path.open("rb") as stream:
+        compression = compression_of(stream.peek(MAGIC_BYTES))
+        size = os.fstat(stream.fileno()).st_size
+        if compression is None and size > limit:
+            raise InputError(f"{path}: the image is {format_size(size)} long, {_beyond(limit)}")
+        with decompressed(stream, compression) as unpacked:
+            pieces, length = _read_pieces(unpacked, limit)
+    if length > limit:
+        how = f"{format_size(size)} of {compression} unpack to" if compression else "the image is"
+        raise InputError(f"{path}: {how} more than {format_size(limit)}, {_beyond(limit)}")
+    if not length:
+        raise InputError(f"{path}: the image is empty; give the flash's backing file, or leave the image out")
+    image = np.zeros(length, dtype=np.uint8)
+    for offset, piece in pieces:
+        image[offset : offset + piece.size] = piece
+    return image
+
+
+def _beyond(limit: int) -> str:
+    return f"beyond the limit of {format_size(limit)}: is it this flash's image?"
+
+
+def _read_pieces(unpacked: BufferedIOBase, limit: int) -> tuple[list[tuple[int, NDArray[np.uint8]]], int]:
+    """Read to the end, but at most one byte past `limit`: the pieces that are not all zeros, and the length read."""
+    pieces, length = [], 0
+    while chunk := unpacked.read(min(_CHUNK, limit + 1 - length)):
+        piece = np.frombuffer(chunk, dtype=np.uint8)
+        if piece.any():
+            pieces.append((length, piece))
+        length += piece.size
+    return pieces, length
+
+
+def write_image(path: Path, data: NDArray[np.uint8]) -> None:
+    """Write a flash image, raw: pages of zeros become holes, and the file appears whole or not at all.
+
+    A regular file is replaced once its successor is on the disk, and hands down its permissions; symbolic links
+    are followed. What is not a regular file (`/dev/stdout`, a pipe, a device) gets every byte in order instead.
+
+    Args:
+        path: where to; in an existing folder.
+        data: uint8, one-dimensional; read only.
+
+    Raises:
+        InputError: a directory, no permission, no room. An older file of that name is as it was.
+        BrokenPipeError: the reader of a pipe went away.
+    """
+    try:
+        _write(path, data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{path}: the image cannot be written: {reason}; name another file") from error
+
+
+def _write(path: Path, data: NDArray[np.uint8]) -> None:
+    inherited = _inherited_descriptor(path)
+    if inherited is not None:
+        _write_through(os.dup(inherited), data)
+        return
+    found = path.stat() if path.exists() else None
+    if found is None or stat.S_ISREG(found.st_mode):
+        _replace(Path(os.path.realpath(path)), data, found)
+    else:
+        _write_through(os.open(path, os.O_WRONLY), data)
+
+
+def _inherited_descriptor(path: Path) -> int | None:
+    """Give N where `path` leads to `/dev/fd/N`: opening such a name anew would forget the shell's `>>`."""
+    for _ in range(_MAX_LINKS):
+        path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the link that is looked for
+        if found := _DESCRIPTOR.fullmatch(str(path)):
+            return int(found[1])
+        if not path.is_symlink():
+            return None
+        path = path.parent / path.readlink()
+    return None
+
+
+def _write_through(descriptor: int, data: NDArray[np.uint8]) -> None:
+    with open(descriptor, "wb") as stream:
+        stream.write(np.ascontiguousarray(data).data)
+
+
+def _replace(target: Path, data: NDArray[np.uint8], found: os.stat_result | None) -> None:
+    if found is not None:
+        os.close(os.open(target, os.O_WRONLY))  # a file that may not be written may not be replaced either
+    temporary = target.with_name(f".tracetool-{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as stream:
+            if found is not None:
+                _hand_down(found, stream.fileno())
+            _write_sparse(stream.fileno(), data)
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _hand_down(found: os.stat_result, descriptor: int) -> None:
+    with contextlib.suppress(PermissionError):  # only root may give files away
+        os.fchown(descriptor, found.st_uid, found.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+
+
+def _write_sparse(descriptor: int, data: NDArray[np.uint8]) -> None:
+    os.ftruncate(descriptor, data.size)
+    for start, end in _occupied(data):
+        rest = np.ascontiguousarray(data[start:end]).data
+        while rest:
+            written = os.pwrite(descriptor, rest, end - len(rest))
+            rest = rest[written:]
+
+
+def _occupied(data: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
+    """Give the runs (start, end) of pages that hold anything but zeros."""
+    for base in range(0, data.size, _CHUNK):
+        chunk = data[base : base + _CHUNK]
+        used = np.logical_or.reduceat(chunk, np.arange(0, chunk.size, _PAGE))
+        edges = np.flatnonzero(np.diff(used, prepend=False, append=False)) * _PAGE
+        for start, end in edges.reshape(-1, 2).tolist():
+            yield base + start, base + min(end, chunk.size)

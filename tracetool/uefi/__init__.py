@@ -1,0 +1,1 @@
+"""What UEFI firmware keeps in its variable flash."""
