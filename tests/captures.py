@@ -1,0 +1,45 @@
+"""Where the recorded captures lie, and what to do when they are not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CAPTURES = ROOT.parent / "shared" / "captures"
+
+
+def capture_path(name: str) -> Path:
+    """Give a capture's path, such as `aavmf-reclaim/trace.log.zst`.
+
+    The captures are too large for the repository and lie beside it. A checkout without them skips the tests that
+    need them; under `CI=true` that is a failure, so that nothing goes untested unnoticed.
+    """
+    path = CAPTURES / name
+    if not path.exists():
+        _missing(path)
+    return path
+
+
+def image_facts(name: str) -> tuple[int, str]:
+    """Give an unpacked image's length in bytes and its SHA-256, from the captures' manifest."""
+    folder, file = name.split("/")
+    entry = json.loads(capture_path("manifest.json").read_text())[folder][file]
+    return entry["bytes"], entry["sha256"]
+
+
+def sha256(data: memoryview | bytes) -> str:
+    """Give the SHA-256 of an image, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _missing(path: Path) -> NoReturn:
+    reason = f"the recorded captures are not beside the project: no {path.relative_to(ROOT.parent)}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

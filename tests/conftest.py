@@ -1,0 +1,47 @@
+"""Fixtures that every part's tests share."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.captures import capture_path
+from tracetool.compression import MAGIC_BYTES, compression_of, decompressed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def captures() -> Path:
+    """Give the folder of the recorded captures."""
+    return capture_path("manifest.json").parent
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Unpack a capture once for the whole run, and give the unpacked file: `unpacked("f/trace.log.zst")`.
+
+    Workers of pytest-xdist share the files: each is written under a name of its own and then renamed, so that
+    whoever comes second finds a whole file or writes an equal one.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "unpacked"
+    folder.mkdir(exist_ok=True)
+    return lambda name: _unpack(capture_path(name), folder)
+
+
+def _unpack(source: Path, folder: Path) -> Path:
+    label = hashlib.sha256(str(source).encode()).hexdigest()[:12]
+    target = folder / f"{label}-{source.stem}"
+    if not target.exists():
+        part = target.with_name(f"{target.name}.{os.getpid()}")
+        with source.open("rb") as packed, part.open("wb") as plain:
+            shutil.copyfileobj(decompressed(packed, compression_of(packed.peek(MAGIC_BYTES))), plain, 1 << 20)
+        part.replace(target)
+    return target
