@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from io import BufferedIOBase, BufferedReader
 
-__all__ = ["DAMAGED", "MAGIC_BYTES", "compression_of", "decompressed"]
+__all__ = ["DAMAGED", "MAGIC_BYTES", "compression_of", "decompressed", "zstd"]
 
 # Ref: RFC 1952, 2.3.1; The .xz File Format 1.2.1, 2.1.1.1; RFC 8878, 3.1.1
 _MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
