@@ -1,0 +1,64 @@
+# make demo: audit the recorded sample; needs Python alone.   make test: all tests that need no QEMU.
+# make check: lint, types and contracts.                      make clean: remove what these made.
+
+# Empty: the first Python from 3.11 on that .ci/find-python finds.
+PYTHON :=
+# Tests run in this many processes.
+WORKERS := auto
+# Least branch coverage, in percent.
+COVERAGE := 90
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help environment demo test check lint types contracts clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+# Each stamp stands for an installed set; relative names keep a space in the project's path out of make's sight.
+$(VENV)/.created: .ci/find-python
+	@python=$$(.ci/find-python "$(PYTHON)") && "$$python" -m venv $(VENV)
+	@$(INSTALL) --upgrade pip
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "installing what the program needs into $(VENV)"
+	@$(INSTALL) --build-constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "installing what lint and tests need into $(VENV)"
+	@$(INSTALL) --group dev
+	@touch $@
+
+environment: $(VENV)/.dev
+
+demo: $(VENV)/.run
+	@code=0; $(BIN)/tracetool demo || code=$$?; \
+	if [ $$code -eq 1 ]; then \
+	  echo; echo "exit code 1: the sample was recorded with a write outside the extent, and the audit found it"; \
+	else \
+	  echo "exit code $$code: the demo should end with 1" >&2; exit 1; \
+	fi
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live" --cov --cov-fail-under=$(COVERAGE)
+
+check: lint types contracts
+
+lint: $(VENV)/.dev
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+
+types: $(VENV)/.dev
+	@$(BIN)/python -m mypy
+
+contracts: $(VENV)/.dev
+	@$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
