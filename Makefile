@@ -12,17 +12,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help environment demo test check lint types contracts clean
+.PHONY: help moved environment demo test check lint types contracts clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
 
+# Scripts in an environment name its folder: when the project has moved, the environment is made anew.
+MOVED := $(shell [ ! -s $(VENV)/.created ] || [ "$$(cat $(VENV)/.created)" = "$$(pwd)" ] || echo moved)
+
 # Each stamp stands for an installed set; relative names keep a space in the project's path out of make's sight.
-$(VENV)/.created: .ci/find-python
-	@python=$$(.ci/find-python "$(PYTHON)") && "$$python" -m venv $(VENV)
+$(VENV)/.created: .ci/find-python $(MOVED)
+	@python=$$(.ci/find-python "$(PYTHON)") && "$$python" -m venv $(if $(MOVED),--clear) $(VENV)
 	@$(INSTALL) --upgrade pip
-	@touch $@
+	@pwd > $@
 
 $(VENV)/.run: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing what the program needs into $(VENV)"
