@@ -1,0 +1,222 @@
+"""The catalogue of pflash events and the canonical frame they are read into.
+
+What each QEMU release logs is data, in `events.toml`; this module gives it types. A `Variant` is one event as one
+range of releases writes it; variants of the same canonical name become rows of the same kind.
+
+Ref: QEMU hw/block/trace-events, releases 3.0 to 10.2.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "CATALOGUE",
+    "CFI02_ONLY",
+    "EVENTS_SCHEMA",
+    "EVENT_CODES",
+    "EVENT_NAMES",
+    "NAMELESS_DEVICE",
+    "PREFIX",
+    "Argument",
+    "EventType",
+    "Model",
+    "Variant",
+    "render",
+    "variants",
+]
+
+Model = Literal["cfi01", "cfi02", "both", "rfc"]
+
+PREFIX = "pflash_"
+"""What every event's name begins with in a trace."""
+
+NAMELESS_DEVICE = "pflash"
+"""The device of events from before QEMU 6.0, which do not say which flash they come from."""
+
+_CONVERSION = re.compile(r"(?:0x)?%(0\*|\d*)([xuds])")
+_DROPPED = ("*", "digits")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of an event, as printed.
+
+    Attributes:
+        name: QEMU's name of the argument.
+        column: the column of the canonical frame it fills, or `end` (offset + length - 1) or `ro` (text "ro" or "rw").
+        conversion: the piece of the printf text that prints it, such as `0x%04x`.
+        sizes: the number of hex digits printed is twice the size of the access.
+    """
+
+    name: str
+    column: str
+    conversion: str
+    sizes: bool = False
+
+    @property
+    def radix(self) -> int:
+        """10 or 16; 0 for a string."""
+        return {"x": 16, "s": 0}.get(self.conversion[-1], 10)
+
+    def show(self, value: int | str | None) -> str:
+        """What QEMU prints for the value, given as its column holds it; `?` where it is not known."""
+        if value is None:
+            return "?"
+        if isinstance(value, str):
+            return {"ro": "1", "rw": "0"}.get(value, value) if self.column == "ro" else value
+        digits = self.conversion.removeprefix("0x%").removeprefix("%")[:-1].replace("*", "")
+        return f"0x{value:{digits}x}" if self.radix == 16 else str(value)  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One event as a range of QEMU releases writes it.
+
+    Attributes:
+        event: the canonical name.
+        source: the name in the trace, without `pflash_`.
+        text: the printf text after the name (and after `NAME: ` where `named`).
+        arguments: the printed arguments, in order, without the device name.
+        pieces: the literal text before each argument, and after the last.
+        fixed: columns the name implies.
+        named: whether the device's name is printed.
+        model: the device model that has the event.
+        since: first QEMU release, or "rfc".
+        until: last QEMU release, or None.
+    """
+
+    event: str
+    source: str
+    text: str
+    arguments: tuple[Argument, ...]
+    pieces: tuple[str, ...]
+    fixed: Mapping[str, int]
+    named: bool
+    model: Model
+    since: str
+    until: str | None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the canonical frame that an event of this variant fills, device and event apart."""
+        derived = {"end": "length", "ro": "text"}
+        own = {derived.get(argument.column, argument.column) for argument in self.arguments}
+        return frozenset(own | set(self.fixed) | ({"size"} if any(a.sizes for a in self.arguments) else set()))
+
+
+def _arguments(args: list[str], text: str) -> tuple[Argument, ...]:
+    pending = iter(args)
+    found = []
+    for conversion in _CONVERSION.finditer(text):
+        width = next(pending).partition("=")[2] if "*" in conversion[1] else ""
+        name, _, column = next(pending).partition("=")
+        found.append(Argument(name, column or name, conversion[0], sizes=width == "digits"))
+    return tuple(found)
+
+
+def _variant(entry: dict[str, Any]) -> Variant:
+    text = entry["text"]
+    return Variant(
+        event=entry["name"],
+        source=entry.get("source", entry["name"]),
+        text=text,
+        arguments=_arguments(entry["args"], text),
+        pieces=tuple(_CONVERSION.sub("\0", text).split("\0")),
+        fixed=MappingProxyType(entry.get("fixed", {})),
+        named=entry.get("named", True),
+        model=entry["model"],
+        since=entry["since"],
+        until=entry.get("until"),
+    )
+
+
+def _load() -> tuple[Variant, ...]:
+    data = tomllib.loads(files("tracetool").joinpath("events.toml").read_text(encoding="utf-8"))
+    return tuple(_variant(entry) for entry in data["event"])
+
+
+CATALOGUE: tuple[Variant, ...] = _load()
+"""Every variant of every event; of one event, the newest first."""
+
+EVENT_NAMES: tuple[str, ...] = tuple(dict.fromkeys(variant.event for variant in CATALOGUE))
+"""Canonical names; the order is that of the Enum's codes. The accesses come first."""
+
+EVENT_CODES: dict[str, int] = {name: code for code, name in enumerate(EVENT_NAMES)}
+
+EventType = pl.Enum(EVENT_NAMES)
+
+CFI02_ONLY: frozenset[str] = frozenset(EVENT_NAMES) - {v.event for v in CATALOGUE if v.model != "cfi02"}
+"""Events that only a CFI02 device writes: shown, never replayed as CFI01."""
+
+EVENTS_SCHEMA = pl.Schema(
+    {
+        "trace": pl.UInt16(),
+        "boot": pl.UInt16(),
+        "seq": pl.Int64(),
+        "time_ns": pl.Int64(),
+        "thread": pl.UInt32(),
+        "event": EventType,
+        "device": pl.Categorical(),
+        "offset": pl.Int64(),
+        "size": pl.UInt8(),
+        "value": pl.UInt32(),
+        "cmd": pl.UInt8(),
+        "wcycle": pl.UInt8(),
+        "counter": pl.UInt64(),
+        "length": pl.Int64(),
+        "region": pl.Int64(),
+        "text": pl.String(),
+    }
+)
+"""The canonical frame. `trace`, `boot`, `seq`, `event` and `device` are never null."""
+
+_BY_EVENT = {name: tuple(v for v in CATALOGUE if v.event == name) for name in EVENT_NAMES}
+
+
+def variants(event: str) -> tuple[Variant, ...]:
+    """The variants of a canonical event, newest first.
+
+    Raises:
+        KeyError: there is no such event.
+    """
+    return _BY_EVENT[event]
+
+
+def _argument_of(row: Mapping[str, Any], argument: Argument) -> int | str | None:
+    value: int | str | None
+    if argument.column == "end":
+        known = row.get("offset") is not None and row.get("length") is not None
+        return row["offset"] + row["length"] - 1 if known else None
+    value = row.get({"ro": "text"}.get(argument.column, argument.column))
+    return value
+
+
+def render_as(variant: Variant, row: Mapping[str, Any]) -> str:
+    """The event as the variant's releases log it, after `pflash_`."""
+    shown = [argument.show(_argument_of(row, argument)) for argument in variant.arguments]
+    text = "".join(map("".join, zip(variant.pieces, [*shown, ""], strict=True)))
+    device = f"{row['device']}: " if variant.named else ""
+    return f"{variant.source} {device}{text}"
+
+
+def render(row: Mapping[str, Any]) -> str:
+    """The event as QEMU logs it, after `pflash_`: `io_write virt.flash1: offset:0x0008 size:4 value:0x900090 wcycle:0`.
+
+    The newest set's text, unless only an older one has room for all the row holds (`data_write` with its counter).
+
+    Args:
+        row: a row of the canonical frame, as a mapping from column to value.
+    """
+    held = {column for column, value in row.items() if value is not None}
+    return render_as(max(variants(row["event"]), key=lambda variant: len(variant.columns & held)), row)
