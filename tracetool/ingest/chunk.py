@@ -1,0 +1,160 @@
+"""What a reader gives: frames, what the trace is, and how well it could be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import polars as pl
+
+__all__ = ["Clock", "Damage", "Health", "HostWriteFailure", "LostPlace", "Shape", "TraceMeta", "TraceReader"]
+
+Shape = Literal["bare", "pid@time", "iso8601", "systemtap", "syslog", "ftrace"]
+Clock = Literal["wall", "boot-relative", "none", "mixed"]
+
+FIRST_DAMAGED = 5
+PLACES = 1000
+EXCERPT = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A line that was not understood, or not all of it.
+
+    Attributes:
+        line: 1-based.
+        reason: why, in words.
+        excerpt: the line, printable, at most 120 characters.
+    """
+
+    line: int
+    reason: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class LostPlace:
+    """Where the source itself says that it lost events.
+
+    Attributes:
+        line: 1-based.
+        seq: number of the next event that was not lost.
+        count: how many; 0 if the source does not say.
+    """
+
+    line: int
+    seq: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostWriteFailure:
+    """QEMU could not write the image file: from here on it differs from what the guest sees.
+
+    Attributes:
+        line: 1-based.
+        seq: number of the next event.
+        text: QEMU's message, printable, at most 120 characters.
+    """
+
+    line: int
+    seq: int
+    text: str
+
+
+@dataclass(slots=True)
+class Health:
+    """How well the trace could be read. `understood + other + damaged == lines`, always.
+
+    Attributes:
+        lines: lines seen.
+        understood: lines that gave events.
+        other: lines that belong to something else.
+        damaged: lines not understood, and lines that hold the pieces of several (their last event counts).
+        events: pflash events delivered.
+        first_damaged: the first five of them.
+        lost: events the source reports as lost.
+        lost_places: the first thousand places where it does.
+        host_write_failures: the first thousand of them.
+        truncated: what is wrong with the compressed stream and where; None if it was read to its end.
+        unterminated: the last line has no newline.
+    """
+
+    lines: int = 0
+    understood: int = 0
+    other: int = 0
+    damaged: int = 0
+    events: int = 0
+    first_damaged: list[Damage] = field(default_factory=list)
+    lost: int = 0
+    lost_places: list[LostPlace] = field(default_factory=list)
+    host_write_failures: list[HostWriteFailure] = field(default_factory=list)
+    truncated: str | None = None
+    unterminated: bool = False
+
+
+@dataclass(slots=True)
+class TraceMeta:
+    """What the trace is. Known from its first 64 KiB when opened, complete once it has been read.
+
+    Attributes:
+        path: as given; "-" for standard input.
+        name: for messages.
+        format: "text".
+        reason: what it was recognised by, in words.
+        compression: "gzip", "xz", "zstd" or None.
+        shapes: events by the shape of their lines.
+        nameless: some events do not say which device they come from (QEMU before 6.0).
+    """
+
+    path: str
+    name: str
+    format: Literal["text"] = "text"
+    reason: str = ""
+    compression: str | None = None
+    shapes: Counter[Shape] = field(default_factory=Counter)
+    nameless: bool = False
+    clocks: set[Clock] = field(default_factory=set)
+
+    @property
+    def clock(self) -> Clock:
+        """What `time_ns` counts from, in the rows that have a time: the Unix epoch, the host's boot, or both."""
+        timed = self.clocks - {"none"}
+        return "none" if not timed else timed.copy().pop() if len(timed) == 1 else "mixed"
+
+
+class TraceReader(Protocol):
+    """A trace that was recognised and can be read."""
+
+    @property
+    def meta(self) -> TraceMeta:
+        """What it is."""
+
+    @property
+    def health(self) -> Health:
+        """How well it could be read, as of the chunk delivered last."""
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether `chunks` can be called more than once."""
+
+    def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
+        """Read from the beginning: frames of `EVENTS_SCHEMA`, none of them empty.
+
+        Args:
+            trace: what stands in the column `trace`.
+
+        Raises:
+            InputError: on the first damaged line, in strict mode; on a second call for a stream.
+        """
+
+
+def printable(text: str) -> str:
+    """The text cut at 120 characters, with what a terminal should not see escaped."""
+    shown = text[: EXCERPT + 1]
+    shown = "".join(c if c.isprintable() and c < "\x7f" else c.encode("unicode_escape").decode() for c in shown)
+    return shown if len(shown) <= EXCERPT else shown[: EXCERPT - 1] + "…"

@@ -1,0 +1,190 @@
+"""One event from one line: the definition of the text format.
+
+Lines are bytes seen as Latin-1, so that no line is undecodable; device names and texts are read as UTF-8 later.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tracetool.errors import InputError
+from tracetool.events import CATALOGUE, PREFIX
+from tracetool.ingest.chunk import FIRST_DAMAGED, Damage, printable
+from tracetool.ingest.columns import LINE, columns_of, series_of
+from tracetool.ingest.notes import Notes
+from tracetool.ingest.patterns import BY_SOURCE, diagnose, is_cut
+from tracetool.ingest.prefix import read_prefix, read_prefixes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tracetool.ingest.chunk import Health, TraceMeta
+
+__all__ = ["REPEATS", "TextParser"]
+
+REPEATS = 10_000
+"""A folded syslog line stands for so many events at most; more are counted as lost."""
+
+_REPEATED = re.compile(r"(last )?message repeated (\d{1,18}) times(?:: \[ ?(.*)\])?[ \t\r]*\Z", re.ASCII)
+_TAG = re.compile(r"\[(\d{1,9})\]: ?\Z", re.ASCII)
+_NAMELESS = frozenset(kind for kind, variant in enumerate(CATALOGUE) if not variant.named)
+
+_Event = tuple[int, str, tuple[str, ...]]
+
+
+def _match(line: str) -> _Event | None:
+    """The event that reaches to the end of a line: its variant's place, what stands before it, its groups."""
+    head, found, tail = line.rpartition(PREFIX)
+    name, _, rest = tail.partition(" ")
+    for fullmatch, kind in BY_SOURCE.get(name, ()) if found else ():
+        match = fullmatch(rest)
+        if match is not None:
+            return kind, head, match.groups()
+    return None
+
+
+class TextParser:
+    """Parses lines, keeps the books in `health` and `meta`, and gives the events of the lines since the last `take`.
+
+    Args:
+        health: counts are added to it.
+        meta: shapes and clocks are added to it.
+        strict: raise on the first damaged line.
+    """
+
+    def __init__(self, health: Health, meta: TraceMeta, *, strict: bool = False) -> None:
+        self.notes = Notes()
+        self._health = health
+        self._meta = meta
+        self._strict = strict
+        self._folded: tuple[int, _Event] | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._kinds: list[int] = []
+        self._heads: list[str] = []
+        self._where: list[int] = []
+        self._rows: dict[int, list[tuple[str, ...]]] = {}
+
+    def parse(self, lines: Iterable[tuple[int, str]]) -> None:
+        """Parse lines, given with their numbers (1-based, rising) and without their newlines.
+
+        Raises:
+            InputError: in strict mode, on the first damaged line.
+        """
+        kinds, heads, where, rows, known = self._kinds, self._heads, self._where, self._rows, BY_SOURCE
+        for number, line in lines:
+            head, found, tail = line.rpartition(PREFIX)
+            name, _, rest = tail.partition(" ")
+            for fullmatch, kind in known.get(name, ()) if found else ():  # noqa: B007
+                match = fullmatch(rest)
+                if match is not None:
+                    break
+            else:
+                self._leave(number, line)
+                continue
+            if head and (PREFIX in head or "]" in head):
+                self._look_closer(number, line, (kind, head, match.groups()))
+                continue
+            kinds.append(kind)
+            heads.append(head)
+            where.append(number)
+            if kind in rows:
+                rows[kind].append(match.groups())
+            else:
+                rows[kind] = [match.groups()]
+
+    def finish(self, number: int, line: str) -> None:
+        """Parse the last line of a file, which has no newline."""
+        other = self._health.other
+        self.parse([(number, line)])
+        if self._health.other > other and is_cut(line):
+            self._health.other = other
+            self._damage(number, "cut where an event begins", line)
+
+    def overlong(self, number: int, head: str, *, marked: bool) -> None:
+        """Count a line that is too long to be kept."""
+        if marked:
+            self._damage(number, "line of more than 1 MiB", head)
+        else:
+            self._health.other += 1
+
+    def take(self) -> pl.DataFrame:
+        """The events since the last call: `line` and columns of `EVENTS_SCHEMA`, without trace, boot and seq."""
+        prefixes = read_prefixes(self._heads)
+        self._meta.shapes.update(prefixes.shapes)
+        self._meta.clocks.update(prefixes.clocks)
+        self._meta.nameless = self._meta.nameless or not _NAMELESS.isdisjoint(self._rows)
+        frame = pl.DataFrame(
+            [
+                pl.Series(LINE, self._where, dtype=pl.Int64),
+                series_of("time_ns", prefixes.times),
+                series_of("thread", prefixes.threads),
+                *columns_of(self._kinds, self._rows),
+            ]
+        )
+        self._clear()
+        return frame
+
+    def _add(self, number: int, event: _Event, times: int = 1) -> None:
+        kind, head, groups = event
+        self._kinds += [kind] * times
+        self._heads += [head] * times
+        self._where += [number] * times
+        self._rows.setdefault(kind, []).extend([groups] * times)
+
+    def _look_closer(self, number: int, line: str, event: _Event) -> None:
+        """A line with an event that may also hold the pieces of another, or come from a syslog."""
+        head = event[1]
+        if "repeated" in head and self._unfold(number, line):
+            return
+        self._add(number, event)
+        self._folded = (number, event)
+        if PREFIX in head:
+            self._damage(number, "pieces of several events in one line", line)
+
+    def _leave(self, number: int, line: str) -> None:
+        """A line without an event."""
+        if "repeated" in line and self._unfold(number, line):
+            return
+        self.notes.read(number, line)
+        reason = diagnose(line) if PREFIX in line else None
+        if reason:
+            self._damage(number, reason, line)
+        else:
+            self._health.other += 1
+
+    def _unfold(self, number: int, line: str) -> bool:
+        """Whether the line is a syslog's for an event that came several times; those are added."""
+        folded = _REPEATED.search(line)
+        event = self._repeated(number, line[: folded.start()], folded) if folded else None
+        if folded is None or event is None:
+            return False
+        times = int(folded[2])
+        self._add(number, event, min(times, REPEATS))
+        self._folded = (number, event)
+        if times > REPEATS:
+            self.notes.lose(number, times - REPEATS)
+        return times > 0
+
+    def _repeated(self, number: int, head: str, folded: re.Match[str]) -> _Event | None:
+        if folded[3] is not None:
+            inner = _match(folded[3])
+            return (inner[0], head + inner[1], inner[2]) if inner else None
+        if self._folded is None or self._folded[0] != number - 1:
+            return None
+        prefix = read_prefix(self._folded[1][1])
+        tag = _TAG.search(head)
+        same = prefix.shape == "syslog" and (tag is None or int(tag[1]) == prefix.thread)
+        return self._folded[1] if same else None
+
+    def _damage(self, number: int, reason: str, line: str) -> None:
+        if self._strict:
+            place = f"{self._meta.name}: line {number}: {reason}: {printable(line)}"
+            raise InputError(f"{place}; without --strict such lines are counted and left out")
+        self._health.damaged += 1
+        if len(self._health.first_damaged) < FIRST_DAMAGED:
+            self._health.first_damaged.append(Damage(number, reason, printable(line)))

@@ -1,0 +1,138 @@
+"""What stands before an event in its line: who logged it, and when.
+
+Ref: QEMU scripts/tracetool/backend/*.py and util/error-report.c (log, syslog), Linux Documentation/trace/ftrace.rst.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tracetool.ingest.chunk import Clock, Shape
+
+__all__ = ["Prefix", "Prefixes", "read_prefix", "read_prefixes"]
+
+REACH = 256
+SECOND = 1_000_000_000
+
+_SECONDS = r"([1-8]?\d{1,9})"
+_DATE = r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?"
+_PID_TIME = rf"(\d{{1,9}})@{_SECONDS}\.(\d{{1,9}}):"
+_PID_TIME_LINES = re.compile(rf"^(\d{{1,9}})@{_SECONDS}\.(\d{{6}}):$", re.MULTILINE | re.ASCII)
+_WHEN = re.compile(r"^\s*(?:<\d+>1? ?)?" + _DATE + r"\s", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Who and when. `thread`: pid or tid; `time_ns`: since the epoch, or since the host's boot under ftrace."""
+
+    shape: Shape
+    thread: int | None = None
+    time_ns: int | None = None
+    clock: Clock = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Prefixes:
+    """The prefixes of a chunk's events, by column."""
+
+    threads: Sequence[int | None]
+    times: Sequence[int | None]
+    shapes: Counter[Shape]
+    clocks: set[Clock]
+
+
+def _nanoseconds(seconds: str, fraction: str | None) -> int:
+    return int(seconds) * SECOND + int((fraction or "").ljust(9, "0"))
+
+
+@lru_cache(maxsize=64)
+def _epoch(date: str, time: str, zone: str | None) -> int | None:
+    """Seconds since the epoch of a time of day; UTC where no zone is given."""
+    try:
+        seconds = int(datetime.fromisoformat(f"{date}T{time}{zone or 'Z'}").timestamp())
+    except (ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds < (1 << 63) // SECOND else None
+
+
+def _wall(match: re.Match[str] | None) -> int | None:
+    if match is None:
+        return None
+    date, time, fraction, zone = match.groups()
+    seconds = _epoch(date, time, zone)
+    return None if seconds is None else _nanoseconds(str(seconds), fraction)
+
+
+def _read_pid_time(match: re.Match[str], _: str) -> Prefix | None:
+    return Prefix("pid@time", int(match[1]), _nanoseconds(match[2], match[3]), "wall")
+
+
+def _read_iso(match: re.Match[str], _: str) -> Prefix | None:
+    time = _wall(match)
+    return None if time is None else Prefix("iso8601", None, time, "wall")
+
+
+def _read_systemtap(match: re.Match[str], _: str) -> Prefix | None:
+    return Prefix("systemtap", int(match[1]), int(match[2]), "wall")
+
+
+def _read_ftrace(match: re.Match[str], _: str) -> Prefix | None:
+    return Prefix("ftrace", int(match[1]), _nanoseconds(match[2], match[3]), "boot-relative")
+
+
+def _read_syslog(match: re.Match[str], head: str) -> Prefix | None:
+    time = _wall(_WHEN.match(head))
+    return Prefix("syslog", int(match[1]), time, "none" if time is None else "wall")
+
+
+_Reader = tuple[re.Pattern[str], "Callable[[re.Match[str], str], Prefix | None]"]
+_READERS: tuple[_Reader, ...] = tuple(
+    (re.compile(pattern + r"\Z", re.ASCII), reader)
+    for pattern, reader in (
+        (_PID_TIME, _read_pid_time),
+        (_DATE + " ", _read_iso),
+        (r"(\d{1,9})@(\d{1,18}|[1-8]\d{18}) ", _read_systemtap),
+        (
+            r"-(\d{1,9})\s+(?:\([\s\d-]+\)\s+)?\[\d+\]\s+(?:\S+\s+)?" + _SECONDS + r"\.(\d{1,9}):\s+"
+            r"(?:print:\s+)?(?:tracing_mark_write|0x[0-9a-f]+|[0-9a-f]+):\s*",
+            _read_ftrace,
+        ),
+        (r"(?:^|\s)[\w./+-]+\[(\d{1,9})\]: ?", _read_syslog),
+    )
+)
+
+
+def read_prefix(head: str) -> Prefix:
+    """Read what stands before an event; other text may stand before the prefix itself."""
+    near = head[-REACH:]
+    for pattern, reader in _READERS:
+        match = pattern.search(near)
+        prefix = reader(match, near) if match else None
+        if prefix is not None:
+            return prefix
+    return Prefix("bare")
+
+
+def read_prefixes(heads: list[str]) -> Prefixes:
+    """The prefixes of many events. A chunk of `PID@SEC.USEC:` alone, the usual log, is read in one go."""
+    found = _PID_TIME_LINES.findall("\n".join(heads))
+    if len(found) == len(heads):
+        threads = [int(pid) for pid, _, _ in found]
+        times = [int(seconds + fraction) * 1000 for _, seconds, fraction in found]
+        return Prefixes(threads, times, Counter({"pid@time": len(found)}), {"wall"})
+    cached = {head: read_prefix(head) for head in set(heads)}
+    each = [cached[head] for head in heads]
+    return Prefixes(
+        [prefix.thread for prefix in each],
+        [prefix.time_ns for prefix in each],
+        Counter(prefix.shape for prefix in each),
+        {prefix.clock for prefix in each},
+    )

@@ -1,0 +1,114 @@
+"""What a file is, told by what is in it, never by its name or a QEMU version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracetool.errors import InputError
+from tracetool.ingest.chunk import Health, TraceMeta
+from tracetool.ingest.parser import TextParser
+from tracetool.ingest.source import open_source
+from tracetool.ingest.text import TextTrace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracetool.ingest.chunk import TraceReader
+    from tracetool.ingest.source import Source
+
+__all__ = ["open_trace"]
+
+HEAD = 1 << 16
+SIMPLE = (0xFFFF_FFFF_FFFF_FFFF, 0xF2B1_77CB_0AA4_29B4)
+SIMPLE_MAGICS = tuple(b"".join(word.to_bytes(8, order) for word in SIMPLE) for order in ("little", "big"))
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+CTF_MAGICS = (b"\xc1\x1f\xfc\xc1", b"\xc1\xfc\x1f\xc1")
+UNPRINTABLE = bytes(code for code in range(0x20) if code not in b"\t\n\r\x1b\b\f") + b"\x7f"
+RECORD_A_LOG = "record a log instead (-trace 'pflash*' -D FILE)"
+
+
+def _read_head(source: Source) -> bytes:
+    head = b""
+    while len(head) < HEAD and (data := source.read(HEAD - len(head))):
+        head += data
+    return head
+
+
+def _refuse(source: Source, head: bytes) -> None:
+    """Raise for what is certainly no text trace."""
+    name = source.name
+    if not head and source.truncated:
+        raise InputError(f"{name}: {source.truncated}; copy or record it again")
+    if not head:
+        raise InputError(f"{name}: is empty; {RECORD_A_LOG}")
+    if head.startswith(SIMPLE_MAGICS):
+        raise InputError(f"{name}: is a trace of QEMU's simple backend, which is not read yet; {RECORD_A_LOG}")
+    if head.startswith(CTF_MAGICS):
+        raise InputError(f"{name}: is a stream of a CTF trace, which is not read yet; {RECORD_A_LOG}")
+    if head.startswith(UTF16_MARKS):
+        raise InputError(f"{name}: is UTF-16 text; convert it first (iconv -f UTF-16 -t UTF-8)")
+
+
+def _is_binary(head: bytes) -> bool:
+    noise = len(head) - len(head.translate(None, UNPRINTABLE))
+    return b"\0" in head or noise * 10 > len(head) * 3
+
+
+def _look(meta: TraceMeta, head: bytes, *, whole: bool) -> int:
+    """Parse the head's lines for what they say of the trace; the number of events in them."""
+    health = Health()
+    parser = TextParser(health, meta)
+    lines = head.decode("latin-1").split("\n")
+    parser.parse(enumerate(lines if whole else lines[:-1], 1))
+    return parser.take().height
+
+
+def _reason(meta: TraceMeta) -> str:
+    shapes = ", ".join(f"{count} {shape}" for shape, count in meta.shapes.most_common())
+    return f"text with pflash events in its first 64 KiB: {shapes}" if shapes else "text, no pflash event at its start"
+
+
+def _recognise(source: Source, path: str) -> tuple[TraceMeta, bytes]:
+    head = _read_head(source)
+    _refuse(source, head)
+    meta = TraceMeta(path, source.name, compression=source.compression)
+    if not _look(meta, head, whole=len(head) < HEAD) and _is_binary(head):
+        raise InputError(f"{source.name}: is not a trace: binary data without any pflash event; {RECORD_A_LOG}")
+    meta.reason = _reason(meta)
+    return meta, head
+
+
+def open_trace(
+    path: str,
+    *,
+    strict: bool = False,
+    chunk_bytes: int = 4 << 20,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> TraceReader:
+    """Recognise a trace.
+
+    Args:
+        path: a file, plain or packed with gzip, xz or zstd; `-` for standard input.
+        strict: raise on the first damaged line.
+        chunk_bytes: about so many bytes of text make a frame.
+        progress: called with the bytes read of the file and its size (None where it has none).
+
+    Raises:
+        InputError: the file does not exist, cannot be read, is empty, or is no trace.
+    """
+    source = open_source(path)
+    try:
+        meta, head = _recognise(source, path)
+    except BaseException:
+        source.close()
+        raise
+    if source.rereadable:
+        source.close()
+    return TextTrace(
+        meta,
+        None if source.rereadable else source,
+        b"" if source.rereadable else head,
+        strict=strict,
+        chunk_bytes=max(1, chunk_bytes),
+        progress=progress,
+    )

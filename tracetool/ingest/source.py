@@ -1,0 +1,214 @@
+"""A file or standard input as a stream of bytes, unpacked by what is in it.
+
+Memory is bounded whatever the file unpacks to: a decoder is never asked for more than the reader has room for.
+
+Ref: RFC 1952 (gzip), RFC 8878 (zstd) and the .xz file format: magic numbers, several members in one file.
+"""
+
+from __future__ import annotations
+
+import lzma
+import stat
+import sys
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from tracetool.errors import InputError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import stat_result
+
+__all__ = ["Source", "open_source"]
+
+INPUT = 1 << 16
+MAGIC = 6
+STANDARD_INPUT = "-"
+
+
+class Decoder(Protocol):
+    """What `lzma.LZMADecompressor` and `zstd.ZstdDecompressor` have in common."""
+
+    @property
+    def eof(self) -> bool:
+        """The member is complete."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Nothing more comes without more input."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What follows the member."""
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """Unpack at most `max_length` bytes."""
+
+
+class GzipDecoder:
+    """zlib's decompressor with the interface of the other two."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(wbits=31)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        """The member is complete."""
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        """What follows the member."""
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """Unpack at most `max_length` bytes."""
+        out = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+        self.needs_input = len(out) < max_length and not self._inner.unconsumed_tail
+        return out
+
+
+ERRORS = (zlib.error, lzma.LZMAError, zstd.ZstdError, EOFError)
+SKIPPABLE = tuple(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))
+FORMATS: tuple[tuple[str, tuple[bytes, ...], Callable[[], Decoder]], ...] = (
+    ("gzip", (b"\x1f\x8b",), GzipDecoder),
+    ("xz", (b"\xfd7zXZ\0",), lzma.LZMADecompressor),
+    ("zstd", (b"\x28\xb5\x2f\xfd", *SKIPPABLE), zstd.ZstdDecompressor),
+)
+
+
+class Source:
+    """A readable stream: `read` gives unpacked bytes.
+
+    Attributes:
+        name: for messages.
+        compression: "gzip", "xz", "zstd" or None.
+        bytes_read: bytes taken from the file so far, packed.
+        total: size of the file in bytes, None where it has none.
+        rereadable: opening it again gives the same bytes.
+        truncated: what is wrong with the packed stream and where; None as long as nothing is.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, total: int | None, *, rereadable: bool) -> None:
+        self.name = name
+        self.total = total
+        self.rereadable = rereadable
+        self.bytes_read = 0
+        self.truncated: str | None = None
+        self._unpacked = 0
+        self._stream = stream
+        self._read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
+        self._pending = b""
+        self._decoder: Decoder | None = None
+        self.compression = self._recognise()
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        if self._stream is not getattr(sys.stdin, "buffer", None):
+            self._stream.close()
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` unpacked bytes; fewer only where the stream has no more ready, none only at its end.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        out = self._unpack(size) if self.compression else self._plain(size)
+        self._unpacked += len(out)
+        return out
+
+    def _take(self, size: int) -> bytes:
+        try:
+            data = self._read(size) or b""
+        except OSError as error:
+            raise InputError(f"{self.name}: reading failed at byte {self.bytes_read}: {error.strerror}") from error
+        self.bytes_read += len(data)
+        return data
+
+    def _plain(self, size: int) -> bytes:
+        if self._pending:
+            out, self._pending = self._pending[:size], self._pending[size:]
+            return out
+        return self._take(size)
+
+    def _recognise(self) -> str | None:
+        while len(self._pending) < MAGIC and (data := self._take(MAGIC - len(self._pending))):
+            self._pending += data
+        for name, magics, decoder in FORMATS:
+            if self._pending.startswith(magics):
+                self._make, self._magics = decoder, magics
+                self._decoder = decoder()
+                return name
+        return None
+
+    def _unpack(self, size: int) -> bytes:
+        while self._decoder is not None:
+            if self._decoder.eof and not self._next_member():
+                break
+            data = b""
+            if self._decoder.needs_input:
+                data, self._pending = self._pending or self._take(INPUT), b""
+                if not data:
+                    self._stop("ends in the middle of the data")
+                    break
+            try:
+                out = self._decoder.decompress(data, size)
+            except ERRORS as error:
+                self._stop(f"is corrupt ({error})")
+                break
+            if out:
+                return out
+        return b""
+
+    def _next_member(self) -> bool:
+        """Go on with the member after this one; False at the end of the file or where something else follows."""
+        rest = self._decoder.unused_data.lstrip(b"\0") if self._decoder else b""
+        while len(rest) < MAGIC and (more := self._take(INPUT)):
+            rest = (rest + more).lstrip(b"\0")
+        if rest.startswith(self._magics):
+            self._pending, self._decoder = rest, self._make()
+            return True
+        self._decoder = None
+        if rest:
+            self._stop("is followed by something else")
+        return False
+
+    def _stop(self, what: str) -> None:
+        self._decoder = None
+        self.truncated = f"the {self.compression} stream {what} after {self._unpacked} unpacked bytes"
+
+
+def _check(path: str) -> stat_result:
+    try:
+        status = Path(path).stat()
+        kind = stat.S_IFMT(status.st_mode)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path}: cannot be read: {reason}; give the path of a trace, or - for stdin") from error
+    if kind == stat.S_IFDIR:
+        raise InputError(f"{path}: is a directory, and CTF traces are not read yet; record a log (-D FILE) instead")
+    return status
+
+
+def open_source(path: str) -> Source:
+    """Open a file, or standard input for `-`.
+
+    Raises:
+        InputError: it does not exist, is a directory, or may not be read.
+    """
+    if path == STANDARD_INPUT:
+        return Source(sys.stdin.buffer, "standard input", None, rereadable=False)
+    status = _check(path)
+    regular = stat.S_ISREG(status.st_mode)
+    try:
+        stream = Path(path).open("rb", buffering=0)  # noqa: SIM115
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; check its permissions") from error
+    return Source(stream, path, status.st_size if regular else None, rereadable=regular)
