@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGED", "MAGIC_BYTES", "compression_of", "decompressed", "zstd"]
 
-# Ref: RFC 1952, 2.3.1; The .xz File Format 1.2.1, 2.1.1.1; RFC 8878, 3.1.1
-_MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+# Ref: RFC 1952, 2.3.1; The .xz File Format 1.2.1, 2.1.1.1; RFC 8878, 3.1.1 and 3.1.2 (pzstd begins with a
+# skippable frame, which has sixteen magic numbers)
+_SKIPPABLE = tuple(bytes([first]) + b"\x2a\x4d\x18" for first in range(0x50, 0x60))
+_MAGICS = {"gzip": (b"\x1f\x8b",), "xz": (b"\xfd7zXZ\x00",), "zstd": (b"\x28\xb5\x2f\xfd", *_SKIPPABLE)}
 
-MAGIC_BYTES = max(map(len, _MAGIC))
+MAGIC_BYTES = 6
 """How many of a file's first bytes tell how it is compressed."""
 
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstd.ZstdError)
@@ -38,7 +40,7 @@ _OPENERS: dict[str, Callable[[BufferedReader], BufferedIOBase]] = {
 
 def compression_of(head: bytes) -> str | None:
     """Name the compression a file with these first `MAGIC_BYTES` has: `gzip`, `xz`, `zstd`, or None."""
-    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+    return next((name for name, magics in _MAGICS.items() if head.startswith(magics)), None)
 
 
 def decompressed(stream: BufferedReader, compression: str | None) -> BufferedIOBase:
