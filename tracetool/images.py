@@ -119,11 +119,18 @@ def _write(path: Path, data: NDArray[np.uint8]) -> None:
     if inherited is not None:
         _write_through(os.dup(inherited), data)
         return
-    found = path.stat() if path.exists() else None
+    found = _status(path)
     if found is None or stat.S_ISREG(found.st_mode):
         _replace(Path(os.path.realpath(path)), data, found)
     else:
         _write_through(os.open(path, os.O_WRONLY), data)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _inherited_descriptor(path: Path) -> int | None:

@@ -23,6 +23,7 @@ SKIPPABLE = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
         (SKIPPABLE + zstd.compress(b"flash"), "zstd"),
         (b"flash", None),
     ],
+    ids=["gzip", "xz", "zstd", "pzstd", "raw"],  # workers must agree on names, and gzip packs the time
 )
 def test_a_file_is_unpacked_by_its_first_bytes(packed: bytes, compression: str | None, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(packed)

@@ -151,6 +151,8 @@ def test_what_is_no_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot be read as a flash image: Is a directory"):
         load_image(tmp_path, limit=MIB)
     (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match="loop: the image cannot be written: Too many levels"):
+        write_image(tmp_path / "loop", image_of(length=1))
     with pytest.raises(InputError, match=r"loop: cannot be read as a flash image: Too many levels"):
         load_image(tmp_path / "loop", limit=MIB)
 
