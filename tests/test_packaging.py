@@ -1,0 +1,74 @@
+"""The wheel holds what the program needs, installs, and runs on its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.captures import ROOT
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a program to its end and give what it printed; the checkout is out of its sight."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, cwd=ROOT)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel alone in a new environment, and give that environment.
+
+    Its dependencies are the running environment's, by a .pth file: no download, and the checkout stays out,
+    because .pth files of a folder that another .pth file names are not read.
+    """
+    folder = tmp_path_factory.mktemp("environment")
+    run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
+    python = folder / "bin" / "python"
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=folder)
+    (packages,) = (folder / "lib").glob("python*/site-packages")
+    paths = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    (packages / "dependencies.pth").write_text("\n".join(sorted(paths)), encoding="utf-8")
+    return folder
+
+
+def files_under(folder: str) -> set[str]:
+    """Give the files of a folder of the checkout, by their path in the checkout."""
+    found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(ROOT)) for path in found}
+
+
+def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {"tracetool/py.typed", "replay/py.typed", "tracetool/events.toml", "replay/boards.json"} <= names
+    assert files_under("tracetool") | files_under("replay") <= names
+    assert {f"tracetool/{name}" for name in files_under("samples")} <= names
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    assert not [name for name in names if name.startswith("tests/") or name.endswith(".pyc")]
+
+
+def test_the_installed_package_is_its_own(installed: Path) -> None:
+    code = (
+        "import replay, tracetool; from tracetool.bundled import sample; from tracetool.images import load_image\n"
+        "image = sample('aavmf-shell-padding/flash1-after.fd.zst')\n"
+        "print(replay.__file__, tracetool.__file__, image, sep='\\n')\n"
+        "assert load_image(image, limit=64 << 20)[0x100000:0x100004].tobytes() == bytes.fromhex('40004000')\n"
+    )
+    paths = run(installed / "bin" / "python", "-c", code, cwd=installed).splitlines()
+    assert [path for path in paths if not Path(path).is_relative_to(installed)] == []
