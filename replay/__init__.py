@@ -1,0 +1,1 @@
+"""Replay: the CFI01 flash alone, columns in, columns out."""

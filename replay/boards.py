@@ -1,0 +1,87 @@
+"""Which QEMU board has which flash devices: `boards.json` as objects."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from replay.geometry import MAX_REGION, Geometry
+
+if TYPE_CHECKING:
+    from replay.geometry import Endian
+
+__all__ = ["Board", "boards", "boards_with"]
+
+DEFAULT_LIMIT = 64 << 20
+"""Region taken, in bytes, where the image decides the size and there is no image: more than any board's default."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """The flash of one machine type.
+
+    `sizes` gives each device's region in bytes, 0 where it is as long as its image, None where variants differ.
+    `code` names the device with the firmware's code, read-only by custom; `cpu_endian` says that the guest CPU
+    decides the byte order (`endian` is then only a default).
+    """
+
+    name: str
+    sizes: dict[str, int | None]
+    block: int | None
+    bank_width: int
+    chip_width: int
+    ids: tuple[int, int, int, int]
+    endian: Endian
+    cpu_endian: bool
+    code: str | None
+    max_size: int
+
+    def geometry(self, device: str, image_bytes: int | None = None) -> Geometry | None:
+        """Geometry of `device` (any of this board's, where the name is not one of them); None: not determined.
+
+        Where the image decides the size and none is given, the size is an upper bound and `size_known` is False.
+        """
+        size = self.sizes.get(device, next(iter(self.sizes.values())))
+        if size is None or self.block is None:
+            return None
+        known = True
+        if size == 0:
+            known = image_bytes is not None
+            size = min(image_bytes if image_bytes is not None else DEFAULT_LIMIT, self.max_size)
+            size = -(-size // self.block) * self.block
+        return Geometry(
+            size, self.block, self.bank_width, self.chip_width, endian=self.endian, ids=self.ids, size_known=known
+        )
+
+
+def _size(value: int | str | None) -> int | None:
+    return 0 if isinstance(value, str) else value
+
+
+@cache
+def boards() -> dict[str, Board]:
+    """Every known board by name, in the file's order."""
+    table = json.loads(files("replay").joinpath("boards.json").read_text(encoding="utf-8"))["boards"]
+    return {
+        name: Board(
+            name=name,
+            sizes={device: _size(entry["size"]) for device, entry in row["devices"].items()},
+            block=row["block"],
+            bank_width=row["bank_width"],
+            chip_width=row["chip_width"],
+            ids=tuple(row["ids"]),
+            endian="little" if row["endian"] == "cpu" else row["endian"],
+            cpu_endian=row["endian"] == "cpu",
+            code=row.get("code"),
+            max_size=row.get("max_size", MAX_REGION),
+        )
+        for name, row in table.items()
+    }
+
+
+def boards_with(device: str) -> list[Board]:
+    """The boards that have a device of this name, the most usual first."""
+    return [board for board in boards().values() if device in board.sizes]

@@ -1,0 +1,309 @@
+"""Machine: one flash device, fed a chunk of rows at a time.
+
+Columns in, columns out. The machine carries its state from chunk to chunk, so the result does not depend on how the
+rows are cut. It stops by itself where something must be decided from outside (see `Stop`), and goes on from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from replay import state as slot
+from replay.backing import Backing, Policy
+from replay.behaviour import Behaviour
+from replay.cfi import Status, cfi_table
+from replay.columns import RowKind
+from replay.journal import Journal
+from replay.machine import run
+from replay.state import Chip, Rows, Steps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from replay.geometry import Geometry
+
+__all__ = ["Config", "Disagreement", "Machine", "Stop"]
+
+_JOURNAL_ROWS = 1 << 14
+_JOURNAL_BYTES = 1 << 22
+
+
+class Stop(IntEnum):
+    """Why `Machine.feed` returned before the end of its rows."""
+
+    END = slot.STOP_END
+    BEHAVIOUR = slot.STOP_BEHAVIOUR
+    """The next row is the first whose effect depends on the behaviour, which nobody set yet."""
+    WATCH = slot.STOP_WATCH
+    """The row just done changed bytes below `Config.watch_end`."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a machine is told about its device.
+
+    `image` is the contents at power-up, uint8, at most as long as the region (what lies beyond is 0); None: unknown.
+    `check` compares the trace's own events and takes hints from them; without it only bus accesses count.
+    """
+
+    geometry: Geometry
+    behaviour: Behaviour = Behaviour.UNDETERMINED
+    read_only: bool = False
+    backing: Backing = Backing()
+    image: NDArray[np.uint8] | None = None
+    check: bool = True
+    read_events: bool = True
+    journal: bool = False
+    watch_end: int = 0
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """The first difference between model and trace: where, and what was expected to stand there.
+
+    `expected_kind` is 0 where nothing was expected, `stands_kind` 0 where the event is missing. `expected` and
+    `stands` are the two values of `field`, -1 each where the event itself differs.
+    """
+
+    seq: int
+    expected_kind: RowKind
+    stands_kind: RowKind
+    field: str
+    expected: int
+    stands: int
+
+
+def _geo(config: Config) -> list[int]:
+    geometry = config.geometry
+    geo = [0] * slot.GEO_SLOTS
+    geo[slot.SIZE] = geometry.size
+    geo[slot.BLOCK] = geometry.block
+    geo[slot.BANK] = geometry.bank_width
+    geo[slot.CHIP] = geometry.chip_width
+    geo[slot.WIDEST_CHIP] = geometry.widest_chip
+    if geometry.chip_width:
+        log2 = [width.bit_length() - 1 for width in (geometry.bank_width, geometry.widest_chip, geometry.chip_width)]
+        geo[slot.ADDRESS_SHIFT] = log2[0] + log2[1] - log2[2]
+    geo[slot.BIG_ENDIAN] = int(geometry.endian == "big")
+    geo[slot.ID0 : slot.ID3 + 1] = geometry.ids
+    geo[slot.WINDOW] = geometry.window
+    geo[slot.READ_ONLY] = int(config.read_only)
+    geo[slot.BEHAVIOUR] = int(config.behaviour)
+    geo[slot.KNOWN] = int(config.image is None)
+    geo[slot.WATCH_END] = config.watch_end
+    geo[slot.JOURNAL] = int(config.journal)
+    geo[slot.CHECK] = int(config.check)
+    geo[slot.CHECK_READ_EVENTS] = int(config.read_events)
+    geo[slot.SIZE_KNOWN] = int(geometry.size_known)
+    _set_backing(geo, config.backing)
+    return geo
+
+
+def _set_backing(geo: Any, backing: Backing) -> None:  # noqa: ANN401  a list or an int64 array
+    extent = geo[slot.SIZE] if backing.extent is None else min(backing.extent, geo[slot.SIZE])
+    geo[slot.POLICY] = int(backing.policy)
+    geo[slot.EXTENT] = extent
+    geo[slot.BACKED] = geo[slot.SIZE] if backing.policy == Policy.PADDED else extent
+
+
+def _power_on_state() -> list[int]:
+    state = [0] * slot.STATE_SLOTS
+    state[slot.STATUS] = int(Status.READY)
+    state[slot.WINDOW_START] = -1
+    state[slot.SOFT] = 1
+    state[slot.SOFT_ADOPTED] = -1
+    state[slot.OP] = -1
+    state[slot.MISMATCH_SEQ] = -1
+    return state
+
+
+class Machine:
+    """One flash device and everything it carries from row to row."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        size = config.geometry.size
+        window = config.geometry.window
+        rows, blob = (_JOURNAL_ROWS, max(_JOURNAL_BYTES, 16 * config.geometry.block)) if config.journal else (0, 0)
+        self.chip = Chip(
+            state=_power_on_state(),
+            geo=_geo(config),
+            cfi=list(cfi_table(config.geometry)),
+            storage=np.zeros(size, np.uint8),
+            storage_mask=np.zeros(size, np.uint8),
+            backing=np.zeros(size, np.uint8),
+            backing_mask=np.zeros(size, np.uint8),
+            window=np.zeros(window, np.uint8),
+            touched=np.zeros(window, np.uint8),
+            expected=[0] * (slot.EXPECT_ROWS * slot.EXPECT_WIDTH),
+            held=[0] * (slot.HELD_ROWS * slot.HELD_WIDTH),
+            seen=[0] * slot.KINDS,
+            missing=[-1] * slot.KINDS,
+            journal=[0] * (rows * slot.JOURNAL_WIDTH),
+            blob=np.zeros(blob, np.uint8),
+        )
+        self.journal = Journal()
+        if config.image is not None:
+            length = min(len(config.image), size)
+            self.chip.storage[:length] = config.image[:length]
+            self.chip.backing[:length] = config.image[:length]
+
+    # --- feeding -------------------------------------------------------------------------------------------------
+
+    def feed(self, rows: Rows, steps: Steps, start: int = 0) -> tuple[int, Stop]:
+        """Do the rows from `start` on, filling the same entries of `steps`.
+
+        Returns the row after the last one done and why it stopped. Rows must be valid: `0 <= offset`,
+        `1 <= size <= 8`, `offset + size` and `length` inside the region.
+        """
+        end = len(rows.kind)
+        if start < end and self.chip.state[slot.OP] < 0:
+            # The very first row of a device that was just made: its count register is still zero.
+            self.chip.state[slot.COUNTER_KNOWN] |= int(rows.kind[0] in (RowKind.RESET, RowKind.REALIZE))
+        while True:
+            start, why = run(self.chip, rows, steps, start, end)
+            self._drain_journal()
+            if why == slot.STOP_POSTLOAD:
+                self._forget_everything()
+            elif why != slot.STOP_JOURNAL:
+                return start, Stop(why)
+
+    def _drain_journal(self) -> None:
+        state = self.chip.state
+        if state[slot.JOURNAL_ROWS]:
+            self.journal.take(self.chip)
+            state[slot.JOURNAL_ROWS] = 0
+            state[slot.JOURNAL_BYTES] = 0
+
+    def _forget_everything(self) -> None:
+        unknown = 1 - self.chip.geo[slot.KNOWN]
+        self.chip.storage_mask[:] = unknown
+        self.chip.backing_mask[:] = unknown
+
+    # --- being told ----------------------------------------------------------------------------------------------
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """When buffered words are stored."""
+        return Behaviour(self.chip.geo[slot.BEHAVIOUR])
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self.chip.geo[slot.BEHAVIOUR] = int(behaviour)
+
+    def stop_watching(self) -> None:
+        """No longer stop at changes of the watched range."""
+        self.chip.geo[slot.WATCH_END] = 0
+
+    def fork(self, backing: Backing) -> Machine:
+        """A second machine in the same state behind another image file, without self-check and journal.
+
+        Contents beyond the new extent start as the policy has them: zeros that nobody wrote.
+        """
+        twin = object.__new__(Machine)
+        twin.config = self.config
+        twin.journal = Journal()
+        chip = self.chip
+        twin.chip = chip._replace(
+            state=list(chip.state),
+            geo=list(chip.geo),
+            window=chip.window.copy(),
+            touched=chip.touched.copy(),
+            expected=[0] * len(chip.expected),
+            held=[0] * len(chip.held),
+            seen=list(chip.seen),
+            missing=[-1] * slot.KINDS,
+            journal=[],
+            blob=np.zeros(0, np.uint8),
+            **{name: _prefix(getattr(chip, name), backing.extent) for name in _CONTENTS},
+        )
+        _set_backing(twin.chip.geo, backing)
+        for name in (slot.CHECK, slot.JOURNAL, slot.WATCH_END):
+            twin.chip.geo[name] = 0
+        if backing.extent is not None:
+            known = twin.chip.geo[slot.KNOWN]
+            if known:
+                twin.chip.storage_mask[backing.extent :] = known
+        for name in (slot.EXPECT_HEAD, slot.EXPECT_TAIL, slot.HELD):
+            twin.chip.state[name] = 0
+        return twin
+
+    # --- being asked ---------------------------------------------------------------------------------------------
+
+    def storage(self) -> NDArray[np.uint8]:
+        """What the guest reads back: uint8, as long as the region. A view, valid until the next `feed`."""
+        return self.chip.storage
+
+    def backing(self) -> NDArray[np.uint8]:
+        """What the image file holds: uint8, as long as the file. A view, valid until the next `feed`."""
+        return self.chip.backing[: self.backed_bytes]
+
+    @property
+    def backed_bytes(self) -> int:
+        """Length of the image file."""
+        return self.chip.geo[slot.BACKED]
+
+    def unknown(self, *, backing: bool, end: int) -> tuple[int, int]:
+        """How many of the first `end` bytes are unknown, and the offset of the first (-1 if none)."""
+        mask = self.chip.backing_mask if backing else self.chip.storage_mask
+        unknown = mask[:end] != self.chip.geo[slot.KNOWN]
+        count = int(unknown.sum())
+        return count, int(unknown.argmax()) if count else -1
+
+    def known_prefix(self, length: int) -> bytes | None:
+        """The first `length` bytes of storage, None if one of them is unknown."""
+        count, _ = self.unknown(backing=False, end=length)
+        return None if count else self.chip.storage[:length].tobytes()
+
+    @property
+    def disagreement(self) -> Disagreement | None:
+        """The first difference between model and trace so far."""
+        state, chip = self.chip.state, self.chip
+        lacking = [(seq, kind) for kind, seq in enumerate(chip.missing) if seq >= 0 and chip.seen[kind]]
+        first = min(lacking, default=None)
+        if first is not None and not 0 <= state[slot.MISMATCH_SEQ] <= first[0]:
+            return Disagreement(first[0], RowKind(first[1]), RowKind.OTHER, "event", -1, -1)
+        if state[slot.MISMATCH_SEQ] < 0:
+            return None
+        return Disagreement(
+            state[slot.MISMATCH_SEQ],
+            RowKind(state[slot.MISMATCH_KIND]),
+            RowKind(state[slot.MISMATCH_STANDS]),
+            slot.FIELDS[state[slot.MISMATCH_FIELD]],
+            state[slot.MISMATCH_EXPECTED],
+            state[slot.MISMATCH_ACTUAL],
+        )
+
+    @property
+    def disagreements(self) -> int:
+        """How often model and trace differed."""
+        return self.chip.state[slot.MISMATCH_COUNT]
+
+    @property
+    def adopted_at(self) -> int | None:
+        """seq of the first row whose state was taken from the trace before the machine was in step."""
+        seq = self.chip.state[slot.SOFT_ADOPTED]
+        return None if seq < 0 else seq
+
+    @property
+    def midway(self) -> bool:
+        """Whether an operation is in progress."""
+        return self.chip.state[slot.WCYCLE] != 0
+
+    def has_seen(self, kind: RowKind) -> bool:
+        """Whether a row of this kind was among those fed."""
+        return bool(self.chip.seen[kind])
+
+
+_CONTENTS = ("storage", "storage_mask", "backing", "backing_mask")
+
+
+def _prefix(array: NDArray[np.uint8], length: int | None) -> NDArray[np.uint8]:
+    """A copy of which only the first `length` bytes are filled: the rest stays unallocated zeros."""
+    copy = np.zeros_like(array)
+    copy[:length] = array[:length]
+    return copy

@@ -1,0 +1,118 @@
+"""The journal: what changed in a flash, when, and what stood there before.
+
+One row for each change of storage or backing, with the bytes of the touched span only. Walking it backwards from
+the end, or forwards from the start, gives the contents at any moment without a new replay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from replay.columns import JournalKind, Target
+from replay.state import (
+    ALL_ERASED,
+    ALL_KNOWN,
+    JOURNAL_BYTES,
+    JOURNAL_ROWS,
+    JOURNAL_WIDTH,
+    KNOWN,
+    NO_BYTES,
+    NONE_KNOWN,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from replay.state import Chip
+
+__all__ = ["Change", "Journal"]
+
+
+class Change(NamedTuple):
+    """One change: `before` and `after` are uint8, `length` long; the masks are bool, True where the byte is known."""
+
+    seq: int
+    kind: JournalKind
+    target: Target
+    offset: int
+    length: int
+    before: NDArray[np.uint8]
+    before_known: NDArray[np.bool_]
+    after: NDArray[np.uint8]
+    after_known: NDArray[np.bool_]
+
+
+@dataclass
+class Journal:
+    """Changes in the order in which they were made."""
+
+    _rows: list[NDArray[np.int64]] = field(default_factory=list)
+    _blobs: list[NDArray[np.uint8]] = field(default_factory=list)
+    _known: int = 0
+
+    def take(self, chip: Chip) -> None:
+        """Append what the machine has collected since the last time."""
+        count, size = chip.state[JOURNAL_ROWS], chip.state[JOURNAL_BYTES]
+        rows = np.asarray(chip.journal[: count * JOURNAL_WIDTH], np.int64).reshape(count, JOURNAL_WIDTH)
+        self._rows.append(rows)
+        self._blobs.append(chip.blob[:size].copy())
+        self._known = chip.geo[KNOWN]
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows in self._rows)
+
+    def __iter__(self) -> Iterator[Change]:
+        """The changes, oldest first."""
+        for rows, blob in zip(self._rows, self._blobs, strict=True):
+            for row in rows.tolist():
+                yield self._change(row, blob)
+
+    def __reversed__(self) -> Iterator[Change]:
+        for rows, blob in zip(reversed(self._rows), reversed(self._blobs), strict=True):
+            for row in reversed(rows.tolist()):
+                yield self._change(row, blob)
+
+    def _change(self, row: list[int], blob: NDArray[np.uint8]) -> Change:
+        seq, kind, target, offset, length, before, before_mask, after, after_mask = row
+        return Change(
+            seq,
+            JournalKind(kind),
+            Target(target),
+            offset,
+            length,
+            _bytes(blob, before, length),
+            self._mask(blob, before_mask, length),
+            _bytes(blob, after, length),
+            self._mask(blob, after_mask, length),
+        )
+
+    def _mask(self, blob: NDArray[np.uint8], position: int, length: int) -> NDArray[np.bool_]:
+        if position in (ALL_KNOWN, NONE_KNOWN):
+            return np.full(length, position == ALL_KNOWN)
+        return blob[position : position + length] == self._known
+
+    def rewind(self, contents: NDArray[np.uint8], seq: int, target: Target) -> NDArray[np.uint8]:
+        """`contents` as they were just after event `seq`, given what they are after the last change.
+
+        Forgotten bytes (`JournalKind.FORGET`) keep what stood there: they were not changed, only lost sight of.
+        """
+        then = contents.copy()
+        for change in reversed(self):
+            if change.seq <= seq:
+                break
+            if change.target & target and change.kind != JournalKind.FORGET:
+                then[change.offset : change.offset + change.length] = change.before
+        return then
+
+
+def _bytes(blob: NDArray[np.uint8], position: int, length: int) -> NDArray[np.uint8]:
+    if position == ALL_ERASED:
+        return np.full(length, 0xFF, np.uint8)
+    if position == NO_BYTES:
+        return np.zeros(length, np.uint8)
+    return blob[position : position + length]

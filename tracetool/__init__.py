@@ -1,0 +1,1 @@
+"""Tracetool: what QEMU guests write to their flash, from QEMU's trace events."""

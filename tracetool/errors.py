@@ -1,0 +1,36 @@
+"""What can go wrong, and the exit code each error carries.
+
+```
+TracetoolError            exit code 3
+├── UsageError            exit code 2: the command line contradicts itself or the trace
+├── InputError            exit code 3: a file that cannot be read as what it should be
+└── MissingDependencyError exit code 3: a library or program this machine lacks
+```
+
+Every message is one line that names the file, the place and the remedy; the command line prints it
+after `tracetool: ` and nothing else.
+"""
+
+from __future__ import annotations
+
+__all__ = ["InputError", "MissingDependencyError", "TracetoolError", "UsageError"]
+
+
+class TracetoolError(Exception):
+    """Root of the errors this program raises on purpose; `exit_code` is what the process ends with."""
+
+    exit_code = 3
+
+
+class UsageError(TracetoolError):
+    """The options contradict each other or the trace."""
+
+    exit_code = 2
+
+
+class InputError(TracetoolError):
+    """A trace or an image cannot be read as one."""
+
+
+class MissingDependencyError(TracetoolError):
+    """A library or program is not installed; the message says how to install it."""

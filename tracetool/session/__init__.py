@@ -1,0 +1,1 @@
+"""The session: traces in, one replayed device after the other out."""

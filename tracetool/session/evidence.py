@@ -1,0 +1,136 @@
+"""What the first events of a device say about it: geometry, behaviour, read-only or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from replay.behaviour import Behaviour
+from replay.cfi import Opcode, Status
+from replay.columns import RowKind
+from tracetool.events import CFI02_ONLY
+from tracetool.session.rows import IO_CODES, kinds_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Evidence", "behaviour_in", "gather"]
+
+_PROGRAM_DATA = "single byte program (1)"
+_BUFFER_FINISHED = "block write finished"
+_STORES = (RowKind.DATA_WRITE, RowKind.DATA_WRITE_BLOCK)
+_ERROR_BITS = int(Status.PROGRAM_ERROR | Status.ERASE_ERROR)
+
+
+@dataclass(frozen=True)
+class Realize:
+    """What a device of the RFC series says of itself when it is made. Bytes."""
+
+    read_only: bool
+    extent: int | None
+    region: int | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What some events of one device show; None where they show nothing.
+
+    `erase_lengths` are bytes, most frequent first; `highest_end` is exclusive. `two_chips` says that commands come
+    doubled for two 16-bit chips, `byte_wide` that they come as single bytes. `stores` and `refusals` count events
+    that only a writable, and sequences that only a read-only flash logs.
+    """
+
+    realize: Realize | None = None
+    erase_lengths: tuple[int, ...] = ()
+    highest_end: int = 0
+    two_chips: bool = False
+    byte_wide: bool = False
+    stores: int = 0
+    refusals: int = 0
+    cfi02: bool = False
+    reset_is_read_array: bool = False
+
+
+def _realize(events: pl.DataFrame) -> Realize | None:
+    made = events.filter(pl.col("event") == "realize")
+    if made.is_empty():
+        return None
+    row = made.row(0, named=True)
+    return Realize(row["text"] == "ro", row["length"], row["region"])
+
+
+def _commands(events: pl.DataFrame) -> pl.DataFrame:
+    return events.filter((pl.col("event") == "io_write") & (pl.col("wcycle") == 0))
+
+
+def _doubled(commands: pl.DataFrame) -> bool:
+    """Whether most commands address two 16-bit chips side by side."""
+    value = pl.col("value").cast(pl.Int64)
+    low = value & 0xFF
+    wide = commands.filter((pl.col("size") == 4) & (low > 0) & (low < 0xFF00))  # noqa: PLR2004  a bank of 32 bits
+    return len(wide) > 0 and 2 * len(wide.filter(value == (low | low * (1 << 16)))) > len(wide)
+
+
+def _refusals(events: pl.DataFrame, kinds: NDArray[np.uint8]) -> int:
+    """Data cycles that logged no store although the device says that it took them, with the error bits to prove it."""
+    text = events["text"]
+    programs = (text == _PROGRAM_DATA).fill_null(value=False).to_numpy()
+    following = np.append(kinds[1:], 0)
+    refused = int((programs & (following != RowKind.DATA_WRITE)).sum())
+    refused += int((text == _BUFFER_FINISHED).fill_null(value=False).sum())
+    status = (kinds == RowKind.READ_STATUS) | (kinds == RowKind.WRITE_BLOCK_ABORT)
+    errors = events["value"].fill_null(_ERROR_BITS).to_numpy() & _ERROR_BITS
+    return refused if bool((status & (errors != 0)).any()) else 0
+
+
+def _reset_is_read_array(kinds: NDArray[np.uint8], commands: pl.DataFrame) -> bool:
+    """In the series' first patch `reset` is logged for every return to read array, and no other event is."""
+    resets = kinds == RowKind.RESET
+    if (kinds == RowKind.MODE_READ_ARRAY).any() or int(resets.sum()) < 2:  # noqa: PLR2004  one reset is a reset
+        return False
+    returns = commands.filter((pl.col("value") & 0xFF).is_in([int(Opcode.READ_ARRAY), int(Opcode.CLEAR_STATUS)]))
+    after_write = np.insert(kinds[:-1], 0, 0) == RowKind.IO_WRITE
+    after_write |= np.insert(kinds[:-1], 0, 0) == RowKind.WRITE_TEXT
+    return len(returns) > 0 and 2 * int((resets & after_write).sum()) > len(returns)
+
+
+def gather(events: pl.DataFrame) -> Evidence:
+    """Read the evidence off the events of one device (columns of `EVENTS_SCHEMA`)."""
+    kinds = kinds_of(events)
+    commands = _commands(events)
+    accesses = events.filter(pl.Series(np.isin(kinds, IO_CODES)))
+    erases = events.filter(pl.col("event") == "write_block_erase")["length"].drop_nulls()
+    ends = (accesses["offset"] + accesses["size"].cast(pl.Int64)).drop_nulls()
+    stores = int(np.isin(kinds, _STORES).sum())
+    return Evidence(
+        realize=_realize(events),
+        erase_lengths=tuple(erases.value_counts(sort=True)["length"].to_list()) if len(erases) else (),
+        highest_end=int(ends.max() or 0) if len(ends) else 0,  # type: ignore[arg-type]
+        two_chips=_doubled(commands),
+        byte_wide=len(commands) > 0 and bool((commands["size"] == 1).all()),
+        stores=stores,
+        refusals=0 if stores else _refusals(events, kinds),
+        cfi02=bool(events["event"].cast(pl.String).is_in(sorted(CFI02_ONLY)).any()),
+        reset_is_read_array=_reset_is_read_array(kinds, commands),
+    )
+
+
+def behaviour_in(kinds: list[int], wcycles: list[int], start: int) -> Behaviour:
+    """Which behaviour the inner events from row `start` on prove: where a buffered write opens its window.
+
+    `start` is the count of a buffered write (or any row before it); `UNDETERMINED` if nothing there decides.
+    """
+    cycle = -1
+    for kind, wcycle in zip(kinds[start:], wcycles[start:], strict=True):
+        if kind == RowKind.IO_WRITE:
+            cycle = wcycle
+        elif kind == RowKind.WRITE_BLOCK:
+            return Behaviour.DIRECT
+        elif kind == RowKind.WRITE_BLOCK_START:
+            return Behaviour.STAGED_AT_COUNT if cycle == 1 else Behaviour.STAGED_AT_DATA
+        elif kind == RowKind.DATA_WRITE and cycle == 2:  # noqa: PLR2004  the cycle of data words
+            return Behaviour.DIRECT
+    return Behaviour.UNDETERMINED

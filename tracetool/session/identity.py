@@ -1,0 +1,109 @@
+"""What a device is: its geometry, whether it is writable, and how each is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from replay.boards import Board, boards, boards_with
+from tracetool.errors import UsageError
+from tracetool.session.options import apply_geometry
+from tracetool.sizes import format_size
+
+if TYPE_CHECKING:
+    from replay.geometry import Geometry
+    from tracetool.session.evidence import Evidence
+    from tracetool.session.options import Options
+
+__all__ = ["NAMELESS", "Identity", "identify"]
+
+NAMELESS = "pflash"
+"""The device of events that name none (QEMU before 6.0)."""
+
+_BY_EVIDENCE = {"two_chips": "virt-arm", "byte_wide": "pc"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One device; `*_source` says in words how the value is known. `geometry` None: not known, not replayed.
+
+    `custom_read_only` says that read-only is only assumed, from what the board uses the device for.
+    """
+
+    name: str
+    geometry: Geometry | None
+    geometry_source: str
+    read_only: bool
+    read_only_source: str
+    custom_read_only: bool
+    board: str | None
+
+
+def _board(name: str, options: Options, evidence: Evidence, image_bytes: int | None) -> tuple[Board | None, str]:
+    if options.board is not None:
+        return boards()[options.board], "--board"
+    candidates = boards_with(name)
+    region = evidence.realize.region if evidence.realize and evidence.realize.region else image_bytes
+    for board in candidates:
+        if region is not None and region in (board.sizes[name], board.max_size):
+            return board, "the device's name and its size"
+    if candidates:
+        return candidates[0], "the device's name"
+    for sign, board_name in _BY_EVIDENCE.items():
+        if getattr(evidence, sign):
+            return boards()[board_name], "how its commands are addressed"
+    return None, "unknown"
+
+
+def _geometry(
+    name: str, options: Options, evidence: Evidence, image_bytes: int | None
+) -> tuple[Geometry | None, str, Board | None]:
+    board, source = _board(name, options, evidence, image_bytes)
+    geometry = board.geometry(name, image_bytes) if board else None
+    if geometry is not None and board is not None:
+        source = f"{board.name}, by {source}"
+    region = evidence.realize.region if evidence.realize else None
+    if geometry is not None and region and region % geometry.block == 0 and region != geometry.size:
+        geometry, source = geometry.resized(region), f"{source}; size by its pflash_realize event"
+    if name in options.geometries:
+        geometry = apply_geometry(name, options.geometries[name], geometry)
+        source = "--geometry"
+    if geometry is not None:
+        _contradict(name, geometry, evidence)
+    return geometry, source if geometry else "unknown", board
+
+
+def _contradict(name: str, geometry: Geometry, evidence: Evidence) -> None:
+    """The trace's own erases must be of this geometry's blocks."""
+    if len(evidence.erase_lengths) == 1 and evidence.erase_lengths[0] != geometry.block:
+        found = format_size(evidence.erase_lengths[0])
+        raise UsageError(
+            f"{name}: the trace erases blocks of {found}, but the geometry in use has {format_size(geometry.block)}; "
+            f"give the right --board, or --geometry {name}=block={evidence.erase_lengths[0]:#x}"
+        )
+
+
+def _read_only(name: str, options: Options, evidence: Evidence, board: Board | None) -> tuple[bool, str, bool]:
+    if name in options.read_only:
+        return True, "--read-only", False
+    if evidence.realize is not None:
+        return evidence.realize.read_only, "its pflash_realize event", False
+    if evidence.stores:
+        return False, "it stores what is written", False
+    if evidence.refusals:
+        return True, "it refuses what is written", False
+    if board is not None and board.code == name:
+        return True, "it holds the firmware's code, read-only by custom", True
+    return False, "nothing says otherwise", False
+
+
+def identify(name: str, options: Options, evidence: Evidence, image_bytes: int | None) -> Identity:
+    """Decide what the device `name` is, from the options first and the evidence in the trace second.
+
+    `image_bytes` is the length of its image, None if none is given. UsageError if options and trace contradict.
+    """
+    geometry, source, board = _geometry(name, options, evidence, image_bytes)
+    read_only, read_only_source, custom = _read_only(name, options, evidence, board)
+    return Identity(
+        name, geometry, source, read_only, read_only_source, custom, board.name if board is not None else None
+    )

@@ -1,0 +1,116 @@
+"""What the user says about the machine that was traced."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from replay.backing import Policy
+from replay.behaviour import Behaviour, behaviour_of_qemu
+from replay.boards import boards
+from replay.geometry import Geometry, GeometryError
+from tracetool.errors import UsageError
+from tracetool.sizes import parse_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["ANY_DEVICE", "Options", "apply_geometry", "parse_behaviour", "parse_board", "split_device"]
+
+ANY_DEVICE = ""
+"""Key of an option that names no device: it means the one device that is written."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options that every command takes; mappings go from device name (or `ANY_DEVICE`) to the value.
+
+    Sizes in bytes. `policy` None means the default of the command: what the trace was recorded on for a replay.
+    `at` is the last seq of the last trace that is replayed.
+    """
+
+    images: dict[str, Path] = field(default_factory=dict)
+    extents: dict[str, int] = field(default_factory=dict)
+    board: str | None = None
+    geometries: dict[str, str] = field(default_factory=dict)
+    read_only: frozenset[str] = frozenset()
+    behaviour: Behaviour = Behaviour.UNDETERMINED
+    device: str | None = None
+    policy: Policy | None = None
+    at: int | None = None
+    journal: bool = False
+
+
+def split_device(text: str) -> tuple[str, str]:
+    """Take `DEV=VALUE` apart; a value alone is for `ANY_DEVICE`."""
+    device, equals, value = text.partition("=")
+    return (device, value) if equals else (ANY_DEVICE, text)
+
+
+def parse_behaviour(text: str) -> Behaviour:
+    """Read `auto`, a behaviour's name or a QEMU version; UsageError for anything else."""
+    if text == "auto":
+        return Behaviour.UNDETERMINED
+    labels = [behaviour.label for behaviour in Behaviour if behaviour]
+    if text in labels:
+        return Behaviour.from_label(text)
+    found = behaviour_of_qemu(text)
+    if found is None:
+        raise UsageError(f"--qemu {text!r}: give auto, {', '.join(labels)}, or a QEMU version such as 9.0.2")
+    return found
+
+
+def parse_board(text: str) -> str:
+    """Check the name of a board; UsageError that lists them."""
+    if text not in boards():
+        raise UsageError(f"--board {text!r} is not known; known are {', '.join(boards())}")
+    return text
+
+
+_PART = re.compile(r"(size|block|bank|chip|max-chip|endian|ids)=([^,]+)")
+_WIDTHS = {"bank": "bank_width", "chip": "chip_width", "max-chip": "max_chip_width"}
+_ID_COUNT = 4
+_SPEC_HELP = "write size=64M,block=256K,bank=4,chip=2,max-chip=2,endian=little,ids=89:18:0:0; any part may be left out"
+
+
+def apply_geometry(device: str, spec: str, base: Geometry | None) -> Geometry:
+    """A geometry from a `--geometry` spec; parts that it leaves out are `base`'s. UsageError if it is none."""
+    parts = {}
+    for part in spec.split(","):
+        match = _PART.fullmatch(part.strip())
+        if match is None:
+            raise UsageError(f"--geometry {device}: {part!r} is not understood; {_SPEC_HELP}")
+        parts[match[1]] = match[2]
+    try:
+        return _apply(parts, base or _bare(device, parts))
+    except (GeometryError, ValueError) as error:
+        raise UsageError(f"--geometry {device}: {error}; {_SPEC_HELP}") from error
+
+
+def _bare(device: str, parts: dict[str, str]) -> Geometry:
+    missing = [name for name in ("size", "block", "bank") if name not in parts]
+    if missing:
+        raise UsageError(f"--geometry {device}: no board is known for it, so {' and '.join(missing)} must be given")
+    return Geometry(parse_size(parts["size"]), parse_size(parts["block"]), int(parts["bank"]))
+
+
+def _apply(parts: dict[str, str], base: Geometry) -> Geometry:
+    changes: dict[str, object] = {}
+    for name, value in parts.items():
+        if name in ("size", "block"):
+            changes[name] = parse_size(value)
+        elif name in _WIDTHS:
+            changes[_WIDTHS[name]] = int(value)
+        elif name == "endian":
+            if value not in ("little", "big"):
+                raise UsageError(f"endian {value!r} is neither little nor big")
+            changes["endian"] = value
+        else:
+            ids = tuple(int(part, 16) for part in value.split(":"))
+            if len(ids) != _ID_COUNT or max(ids) > 0xFF or min(ids) < 0:  # noqa: PLR2004  bytes
+                raise ValueError(f"ids {value!r} are not four bytes in hex")
+            changes["ids"] = ids
+    if "size" in parts:
+        changes["size_known"] = True
+    return replace(base, **changes)  # type: ignore[arg-type]

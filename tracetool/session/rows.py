@@ -1,0 +1,91 @@
+"""From event frames to the machine's rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, RowKind
+from replay.state import Rows, Steps
+from tracetool.events import EVENT_CODES, EVENT_NAMES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["IO_CODES", "blank_steps", "kinds_of", "to_rows"]
+
+_NAMES = {
+    "io_read": RowKind.IO_READ,
+    "io_write": RowKind.IO_WRITE,
+    "read": RowKind.READ,
+    "outer_read": RowKind.OUTER_READ,
+    "outer_write": RowKind.OUTER_WRITE,
+    "reset": RowKind.RESET,
+    "realize": RowKind.REALIZE,
+    "postload_cb": RowKind.POSTLOAD,
+    "write": RowKind.WRITE_TEXT,
+    "data_write": RowKind.DATA_WRITE,
+    "data_write_block": RowKind.DATA_WRITE_BLOCK,
+    "write_block": RowKind.WRITE_BLOCK,
+    "write_block_start": RowKind.WRITE_BLOCK_START,
+    "write_block_flush": RowKind.WRITE_BLOCK_FLUSH,
+    "write_block_abort": RowKind.WRITE_BLOCK_ABORT,
+    "write_block_erase": RowKind.WRITE_BLOCK_ERASE,
+    "mode_read_array": RowKind.MODE_READ_ARRAY,
+    "read_status": RowKind.READ_STATUS,
+    "manufacturer_id": RowKind.MANUFACTURER_ID,
+    "device_id": RowKind.DEVICE_ID,
+    "device_info": RowKind.DEVICE_INFO,
+    "data_read": RowKind.DATA_READ,
+    "read_unknown_state": RowKind.READ_UNKNOWN_STATE,
+}
+
+_KIND_OF_CODE = np.zeros(len(EVENT_NAMES), np.uint8)
+for _name, _kind in _NAMES.items():
+    _KIND_OF_CODE[EVENT_CODES[_name]] = _kind
+
+IO_CODES = (RowKind.IO_READ, RowKind.IO_WRITE, RowKind.READ, RowKind.OUTER_READ, RowKind.OUTER_WRITE)
+"""Row kinds that are accesses of the guest."""
+
+_OTHER_TEXT = -2
+"""Code of a text that the model never predicts."""
+
+
+def kinds_of(events: pl.DataFrame) -> NDArray[np.uint8]:
+    """The row kind (`replay.columns.RowKind`, uint8) of each event."""
+    return _KIND_OF_CODE[events["event"].to_physical().to_numpy()]
+
+
+def _integers(events: pl.DataFrame, name: str) -> list[int]:
+    return events[name].cast(pl.Int64).fill_null(ABSENT).to_list()
+
+
+def _texts(events: pl.DataFrame) -> list[int]:
+    texts = events["text"]
+    if texts.null_count() == len(texts):
+        return [ABSENT] * len(texts)
+    return [ABSENT if text is None else TEXT_CODES.get(text, _OTHER_TEXT) for text in texts.to_list()]
+
+
+def to_rows(events: pl.DataFrame) -> Rows:
+    """The machine's columns for the events of one device, in order."""
+    counter = events["counter"].reinterpret(signed=True).fill_null(ABSENT_COUNTER).to_list()
+    return Rows(
+        seq=events["seq"].to_list(),
+        kind=kinds_of(events).tolist(),
+        offset=_integers(events, "offset"),
+        size=_integers(events, "size"),
+        value=_integers(events, "value"),
+        cmd=_integers(events, "cmd"),
+        wcycle=_integers(events, "wcycle"),
+        counter=counter,
+        length=_integers(events, "length"),
+        text=_texts(events),
+    )
+
+
+def blank_steps(count: int) -> Steps:
+    """Room for the machine's answer to `count` rows."""
+    return Steps(*([0] * count for _ in Steps._fields))
