@@ -10,36 +10,41 @@ import polars as pl
 from tracetool.events import CATALOGUE, EVENT_CODES, EVENTS_SCHEMA, NAMELESS_DEVICE, EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
     from tracetool.events import Argument, Variant
 
-__all__ = ["LINE", "columns_of", "series_of"]
+    Places = npt.NDArray[np.intp]
+    Integers = npt.NDArray[np.int64 | np.uint64]
+
+__all__ = ["LINE", "columns_of"]
 
 LINE = "line"
 """A column beside those of the canonical frame, dropped before it is delivered: the line an event stands in."""
 
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region")
+HEX = 16
 _EVENT_OF = np.array([EVENT_CODES[variant.event] for variant in CATALOGUE], dtype=np.uint8)
-_DIGITS_TO_SIZE = {2: 1, 4: 2, 8: 4, 16: 8}
-
-Places = "npt.NDArray[np.intp]"
+_DIGITS_TO_SIZE = {2: 1, 4: 2, 8: 4}
 
 
 class _Numbers:
     """One nullable integer column being filled."""
 
     def __init__(self, name: str, length: int) -> None:
-        dtype = np.uint64 if name == "counter" else np.int64
         self._name = name
+        dtype = np.uint64 if name == "counter" else np.int64
         self._values: npt.NDArray[np.int64 | np.uint64] = np.zeros(length, dtype=dtype)
         self._known = np.zeros(length, dtype=np.bool_)
 
-    def put(self, places: npt.NDArray[np.intp], values: Sequence[int] | int) -> None:
+    def put(self, places: Places, values: Integers | int) -> None:
         self._values[places] = values
         self._known[places] = True
+
+    def at(self, places: Places) -> npt.NDArray[np.int64 | np.uint64]:
+        return self._values[places]
 
     def series(self) -> pl.Series:
         column = pl.Series(self._name, self._values).cast(EVENTS_SCHEMA[self._name])
@@ -56,84 +61,88 @@ class _Words:
         self._codes = np.zeros(length, dtype=np.uint32)
         self._words: dict[str, int] = {}
 
-    def put(self, places: npt.NDArray[np.intp], values: Sequence[str]) -> None:
+    def put(self, places: Places, values: Sequence[str]) -> None:
         words = self._words
-        self._codes[places] = [words.setdefault(value, len(words) + 1) for value in values]
+        if _all_same(values):
+            self._codes[places] = words.setdefault(values[0], len(words) + 1)
+        else:
+            self._codes[places] = [words.setdefault(value, len(words) + 1) for value in values]
 
     def series(self) -> pl.Series:
         words = [None, *(word.encode("latin-1").decode("utf-8", "replace") for word in self._words)]
         return pl.Series(self._name, words, dtype=EVENTS_SCHEMA[self._name]).gather(pl.Series(self._codes))
 
 
+def _all_same(values: Sequence[str]) -> bool:
+    return values.count(values[0]) == len(values)
+
+
+def _integers(printed: Sequence[str], argument: Argument) -> Integers:
+    if argument.radix != HEX:
+        same = _all_same(printed)
+        return np.full(len(printed), int(printed[0])) if same else np.array(list(map(int, printed)), dtype=np.int64)
+    dtype = pl.UInt64 if argument.column == "counter" else pl.Int64
+    return pl.Series(printed).str.to_integer(base=HEX, dtype=dtype).to_numpy()
+
+
 class _Columns:
     """The columns of a chunk, filled variant by variant."""
 
     def __init__(self, length: int) -> None:
-        self.length = length
-        self.numbers: dict[str, _Numbers] = {}
-        self.words = {name: _Words(name, length) for name in ("device", "text")}
+        self._length = length
+        self._numbers: dict[str, _Numbers] = {}
+        self._words = {name: _Words(name, length) for name in ("device", "text")}
 
     def number(self, name: str) -> _Numbers:
-        return self.numbers.setdefault(name, _Numbers(name, self.length))
+        if name not in self._numbers:
+            self._numbers[name] = _Numbers(name, self._length)
+        return self._numbers[name]
 
-    def fill(self, variant: Variant, places: npt.NDArray[np.intp], rows: Sequence[tuple[str, ...]]) -> None:
-        groups = list(zip(*rows, strict=True))
-        device = groups.pop(0) if variant.named else [NAMELESS_DEVICE] * len(rows)
-        self.words["device"].put(places, device)
+    def fill(self, variant: Variant, places: Places, groups: Sequence[str]) -> None:
+        step = len(variant.arguments) + variant.named
+        self._words["device"].put(places, groups[::step] if variant.named else [NAMELESS_DEVICE])
         for name, value in variant.fixed.items():
             self.number(name).put(places, value)
-        starts: list[int] = []
-        for argument, printed in zip(variant.arguments, groups, strict=True):
-            starts = self._put(argument, places, printed, starts)
+        for at, argument in enumerate(variant.arguments, int(variant.named)):
+            self._put(argument, places, groups[at::step])
 
-    def _put(
-        self, argument: Argument, places: npt.NDArray[np.intp], printed: Sequence[str], before: list[int]
-    ) -> list[int]:
+    def _put(self, argument: Argument, places: Places, printed: Sequence[str]) -> None:
         if argument.column == "text":
-            self.words["text"].put(places, printed)
-            return before
-        if argument.column == "ro":
-            self.words["text"].put(places, ["ro" if flag == "1" else "rw" for flag in printed])
-            return before
-        values = [int(text, 16) for text in printed] if argument.radix == 16 else list(map(int, printed))  # noqa: PLR2004
-        if argument.column == "end":
-            self._put_length(places, before, values)
-            return before
-        self.number(argument.column).put(places, values)
+            self._words["text"].put(places, printed)
+        elif argument.column == "ro":
+            self._words["text"].put(places, ["ro" if flag == "1" else "rw" for flag in printed])
+        elif argument.column == "end":
+            self._put_length(places, _integers(printed, argument))
+        else:
+            self.number(argument.column).put(places, _integers(printed, argument))
         if argument.sizes:
             self._put_sizes(places, printed)
-        return values
 
-    def _put_length(self, places: npt.NDArray[np.intp], starts: list[int], ends: list[int]) -> None:
-        for place, start, end in zip(places, starts, ends, strict=True):
-            if start <= end and end - start + 1 < 1 << 63:
-                self.number("length").put(np.array([place]), end - start + 1)
+    def _put_length(self, places: Places, ends: Integers) -> None:
+        starts = self.number("offset").at(places)
+        sane = (starts <= ends) & (ends - starts < np.iinfo(np.int64).max)
+        self.number("length").put(places[sane], (ends - starts + 1)[sane])
 
-    def _put_sizes(self, places: npt.NDArray[np.intp], printed: Sequence[str]) -> None:
-        for place, digits in zip(places, printed, strict=True):
-            if len(digits) in _DIGITS_TO_SIZE:
-                self.number("size").put(np.array([place]), _DIGITS_TO_SIZE[len(digits)])
+    def _put_sizes(self, places: Places, printed: Sequence[str]) -> None:
+        digits = np.array(list(map(len, printed)))
+        for count, size in _DIGITS_TO_SIZE.items():
+            self.number("size").put(places[digits == count], size)
 
     def series(self) -> list[pl.Series]:
-        numbers = [self.numbers[name].series() for name in NUMBERS if name in self.numbers]
-        return [*numbers, *(words.series() for words in self.words.values())]
+        numbers = [self._numbers[name].series() for name in NUMBERS if name in self._numbers]
+        return [*numbers, *(words.series() for words in self._words.values())]
 
 
-def columns_of(kinds: Sequence[int], rows: dict[int, list[tuple[str, ...]]]) -> list[pl.Series]:
+def columns_of(kinds: Sequence[int], groups: Mapping[int, Sequence[str]]) -> list[pl.Series]:
     """The columns event, device, offset, ... text of a chunk's events; columns nothing was put in are left out.
 
     Args:
         kinds: for each event, the place of its variant in the catalogue.
-        rows: for each of those, the groups its pattern matched, in order.
+        groups: for each of those, the groups its pattern matched, of all its events in order, flat.
     """
     kind = np.array(kinds, dtype=np.uint8)
     filled = _Columns(len(kinds))
-    for place, groups in rows.items():
-        filled.fill(CATALOGUE[place], np.flatnonzero(kind == place), groups)
+    for place, flat in groups.items():
+        filled.fill(CATALOGUE[place], np.flatnonzero(kind == place), flat)
     event = pl.Series("event", _EVENT_OF[kind]).cat.to(EventType)
     return [event, *filled.series()]
-
-
-def series_of(name: str, values: Sequence[int | None]) -> pl.Series:
-    """A column of the canonical frame."""
-    return pl.Series(name, values, dtype=EVENTS_SCHEMA[name])

@@ -13,7 +13,7 @@ import polars as pl
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, PREFIX
 from tracetool.ingest.chunk import FIRST_DAMAGED, Damage, printable
-from tracetool.ingest.columns import LINE, columns_of, series_of
+from tracetool.ingest.columns import LINE, columns_of
 from tracetool.ingest.notes import Notes
 from tracetool.ingest.patterns import BY_SOURCE, diagnose, is_cut
 from tracetool.ingest.prefix import read_prefix, read_prefixes
@@ -28,6 +28,9 @@ __all__ = ["REPEATS", "TextParser"]
 REPEATS = 10_000
 """A folded syslog line stands for so many events at most; more are counted as lost."""
 
+CANDIDATES = 4
+"""So many `pflash_` at the end of a line are looked at."""
+
 _REPEATED = re.compile(r"(last )?message repeated (\d{1,18}) times(?:: \[ ?(.*)\])?[ \t\r]*\Z", re.ASCII)
 _TAG = re.compile(r"\[(\d{1,9})\]: ?\Z", re.ASCII)
 _NAMELESS = frozenset(kind for kind, variant in enumerate(CATALOGUE) if not variant.named)
@@ -36,13 +39,20 @@ _Event = tuple[int, str, tuple[str, ...]]
 
 
 def _match(line: str) -> _Event | None:
-    """The event that reaches to the end of a line: its variant's place, what stands before it, its groups."""
-    head, found, tail = line.rpartition(PREFIX)
-    name, _, rest = tail.partition(" ")
-    for fullmatch, kind in BY_SOURCE.get(name, ()) if found else ():
-        match = fullmatch(rest)
-        if match is not None:
-            return kind, head, match.groups()
+    """The event that reaches to the end of a line: its variant's place, what stands before it, its groups.
+
+    A device may be called `pflash_0`, so not only what the last `pflash_` begins can be the event.
+    """
+    at = len(line)
+    for _ in range(CANDIDATES):
+        at = line.rfind(PREFIX, 0, at)
+        if at < 0:
+            break
+        name, _, rest = line[at + len(PREFIX) :].partition(" ")
+        for fullmatch, kind in BY_SOURCE.get(name, ()):
+            match = fullmatch(rest)
+            if match is not None:
+                return kind, line[:at], match.groups()
     return None
 
 
@@ -67,7 +77,7 @@ class TextParser:
         self._kinds: list[int] = []
         self._heads: list[str] = []
         self._where: list[int] = []
-        self._rows: dict[int, list[tuple[str, ...]]] = {}
+        self._rows: dict[int, list[str]] = {}
 
     def parse(self, lines: Iterable[tuple[int, str]]) -> None:
         """Parse lines, given with their numbers (1-based, rising) and without their newlines.
@@ -93,9 +103,9 @@ class TextParser:
             heads.append(head)
             where.append(number)
             if kind in rows:
-                rows[kind].append(match.groups())
+                rows[kind] += match.groups()
             else:
-                rows[kind] = [match.groups()]
+                rows[kind] = [*match.groups()]
 
     def finish(self, number: int, line: str) -> None:
         """Parse the last line of a file, which has no newline."""
@@ -121,8 +131,8 @@ class TextParser:
         frame = pl.DataFrame(
             [
                 pl.Series(LINE, self._where, dtype=pl.Int64),
-                series_of("time_ns", prefixes.times),
-                series_of("thread", prefixes.threads),
+                prefixes.times,
+                prefixes.threads,
                 *columns_of(self._kinds, self._rows),
             ]
         )
@@ -134,7 +144,7 @@ class TextParser:
         self._kinds += [kind] * times
         self._heads += [head] * times
         self._where += [number] * times
-        self._rows.setdefault(kind, []).extend([groups] * times)
+        self._rows.setdefault(kind, []).extend(groups * times)
 
     def _look_closer(self, number: int, line: str, event: _Event) -> None:
         """A line with an event that may also hold the pieces of another, or come from a syslog."""
@@ -149,6 +159,10 @@ class TextParser:
     def _leave(self, number: int, line: str) -> None:
         """A line without an event."""
         if "repeated" in line and self._unfold(number, line):
+            return
+        event = _match(line) if line.count(PREFIX) > 1 else None
+        if event:
+            self._look_closer(number, line, event)
             return
         self.notes.read(number, line)
         reason = diagnose(line) if PREFIX in line else None

@@ -7,6 +7,7 @@ not an event, and `diagnose` says why.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from tracetool.events import CATALOGUE, PREFIX, Variant
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["BY_SOURCE", "diagnose", "is_cut"]
 
+HEX = 16
+_I63 = r"[0-9a-f]{1,15}|0*[0-7]?[0-9a-f]{15}"
 _U8 = r"\d{1,2}|1\d\d|2[0-4]\d|25[0-5]"
-_I63_HEX = r"[0-9a-f]{1,15}|0*[0-7]?[0-9a-f]{15}"
-_IN_RANGE: dict[tuple[str, int], str] = {
-    ("offset", 16): _I63_HEX,
-    ("end", 16): _I63_HEX,
-    ("length", 16): _I63_HEX,
-    ("region", 16): _I63_HEX,
+_Ranges = dict[tuple[str, int], str]
+_IN_RANGE: _Ranges = {
+    ("offset", 16): _I63,
+    ("end", 16): _I63,
+    ("length", 16): _I63,
+    ("region", 16): _I63,
     ("value", 16): r"[0-9a-f]{1,8}",
     ("value", 10): r"\d{1,9}",
     ("counter", 16): r"[0-9a-f]{1,16}",
@@ -35,49 +38,62 @@ _IN_RANGE: dict[tuple[str, int], str] = {
     ("text", 10): r"\d{1,9}",
     ("ro", 10): r"[01]",
 }
-_ANY = {16: r"-?[0-9a-f]+", 10: r"-?\d+"}
-_STRING = r"([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])"
-_DEVICE = r"([^\x00-\x1f\x7f]+?): "
+_USUAL: _Ranges = {key: regex.split("|")[0] for key, regex in _IN_RANGE.items()}
+_ANY: _Ranges = {key: r"-?[0-9a-f]+" if key[1] == HEX else r"-?\d+" for key in _IN_RANGE}
+_STRING = r"(?!.*pflash_)([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])"
+_DEVICE = r"([^\x00-\x1f\x7f]{1,255}?): "
+_USUAL_DEVICE = r"([^\x00-\x1f\x7f:]{1,255}): "
 _END = r"[ \t\r]*"
 
 _CANDIDATE = re.compile(PREFIX + r"([a-z0-9_]*)( ?)", re.ASCII)
 _ARGUMENTS = re.compile(r"\S+: .|\w+:(?:0x)?[0-9a-f]", re.ASCII)
+CANDIDATES = 16
+"""So many `pflash_` at the beginning of a line are looked at."""
+
 _FUNCTIONS = ("cfi01_", "cfi02_")
 
 
-def _group(argument: Argument, ranges: dict[tuple[str, int], str] | None) -> str:
+def _group(argument: Argument, ranges: _Ranges) -> str:
     if not argument.radix:
         return _STRING
-    number = ranges[argument.column, argument.radix] if ranges else _ANY[argument.radix]
+    number = ranges[argument.column, argument.radix]
     prefix = "0x" if argument.conversion.startswith("0x") else ""
     return f"({prefix}(?:{number}))" if argument.column == "text" else f"{prefix}({number})"
 
 
-def _pattern(variant: Variant, ranges: dict[tuple[str, int], str] | None) -> re.Pattern[str]:
+def _pattern(variant: Variant, device: str, ranges: _Ranges) -> re.Pattern[str]:
     groups = [_group(argument, ranges) for argument in variant.arguments]
-    pieces = map(re.escape, variant.pieces)
-    text = "".join(map("".join, zip(pieces, [*groups, ""], strict=True)))
-    return re.compile((_DEVICE if variant.named else "") + text + _END, re.ASCII)
+    text = "".join(map("".join, zip(map(re.escape, variant.pieces), [*groups, ""], strict=True)))
+    return re.compile((device if variant.named else "") + text + _END, re.ASCII)
 
 
-Match = "Callable[[str], re.Match[str] | None]"
+_Matchers = tuple[tuple["Callable[[str], re.Match[str] | None]", int], ...]
 
-BY_SOURCE: dict[str, tuple[tuple[Callable[[str], re.Match[str] | None], int], ...]] = {}
-"""By name in the trace: for each variant, newest first, its full match and its place in the catalogue."""
 
-_LOOSE: dict[str, list[re.Pattern[str]]] = {}
+def _matchers(source: str, device: str, ranges: _Ranges) -> _Matchers:
+    own = [(kind, variant) for kind, variant in enumerate(CATALOGUE) if variant.source == source]
+    return tuple((_pattern(variant, device, ranges).fullmatch, kind) for kind, variant in own)
 
-for _kind, _each in enumerate(CATALOGUE):
-    _known = BY_SOURCE.get(_each.source, ())
-    BY_SOURCE[_each.source] = (*_known, (_pattern(_each, _IN_RANGE).fullmatch, _kind))
-    _LOOSE.setdefault(_each.source, []).append(_pattern(_each, None))
+
+_SOURCES = tuple(dict.fromkeys(variant.source for variant in CATALOGUE))
+
+BY_SOURCE: dict[str, _Matchers] = {
+    source: _matchers(source, _USUAL_DEVICE, _USUAL) + _matchers(source, _DEVICE, _IN_RANGE) for source in _SOURCES
+}
+"""By name in the trace: full matches, each with the place of its variant in the catalogue.
+
+The usual forms come first, with a pattern that is quick: a device name without a colon, numbers of the usual length.
+The patterns after those take every form; where both match they match the same.
+"""
+
+_LOOSE: dict[str, _Matchers] = {source: _matchers(source, _DEVICE, _ANY) for source in _SOURCES}
 
 
 def _explain(name: str, spaced: bool, rest: str) -> str | None:
     if name in BY_SOURCE:
         if not spaced:
             return None if rest else "event without its arguments"
-        loose = any(pattern.fullmatch(rest) for pattern in _LOOSE[name])
+        loose = any(fullmatch(rest) for fullmatch, _ in _LOOSE[name])
         return "value out of range" if loose else "arguments do not match the event"
     if not rest and any(known.startswith(name) for known in BY_SOURCE):
         return "cut inside the event's name"
@@ -91,7 +107,7 @@ def diagnose(line: str) -> str | None:
     Messages hold names such as `pflash_cfi01` or, from QEMU's own functions, `pflash_write: ...`; those are no events.
     """
     reason = None
-    for candidate in _CANDIDATE.finditer(line):
+    for candidate in islice(_CANDIDATE.finditer(line), CANDIDATES):
         rest = line[candidate.end() :].rstrip(" \t\r")
         reason = _explain(candidate[1], bool(candidate[2]), rest) or reason
     return reason

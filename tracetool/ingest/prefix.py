@@ -12,8 +12,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+import polars as pl
+
+from tracetool.events import EVENTS_SCHEMA
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from tracetool.ingest.chunk import Clock, Shape
 
@@ -25,7 +30,8 @@ SECOND = 1_000_000_000
 _SECONDS = r"([1-8]?\d{1,9})"
 _DATE = r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?"
 _PID_TIME = rf"(\d{{1,9}})@{_SECONDS}\.(\d{{1,9}}):"
-_PID_TIME_LINES = re.compile(rf"^(\d{{1,9}})@{_SECONDS}\.(\d{{6}}):$", re.MULTILINE | re.ASCII)
+_PID_TIME_LINES = re.compile(r"(?:\d{1,9}@[1-8]?\d{1,9}\.\d{6}:\n)+", re.ASCII)
+_APART = str.maketrans({"@": "\n", ".": None, ":": None})
 _WHEN = re.compile(r"^\s*(?:<\d+>1? ?)?" + _DATE + r"\s", re.ASCII)
 
 
@@ -43,8 +49,8 @@ class Prefix:
 class Prefixes:
     """The prefixes of a chunk's events, by column."""
 
-    threads: Sequence[int | None]
-    times: Sequence[int | None]
+    threads: pl.Series
+    times: pl.Series
     shapes: Counter[Shape]
     clocks: set[Clock]
 
@@ -123,16 +129,20 @@ def read_prefix(head: str) -> Prefix:
 
 def read_prefixes(heads: list[str]) -> Prefixes:
     """The prefixes of many events. A chunk of `PID@SEC.USEC:` alone, the usual log, is read in one go."""
-    found = _PID_TIME_LINES.findall("\n".join(heads))
-    if len(found) == len(heads):
-        threads = [int(pid) for pid, _, _ in found]
-        times = [int(seconds + fraction) * 1000 for _, seconds, fraction in found]
-        return Prefixes(threads, times, Counter({"pid@time": len(found)}), {"wall"})
+    lines = "\n".join([*heads, ""])
+    if _PID_TIME_LINES.fullmatch(lines):
+        numbers = np.fromstring(lines.translate(_APART), dtype=np.int64, sep="\n")
+        return Prefixes(
+            pl.Series("thread", numbers[::2]).cast(EVENTS_SCHEMA["thread"]),
+            pl.Series("time_ns", numbers[1::2] * 1000),
+            Counter({"pid@time": len(heads)}),
+            {"wall"},
+        )
     cached = {head: read_prefix(head) for head in set(heads)}
     each = [cached[head] for head in heads]
     return Prefixes(
-        [prefix.thread for prefix in each],
-        [prefix.time_ns for prefix in each],
+        pl.Series("thread", [prefix.thread for prefix in each], dtype=EVENTS_SCHEMA["thread"]),
+        pl.Series("time_ns", [prefix.time_ns for prefix in each], dtype=EVENTS_SCHEMA["time_ns"]),
         Counter(prefix.shape for prefix in each),
         {prefix.clock for prefix in each},
     )
