@@ -19,7 +19,7 @@ def test_missing_captures_fail_in_ci_and_skip_elsewhere(
     monkeypatch.setattr(captures, "ROOT", tmp_path / "project")
     monkeypatch.setattr(captures, "CAPTURES", tmp_path / "shared" / "captures")
     monkeypatch.setenv("CI", ci)
-    with pytest.raises(outcome, match="no shared/captures/manifest.json"):
+    with pytest.raises(outcome, match=r"no shared/captures/manifest.json"):
         capture_path("manifest.json")
 
 
