@@ -11,15 +11,12 @@ import lzma
 import stat
 import sys
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, zstd
 from tracetool.errors import InputError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Source", "open_source"]
 
 INPUT = 1 << 16
-MAGIC = 6
 STANDARD_INPUT = "-"
 
 
@@ -75,13 +71,11 @@ class GzipDecoder:
         return out
 
 
-ERRORS = (zlib.error, lzma.LZMAError, zstd.ZstdError, EOFError)
-SKIPPABLE = tuple(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))
-FORMATS: tuple[tuple[str, tuple[bytes, ...], Callable[[], Decoder]], ...] = (
-    ("gzip", (b"\x1f\x8b",), GzipDecoder),
-    ("xz", (b"\xfd7zXZ\0",), lzma.LZMADecompressor),
-    ("zstd", (b"\x28\xb5\x2f\xfd", *SKIPPABLE), zstd.ZstdDecompressor),
-)
+_DECODERS: dict[str, Callable[[], Decoder]] = {
+    "gzip": GzipDecoder,
+    "xz": lzma.LZMADecompressor,
+    "zstd": zstd.ZstdDecompressor,
+}
 
 
 class Source:
@@ -139,14 +133,11 @@ class Source:
         return self._take(size)
 
     def _recognise(self) -> str | None:
-        while len(self._pending) < MAGIC and (data := self._take(MAGIC - len(self._pending))):
+        while len(self._pending) < MAGIC_BYTES and (data := self._take(MAGIC_BYTES - len(self._pending))):
             self._pending += data
-        for name, magics, decoder in FORMATS:
-            if self._pending.startswith(magics):
-                self._make, self._magics = decoder, magics
-                self._decoder = decoder()
-                return name
-        return None
+        name = compression_of(self._pending)
+        self._decoder = _DECODERS[name]() if name else None
+        return name
 
     def _unpack(self, size: int) -> bytes:
         while self._decoder is not None:
@@ -160,22 +151,33 @@ class Source:
                     break
             try:
                 out = self._decoder.decompress(data, size)
-            except ERRORS as error:
+            except DAMAGED as error:
+                out = self._salvage() if self.rereadable else b""
+                self._unpacked += len(out)
                 self._stop(f"is corrupt ({error})")
-                break
+                self._unpacked -= len(out)
+                return out
             if out:
                 return out
         return b""
 
+    def _salvage(self) -> bytes:
+        """What precedes the damage, after what was delivered: decoders drop the output of the call that fails."""
+        with closing(Source(Path(self.name).open("rb"), self.name, None, rereadable=False)) as again:
+            left = self._unpacked
+            while left and (data := again.read(min(left, INPUT))):
+                left -= len(data)
+            return b"".join(iter(lambda: again.read(1), b""))
+
     def _next_member(self) -> bool:
         """Go on with the member after this one; False at the end of the file or where something else follows."""
         rest = self._decoder.unused_data.lstrip(b"\0") if self._decoder else b""
-        while len(rest) < MAGIC and (more := self._take(INPUT)):
+        while len(rest) < MAGIC_BYTES and (more := self._take(INPUT)):
             rest = (rest + more).lstrip(b"\0")
-        if rest.startswith(self._magics):
-            self._pending, self._decoder = rest, self._make()
-            return True
         self._decoder = None
+        if self.compression and compression_of(rest) == self.compression:
+            self._pending, self._decoder = rest, _DECODERS[self.compression]()
+            return True
         if rest:
             self._stop("is followed by something else")
         return False

@@ -1,0 +1,104 @@
+"""Laws: nothing raises, every line is counted once, and chunks do not show."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from tests.tracetool.ingest.support import log_of, read_text
+from tests.tracetool.ingest.test_text import SHAPES
+from tracetool.errors import InputError
+from tracetool.events import CATALOGUE, EVENTS_SCHEMA
+from tracetool.ingest import Health, TraceMeta, open_trace
+from tracetool.ingest.parser import TextParser
+from tracetool.ingest.patterns import BY_SOURCE
+
+if TYPE_CHECKING:
+    import pytest
+
+PREFIXES = [prefix for prefix, _, _ in SHAPES.values()]
+EVENTS = [log_of(variant) for variant in CATALOGUE]
+OTHER = [
+    "BdsDxe: loading Boot0001",
+    "# entries-in-buffer/entries-written: 84/99   #P:2",
+    "CPU:1 [LOST 12 EVENTS]",
+    "qemu-system-aarch64: Could not update PFLASH: Input/output error",
+    "Nov 22 08:26:18 host last message repeated 2 times",
+    "pflash_frob a: 0x1",
+    "",
+]
+lines = st.builds(str.__add__, st.sampled_from(PREFIXES), st.sampled_from(EVENTS)) | st.sampled_from(OTHER)
+logs = st.builds(
+    lambda each, end: ("\n".join(each) + end).encode(), st.lists(lines, max_size=12), st.sampled_from(["", "\n"])
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A log, cut, spliced or with bytes changed."""
+    data = bytearray(draw(logs))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(data)))
+        end = draw(st.integers(start, min(len(data), start + 40)))
+        data[start:end] = draw(st.binary(max_size=4) | st.sampled_from([b"pflash_", b"\n", b"\0", b": ", b"\xff\r"]))
+    return bytes(data)
+
+
+@given(mutated() | st.binary(max_size=300))
+@example(b"pflash_io_write")
+@example(b"pflash_write : x\n")
+def test_any_bytes_give_frames_and_each_line_is_counted_once(data: bytes) -> None:
+    reading = read_text(data)
+    assert reading.health.lines == len(re.findall(rb"[^\n]*\n|[^\n]+\Z", data))
+    assert reading.health.unterminated is (bool(data) and not data.endswith(b"\n"))
+    assert reading.frame.schema == EVENTS_SCHEMA
+    assert reading.frame["event"].null_count() == reading.frame["device"].null_count() == 0
+
+
+@given(st.binary(max_size=300) | mutated())
+def test_opening_any_file_gives_a_trace_or_an_input_error(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any"
+    path.write_bytes(data)
+    try:
+        list(open_trace(str(path)).chunks())
+    except InputError as error:
+        assert str(path) in str(error)  # noqa: PT017
+
+
+@given(mutated() | logs, st.integers(1, 400))
+@example(b"pflash_reset a: reset\npflash_reset a: reset", 1)
+def test_chunks_do_not_show(data: bytes, chunk_bytes: int) -> None:
+    whole, cut = read_text(data), read_text(data, chunk_bytes=chunk_bytes)
+    assert_frame_equal(whole.frame, cut.frame, categorical_as_str=True)
+    assert whole.health == cut.health
+    assert (whole.meta.shapes, whole.meta.clock) == (cut.meta.shapes, cut.meta.clock)
+
+
+@given(st.lists(st.sampled_from(EVENTS) | lines, max_size=10))
+def test_whole_logs_are_understood(each: list[str]) -> None:
+    health = read_text("".join(line + "\n" for line in each if line not in OTHER).encode()).health
+    assert health.damaged == health.other == 0
+
+
+@given(st.sampled_from(EVENTS), st.data())
+def test_the_quick_patterns_take_what_the_full_ones_take_alike(event: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(event)))
+    line = event[:at] + data.draw(st.sampled_from(["", "0", "00000000", ":", ": ", "f"])) + event[at:]
+    name, _, rest = line.removeprefix("pflash_").partition(" ")
+    found = [(kind, match.groups()) for fullmatch, kind in BY_SOURCE.get(name, ()) if (match := fullmatch(rest))]
+    assert len({kind for kind, _ in found}) <= 1
+    assert len({groups for _, groups in found}) <= 1
+
+
+@given(st.lists(st.text("pflash_ io_write0x:.@[]\n", max_size=60), max_size=5))
+def test_the_parser_alone_counts_what_it_is_given(each: list[str]) -> None:
+    health = Health()
+    parser = TextParser(health, TraceMeta("x", "x"))
+    parser.parse(enumerate(each, 1))
+    assert parser.take().height == len(each) - health.other - health.damaged

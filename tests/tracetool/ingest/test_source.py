@@ -1,0 +1,122 @@
+"""Packed files, cut and damaged ones among them."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tracetool.ingest.support import FakeStdin, collect, read_file
+from tracetool.compression import zstd
+from tracetool.errors import InputError
+from tracetool.ingest import open_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LINES = [
+    f"{n % 7}@1795335978.{n:06}:pflash_io_write f: offset:0x{n * n % 9999:04x} size:4 value:0x{n:04x} wcycle:0\n"
+    for n in range(20_000)
+]
+TEXT = "".join(LINES).encode()
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "xz": lambda data: lzma.compress(data, preset=0),
+    "zstd": zstd.compress,
+}
+
+
+@pytest.fixture(params=PACK)
+def packing(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_a_packed_trace_is_told_by_its_content(tmp_path: Path, packing: str) -> None:
+    reading = read_file(tmp_path / "trace.log", PACK[packing](TEXT))
+    assert reading.health.events == len(LINES)
+    assert reading.health.truncated is None
+    assert reading.meta.compression == packing
+
+
+def test_several_members_are_one_trace(tmp_path: Path, packing: str) -> None:
+    pack, half = PACK[packing], len(TEXT) // 2 + 7
+    reading = read_file(tmp_path / "t", pack(TEXT[:half]) + pack(b"") + pack(TEXT[half:]))
+    assert (reading.health.events, reading.health.truncated) == (len(LINES), None)
+
+
+def test_what_a_cut_stream_holds_is_delivered(tmp_path: Path, packing: str) -> None:
+    packed = PACK[packing](TEXT)
+    reading = read_file(tmp_path / "t", packed[: len(packed) * 9 // 10])
+    assert reading.health.truncated is not None
+    assert reading.health.truncated.startswith(f"the {packing} stream ends in the middle of the data after ")
+    assert len(LINES) // 2 < reading.health.events < len(LINES)
+
+
+def test_what_precedes_the_damage_is_delivered(tmp_path: Path, packing: str) -> None:
+    members = PACK[packing](TEXT), bytearray(PACK[packing](TEXT))
+    members[1][len(members[1]) // 2] ^= 0xFF
+    reading = read_file(tmp_path / "t", members[0] + members[1])
+    assert reading.health.truncated is not None
+    assert "is corrupt" in reading.health.truncated
+    assert reading.health.events >= len(LINES)
+
+
+def test_other_data_after_the_last_member_is_reported(tmp_path: Path, packing: str) -> None:
+    reading = read_file(tmp_path / "t", PACK[packing](TEXT) + b"more")
+    assert reading.health.events == len(LINES)
+    assert "is followed by something else" in str(reading.health.truncated)
+    padded = read_file(tmp_path / "t", PACK[packing](TEXT) + bytes(4096))
+    assert padded.health.truncated is None
+
+
+def test_a_stream_of_which_nothing_can_be_unpacked_is_an_error(tmp_path: Path, packing: str) -> None:
+    path = tmp_path / "t"
+    path.write_bytes(PACK[packing](TEXT)[:8])
+    with pytest.raises(InputError, match=f"the {packing} stream"):
+        open_trace(str(path))
+
+
+def test_a_file_that_unpacks_to_very_much_takes_little_memory(tmp_path: Path, packing: str) -> None:
+    path = tmp_path / "t"
+    path.write_bytes(PACK[packing](b"a" * (64 << 20)))
+    tracemalloc.start()
+    health = collect(open_trace(str(path))).health
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (health.lines, health.other, health.unterminated) == (1, 1, True)
+    assert peak < 16 << 20
+
+
+def test_standard_input_can_be_read_once(monkeypatch: pytest.MonkeyPatch, packing: str) -> None:
+    for data in (TEXT, PACK[packing](TEXT)):
+        monkeypatch.setattr("sys.stdin", FakeStdin(data))
+        reader = open_trace("-")
+        assert not reader.rereadable
+        assert collect(reader).health.events == len(LINES)
+        with pytest.raises(InputError, match="standard input: can be read only once"):
+            next(reader.chunks())
+
+
+def test_a_file_can_be_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    path.write_bytes(TEXT)
+    reader = open_trace(str(path), chunk_bytes=1 << 18)
+    assert reader.rereadable
+    assert next(reader.chunks(3))["trace"][0] == 3
+    first, second = collect(reader), collect(reader)
+    assert first.frame.equals(second.frame)
+    assert first.health == second.health
+    assert first.meta.shapes == {"pid@time": len(LINES)}
+
+
+def test_progress_reaches_the_size_of_the_file(tmp_path: Path, packing: str) -> None:
+    path = tmp_path / "t"
+    path.write_bytes(PACK[packing](TEXT))
+    seen: list[tuple[int, int | None]] = []
+    collect(open_trace(str(path), chunk_bytes=1 << 18, progress=lambda *now: seen.append(now)))
+    assert seen == sorted(seen, key=lambda now: now[0])
+    assert seen[-1] == (path.stat().st_size, path.stat().st_size)
