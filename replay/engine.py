@@ -154,13 +154,13 @@ class Machine:
 
     # --- feeding -------------------------------------------------------------------------------------------------
 
-    def feed(self, rows: Rows, steps: Steps, start: int = 0) -> tuple[int, Stop]:
-        """Do the rows from `start` on, filling the same entries of `steps`.
+    def feed(self, rows: Rows, steps: Steps, start: int = 0, end: int | None = None) -> tuple[int, Stop]:
+        """Do the rows from `start` on (to `end`, exclusive), filling the same entries of `steps`.
 
         Returns the row after the last one done and why it stopped. Rows must be valid: `0 <= offset`,
         `1 <= size <= 8`, `offset + size` and `length` inside the region.
         """
-        end = len(rows.kind)
+        end = len(rows.kind) if end is None else end
         if start < end and self.chip.state[slot.OP] < 0:
             # The very first row of a device that was just made: its count register is still zero.
             self.chip.state[slot.COUNTER_KNOWN] |= int(rows.kind[0] in (RowKind.RESET, RowKind.REALIZE))
@@ -198,6 +198,28 @@ class Machine:
     def stop_watching(self) -> None:
         """No longer stop at changes of the watched range."""
         self.chip.geo[slot.WATCH_END] = 0
+
+    def power_cycle(self) -> None:
+        """The machine ends and starts again: storage is read from the image file, state is that of power-up."""
+        chip = self.chip
+        low, high = chip.state[slot.DIRTY_LOW], min(chip.state[slot.DIRTY_HIGH], chip.geo[slot.BACKED])
+        chip.storage[low:high] = chip.backing[low:high]
+        chip.storage_mask[low:high] = chip.backing_mask[low:high]
+        if chip.geo[slot.BACKED] < chip.geo[slot.SIZE]:
+            self._blank_beyond(chip.geo[slot.BACKED])
+        operations, unknown = chip.state[slot.OP], chip.state[slot.UNKNOWN_SEEN]
+        chip.state[:] = _power_on_state()
+        chip.state[slot.OP] = operations
+        chip.state[slot.UNKNOWN_SEEN] = unknown
+        chip.seen[:] = [0] * slot.KINDS
+        chip.missing[:] = [-1] * slot.KINDS
+        chip.geo[slot.BEHAVIOUR] = int(self.config.behaviour)
+
+    def _blank_beyond(self, extent: int) -> None:
+        """Beyond the file there is nothing: zeros that nobody wrote. Pages that were never touched stay so."""
+        chip = self.chip
+        chip.storage[extent:][chip.storage[extent:] != 0] = 0
+        chip.storage_mask[extent:] = chip.geo[slot.KNOWN]
 
     def fork(self, backing: Backing) -> Machine:
         """A second machine in the same state behind another image file, without self-check and journal.

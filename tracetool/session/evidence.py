@@ -119,18 +119,21 @@ def gather(events: pl.DataFrame) -> Evidence:
 
 
 def behaviour_in(kinds: list[int], wcycles: list[int], start: int) -> Behaviour:
-    """Which behaviour the inner events from row `start` on prove: where a buffered write opens its window.
+    """Which behaviour the inner events after the count of a buffered write prove, `UNDETERMINED` if none does.
 
-    `start` is the count of a buffered write (or any row before it); `UNDETERMINED` if nothing there decides.
+    `start` is the row of the count: a window that opens before the next write was opened by it, one that opens later
+    by a word; a word that is stored at once needs none.
     """
+    words = 0
     cycle = -1
-    for kind, wcycle in zip(kinds[start:], wcycles[start:], strict=True):
+    for kind, wcycle in zip(kinds[start + 1 :], wcycles[start + 1 :], strict=True):
         if kind == RowKind.IO_WRITE:
+            words += 1
             cycle = wcycle
         elif kind == RowKind.WRITE_BLOCK:
             return Behaviour.DIRECT
         elif kind == RowKind.WRITE_BLOCK_START:
-            return Behaviour.STAGED_AT_COUNT if cycle == 1 else Behaviour.STAGED_AT_DATA
+            return Behaviour.STAGED_AT_DATA if words else Behaviour.STAGED_AT_COUNT
         elif kind == RowKind.DATA_WRITE and cycle == 2:  # noqa: PLR2004  the cycle of data words
             return Behaviour.DIRECT
     return Behaviour.UNDETERMINED

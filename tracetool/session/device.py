@@ -1,0 +1,421 @@
+"""One device of a session: decides what it is, replays it, and keeps what the audit asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from replay.backing import Backing, Policy
+from replay.behaviour import Behaviour
+from replay.columns import RowKind
+from replay.engine import Config, Machine, Stop
+from replay.state import Rows
+from tracetool.session.evidence import behaviour_in, gather
+from tracetool.session.identity import NAMELESS, Identity, identify
+from tracetool.session.outside import Comparison, Outside
+from tracetool.session.rows import IO_CODES, blank_steps, kinds_of, to_rows
+from tracetool.session.tally import Accesses, Cluster, Tally
+from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from replay.engine import Disagreement
+    from tracetool.session.evidence import Evidence
+    from tracetool.session.options import Options
+
+__all__ = ["Device", "Extent", "Learned", "TraceNotes"]
+
+PREROLL = 1 << 16
+"""Events of a device that are looked at before it is decided what the device is."""
+
+HOLD = 1 << 18
+"""Events that may wait for the evidence of when buffered words are stored."""
+
+DEFAULT_BEHAVIOUR = Behaviour.STAGED_AT_DATA
+"""Taken where nothing decides: what current QEMUs do. Well-formed writes do not depend on it."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where the image file ends, in bytes, and how that is known."""
+
+    bytes: int
+    source: str
+
+
+@dataclass
+class Learned:
+    """What a first pass found out too late to use, for a second one."""
+
+    extent: Extent | None = None
+    writable: bool = False
+
+
+@dataclass
+class TraceNotes:
+    """What is to be said of one device in one trace; seqs, None where nothing is to be said."""
+
+    trace: int
+    events: int = 0
+    impossible: Cluster = field(default_factory=Cluster)
+    disagreement: Disagreement | None = None
+    disagreements: int = 0
+    adopted_at: int | None = None
+    migrated_at: int | None = None
+    io_write_traced: bool = True
+    started_with_reset: bool = False
+    ends_midway: bool = False
+    last_seq: int = -1
+
+
+class Device:
+    """One flash device through all traces of a session."""
+
+    def __init__(self, name: str, options: Options, image: NDArray[np.uint8] | None, learned: Learned) -> None:
+        self.name = name
+        self.options = options
+        self.learned = learned
+        self.image = image
+        self.identity: Identity | None = None
+        self.evidence: Evidence | None = None
+        self.machine: Machine | None = None
+        self.policy_machine: Machine | None = None
+        self.extent: Extent | None = None
+        self.tally = Tally()
+        self.early_end = 0
+        self.outside: Outside | None = None
+        self.comparison = Comparison()
+        self.notes: list[TraceNotes] = []
+        self.cfi02 = False
+        self.behaviour = options.behaviour
+        self.written_while_read_only = False
+        self.evaluated = True
+        self._held: list[pl.DataFrame] = []
+        self._held_rows = 0
+        self._waiting: Rows | None = None
+
+    # --- what the session asks -----------------------------------------------------------------------------------
+
+    @property
+    def needs_another_pass(self) -> bool:
+        """Whether something was learned after it was needed."""
+        return self.learned_late_extent or (self.written_while_read_only and not self.learned.writable)
+
+    @property
+    def learned_late_extent(self) -> bool:
+        """Whether the extent became known only after an access beyond it."""
+        return self.extent is not None and self.early_end > self.extent.bytes and self.learned.extent is None
+
+    def lesson(self) -> Learned:
+        """What the next pass should know from the start."""
+        return Learned(
+            self.extent if self.learned_late_extent else self.learned.extent,
+            self.learned.writable or self.written_while_read_only,
+        )
+
+    @property
+    def policy(self) -> Policy:
+        """The policy asked for; what the trace was recorded on where none is."""
+        return self.recorded.policy if self.options.policy is None else self.options.policy
+
+    @property
+    def recorded(self) -> Backing:
+        """The image file of the device that the trace was recorded on."""
+        realize = self.evidence.realize if self.evidence else None
+        geometry = self.identity.geometry if self.identity else None
+        if realize is None or realize.extent is None or geometry is None or realize.extent >= geometry.size:
+            return Backing()
+        return Backing(realize.extent, Policy.DISCARD)
+
+    @property
+    def current(self) -> TraceNotes:
+        """Notes on the trace being read."""
+        return self.notes[-1]
+
+    # --- feeding -------------------------------------------------------------------------------------------------
+
+    def begin_trace(self, trace: int) -> None:
+        """The next trace is the next start of the same machine."""
+        self.notes.append(TraceNotes(trace))
+        if self.machine is not None:
+            self.machine.power_cycle()
+        if self.policy_machine is not None:
+            self.policy_machine.power_cycle()
+
+    def feed(self, events: pl.DataFrame) -> None:
+        """Take in the device's next events (columns of `EVENTS_SCHEMA`)."""
+        notes = self.current
+        if not notes.events:
+            notes.started_with_reset = str(events["event"][0]) in ("reset", "realize")
+        notes.events += len(events)
+        notes.last_seq = int(events["seq"][-1])
+        if self.identity is not None:
+            self._replay(events)
+            return
+        self._held.append(events)
+        self._held_rows += len(events)
+        if self._held_rows >= PREROLL:
+            self._settle()
+
+    def finish_trace(self, behaviour: Behaviour = Behaviour.UNDETERMINED) -> None:
+        """The trace is over; `behaviour` is what another device of the same machine showed."""
+        if self.identity is None:
+            self._settle()
+        machine = self.machine
+        if machine is None:
+            return
+        if self._waiting is not None:
+            machine.behaviour = behaviour or DEFAULT_BEHAVIOUR
+            waiting, self._waiting = self._waiting, None
+            self._run(waiting)
+        notes = self.current
+        notes.disagreement, notes.disagreements = machine.disagreement, machine.disagreements
+        notes.adopted_at = machine.adopted_at
+        notes.ends_midway = machine.midway
+        if notes.events:
+            notes.io_write_traced = machine.has_seen(RowKind.IO_WRITE) or not self._has_effects()
+
+    def _has_effects(self) -> bool:
+        """Whether the trace holds events that only a bus write can cause."""
+        machine = self.machine
+        caused = (RowKind.WRITE_TEXT, RowKind.MODE_READ_ARRAY, *_STORES, RowKind.WRITE_BLOCK_ERASE, RowKind.READ_STATUS)
+        caused += (RowKind.WRITE_BLOCK_START, RowKind.WRITE_BLOCK_FLUSH, RowKind.IO_READ, RowKind.DEVICE_INFO)
+        return machine is not None and any(machine.has_seen(kind) for kind in caused)
+
+    def finish(self) -> None:
+        """All traces are over."""
+        if self.outside is not None:
+            self.outside.finish()
+
+    # --- deciding ------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Decide what the device is from its first events, then replay what was held."""
+        if not self._held:
+            return
+        events = pl.concat(self._held)
+        self._held = []
+        self.evidence = gather(events.head(PREROLL))
+        self.cfi02 = self.evidence.cfi02
+        image_bytes = None if self.image is None else len(self.image)
+        self.identity = identify(self.name, self.options, self.evidence, image_bytes)
+        if self.learned.writable:
+            self.identity = _made_writable(self.identity)
+        geometry = self.identity.geometry
+        if geometry is not None and not self.cfi02:
+            self._make_machine()
+        self._replay(events)
+
+    def _make_machine(self) -> None:
+        identity = self.identity
+        if identity is None or identity.geometry is None:
+            return
+        self._know_extent(self._first_extent())
+        self.machine = Machine(
+            Config(
+                identity.geometry,
+                behaviour=self.options.behaviour,
+                read_only=identity.read_only,
+                backing=self.recorded,
+                image=self.image,
+                read_events=self.name != NAMELESS,
+                journal=self.options.journal,
+                watch_end=HEADER_BYTES if self.extent is None else 0,
+            )
+        )
+
+    def _first_extent(self) -> Extent | None:
+        """The extent as far as it is known before the first event."""
+        geometry = self.identity.geometry if self.identity else None
+        if self.name in self.options.extents:
+            return Extent(self.options.extents[self.name], "--extent")
+        if self.evidence is not None and self.evidence.realize is not None and self.evidence.realize.extent is not None:
+            return Extent(self.evidence.realize.extent, "its pflash_realize event")
+        if self.image is not None and geometry is not None and len(self.image) < geometry.size:
+            return Extent(len(self.image), "the length of its image")
+        if self.learned.extent is not None:
+            return self.learned.extent
+        if self.image is None:
+            return None
+        volume = find_nv_volume(self.image[:HEADER_BYTES].tobytes())
+        return None if volume is None else Extent(volume.fv_length, "FvLength of the variable store in its image")
+
+    def _know_extent(self, extent: Extent | None) -> None:
+        if extent is None:
+            return
+        self.extent = extent
+        self.outside = Outside(extent.bytes)
+
+    # --- replaying -----------------------------------------------------------------------------------------------
+
+    def _replay(self, events: pl.DataFrame) -> None:
+        """Replay events of a device whose identity is known."""
+        if self.machine is None or self.cfi02:
+            return
+        events = self._possible(events)
+        if self.evidence is not None and self.evidence.reset_is_read_array:
+            events = events.with_columns(_reset_as_read_array(events))
+        rows = to_rows(events)
+        if self._waiting is not None:
+            rows = Rows(*(list(old) + list(new) for old, new in zip(self._waiting, rows, strict=True)))
+            self._waiting = None
+        self._run(rows)
+
+    def _possible(self, events: pl.DataFrame) -> pl.DataFrame:
+        """The events without those that no flash of this size can log; they are counted."""
+        geometry = self.identity.geometry if self.identity else None
+        if geometry is None:
+            return events
+        possible = _possible(events, kinds_of(events), geometry.size)
+        if not possible.all():
+            self.current.impossible.merge(_cluster_of(events.filter(pl.Series(~possible))))
+            return events.filter(pl.Series(possible))
+        return events
+
+    def _run(self, rows: Rows) -> None:
+        """Run rows through the machine, deciding what it stops for."""
+        machine = self.machine
+        if machine is None:
+            return
+        if self.identity is not None and self.identity.custom_read_only:
+            self.written_while_read_only |= any(kind in _STORES for kind in rows.kind)
+        if RowKind.POSTLOAD in rows.kind and self.current.migrated_at is None:
+            self.current.migrated_at = rows.seq[rows.kind.index(RowKind.POSTLOAD)]
+        steps = blank_steps(len(rows.kind))
+        position, end = 0, len(rows.kind)
+        first_outside = self._first_outside(rows, 0)
+        while position < end:
+            limit = end
+            if self._compares and self.policy_machine is None and first_outside < end:
+                if position == first_outside:
+                    self._fork()
+                else:
+                    limit = first_outside
+            start = position
+            position, why = machine.feed(rows, steps, start, limit)
+            self._take(rows, Accesses.of(rows, steps, start, position), start, position)
+            if why == Stop.BEHAVIOUR and not self._decide_behaviour(rows, position):
+                return
+            if why == Stop.WATCH:
+                self._look_for_extent()
+                first_outside = self._first_outside(rows, position)
+
+    @property
+    def _compares(self) -> bool:
+        """Whether a second machine is run under the policy."""
+        if self.extent is None or self.policy == Policy.PADDED or self.machine is None:
+            return False
+        if self.recorded.extent is not None:
+            # The recorded device already is short: values of writes beyond its extent are not in the trace.
+            return False
+        return self.extent.bytes < self.machine.config.geometry.size
+
+    def _first_outside(self, rows: Rows, start: int) -> int:
+        """The first row from `start` on that is an access beyond the extent; the number of rows if there is none."""
+        if self.extent is None or self.policy_machine is not None:
+            return len(rows.kind)
+        kind = np.asarray(rows.kind[start:], np.int64)
+        end = np.asarray(rows.offset[start:], np.int64) + np.asarray(rows.size[start:], np.int64)
+        found = np.flatnonzero(np.isin(kind, IO_CODES) & (end > self.extent.bytes))
+        return start + int(found[0]) if len(found) else len(rows.kind)
+
+    def _fork(self) -> None:
+        if self.machine is not None and self.extent is not None:
+            self.policy_machine = self.machine.fork(Backing(self.extent.bytes, self.policy))
+
+    def _take(self, rows: Rows, accesses: Accesses, start: int, end: int) -> None:
+        """Keep what the audit needs of rows just done."""
+        if start == end:
+            return
+        self.tally.add(accesses)
+        if self.outside is not None:
+            self.outside.add(accesses)
+        else:
+            self.early_end = max(self.early_end, self.tally.ends.highest)
+        if self.policy_machine is not None and self.extent is not None:
+            theirs = self._run_policy(self.policy_machine, rows, start, end)
+            self.comparison.add(accesses, theirs, self.extent.bytes)
+
+    def _run_policy(self, machine: Machine, rows: Rows, start: int, end: int) -> Accesses:
+        steps = blank_steps(len(rows.kind))
+        position = start
+        if self.machine is not None and not machine.behaviour:
+            machine.behaviour = self.machine.behaviour
+        while position < end:
+            position, why = machine.feed(rows, steps, position, end)
+            if why == Stop.BEHAVIOUR:
+                machine.behaviour = DEFAULT_BEHAVIOUR
+        return Accesses.of(rows, steps, start, end)
+
+    def _decide_behaviour(self, rows: Rows, position: int) -> bool:
+        """Set the behaviour from the evidence after `position`; False: it has to wait for more events."""
+        machine = self.machine
+        if machine is None:
+            return False
+        found = behaviour_in(list(rows.kind), list(rows.wcycle), position)
+        if found:
+            machine.behaviour = self.behaviour = found
+            return True
+        if len(rows.kind) - position > HOLD:
+            machine.behaviour = DEFAULT_BEHAVIOUR
+            return True
+        self._waiting = Rows(*(list(column[position:]) for column in rows))
+        return False
+
+    def _look_for_extent(self) -> None:
+        """The first bytes changed: is there a variable store that says how long it is?"""
+        machine = self.machine
+        header = machine.known_prefix(HEADER_BYTES) if machine is not None else None
+        volume = find_nv_volume(header) if header is not None else None
+        if machine is None or volume is None:
+            return
+        machine.stop_watching()
+        self._know_extent(Extent(volume.fv_length, "FvLength of the variable store that the trace writes"))
+
+
+_STORES = (RowKind.DATA_WRITE, RowKind.DATA_WRITE_BLOCK)
+_WITH_PLACE = (*IO_CODES, *_STORES)
+_MAX_ACCESS = 8
+
+
+def _possible(events: pl.DataFrame, kinds: NDArray[np.uint8], region: int) -> NDArray[np.bool_]:
+    """Which events a flash of `region` bytes can log: accesses of 1 to 8 bytes inside it, erases inside it."""
+    offset = events["offset"].fill_null(-1).to_numpy()
+    size = events["size"].cast(pl.Int64).fill_null(0).to_numpy()
+    length = events["length"].fill_null(0).to_numpy()
+    placed = np.isin(kinds, _WITH_PLACE)
+    sized = (size >= 1) & (size <= _MAX_ACCESS)
+    inside = (offset >= 0) & (offset <= region - size)
+    valued = events["value"].is_not_null().to_numpy() | ~np.isin(kinds, (RowKind.IO_WRITE, *_STORES))
+    erase = kinds == RowKind.WRITE_BLOCK_ERASE
+    erasable = (offset >= 0) & (length > 0) & (length <= region) & (offset <= region - length)
+    return np.where(placed, sized & inside & valued, np.where(erase, erasable, True))
+
+
+def _cluster_of(events: pl.DataFrame) -> Cluster:
+    offsets = events["offset"].drop_nulls()
+    low, high = (int(offsets.min()), int(offsets.max())) if len(offsets) else (-1, -1)  # type: ignore[arg-type]
+    return Cluster(len(events), 0, low, high, int(events["seq"][0]), int(events["seq"][-1]))
+
+
+def _made_writable(identity: Identity) -> Identity:
+    return Identity(
+        identity.name,
+        identity.geometry,
+        identity.geometry_source,
+        read_only=False,
+        read_only_source="it stores what is written",
+        custom_read_only=False,
+        board=identity.board,
+    )
+
+
+def _reset_as_read_array(events: pl.DataFrame) -> pl.Expr:
+    """In the series' first patch every `reset` after the first event is a return to read array."""
+    event = pl.col("event")
+    name = pl.when(event == "reset").then(pl.lit("mode_read_array")).otherwise(event.cast(pl.String))
+    return name.cast(events.schema["event"]).alias("event")

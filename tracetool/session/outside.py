@@ -1,0 +1,142 @@
+"""Accesses beyond the extent: what they did, and what a policy would have made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from replay.columns import Effect, RowKind
+from tracetool.session.tally import Cluster
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tracetool.session.tally import Accesses
+
+__all__ = ["Comparison", "Outside"]
+
+
+@dataclass
+class _Open:
+    """What the operation in progress did outside: whether its writes were mere commands is not known yet."""
+
+    op: int = -1
+    writes: Cluster = field(default_factory=Cluster)
+    effective: bool = False
+    word: tuple[int, int] | None = None
+    """Value and size of its first word outside."""
+
+
+@dataclass
+class Outside:
+    """Programs, erases and mere commands beyond `extent` (bytes)."""
+
+    extent: int
+    programs: Cluster = field(default_factory=Cluster)
+    erases: Cluster = field(default_factory=Cluster)
+    commands: Cluster = field(default_factory=Cluster)
+    untraced: Cluster = field(default_factory=Cluster)
+    """Writes that the recorded device threw away, so that their value is not in the trace."""
+    torn: Cluster = field(default_factory=Cluster)
+    """Those of them that came while a command was in progress."""
+    _open: _Open = field(default_factory=_Open)
+
+    def add(self, rows: Accesses) -> None:
+        """Take in a chunk."""
+        outer = (rows.kind == RowKind.OUTER_WRITE) & (rows.end > self.extent)
+        writes = (rows.kind == RowKind.IO_WRITE) & (rows.end > self.extent)
+        stored = rows.is_stored & (rows.effect_end > self.extent)
+        erased = (rows.effect == Effect.ERASE) & (rows.effect_end > self.extent)
+        self._add_untraced(rows.take(outer))
+        self._add_programs(rows, stored, writes & (rows.effect == Effect.STAGE))
+        gone = rows.take(erased)
+        self.erases.add(gone, effect=True, amount=int(gone.effect_length.sum()))
+        self._add_commands(rows.take(writes | stored | erased))
+
+    def _add_untraced(self, outer: Accesses) -> None:
+        self.untraced.add(outer, amount=int(outer.size.sum()))
+        self.torn.add(outer.take(outer.wcycle != 0))
+
+    def _add_programs(self, rows: Accesses, stored: NDArray[np.bool_], staged: NDArray[np.bool_]) -> None:
+        found = rows.take(stored)
+        if not len(found.seq):
+            return
+        low = np.maximum(found.effect_offset, self.extent)
+        amount = int(np.minimum(found.effect_end - low, found.programmed).sum())
+        if not self.programs.count and found.effect[0] == Effect.FLUSH:
+            found.value[0], found.size[0] = self._first_word(rows.take(staged), int(found.op[0]))
+        beyond = found._replace(effect_offset=low, effect_length=found.effect_end - low)
+        self.programs.add(beyond, effect=True, amount=amount)
+
+    def _first_word(self, staged: Accesses, op: int) -> tuple[int, int]:
+        """Value and size of the first word that operation `op` staged outside: a flush itself carries none."""
+        if self._open.op == op and self._open.word is not None:
+            return self._open.word
+        words = np.flatnonzero(staged.op == op)
+        return (int(staged.value[words[0]]), int(staged.size[words[0]])) if len(words) else (-1, 0)
+
+    def _add_commands(self, rows: Accesses) -> None:
+        """Keep the writes of operations that neither programmed nor erased outside; the last one may yet."""
+        if not len(rows.op):
+            return
+        starts = np.flatnonzero(np.diff(rows.op, prepend=rows.op[0] - 1))
+        effective = np.logical_or.reduceat(rows.is_stored | (rows.effect == Effect.ERASE), starts)
+        lengths = np.diff(starts, append=len(rows.op))
+        if self._open.op == rows.op[0]:
+            self._open.effective |= bool(effective[0])
+            self._widen(rows.take(rows.op == rows.op[0]))
+            if len(starts) == 1:
+                return
+        self._close()
+        last = rows.op == rows.op[-1]
+        mere = ~np.repeat(effective, lengths) & ~last & (rows.op != self._open.op)
+        self.commands.add(rows.take(mere))
+        self._open = _Open(int(rows.op[-1]), effective=bool(effective[-1]))
+        self._widen(rows.take(last))
+
+    def _widen(self, rows: Accesses) -> None:
+        """More of the operation in progress."""
+        self._open.writes.add(rows.take(rows.is_write))
+        words = np.flatnonzero(rows.effect == Effect.STAGE)
+        if len(words) and self._open.word is None:
+            self._open.word = (int(rows.value[words[0]]), int(rows.size[words[0]]))
+
+    def _close(self) -> None:
+        if not self._open.effective:
+            self.commands.merge(self._open.writes)
+        self._open = _Open(self._open.op)
+
+    def finish(self) -> None:
+        """The trace is over: what is open stays a mere command."""
+        self._close()
+
+    @property
+    def happened(self) -> bool:
+        """Whether anything was programmed, erased or commanded outside."""
+        return bool(self.programs.count or self.erases.count or self.commands.count or self.untraced.count)
+
+
+@dataclass
+class Comparison:
+    """The recorded machine beside the one under the policy, from the first access outside the extent on."""
+
+    reads: Cluster = field(default_factory=Cluster)
+    """Logged reads that would have given something else; `example` is what the policy's machine gives."""
+    torn: Cluster = field(default_factory=Cluster)
+    """Writes inside the extent that the two machines take for different cycles."""
+
+    def add(self, rows: Accesses, theirs: Accesses, extent: int) -> None:
+        """Compare a chunk: the same rows of the trace, as either machine has them."""
+        accesses = rows.kind <= RowKind.RESET
+        self._add(rows.take(accesses), theirs.take(theirs.kind <= RowKind.RESET), extent)
+
+    def _add(self, rows: Accesses, theirs: Accesses, extent: int) -> None:
+        inside = (rows.kind == RowKind.IO_WRITE) & (rows.end <= extent)
+        self.torn.add(rows.take(inside & (rows.wcycle != theirs.wcycle)))
+        expected = theirs.expected
+        differs = (rows.kind == RowKind.IO_READ) & (expected >= 0) & (rows.value >= 0) & (rows.value != expected)
+        found = rows.take(differs)
+        if len(found.seq):
+            self.reads.add(found._replace(value=expected[differs]))

@@ -1,0 +1,225 @@
+"""A session: one or more traces, consecutive boots of one machine, replayed device by device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import polars as pl
+
+from replay.behaviour import Behaviour
+from tracetool.errors import UsageError
+from tracetool.images import load_image
+from tracetool.ingest import open_trace
+from tracetool.session.device import PREROLL, Device, Learned
+from tracetool.session.evidence import gather
+from tracetool.session.identity import identify
+from tracetool.session.options import ANY_DEVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tracetool.ingest import Health, TraceMeta, TraceReader
+    from tracetool.session.options import Options
+
+__all__ = ["Replayed", "TraceReport", "replay_readers", "replay_traces"]
+
+T = TypeVar("T")
+
+MAX_PASSES = 3
+"""What a pass learns too late (extent, writable) is known to the next; more than two lessons cannot follow."""
+
+MAX_IMAGE = 1 << 32
+"""Longest image that is unpacked, in bytes, before the device's own region is checked."""
+
+
+@dataclass(frozen=True)
+class TraceReport:
+    """One trace as it was read."""
+
+    meta: TraceMeta
+    health: Health
+    events: int
+
+
+@dataclass
+class Replayed:
+    """What a session leaves: devices by name, in order of appearance, and the traces."""
+
+    devices: dict[str, Device] = field(default_factory=dict)
+    traces: list[TraceReport] = field(default_factory=list)
+
+
+def replay_traces(
+    paths: Sequence[str],
+    options: Options,
+    *,
+    strict: bool = False,
+    chunk_bytes: int = 4 << 20,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Replayed:
+    """Read and replay the traces at `paths` as consecutive boots.
+
+    Raises:
+        InputError: a trace or image cannot be read.
+        UsageError: options contradict each other or the trace.
+    """
+    readers = [open_trace(path, strict=strict, chunk_bytes=chunk_bytes, progress=progress) for path in paths]
+    return replay_readers(readers, options)
+
+
+def replay_readers(readers: Sequence[TraceReader], options: Options) -> Replayed:
+    """Replay traces that are open already; they are read again where a pass learns something it needed before."""
+    images = _Images(options)
+    lessons: dict[str, Learned] = {}
+    rereadable = all(reader.rereadable for reader in readers)
+    for _ in range(MAX_PASSES):
+        replayed = _Pass(options, images, lessons).run(readers)
+        late = {name: device for name, device in replayed.devices.items() if device.needs_another_pass}
+        if not late:
+            break
+        if not rereadable:
+            for device in late.values():
+                device.evaluated = False
+            break
+        lessons |= {name: device.lesson() for name, device in late.items()}
+    return replayed
+
+
+@dataclass
+class _Images:
+    """Flash images, loaded once however often the traces are read."""
+
+    options: Options
+    _loaded: dict[Path, NDArray[np.uint8]] = field(default_factory=dict)
+
+    def of(self, path: Path | None) -> NDArray[np.uint8] | None:
+        if path is None:
+            return None
+        if path not in self._loaded:
+            self._loaded[path] = load_image(path, limit=MAX_IMAGE)
+        return self._loaded[path]
+
+
+class _Pass:
+    """One reading of all traces."""
+
+    def __init__(self, options: Options, images: _Images, lessons: dict[str, Learned]) -> None:
+        self.options = options
+        self.images = images
+        self.lessons = lessons
+        self.replayed = Replayed()
+
+    def run(self, readers: Iterable[TraceReader]) -> Replayed:
+        for number, reader in enumerate(readers):
+            self._run_trace(number, reader)
+        for device in self.replayed.devices.values():
+            device.finish()
+        if not self.replayed.devices:
+            return self.replayed
+        self._complain_of_unknown_names()
+        return self.replayed
+
+    def _run_trace(self, number: int, reader: TraceReader) -> None:
+        for device in self.replayed.devices.values():
+            device.begin_trace(number)
+        events = 0
+        for frame in self._resolved(_until(reader.chunks(number), self.options.at)):
+            events += len(frame)
+            self._feed(number, frame)
+        behaviours = [device.behaviour for device in self.replayed.devices.values() if device.behaviour]
+        for device in self.replayed.devices.values():
+            device.finish_trace(behaviours[0] if behaviours else Behaviour.UNDETERMINED)
+        self.replayed.traces.append(TraceReport(reader.meta, replace(reader.health), events))
+
+    def _feed(self, number: int, frame: pl.DataFrame) -> None:
+        for (name,), part in frame.group_by("device", maintain_order=True):
+            if self.options.device not in (None, name):
+                continue
+            self._device(str(name), number).feed(part)
+
+    def _device(self, name: str, number: int) -> Device:
+        found = self.replayed.devices.get(name)
+        if found is None:
+            image = self.images.of(self.options.images.get(name))
+            found = Device(name, self.options, image, self.lessons.get(name, Learned()))
+            found.begin_trace(number)
+            self.replayed.devices[name] = found
+        return found
+
+    # --- options that name no device -----------------------------------------------------------------------------
+
+    def _resolved(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """The same frames; before the first is given on, options without a device find theirs."""
+        if not self._unresolved():
+            yield from frames
+            return
+        held: list[pl.DataFrame] = []
+        for frame in frames:
+            held.append(frame)
+            if sum(len(part) for part in held) >= PREROLL:
+                break
+        if held:
+            events = pl.concat(held)
+            self._resolve(events.head(PREROLL))
+            yield events
+        yield from frames
+
+    def _unresolved(self) -> list[str]:
+        options = self.options
+        named = {"--image": options.images, "--extent": options.extents, "--geometry": options.geometries}
+        return [option for option, values in named.items() if ANY_DEVICE in values]
+
+    def _resolve(self, events: pl.DataFrame) -> None:
+        name = self._written_device(events)
+        options = self.options
+        self.options = replace(
+            options,
+            images=_renamed(options.images, name),
+            extents=_renamed(options.extents, name),
+            geometries=_renamed(options.geometries, name),
+        )
+
+    def _written_device(self, events: pl.DataFrame) -> str:
+        """The one device that is written; UsageError where it could be another."""
+        parts = {str(name): part for (name,), part in events.group_by("device", maintain_order=True)}
+        if self.options.device is not None:
+            return self.options.device
+        bare = replace(self.options, geometries={})
+        writable = {
+            name: part for name, part in parts.items() if not identify(name, bare, gather(part), None).read_only
+        }
+        written = [name for name, part in writable.items() if (part["event"] == "io_write").any()]
+        candidates = written or list(writable)
+        if len(candidates) == 1:
+            return candidates[0]
+        option = self._unresolved()[0]
+        names = ", ".join(candidates or parts)
+        raise UsageError(f"{option} must name its device, as in {option} {next(iter(parts))}=...; the trace has {names}")
+
+    def _complain_of_unknown_names(self) -> None:
+        options = self.options
+        known = self.replayed.devices
+        named = {*options.images, *options.extents, *options.geometries, *options.read_only, options.device} - {None}
+        for name in sorted(str(name) for name in named):
+            if name not in known and name != ANY_DEVICE:
+                raise UsageError(f"no device {name!r} in the trace; it has {', '.join(known)}")
+
+
+def _renamed(values: dict[str, T], name: str) -> dict[str, T]:
+    return {(name if key == ANY_DEVICE else key): value for key, value in values.items()}
+
+
+def _until(frames: Iterator[pl.DataFrame], at: int | None) -> Iterator[pl.DataFrame]:
+    """The frames up to and including event `at`; all of them where it is None."""
+    for frame in frames:
+        if at is None:
+            yield frame
+            continue
+        head = frame.filter(pl.col("seq") <= at)
+        if not head.is_empty():
+            yield head

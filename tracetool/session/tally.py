@@ -1,0 +1,226 @@
+"""What a device's accesses add up to: totals, ends, and clusters of accesses worth a finding.
+
+Everything here is reduced as the chunks go by; its size does not grow with the trace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from replay.cfi import Opcode
+from replay.columns import Effect, Flag, OpKind, Outcome, RowKind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from replay.state import Rows, Steps
+
+__all__ = ["Accesses", "Cluster", "Ends", "Tally", "Totals"]
+
+_COLUMNS = ("seq", "kind", "offset", "size", "value")
+_WRITES = (RowKind.IO_WRITE, RowKind.OUTER_WRITE)
+_READS = (RowKind.IO_READ, RowKind.READ, RowKind.OUTER_READ)
+_STORED = (Effect.PROGRAM, Effect.FLUSH)
+
+
+class Accesses(NamedTuple):
+    """Rows of one device that are accesses or had an effect, with what the machine made of them. int64 arrays."""
+
+    seq: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    size: NDArray[np.int64]
+    value: NDArray[np.int64]
+    cmd: NDArray[np.int64]
+    wcycle: NDArray[np.int64]
+    status: NDArray[np.int64]
+    expected: NDArray[np.int64]
+    effect: NDArray[np.int64]
+    effect_offset: NDArray[np.int64]
+    effect_length: NDArray[np.int64]
+    programmed: NDArray[np.int64]
+    op: NDArray[np.int64]
+    op_kind: NDArray[np.int64]
+    outcome: NDArray[np.int64]
+    flags: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: Rows, steps: Steps, start: int, end: int) -> Accesses:
+        """Rows `start` to `end` without the inner events that had no effect of their own."""
+        kind = np.asarray(rows.kind[start:end], np.int64)
+        effect = np.asarray(steps.effect[start:end], np.int64)
+        keep = np.flatnonzero(((kind > RowKind.OTHER) & (kind <= RowKind.RESET)) | (effect != Effect.NONE))
+        columns = [np.asarray(getattr(rows, name)[start:end], np.int64)[keep] for name in _COLUMNS]
+        columns += [np.asarray(column[start:end], np.int64)[keep] for column in steps]
+        return cls(*columns)
+
+    def take(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> Accesses:
+        """The rows that a mask or an index selects."""
+        return Accesses(*(column[mask] for column in self))
+
+    @property
+    def end(self) -> NDArray[np.int64]:
+        """First offset after each access."""
+        return self.offset + self.size
+
+    @property
+    def effect_end(self) -> NDArray[np.int64]:
+        """First offset after each effect."""
+        return self.effect_offset + self.effect_length
+
+    @property
+    def is_write(self) -> NDArray[np.bool_]:
+        """Bus writes, whether or not they reached the chip."""
+        return np.isin(self.kind, _WRITES)
+
+    @property
+    def is_stored(self) -> NDArray[np.bool_]:
+        """Rows that changed storage by programming."""
+        return np.isin(self.effect, _STORED)
+
+
+@dataclass
+class Cluster:
+    """Like accesses, counted together. Offsets in bytes, `end` exclusive; seq of the first and the last one."""
+
+    count: int = 0
+    bytes: int = 0
+    offset: int = -1
+    end: int = -1
+    first_seq: int = -1
+    last_seq: int = -1
+    example: int = -1
+    example_size: int = 0
+
+    def add(self, rows: Accesses, *, effect: bool = False, amount: int = 0, count: int | None = None) -> None:
+        """Take in rows by the place they address, or by the place they had an effect on."""
+        if not len(rows.seq):
+            return
+        offset, end = (rows.effect_offset, rows.effect_end) if effect else (rows.offset, rows.end)
+        self.merge(
+            Cluster(
+                len(rows.seq) if count is None else count,
+                amount,
+                int(offset.min()),
+                int(end.max()),
+                int(rows.seq[0]),
+                int(rows.seq[-1]),
+                int(rows.value[0]),
+                int(rows.size[0]),
+            )
+        )
+
+    def merge(self, other: Cluster) -> None:
+        """Take in a later cluster of the same kind."""
+        if not other.count:
+            return
+        if not self.count:
+            self.offset, self.end, self.first_seq = other.offset, other.end, other.first_seq
+            self.example, self.example_size = other.example, other.example_size
+        self.count += other.count
+        self.bytes += other.bytes
+        self.offset = min(self.offset, other.offset)
+        self.end = max(self.end, other.end)
+        self.last_seq = max(self.last_seq, other.last_seq)
+
+
+@dataclass
+class Totals:
+    """How often what was done to one device."""
+
+    accesses: int = 0
+    reads: int = 0
+    writes: int = 0
+    erases: int = 0
+    buffered_programs: int = 0
+    programs: int = 0
+    bytes_programmed: int = 0
+    refused: int = 0
+    aborted: int = 0
+    status_reads: int = 0
+    identifier_reads: int = 0
+    query_reads: int = 0
+    strays: int = 0
+    resets: int = 0
+
+    def add(self, rows: Accesses) -> None:
+        """Count a chunk."""
+        io = (rows.kind > RowKind.OTHER) & (rows.kind <= RowKind.OUTER_WRITE)
+        reads = np.isin(rows.kind, _READS)
+        self.accesses += int(io.sum())
+        self.reads += int(reads.sum())
+        self.writes += int(rows.is_write.sum())
+        self.erases += int((rows.effect == Effect.ERASE).sum())
+        self.bytes_programmed += int(rows.programmed.sum())
+        done = rows.outcome == Outcome.DONE
+        inferred = (rows.flags & Flag.INFERRED) != 0
+        buffered = rows.op_kind == OpKind.BUFFERED_PROGRAM
+        ended = rows.is_write | inferred
+        self.buffered_programs += int((done & buffered & ended).sum())
+        self.programs += int((done & (rows.op_kind == OpKind.PROGRAM) & ended).sum())
+        self.refused += int(((rows.outcome == Outcome.REFUSED) & ended).sum())
+        self.aborted += int(((rows.outcome == Outcome.ABORTED) & ended).sum())
+        self._add_reads(rows.take(reads))
+        self.strays += int(((rows.flags & Flag.NOT_A_COMMAND) != 0).sum())
+        self.resets += int((rows.kind == RowKind.RESET).sum())
+
+    def _add_reads(self, reads: Accesses) -> None:
+        identifiers = reads.cmd == Opcode.READ_IDENTIFIER
+        queries = reads.cmd == Opcode.CFI_QUERY
+        outer = reads.kind == RowKind.OUTER_READ
+        self.identifier_reads += int((identifiers & ~outer).sum())
+        self.query_reads += int((queries & ~outer).sum())
+        self.status_reads += int((~identifiers & ~queries & ~outer & (reads.cmd != 0)).sum())
+
+
+@dataclass
+class Ends:
+    """First offset after everything that was programmed, erased, commanded or read; 0 where there was nothing."""
+
+    programmed: int = 0
+    erased: int = 0
+    commanded: int = 0
+
+    @property
+    def highest(self) -> int:
+        """First offset after every write that mattered."""
+        return max(self.programmed, self.erased, self.commanded)
+
+    def add(self, rows: Accesses) -> None:
+        """Take in a chunk."""
+        self.programmed = max(self.programmed, _highest(rows.effect_end, rows.is_stored))
+        self.erased = max(self.erased, _highest(rows.effect_end, rows.effect == Effect.ERASE))
+        self.commanded = max(self.commanded, _highest(rows.end, rows.is_write))
+
+
+def _highest(ends: NDArray[np.int64], mask: NDArray[np.bool_]) -> int:
+    selected = ends[mask]
+    return int(selected.max()) if len(selected) else 0
+
+
+@dataclass
+class Tally:
+    """Everything that is kept of the accesses of one device, whatever its extent."""
+
+    totals: Totals = field(default_factory=Totals)
+    ends: Ends = field(default_factory=Ends)
+    strays: Cluster = field(default_factory=Cluster)
+    not_commands: Cluster = field(default_factory=Cluster)
+    refused_read_only: Cluster = field(default_factory=Cluster)
+    _last_refused_op: int = -1
+
+    def add(self, rows: Accesses) -> None:
+        """Take in a chunk."""
+        self.totals.add(rows)
+        self.ends.add(rows)
+        self.strays.add(rows.take((rows.flags & Flag.STRAY) != 0))
+        self.not_commands.add(rows.take((rows.flags & Flag.NOT_A_COMMAND) != 0))
+        refused = rows.take((rows.flags & Flag.READ_ONLY_TARGET) != 0)
+        if len(refused.op):
+            operations = np.unique(refused.op)
+            new = len(operations) - int(operations[0] == self._last_refused_op)
+            self._last_refused_op = int(operations[-1])
+            self.refused_read_only.add(refused, count=new)
