@@ -12,6 +12,7 @@ import polars as pl
 
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, PREFIX
+from tracetool.ingest.block import match_block
 from tracetool.ingest.chunk import FIRST_DAMAGED, Damage, printable
 from tracetool.ingest.columns import LINE, columns_of
 from tracetool.ingest.notes import Notes
@@ -106,6 +107,18 @@ class TextParser:
                 rows[kind] += match.groups()
             else:
                 rows[kind] = [*match.groups()]
+
+    def parse_block(self, lines: list[str], first: int) -> None:
+        """Parse lines that follow one another; the first has the number `first`. As `parse`, but quicker."""
+        block = match_block(lines)
+        if block is None:
+            self.parse(enumerate(lines, first))
+            return
+        self._kinds += block.kinds
+        self._heads += block.heads
+        self._where += range(first, first + len(lines))
+        for kind, groups in block.groups.items():
+            self._rows.setdefault(kind, []).extend(groups)
 
     def finish(self, number: int, line: str) -> None:
         """Parse the last line of a file, which has no newline."""

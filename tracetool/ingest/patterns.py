@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracetool.events import Argument
 
-__all__ = ["BY_SOURCE", "diagnose", "is_cut"]
+__all__ = ["BLOCKS", "BY_SOURCE", "diagnose", "is_cut"]
 
 HEX = 16
 _I63 = r"[0-9a-f]{1,15}|0*[0-7]?[0-9a-f]{15}"
@@ -85,6 +85,16 @@ BY_SOURCE: dict[str, _Matchers] = {
 The usual forms come first, with a pattern that is quick: a device name without a colon, numbers of the usual length.
 The patterns after those take every form; where both match they match the same.
 """
+
+BLOCKS: dict[str, tuple[tuple[re.Pattern[str], int], ...]] = {
+    source: tuple(
+        (re.compile(_pattern(variant, _USUAL_DEVICE, _USUAL).pattern + r"\n", re.ASCII), kind)
+        for kind, variant in enumerate(CATALOGUE)
+        if variant.source == source
+    )
+    for source in _SOURCES
+}
+"""The usual forms again, each with the newline after it: for lines of one event in a row."""
 
 _LOOSE: dict[str, _Matchers] = {source: _matchers(source, _DEVICE, _ANY) for source in _SOURCES}
 

@@ -90,7 +90,7 @@ class _Reading:
             lines = piece.data.decode("latin-1").split("\n")
             self._health.lines += len(lines) - 1
             lines.pop()
-            self._parser.parse(enumerate(lines, first))
+            self._parser.parse_block(lines, first)
         self._health.unterminated = piece.last
 
     def _scan(self, data: bytes, scanner: Scanner, first: int) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.tracetool.ingest.support import log_of, read_text
 from tests.tracetool.ingest.test_text import SHAPES
+from tracetool.compression import compression_of
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, EVENTS_SCHEMA
 from tracetool.ingest import Health, TraceMeta, open_trace
@@ -52,6 +53,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 @example(b"pflash_io_write")
 @example(b"pflash_write : x\n")
 def test_any_bytes_give_frames_and_each_line_is_counted_once(data: bytes) -> None:
+    assume(compression_of(data) is None)
     reading = read_text(data)
     assert reading.health.lines == len(re.findall(rb"[^\n]*\n|[^\n]+\Z", data))
     assert reading.health.unterminated is (bool(data) and not data.endswith(b"\n"))
@@ -94,6 +96,23 @@ def test_the_quick_patterns_take_what_the_full_ones_take_alike(event: str, data:
     found = [(kind, match.groups()) for fullmatch, kind in BY_SOURCE.get(name, ()) if (match := fullmatch(rest))]
     assert len({kind for kind, _ in found}) <= 1
     assert len({groups for _, groups in found}) <= 1
+
+
+@given(st.lists(lines | st.sampled_from(EVENTS), min_size=1, max_size=12), mutated())
+def test_blocks_are_parsed_as_their_lines_are(each: list[str], odd: bytes) -> None:
+    for block in (each, odd.decode("latin-1").split("\n")):
+        frames, books = [], []
+        for whole in (True, False):
+            health, meta = Health(), TraceMeta("x", "x")
+            parser = TextParser(health, meta)
+            if whole:
+                parser.parse_block(block, 7)
+            else:
+                parser.parse(enumerate(block, 7))
+            frames.append(parser.take())
+            books.append((health, meta))
+        assert_frame_equal(*frames, categorical_as_str=True)
+        assert books[0] == books[1]
 
 
 @given(st.lists(st.text("pflash_ io_write0x:.@[]\n", max_size=60), max_size=5))

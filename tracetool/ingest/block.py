@@ -1,0 +1,68 @@
+"""A block of lines that all hold one usual event each, matched in one go per event.
+
+It only saves time: the patterns are those that define the format, and a block that is not plain is left to be
+parsed line by line.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from tracetool.events import PREFIX
+from tracetool.ingest.patterns import BLOCKS
+
+__all__ = ["Block", "match_block"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The events of a plain block.
+
+    Attributes:
+        kinds: for each line, the place of its event's variant in the catalogue.
+        heads: for each line, what stands before the event.
+        groups: for each kind, the groups its pattern matched, of all its events in order, flat.
+    """
+
+    kinds: list[int]
+    heads: list[str]
+    groups: dict[int, list[str]]
+
+
+def _match_alike(source: str, rests: list[str]) -> tuple[int, list[str]] | None:
+    """The variant that all these lines of one event are written in, and its flat groups."""
+    text = "\n".join([*rests, ""])
+    for pattern, kind in BLOCKS.get(source, ()):
+        found = pattern.split(text)
+        step = pattern.groups + 1
+        if len(found) == len(rests) * step + 1 and not any(found[::step]):
+            del found[::step]
+            return kind, found
+    return None
+
+
+def match_block(lines: list[str]) -> Block | None:
+    """The events of the lines, or None if not every line is an event in its usual form with nothing odd before it."""
+    heads: list[str] = []
+    names: list[str] = []
+    rests: defaultdict[str, list[str]] = defaultdict(list)
+    for line in lines:
+        head, found, tail = line.rpartition(PREFIX)
+        if not found:
+            return None
+        name, _, rest = tail.partition(" ")
+        heads.append(head)
+        names.append(name)
+        rests[name].append(rest)
+    before = "\n".join(heads)
+    if PREFIX in before or "]" in before:
+        return None
+    kinds: dict[str, int] = {}
+    groups: dict[int, list[str]] = {}
+    for name, each in rests.items():
+        alike = _match_alike(name, each)
+        if alike is None:
+            return None
+        kinds[name], groups[alike[0]] = alike
+    return Block([kinds[name] for name in names], heads, groups)
