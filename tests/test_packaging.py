@@ -72,3 +72,7 @@ def test_the_installed_package_is_its_own(installed: Path) -> None:
     )
     paths = run(installed / "bin" / "python", "-c", code, cwd=installed).splitlines()
     assert [path for path in paths if not Path(path).is_relative_to(installed)] == []
+
+
+def test_the_installed_program_runs(installed: Path) -> None:
+    assert "audit" in run(installed / "bin" / "tracetool", "--help", cwd=installed)

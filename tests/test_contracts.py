@@ -1,0 +1,32 @@
+"""The import rules: between the packages, between the layers, and what starting the program may load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from importlinter.cli import lint_imports
+
+from tests.captures import ROOT
+
+
+def test_the_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    code = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert code == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("heavy", ["textual", "polars", "numpy", "numba"])
+def test_starting_the_command_line_loads_nothing_heavy(heavy: str) -> None:
+    code = f"import sys; from tracetool.cli import main; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_flash_alone_loads_no_trace_format_and_no_interface() -> None:
+    code = (
+        "import importlib, pkgutil, sys, replay\n"
+        "for module in pkgutil.walk_packages(replay.__path__, 'replay.'): importlib.import_module(module.name)\n"
+        "print(*{'tracetool', 'typer', 'rich', 'textual'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.strip() == ""
