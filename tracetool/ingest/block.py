@@ -56,7 +56,7 @@ def match_block(lines: list[str]) -> Block | None:
         names.append(name)
         rests[name].append(rest)
     before = "\n".join(heads)
-    if PREFIX in before or "]" in before:
+    if PREFIX in before or "]:" in before:
         return None
     kinds: dict[str, int] = {}
     groups: dict[int, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Lines out of a stream of bytes, in one buffer that is used again and again."""
+"""Lines out of a stream of bytes, piece by piece: what is held is one piece and one unfinished line, both bounded."""
 
 from __future__ import annotations
 

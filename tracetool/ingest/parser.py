@@ -16,7 +16,7 @@ from tracetool.ingest.block import match_block
 from tracetool.ingest.chunk import FIRST_DAMAGED, Damage, printable
 from tracetool.ingest.columns import LINE, columns_of
 from tracetool.ingest.notes import Notes
-from tracetool.ingest.patterns import BY_SOURCE, diagnose, is_cut
+from tracetool.ingest.patterns import BY_SOURCE, diagnose
 from tracetool.ingest.prefix import read_prefix, read_prefixes
 
 if TYPE_CHECKING:
@@ -55,6 +55,15 @@ def _match(line: str) -> _Event | None:
             if match is not None:
                 return kind, line[:at], match.groups()
     return None
+
+
+def _is_cut(line: str) -> bool:
+    """Whether a last line without newline ends in the beginning of `pflash_`, where an event would stand."""
+    for length in range(1, len(PREFIX)):
+        head = line[:-length]
+        if PREFIX.startswith(line[-length:]) and (not head or read_prefix(head).shape != "bare"):
+            return True
+    return False
 
 
 class TextParser:
@@ -97,7 +106,7 @@ class TextParser:
             else:
                 self._leave(number, line)
                 continue
-            if head and (PREFIX in head or "]" in head):
+            if head and (PREFIX in head or "]:" in head):
                 self._look_closer(number, line, (kind, head, match.groups()))
                 continue
             kinds.append(kind)
@@ -124,7 +133,7 @@ class TextParser:
         """Parse the last line of a file, which has no newline."""
         other = self._health.other
         self.parse([(number, line)])
-        if self._health.other > other and is_cut(line):
+        if self._health.other > other and _is_cut(line):
             self._health.other = other
             self._damage(number, "cut where an event begins", line)
 

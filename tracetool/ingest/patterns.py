@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracetool.events import Argument
 
-__all__ = ["BLOCKS", "BY_SOURCE", "diagnose", "is_cut"]
+__all__ = ["BLOCKS", "BY_SOURCE", "diagnose"]
 
 HEX = 16
 _I63 = r"[0-9a-f]{1,15}|0*[0-7]?[0-9a-f]{15}"
@@ -121,9 +121,3 @@ def diagnose(line: str) -> str | None:
         rest = line[candidate.end() :].rstrip(" \t\r")
         reason = _explain(candidate[1], bool(candidate[2]), rest) or reason
     return reason
-
-
-def is_cut(line: str) -> bool:
-    """Whether a last line without newline ends in the beginning of `pflash_`, right where an event would begin."""
-    end = line[max(line.rfind(" "), line.rfind(":")) + 1 :]
-    return bool(end) and PREFIX.startswith(end)

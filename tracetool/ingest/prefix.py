@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Prefix", "Prefixes", "read_prefix", "read_prefixes"]
 
-REACH = 256
 SECOND = 1_000_000_000
 
 _SECONDS = r"([1-8]?\d{1,9})"
@@ -35,8 +34,7 @@ _APART = str.maketrans({"@": "\n", ".": None, ":": None})
 _WHEN = re.compile(r"^\s*(?:<\d+>1? ?)?" + _DATE + r"\s", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(NamedTuple):
     """Who and when. `thread`: pid or tid; `time_ns`: since the epoch, or since the host's boot under ftrace."""
 
     shape: Shape
@@ -99,31 +97,41 @@ def _read_syslog(match: re.Match[str], head: str) -> Prefix | None:
     return Prefix("syslog", int(match[1]), time, "none" if time is None else "wall")
 
 
-_Reader = tuple[re.Pattern[str], "Callable[[re.Match[str], str], Prefix | None]"]
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How one shape is told: by its last characters, then by a pattern for at most `reach` of them."""
+
+    ends: tuple[str, ...]
+    reach: int
+    pattern: re.Pattern[str]
+    read: Callable[[re.Match[str], str], Prefix | None]
+
+
+_FTRACE = (
+    r"-(\d{1,9})\s+(?:\([\s\d-]+\)\s+)?\[\d+\]\s+(?:\S+\s+)?" + _SECONDS + r"\.(\d{1,9}):\s+"
+    r"(?:print:\s+)?(?:tracing_mark_write|(?:0x)?[0-9a-f]+):\s*"
+)
 _READERS: tuple[_Reader, ...] = tuple(
-    (re.compile(pattern + r"\Z", re.ASCII), reader)
-    for pattern, reader in (
-        (_PID_TIME, _read_pid_time),
-        (_DATE + " ", _read_iso),
-        (r"(\d{1,9})@(\d{1,18}|[1-8]\d{18}) ", _read_systemtap),
-        (
-            r"-(\d{1,9})\s+(?:\([\s\d-]+\)\s+)?\[\d+\]\s+(?:\S+\s+)?" + _SECONDS + r"\.(\d{1,9}):\s+"
-            r"(?:print:\s+)?(?:tracing_mark_write|0x[0-9a-f]+|[0-9a-f]+):\s*",
-            _read_ftrace,
-        ),
-        (r"(?:^|\s)[\w./+-]+\[(\d{1,9})\]: ?", _read_syslog),
+    _Reader(ends, reach, re.compile(pattern + r"\Z", re.ASCII), read)
+    for ends, reach, pattern, read in (
+        ((":",), 32, _PID_TIME, _read_pid_time),
+        ((" ",), 40, _DATE + " ", _read_iso),
+        ((" ",), 32, r"(\d{1,9})@(\d{1,18}|[1-8]\d{18}) ", _read_systemtap),
+        (("]: ", "]:"), 256, r"(?:^|\s)[\w./+-]+\[(\d{1,9})\]: ?", _read_syslog),
+        ((": ", ":"), 160, _FTRACE, _read_ftrace),
     )
 )
 
 
 def read_prefix(head: str) -> Prefix:
     """Read what stands before an event; other text may stand before the prefix itself."""
-    near = head[-REACH:]
-    for pattern, reader in _READERS:
-        match = pattern.search(near)
-        prefix = reader(match, near) if match else None
-        if prefix is not None:
-            return prefix
+    for reader in _READERS:
+        if head.endswith(reader.ends):
+            near = head[-reader.reach :]
+            match = reader.pattern.search(near)
+            prefix = reader.read(match, near) if match else None
+            if prefix is not None:
+                return prefix
     return Prefix("bare")
 
 
@@ -138,8 +146,11 @@ def read_prefixes(heads: list[str]) -> Prefixes:
             Counter({"pid@time": len(heads)}),
             {"wall"},
         )
-    cached = {head: read_prefix(head) for head in set(heads)}
-    each = [cached[head] for head in heads]
+    different = set(heads)
+    if len(different) * 2 < len(heads):
+        each = list(map({head: read_prefix(head) for head in different}.__getitem__, heads))
+    else:
+        each = list(map(read_prefix, heads))
     return Prefixes(
         pl.Series("thread", [prefix.thread for prefix in each], dtype=EVENTS_SCHEMA["thread"]),
         pl.Series("time_ns", [prefix.time_ns for prefix in each], dtype=EVENTS_SCHEMA["time_ns"]),

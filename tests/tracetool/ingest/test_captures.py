@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 import pytest
+from polars.testing import assert_frame_equal
 
 from tests.captures import capture_path
-from tests.tracetool.ingest.support import collect
+from tests.tracetool.ingest.support import collect, read_text
+from tracetool.compression import zstd
 from tracetool.ingest import open_trace
 
 LOGS = [
@@ -28,6 +31,27 @@ def test_every_line_of_a_capture_is_understood(name: str) -> None:
     health = collect(open_trace(str(capture_path(name)))).health
     assert (health.lines, health.events) == (facts["lines"], facts["pflash_events"])
     assert (health.understood, health.truncated) == (health.lines, None)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_mangled_capture_is_read_on(seed: int) -> None:
+    random = Random(seed)  # noqa: S311
+    with zstd.open(capture_path("aavmf-shell-padding/trace.log.zst")) as stream:
+        data = bytearray(stream.read(40_000))
+    for _ in range(random.randint(1, 60)):
+        at = random.randrange(len(data))
+        match random.randrange(3):
+            case 0:
+                data[at] ^= 1 << random.randrange(8)
+            case 1:
+                del data[at : at + random.randrange(200)]
+            case _:
+                other = random.randrange(len(data))
+                data[at:at] = data[other : other + random.randrange(200)]
+    whole, cut = read_text(bytes(data)), read_text(bytes(data), chunk_bytes=1000)
+    assert_frame_equal(whole.frame, cut.frame, categorical_as_str=True)
+    assert whole.health == cut.health
+    assert whole.health.understood > 100
 
 
 def test_the_first_events_of_the_rfc_device() -> None:

@@ -177,6 +177,12 @@ def test_the_last_line_may_lack_its_newline() -> None:
         assert (health.lines, health.understood, health.damaged) == (2, 1, 1), WRITE[:cut]
 
 
+@pytest.mark.parametrize("line", ["Shell> p", "a p", "pfl ", "zpfl", "2976@1795335978.754485:x"])
+def test_other_text_without_newline_is_no_damage(line: str) -> None:
+    health = read_text(line.encode()).health
+    assert (health.other, health.unterminated) == (1, True)
+
+
 def test_ftrace_says_how_many_events_its_buffer_lost() -> None:
     text = f"""# entries-in-buffer/entries-written: 84/2078168   #P:2
 {WRITE}
