@@ -58,14 +58,14 @@ _NOTHING = -1
 def disagree(chip: Chip, seq: int, kind: int, stands: int, field: int, expected: int, actual: int) -> None:
     """Model and trace differ: the first time it is kept whole. Before the machine is in step it is a hint instead."""
     state = chip.state
-    if chip.seen[_IO_WRITE] == 0:
-        if chip.missing[_IO_WRITE] < 0 and not state[SOFT]:
-            chip.missing[_IO_WRITE] = seq
-        return
     if state[SOFT]:
         state[FLAGS] |= _F_ADOPTED
         if state[SOFT_ADOPTED] < 0:
             state[SOFT_ADOPTED] = seq
+        return
+    if chip.seen[_IO_WRITE] == 0:
+        if chip.missing[_IO_WRITE] < 0:
+            chip.missing[_IO_WRITE] = seq
         return
     state[FLAGS] |= _F_MISMATCH
     state[MISMATCH_COUNT] += 1

@@ -172,6 +172,7 @@ class Device:
             machine.behaviour = behaviour or DEFAULT_BEHAVIOUR
             waiting, self._waiting = self._waiting, None
             self._run(waiting)
+        self._date_clusters()
         notes = self.current
         notes.disagreement, notes.disagreements = machine.disagreement, machine.disagreements
         notes.adopted_at = machine.adopted_at
@@ -190,6 +191,16 @@ class Device:
         """All traces are over."""
         if self.outside is not None:
             self.outside.finish()
+        self._date_clusters()
+
+    def _date_clusters(self) -> None:
+        """Note which trace a cluster began in, while that is known."""
+        if not self.notes:
+            return
+        for holder in (self.tally, self.outside, self.comparison):
+            for cluster in vars(holder).values() if holder is not None else ():
+                if isinstance(cluster, Cluster) and cluster.count and cluster.trace < 0:
+                    cluster.trace = self.current.trace
 
     # --- deciding ------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from tracetool.session.identity import identify
 from tracetool.session.options import ANY_DEVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -114,9 +114,9 @@ class _Pass:
         self.lessons = lessons
         self.replayed = Replayed()
 
-    def run(self, readers: Iterable[TraceReader]) -> Replayed:
+    def run(self, readers: Sequence[TraceReader]) -> Replayed:
         for number, reader in enumerate(readers):
-            self._run_trace(number, reader)
+            self._run_trace(number, reader, self.options.at if number == len(readers) - 1 else None)
         for device in self.replayed.devices.values():
             device.finish()
         if not self.replayed.devices:
@@ -124,11 +124,11 @@ class _Pass:
         self._complain_of_unknown_names()
         return self.replayed
 
-    def _run_trace(self, number: int, reader: TraceReader) -> None:
+    def _run_trace(self, number: int, reader: TraceReader, at: int | None) -> None:
         for device in self.replayed.devices.values():
             device.begin_trace(number)
         events = 0
-        for frame in self._resolved(_until(reader.chunks(number), self.options.at)):
+        for frame in self._resolved(_until(reader.chunks(number), at)):
             events += len(frame)
             self._feed(number, frame)
         behaviours = [device.behaviour for device in self.replayed.devices.values() if device.behaviour]

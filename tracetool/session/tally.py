@@ -94,6 +94,8 @@ class Cluster:
     last_seq: int = -1
     example: int = -1
     example_size: int = 0
+    trace: int = -1
+    """Which trace the first one stands in; set when that trace has ended."""
 
     def add(self, rows: Accesses, *, effect: bool = False, amount: int = 0, count: int | None = None) -> None:
         """Take in rows by the place they address, or by the place they had an effect on."""

@@ -1,0 +1,6 @@
+"""The audit: did the guest write outside the extent of its flash, and how sure is that."""
+
+from tracetool.audit.audit import Audit, DeviceAudit, audit
+from tracetool.audit.verdict import Verdict
+
+__all__ = ["Audit", "DeviceAudit", "Verdict", "audit"]

@@ -1,0 +1,135 @@
+"""The audit of a session: verdicts, figures and findings, as plain data for every report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from replay.backing import Policy
+from replay.behaviour import Behaviour
+from tracetool.audit.verdict import Verdict, judge
+from tracetool.findings import Severity, find
+from tracetool.session.session import replay_readers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from replay.geometry import Geometry
+    from tracetool.findings import Finding
+    from tracetool.ingest import TraceReader
+    from tracetool.session.device import Device, Extent
+    from tracetool.session.identity import Identity
+    from tracetool.session.options import Options
+    from tracetool.session.session import Replayed, TraceReport
+    from tracetool.session.tally import Ends, Totals
+
+__all__ = ["Audit", "DeviceAudit", "audit"]
+
+_TRACE_RULES = "TRC"
+
+
+@dataclass(frozen=True)
+class DeviceAudit:
+    """What the audit says of one device. Sizes and ends in bytes, ends exclusive; None where it is not known."""
+
+    name: str
+    identity: Identity | None
+    geometry: Geometry | None
+    region_bytes: int | None
+    behaviour: Behaviour
+    extent: Extent | None
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    minimum_backing_bytes: int | None
+    saved_bytes: int | None
+    ends: Ends
+    totals: Totals
+    events: int
+    checked: bool
+    policy_evaluated: bool
+
+    @property
+    def excused(self) -> bool:
+        """Whether `no-extent` is all that needs to be known: nobody wrote to the device, or it is read-only."""
+        read_only = self.identity is not None and self.identity.read_only
+        return read_only or not self.totals.writes
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The answer to one question: traces, devices by name, findings, the worst first."""
+
+    policy: Policy
+    guests: int
+    traces: tuple[TraceReport, ...]
+    devices: tuple[DeviceAudit, ...]
+    findings: tuple[Finding, ...]
+
+    def exit_code(self, fail_on: Severity = Severity.ERROR, *, allow_inconclusive: bool = False) -> int:
+        """What the process should end with: 1 findings or outside, 4 inconclusive, else 0.
+
+        Findings about the trace itself (TRC) make a verdict inconclusive; they are not the guest's doing and do not
+        count here.
+        """
+        worst = [f.severity for f in self.findings if not f.rule.startswith(_TRACE_RULES)]
+        verdicts = [device.verdict for device in self.devices]
+        if Verdict.OUTSIDE_EXTENT in verdicts or any(severity >= fail_on for severity in worst):
+            return 1
+        unsure = any(
+            device.verdict == Verdict.INCONCLUSIVE or (device.verdict == Verdict.NO_EXTENT and not device.excused)
+            for device in self.devices
+        )
+        return 4 if unsure and not allow_inconclusive else 0
+
+
+def audit(readers: Sequence[TraceReader], options: Options, *, guests: int = 1) -> Audit:
+    """Replay the traces and judge every device; `discard` is the policy where the options name none.
+
+    Raises:
+        InputError: a trace or image cannot be read.
+        UsageError: options contradict each other or the trace.
+    """
+    if options.policy is None:
+        options = replace(options, policy=Policy.DISCARD)
+    replayed = replay_readers(readers, options)
+    policy = options.policy or Policy.PADDED
+    devices = tuple(_judged(replayed.devices[name], replayed) for name in sorted(replayed.devices))
+    return Audit(policy, guests, tuple(replayed.traces), devices, tuple(find(replayed, policy)))
+
+
+def _judged(device: Device, replayed: Replayed) -> DeviceAudit:
+    verdict, reasons = judge(device, replayed)
+    geometry = device.identity.geometry if device.identity else None
+    minimum = _minimum(device, geometry)
+    region = _region(geometry, minimum)
+    return DeviceAudit(
+        name=device.name,
+        identity=device.identity,
+        geometry=geometry,
+        region_bytes=region,
+        behaviour=device.behaviour,
+        extent=device.extent,
+        verdict=verdict,
+        reasons=tuple(reasons),
+        minimum_backing_bytes=minimum,
+        saved_bytes=None if region is None or minimum is None else region - minimum,
+        ends=device.tally.ends,
+        totals=device.tally.totals,
+        events=sum(notes.events for notes in device.notes),
+        checked=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
+        policy_evaluated=device.evaluated and device.extent is not None,
+    )
+
+
+def _minimum(device: Device, geometry: Geometry | None) -> int | None:
+    """The smallest file that would have held everything that was programmed, erased or commanded: whole blocks."""
+    if geometry is None or device.cfi02:
+        return None
+    return -(-device.tally.ends.highest // geometry.block) * geometry.block
+
+
+def _region(geometry: Geometry | None, minimum: int | None) -> int | None:
+    """The region; where the image decides its size and none was given, what the trace shows of it."""
+    if geometry is None:
+        return None
+    return geometry.size if geometry.size_known else minimum

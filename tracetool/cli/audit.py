@@ -1,0 +1,150 @@
+"""`tracetool audit`: the verdict."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracetool.cli import common
+from tracetool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracetool.audit import Audit
+    from tracetool.findings import Severity
+    from tracetool.session.options import Options
+
+_FORMATS = ("text", "json")
+
+
+def _complete_format(incomplete: str) -> list[str]:
+    return [name for name in _FORMATS if name.startswith(incomplete)]
+
+
+def _complete_severity(incomplete: str) -> list[str]:
+    return [name for name in ("error", "warning", "note") if name.startswith(incomplete)]
+
+
+def audit(
+    traces: common.TracePaths,
+    *,
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="text|json", help="How to answer.", autocompletion=_complete_format)
+    ] = "text",
+    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.")] = None,
+    policy: common.PolicyName = None,
+    guests: Annotated[int, typer.Option("--guests", min=1, help="How many guests the saving is worked out for.")] = 1,
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            "--fail-on",
+            metavar="error|warning|note",
+            help="Least severity of a finding that gives exit code 1; what is wrong with the trace itself (TRC) gives 4.",
+            autocompletion=_complete_severity,
+        ),
+    ] = "error",
+    allow_inconclusive: Annotated[
+        bool, typer.Option("--allow-inconclusive", help="Exit code 0 instead of 4.")
+    ] = False,
+    strict: common.Strict = False,
+    image: common.Image = None,
+    extent: common.Extent = None,
+    board: common.Board = None,
+    geometry: common.GeometrySpec = None,
+    read_only: common.ReadOnly = None,
+    qemu: common.Qemu = "auto",
+    device: common.DeviceName = None,
+) -> None:
+    """Say whether the guest wrote outside the extent of its flash, with evidence.
+
+    Exit code 0: nothing; 1: findings or a write outside; 4: the trace does not show everything.
+    """
+    options = common.make_options(
+        image=image,
+        extent=extent,
+        board=board,
+        geometry=geometry,
+        read_only=read_only,
+        qemu=qemu,
+        device=device,
+        policy=policy,
+    )
+    raise typer.Exit(
+        run_audit(
+            traces,
+            options,
+            output_format=output_format,
+            output=output,
+            guests=guests,
+            fail_on=fail_on,
+            allow_inconclusive=allow_inconclusive,
+            strict=strict,
+        )
+    )
+
+
+def _severity(text: str) -> Severity:
+    from tracetool.findings import Severity
+
+    names = {severity.label: severity for severity in Severity}
+    if text not in names:
+        raise UsageError(f"--fail-on {text!r}: give one of {', '.join(reversed(names))}")
+    return names[text]
+
+
+def run_audit(
+    traces: Sequence[str],
+    options: Options | None = None,
+    *,
+    output_format: str = "text",
+    output: str | None = None,
+    guests: int = 1,
+    fail_on: str = "error",
+    allow_inconclusive: bool = False,
+    strict: bool = False,
+) -> int:
+    """Audit the traces, write the report and give the exit code."""
+    from tracetool.audit import audit as audit_traces
+    from tracetool.session.options import Options
+
+    if output_format not in _FORMATS:
+        raise UsageError(f"--format {output_format!r}: give one of {', '.join(_FORMATS)}")
+    severity = _severity(fail_on)
+    with common.opened(traces, strict=strict) as readers:
+        result = audit_traces(readers, options or Options(), guests=guests)
+    common.require_events(readers, sum(trace.events for trace in result.traces))
+    _write(result, output_format, output)
+    return result.exit_code(severity, allow_inconclusive=allow_inconclusive)
+
+
+def _write(result: Audit, output_format: str, output: str | None) -> None:
+    if output is not None:
+        from tracetool.cli.output import write_text
+
+        write_text(output, _rendered(result, output_format))
+    elif output_format == "json":
+        sys.stdout.write(_rendered(result, "json"))
+    else:
+        from tracetool.report.text import print_audit
+
+        print_audit(result, common.console())
+
+
+def _rendered(result: Audit, output_format: str) -> str:
+    """The report as it looks in a file."""
+    if output_format == "json":
+        from tracetool.report.json import write_audit
+
+        return write_audit(result)
+    from io import StringIO
+
+    from rich.console import Console
+
+    from tracetool.report.text import print_audit
+
+    text = StringIO()
+    print_audit(result, Console(file=text, width=common.PIPE_WIDTH, color_system=None, highlight=False))
+    return text.getvalue()

@@ -1,0 +1,240 @@
+"""Options that several commands take, and what they share in using them."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracetool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console
+
+    from replay.backing import Policy
+    from tracetool.ingest import TraceReader
+    from tracetool.session.options import Options
+
+
+def _complete_board(incomplete: str) -> list[str]:
+    from replay.boards import boards
+
+    return [name for name in boards() if name.startswith(incomplete)]
+
+
+def _complete_qemu(incomplete: str) -> list[str]:
+    return [name for name in ("auto", "direct", "staged-at-count", "staged-at-data") if name.startswith(incomplete)]
+
+
+def complete_policy(incomplete: str) -> list[str]:
+    """Names of policies that begin like this."""
+    return [name for name in ("padded", "discard", "volatile", "error") if name.startswith(incomplete)]
+
+
+_TRACE_HELP = "A trace: a log, plain or .gz, .xz, .zst; - for standard input."
+TracePaths = Annotated[list[str], typer.Argument(metavar="TRACE...", help=_TRACE_HELP + " Several are consecutive boots.")]
+TracePath = Annotated[str, typer.Argument(metavar="TRACE", help=_TRACE_HELP)]
+
+Image = Annotated[
+    list[str] | None,
+    typer.Option("--image", metavar="[DEV=]FILE", help="Contents before the trace.", rich_help_panel="Device options"),
+]
+Extent = Annotated[
+    list[str] | None,
+    typer.Option("--extent", metavar="[DEV=]SIZE", help="Where the image file ends.", rich_help_panel="Device options"),
+]
+Board = Annotated[
+    str | None,
+    typer.Option(
+        "--board", help="The QEMU board.", autocompletion=_complete_board, rich_help_panel="Device options"
+    ),
+]
+GeometrySpec = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--geometry",
+        metavar="DEV=SPEC",
+        help="size=64M,block=256K,bank=4,chip=2,endian=little,ids=89:18:0:0",
+        rich_help_panel="Device options",
+    ),
+]
+ReadOnly = Annotated[
+    list[str] | None,
+    typer.Option("--read-only", metavar="DEV", help="The device is read-only.", rich_help_panel="Device options"),
+]
+Qemu = Annotated[
+    str,
+    typer.Option(
+        "--qemu",
+        metavar="VERSION|BEHAVIOUR|auto",
+        help="When buffered writes are stored; auto finds it in the trace.",
+        autocompletion=_complete_qemu,
+        rich_help_panel="Device options",
+    ),
+]
+DeviceName = Annotated[
+    str | None,
+    typer.Option("--device", metavar="DEV", help="Look at this device alone.", rich_help_panel="Device options"),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first line that is not understood.")]
+PolicyName = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        metavar="padded|discard|volatile|error",
+        help="What a file shorter than the region does with writes beyond it.",
+        autocompletion=complete_policy,
+    ),
+]
+
+
+def parse_policy(text: str | None) -> Policy | None:
+    """The policy of this name; UsageError if there is none."""
+    from replay.backing import Policy
+
+    if text is None:
+        return None
+    names = {policy.label: policy for policy in Policy}
+    if text not in names:
+        raise UsageError(f"--policy {text!r}: give one of {', '.join(names)}")
+    return names[text]
+
+
+def make_options(
+    *,
+    image: list[str] | None,
+    extent: list[str] | None,
+    board: str | None,
+    geometry: list[str] | None,
+    read_only: list[str] | None,
+    qemu: str,
+    device: str | None,
+    policy: str | None = None,
+    at: int | None = None,
+) -> Options:
+    """The session's options from the command line's; UsageError where they are wrong."""
+    from tracetool.session.options import Options, parse_behaviour, parse_board
+    from tracetool.sizes import parse_size
+
+    return Options(
+        images={name: _expanded(value) for name, value in _by_device("--image", image).items()},
+        extents={name: parse_size(value) for name, value in _by_device("--extent", extent).items()},
+        board=None if board is None else parse_board(board),
+        geometries=_by_device("--geometry", geometry, spec=True),
+        read_only=frozenset(read_only or ()),
+        behaviour=parse_behaviour(qemu),
+        device=device,
+        policy=parse_policy(policy),
+        at=at,
+    )
+
+
+def _by_device(option: str, values: Sequence[str] | None, *, spec: bool = False) -> dict[str, str]:
+    """`DEV=VALUE` taken apart. A geometry's value has `=` of its own, a file's name may have."""
+    from tracetool.session.options import ANY_DEVICE, split_device
+
+    taken: dict[str, str] = {}
+    for text in values or ():
+        device, value = split_device(text)
+        if (spec and device in _SPEC_PARTS) or (option == "--image" and device != ANY_DEVICE and "/" in device):
+            device, value = ANY_DEVICE, text
+        if not value:
+            raise UsageError(f"{option} {text!r} has no value")
+        if device in taken:
+            raise UsageError(f"{option} is given twice for {device or 'the same device'}")
+        taken[device] = value
+    return taken
+
+
+_SPEC_PARTS = ("size", "block", "bank", "chip", "max-chip", "endian", "ids")
+
+
+def _expanded(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def output_file(text: str, option: str) -> tuple[str, Path]:
+    """`[DEV=]FILE` of an option that writes: device (or any) and path."""
+    ((device, value),) = _by_device("--image" if option == "--write-image" else option, [text]).items()
+    return device, _expanded(value)
+
+
+# --- talk on standard error --------------------------------------------------------------------------------------
+
+
+def say(message: str) -> None:
+    """One line to the person at the terminal."""
+    print(f"tracetool: {message}", file=sys.stderr)
+
+
+def console() -> Console:
+    """Where text reports go: standard output, with its colours and width only on a terminal."""
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, width=PIPE_WIDTH, color_system=None)
+
+
+PIPE_WIDTH = 160
+"""Columns of a report that goes to a file or a pipe."""
+
+
+@contextmanager
+def opened(paths: Sequence[str], *, strict: bool = False) -> Iterator[list[TraceReader]]:
+    """The traces, open, with a progress bar on a terminal while they are read."""
+    from tracetool.ingest import open_trace
+
+    if paths.count("-") > 1:
+        raise UsageError("standard input can be read only once")
+    if not sys.stderr.isatty():
+        yield [open_trace(path, strict=strict) for path in paths]
+        return
+    with _progress(len(paths)) as report:
+        yield [open_trace(path, strict=strict, progress=report(path)) for path in paths]
+
+
+@contextmanager
+def _progress(count: int) -> Iterator[Callable[[str], Callable[[int, int | None], None]]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def report(path: str) -> Callable[[int, int | None], None]:
+            task = bars.add_task(Path(path).name if count > 1 else "reading", total=None)
+            return lambda done, total: bars.update(task, completed=done, total=total)
+
+        yield report
+
+
+def warn_of_damage(readers: Sequence[TraceReader]) -> None:
+    """Say what could not be read, once for each trace."""
+    for reader in readers:
+        health, name = reader.health, reader.meta.name
+        if health.damaged:
+            first = health.first_damaged[0]
+            say(
+                f"{name}: {health.damaged:,} of {health.lines:,} lines not understood, first at line {first.line:,} "
+                f"({first.reason})"
+            )
+        if health.truncated is not None:
+            say(f"{name}: {health.truncated}")
+        if health.lost:
+            say(f"{name}: {health.lost:,} events lost by the tracer")
+
+
+def require_events(readers: Sequence[TraceReader], events: int) -> None:
+    """A trace without a pflash event has no answer in it; InputError that says how to get one."""
+    from tracetool.errors import InputError
+
+    if not events:
+        names = ", ".join(reader.meta.name for reader in readers)
+        lines = sum(reader.health.lines for reader in readers)
+        raise InputError(f"{names}: no pflash event in {lines:,} lines; start QEMU with -trace 'pflash*'")

@@ -1,0 +1,108 @@
+"""`tracetool replay`: the flash as the trace left it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracetool.cli import common
+from tracetool.errors import UsageError
+
+if TYPE_CHECKING:
+    from tracetool.session.device import Device
+    from tracetool.session.session import Replayed
+
+_INCONCLUSIVE = 4
+
+
+def replay(
+    traces: common.TracePaths,
+    *,
+    write_image: Annotated[
+        list[str] | None,
+        typer.Option("--write-image", metavar="[DEV=]FILE", help="The image file as QEMU would have left it."),
+    ] = None,
+    storage: Annotated[
+        list[str] | None, typer.Option("--storage", metavar="[DEV=]FILE", help="What the guest would have read back.")
+    ] = None,
+    at: Annotated[
+        int | None, typer.Option("--at", min=0, metavar="SEQ", help="The moment after this event of the last trace.")
+    ] = None,
+    policy: common.PolicyName = None,
+    strict: common.Strict = False,
+    image: common.Image = None,
+    extent: common.Extent = None,
+    board: common.Board = None,
+    geometry: common.GeometrySpec = None,
+    read_only: common.ReadOnly = None,
+    qemu: common.Qemu = "auto",
+    device: common.DeviceName = None,
+) -> None:
+    """Replay a trace and write the flash's contents, at its end or at one event.
+
+    Without --policy on the device that the trace was recorded on. Exit code 4 if model and trace disagree, or the
+    trace is incomplete: the files are then written all the same.
+    """
+    from tracetool.session.contents import contents_of
+    from tracetool.session.session import replay_readers
+
+    options = common.make_options(
+        image=image,
+        extent=extent,
+        board=board,
+        geometry=geometry,
+        read_only=read_only,
+        qemu=qemu,
+        device=device,
+        policy=policy,
+        at=at,
+    )
+    with common.opened(traces, strict=strict) as readers:
+        replayed = replay_readers(readers, options)
+    common.require_events(readers, sum(trace.events for trace in replayed.traces))
+    _check_moment(replayed, at)
+    wanted = [(text, True) for text in write_image or ()] + [(text, False) for text in storage or ()]
+    files = []
+    for text, backing in wanted:
+        name, path = common.output_file(text, "--write-image")
+        files.append((path, contents_of(_chosen(replayed, name), backing=backing)))
+    for path, data in files:
+        from tracetool.images import write_image as write
+
+        write(path, data)
+        common.say(f"wrote {path}")
+    _print_state(replayed)
+    common.warn_of_damage(readers)
+    raise typer.Exit(_exit_code(replayed))
+
+
+def _check_moment(replayed: Replayed, at: int | None) -> None:
+    last = max((notes.last_seq for device in replayed.devices.values() for notes in device.notes[-1:]), default=-1)
+    if at is not None and at > last:
+        raise UsageError(f"--at {at}: the last event of the trace is {last}")
+
+
+def _chosen(replayed: Replayed, name: str) -> Device:
+    """The device of this name; without one, the one that is written."""
+    devices = replayed.devices
+    if name:
+        if name not in devices:
+            raise UsageError(f"no device {name!r} in the trace; it has {', '.join(devices)}")
+        return devices[name]
+    written = [d for d in devices.values() if d.identity and not d.identity.read_only and d.tally.totals.writes]
+    if len(written) == 1:
+        return written[0]
+    raise UsageError(f"name the device, as in --write-image {next(iter(devices))}=FILE; the trace has {', '.join(devices)}")
+
+
+def _print_state(replayed: Replayed) -> None:
+    from tracetool.report.state import print_state
+
+    print_state(replayed, common.console())
+
+
+def _exit_code(replayed: Replayed) -> int:
+    from tracetool.audit.verdict import doubts
+
+    return _INCONCLUSIVE if any(list(doubts(device, replayed)) for device in replayed.devices.values()) else 0

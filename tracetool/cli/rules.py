@@ -1,0 +1,44 @@
+"""`tracetool rules`: what each rule means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracetool.cli import common
+from tracetool.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tracetool.findings import Rule
+
+
+def _complete_rule(incomplete: str) -> list[str]:
+    from tracetool.findings import RULES
+
+    return [name for name in RULES if name.startswith(incomplete.upper())]
+
+
+def rules(
+    rule: Annotated[str | None, typer.Argument(metavar="[RULE]", help="As EXT001.", autocompletion=_complete_rule)] = None,
+) -> None:
+    """List the rules, or say what one means, why it matters and what to do."""
+    from tracetool.findings import RULES
+
+    console = common.console()
+    if rule is None:
+        for found in RULES.values():
+            console.print(f"{found.id}  {found.severity.label:<7}  {found.title}")
+        return
+    if rule.upper() not in RULES:
+        raise UsageError(f"no rule {rule!r}; the rules are {', '.join(RULES)}")
+    _explain(RULES[rule.upper()], console)
+
+
+def _explain(rule: Rule, console: Console) -> None:
+    console.print(f"{rule.id} ({rule.severity.label}): {rule.title}", style="bold")
+    for title, words in (("Why it matters", rule.why), ("How to find the cause", rule.cause), ("What to do", rule.remedy)):
+        console.print(f"\n{title}", style="bold")
+        console.print(words, soft_wrap=not console.is_terminal)

@@ -1,0 +1,35 @@
+"""RO: stores to a flash that does not take them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracetool.findings.registry import rule
+from tracetool.findings.words import count_of, place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracetool.findings.registry import Case, Finding
+
+
+@rule("RO001")
+def stray_store(case: Case) -> Iterator[Finding]:
+    """Values that no driver would send to a read-only flash."""
+    device = case.device
+    if device is None or device.identity is None or not device.identity.read_only:
+        return
+    found = device.tally.strays
+    value = f" (first value {found.example:#x})" if found.example >= 0 else ""
+    yield from case.finding("RO001", found, f"{count_of(found.count, 'stray store')}{value} {place(found)}")
+
+
+@rule("RO002")
+def refused(case: Case) -> Iterator[Finding]:
+    """Programs and erases that a read-only flash refused."""
+    device = case.device
+    if device is None or device.identity is None or not device.identity.read_only:
+        return
+    found = device.tally.refused_read_only
+    message = f"{count_of(found.count, 'program or erase', 'programs or erases')} refused {place(found)}"
+    yield from case.finding("RO002", found, message)

@@ -1,0 +1,152 @@
+"""The registry of rules: each has an identifier, its words (`rules.toml`) and a function that looks for it."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from replay.backing import Policy
+    from tracetool.session.device import Device
+    from tracetool.session.session import Replayed
+    from tracetool.session.tally import Cluster
+
+__all__ = ["CHECK_MODULES", "RULES", "Case", "Finding", "Rule", "Severity", "checks", "find", "rule"]
+
+CHECK_MODULES = ("extent", "read_only", "sequence", "trace")
+
+
+class Severity(IntEnum):
+    """How bad a finding is; ordered."""
+
+    NOTE = 0
+    WARNING = 1
+    ERROR = 2
+
+    @property
+    def label(self) -> str:
+        """`note`, `warning` or `error`."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The words of one rule."""
+
+    id: str
+    severity: Severity
+    title: str
+    why: str
+    cause: str
+    remedy: str
+
+
+def _load() -> Mapping[str, Rule]:
+    table = tomllib.loads(files("tracetool.findings").joinpath("rules.toml").read_text(encoding="utf-8"))
+    return {
+        name: Rule(name, Severity[row["severity"].upper()], row["title"], row["why"], row["cause"], row["remedy"])
+        for name, row in table.items()
+    }
+
+
+RULES: Mapping[str, Rule] = _load()
+"""Every rule by its identifier, in the order in which they are documented."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, however often it happened.
+
+    `offset` and `length` in bytes, None where it has no place; seqs count the pflash events of trace number `trace`,
+    None where the finding is not about events.
+    """
+
+    rule: str
+    severity: Severity
+    device: str | None
+    trace: int | None
+    offset: int | None
+    length: int | None
+    first_seq: int | None
+    last_seq: int | None
+    count: int
+    message: str
+
+    @property
+    def why(self) -> str:
+        """Why it matters."""
+        return RULES[self.rule].why
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        return RULES[self.rule].remedy
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the rules look at: one device (None for those about a trace as a whole), all of the session, the policy."""
+
+    replayed: Replayed
+    device: Device | None
+    policy: Policy
+
+    def finding(
+        self, rule_id: str, cluster: Cluster, message: str, *, severity: Severity | None = None
+    ) -> Iterator[Finding]:
+        """The finding for a cluster, none if the cluster is empty."""
+        if cluster.count:
+            yield Finding(
+                rule_id,
+                RULES[rule_id].severity if severity is None else severity,
+                self.device.name if self.device else None,
+                max(cluster.trace, 0),
+                cluster.offset if cluster.offset >= 0 else None,
+                cluster.end - cluster.offset if cluster.offset >= 0 else None,
+                cluster.first_seq,
+                cluster.last_seq,
+                cluster.count,
+                message,
+            )
+
+    def at(self, rule_id: str, trace: int, seq: int | None, message: str, *, count: int = 1) -> Finding:
+        """The finding for one event of a trace, or for the trace as a whole."""
+        name = self.device.name if self.device else None
+        return Finding(rule_id, RULES[rule_id].severity, name, trace, None, None, seq, seq, count, message)
+
+
+_CHECKS: dict[str, Callable[[Case], Iterator[Finding]]] = {}
+
+
+def rule(rule_id: str) -> Callable[[Callable[[Case], Iterator[Finding]]], Callable[[Case], Iterator[Finding]]]:
+    """Register the function that looks for a rule in a case."""
+    if rule_id not in RULES:
+        raise KeyError(rule_id)
+
+    def register(check: Callable[[Case], Iterator[Finding]]) -> Callable[[Case], Iterator[Finding]]:
+        _CHECKS[rule_id] = check
+        return check
+
+    return register
+
+
+@cache
+def checks() -> Mapping[str, Callable[[Case], Iterator[Finding]]]:
+    """Every rule's function, in the order in which the rules are documented."""
+    for name in CHECK_MODULES:
+        import_module(f"tracetool.findings.{name}")
+    return {rule_id: _CHECKS[rule_id] for rule_id in RULES}
+
+
+def find(replayed: Replayed, policy: Policy) -> list[Finding]:
+    """All findings of a session: the worst first, then by rule, trace and place."""
+    cases = [Case(replayed, device, policy) for device in (None, *replayed.devices.values())]
+    found = [finding for case in cases for check in checks().values() for finding in check(case)]
+    return sorted(found, key=lambda f: (-f.severity, f.rule, f.device or "", f.trace or 0, f.first_seq or 0))

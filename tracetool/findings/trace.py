@@ -1,0 +1,144 @@
+"""TRC: what is wrong with the trace itself. Each of these makes a verdict inconclusive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from replay.columns import TEXTS, RowKind
+from tracetool.findings.registry import rule
+from tracetool.findings.words import count_of
+from tracetool.sizes import format_offset, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from replay.engine import Disagreement
+    from tracetool.findings.registry import Case, Finding
+    from tracetool.session.session import TraceReport
+
+_NAMES = {RowKind.WRITE_TEXT: "pflash_write", RowKind.OTHER: "nothing"}
+_DECIMAL = ("size", "wcycle")
+
+
+def _event(kind: RowKind) -> str:
+    return _NAMES.get(kind, f"pflash_{kind.name.lower()}")
+
+
+def _shown(field: str, value: int) -> str:
+    if field == "text":
+        return f"{TEXTS[value]!r}" if 0 <= value < len(TEXTS) else "another text"
+    if value < 0 and field != "counter":
+        return "nothing"
+    if field in _DECIMAL:
+        return str(value)
+    return f"{value & 0xFFFFFFFFFFFFFFFF:#x}"
+
+
+def difference(found: Disagreement) -> str:
+    """A disagreement in words: what was expected, and what stands there."""
+    if found.field == "event":
+        if found.stands_kind == RowKind.OTHER:
+            return f"expected {_event(found.expected_kind)} before this event, and it is missing"
+        return f"expected {_event(found.expected_kind)}, but {_event(found.stands_kind)} stands there"
+    return (
+        f"{_event(found.stands_kind)}: expected {found.field} {_shown(found.field, found.expected)}, "
+        f"but {_shown(found.field, found.stands)} stands there"
+    )
+
+
+@rule("TRC001")
+def disagreement(case: Case) -> Iterator[Finding]:
+    """The first event that the model does not predict."""
+    if case.device is None:
+        return
+    for notes in case.device.notes:
+        found = notes.disagreement
+        if found is not None:
+            yield case.at(
+                "TRC001", notes.trace, found.seq, f"event {found.seq}: {difference(found)}", count=max(notes.disagreements, 1)
+            )
+
+
+def _traces(case: Case) -> Iterator[tuple[int, TraceReport]]:
+    """Every trace, for the case that is about traces as a whole."""
+    if case.device is None:
+        yield from enumerate(case.replayed.traces)
+
+
+@rule("TRC002")
+def dropped(case: Case) -> Iterator[Finding]:
+    """Losses that the tracer reports."""
+    for number, trace in _traces(case):
+        health = trace.health
+        if health.lost or health.lost_places:
+            first = health.lost_places[0] if health.lost_places else None
+            where = f", first before event {first.seq} (line {first.line:,})" if first else ""
+            amount = count_of(health.lost, "event") if health.lost else "events"
+            seq = first.seq if first else None
+            yield case.at("TRC002", number, seq, f"{trace.meta.name}: {amount} lost{where}", count=health.lost)
+
+
+@rule("TRC003")
+def damaged(case: Case) -> Iterator[Finding]:
+    """Lines that were not understood, a stream that was cut, events that no such flash can log."""
+    for number, trace in _traces(case):
+        health = trace.health
+        if health.damaged:
+            first = health.first_damaged[0]
+            message = (
+                f"{trace.meta.name}: {health.damaged:,} of {count_of(health.lines, 'line')} not understood, "
+                f"first at line {first.line:,} ({first.reason})"
+            )
+            yield case.at("TRC003", number, None, message, count=health.damaged)
+        if health.truncated is not None:
+            yield case.at("TRC003", number, None, f"{trace.meta.name}: {health.truncated}")
+    if case.device is not None and case.device.identity is not None and case.device.identity.geometry is not None:
+        for notes in case.device.notes:
+            found = notes.impossible
+            if found.count:
+                region = format_size(case.device.identity.geometry.size)
+                where = f" (first at offset {format_offset(found.offset)})" if found.offset >= 0 else ""
+                message = f"{count_of(found.count, 'event')} that a flash of {region} cannot log{where}: left out"
+                yield case.at("TRC003", notes.trace, found.first_seq, message, count=found.count)
+
+
+@rule("TRC004")
+def not_traced(case: Case) -> Iterator[Finding]:
+    """A device whose bus writes are not in the trace."""
+    if case.device is None:
+        return
+    for notes in case.device.notes:
+        if not notes.io_write_traced:
+            yield case.at("TRC004", notes.trace, None, "pflash_io_write is not traced: only effects are known")
+
+
+@rule("TRC005")
+def other_command_set(case: Case) -> Iterator[Finding]:
+    """A device of the AMD command set."""
+    if case.device is not None and case.device.cfi02:
+        yield case.at("TRC005", 0, None, "a CFI02 device: its events are shown, not replayed")
+
+
+@rule("TRC006")
+def host_write_failed(case: Case) -> Iterator[Finding]:
+    """QEMU could not write the image file."""
+    for number, trace in _traces(case):
+        failures = trace.health.host_write_failures
+        if failures:
+            first = failures[0]
+            message = f"{trace.meta.name}: line {first.line:,}: {first.text}"
+            yield case.at("TRC006", number, first.seq, message, count=len(failures))
+
+
+@rule("TRC007")
+def state_from_elsewhere(case: Case) -> Iterator[Finding]:
+    """A trace that begins in mid-command, or a machine that was migrated or restored."""
+    if case.device is None:
+        return
+    for notes in case.device.notes:
+        if notes.adopted_at is not None and notes.io_write_traced:
+            message = f"begins in mid-command: the state at event {notes.adopted_at} was taken from the trace"
+            yield case.at("TRC007", notes.trace, notes.adopted_at, message)
+        if notes.migrated_at is not None:
+            message = f"event {notes.migrated_at}: state and contents came from a migration or a snapshot"
+            yield case.at("TRC007", notes.trace, notes.migrated_at, message)

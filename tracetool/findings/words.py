@@ -1,0 +1,43 @@
+"""Phrases that several rules share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracetool.sizes import format_offset, format_size
+
+if TYPE_CHECKING:
+    from tracetool.session.tally import Cluster
+
+__all__ = ["count_of", "hex_bytes", "place", "span"]
+
+
+def count_of(count: int, noun: str, plural: str = "") -> str:
+    """`1 program`, `1,204 programs`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def span(offset: int, end: int) -> str:
+    """`0x100000`, or `0x100000 to 0x140000` where it is more than a word."""
+    word = 8
+    if end - offset <= word:
+        return format_offset(offset)
+    return f"{format_offset(offset)} to {format_offset(end)}"
+
+
+def place(cluster: Cluster) -> str:
+    """Where a cluster lies: `at 0x100000`, `at 0x100000 to 0x140000`."""
+    return f"at {span(cluster.offset, cluster.end)}"
+
+
+def hex_bytes(value: int, size: int, *, big_endian: bool = False) -> str:
+    """A stored word as the bytes in the flash: `40 00 40 00`."""
+    if value < 0 or not 0 < size <= 8:  # noqa: PLR2004  the widest access
+        return ""
+    mask = (1 << (8 * size)) - 1
+    return (value & mask).to_bytes(size, "big" if big_endian else "little").hex(" ")
+
+
+def size(count: int) -> str:
+    """A size in bytes, exact."""
+    return format_size(count)

@@ -1,0 +1,89 @@
+"""Event frames as table, CSV, JSON lines or Parquet, written as they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+import polars as pl
+
+from tracetool.events import EVENTS_SCHEMA, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = ["write_frames"]
+
+_NANOSECONDS = 1_000_000_000
+
+
+def write_frames(frames: Iterable[pl.DataFrame], output_format: str, file: BinaryIO, *, device: str | None) -> int:
+    """Write event frames to `file`, one device's alone if `device` is given; how many events were written."""
+    counted = _Counted(frames, device)
+    _WRITERS[output_format](counted, file)
+    return counted.count
+
+
+class _Counted:
+    """The frames, filtered and counted while they pass."""
+
+    def __init__(self, frames: Iterable[pl.DataFrame], device: str | None) -> None:
+        self._frames = frames
+        self._device = device
+        self.count = 0
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        for frame in self._frames:
+            chosen = frame if self._device is None else frame.filter(pl.col("device").cast(pl.String) == self._device)
+            self.count += len(chosen)
+            if len(chosen):
+                yield chosen
+
+
+def _write_csv(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
+    pl.DataFrame(schema=EVENTS_SCHEMA).write_csv(file)
+    for frame in frames:
+        frame.write_csv(file, include_header=False)
+
+
+def _write_jsonl(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
+    for frame in frames:
+        frame.write_ndjson(file)
+
+
+def _write_parquet(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
+    from polars.io.plugins import register_io_source
+
+    def source(
+        _columns: list[str] | None, _predicate: pl.Expr | None, _rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        yield from frames
+
+    register_io_source(source, schema=EVENTS_SCHEMA).sink_parquet(file, engine="streaming")
+
+
+def _write_table(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
+    """Aligned columns: seq, seconds since the first event, boot, and the event as QEMU writes it."""
+    start: int | None = None
+    file.write(f"{'seq':>9}  {'time':>12}  boot  event\n".encode())
+    for frame in frames:
+        lines = []
+        for row in frame.iter_rows(named=True):
+            when = row["time_ns"]
+            start = when if start is None else start
+            time = "" if when is None or start is None else _seconds(when - start)
+            lines.append(f"{row['seq']:>9}  {time:>12}  {row['boot']:>4}  {render(row)}\n")
+        file.write("".join(lines).encode())
+
+
+def _seconds(nanoseconds: int) -> str:
+    sign = "-" if nanoseconds < 0 else ""
+    whole, rest = divmod(abs(nanoseconds), _NANOSECONDS)
+    return f"{sign}{whole}.{rest // 1000:06d}"
+
+
+_WRITERS: dict[str, Callable[[Iterable[pl.DataFrame], BinaryIO], None]] = {
+    "table": _write_table,
+    "csv": _write_csv,
+    "jsonl": _write_jsonl,
+    "parquet": _write_parquet,
+}

@@ -1,0 +1,117 @@
+"""The audit as JSON, schema `tracetool.audit/1`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tracetool.audit import Audit, DeviceAudit
+    from tracetool.findings import Finding
+    from tracetool.session.session import TraceReport
+
+__all__ = ["SCHEMA", "audit_document", "write_audit"]
+
+SCHEMA = "tracetool.audit/1"
+
+
+def write_audit(audit: Audit) -> str:
+    """The document as text, one newline at its end."""
+    return json.dumps(audit_document(audit), indent=2, ensure_ascii=False) + "\n"
+
+
+def audit_document(audit: Audit) -> dict[str, Any]:
+    """The document as plain data. Numbers that are not known are None."""
+    return {
+        "schema": SCHEMA,
+        "policy": audit.policy.label,
+        "guests": audit.guests,
+        "traces": [_trace(trace) for trace in audit.traces],
+        "devices": [_device(device, audit.guests) for device in audit.devices],
+        "findings": [_finding(finding) for finding in audit.findings],
+        "health": _health(audit.traces),
+    }
+
+
+def _trace(trace: TraceReport) -> dict[str, Any]:
+    meta = trace.meta
+    return {
+        "name": meta.name,
+        "format": meta.format,
+        "compression": meta.compression,
+        "clock": meta.clock,
+        "events": trace.events,
+        "shapes": dict(meta.shapes),
+    }
+
+
+def _geometry(device: DeviceAudit) -> dict[str, Any] | None:
+    geometry = device.geometry
+    if geometry is None or device.identity is None:
+        return None
+    return {
+        "size": device.region_bytes,
+        "block": geometry.block,
+        "bank_width": geometry.bank_width,
+        "chip_width": geometry.chip_width or None,
+        "endian": geometry.endian,
+        "ids": list(geometry.ids),
+        "source": device.identity.geometry_source,
+    }
+
+
+def _device(device: DeviceAudit, guests: int) -> dict[str, Any]:
+    identity = device.identity
+    return {
+        "name": device.name,
+        "geometry": _geometry(device),
+        "behaviour": device.behaviour.label,
+        "read_only": None if identity is None else identity.read_only,
+        "extent_bytes": device.extent.bytes if device.extent else None,
+        "extent_source": device.extent.source if device.extent else None,
+        "verdict": str(device.verdict),
+        "verdict_reasons": list(device.reasons),
+        "minimum_backing_bytes": device.minimum_backing_bytes,
+        "saved_bytes": device.saved_bytes,
+        "saved_bytes_all_guests": None if device.saved_bytes is None else device.saved_bytes * guests,
+        "programmed_end": device.ends.programmed,
+        "erased_end": device.ends.erased,
+        "commanded_end": device.ends.commanded,
+        "policy_evaluated": device.policy_evaluated,
+        "self_check": device.checked,
+        "events": device.events,
+        "totals": asdict(device.totals),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.label,
+        "device": finding.device,
+        "trace": finding.trace,
+        "offset": finding.offset,
+        "length": finding.length,
+        "first_seq": finding.first_seq,
+        "last_seq": finding.last_seq,
+        "count": finding.count,
+        "message": finding.message,
+        "why": finding.why,
+        "remedy": finding.remedy,
+    }
+
+
+def _health(traces: tuple[TraceReport, ...]) -> dict[str, Any]:
+    total = ("lines", "understood", "other", "damaged", "events", "lost")
+    summed = {name: sum(getattr(trace.health, name) for trace in traces) for name in total}
+    return summed | {
+        "host_write_failures": sum(len(trace.health.host_write_failures) for trace in traces),
+        "truncated": [f"{trace.meta.name}: {trace.health.truncated}" for trace in traces if trace.health.truncated],
+        "unterminated": [trace.meta.name for trace in traces if trace.health.unterminated],
+        "first_damaged": [
+            {"trace": number, "line": damage.line, "reason": damage.reason, "excerpt": damage.excerpt}
+            for number, trace in enumerate(traces)
+            for damage in trace.health.first_damaged
+        ],
+    }

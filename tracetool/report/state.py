@@ -1,0 +1,45 @@
+"""The state of the devices after a replay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from replay.cfi import Opcode
+from replay.state import CMD, STATUS, WCYCLE
+from tracetool.findings.trace import difference
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tracetool.session.device import Device
+    from tracetool.session.session import Replayed
+
+__all__ = ["print_state"]
+
+
+def print_state(replayed: Replayed, console: Console) -> None:
+    """One line a device: where it was left, and whether the model agreed with the trace."""
+    for name in sorted(replayed.devices):
+        device = replayed.devices[name]
+        console.print(Text.assemble((name, "bold"), f": {_state(device)}"), soft_wrap=True)
+
+
+def _state(device: Device) -> str:
+    if device.machine is None:
+        return "not replayed"
+    state = device.machine.chip.state
+    words = f"cmd {_command(state[CMD])}, wcycle {state[WCYCLE]}, status {state[STATUS]:#04x}"
+    words += f", buffered writes {device.behaviour.label}"
+    found = device.notes[-1].disagreement
+    if found is not None:
+        return f"{words}; model and trace disagree at event {found.seq}: {difference(found)}"
+    return f"{words}; self-check clean"
+
+
+def _command(command: int) -> str:
+    try:
+        return f"{command:#04x} ({Opcode(command).name.lower().replace('_', ' ')})" if command else "0x00 (read array)"
+    except ValueError:
+        return f"{command:#04x}"

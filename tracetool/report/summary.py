@@ -1,0 +1,137 @@
+"""What is in a trace, without replaying it: devices, events, times, health."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from tracetool.sizes import format_offset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from tracetool.ingest import TraceReader
+
+__all__ = ["TraceSummary", "print_summary", "summarise"]
+
+_NANOSECONDS = 1_000_000_000
+_MOST_EVENTS = 6
+
+
+@dataclass
+class DeviceSummary:
+    """One device: events by kind, boots, and the first offset after its highest access (bytes)."""
+
+    events: dict[str, int] = field(default_factory=dict)
+    boots: int = 0
+    highest: int = 0
+
+
+@dataclass
+class TraceSummary:
+    """One trace: how many pflash events, of which devices, and when (ns, None where the trace has no times)."""
+
+    events: int = 0
+    devices: dict[str, DeviceSummary] = field(default_factory=dict)
+    first_ns: int | None = None
+    last_ns: int | None = None
+    backwards: int = 0
+
+
+def summarise(reader: TraceReader) -> TraceSummary:
+    """Read a trace to its end and count."""
+    summary = TraceSummary()
+    for frame in reader.chunks():
+        summary.events += len(frame)
+        _add_times(summary, frame["time_ns"].drop_nulls())
+        _add_devices(summary, frame)
+    return summary
+
+
+def _add_times(summary: TraceSummary, times: pl.Series) -> None:
+    if not len(times):
+        return
+    if summary.last_ns is not None and times[0] < summary.last_ns:
+        summary.backwards += 1
+    summary.backwards += int((times.diff() < 0).sum())
+    summary.first_ns = int(times[0]) if summary.first_ns is None else summary.first_ns
+    summary.last_ns = int(times[-1])
+
+
+def _add_devices(summary: TraceSummary, frame: pl.DataFrame) -> None:
+    end = (pl.col("offset") + pl.col("size").fill_null(0).cast(pl.Int64)).max()
+    grouped = frame.group_by("device", "event", maintain_order=True).agg(pl.len().alias("n"), end.alias("end"), pl.col("boot").max())
+    for device, event, count, highest, boot in grouped.iter_rows():
+        found = summary.devices.setdefault(str(device), DeviceSummary())
+        found.events[event] = found.events.get(event, 0) + count
+        found.highest = max(found.highest, highest or 0)
+        found.boots = max(found.boots, boot)
+
+
+# --- as text -----------------------------------------------------------------------------------------------------
+
+
+def print_summary(reader: TraceReader, summary: TraceSummary, console: Console) -> None:
+    """Print what `summarise` found."""
+    console.print(Text(reader.meta.name, style="bold"), soft_wrap=True)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in _facts(reader, summary):
+        table.add_row(label, value)
+    console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, str]]:
+    meta, health = reader.meta, reader.health
+    packed = f", {meta.compression}" if meta.compression else ""
+    yield "format", f"{meta.format}{packed}: {meta.reason}"
+    yield "times", _times(summary, meta.clock)
+    yield "events", f"{summary.events:,} of pflash, in {health.lines:,} lines"
+    for name, device in sorted(summary.devices.items()):
+        yield name, _device(device)
+    if health.other:
+        yield "other lines", f"{health.other:,} that belong to something else"
+    if health.damaged:
+        first = health.first_damaged[0]
+        yield "not understood", f"{health.damaged:,} lines, first line {first.line:,}: {first.reason}"
+    if health.lost:
+        yield "lost", f"{health.lost:,} events, says the tracer"
+    if health.host_write_failures:
+        yield "host", health.host_write_failures[0].text
+    if health.truncated:
+        yield "cut", health.truncated
+    if health.unterminated:
+        yield "end", "the last line has no newline: the file may have been cut there"
+
+
+def _device(device: DeviceSummary) -> str:
+    total = sum(device.events.values())
+    most = sorted(device.events.items(), key=lambda item: -item[1])
+    shown = ", ".join(f"{count:,} {event}" for event, count in most[:_MOST_EVENTS])
+    rest = len(most) - _MOST_EVENTS
+    if rest > 0:
+        shown += f", {rest} more kinds"
+    boots = f", {device.boots} reset{'s' if device.boots > 1 else ''}" if device.boots else ""
+    return f"{total:,} events{boots}, up to {format_offset(device.highest)}: {shown}"
+
+
+def _times(summary: TraceSummary, clock: str) -> str:
+    if summary.first_ns is None or summary.last_ns is None:
+        return "none in the trace"
+    length = (summary.last_ns - summary.first_ns) / _NANOSECONDS
+    words = f"{clock} clock, {length:,.3f} s"
+    if clock == "wall":
+        begin = datetime.fromtimestamp(summary.first_ns // _NANOSECONDS, tz=UTC)
+        words += f" from {begin:%Y-%m-%d %H:%M:%S} UTC"
+    if summary.backwards:
+        words += f"; runs backwards {summary.backwards:,} x, as in a log of several runs"
+    return words

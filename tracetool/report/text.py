@@ -1,0 +1,185 @@
+"""The audit as text: the verdict first, a block a device, findings with their evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from replay.behaviour import Behaviour
+from tracetool.audit.verdict import Verdict
+from tracetool.findings import Severity
+from tracetool.sizes import format_offset, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console, RenderableType
+
+    from tracetool.audit import Audit, DeviceAudit
+    from tracetool.findings import Finding
+
+__all__ = ["print_audit"]
+
+_VERDICT_STYLE = {
+    Verdict.OUTSIDE_EXTENT: "bold red",
+    Verdict.INCONCLUSIVE: "bold yellow",
+    Verdict.NO_EXTENT: "bold",
+    Verdict.WITHIN_EXTENT: "bold green",
+}
+_SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_LABEL_WIDTH = 17
+
+
+def print_audit(audit: Audit, console: Console) -> None:
+    """Print the report; `console` decides about colour and width."""
+    console.print(_headline(audit))
+    for device in audit.devices:
+        console.print()
+        console.print(_device_title(device))
+        console.print(_device_table(device, audit))
+    if audit.findings:
+        console.print()
+        _print_findings(audit, console)
+
+
+# --- the verdict -------------------------------------------------------------------------------------------------
+
+
+def _names(devices: list[DeviceAudit]) -> str:
+    return " and ".join(device.name for device in devices)
+
+
+def _headline(audit: Audit) -> Text:
+    by_verdict = {verdict: [d for d in audit.devices if d.verdict == verdict] for verdict in Verdict}
+    outside, unsure = by_verdict[Verdict.OUTSIDE_EXTENT], by_verdict[Verdict.INCONCLUSIVE]
+    bare = [device for device in by_verdict[Verdict.NO_EXTENT] if not device.excused]
+    within = by_verdict[Verdict.WITHIN_EXTENT]
+    if outside:
+        return _line(Verdict.OUTSIDE_EXTENT, f"the guest wrote beyond the extent of {_names(outside)}")
+    if unsure:
+        rest = "the trace does not show everything that was done to"
+        return _line(Verdict.INCONCLUSIVE, f"nothing outside was seen, but {rest} {_names(unsure)}")
+    if bare:
+        return _line(Verdict.NO_EXTENT, f"no extent is known for {_names(bare)}; give --extent or --image")
+    if within:
+        return _line(Verdict.WITHIN_EXTENT, f"the guest wrote nothing beyond the extent of {_names(within)}")
+    return _line(Verdict.NO_EXTENT, "no extent is known, and no writable flash was written")
+
+
+def _line(verdict: Verdict, words: str) -> Text:
+    return Text.assemble((str(verdict).upper(), _VERDICT_STYLE[verdict]), ": ", words)
+
+
+# --- a device ----------------------------------------------------------------------------------------------------
+
+
+def _device_title(device: DeviceAudit) -> Text:
+    return Text.assemble((device.name, "bold"), "  ", (str(device.verdict), _VERDICT_STYLE[device.verdict]))
+
+
+def _device_table(device: DeviceAudit, audit: Audit) -> RenderableType:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", width=_LABEL_WIDTH, no_wrap=True)
+    table.add_column(overflow="fold")
+    for number, reason in enumerate(device.reasons):
+        table.add_row("" if number else "because", reason)
+    for label, value in _facts(device, audit):
+        table.add_row(label, value)
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _facts(device: DeviceAudit, audit: Audit) -> Iterator[tuple[str, str]]:
+    if device.geometry is not None and device.identity is not None:
+        yield "region", _region(device)
+        yield "access", f"{'read-only' if device.identity.read_only else 'writable'} ({device.identity.read_only_source})"
+    if device.extent is not None:
+        yield "extent", f"{format_size(device.extent.bytes)} ({device.extent.source})"
+    yield from _work(device)
+    if device.minimum_backing_bytes is not None and not _read_only(device):
+        yield "smallest backing", _saving(device, audit.guests)
+    if device.geometry is not None:
+        yield "self-check", _self_check(device)
+
+
+def _read_only(device: DeviceAudit) -> bool:
+    return device.identity is not None and device.identity.read_only
+
+
+def _region(device: DeviceAudit) -> str:
+    geometry, identity = device.geometry, device.identity
+    if geometry is None or identity is None:
+        return "unknown"
+    size = format_size(device.region_bytes or 0)
+    if not geometry.size_known:
+        size = f"at least {size} (the image decides; give --image)"
+    bus = f"{8 * geometry.bank_width}-bit bank"
+    if geometry.chip_width:
+        bus += f" of {geometry.chips} x{8 * geometry.chip_width} chips"
+    return f"{size} in blocks of {format_size(geometry.block)}, {bus} ({identity.geometry_source})"
+
+
+def _work(device: DeviceAudit) -> Iterator[tuple[str, str]]:
+    totals, ends = device.totals, device.ends
+    if not totals.writes and not ends.highest:
+        yield "written", "never"
+        return
+    programs = []
+    if totals.buffered_programs:
+        programs.append(f"{totals.buffered_programs:,} buffered")
+    if totals.programs:
+        programs.append(f"{totals.programs:,} single")
+    if programs:
+        amount = f"{' and '.join(programs)}, {totals.bytes_programmed:,} B"
+        yield "programmed", f"{amount}, up to {format_offset(ends.programmed)}"
+    if totals.erases:
+        yield "erased", f"{totals.erases:,} x, up to {format_offset(ends.erased)}"
+    yield "commanded", f"{totals.writes:,} writes, up to {format_offset(ends.commanded)}"
+    if totals.refused or totals.aborted:
+        yield "refused, aborted", f"{totals.refused:,} and {totals.aborted:,}"
+
+
+def _saving(device: DeviceAudit, guests: int) -> str:
+    words = format_size(device.minimum_backing_bytes or 0)
+    if not device.saved_bytes:
+        return f"{words}, the whole region"
+    words += f", which saves {format_size(device.saved_bytes)} a guest"
+    if guests > 1:
+        words += f", {device.saved_bytes * guests / (1 << 30):,.1f} GiB for {guests:,}"
+    return words
+
+
+def _self_check(device: DeviceAudit) -> str:
+    if not device.checked:
+        return "model and trace disagree (TRC001)"
+    behaviour = "" if device.behaviour == Behaviour.UNDETERMINED else f", buffered writes {device.behaviour.label}"
+    return f"all {device.events:,} events as the model predicts{behaviour}"
+
+
+# --- findings ----------------------------------------------------------------------------------------------------
+
+
+def _print_findings(audit: Audit, console: Console) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in audit.findings:
+        table.add_row(*_finding_row(finding, several=len(audit.traces) > 1))
+    console.print(Text("findings", style="bold"), Text("(tracetool rules RULE explains one)", style="dim"))
+    console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _finding_row(finding: Finding, *, several: bool) -> tuple[Text, str, str, str]:
+    where = ""
+    if finding.first_seq is not None and finding.rule[:3] != "TRC":
+        where = f", event {finding.first_seq}"
+        if finding.last_seq not in (None, finding.first_seq):
+            where = f", events {finding.first_seq} to {finding.last_seq}"
+        if several and finding.trace is not None:
+            where += f" of trace {finding.trace + 1}"
+    severity = Text(finding.severity.label, style=_SEVERITY_STYLE[finding.severity])
+    return severity, finding.rule, finding.device or "", finding.message + where
