@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-__all__ = ["Backing", "Policy"]
+__all__ = ["UPSTREAM", "Backing", "Policy"]
 
 
 class Policy(IntEnum):
@@ -35,3 +35,7 @@ class Backing:
 
     extent: int | None = None
     policy: Policy = Policy.PADDED
+
+
+UPSTREAM = Backing()
+"""A file as long as the region, which is what QEMU asks for."""

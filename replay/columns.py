@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["ABSENT", "ABSENT_COUNTER", "TEXTS", "TEXT_CODES", "Effect", "Flag", "JournalKind", "OpKind", "Outcome", "RowKind"]
+__all__ = [
+    "ABSENT",
+    "ABSENT_COUNTER",
+    "TEXTS",
+    "TEXT_CODES",
+    "Effect",
+    "Flag",
+    "JournalKind",
+    "OpKind",
+    "Outcome",
+    "RowKind",
+]
 
 ABSENT = -1
 ABSENT_COUNTER = -(1 << 63)

@@ -164,7 +164,7 @@ def as_sent_by_a_driver(chip: Chip, command: int, size: int, value: int) -> bool
     """Whether `value` is a command alone or one for every chip of the bank, and nothing more."""
     if value == command:
         return True
-    lane = chip.geo[CHIP] if chip.geo[CHIP] else 2
+    lane = chip.geo[CHIP] or 2
     repeated = 0
     for shift in range(0, 8 * size, 8 * lane):
         repeated |= command << shift
@@ -179,7 +179,7 @@ def as_sent_by_a_driver(chip: Chip, command: int, size: int, value: int) -> bool
 # --- cycle 0: a command ------------------------------------------------------------------------------------------
 
 
-def command_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
+def command_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:  # noqa: C901  a branch a command
     """A bus write while no command is in progress."""
     state = chip.state
     command = value & 0xFF
@@ -336,7 +336,7 @@ def _confirm_lock(chip: Chip, confirm: int) -> None:
 def _count(chip: Chip, offset: int, value: int) -> None:
     """The count of a buffered write: words less one, as wide as a chip."""
     state, geo = chip.state, chip.geo
-    width = geo[CHIP] if geo[CHIP] else geo[BANK]
+    width = geo[CHIP] or geo[BANK]
     count = value & ((1 << (8 * width)) - 1)
     state[OP_KIND] = _O_BUFFERED
     state[FLAGS] |= _F_DATA
@@ -387,7 +387,11 @@ def _word(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
     elif geo[BEHAVIOUR] == _DIRECT:
         expect(chip, _DATA_WRITE, offset, size, value, state[COUNTER], -1)
         store_word(chip, seq, offset, size, value, 0)
-    elif state[WINDOW_START] <= offset and 0 <= state[WINDOW_START] and offset + size <= state[WINDOW_START] + geo[WINDOW]:
+    elif (
+        state[WINDOW_START] <= offset
+        and state[WINDOW_START] >= 0
+        and offset + size <= state[WINDOW_START] + geo[WINDOW]
+    ):
         expect(chip, _DATA_WRITE_BLOCK, offset, size, value, state[COUNTER], -1)
         stage_word(chip, offset, size, value)
     else:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from replay import state as slot
-from replay.backing import Backing, Policy
+from replay.backing import UPSTREAM, Backing, Policy
 from replay.behaviour import Behaviour
 from replay.cfi import Status, cfi_table
 from replay.columns import RowKind
@@ -53,7 +53,7 @@ class Config:
     geometry: Geometry
     behaviour: Behaviour = Behaviour.UNDETERMINED
     read_only: bool = False
-    backing: Backing = Backing()
+    backing: Backing = UPSTREAM
     image: NDArray[np.uint8] | None = None
     check: bool = True
     read_events: bool = True
@@ -241,7 +241,10 @@ class Machine:
             missing=[-1] * slot.KINDS,
             journal=[],
             blob=np.zeros(0, np.uint8),
-            **{name: _prefix(getattr(chip, name), backing.extent) for name in _CONTENTS},
+            storage=_prefix(chip.storage, backing.extent),
+            storage_mask=_prefix(chip.storage_mask, backing.extent),
+            backing=_prefix(chip.backing, backing.extent),
+            backing_mask=_prefix(chip.backing_mask, backing.extent),
         )
         _set_backing(twin.chip.geo, backing)
         for name in (slot.CHECK, slot.JOURNAL, slot.WATCH_END):
@@ -307,7 +310,7 @@ class Machine:
 
     @property
     def adopted_at(self) -> int | None:
-        """seq of the first row whose state was taken from the trace before the machine was in step."""
+        """Seq of the first row whose state was taken from the trace before the machine was in step."""
         seq = self.chip.state[slot.SOFT_ADOPTED]
         return None if seq < 0 else seq
 
@@ -319,9 +322,6 @@ class Machine:
     def has_seen(self, kind: RowKind) -> bool:
         """Whether a row of this kind was among those fed."""
         return bool(self.chip.seen[kind])
-
-
-_CONTENTS = ("storage", "storage_mask", "backing", "backing_mask")
 
 
 def _prefix(array: NDArray[np.uint8], length: int | None) -> NDArray[np.uint8]:

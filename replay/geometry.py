@@ -43,7 +43,9 @@ class Geometry:
         if not 0 < self.size <= MAX_REGION:
             raise GeometryError(f"size {self.size} is not between 1 and {MAX_REGION}")
         if self.block <= 0 or self.block % SECTOR or self.size % self.block:
-            raise GeometryError(f"size {self.size} is not a whole number of blocks of {self.block} (a multiple of {SECTOR})")
+            raise GeometryError(
+                f"size {self.size} is not a whole number of blocks of {self.block} (a multiple of {SECTOR})"
+            )
         if self.bank_width not in _WIDTHS:
             raise GeometryError(f"bank width {self.bank_width} is not one of 1, 2, 4, 8")
         if self.chip_width not in (0, *_WIDTHS) or self.chip_width > self.bank_width:

@@ -94,7 +94,8 @@ class Journal:
     def _mask(self, blob: NDArray[np.uint8], position: int, length: int) -> NDArray[np.bool_]:
         if position in (ALL_KNOWN, NONE_KNOWN):
             return np.full(length, position == ALL_KNOWN)
-        return blob[position : position + length] == self._known
+        known: NDArray[np.bool_] = blob[position : position + length] == self._known
+        return known
 
     def rewind(self, contents: NDArray[np.uint8], seq: int, target: Target) -> NDArray[np.uint8]:
         """`contents` as they were just after event `seq`, given what they are after the last change.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from replay.backing import Policy
 from replay.behaviour import Behaviour
 from replay.cfi import Opcode, Status
-from replay.columns import ABSENT, ABSENT_COUNTER, Effect, OpKind, Outcome, RowKind
+from replay.columns import ABSENT, Effect, OpKind, Outcome, RowKind
 from replay.contents import close_window, effect
 from replay.cycles import adopt_wcycle, command_cycle, confirm_cycle, data_cycle, infer, second_cycle
 from replay.reads import predict_read
@@ -38,7 +38,6 @@ from replay.state import (
     CHECK,
     CHECK_READ_EVENTS,
     CMD,
-    COUNTER,
     COUNTER_KNOWN,
     EFFECT,
     EFFECT_LENGTH,
@@ -256,13 +255,12 @@ def _journal_is_full(chip: Chip) -> bool:
     if not geo[JOURNAL]:
         return False
     most = _ROWS_PER_STEP * (max(geo[BLOCK], geo[WINDOW]) + _SLACK)
-    return (
-        state[JOURNAL_BYTES] + most > len(chip.blob)
-        or (state[JOURNAL_ROWS] + _ROWS_PER_STEP) * JOURNAL_WIDTH > len(chip.journal)
+    return state[JOURNAL_BYTES] + most > len(chip.blob) or (state[JOURNAL_ROWS] + _ROWS_PER_STEP) * JOURNAL_WIDTH > len(
+        chip.journal
     )
 
 
-def run(chip: Chip, rows: Rows, steps: Steps, start: int, end: int) -> tuple[int, int]:
+def run(chip: Chip, rows: Rows, steps: Steps, start: int, end: int) -> tuple[int, int]:  # noqa: C901  the hot loop
     """Do rows `start` to `end`; returns the row after the last one done and why it stopped there.
 
     Rows are validated before: 1 <= size <= 8, 0 <= offset, offset + size <= region, lengths inside it.
@@ -285,7 +283,15 @@ def run(chip: Chip, rows: Rows, steps: Steps, start: int, end: int) -> tuple[int
             _write(chip, seq, rows.offset[i], rows.size[i], rows.value[i], rows.wcycle[i])
         elif kind > _POSTLOAD and chip.geo[CHECK]:
             _inner(
-                chip, seq, kind, rows.offset[i], rows.size[i], rows.value[i], rows.counter[i], rows.length[i], rows.text[i]
+                chip,
+                seq,
+                kind,
+                rows.offset[i],
+                rows.size[i],
+                rows.value[i],
+                rows.counter[i],
+                rows.length[i],
+                rows.text[i],
             )
         elif kind in (_IO_READ, _READ):
             expected = _read(chip, seq, rows.offset[i], rows.size[i], rows.value[i], rows.cmd[i], rows.wcycle[i])

@@ -73,7 +73,7 @@ _UNKNOWN = -1
 _WIDEST_X8_BANK = 4
 
 
-def predict_read(chip: Chip, seq: int, offset: int, size: int, value: int) -> int:
+def predict_read(chip: Chip, seq: int, offset: int, size: int, value: int) -> int:  # noqa: PLR0911  one a command
     """The value a read must log, -1 where it is not known; its inner events are checked on the way.
 
     `value` is what the trace logs, `ABSENT` where it does not: a status that is not known yet is taken from it.

@@ -93,7 +93,9 @@ COUNTER_FAR = 1 << 40  # a counter that was not seen: far from the last word
 
 # --- the fields a mismatch can be in -----------------------------------------------------------------------------
 FIELDS = ("event", "offset", "size", "value", "cmd", "wcycle", "counter", "length", "text")
-FIELD_EVENT, FIELD_OFFSET, FIELD_SIZE, FIELD_VALUE, FIELD_CMD, FIELD_WCYCLE, FIELD_COUNTER, FIELD_LENGTH, FIELD_TEXT = range(9)
+FIELD_EVENT, FIELD_OFFSET, FIELD_SIZE, FIELD_VALUE, FIELD_CMD, FIELD_WCYCLE, FIELD_COUNTER, FIELD_LENGTH, FIELD_TEXT = (
+    range(9)
+)
 
 # --- why a run ended before its rows did -------------------------------------------------------------------------
 STOP_END = 0

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from replay.backing import Policy
-from replay.behaviour import Behaviour
 from tracetool.audit.verdict import Verdict, judge
 from tracetool.findings import Severity, find
 from tracetool.session.session import replay_readers
@@ -14,6 +13,7 @@ from tracetool.session.session import replay_readers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from replay.behaviour import Behaviour
     from replay.geometry import Geometry
     from tracetool.findings import Finding
     from tracetool.ingest import TraceReader

@@ -56,7 +56,8 @@ def _outside(device: Device) -> Iterator[str]:
         (outside.untraced, "wrote (value not traced)"),
     ):
         if found.count:
-            yield f"the guest {what} {beyond}: {format_offset(found.offset)} to {format_offset(found.end)}, {found.count:,} x"
+            where = f"{format_offset(found.offset)} to {format_offset(found.end)}"
+            yield f"the guest {what} {beyond}: {where}, {found.count:,} x"
 
 
 def doubts(device: Device, replayed: Replayed) -> Iterator[str]:

@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 
 
-def _show_version(value: bool) -> None:  # noqa: FBT001  the signature typer calls
+def _show_version(value: bool) -> None:
     if value:
         from importlib.metadata import version
 

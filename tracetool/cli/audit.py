@@ -42,13 +42,11 @@ def audit(
         typer.Option(
             "--fail-on",
             metavar="error|warning|note",
-            help="Least severity of a finding that gives exit code 1; what is wrong with the trace itself (TRC) gives 4.",
+            help="Least severity that gives exit code 1; what is wrong with the trace itself (TRC) gives 4.",
             autocompletion=_complete_severity,
         ),
     ] = "error",
-    allow_inconclusive: Annotated[
-        bool, typer.Option("--allow-inconclusive", help="Exit code 0 instead of 4.")
-    ] = False,
+    allow_inconclusive: Annotated[bool, typer.Option("--allow-inconclusive", help="Exit code 0 instead of 4.")] = False,
     strict: common.Strict = False,
     image: common.Image = None,
     extent: common.Extent = None,

@@ -37,7 +37,9 @@ def complete_policy(incomplete: str) -> list[str]:
 
 
 _TRACE_HELP = "A trace: a log, plain or .gz, .xz, .zst; - for standard input."
-TracePaths = Annotated[list[str], typer.Argument(metavar="TRACE...", help=_TRACE_HELP + " Several are consecutive boots.")]
+TracePaths = Annotated[
+    list[str], typer.Argument(metavar="TRACE...", help=_TRACE_HELP + " Several are consecutive boots.")
+]
 TracePath = Annotated[str, typer.Argument(metavar="TRACE", help=_TRACE_HELP)]
 
 Image = Annotated[
@@ -50,9 +52,7 @@ Extent = Annotated[
 ]
 Board = Annotated[
     str | None,
-    typer.Option(
-        "--board", help="The QEMU board.", autocompletion=_complete_board, rich_help_panel="Device options"
-    ),
+    typer.Option("--board", help="The QEMU board.", autocompletion=_complete_board, rich_help_panel="Device options"),
 ]
 GeometrySpec = Annotated[
     list[str] | None,

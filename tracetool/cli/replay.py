@@ -93,7 +93,9 @@ def _chosen(replayed: Replayed, name: str) -> Device:
     written = [d for d in devices.values() if d.identity and not d.identity.read_only and d.tally.totals.writes]
     if len(written) == 1:
         return written[0]
-    raise UsageError(f"name the device, as in --write-image {next(iter(devices))}=FILE; the trace has {', '.join(devices)}")
+    raise UsageError(
+        f"name the device, as in --write-image {next(iter(devices))}=FILE; the trace has {', '.join(devices)}"
+    )
 
 
 def _print_state(replayed: Replayed) -> None:

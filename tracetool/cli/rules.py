@@ -22,7 +22,9 @@ def _complete_rule(incomplete: str) -> list[str]:
 
 
 def rules(
-    rule: Annotated[str | None, typer.Argument(metavar="[RULE]", help="As EXT001.", autocompletion=_complete_rule)] = None,
+    rule: Annotated[
+        str | None, typer.Argument(metavar="[RULE]", help="As EXT001.", autocompletion=_complete_rule)
+    ] = None,
 ) -> None:
     """List the rules, or say what one means, why it matters and what to do."""
     from tracetool.findings import RULES
@@ -39,6 +41,10 @@ def rules(
 
 def _explain(rule: Rule, console: Console) -> None:
     console.print(f"{rule.id} ({rule.severity.label}): {rule.title}", style="bold")
-    for title, words in (("Why it matters", rule.why), ("How to find the cause", rule.cause), ("What to do", rule.remedy)):
+    for title, words in (
+        ("Why it matters", rule.why),
+        ("How to find the cause", rule.cause),
+        ("What to do", rule.remedy),
+    ):
         console.print(f"\n{title}", style="bold")
         console.print(words, soft_wrap=not console.is_terminal)

@@ -36,7 +36,8 @@ def programs_outside(case: Case) -> Iterator[Finding]:
     if device is None or device.outside is None:
         return
     found = device.outside.programs
-    message = f"{count_of(found.count, 'program')} of {size(found.bytes)}{_what(device, found)} {place(found)}, {_beyond(device)}"
+    what = f"{count_of(found.count, 'program')} of {size(found.bytes)}{_what(device, found)}"
+    message = f"{what} {place(found)}, {_beyond(device)}"
     yield from case.finding("EXT001", found, message)
 
 
@@ -79,8 +80,8 @@ def reads_differ(case: Case) -> Iterator[Finding]:
         return
     found = device.comparison.reads
     message = (
-        f"{count_of(found.count, 'logged read')} {place(found)} would have given something else under {case.policy.label}"
-        f" (the first {found.example:#x})"
+        f"{count_of(found.count, 'logged read')} {place(found)} would have given something else under "
+        f"{case.policy.label} (the first {found.example:#x})"
     )
     yield from case.finding("EXT004", found, message)
 

@@ -21,4 +21,6 @@ def not_a_command(case: Case) -> Iterator[Finding]:
         return
     found = device.tally.not_commands
     value = f" (first value {found.example:#x})" if found.example >= 0 else ""
-    yield from case.finding("SEQ001", found, f"{count_of(found.count, 'write')}{value} {place(found)} started no command")
+    yield from case.finding(
+        "SEQ001", found, f"{count_of(found.count, 'write')}{value} {place(found)} started no command"
+    )

@@ -55,7 +55,11 @@ def disagreement(case: Case) -> Iterator[Finding]:
         found = notes.disagreement
         if found is not None:
             yield case.at(
-                "TRC001", notes.trace, found.seq, f"event {found.seq}: {difference(found)}", count=max(notes.disagreements, 1)
+                "TRC001",
+                notes.trace,
+                found.seq,
+                f"event {found.seq}: {difference(found)}",
+                count=max(notes.disagreements, 1),
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from tracetool.events import EVENTS_SCHEMA, render
 
@@ -51,8 +52,6 @@ def _write_jsonl(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
 
 
 def _write_parquet(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
-    from polars.io.plugins import register_io_source
-
     def source(
         _columns: list[str] | None, _predicate: pl.Expr | None, _rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:

@@ -68,7 +68,9 @@ def _add_times(summary: TraceSummary, times: pl.Series) -> None:
 
 def _add_devices(summary: TraceSummary, frame: pl.DataFrame) -> None:
     end = (pl.col("offset") + pl.col("size").fill_null(0).cast(pl.Int64)).max()
-    grouped = frame.group_by("device", "event", maintain_order=True).agg(pl.len().alias("n"), end.alias("end"), pl.col("boot").max())
+    grouped = frame.group_by("device", "event", maintain_order=True).agg(
+        pl.len().alias("n"), end.alias("end"), pl.col("boot").max()
+    )
     for device, event, count, highest, boot in grouped.iter_rows():
         found = summary.devices.setdefault(str(device), DeviceSummary())
         found.events[event] = found.events.get(event, 0) + count

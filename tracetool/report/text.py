@@ -94,7 +94,10 @@ def _device_table(device: DeviceAudit, audit: Audit) -> RenderableType:
 def _facts(device: DeviceAudit, audit: Audit) -> Iterator[tuple[str, str]]:
     if device.geometry is not None and device.identity is not None:
         yield "region", _region(device)
-        yield "access", f"{'read-only' if device.identity.read_only else 'writable'} ({device.identity.read_only_source})"
+        yield (
+            "access",
+            f"{'read-only' if device.identity.read_only else 'writable'} ({device.identity.read_only_source})",
+        )
     if device.extent is not None:
         yield "extent", f"{format_size(device.extent.bytes)} ({device.extent.source})"
     yield from _work(device)

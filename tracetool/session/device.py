@@ -183,9 +183,7 @@ class Device:
     def _has_effects(self) -> bool:
         """Whether the trace holds events that only a bus write can cause."""
         machine = self.machine
-        caused = (RowKind.WRITE_TEXT, RowKind.MODE_READ_ARRAY, *_STORES, RowKind.WRITE_BLOCK_ERASE, RowKind.READ_STATUS)
-        caused += (RowKind.WRITE_BLOCK_START, RowKind.WRITE_BLOCK_FLUSH, RowKind.IO_READ, RowKind.DEVICE_INFO)
-        return machine is not None and any(machine.has_seen(kind) for kind in caused)
+        return machine is not None and any(machine.has_seen(kind) for kind in _CAUSED)
 
     def finish(self) -> None:
         """All traces are over."""
@@ -389,6 +387,18 @@ class Device:
 
 
 _STORES = (RowKind.DATA_WRITE, RowKind.DATA_WRITE_BLOCK)
+_CAUSED = (
+    *_STORES,
+    RowKind.WRITE_TEXT,
+    RowKind.MODE_READ_ARRAY,
+    RowKind.WRITE_BLOCK_ERASE,
+    RowKind.WRITE_BLOCK_START,
+    RowKind.WRITE_BLOCK_FLUSH,
+    RowKind.READ_STATUS,
+    RowKind.DEVICE_INFO,
+    RowKind.IO_READ,
+)
+"""Row kinds that no device logs before a bus write brought it out of read array."""
 _WITH_PLACE = (*IO_CODES, *_STORES)
 _MAX_ACCESS = 8
 
@@ -404,7 +414,7 @@ def _possible(events: pl.DataFrame, kinds: NDArray[np.uint8], region: int) -> ND
     valued = events["value"].is_not_null().to_numpy() | ~np.isin(kinds, (RowKind.IO_WRITE, *_STORES))
     erase = kinds == RowKind.WRITE_BLOCK_ERASE
     erasable = (offset >= 0) & (length > 0) & (length <= region) & (offset <= region - length)
-    return np.where(placed, sized & inside & valued, np.where(erase, erasable, True))
+    return np.where(placed, sized & inside & valued, np.where(erase, erasable, ~erase))
 
 
 def _cluster_of(events: pl.DataFrame) -> Cluster:

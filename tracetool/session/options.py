@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from replay.backing import Policy
 from replay.behaviour import Behaviour, behaviour_of_qemu
 from replay.boards import boards
 from replay.geometry import Geometry, GeometryError
@@ -15,6 +14,8 @@ from tracetool.sizes import parse_size
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from replay.backing import Policy
 
 __all__ = ["ANY_DEVICE", "Options", "apply_geometry", "parse_behaviour", "parse_board", "split_device"]
 

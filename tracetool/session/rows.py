@@ -55,7 +55,8 @@ _OTHER_TEXT = -2
 
 def kinds_of(events: pl.DataFrame) -> NDArray[np.uint8]:
     """The row kind (`replay.columns.RowKind`, uint8) of each event."""
-    return _KIND_OF_CODE[events["event"].to_physical().to_numpy()]
+    kinds: NDArray[np.uint8] = _KIND_OF_CODE[events["event"].to_physical().to_numpy()]
+    return kinds
 
 
 def _integers(events: pl.DataFrame, name: str) -> list[int]:

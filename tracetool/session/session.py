@@ -199,14 +199,16 @@ class _Pass:
             return candidates[0]
         option = self._unresolved()[0]
         names = ", ".join(candidates or parts)
-        raise UsageError(f"{option} must name its device, as in {option} {next(iter(parts))}=...; the trace has {names}")
+        raise UsageError(
+            f"{option} must name its device, as in {option} {next(iter(parts))}=...; the trace has {names}"
+        )
 
     def _complain_of_unknown_names(self) -> None:
         options = self.options
         known = self.replayed.devices
-        named = {*options.images, *options.extents, *options.geometries, *options.read_only, options.device} - {None}
-        for name in sorted(str(name) for name in named):
-            if name not in known and name != ANY_DEVICE:
+        named = {*options.images, *options.extents, *options.geometries, *options.read_only}
+        for name in sorted((named | {options.device or ANY_DEVICE}) - {ANY_DEVICE}):
+            if name not in known:
                 raise UsageError(f"no device {name!r} in the trace; it has {', '.join(known)}")
 
 
