@@ -6,6 +6,7 @@ parsed line by line.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from tracetool.events import PREFIX
 from tracetool.ingest.patterns import BLOCKS
 
 __all__ = ["Block", "match_block"]
+
+_EVENT = re.compile(PREFIX + r"([a-z0-9_]+) ([^\n]*)\n", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +45,21 @@ def _match_alike(source: str, rests: list[str]) -> tuple[int, list[str]] | None:
     return None
 
 
-def match_block(lines: list[str]) -> Block | None:
-    """The events of the lines, or None if not every line is an event in its usual form with nothing odd before it."""
-    heads: list[str] = []
-    names: list[str] = []
-    rests: defaultdict[str, list[str]] = defaultdict(list)
-    for line in lines:
-        head, found, tail = line.rpartition(PREFIX)
-        if not found:
-            return None
-        name, _, rest = tail.partition(" ")
-        heads.append(head)
-        names.append(name)
-        rests[name].append(rest)
-    before = "\n".join(heads)
-    if PREFIX in before or "]:" in before:
+def match_block(text: str) -> Block | None:
+    """The events of the lines, or None if not every line is an event in its usual form with nothing odd before it.
+
+    Args:
+        text: whole lines, each with its newline.
+    """
+    fields = _EVENT.split(text)
+    heads, names = fields[:-1:3], fields[1::3]
+    before = "".join(heads)
+    plain = fields[-1] == "" and "\n" not in before and "]:" not in before and text.count(PREFIX) == len(names)
+    if not plain:
         return None
+    rests: defaultdict[str, list[str]] = defaultdict(list)
+    for name, rest in zip(names, fields[2::3], strict=True):
+        rests[name].append(rest)
     kinds: dict[str, int] = {}
     groups: dict[int, list[str]] = {}
     for name, each in rests.items():

@@ -87,10 +87,8 @@ class _Reading:
         elif scanner is not None:
             self._scan(piece.data, scanner, first)
         else:
-            lines = piece.data.decode("latin-1").split("\n")
-            self._health.lines += len(lines) - 1
-            lines.pop()
-            self._parser.parse_block(lines, first)
+            self._health.lines += piece.data.count(b"\n")
+            self._parser.parse_block(piece.data.decode("latin-1"), first)
         self._health.unterminated = piece.last
 
     def _scan(self, data: bytes, scanner: Scanner, first: int) -> None:

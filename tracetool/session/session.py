@@ -138,7 +138,7 @@ class _Pass:
 
     def _feed(self, number: int, frame: pl.DataFrame) -> None:
         for (name,), part in frame.group_by("device", maintain_order=True):
-            if self.options.device not in (None, name):
+            if self.options.device is not None and self.options.device != name:
                 continue
             self._device(str(name), number).feed(part)
 

@@ -106,7 +106,7 @@ def test_blocks_are_parsed_as_their_lines_are(each: list[str], odd: bytes) -> No
             health, meta = Health(), TraceMeta("x", "x")
             parser = TextParser(health, meta)
             if whole:
-                parser.parse_block(block, 7)
+                parser.parse_block("".join(line + "\n" for line in block), 7)
             else:
                 parser.parse(enumerate(block, 7))
             frames.append(parser.take())
