@@ -17,7 +17,7 @@ from tracetool.session.identity import identify
 from tracetool.session.options import ANY_DEVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -171,7 +171,11 @@ class _Pass:
 
     def _unresolved(self) -> list[str]:
         options = self.options
-        named = {"--image": options.images, "--extent": options.extents, "--geometry": options.geometries}
+        named: dict[str, Collection[str]] = {
+            "--image": options.images,
+            "--extent": options.extents,
+            "--geometry": options.geometries,
+        }
         return [option for option, values in named.items() if ANY_DEVICE in values]
 
     def _resolve(self, events: pl.DataFrame) -> None:
