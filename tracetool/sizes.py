@@ -52,10 +52,17 @@ def _decimal(text: str, found: re.Match[str]) -> int:
 
 
 def format_size(size: int) -> str:
-    """Write a size in bytes exactly, in the largest binary unit that divides it: `768 KiB`, `64 MiB`, `786433 B`."""
+    """Write a size in bytes exactly: `768 KiB`, `63.25 MiB`, `786433 B`.
+
+    The largest binary unit is used in which the size has at most two decimals.
+    """
+    if size < 0:
+        return f"-{format_size(-size)}"
     for unit, factor in _UNITS:
-        if size and size % factor == 0:
-            return f"{size // factor} {unit}"
+        hundredths, rest = divmod(100 * size, factor)
+        if size >= factor and not rest:
+            whole, decimals = divmod(hundredths, 100)
+            return f"{whole}.{decimals:02d}".rstrip("0").rstrip(".") + f" {unit}"
     return f"{size} B"
 
 

@@ -57,7 +57,7 @@ def test_what_is_not_a_size_is_refused_with_what_is(text: str) -> None:
         (786432, "768 KiB"),
         (786433, "786433 B"),
         (67108864, "64 MiB"),
-        (1572864, "1536 KiB"),
+        (1572864, "1.5 MiB"),
         (1 << 30, "1 GiB"),
         (MAX_SIZE, "1 TiB"),
         (-262144, "-256 KiB"),
