@@ -57,7 +57,7 @@ def _outside(device: Device) -> Iterator[str]:
     ):
         if found.count:
             where = f"{format_offset(found.offset)} to {format_offset(found.end)}"
-            yield f"the guest {what} {beyond}: {where}, {found.count:,} x"
+            yield f"the guest {what} {beyond}: {where}, {found.count:,} {'time' if found.count == 1 else 'times'}"
 
 
 def doubts(device: Device, replayed: Replayed) -> Iterator[str]:

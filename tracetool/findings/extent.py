@@ -76,7 +76,7 @@ def commands_outside(case: Case) -> Iterator[Finding]:
 def reads_differ(case: Case) -> Iterator[Finding]:
     """Logged reads that the policy would have answered differently."""
     device = case.device
-    if device is None:
+    if device is None or not device.evaluated:
         return
     found = device.comparison.reads
     message = (
@@ -102,7 +102,7 @@ def lost_at_restart(case: Case) -> Iterator[Finding]:
 def torn(case: Case) -> Iterator[Finding]:
     """Sequences of which only a part reached the chip."""
     device = case.device
-    if device is None or device.outside is None:
+    if device is None or device.outside is None or not device.evaluated:
         return
     found = device.comparison.torn
     message = (

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from tracetool.report.layout import print_grid
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
@@ -84,18 +83,13 @@ def _add_devices(summary: TraceSummary, frame: pl.DataFrame) -> None:
 def print_summary(reader: TraceReader, summary: TraceSummary, console: Console) -> None:
     """Print what `summarise` found."""
     console.print(Text(reader.meta.name, style="bold"), soft_wrap=True)
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, value in _facts(reader, summary):
-        table.add_row(label, value)
-    console.print(Padding(table, (0, 0, 0, 2)))
+    print_grid(console, list(_facts(reader, summary)), first_style="dim")
 
 
 def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, str]]:
     meta, health = reader.meta, reader.health
     packed = f", {meta.compression}" if meta.compression else ""
-    yield "format", f"{meta.format}{packed}: {meta.reason}"
+    yield "format", f"{meta.reason}{packed}"
     yield "times", _times(summary, meta.clock)
     yield "events", f"{summary.events:,} of pflash, in {health.lines:,} lines"
     for name, device in sorted(summary.devices.items()):

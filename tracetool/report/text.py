@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from replay.behaviour import Behaviour
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import Severity
+from tracetool.report.layout import print_grid
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
     from tracetool.audit import Audit, DeviceAudit
     from tracetool.findings import Finding
@@ -30,16 +29,16 @@ _VERDICT_STYLE = {
     Verdict.WITHIN_EXTENT: "bold green",
 }
 _SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
-_LABEL_WIDTH = 17
+_ORDER = list(Verdict)
 
 
 def print_audit(audit: Audit, console: Console) -> None:
     """Print the report; `console` decides about colour and width."""
     console.print(_headline(audit))
-    for device in audit.devices:
+    for device in sorted(audit.devices, key=lambda d: (d.excused, _ORDER.index(d.verdict))):
         console.print()
         console.print(_device_title(device))
-        console.print(_device_table(device, audit))
+        print_grid(console, list(_facts(device, audit)), first_style="dim")
     if audit.findings:
         console.print()
         _print_findings(audit, console)
@@ -80,18 +79,9 @@ def _device_title(device: DeviceAudit) -> Text:
     return Text.assemble((device.name, "bold"), "  ", (str(device.verdict), _VERDICT_STYLE[device.verdict]))
 
 
-def _device_table(device: DeviceAudit, audit: Audit) -> RenderableType:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="dim", width=_LABEL_WIDTH, no_wrap=True)
-    table.add_column(overflow="fold")
-    for number, reason in enumerate(device.reasons):
-        table.add_row("" if number else "because", reason)
-    for label, value in _facts(device, audit):
-        table.add_row(label, value)
-    return Padding(table, (0, 0, 0, 2))
-
-
 def _facts(device: DeviceAudit, audit: Audit) -> Iterator[tuple[str, str]]:
+    for number, reason in enumerate(device.reasons):
+        yield "" if number else "because", reason
     if device.geometry is not None and device.identity is not None:
         yield "region", _region(device)
         yield (
@@ -105,6 +95,9 @@ def _facts(device: DeviceAudit, audit: Audit) -> Iterator[tuple[str, str]]:
         yield "smallest backing", _saving(device, audit.guests)
     if device.geometry is not None:
         yield "self-check", _self_check(device)
+    if device.extent is not None and not device.policy_evaluated:
+        late = "the extent became known only after writes beyond it, and a stream cannot be read again"
+        yield "policy", f"EXT004 to EXT006 not evaluated: {late}"
 
 
 def _read_only(device: DeviceAudit) -> bool:
@@ -138,7 +131,7 @@ def _work(device: DeviceAudit) -> Iterator[tuple[str, str]]:
         amount = f"{' and '.join(programs)}, {totals.bytes_programmed:,} B"
         yield "programmed", f"{amount}, up to {format_offset(ends.programmed)}"
     if totals.erases:
-        yield "erased", f"{totals.erases:,} x, up to {format_offset(ends.erased)}"
+        yield "erased", f"{totals.erases:,} times, up to {format_offset(ends.erased)}"
     yield "commanded", f"{totals.writes:,} writes, up to {format_offset(ends.commanded)}"
     if totals.refused or totals.aborted:
         yield "refused, aborted", f"{totals.refused:,} and {totals.aborted:,}"
@@ -165,15 +158,9 @@ def _self_check(device: DeviceAudit) -> str:
 
 
 def _print_findings(audit: Audit, console: Console) -> None:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for finding in audit.findings:
-        table.add_row(*_finding_row(finding, several=len(audit.traces) > 1))
+    several = len(audit.traces) > 1
     console.print(Text("findings", style="bold"), Text("(tracetool rules RULE explains one)", style="dim"))
-    console.print(Padding(table, (0, 0, 0, 2)))
+    print_grid(console, [_finding_row(finding, several=several) for finding in audit.findings])
 
 
 def _finding_row(finding: Finding, *, several: bool) -> tuple[Text, str, str, str]:

@@ -15,7 +15,7 @@ from replay.engine import Config, Machine, Stop
 from replay.state import Rows
 from tracetool.session.evidence import behaviour_in, gather
 from tracetool.session.identity import NAMELESS, Identity, identify
-from tracetool.session.outside import Comparison, Outside
+from tracetool.session.outside import Comparison, Early, Outside
 from tracetool.session.rows import IO_CODES, blank_steps, kinds_of, to_rows
 from tracetool.session.tally import Accesses, Cluster, Tally
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
@@ -86,7 +86,7 @@ class Device:
         self.policy_machine: Machine | None = None
         self.extent: Extent | None = None
         self.tally = Tally()
-        self.early_end = 0
+        self.early: Early | None = None
         self.outside: Outside | None = None
         self.comparison = Comparison()
         self.notes: list[TraceNotes] = []
@@ -96,6 +96,7 @@ class Device:
         self.evaluated = True
         self._held: list[pl.DataFrame] = []
         self._held_rows = 0
+        self._late = False
         self._waiting: Rows | None = None
 
     # --- what the session asks -----------------------------------------------------------------------------------
@@ -108,7 +109,7 @@ class Device:
     @property
     def learned_late_extent(self) -> bool:
         """Whether the extent became known only after an access beyond it."""
-        return self.extent is not None and self.early_end > self.extent.bytes and self.learned.extent is None
+        return self.early is not None and self.outside is not None and self._late
 
     def lesson(self) -> Learned:
         """What the next pass should know from the start."""
@@ -224,6 +225,7 @@ class Device:
         if identity is None or identity.geometry is None:
             return
         self._know_extent(self._first_extent())
+        self.early = Early(identity.geometry.block)
         self.machine = Machine(
             Config(
                 identity.geometry,
@@ -258,6 +260,9 @@ class Device:
             return
         self.extent = extent
         self.outside = Outside(extent.bytes)
+        if self.early is not None:
+            self._late = self.tally.ends.highest > extent.bytes
+            self.outside.absorb(self.early)
 
     # --- replaying -----------------------------------------------------------------------------------------------
 
@@ -343,8 +348,8 @@ class Device:
         self.tally.add(accesses)
         if self.outside is not None:
             self.outside.add(accesses)
-        else:
-            self.early_end = max(self.early_end, self.tally.ends.highest)
+        elif self.early is not None:
+            self.early.add(accesses)
         if self.policy_machine is not None and self.extent is not None:
             theirs = self._run_policy(self.policy_machine, rows, start, end)
             self.comparison.add(accesses, theirs, self.extent.bytes)

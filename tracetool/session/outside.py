@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tracetool.session.tally import Accesses
 
-__all__ = ["Comparison", "Outside"]
+__all__ = ["Comparison", "Early", "Outside"]
 
 
 @dataclass
@@ -112,10 +112,54 @@ class Outside:
         """The trace is over: what is open stays a mere command."""
         self._close()
 
+    def absorb(self, early: Early) -> None:
+        """Take in what was done before the extent was known, by whole erase blocks."""
+        for start, block in sorted(early.blocks.items()):
+            if start >= self.extent:
+                self.programs.merge(block.programs)
+                self.erases.merge(block.erases)
+                self.commands.merge(Cluster() if block.programs.count or block.erases.count else block.writes)
+
     @property
     def happened(self) -> bool:
         """Whether anything was programmed, erased or commanded outside."""
         return bool(self.programs.count or self.erases.count or self.commands.count or self.untraced.count)
+
+
+@dataclass
+class _Block:
+    """What was done to one erase block."""
+
+    programs: Cluster = field(default_factory=Cluster)
+    erases: Cluster = field(default_factory=Cluster)
+    writes: Cluster = field(default_factory=Cluster)
+
+
+@dataclass
+class Early:
+    """What was done to each erase block while no extent is known: all that a stream can be asked for later.
+
+    A block that was programmed or erased counts no mere commands: which of its writes led to nothing is not kept.
+    """
+
+    block_bytes: int
+    blocks: dict[int, _Block] = field(default_factory=dict)
+
+    def add(self, rows: Accesses) -> None:
+        """Take in a chunk."""
+        for mask, name in (
+            (rows.is_stored, "programs"),
+            (rows.effect == Effect.ERASE, "erases"),
+            (rows.kind == RowKind.IO_WRITE, "writes"),
+        ):
+            found = rows.take(mask)
+            effect = name != "writes"
+            last = (found.effect_end if effect else found.end) - 1
+            starts = last // self.block_bytes * self.block_bytes
+            for start in np.unique(starts).tolist():
+                here = found.take(starts == start)
+                amount = int(here.effect_length.sum()) if effect else 0
+                getattr(self.blocks.setdefault(start, _Block()), name).add(here, effect=effect, amount=amount)
 
 
 @dataclass
