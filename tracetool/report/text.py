@@ -131,7 +131,7 @@ def _work(device: DeviceAudit) -> Iterator[tuple[str, str]]:
         amount = f"{' and '.join(programs)}, {totals.bytes_programmed:,} B"
         yield "programmed", f"{amount}, up to {format_offset(ends.programmed)}"
     if totals.erases:
-        yield "erased", f"{totals.erases:,} times, up to {format_offset(ends.erased)}"
+        yield "erased", f"{totals.erases:,} {'time' if totals.erases == 1 else 'times'}, up to {format_offset(ends.erased)}"
     yield "commanded", f"{totals.writes:,} writes, up to {format_offset(ends.commanded)}"
     if totals.refused or totals.aborted:
         yield "refused, aborted", f"{totals.refused:,} and {totals.aborted:,}"
