@@ -328,7 +328,7 @@ def drop_window(chip: Chip) -> None:
     close_window(chip)
 
 
-def refuse(chip: Chip, offset: int, size: int, *, read_only: int) -> None:
+def refuse(chip: Chip, offset: int, size: int, read_only: int) -> None:
     """A store or an erase that the device refuses."""
     effect(chip, _REFUSED, offset, size)
     if read_only:

@@ -252,7 +252,7 @@ def _erase(chip: Chip, seq: int, offset: int) -> None:
     if _writable(chip, offset, 1):
         erase_block(chip, seq, low, min(low + block, geo[SIZE]))
     else:
-        refuse(chip, low, block, read_only=geo[READ_ONLY])
+        refuse(chip, low, block, geo[READ_ONLY])
         state[STATUS] |= _ERASE_ERROR
     state[STATUS] |= _READY
 
@@ -298,7 +298,7 @@ def _program(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
         store_word(chip, seq, offset, size, value, 1)
         state[OUTCOME] = _DONE
     else:
-        refuse(chip, offset, size, read_only=chip.geo[READ_ONLY])
+        refuse(chip, offset, size, chip.geo[READ_ONLY])
         state[STATUS] |= _PROGRAM_ERROR
         state[OUTCOME] = _REFUSED
     state[STATUS] |= _READY
@@ -382,7 +382,7 @@ def _word(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
     """The word itself: stored, staged, or refused without an event of its own."""
     state, geo = chip.state, chip.geo
     if not _writable(chip, offset, size):
-        refuse(chip, offset, size, read_only=geo[READ_ONLY])
+        refuse(chip, offset, size, geo[READ_ONLY])
         state[STATUS] |= _PROGRAM_ERROR
     elif geo[BEHAVIOUR] == _DIRECT:
         expect(chip, _DATA_WRITE, offset, size, value, state[COUNTER], -1)
@@ -395,7 +395,7 @@ def _word(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
         expect(chip, _DATA_WRITE_BLOCK, offset, size, value, state[COUNTER], -1)
         stage_word(chip, offset, size, value)
     else:
-        refuse(chip, offset, size, read_only=0)
+        refuse(chip, offset, size, 0)
         state[STATUS] |= _PROGRAM_ERROR
 
 
