@@ -1,0 +1,224 @@
+"""Rows for the machine, built by hand or drawn at random."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+from hypothesis import strategies as st
+
+from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, RowKind
+from replay.engine import Machine, Stop
+from replay.geometry import Geometry
+from replay.state import Rows, Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hypothesis.strategies import SearchStrategy
+
+    from replay.engine import Config
+
+
+class Event(NamedTuple):
+    """One row of a trace; what its kind does not log is absent."""
+
+    kind: RowKind
+    offset: int = ABSENT
+    size: int = ABSENT
+    value: int = ABSENT
+    cmd: int = ABSENT
+    wcycle: int = ABSENT
+    counter: int = ABSENT_COUNTER
+    length: int = ABSENT
+    text: int = ABSENT
+
+
+RESET = Event(RowKind.RESET)
+READ_ARRAY = Event(RowKind.MODE_READ_ARRAY)
+FLUSH = Event(RowKind.WRITE_BLOCK_FLUSH)
+ABORT = Event(RowKind.WRITE_BLOCK_ABORT)
+
+
+def write(offset: int, value: int, size: int = 4, *, wcycle: int = ABSENT) -> Event:
+    """Build a bus write."""
+    return Event(RowKind.IO_WRITE, offset, size, value, wcycle=wcycle)
+
+
+def read(offset: int, size: int = 4, value: int = ABSENT, *, cmd: int = ABSENT, wcycle: int = ABSENT) -> Event:
+    """Build a bus read that reached the device."""
+    return Event(RowKind.IO_READ, offset, size, value, cmd, wcycle)
+
+
+def said(text: str) -> Event:
+    """Build a `write` event."""
+    return Event(RowKind.WRITE_TEXT, text=TEXT_CODES[text])
+
+
+def valued(kind: RowKind, value: int) -> Event:
+    """Build an inner event whose only argument is a value."""
+    return Event(kind, value=value)
+
+
+def stored(offset: int, value: int, size: int = 4, counter: int = ABSENT_COUNTER) -> Event:
+    """Build a `data_write` event."""
+    return Event(RowKind.DATA_WRITE, offset, size, value, counter=counter)
+
+
+def staged(offset: int, value: int, counter: int, size: int = 4) -> Event:
+    """Build a `data_write_block` event."""
+    return Event(RowKind.DATA_WRITE_BLOCK, offset, size, value, counter=counter)
+
+
+def erased(offset: int, length: int) -> Event:
+    """Build a `write_block_erase` event."""
+    return Event(RowKind.WRITE_BLOCK_ERASE, offset, length=length)
+
+
+def to_rows(events: Sequence[Event], first_seq: int = 0) -> Rows:
+    """Give the columns of `events`, numbered from `first_seq` on."""
+    columns = [list(column) for column in zip(*(map(int, event) for event in events), strict=True)]
+    return Rows(list(range(first_seq, first_seq + len(events))), *(columns or [[] for _ in Event._fields]))
+
+
+def blank_steps(count: int) -> Steps:
+    """Give room for the machine's answer, filled with what it never says."""
+    return Steps(*([-99] * count for _ in Steps._fields))
+
+
+def feed(machine: Machine, events: Sequence[Event], first_seq: int = 0) -> Steps:
+    """Feed all of `events`; they must not stop the machine."""
+    steps = blank_steps(len(events))
+    assert machine.feed(to_rows(events, first_seq), steps) == (len(events), Stop.END)
+    return steps
+
+
+def replayed(config: Config, events: Sequence[Event]) -> tuple[Machine, Steps]:
+    """Give a new machine that was fed `events`, and what it said."""
+    machine = Machine(config)
+    return machine, feed(machine, events)
+
+
+# --- geometries --------------------------------------------------------------------------------------------------
+
+VIRT = Geometry(0x10000, 0x2000, 4, 2, ids=(0x89, 0x18, 0, 0))
+"""The bus of a `virt` board, with less on it: two chips, a window of 4 KiB."""
+
+PC = Geometry(0x4000, 0x1000, 1)
+"""The bus of a `pc` board, with less on it: one byte wide, a window of 256 bytes."""
+
+GEOMETRIES = (
+    VIRT,
+    PC,
+    Geometry(0x6000, 0x2000, 4, ids=(0x89, 0x18, 0x12, 0x34), endian="big"),
+    Geometry(0x8000, 0x1000, 2, 1, 2, ids=(0x89, 0x18, 0, 0)),
+    Geometry(0x8000, 0x2000, 8, 2, 2, ids=(0x89, 0x18, 0, 0), endian="big"),
+    Geometry(0x2000, 0x200, 2, ids=(1, 2, 3, 4)),
+)
+
+# --- random programs ---------------------------------------------------------------------------------------------
+
+
+class Access(NamedTuple):
+    """What a guest does: a write, a read (no value), or the machine's reset (no size)."""
+
+    offset: int
+    size: int
+    value: int | None = None
+
+
+MACHINE_RESET = Access(0, 0)
+
+_SIZES = (4, 4, 4, 1, 2)
+_COMMANDS = (0x00, 0x10, 0x20, 0x40, 0x50, 0x60, 0x70, 0x90, 0x98, 0xE8, 0xF0, 0xFF)
+_CONFIRMS = (0xD0, 0xD0, 0xD0, 0xD0, 0x01, 0xFF, 0x70, 0xE8)
+
+
+class _Guest:
+    """Makes up phrases, all of them from one number: a failing program shrinks by whole phrases."""
+
+    def __init__(self, geometry: Geometry, seed: int) -> None:
+        self.geometry = geometry
+        self.random = Random(seed)  # noqa: S311  no secret depends on it
+        steps = (512, geometry.window, geometry.block)
+        self.edges = [edge for step in steps for edge in range(0, 2 * geometry.block + 1, step)]
+        self.edges += [geometry.size // 2, geometry.size - geometry.block, geometry.size]
+
+    def phrase(self) -> list[Access]:
+        """Make up what a driver would send, or nearly so."""
+        return self.random.choice(
+            (*[self.buffered] * 3, self.pair, self.pair, self.one, self.load, self.clear, self.noise, self.reset)
+        )()
+
+    def place(self, size: int) -> int:
+        """Choose an offset near the edge of a block, a window or a sector, mostly in the first blocks."""
+        step = self.random.choice((0, 0, 1, -1, 2, -2, 5)) * self.random.choice((1, size, size))
+        return self.inside(self.random.choice(self.edges) + step, size)
+
+    def inside(self, offset: int, size: int) -> int:
+        """Bring an access into the region."""
+        return max(0, min(offset, self.geometry.size - size))
+
+    def word(self, size: int) -> int:
+        """Choose a value."""
+        return self.random.getrandbits(8 * size)
+
+    def command(self, byte: int) -> Access:
+        """Send a command, to one chip or to more."""
+        size = self.random.choice(_SIZES)
+        value = byte * self.random.choice((1, 0x10001 if size > 2 else 1, 0x0101 if size > 1 else 1))
+        return Access(self.place(size), size, value)
+
+    def one(self) -> list[Access]:
+        """Send a command alone."""
+        return [self.command(self.random.choice(_COMMANDS))]
+
+    def clear(self) -> list[Access]:
+        """Clear the status register, as a driver does after an error."""
+        return [self.command(0x50)]
+
+    def reset(self) -> list[Access]:
+        """Reset the machine."""
+        return [MACHINE_RESET]
+
+    def noise(self) -> list[Access]:
+        """Write anything anywhere."""
+        size = self.random.choice(_SIZES)
+        return [Access(self.place(size), size, self.word(size))]
+
+    def load(self) -> list[Access]:
+        """Read, often where identifiers and the query table are."""
+        size = self.random.choice(_SIZES)
+        near = self.random.choice((0, 4, 8, 0x40, 0x4E, 0x9C, 0xA8, self.place(size), self.place(size)))
+        return [Access(self.inside(near, size), size)]
+
+    def pair(self) -> list[Access]:
+        """Send a command and its second cycle, mostly the right one."""
+        byte = self.random.choice((0x20, 0x20, 0x10, 0x40, 0x60, 0x98, 0x90, 0x70))
+        if byte in (0x10, 0x40):
+            return [self.command(byte), *self.noise()]
+        if byte in (0x98, 0x90, 0x70):
+            return [self.command(byte), *self.load(), *self.load()]
+        return [self.command(byte), self.command(self.random.choice(_CONFIRMS))]
+
+    def buffered(self) -> list[Access]:
+        """Do a buffered write: mostly whole and in order, else with a word missing, elsewhere, or unconfirmed."""
+        size = self.random.choice(_SIZES)
+        at = self.place(size)
+        words = self.random.randint(1, 6)
+        count = words - 1 if self.random.random() < 0.85 else self.random.choice((0, 9, 0x20001))
+        program = [self.command(0xE8)._replace(offset=at), Access(at, size, count % 256**size)]
+        stride = self.random.choice((size, size, size, -size, 3 * size))
+        for _ in range(words):
+            program.append(Access(self.inside(at, size), size, self.word(size)))
+            at = at + stride if self.random.random() < 0.92 else self.place(size)
+        if self.random.random() < 0.2:
+            program.insert(self.random.randint(1, len(program)), self.load()[0])
+        before = self.clear() if self.random.random() < 0.6 else []
+        return [*before, *program, self.command(self.random.choice(_CONFIRMS))]
+
+
+def programs(geometry: Geometry, *, phrases: int = 40) -> SearchStrategy[list[Access]]:
+    """Draw what a guest does to a flash: driver sequences, broken sequences, noise, reads and resets."""
+    seeds = st.lists(st.integers(0, 0xFFFFFF), min_size=1, max_size=phrases)
+    return seeds.map(lambda drawn: [access for seed in drawn for access in _Guest(geometry, seed).phrase()])
