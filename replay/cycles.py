@@ -119,6 +119,7 @@ _O_READ_ARRAY = int(OpKind.READ_ARRAY)
 _O_STRAY = int(OpKind.STRAY)
 _O_INCOMPLETE = int(OpKind.INCOMPLETE)
 
+_OPEN = int(Outcome.OPEN)
 _DONE = int(Outcome.DONE)
 _REFUSED = int(Outcome.REFUSED)
 _ABORTED = int(Outcome.ABORTED)
@@ -464,6 +465,9 @@ def infer(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, l
     if kind in (_DATA_WRITE, _DATA_WRITE_BLOCK):
         _begin(chip, _O_PROGRAM if kind == _DATA_WRITE else _O_BUFFERED)
         store_word(chip, seq, offset, size, value, 1)
+        state[OUTCOME] = _DONE if kind == _DATA_WRITE else _OPEN
+    elif kind == _WRITE_BLOCK_FLUSH:
+        state[OP_KIND] = _O_BUFFERED
         state[OUTCOME] = _DONE
     elif kind == _WRITE_BLOCK_ERASE:
         _begin(chip, _O_ERASE)

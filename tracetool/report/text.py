@@ -131,8 +131,12 @@ def _work(device: DeviceAudit) -> Iterator[tuple[str, str]]:
         amount = f"{' and '.join(programs)}, {totals.bytes_programmed:,} B"
         yield "programmed", f"{amount}, up to {format_offset(ends.programmed)}"
     if totals.erases:
-        yield "erased", f"{totals.erases:,} {'time' if totals.erases == 1 else 'times'}, up to {format_offset(ends.erased)}"
-    yield "commanded", f"{totals.writes:,} writes, up to {format_offset(ends.commanded)}"
+        yield (
+            "erased",
+            f"{totals.erases:,} {'time' if totals.erases == 1 else 'times'}, up to {format_offset(ends.erased)}",
+        )
+    if totals.writes:
+        yield "commanded", f"{totals.writes:,} writes, up to {format_offset(ends.commanded)}"
     if totals.refused or totals.aborted:
         yield "refused, aborted", f"{totals.refused:,} and {totals.aborted:,}"
 
@@ -148,6 +152,8 @@ def _saving(device: DeviceAudit, guests: int) -> str:
 
 
 def _self_check(device: DeviceAudit) -> str:
+    if not device.totals.writes and device.ends.highest:
+        return "not possible without io_write events"
     if not device.checked:
         return "model and trace disagree (TRC001)"
     behaviour = "" if device.behaviour == Behaviour.UNDETERMINED else f", buffered writes {device.behaviour.label}"

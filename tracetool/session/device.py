@@ -91,7 +91,9 @@ class Device:
         self.comparison = Comparison()
         self.notes: list[TraceNotes] = []
         self.cfi02 = False
-        self.behaviour = options.behaviour
+        # No QEMU that stages buffered writes leaves the name of the device out of its events.
+        self._told = options.behaviour or (Behaviour.DIRECT if name == NAMELESS else Behaviour.UNDETERMINED)
+        self.behaviour = self._told
         self.written_while_read_only = False
         self.evaluated = True
         self._held: list[pl.DataFrame] = []
@@ -160,12 +162,11 @@ class Device:
         self._held.append(events)
         self._held_rows += len(events)
         if self._held_rows >= PREROLL:
-            self._settle()
+            self.settle()
 
     def finish_trace(self, behaviour: Behaviour = Behaviour.UNDETERMINED) -> None:
         """The trace is over; `behaviour` is what another device of the same machine showed."""
-        if self.identity is None:
-            self._settle()
+        self.settle()
         machine = self.machine
         if machine is None:
             return
@@ -203,8 +204,8 @@ class Device:
 
     # --- deciding ------------------------------------------------------------------------------------------------
 
-    def _settle(self) -> None:
-        """Decide what the device is from its first events, then replay what was held."""
+    def settle(self) -> None:
+        """Decide what the device is from its first events, then replay what was held; once."""
         if not self._held:
             return
         events = pl.concat(self._held)
@@ -229,7 +230,7 @@ class Device:
         self.machine = Machine(
             Config(
                 identity.geometry,
-                behaviour=self.options.behaviour,
+                behaviour=self._told,
                 read_only=identity.read_only,
                 backing=self.recorded,
                 image=self.image,

@@ -131,6 +131,8 @@ class _Pass:
         for frame in self._resolved(_until(reader.chunks(number), at)):
             events += len(frame)
             self._feed(number, frame)
+        for device in self.replayed.devices.values():
+            device.settle()
         behaviours = [device.behaviour for device in self.replayed.devices.values() if device.behaviour]
         for device in self.replayed.devices.values():
             device.finish_trace(behaviours[0] if behaviours else Behaviour.UNDETERMINED)

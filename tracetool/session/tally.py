@@ -49,10 +49,12 @@ class Accesses(NamedTuple):
 
     @classmethod
     def of(cls, rows: Rows, steps: Steps, start: int, end: int) -> Accesses:
-        """Rows `start` to `end` without the inner events that had no effect of their own."""
+        """Rows `start` to `end` without the inner events that changed and ended nothing of their own."""
         kind = np.asarray(rows.kind[start:end], np.int64)
         effect = np.asarray(steps.effect[start:end], np.int64)
-        keep = np.flatnonzero(((kind > RowKind.OTHER) & (kind <= RowKind.RESET)) | (effect != Effect.NONE))
+        outcome = np.asarray(steps.outcome[start:end], np.int64)
+        access = (kind > RowKind.OTHER) & (kind <= RowKind.RESET)
+        keep = np.flatnonzero(access | (effect != Effect.NONE) | (outcome != Outcome.OPEN))
         columns = [np.asarray(getattr(rows, name)[start:end], np.int64)[keep] for name in _COLUMNS]
         columns += [np.asarray(column[start:end], np.int64)[keep] for column in steps]
         return cls(*columns)
