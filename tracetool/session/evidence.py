@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from replay.behaviour import Behaviour
-from replay.cfi import Opcode, Status
+from replay.cfi import SECTOR_BYTES, Opcode, Status
 from replay.columns import RowKind
 from tracetool.events import CFI02_ONLY
 from tracetool.session.rows import IO_CODES, kinds_of
@@ -22,6 +22,7 @@ __all__ = ["Evidence", "behaviour_in", "gather"]
 _PROGRAM_DATA = "single byte program (1)"
 _BUFFER_FINISHED = "block write finished"
 _STORES = (RowKind.DATA_WRITE, RowKind.DATA_WRITE_BLOCK)
+_LARGEST_BLOCK = 1 << 24
 _ERROR_BITS = int(Status.PROGRAM_ERROR | Status.ERASE_ERROR)
 
 
@@ -66,6 +67,13 @@ def _commands(events: pl.DataFrame) -> pl.DataFrame:
     return events.filter((pl.col("event") == "io_write") & (pl.col("wcycle") == 0))
 
 
+def _plausible_erase() -> pl.Expr:
+    """Erases of a block that some flash could have, at its start; anything else is damage and proves nothing."""
+    length, offset = pl.col("length"), pl.col("offset")
+    whole = (length > 0) & (length <= _LARGEST_BLOCK) & (length % SECTOR_BYTES == 0) & (offset % length == 0)
+    return (pl.col("event") == "write_block_erase") & whole
+
+
 def _doubled(commands: pl.DataFrame) -> bool:
     """Whether most commands address two 16-bit chips side by side."""
     value = pl.col("value").cast(pl.Int64)
@@ -102,7 +110,7 @@ def gather(events: pl.DataFrame) -> Evidence:
     kinds = kinds_of(events)
     commands = _commands(events)
     accesses = events.filter(pl.Series(np.isin(kinds, IO_CODES)))
-    erases = events.filter(pl.col("event") == "write_block_erase")["length"].drop_nulls()
+    erases = events.filter(_plausible_erase())["length"]
     ends = (accesses["offset"] + accesses["size"].cast(pl.Int64)).drop_nulls()
     stores = int(np.isin(kinds, _STORES).sum())
     return Evidence(
