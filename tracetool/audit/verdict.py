@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from replay.boards import boards
+from tracetool.findings.words import count_of
 from tracetool.session.identity import NAMELESS
 from tracetool.sizes import format_offset, format_size
 
@@ -57,7 +58,7 @@ def _outside(device: Device) -> Iterator[str]:
     ):
         if found.count:
             where = f"{format_offset(found.offset)} to {format_offset(found.end)}"
-            yield f"the guest {what} {beyond}: {where}, {found.count:,} {'time' if found.count == 1 else 'times'}"
+            yield f"the guest {what} {beyond}: {where}, {count_of(found.count, 'time')}"
 
 
 def doubts(device: Device, replayed: Replayed) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from replay.columns import TEXTS, RowKind
 from tracetool.findings.registry import rule
 from tracetool.findings.words import count_of
-from tracetool.sizes import format_offset, format_size
+from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,8 +101,10 @@ def damaged(case: Case) -> Iterator[Finding]:
             found = notes.impossible
             if found.count:
                 region = format_size(case.device.identity.geometry.size)
-                where = f" (first at offset {format_offset(found.offset)})" if found.offset >= 0 else ""
-                message = f"{count_of(found.count, 'event')} that a flash of {region} cannot log{where}: left out"
+                where = f", the first is event {found.first_seq}"
+                message = (
+                    f"{count_of(found.count, 'event')} that a flash of {region} cannot log{where}; they were left out"
+                )
                 yield case.at("TRC003", notes.trace, found.first_seq, message, count=found.count)
 
 

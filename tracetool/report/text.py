@@ -9,6 +9,7 @@ from rich.text import Text
 from replay.behaviour import Behaviour
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import Severity
+from tracetool.findings.words import count_of
 from tracetool.report.layout import print_grid
 from tracetool.sizes import format_offset, format_size
 
@@ -133,10 +134,10 @@ def _work(device: DeviceAudit) -> Iterator[tuple[str, str]]:
     if totals.erases:
         yield (
             "erased",
-            f"{totals.erases:,} {'time' if totals.erases == 1 else 'times'}, up to {format_offset(ends.erased)}",
+            f"{count_of(totals.erases, 'time')}, up to {format_offset(ends.erased)}",
         )
     if totals.writes:
-        yield "commanded", f"{totals.writes:,} writes, up to {format_offset(ends.commanded)}"
+        yield "commanded", f"{count_of(totals.writes, 'write')}, up to {format_offset(ends.commanded)}"
     if totals.refused or totals.aborted:
         yield "refused, aborted", f"{totals.refused:,} and {totals.aborted:,}"
 
