@@ -326,6 +326,6 @@ class Machine:
 
 def _prefix(array: NDArray[np.uint8], length: int | None) -> NDArray[np.uint8]:
     """A copy of which only the first `length` bytes are filled: the rest stays unallocated zeros."""
-    copy = np.zeros_like(array)
+    copy = np.zeros(len(array), np.uint8)  # zeros_like would touch every page
     copy[:length] = array[:length]
     return copy
