@@ -38,7 +38,9 @@ def difference(found: Disagreement) -> str:
     """A disagreement in words: what was expected, and what stands there."""
     if found.field == "event":
         if found.stands_kind == RowKind.OTHER:
-            return f"expected {_event(found.expected_kind)} before this event, and it is missing"
+            # A read is logged after what it causes, so its first inner event is where it is missed.
+            side = "after" if found.expected_kind == RowKind.IO_READ else "before"
+            return f"expected {_event(found.expected_kind)} {side} this event, and it is missing"
         return f"expected {_event(found.expected_kind)}, but {_event(found.stands_kind)} stands there"
     return (
         f"{_event(found.stands_kind)}: expected {found.field} {_shown(found.field, found.expected)}, "
