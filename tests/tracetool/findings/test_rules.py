@@ -1,0 +1,251 @@
+"""A planted trace for every rule, one that just does not trigger it, and the policies under which it speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from replay.backing import Policy
+from tests.tracetool.logs import Log, log
+from tests.tracetool.traces import Audited, audited
+from tracetool.findings import RULES, Severity
+from tracetool.session.options import Options
+
+CODE, STORE = "virt.flash0", "virt.flash1"
+EXTENT = 0xC0000
+REGION = 0x4000000
+
+EVERY = frozenset(Policy)
+DISCARD, ERROR, VOLATILE = Policy.DISCARD, Policy.ERROR, Policy.VOLATILE
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A log in which a rule finds one thing under some policies: at this offset, first at this event."""
+
+    rule: str
+    what: str
+    log: Log
+    policies: frozenset[Policy] = EVERY
+    extent: int = EXTENT
+    offset: int | None = None
+    seq: int | None = None
+    severity: Severity | None = None
+    says: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.rule}-{self.what}"
+
+
+def store() -> Log:
+    """The flash of the variables, from its power-up on."""
+    return log(STORE).reset()
+
+
+def code() -> Log:
+    """The flash of the firmware's code, read-only."""
+    return log(CODE, read_only=True).reset()
+
+
+PLANTED = [
+    Planted("EXT001", "program", store().program(EXTENT, 0x1234), offset=EXTENT, seq=3, says="4 B (34 12 00 00)"),
+    Planted(
+        "EXT001",
+        "buffered program across the end",
+        store().buffered(0xC07FC, 0x11111111, 0x22222222),
+        extent=0xC0800,
+        offset=0xC0800,
+        seq=10,
+        says="4 B (22 22 22 22)",
+    ),
+    Planted(
+        "EXT002", "erase", store().erase(EXTENT), offset=EXTENT, seq=1, says="1 block erase at 0xc0000 to 0x100000"
+    ),
+    Planted(
+        "EXT003",
+        "command",
+        store().write(EXTENT, 0x700070),
+        offset=EXTENT,
+        seq=1,
+        severity=Severity.ERROR,
+        says="(first value 0x700070)",
+    ),
+    Planted("EXT003", "command to the code flash", code().write(EXTENT, 0x700070), seq=1, severity=Severity.WARNING),
+    Planted(
+        "EXT003",
+        "write thrown away by the device",
+        log(STORE).realize(EXTENT).reset().outer_write(0x100000),
+        offset=0x100000,
+        seq=2,
+        says="the value was not traced",
+    ),
+    Planted(
+        "EXT004",
+        "status outside",
+        store().write(EXTENT, 0x700070).read_status(EXTENT),
+        policies=frozenset({DISCARD, ERROR}),
+        offset=EXTENT,
+        seq=4,
+    ),
+    Planted(
+        "EXT004",
+        "status inside, after a program that is refused",
+        store().program(EXTENT, 0x1234).write(0, 0x700070).read_status(0),
+        policies=frozenset({DISCARD, ERROR}) - {DISCARD},
+        offset=0,
+        seq=9,
+        says="under error (the first 0x900090)",
+    ),
+    Planted(
+        "EXT005", "program", store().program(EXTENT, 0x1234), policies=frozenset({DISCARD, VOLATILE}), offset=EXTENT
+    ),
+    Planted("EXT005", "erase", store().erase(EXTENT), policies=frozenset({DISCARD, VOLATILE}), offset=EXTENT),
+    Planted(
+        "EXT006",
+        "data beyond the end",
+        store().write(0, 0x400040).write(EXTENT, 0x1234, wcycle=1).read_array(),
+        policies=frozenset({DISCARD}),
+        offset=0,
+        seq=6,
+    ),
+    Planted(
+        "EXT006",
+        "data thrown away by the device",
+        log(STORE).realize(EXTENT).reset().write(0, 0x400040).outer_write(EXTENT),
+        offset=EXTENT,
+        seq=4,
+    ),
+    Planted("RO001", "no command", code().write(0x1CB20, 0x17384), offset=0x1CB20, seq=1, says="(first value 0x17384)"),
+    Planted("RO001", "one lane alone differs", code().write(0x100, 0x700071), offset=0x100, seq=1),
+    Planted("RO002", "program", code().program(0x200, 0), offset=0x200, seq=3),
+    Planted("RO002", "erase", code().erase(0x40010), seq=1, says="1 program or erase refused"),
+    Planted("SEQ001", "not a command", store().write(0x300, 0x12345678), offset=0x300, seq=1),
+    Planted(
+        "TRC001",
+        "status",
+        store().write(0, 0x700070).read_status(0, 0x900090),
+        seq=3,
+        says="expected value 0x800080, but 0x900090",
+    ),
+    Planted(
+        "TRC001",
+        "write cycle",
+        store().write(0, 0x700070).event("io_write", "offset:0x0000 size:4 value:0x70 wcycle:3"),
+        seq=3,
+    ),
+    Planted("TRC002", "lost", store().line("CPU:0 [LOST 12 EVENTS]"), seq=1, says="12 events lost"),
+    Planted("TRC003", "half a line", store().line("pflash_io_write virt.flash1: offset:0x00"), says="1 of 2 lines"),
+    Planted(
+        "TRC003",
+        "beyond the region",
+        store().write(REGION, 0x700070),
+        seq=1,
+        says="a flash of 64 MiB cannot log",
+    ),
+    Planted("TRC004", "no bus writes", store().program(0, 0).without("io_write")),
+    Planted("TRC005", "AMD chip", log("collie.fl1").event("chip_erase_start", "start chip erase")),
+    Planted(
+        "TRC006",
+        "full disk",
+        store().line("qemu-system-aarch64: Could not update PFLASH: No space left on device"),
+        seq=1,
+        says="No space left on device",
+    ),
+    Planted("TRC007", "in mid-command", store().buffered(0, 1, 2, 3).begun_at(5), seq=0, says="begins in mid-command"),
+    Planted("TRC007", "migration", store().event("postload_cb", "updating bdrv"), seq=1, says="migration"),
+]
+
+NEAR_MISSES = [
+    ("EXT001", "program that ends at the end", store().program(EXTENT - 4, 0x1234)),
+    ("EXT001", "setup without data", store().write(EXTENT, 0x400040)),
+    ("EXT002", "erase of the last block inside", store().erase(EXTENT - 4)),
+    ("EXT003", "command at the last word inside", store().write(EXTENT - 4, 0x700070)),
+    ("EXT003", "command with its data", store().program(EXTENT, 0x1234)),
+    ("EXT004", "status inside", store().write(0, 0x700070).read_status(0)),
+    ("EXT005", "program inside", store().program(EXTENT - 4, 0x1234)),
+    ("EXT005", "mere command outside", store().write(EXTENT, 0x700070)),
+    ("EXT006", "setup and data outside", store().program(EXTENT, 0x1234).read_array()),
+    ("EXT006", "setup and data inside", store().program(EXTENT - 4, 0x1234).read_array(EXTENT)),
+    ("RO001", "command as a driver sends it", code().write(0x1CB20, 0x700070)),
+    ("RO001", "no command on a writable flash", store().write(0x1CB20, 0x17384)),
+    ("RO002", "status of a read-only flash", code().write(0x200, 0x700070).read_status(0x200)),
+    ("RO002", "program on a writable flash", store().program(0x200, 0)),
+    ("SEQ001", "read array", store().read_array()),
+    ("SEQ001", "no command on a read-only flash", code().write(0x300, 0x12345678)),
+    ("TRC001", "status as predicted", store().write(0, 0x700070).read_status(0)),
+    ("TRC001", "an event that is not enabled", store().program(0, 1).without("write")),
+    ("TRC002", "words of the guest", store().line("the guest says: LOST EVENTS")),
+    ("TRC003", "another program's line", store().line("qemu-system-aarch64: warning: nothing to see")),
+    ("TRC003", "the last word of the region", store().write(REGION - 4, 0x700070)),
+    ("TRC004", "a device that nobody wrote to", store()),
+    ("TRC005", "an event that both chips log", log("collie.fl1").event("mode_read_array", "read array mode")),
+    ("TRC006", "another failure", store().line("qemu-system-aarch64: Could not open PFLASH image")),
+    ("TRC007", "begins with a command", store().program(0, 1).begun_at(1)),
+    ("TRC007", "begins with an event of no state", store().read_array().begun_at(2)),
+]
+
+
+def judged(trace: Log, policy: Policy, extent: int = EXTENT) -> Audited:
+    """Audit a planted log; the devices that tell no extent of their own end at `extent`."""
+    devices = {name for name in (CODE, STORE) if name in trace.text}
+    return audited(trace.text, options=Options(extents=dict.fromkeys(devices, extent), policy=policy))
+
+
+def test_every_rule_has_a_trace_that_triggers_it_and_one_that_does_not() -> None:
+    assert {planted.rule for planted in PLANTED} == set(RULES)
+    assert {rule for rule, _, _ in NEAR_MISSES} == set(RULES)
+
+
+@pytest.mark.parametrize("policy", Policy, ids=lambda policy: policy.label)
+@pytest.mark.parametrize("planted", PLANTED, ids=str)
+def test_a_rule_finds_what_was_planted(planted: Planted, policy: Policy) -> None:
+    """Once, with its place and its first event; and only under the policies that make it true."""
+    found = judged(planted.log, policy, planted.extent).findings(planted.rule)
+    if policy not in planted.policies:
+        assert found == []
+        return
+    (finding,) = found
+    assert finding.severity == (RULES[planted.rule].severity if planted.severity is None else planted.severity)
+    assert planted.says in finding.message
+    if planted.offset is not None:
+        assert finding.offset == planted.offset
+    if planted.seq is not None:
+        assert finding.first_seq == planted.seq
+
+
+@pytest.mark.parametrize("policy", Policy, ids=lambda policy: policy.label)
+@pytest.mark.parametrize(("rule", "what", "trace"), NEAR_MISSES, ids=[f"{r}-{w}" for r, w, _ in NEAR_MISSES])
+def test_a_rule_keeps_silent_where_nothing_is_wrong(rule: str, what: str, trace: Log, policy: Policy) -> None:
+    assert judged(trace, policy).findings(rule) == [], what
+
+
+FLAWED = {"TRC001", "TRC002", "TRC003", "TRC004", "TRC005", "TRC006", "TRC007"}
+
+
+@pytest.mark.parametrize("planted", [planted for planted in PLANTED if planted.rule not in FLAWED], ids=str)
+def test_a_planted_trace_is_otherwise_as_a_qemu_logs_it(planted: Planted) -> None:
+    """Else a rule might speak for another reason than the one that was planted."""
+    assert judged(planted.log, Policy.DISCARD, planted.extent).rules & FLAWED == set()
+
+
+@pytest.mark.parametrize("rule", sorted(FLAWED))
+def test_a_flawed_trace_is_never_called_safe(rule: str) -> None:
+    for planted in PLANTED:
+        if planted.rule == rule:
+            assert judged(planted.log, Policy.DISCARD, planted.extent).exit_code in (1, 4), planted.what
+
+
+def test_a_missing_read_is_expected_after_what_it_caused() -> None:
+    """A read is logged last, so its inner event is the place where it is missed."""
+    trace = store().write(0, 0x700070).event("read_status", "status:0x800080").read_array()
+    (finding,) = judged(trace, Policy.DISCARD).findings("TRC001")
+    assert finding.first_seq == 3
+    assert finding.message == "event 3: expected pflash_io_read after this event, and it is missing"
+
+
+def test_a_missing_inner_event_is_expected_before_the_next_access() -> None:
+    trace = store().write(0, 0x700070).without("write").read_array()
+    (finding,) = judged(trace, Policy.DISCARD).findings("TRC001")
+    assert finding.first_seq == 2
+    assert finding.message == "event 2: expected pflash_write before this event, and it is missing"
