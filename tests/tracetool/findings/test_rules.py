@@ -238,10 +238,10 @@ def test_a_flawed_trace_is_never_called_safe(rule: str) -> None:
 
 def test_a_missing_read_is_expected_after_what_it_caused() -> None:
     """A read is logged last, so its inner event is the place where it is missed."""
-    trace = store().write(0, 0x700070).event("read_status", "status:0x800080").read_array()
+    trace = store().write(0, 0x700070).read_status(0).event("read_status", "status:0x800080").read_array()
     (finding,) = judged(trace, Policy.DISCARD).findings("TRC001")
-    assert finding.first_seq == 3
-    assert finding.message == "event 3: expected pflash_io_read after this event, and it is missing"
+    assert finding.first_seq == 5
+    assert finding.message == "event 5: expected pflash_io_read after this event, and it is missing"
 
 
 def test_a_missing_inner_event_is_expected_before_the_next_access() -> None:
