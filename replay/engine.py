@@ -315,6 +315,11 @@ class Machine:
         return None if seq < 0 else seq
 
     @property
+    def status(self) -> int:
+        """The status register of one chip."""
+        return self.chip.state[slot.STATUS]
+
+    @property
     def midway(self) -> bool:
         """Whether an operation is in progress."""
         return self.chip.state[slot.WCYCLE] != 0

@@ -12,18 +12,19 @@ from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
 from replay.columns import RowKind
 from replay.engine import Config, Machine, Stop
-from replay.state import Rows
 from tracetool.session.evidence import behaviour_in, gather
 from tracetool.session.identity import NAMELESS, Identity, identify
 from tracetool.session.outside import Comparison, Early, Outside
 from tracetool.session.rows import IO_CODES, blank_steps, kinds_of, to_rows
-from tracetool.session.tally import Accesses, Cluster, Tally
+from tracetool.session.tally import Cluster, Tally
+from tracetool.timeline.accesses import NO_TIME, Accesses, Batch
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from replay.engine import Disagreement
+    from replay.state import Rows
     from tracetool.session.evidence import Evidence
     from tracetool.session.options import Options
 
@@ -99,7 +100,7 @@ class Device:
         self._held: list[pl.DataFrame] = []
         self._held_rows = 0
         self._late = False
-        self._waiting: Rows | None = None
+        self._waiting: Batch | None = None
 
     # --- what the session asks -----------------------------------------------------------------------------------
 
@@ -274,11 +275,11 @@ class Device:
         events = self._possible(events)
         if self.evidence is not None and self.evidence.reset_is_read_array:
             events = events.with_columns(_reset_as_read_array(events))
-        rows = to_rows(events)
+        batch = Batch(to_rows(events), events["time_ns"].fill_null(NO_TIME).to_list(), events["boot"].to_list())
         if self._waiting is not None:
-            rows = Rows(*(list(old) + list(new) for old, new in zip(self._waiting, rows, strict=True)))
+            batch = self._waiting + batch
             self._waiting = None
-        self._run(rows)
+        self._run(batch)
 
     def _possible(self, events: pl.DataFrame) -> pl.DataFrame:
         """The events without those that no flash of this size can log; they are counted."""
@@ -291,9 +292,9 @@ class Device:
             return events.filter(pl.Series(possible))
         return events
 
-    def _run(self, rows: Rows) -> None:
+    def _run(self, batch: Batch) -> None:
         """Run rows through the machine, deciding what it stops for."""
-        machine = self.machine
+        machine, rows = self.machine, batch.rows
         if machine is None:
             return
         if self.identity is not None and self.identity.custom_read_only:
@@ -301,7 +302,7 @@ class Device:
         if RowKind.POSTLOAD in rows.kind and self.current.migrated_at is None:
             self.current.migrated_at = rows.seq[rows.kind.index(RowKind.POSTLOAD)]
         steps = blank_steps(len(rows.kind))
-        position, end = 0, len(rows.kind)
+        taken, position, end = 0, 0, len(rows.kind)
         first_outside = self._first_outside(rows, 0)
         while position < end:
             limit = end
@@ -310,14 +311,17 @@ class Device:
                     self._fork()
                 else:
                     limit = first_outside
-            start = position
-            position, why = machine.feed(rows, steps, start, limit)
-            self._take(rows, Accesses.of(rows, steps, start, position), start, position)
-            if why == Stop.BEHAVIOUR and not self._decide_behaviour(rows, position):
-                return
-            if why == Stop.WATCH:
-                self._look_for_extent()
+            position, why = machine.feed(rows, steps, position, limit)
+            volume = self._find_volume() if why == Stop.WATCH else None
+            if why == Stop.WATCH and volume is None and position < end:
+                continue
+            self._take(batch, Accesses.of(batch, steps, taken, position, machine.status), taken, position)
+            taken = position
+            if volume is not None:
+                self._know_extent(volume)
                 first_outside = self._first_outside(rows, position)
+            if why == Stop.BEHAVIOUR and not self._decide_behaviour(batch, position):
+                return
 
     @property
     def _compares(self) -> bool:
@@ -342,7 +346,7 @@ class Device:
         if self.machine is not None and self.extent is not None:
             self.policy_machine = self.machine.fork(Backing(self.extent.bytes, self.policy))
 
-    def _take(self, rows: Rows, accesses: Accesses, start: int, end: int) -> None:
+    def _take(self, batch: Batch, accesses: Accesses, start: int, end: int) -> None:
         """Keep what the audit needs of rows just done."""
         if start == end:
             return
@@ -352,10 +356,11 @@ class Device:
         elif self.early is not None:
             self.early.add(accesses)
         if self.policy_machine is not None and self.extent is not None:
-            theirs = self._run_policy(self.policy_machine, rows, start, end)
+            theirs = self._run_policy(self.policy_machine, batch, start, end)
             self.comparison.add(accesses, theirs, self.extent.bytes)
 
-    def _run_policy(self, machine: Machine, rows: Rows, start: int, end: int) -> Accesses:
+    def _run_policy(self, machine: Machine, batch: Batch, start: int, end: int) -> Accesses:
+        rows = batch.rows
         steps = blank_steps(len(rows.kind))
         position = start
         if self.machine is not None and not machine.behaviour:
@@ -364,11 +369,11 @@ class Device:
             position, why = machine.feed(rows, steps, position, end)
             if why == Stop.BEHAVIOUR:
                 machine.behaviour = DEFAULT_BEHAVIOUR
-        return Accesses.of(rows, steps, start, end)
+        return Accesses.of(batch, steps, start, end, machine.status)
 
-    def _decide_behaviour(self, rows: Rows, position: int) -> bool:
+    def _decide_behaviour(self, batch: Batch, position: int) -> bool:
         """Set the behaviour from the evidence after `position`; False: it has to wait for more events."""
-        machine = self.machine
+        machine, rows = self.machine, batch.rows
         if machine is None:
             return False
         found = behaviour_in(list(rows.kind), list(rows.wcycle), position)
@@ -378,18 +383,18 @@ class Device:
         if len(rows.kind) - position > HOLD:
             machine.behaviour = DEFAULT_BEHAVIOUR
             return True
-        self._waiting = Rows(*(list(column[position:]) for column in rows))
+        self._waiting = batch.rest(position)
         return False
 
-    def _look_for_extent(self) -> None:
+    def _find_volume(self) -> Extent | None:
         """The first bytes changed: is there a variable store that says how long it is?"""
         machine = self.machine
         header = machine.known_prefix(HEADER_BYTES) if machine is not None else None
         volume = find_nv_volume(header) if header is not None else None
         if machine is None or volume is None:
-            return
+            return None
         machine.stop_watching()
-        self._know_extent(Extent(volume.fv_length, "FvLength of the variable store that the trace writes"))
+        return Extent(volume.fv_length, "FvLength of the variable store that the trace writes")
 
 
 _STORES = (RowKind.DATA_WRITE, RowKind.DATA_WRITE_BLOCK)

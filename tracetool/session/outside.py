@@ -13,7 +13,7 @@ from tracetool.session.tally import Cluster
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tracetool.session.tally import Accesses
+    from tracetool.timeline.accesses import Accesses
 
 __all__ = ["Comparison", "Early", "Outside"]
 

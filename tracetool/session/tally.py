@@ -6,7 +6,7 @@ Everything here is reduced as the chunks go by; its size does not grow with the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,72 +16,11 @@ from replay.columns import Effect, Flag, OpKind, Outcome, RowKind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from replay.state import Rows, Steps
+    from tracetool.timeline.accesses import Accesses
 
-__all__ = ["Accesses", "Cluster", "Ends", "Tally", "Totals"]
+__all__ = ["Cluster", "Ends", "Tally", "Totals"]
 
-_COLUMNS = ("seq", "kind", "offset", "size", "value")
-_WRITES = (RowKind.IO_WRITE, RowKind.OUTER_WRITE)
 _READS = (RowKind.IO_READ, RowKind.READ, RowKind.OUTER_READ)
-_STORED = (Effect.PROGRAM, Effect.FLUSH)
-
-
-class Accesses(NamedTuple):
-    """Rows of one device that are accesses or had an effect, with what the machine made of them. int64 arrays."""
-
-    seq: NDArray[np.int64]
-    kind: NDArray[np.int64]
-    offset: NDArray[np.int64]
-    size: NDArray[np.int64]
-    value: NDArray[np.int64]
-    cmd: NDArray[np.int64]
-    wcycle: NDArray[np.int64]
-    status: NDArray[np.int64]
-    expected: NDArray[np.int64]
-    effect: NDArray[np.int64]
-    effect_offset: NDArray[np.int64]
-    effect_length: NDArray[np.int64]
-    programmed: NDArray[np.int64]
-    op: NDArray[np.int64]
-    op_kind: NDArray[np.int64]
-    outcome: NDArray[np.int64]
-    flags: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, rows: Rows, steps: Steps, start: int, end: int) -> Accesses:
-        """Rows `start` to `end` without the inner events that changed and ended nothing of their own."""
-        kind = np.asarray(rows.kind[start:end], np.int64)
-        effect = np.asarray(steps.effect[start:end], np.int64)
-        outcome = np.asarray(steps.outcome[start:end], np.int64)
-        access = (kind > RowKind.OTHER) & (kind <= RowKind.RESET)
-        keep = np.flatnonzero(access | (effect != Effect.NONE) | (outcome != Outcome.OPEN))
-        columns = [np.asarray(getattr(rows, name)[start:end], np.int64)[keep] for name in _COLUMNS]
-        columns += [np.asarray(column[start:end], np.int64)[keep] for column in steps]
-        return cls(*columns)
-
-    def take(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> Accesses:
-        """The rows that a mask or an index selects."""
-        return Accesses(*(column[mask] for column in self))
-
-    @property
-    def end(self) -> NDArray[np.int64]:
-        """First offset after each access."""
-        return self.offset + self.size
-
-    @property
-    def effect_end(self) -> NDArray[np.int64]:
-        """First offset after each effect."""
-        return self.effect_offset + self.effect_length
-
-    @property
-    def is_write(self) -> NDArray[np.bool_]:
-        """Bus writes, whether or not they reached the chip."""
-        return np.isin(self.kind, _WRITES)
-
-    @property
-    def is_stored(self) -> NDArray[np.bool_]:
-        """Rows that changed storage by programming."""
-        return np.isin(self.effect, _STORED)
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""The timeline: accesses, the operations they make up, and the blocks they touch."""

@@ -1,0 +1,120 @@
+"""Accesses: the rows of one device that are accesses or had an effect, with what the machine made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from replay.columns import Effect, Outcome, RowKind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from replay.state import Rows, Steps
+
+__all__ = ["NO_TIME", "Accesses", "Batch"]
+
+NO_TIME = -(1 << 63)
+"""`time_ns` of a row that has no time."""
+
+_COLUMNS = ("seq", "kind", "offset", "size", "value", "length")
+_WRITES = (RowKind.IO_WRITE, RowKind.OUTER_WRITE)
+_STORED = (Effect.PROGRAM, Effect.FLUSH)
+
+
+class Batch(NamedTuple):
+    """The machine's rows beside what it does not need: when, and in which boot."""
+
+    rows: Rows
+    time_ns: list[int]
+    boot: list[int]
+
+    def __add__(self, other: object) -> Batch:
+        """This batch and the next one."""
+        if not isinstance(other, Batch):
+            return NotImplemented
+        rows = type(self.rows)(*(list(old) + list(new) for old, new in zip(self.rows, other.rows, strict=True)))
+        return Batch(rows, self.time_ns + other.time_ns, self.boot + other.boot)
+
+    def rest(self, start: int) -> Batch:
+        """The rows from `start` on."""
+        return Batch(
+            type(self.rows)(*(list(column[start:]) for column in self.rows)), self.time_ns[start:], self.boot[start:]
+        )
+
+
+class Accesses(NamedTuple):
+    """Rows that are accesses, or inner events with an effect of their own. int64 arrays of one length.
+
+    The state columns are those before the row, but for `status_after`.
+    """
+
+    seq: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    size: NDArray[np.int64]
+    value: NDArray[np.int64]
+    length: NDArray[np.int64]
+    time_ns: NDArray[np.int64]
+    boot: NDArray[np.int64]
+    status_after: NDArray[np.int64]
+    cmd: NDArray[np.int64]
+    wcycle: NDArray[np.int64]
+    status: NDArray[np.int64]
+    expected: NDArray[np.int64]
+    effect: NDArray[np.int64]
+    effect_offset: NDArray[np.int64]
+    effect_length: NDArray[np.int64]
+    programmed: NDArray[np.int64]
+    op: NDArray[np.int64]
+    op_kind: NDArray[np.int64]
+    outcome: NDArray[np.int64]
+    flags: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, batch: Batch, steps: Steps, start: int, end: int, status: int) -> Accesses:
+        """Rows `start` to `end` without the inner events that changed and ended nothing of their own.
+
+        `status` is the status register after the last of them.
+        """
+        kind = np.asarray(batch.rows.kind[start:end], np.int64)
+        effect = np.asarray(steps.effect[start:end], np.int64)
+        outcome = np.asarray(steps.outcome[start:end], np.int64)
+        access = (kind > RowKind.OTHER) & (kind <= RowKind.RESET)
+        keep = np.flatnonzero(access | (effect != Effect.NONE) | (outcome != Outcome.OPEN))
+        columns = [np.asarray(getattr(batch.rows, name)[start:end], np.int64)[keep] for name in _COLUMNS]
+        columns += [np.asarray(column[start:end], np.int64)[keep] for column in (batch.time_ns, batch.boot)]
+        after = np.append(np.asarray(steps.status[start + 1 : end], np.int64), status)
+        columns.append(after[keep])
+        columns += [np.asarray(column[start:end], np.int64)[keep] for column in steps]
+        return cls(*columns)
+
+    def take(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> Accesses:
+        """The rows that a mask or an index selects."""
+        return Accesses(*(column[mask] for column in self))
+
+    def frame(self) -> pl.DataFrame:
+        """The same as a frame, a column each."""
+        return pl.DataFrame(dict(zip(self._fields, self, strict=True)))
+
+    @property
+    def end(self) -> NDArray[np.int64]:
+        """First offset after each access."""
+        return self.offset + self.size
+
+    @property
+    def effect_end(self) -> NDArray[np.int64]:
+        """First offset after each effect."""
+        return self.effect_offset + self.effect_length
+
+    @property
+    def is_write(self) -> NDArray[np.bool_]:
+        """Bus writes, whether or not they reached the chip."""
+        return np.isin(self.kind, _WRITES)
+
+    @property
+    def is_stored(self) -> NDArray[np.bool_]:
+        """Rows that changed storage by programming."""
+        return np.isin(self.effect, _STORED)
