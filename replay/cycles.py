@@ -458,6 +458,16 @@ def adopt_wcycle(chip: Chip, wcycle: int) -> None:
         state[COUNTER_KNOWN] = 0
 
 
+def _flush_unconfirmed(chip: Chip, seq: int) -> None:
+    """The confirm is not in the trace. If the last word did not come either, the rest of the window is not known."""
+    state = chip.state
+    if state[WINDOW_START] >= 0:
+        if state[WCYCLE] != 3:  # noqa: PLR2004  the cycle of the confirm
+            state[WINDOW_PARTIAL] = 1
+        flush_window(chip, seq)
+        state[WCYCLE] = 0
+
+
 def infer(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, length: int) -> None:
     """An inner event whose bus write is not in the trace still says what changed."""
     state, geo = chip.state, chip.geo
@@ -469,6 +479,7 @@ def infer(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, l
     elif kind == _WRITE_BLOCK_FLUSH:
         state[OP_KIND] = _O_BUFFERED
         state[OUTCOME] = _DONE
+        _flush_unconfirmed(chip, seq)
     elif kind == _WRITE_BLOCK_ERASE:
         _begin(chip, _O_ERASE)
         if not geo[READ_ONLY]:

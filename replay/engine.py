@@ -161,9 +161,9 @@ class Machine:
         `1 <= size <= 8`, `offset + size` and `length` inside the region.
         """
         end = len(rows.kind) if end is None else end
-        if start < end and self.chip.state[slot.OP] < 0:
+        if start < end and not any(self.chip.seen):
             # The very first row of a device that was just made: its count register is still zero.
-            self.chip.state[slot.COUNTER_KNOWN] |= int(rows.kind[0] in (RowKind.RESET, RowKind.REALIZE))
+            self.chip.state[slot.COUNTER_KNOWN] |= int(rows.kind[start] in (RowKind.RESET, RowKind.REALIZE))
         while True:
             start, why = run(self.chip, rows, steps, start, end)
             self._drain_journal()
