@@ -75,6 +75,11 @@ def erased(offset: int, length: int) -> Event:
     return Event(RowKind.WRITE_BLOCK_ERASE, offset, length=length)
 
 
+def altered_in(event: Event, field: str, value: int) -> Event:
+    """Give `event` with another value in one field."""
+    return Event(event.kind, *(value if name == field else getattr(event, name) for name in Event._fields[1:]))
+
+
 def to_rows(events: Sequence[Event], first_seq: int = 0) -> Rows:
     """Give the columns of `events`, numbered from `first_seq` on."""
     columns = [list(column) for column in zip(*(map(int, event) for event in events), strict=True)]
@@ -207,7 +212,9 @@ class _Guest:
         at = self.place(size)
         words = self.random.randint(1, 6)
         count = words - 1 if self.random.random() < 0.85 else self.random.choice((0, 9, 0x20001))
-        program = [self.command(0xE8)._replace(offset=at), Access(at, size, count % 256**size)]
+        setup = self.command(0xE8)
+        setup = setup._replace(offset=self.inside(at, setup.size))
+        program = [setup, Access(at, size, count % 256**size)]
         stride = self.random.choice((size, size, size, -size, 3 * size))
         for _ in range(words):
             program.append(Access(self.inside(at, size), size, self.word(size)))

@@ -11,7 +11,7 @@ from replay.behaviour import Behaviour
 from replay.columns import Flag, OpKind, Outcome, RowKind
 from replay.engine import Config, Disagreement, Machine
 from replay.geometry import Geometry
-from tests.replay.programs import PC, RESET, VIRT, Event, feed, read, replayed, stored, write
+from tests.replay.programs import PC, RESET, VIRT, Event, altered_in, feed, read, replayed, stored, write
 from tests.replay.sequences import IMAGE_BYTE, SEQUENCES, Sequence, events_of
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def test_an_altered_event_is_named_with_both_values(sequence: Sequence, behaviou
     for at, _, event in _inner_events(sequence):
         for field in [name for name in Event._fields[1:] if getattr(event, name) != getattr(blank, name)]:
             value = getattr(event, field)
-            altered = event._replace(**{field: value + 1})
+            altered = altered_in(event, field, value + 1)
             machine, steps = replayed(_config(sequence, behaviour), [*events[:at], altered, *events[at + 1 :]])
             assert machine.disagreement == Disagreement(at, event.kind, event.kind, field, value, value + 1)
             assert machine.disagreements == 1
