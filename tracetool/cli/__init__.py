@@ -8,56 +8,86 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typer import TyperException
 
 __all__ = ["main"]
 
+_UNREADABLE = 3
 _INTERRUPTED = 130
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
 def main() -> None:
     """Run the program and end the process: exit codes 0 to 4 as documented, 130 when interrupted."""
+    if sys.stdout is None:  # closed by whoever started the program
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  as long as the process
     debug = "--debug" in sys.argv[1:] or bool(os.environ.get("TRACETOOL_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     sys.exit(_run(arguments, debug=debug))
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
-    from typer import Abort, TyperException
+    from typer import Abort
 
     from tracetool.cli.app import app
-    from tracetool.errors import TracetoolError
 
     try:
         code = app(arguments, prog_name="tracetool", standalone_mode=False)
         sys.stdout.flush()
-    except TyperException as error:
-        if debug:
-            raise
-        return _complain(f"{error.format_message()} (see {_path_of(error)} --help)", error.exit_code)
-    except TracetoolError as error:
-        if debug:
-            raise
-        return _complain(str(error), error.exit_code)
     except (KeyboardInterrupt, Abort):
-        return _complain("interrupted", _INTERRUPTED)
+        code = _INTERRUPTED
     except BrokenPipeError:
-        # The reader of a pipe has gone; nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+        code = _silenced(_BROKEN_PIPE)
+    except SystemExit as ended:
+        # Typer's own end where the reader of a pipe has gone; its exit code would say that there are findings.
+        if not isinstance(ended.__context__, OSError):
+            raise
+        code = _silenced(_BROKEN_PIPE)
     except Exception as error:
         if debug:
             raise
-        name = type(error).__name__
-        return _complain(f"internal error: {name}: {error}; please report it with the output of --debug", 3)
+        return _explained(error)
+    if code == _INTERRUPTED:
+        return _complain("interrupted", code)
     return code if isinstance(code, int) else 0
 
 
-def _complain(message: str, code: int) -> int:
-    print(f"tracetool: {' '.join(message.split())}", file=sys.stderr)
+def _explained(error: Exception) -> int:
+    """One line on standard error, and the exit code."""
+    from typer import TyperException
+
+    from tracetool.errors import TracetoolError
+
+    if isinstance(error, TyperException):
+        return _complain(_wrong_usage(error), error.exit_code)
+    if isinstance(error, TracetoolError):
+        return _complain(str(error), error.exit_code)
+    if isinstance(error, OSError):
+        _silenced(_UNREADABLE)
+        return _complain(f"{error.filename or 'standard output'}: {error.strerror or error}", _UNREADABLE)
+    what = f"internal error: {type(error).__name__}: {error}"
+    return _complain(f"{what}; please report it with the output of --debug", _UNREADABLE)
+
+
+def _silenced(code: int) -> int:
+    """Nothing more can be said on standard output, not even what is still in its buffer."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 
-def _path_of(error: Exception) -> str:
+def _complain(message: str, code: int) -> int:
+    if message:
+        print(f"tracetool: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _wrong_usage(error: TyperException) -> str:
+    """What is wrong and where to look; nothing where the help itself was the answer."""
+    message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
-    return context.command_path if context is not None else "tracetool"
+    command = context.command_path if context is not None else "tracetool"
+    return f"{message} (see {command} --help)" if message else ""

@@ -37,9 +37,7 @@ def complete_policy(incomplete: str) -> list[str]:
 
 
 _TRACE_HELP = "A trace: a log, plain or .gz, .xz, .zst; - for standard input."
-TracePaths = Annotated[
-    list[str], typer.Argument(metavar="TRACE...", help=_TRACE_HELP + " Several are consecutive boots.")
-]
+TracePaths = Annotated[list[str], typer.Argument(metavar="TRACE", help=_TRACE_HELP + " Several are consecutive boots.")]
 TracePath = Annotated[str, typer.Argument(metavar="TRACE", help=_TRACE_HELP)]
 
 Image = Annotated[
@@ -59,7 +57,8 @@ GeometrySpec = Annotated[
     typer.Option(
         "--geometry",
         metavar="DEV=SPEC",
-        help="size=64M,block=256K,bank=4,chip=2,endian=little,ids=89:18:0:0",
+        help="What the board does not say, or says wrongly: "
+        "size=64M,block=256K,bank=4, chip=2,max-chip=2,endian=little, ids=89:18:0:0; any part may be left out.",
         rich_help_panel="Device options",
     ),
 ]
@@ -119,11 +118,10 @@ def make_options(
 ) -> Options:
     """The session's options from the command line's; UsageError where they are wrong."""
     from tracetool.session.options import Options, parse_behaviour, parse_board
-    from tracetool.sizes import parse_size
 
     return Options(
         images={name: _expanded(value) for name, value in _by_device("--image", image).items()},
-        extents={name: parse_size(value) for name, value in _by_device("--extent", extent).items()},
+        extents={name: _size("--extent", value) for name, value in _by_device("--extent", extent).items()},
         board=None if board is None else parse_board(board),
         geometries=_by_device("--geometry", geometry, spec=True),
         read_only=frozenset(read_only or ()),
@@ -149,6 +147,15 @@ def _by_device(option: str, values: Sequence[str] | None, *, spec: bool = False)
             raise UsageError(f"{option} is given twice for {device or 'the same device'}")
         taken[device] = value
     return taken
+
+
+def _size(option: str, text: str) -> int:
+    from tracetool.sizes import parse_size
+
+    try:
+        return parse_size(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from error
 
 
 _SPEC_PARTS = ("size", "block", "bank", "chip", "max-chip", "endian", "ids")
@@ -226,6 +233,8 @@ def warn_of_damage(readers: Sequence[TraceReader]) -> None:
             )
         if health.truncated is not None:
             say(f"{name}: {health.truncated}")
+        elif health.unterminated:
+            say(f"{name}: the last line has no newline: the file may have been cut there")
         if health.lost:
             say(f"{name}: {health.lost:,} events lost by the tracer")
 

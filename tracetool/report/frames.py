@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["write_frames"]
+
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+"""How polars says why it could not write; the number is the system's."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -41,14 +46,12 @@ class _Counted:
 
 
 def _write_csv(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
-    pl.DataFrame(schema=EVENTS_SCHEMA).write_csv(file)
-    for frame in frames:
-        frame.write_csv(file, include_header=False)
+    file.write(pl.DataFrame(schema=EVENTS_SCHEMA).write_csv().encode())
+    file.writelines(frame.write_csv(include_header=False).encode() for frame in frames)
 
 
 def _write_jsonl(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
-    for frame in frames:
-        frame.write_ndjson(file)
+    file.writelines(frame.write_ndjson().encode() for frame in frames)
 
 
 def _write_parquet(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
@@ -57,7 +60,13 @@ def _write_parquet(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
     ) -> Iterator[pl.DataFrame]:
         yield from frames
 
-    register_io_source(source, schema=EVENTS_SCHEMA).sink_parquet(file, engine="streaming")
+    try:
+        register_io_source(source, schema=EVENTS_SCHEMA).sink_parquet(file, engine="streaming")
+    except pl.exceptions.ComputeError as error:
+        number = _OS_ERROR.search(str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def _write_table(frames: Iterable[pl.DataFrame], file: BinaryIO) -> None:
