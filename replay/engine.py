@@ -17,7 +17,8 @@ from replay.backing import UPSTREAM, Backing, Policy
 from replay.behaviour import Behaviour
 from replay.cfi import Status, cfi_table
 from replay.columns import RowKind
-from replay.journal import Journal
+from replay.contents import close_window
+from replay.journal import ChangeCounter, Changes, Journal
 from replay.machine import run
 from replay.state import Chip, Rows, Steps
 
@@ -47,6 +48,7 @@ class Config:
     """What a machine is told about its device.
 
     `image` is the contents at power-up, uint8, at most as long as the region (what lies beyond is 0); None: unknown.
+    `journal` keeps every change, `count_changes` only how much each changed (see `Machine.drain_changes`).
     `check` compares the trace's own events and takes hints from them; without it only bus accesses count.
     """
 
@@ -58,6 +60,7 @@ class Config:
     check: bool = True
     read_events: bool = True
     journal: bool = False
+    count_changes: bool = False
     watch_end: int = 0
 
 
@@ -95,7 +98,7 @@ def _geo(config: Config) -> list[int]:
     geo[slot.BEHAVIOUR] = int(config.behaviour)
     geo[slot.KNOWN] = int(config.image is None)
     geo[slot.WATCH_END] = config.watch_end
-    geo[slot.JOURNAL] = int(config.journal)
+    geo[slot.JOURNAL] = int(config.journal or config.count_changes)
     geo[slot.CHECK] = int(config.check)
     geo[slot.CHECK_READ_EVENTS] = int(config.read_events)
     geo[slot.SIZE_KNOWN] = int(geometry.size_known)
@@ -128,7 +131,9 @@ class Machine:
         self.config = config
         size = config.geometry.size
         window = config.geometry.window
-        rows, blob = (_JOURNAL_ROWS, max(_JOURNAL_BYTES, 16 * config.geometry.block)) if config.journal else (0, 0)
+        journaled = config.journal or config.count_changes
+        rows = _JOURNAL_ROWS if journaled else 0
+        blob = max(_JOURNAL_BYTES, 16 * config.geometry.block) if journaled else 0
         self.chip = Chip(
             state=_power_on_state(),
             geo=_geo(config),
@@ -147,6 +152,7 @@ class Machine:
             blob=np.zeros(blob, np.uint8),
         )
         self.journal = Journal()
+        self._counter = ChangeCounter()
         if config.image is not None:
             length = min(len(config.image), size)
             self.chip.storage[:length] = config.image[:length]
@@ -175,7 +181,10 @@ class Machine:
     def _drain_journal(self) -> None:
         state = self.chip.state
         if state[slot.JOURNAL_ROWS]:
-            self.journal.take(self.chip)
+            if self.config.journal:
+                self.journal.take(self.chip)
+            if self.config.count_changes:
+                self._counter.take(self.chip)
             state[slot.JOURNAL_ROWS] = 0
             state[slot.JOURNAL_BYTES] = 0
 
@@ -183,6 +192,10 @@ class Machine:
         unknown = 1 - self.chip.geo[slot.KNOWN]
         self.chip.storage_mask[:] = unknown
         self.chip.backing_mask[:] = unknown
+
+    def drain_changes(self) -> Changes:
+        """How much each change of storage changed, since the last time; nothing without `Config.count_changes`."""
+        return self._counter.drain()
 
     # --- being told ----------------------------------------------------------------------------------------------
 
@@ -207,6 +220,7 @@ class Machine:
         chip.storage_mask[low:high] = chip.backing_mask[low:high]
         if chip.geo[slot.BACKED] < chip.geo[slot.SIZE]:
             self._blank_beyond(chip.geo[slot.BACKED])
+        close_window(chip)
         operations, unknown = chip.state[slot.OP], chip.state[slot.UNKNOWN_SEEN]
         chip.state[:] = _power_on_state()
         chip.state[slot.OP] = operations
@@ -229,6 +243,7 @@ class Machine:
         twin = object.__new__(Machine)
         twin.config = self.config
         twin.journal = Journal()
+        twin._counter = ChangeCounter()
         chip = self.chip
         twin.chip = chip._replace(
             state=list(chip.state),

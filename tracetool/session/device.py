@@ -18,6 +18,7 @@ from tracetool.session.outside import Comparison, Early, Outside
 from tracetool.session.rows import IO_CODES, blank_steps, kinds_of, to_rows
 from tracetool.session.tally import Cluster, Tally
 from tracetool.timeline.accesses import NO_TIME, Accesses, Batch
+from tracetool.timeline.operations import OperationStream, to_table
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ class Device:
         self.early: Early | None = None
         self.outside: Outside | None = None
         self.comparison = Comparison()
+        self.operations: list[pl.DataFrame] = []
+        self._stream = OperationStream()
         self.notes: list[TraceNotes] = []
         self.cfi02 = False
         # No QEMU that stages buffered writes leaves the name of the device out of its events.
@@ -175,6 +178,9 @@ class Device:
             machine.behaviour = behaviour or DEFAULT_BEHAVIOUR
             waiting, self._waiting = self._waiting, None
             self._run(waiting)
+        rest = self._stream.end()
+        if rest is not None:
+            self._take_operations(rest)
         self._date_clusters()
         notes = self.current
         notes.disagreement, notes.disagreements = machine.disagreement, machine.disagreements
@@ -237,6 +243,7 @@ class Device:
                 image=self.image,
                 read_events=self.name != NAMELESS,
                 journal=self.options.journal,
+                count_changes=True,
                 watch_end=HEADER_BYTES if self.extent is None else 0,
             )
         )
@@ -351,6 +358,8 @@ class Device:
         if start == end:
             return
         self.tally.add(accesses)
+        if self.machine is not None:
+            self._take_operations(self._stream.add(accesses, self.machine.drain_changes()))
         if self.outside is not None:
             self.outside.add(accesses)
         elif self.early is not None:
@@ -358,6 +367,11 @@ class Device:
         if self.policy_machine is not None and self.extent is not None:
             theirs = self._run_policy(self.policy_machine, batch, start, end)
             self.comparison.add(accesses, theirs, self.extent.bytes)
+
+    def _take_operations(self, sums: pl.DataFrame) -> None:
+        """Keep what is asked for of operations that have ended."""
+        if self.options.keep_operations and not sums.is_empty():
+            self.operations.append(to_table(sums, self.name, self.current.trace))
 
     def _run_policy(self, machine: Machine, batch: Batch, start: int, end: int) -> Accesses:
         rows = batch.rows

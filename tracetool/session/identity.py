@@ -70,6 +70,7 @@ def _geometry(
         source = "--geometry"
     if geometry is not None:
         _contradict(name, geometry, evidence)
+        _fit(name, geometry, options, image_bytes)
     return geometry, source if geometry else "unknown", board
 
 
@@ -81,6 +82,16 @@ def _contradict(name: str, geometry: Geometry, evidence: Evidence) -> None:
             f"{name}: the trace erases blocks of {found}, but the geometry in use has {format_size(geometry.block)}; "
             f"give the right --board, or --geometry {name}=block={evidence.erase_lengths[0]:#x}"
         )
+
+
+def _fit(name: str, geometry: Geometry, options: Options, image_bytes: int | None) -> None:
+    """Neither image nor extent can reach beyond the region."""
+    region = f"the region of {format_size(geometry.size)}; give another, or the right --board or --geometry"
+    if image_bytes is not None and image_bytes > geometry.size:
+        raise UsageError(f"--image {name}={options.images[name]}: {format_size(image_bytes)} are more than {region}")
+    extent = options.extents.get(name, 0)
+    if geometry.size_known and extent > geometry.size:
+        raise UsageError(f"--extent {name}={format_size(extent)} is more than {region}")
 
 
 def _read_only(name: str, options: Options, evidence: Evidence, board: Board | None) -> tuple[bool, str, bool]:

@@ -41,6 +41,7 @@ class Options:
     policy: Policy | None = None
     at: int | None = None
     journal: bool = False
+    keep_operations: bool = False
 
 
 def split_device(text: str) -> tuple[str, str]:

@@ -113,15 +113,16 @@ class _Pass:
         self.images = images
         self.lessons = lessons
         self.replayed = Replayed()
+        self.names: dict[str, None] = {}
+        """Devices of the traces in order of appearance, those left out by `--device` too."""
 
     def run(self, readers: Sequence[TraceReader]) -> Replayed:
         for number, reader in enumerate(readers):
             self._run_trace(number, reader, self.options.at if number == len(readers) - 1 else None)
         for device in self.replayed.devices.values():
             device.finish()
-        if not self.replayed.devices:
-            return self.replayed
-        self._complain_of_unknown_names()
+        if self.names:
+            self._complain_of_unknown_names()
         return self.replayed
 
     def _run_trace(self, number: int, reader: TraceReader, at: int | None) -> None:
@@ -140,6 +141,7 @@ class _Pass:
 
     def _feed(self, number: int, frame: pl.DataFrame) -> None:
         for (name,), part in frame.group_by("device", maintain_order=True):
+            self.names[str(name)] = None
             if self.options.device is not None and self.options.device != name:
                 continue
             self._device(str(name), number).feed(part)
@@ -211,7 +213,7 @@ class _Pass:
 
     def _complain_of_unknown_names(self) -> None:
         options = self.options
-        known = self.replayed.devices
+        known = self.names
         named = {*options.images, *options.extents, *options.geometries, *options.read_only}
         for name in sorted((named | {options.device or ANY_DEVICE}) - {ANY_DEVICE}):
             if name not in known:
