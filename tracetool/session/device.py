@@ -18,6 +18,7 @@ from tracetool.session.outside import Comparison, Early, Outside
 from tracetool.session.rows import IO_CODES, blank_steps, kinds_of, to_rows
 from tracetool.session.tally import Cluster, Tally
 from tracetool.timeline.accesses import NO_TIME, Accesses, Batch
+from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.operations import OperationStream, to_table
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
@@ -92,6 +93,7 @@ class Device:
         self.outside: Outside | None = None
         self.comparison = Comparison()
         self.operations: list[pl.DataFrame] = []
+        self.blocks: BlockTable | None = None
         self._stream = OperationStream()
         self.notes: list[TraceNotes] = []
         self.cfi02 = False
@@ -181,7 +183,6 @@ class Device:
         rest = self._stream.end()
         if rest is not None:
             self._take_operations(rest)
-        self._date_clusters()
         notes = self.current
         notes.disagreement, notes.disagreements = machine.disagreement, machine.disagreements
         notes.adopted_at = machine.adopted_at
@@ -198,16 +199,6 @@ class Device:
         """All traces are over."""
         if self.outside is not None:
             self.outside.finish()
-        self._date_clusters()
-
-    def _date_clusters(self) -> None:
-        """Note which trace a cluster began in, while that is known."""
-        if not self.notes:
-            return
-        for holder in (self.tally, self.outside, self.comparison):
-            for cluster in vars(holder).values() if holder is not None else ():
-                if isinstance(cluster, Cluster) and cluster.count and cluster.trace < 0:
-                    cluster.trace = self.current.trace
 
     # --- deciding ------------------------------------------------------------------------------------------------
 
@@ -234,6 +225,7 @@ class Device:
             return
         self._know_extent(self._first_extent())
         self.early = Early(identity.geometry.block)
+        self.blocks = BlockTable(identity.geometry.block)
         self.machine = Machine(
             Config(
                 identity.geometry,
@@ -322,7 +314,9 @@ class Device:
             volume = self._find_volume() if why == Stop.WATCH else None
             if why == Stop.WATCH and volume is None and position < end:
                 continue
-            self._take(batch, Accesses.of(batch, steps, taken, position, machine.status), taken, position)
+            self._take(
+                batch, Accesses.of(batch, steps, (taken, position), self.current.trace, machine.status), taken, position
+            )
             taken = position
             if volume is not None:
                 self._know_extent(volume)
@@ -370,6 +364,8 @@ class Device:
 
     def _take_operations(self, sums: pl.DataFrame) -> None:
         """Keep what is asked for of operations that have ended."""
+        if self.blocks is not None:
+            self.blocks.add(sums, self.current.trace)
         if self.options.keep_operations and not sums.is_empty():
             self.operations.append(to_table(sums, self.name, self.current.trace))
 
@@ -383,7 +379,7 @@ class Device:
             position, why = machine.feed(rows, steps, position, end)
             if why == Stop.BEHAVIOUR:
                 machine.behaviour = DEFAULT_BEHAVIOUR
-        return Accesses.of(batch, steps, start, end, machine.status)
+        return Accesses.of(batch, steps, (start, end), self.current.trace, machine.status)
 
     def _decide_behaviour(self, batch: Batch, position: int) -> bool:
         """Set the behaviour from the evidence after `position`; False: it has to wait for more events."""

@@ -6,7 +6,7 @@ Everything here is reduced as the chunks go by; its size does not grow with the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,19 @@ if TYPE_CHECKING:
 
     from tracetool.timeline.accesses import Accesses
 
-__all__ = ["Cluster", "Ends", "Tally", "Totals"]
+__all__ = ["Cluster", "Ends", "Occurrence", "Tally", "Totals"]
 
 _READS = (RowKind.IO_READ, RowKind.READ, RowKind.OUTER_READ)
+
+
+class Occurrence(NamedTuple):
+    """One of the accesses or operations of a cluster. Offset and length in bytes; value -1 where there is none."""
+
+    trace: int
+    seq: int
+    offset: int
+    length: int
+    value: int
 
 
 @dataclass
@@ -36,7 +46,10 @@ class Cluster:
     example: int = -1
     example_size: int = 0
     trace: int = -1
-    """Which trace the first one stands in; set when that trace has ended."""
+    """Which trace the first one stands in."""
+    last_trace: int = -1
+    occurrences: list[Occurrence] | None = None
+    """Every one of them, where a list was asked for."""
 
     def add(self, rows: Accesses, *, effect: bool = False, amount: int = 0, count: int | None = None) -> None:
         """Take in rows by the place they address, or by the place they had an effect on."""
@@ -53,21 +66,29 @@ class Cluster:
                 int(rows.seq[-1]),
                 int(rows.value[0]),
                 int(rows.size[0]),
+                int(rows.trace[0]),
+                int(rows.trace[-1]),
             )
         )
+        if self.occurrences is not None:
+            lengths = end - offset
+            found = zip(rows.trace, rows.seq, offset, lengths, rows.value, strict=True)
+            self.occurrences.extend(Occurrence(*map(int, row)) for row in found)
 
     def merge(self, other: Cluster) -> None:
-        """Take in a later cluster of the same kind."""
+        """Take in another cluster of the same kind."""
         if not other.count:
             return
-        if not self.count:
-            self.offset, self.end, self.first_seq = other.offset, other.end, other.first_seq
+        if not self.count or (other.trace, other.first_seq) < (self.trace, self.first_seq):
+            self.trace, self.first_seq = other.trace, other.first_seq
             self.example, self.example_size = other.example, other.example_size
+        self.offset = min(self.offset, other.offset) if self.count else other.offset
+        self.end = max(self.end, other.end)
+        self.last_trace, self.last_seq = max((self.last_trace, self.last_seq), (other.last_trace, other.last_seq))
         self.count += other.count
         self.bytes += other.bytes
-        self.offset = min(self.offset, other.offset)
-        self.end = max(self.end, other.end)
-        self.last_seq = max(self.last_seq, other.last_seq)
+        if self.occurrences is not None and other.occurrences:
+            self.occurrences.extend(other.occurrences)
 
 
 @dataclass

@@ -51,6 +51,7 @@ class Accesses(NamedTuple):
     The state columns are those before the row, but for `status_after`.
     """
 
+    trace: NDArray[np.int64]
     seq: NDArray[np.int64]
     kind: NDArray[np.int64]
     offset: NDArray[np.int64]
@@ -74,17 +75,19 @@ class Accesses(NamedTuple):
     flags: NDArray[np.int64]
 
     @classmethod
-    def of(cls, batch: Batch, steps: Steps, start: int, end: int, status: int) -> Accesses:
-        """Rows `start` to `end` without the inner events that changed and ended nothing of their own.
+    def of(cls, batch: Batch, steps: Steps, span: tuple[int, int], trace: int, status: int) -> Accesses:
+        """The rows of a span without the inner events that changed and ended nothing of their own.
 
         `status` is the status register after the last of them.
         """
+        start, end = span
         kind = np.asarray(batch.rows.kind[start:end], np.int64)
         effect = np.asarray(steps.effect[start:end], np.int64)
         outcome = np.asarray(steps.outcome[start:end], np.int64)
         access = (kind > RowKind.OTHER) & (kind <= RowKind.RESET)
         keep = np.flatnonzero(access | (effect != Effect.NONE) | (outcome != Outcome.OPEN))
-        columns = [np.asarray(getattr(batch.rows, name)[start:end], np.int64)[keep] for name in _COLUMNS]
+        columns = [np.full(len(keep), trace, np.int64)]
+        columns += [np.asarray(getattr(batch.rows, name)[start:end], np.int64)[keep] for name in _COLUMNS]
         columns += [np.asarray(column[start:end], np.int64)[keep] for column in (batch.time_ns, batch.boot)]
         after = np.append(np.asarray(steps.status[start + 1 : end], np.int64), status)
         columns.append(after[keep])

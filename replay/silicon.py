@@ -1,0 +1,34 @@
+"""Silicon: the limits of a real chip that the emulated one does not have. `chips.json` as objects."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+__all__ = ["DEFAULT_CHIP", "ChipProfile", "chip_profiles"]
+
+DEFAULT_CHIP = "p30"
+"""What QEMU's identifiers (0x89, 0x18) stand for: two of these side by side on Arm's virt board."""
+
+
+@dataclass(frozen=True)
+class ChipProfile:
+    """What the data sheet of a chip says.
+
+    `buffer_bytes` is the write buffer of one chip, to whose size a buffered program should be aligned; blocks are
+    locked after power-up if `locked_at_power_up`; a block is good for `erase_cycles` erases.
+    """
+
+    name: str
+    buffer_bytes: int
+    locked_at_power_up: bool
+    erase_cycles: int
+
+
+@cache
+def chip_profiles() -> dict[str, ChipProfile]:
+    """Every known chip by its short name."""
+    table = json.loads(files("replay").joinpath("chips.json").read_text(encoding="utf-8"))["chips"]
+    return {name: ChipProfile(**row) for name, row in table.items()}

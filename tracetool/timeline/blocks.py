@@ -1,0 +1,129 @@
+"""Blocks: what was done to each erase block, added up from operations as they close."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from replay.columns import Flag, OpKind, Outcome
+
+__all__ = ["BLOCKS_SCHEMA", "BlockTable"]
+
+_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "device": pl.Categorical(),
+    "block": pl.Int64,
+    "offset": pl.Int64,
+    "length": pl.Int64,
+    "erases": pl.Int64,
+    "programs": pl.Int64,
+    "refused": pl.Int64,
+    "bytes_programmed": pl.Int64,
+    "bytes_changed": pl.Int64,
+    "first_trace": pl.UInt16,
+    "first_seq": pl.Int64,
+    "last_trace": pl.UInt16,
+    "last_seq": pl.Int64,
+    "outside": pl.Boolean,
+}
+BLOCKS_SCHEMA = pl.Schema(_COLUMNS)
+"""One row an erase block that was programmed or erased, or where that was refused or given up. `block` is its number,
+offset and length its place in bytes; `bytes_changed` is null where contents were not known, `outside` where no extent
+is known. An operation that spans blocks counts in each, its bytes in the first."""
+
+_WRITING = (OpKind.ERASE, OpKind.PROGRAM, OpKind.BUFFERED_PROGRAM)
+_JOIN = (
+    pl.col("erases", "programs", "refused", "bytes_programmed", "bytes_changed").sum(),
+    pl.col("unknown").any(),
+    pl.col("first_trace", "first_seq").first(),
+    pl.col("last_trace", "last_seq").last(),
+)
+
+
+class BlockTable:
+    """The blocks of one device; as large as the flash has blocks, however long the trace is."""
+
+    def __init__(self, block_bytes: int) -> None:
+        self.block_bytes = block_bytes
+        self._blocks: pl.DataFrame | None = None
+
+    def add(self, sums: pl.DataFrame, trace: int) -> None:
+        """Take in operations that have closed (columns of `tracetool.timeline.operations`' sums)."""
+        touched = _touched(sums, self.block_bytes, trace)
+        if touched.is_empty():
+            return
+        both = touched if self._blocks is None else pl.concat([self._blocks, touched])
+        self._blocks = both.group_by("block", maintain_order=True).agg(*_JOIN)
+
+    def most_erased(self) -> tuple[int, int]:
+        """Number and erases of the block that was erased most; (0, 0) if none was."""
+        if self._blocks is None:
+            return 0, 0
+        row = self._blocks.sort("erases", "block", descending=[True, False]).row(0, named=True)
+        return (int(row["block"]), int(row["erases"])) if row["erases"] else (0, 0)
+
+    def rows(self) -> pl.DataFrame:
+        """Block number, erases, programs and seqs, unordered."""
+        return self._blocks if self._blocks is not None else _touched(pl.DataFrame(schema=_NEEDED), self.block_bytes, 0)
+
+    def table(self, device: str, extent: int | None) -> pl.DataFrame:
+        """The blocks as a frame of `BLOCKS_SCHEMA`, by offset; `extent` in bytes."""
+        offset = pl.col("block") * self.block_bytes
+        outside = pl.lit(None, pl.Boolean) if extent is None else offset + self.block_bytes > extent
+        frame = self.rows().sort("block")
+        return frame.select(
+            pl.lit(device).cast(pl.Categorical()).alias("device"),
+            "block",
+            offset.alias("offset"),
+            pl.lit(self.block_bytes, pl.Int64).alias("length"),
+            "erases",
+            "programs",
+            "refused",
+            "bytes_programmed",
+            pl.when(~pl.col("unknown")).then("bytes_changed").alias("bytes_changed"),
+            "first_trace",
+            "first_seq",
+            "last_trace",
+            "last_seq",
+            outside.alias("outside"),
+        )
+
+
+_NEEDED: dict[str, pl.DataType | type[pl.DataType]] = {
+    "kind": pl.Int64,
+    "low": pl.Int64,
+    "high": pl.Int64,
+    "command_offset": pl.Int64,
+    "outcome": pl.Int64,
+    "programmed": pl.Int64,
+    "bytes_changed": pl.Int64,
+    "unknown": pl.Boolean,
+    "erased": pl.Boolean,
+    "flags": pl.Int64,
+    "first_seq": pl.Int64,
+    "last_seq": pl.Int64,
+}
+
+
+def _touched(sums: pl.DataFrame, block_bytes: int, trace: int) -> pl.DataFrame:
+    """One row for each block that each writing operation touched."""
+    writing = sums.select(list(_NEEDED)).filter(pl.col("kind").is_in([int(kind) for kind in _WRITING]))
+    low = pl.coalesce("low", "command_offset")
+    first = low // block_bytes
+    last = pl.max_horizontal(first, (pl.coalesce("high", "command_offset") - 1) // block_bytes)
+    turned_down = pl.col("outcome").is_in([int(Outcome.REFUSED), int(Outcome.ABORTED)]).fill_null(value=False)
+    refused = turned_down | ((pl.col("flags") & Flag.READ_ONLY_TARGET) != 0)
+    program = pl.col("kind") != OpKind.ERASE
+    spread = writing.with_columns(pl.int_ranges(first, last + 1).alias("block")).explode("block")
+    own = pl.col("block") == first
+    return spread.select(
+        pl.col("block").cast(pl.Int64),
+        pl.col("erased").cast(pl.Int64).alias("erases"),
+        (program & (pl.col("programmed") > 0)).cast(pl.Int64).alias("programs"),
+        refused.cast(pl.Int64).alias("refused"),
+        pl.when(own).then("programmed").otherwise(0).alias("bytes_programmed"),
+        pl.when(own).then("bytes_changed").otherwise(0).alias("bytes_changed"),
+        "unknown",
+        pl.lit(trace, pl.UInt16).alias("first_trace"),
+        "first_seq",
+        pl.lit(trace, pl.UInt16).alias("last_trace"),
+        "last_seq",
+    )
