@@ -18,7 +18,6 @@ from replay.behaviour import Behaviour
 from replay.cfi import Status, cfi_table
 from replay.columns import RowKind
 from replay.contents import close_window
-from replay.contents import close_window
 from replay.journal import ChangeCounter, Changes, Journal
 from replay.machine import run
 from replay.state import Chip, Rows, Steps
@@ -221,7 +220,6 @@ class Machine:
         chip.storage_mask[low:high] = chip.backing_mask[low:high]
         if chip.geo[slot.BACKED] < chip.geo[slot.SIZE]:
             self._blank_beyond(chip.geo[slot.BACKED])
-        close_window(chip)
         close_window(chip)
         operations, unknown = chip.state[slot.OP], chip.state[slot.UNKNOWN_SEEN]
         chip.state[:] = _power_on_state()
