@@ -1,0 +1,157 @@
+"""Tree to polars.
+
+Comparisons follow SQL: with a null they are neither true nor false, `not` leaves that so, `and` and `or` know what
+follows anyway; what is still undecided at the end is false. Integers are compared exactly whatever their widths.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tracetool.timeline.query.patterns import expression, matching
+from tracetool.timeline.query.tree import All, Among, Compare, Known, Match, Not, Some, Within
+from tracetool.timeline.query.vocabulary import Type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracetool.timeline.query.tree import Leaf, Node, Term, Value
+
+__all__ = ["compiled"]
+
+_OPERATORS: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    "==": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_INT64 = range(-(1 << 63), 1 << 63)
+
+
+def compiled(node: Node, start_ns: int | None) -> pl.Expr:
+    """The condition as a boolean column without nulls."""
+    return _Compiler(start_ns).node(node).fill_null(value=False)
+
+
+class _Compiler:
+    def __init__(self, start_ns: int | None) -> None:
+        self._start_ns = start_ns
+
+    def node(self, node: Node) -> pl.Expr:
+        match node:
+            case Not():
+                return ~self.node(node.node)
+            case All():
+                return pl.all_horizontal([self.node(inner) for inner in node.nodes])
+            case Some():
+                return pl.any_horizontal([self.node(inner) for inner in node.nodes])
+            case _:
+                return self._leaf(node)
+
+    def _leaf(self, leaf: Leaf) -> pl.Expr:
+        match leaf:
+            case Compare():
+                return self._compare(leaf.term, leaf.operator, leaf.value)
+            case Among():
+                return pl.any_horizontal([self._compare(leaf.term, "==", value) for value in leaf.values])
+            case Within():
+                return self._within(leaf)
+            case Match():
+                found = _match(leaf)
+                return ~found if leaf.negated else found
+            case Known():
+                known = self._known(leaf.term)
+                return known if leaf.known else ~known
+
+    def _compare(self, term: Term, symbol: str, value: Value) -> pl.Expr:
+        if symbol == "!=":
+            return ~self._compare(term, "==", value)
+        match value:
+            case bool():
+                return pl.col(term.column.name) == value
+            case str():
+                return _compare_text(term, symbol, value)
+            case _ if term.column.type is Type.SPAN:
+                return _compare_span(term, symbol, value)
+            case _:
+                return _OPERATORS[symbol](_number(term), self._literal(term, value))
+
+    def _within(self, leaf: Within) -> pl.Expr:
+        ends = []
+        if leaf.low is not None:
+            ends.append(self._compare(leaf.term, ">=", leaf.low))
+        if leaf.high is not None:
+            ends.append(self._compare(leaf.term, "<=" if leaf.closed else "<", leaf.high))
+        return pl.all_horizontal(ends)
+
+    def _known(self, term: Term) -> pl.Expr:
+        present = [pl.col(name).is_not_null() for name in term.column.reads]
+        if term.column.type is Type.ELAPSED:
+            present.append(pl.lit(self._start_ns is not None))
+        return pl.all_horizontal(present)
+
+    def _literal(self, term: Term, value: int) -> pl.Expr:
+        if term.column.type is not Type.ELAPSED:
+            return _integer(value)
+        return pl.lit(None, dtype=pl.Int64) if self._start_ns is None else _integer(value + self._start_ns)
+
+
+def _integer(value: int) -> pl.Expr:
+    """A literal that polars compares with any integer column without rounding or wrapping."""
+    return pl.lit(value, dtype=pl.Int64 if value in _INT64 else pl.Int128)
+
+
+def _number(term: Term) -> pl.Expr:
+    """The column; for `ELAPSED` the recorded time, with which the start is compared."""
+    first, *rest = term.column.reads
+    number = pl.col(first)
+    for name in rest:
+        number = number.cast(pl.Int128) + pl.col(name).cast(pl.Int128)
+    return number if term.mask is None else number.cast(pl.Int128) & pl.lit(term.mask, dtype=pl.Int128)
+
+
+def _compare_span(term: Term, symbol: str, value: int) -> pl.Expr:
+    """Whether it holds for one number from first to last; undecided where one of them is null."""
+    first, last = map(pl.col, term.column.reads)
+    edge = _integer(value)
+    match symbol:
+        case "==":
+            holds = (first <= edge) & (last >= edge)
+        case "<" | "<=":
+            holds = _OPERATORS[symbol](first, edge)
+        case _:
+            holds = _OPERATORS[symbol](last, edge)
+    return pl.when(first.is_not_null() & last.is_not_null()).then(holds)
+
+
+def _compare_text(term: Term, symbol: str, value: str) -> pl.Expr:
+    column = pl.col(term.column.name)
+    if symbol == "==":
+        return column == value
+    rank = {name: position for position, name in enumerate(term.column.values)}
+    chosen = [name for name in rank if _ORDERED[symbol](rank[name], rank[value])]
+    return _one_of(column, chosen)
+
+
+_ORDERED: dict[str, Callable[[int, int], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _match(leaf: Match) -> pl.Expr:
+    column = pl.col(leaf.term.column.name)
+    if leaf.term.column.type is Type.ENUM:
+        return _one_of(column, list(matching(leaf.term.column.values, leaf.pattern, regex=leaf.regex)))
+    return column.cast(pl.String).str.contains(expression(leaf.pattern, regex=leaf.regex))
+
+
+def _one_of(column: pl.Expr, names: list[str]) -> pl.Expr:
+    """Whether the column holds one of the names; a null is undecided even among none."""
+    return pl.when(column.is_not_null()).then(column.is_in(names) if names else pl.lit(value=False))

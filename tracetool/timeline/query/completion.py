@@ -1,0 +1,52 @@
+"""What may stand at a place of a query: what the parser would have accepted there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracetool.timeline.query.errors import QueryError
+from tracetool.timeline.query.lexer import Kind, Token, tokens
+from tracetool.timeline.query.parser import Parser
+
+if TYPE_CHECKING:
+    from tracetool.timeline.query.vocabulary import Vocabulary
+
+__all__ = ["Completion", "complete"]
+
+_PARTIAL = re.compile(r"""["'][^"'\\]*\Z|[=!<>~]+\Z|[A-Za-z_][\w:-]*(?:\.[\w:-]+)*\.?\Z""", re.ASCII)
+_REST = re.compile(r"[\w:-]*(?:\.[\w:-]+)*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A word for a place of a query, to be put there instead of `text[start:end]`."""
+
+    text: str
+    start: int
+    end: int
+    help: str
+
+
+def complete(text: str, position: int, vocabulary: Vocabulary) -> list[Completion]:
+    """The words that may stand at the position (in characters), those alone that begin as the word there does.
+
+    What comes after the position is not looked at, but for the rest of the word. Nothing is offered where the query
+    is wrong already, or where a number is to be written.
+    """
+    partial = _PARTIAL.search(text, 0, position)
+    start = partial.start() if partial else position
+    begun = text[start:position]
+    rest = _REST.match(text, position)
+    end = rest.end() if rest and begun[-1:].isalnum() else position
+    try:
+        words = tokens(text[:start])[:-1]
+        Parser(text, [*words, Token(Kind.CURSOR, "", start, start)], vocabulary).query()
+    except QueryError as error:
+        if error.start < start:
+            return []
+        choices = [choice for choice in error.expected if choice.literal]
+    else:
+        return []
+    return [Completion(choice.text, start, end, choice.help) for choice in choices if choice.text.startswith(begun)]

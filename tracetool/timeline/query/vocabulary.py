@@ -1,0 +1,197 @@
+"""The columns a query may speak of, table by table. Data; the rest of the package knows no column by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from tracetool.events import EVENT_NAMES
+
+__all__ = ["EVENTS", "FINDINGS", "OPERATIONS", "VOCABULARIES", "Column", "Type", "Vocabulary"]
+
+
+class Type(Enum):
+    """What a column holds, and so how its values are written; the value is the type's name in messages."""
+
+    COUNT = "a number"
+    BITS = "a bit pattern"
+    OFFSET = "an offset"
+    SIZE = "a size"
+    TIME = "a time"
+    """Nanoseconds as recorded; a bare number is nanoseconds."""
+    DURATION = "a duration"
+    """Nanoseconds, written with a unit."""
+    ELAPSED = "a time since the start"
+    """Computed from recorded nanoseconds; the start is known when the query is compiled."""
+    SPAN = "a range of numbers"
+    """First and last of a range of numbers: a comparison holds if it holds for one number in it."""
+    ENUM = "a name"
+    TEXT = "a text"
+    BOOL = "true or false"
+
+
+_EQUALITY = ("==", "!=")
+_ORDER = ("<", "<=", ">", ">=")
+_MATCH = ("~", "!~")
+_MASKED = (Type.COUNT, Type.BITS, Type.OFFSET, Type.SIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: its name in a query, and in canonical form.
+        type: what it holds.
+        help: one line on what it means, with its unit.
+        aliases: other names for it.
+        values: an enum's names, in order; of a text column, those worth offering.
+        ordered: the names of the enum can be compared with `<`.
+        sources: the columns of the frame it is computed from, if not the one of its name: a `SPAN` has its first and
+            its last number there, anything else is the sum.
+    """
+
+    name: str
+    type: Type
+    help: str
+    aliases: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    ordered: bool = False
+    sources: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns of the frame it is computed from."""
+        return self.sources or (self.name,)
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The operators that apply to it."""
+        match self.type:
+            case Type.BOOL:
+                return (*_EQUALITY, "is")
+            case Type.TEXT:
+                return (*_EQUALITY, *_MATCH, "in", "is")
+            case Type.ENUM:
+                return (*_EQUALITY, *(_ORDER if self.ordered else ()), *_MATCH, "in", "is")
+            case _:
+                return (*_EQUALITY, *_ORDER, "in", "is", *(("&",) if self.type in _MASKED else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The columns of one table.
+
+    Attributes:
+        name: the table's, in the plural: `events`.
+        columns: in the order in which they are offered.
+        instead: names people expect here and the column that has what they mean.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    instead: tuple[tuple[str, str], ...] = ()
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name or alias."""
+        return next((column for column in self.columns if name == column.name or name in column.aliases), None)
+
+    def offering(self, **values: tuple[str, ...]) -> Vocabulary:
+        """The vocabulary with values to offer for text columns, such as the devices of a trace."""
+        columns = (replace(c, values=values[c.name]) if c.name in values else c for c in self.columns)
+        return replace(self, columns=tuple(columns))
+
+
+_TRACE = Column("trace", Type.COUNT, "number of the trace, from 0, where several are read")
+_BOOT = Column("boot", Type.COUNT, "resets before it, in its trace")
+_DEVICE = Column("device", Type.TEXT, "the flash, as the trace names it: virt.flash1")
+_SPAN = Column(
+    "seq", Type.SPAN, "numbers of its events: holds if it does for one of them", sources=("first_seq", "last_seq")
+)
+_FIRST_SEQ = Column("first_seq", Type.COUNT, "number of its first event")
+_LAST_SEQ = Column("last_seq", Type.COUNT, "number of its last event")
+_TIME_NS = Column("time_ns", Type.TIME, "time as recorded, in nanoseconds")
+_T = Column("t", Type.ELAPSED, "time since the first event of the trace", sources=("time_ns",))
+_END = Column("end", Type.OFFSET, "offset + length: the first byte after it", sources=("offset", "length"))
+
+EVENTS = Vocabulary(
+    "events",
+    (
+        _TRACE,
+        _BOOT,
+        Column("seq", Type.COUNT, "number of the event, from 0, among the pflash events of its trace"),
+        _TIME_NS,
+        _T,
+        Column("thread", Type.COUNT, "process or thread, as the source has it"),
+        Column("event", Type.ENUM, "which event, without pflash_", values=EVENT_NAMES),
+        _DEVICE,
+        Column("offset", Type.OFFSET, "first byte, in the device"),
+        Column("size", Type.SIZE, "bytes of one access: 1, 2, 4 or 8"),
+        Column("value", Type.BITS, "value read, written or reported", aliases=("val",)),
+        Column("cmd", Type.BITS, "command the device was in"),
+        Column("wcycle", Type.COUNT, "write cycle the device was in"),
+        Column("counter", Type.BITS, "bytes left of a buffered write, as logged"),
+        Column("length", Type.SIZE, "bytes erased"),
+        Column("region", Type.SIZE, "bytes of the device, where it says so"),
+        Column("text", Type.TEXT, "words the event carries"),
+    ),
+    instead=(("op", "event"), ("kind", "event"), ("first_seq", "seq"), ("last_seq", "seq")),
+)
+"""The canonical events; every column of `EVENTS_SCHEMA`."""
+
+OPERATIONS = Vocabulary(
+    "operations",
+    (
+        _TRACE,
+        _BOOT,
+        _DEVICE,
+        Column(
+            "kind",
+            Type.ENUM,
+            "which flash operation",
+            aliases=("op",),
+            values=(
+                *("erase", "buffered-program", "program", "status", "identify", "query", "lock", "unlock"),
+                *("clear-status", "read-array", "stray", "outside", "incomplete"),
+            ),
+        ),
+        _SPAN,
+        _FIRST_SEQ,
+        _LAST_SEQ,
+        _TIME_NS,
+        _T,
+        Column("duration_ns", Type.DURATION, "time from its first to its last event", aliases=("duration",)),
+        Column("offset", Type.OFFSET, "first byte it addresses, in the device"),
+        Column("length", Type.SIZE, "bytes it addresses"),
+        _END,
+        Column("bytes_changed", Type.SIZE, "bytes that differ after it", aliases=("changed",)),
+        Column("bits_set_without_erase", Type.COUNT, "bits it took from 0 to 1, which only an erase can on a chip"),
+        Column("outcome", Type.ENUM, "how it ended", values=("done", "refused", "discarded", "aborted", "lost")),
+        Column("status", Type.BITS, "status register after it"),
+        Column("accesses", Type.COUNT, "accesses it took"),
+    ),
+    instead=(("event", "kind"), ("size", "length")),
+)
+"""The timeline: one row a flash operation."""
+
+FINDINGS = Vocabulary(
+    "findings",
+    (
+        Column("rule", Type.TEXT, "identifier of the rule: EXT001"),
+        Column("severity", Type.ENUM, "how bad it is", values=("note", "warning", "error"), ordered=True),
+        _DEVICE,
+        _TRACE,
+        Column("offset", Type.OFFSET, "first byte concerned, in the device"),
+        Column("length", Type.SIZE, "bytes concerned"),
+        _END,
+        _SPAN,
+        _FIRST_SEQ,
+        _LAST_SEQ,
+        Column("count", Type.COUNT, "how often it happened"),
+        Column("message", Type.TEXT, "what was found"),
+    ),
+    instead=(("text", "message"), ("id", "rule"), ("size", "length")),
+)
+"""What the rules found."""
+
+VOCABULARIES = (EVENTS, OPERATIONS, FINDINGS)
