@@ -335,6 +335,11 @@ class Machine:
         return self.chip.state[slot.STATUS]
 
     @property
+    def command(self) -> int:
+        """The command byte in force; 0 in read array."""
+        return self.chip.state[slot.CMD]
+
+    @property
     def midway(self) -> bool:
         """Whether an operation is in progress."""
         return self.chip.state[slot.WCYCLE] != 0

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from replay.backing import Policy
+from replay.silicon import DEFAULT_CHIP, chip_profiles
 from tracetool.audit.verdict import Verdict, judge
-from tracetool.findings import Severity, find
+from tracetool.findings import WEAR_LIMIT, Severity, find
+from tracetool.findings.watch import OperationWatch
 from tracetool.session.session import replay_readers
 
 if TYPE_CHECKING:
@@ -82,7 +84,14 @@ class Audit:
         return 4 if unsure and not allow_inconclusive else 0
 
 
-def audit(readers: Sequence[TraceReader], options: Options, *, guests: int = 1) -> Audit:
+def audit(
+    readers: Sequence[TraceReader],
+    options: Options,
+    *,
+    guests: int = 1,
+    strict_silicon: bool = False,
+    wear_limit: int = WEAR_LIMIT,
+) -> Audit:
     """Replay the traces and judge every device; `discard` is the policy where the options name none.
 
     Raises:
@@ -91,10 +100,17 @@ def audit(readers: Sequence[TraceReader], options: Options, *, guests: int = 1) 
     """
     if options.policy is None:
         options = replace(options, policy=Policy.DISCARD)
-    replayed = replay_readers(readers, options)
+    chip = chip_profiles()[DEFAULT_CHIP]
+    replayed = replay_readers(readers, options, watcher=lambda geometry: OperationWatch(geometry, chip))
     policy = options.policy or Policy.PADDED
     devices = tuple(_judged(replayed.devices[name], replayed) for name in sorted(replayed.devices))
-    return Audit(policy, guests, tuple(replayed.traces), devices, tuple(find(replayed, policy)))
+    return Audit(
+        policy,
+        guests,
+        tuple(replayed.traces),
+        devices,
+        tuple(find(replayed, policy, chip, strict_silicon=strict_silicon, wear_limit=wear_limit)),
+    )
 
 
 def _judged(device: Device, replayed: Replayed) -> DeviceAudit:

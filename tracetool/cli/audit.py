@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -124,7 +123,10 @@ def _write(result: Audit, output_format: str, output: str | None) -> None:
 
         write_text(output, _rendered(result, output_format))
     elif output_format == "json":
-        sys.stdout.write(_rendered(result, "json"))
+        from tracetool.cli.output import standard_output
+
+        with standard_output() as file:
+            file.write(_rendered(result, "json").encode())
     else:
         from tracetool.report.text import print_audit
 

@@ -233,7 +233,7 @@ def warn_of_damage(readers: Sequence[TraceReader]) -> None:
             )
         if health.truncated is not None:
             say(f"{name}: {health.truncated}")
-        elif health.unterminated:
+        elif health.unterminated and not health.damaged:
             say(f"{name}: the last line has no newline: the file may have been cut there")
         if health.lost:
             say(f"{name}: {health.lost:,} events lost by the tracer")

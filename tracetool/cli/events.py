@@ -31,23 +31,20 @@ def events(
     strict: common.Strict = False,
 ) -> None:
     """Write the pflash events of a trace, every one with its number, whichever way it was recorded."""
+    from tracetool.cli.output import open_output, standard_output
     from tracetool.report.frames import write_frames
 
     if output_format not in _FORMATS:
         raise UsageError(f"--format {output_format!r}: give one of {', '.join(_FORMATS)}")
     if output_format == "parquet" and output is None and sys.stdout.isatty():
         raise UsageError("--format parquet is binary: give -o FILE, or redirect it")
-    with common.opened([trace], strict=strict) as readers:
-        frames = readers[0].chunks()
-        if output is None:
-            sys.stdout.flush()
-            count = write_frames(frames, output_format, sys.stdout.buffer, device=device)
-        else:
-            from tracetool.cli.output import open_output
-
-            with open_output(output) as file:
-                count = write_frames(frames, output_format, file, device=device)
-    if not count and device is not None:
-        raise UsageError(f"no event of a device {device!r} in the trace")
-    common.require_events(readers, readers[0].health.events)
+    with (
+        common.opened([trace], strict=strict) as readers,
+        standard_output() if output is None else open_output(output) as file,
+    ):
+        count = write_frames(readers[0].chunks(), output_format, file, device=device)
+        # Inside, so that a file of that name stays what it was.
+        common.require_events(readers, readers[0].health.events)
+        if not count:
+            raise UsageError(f"no event of a device {device!r} in the trace")
     common.warn_of_damage(readers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,15 @@ from tracetool.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["open_output", "write_text"]
+__all__ = ["open_output", "standard_output", "write_text"]
+
+
+@contextmanager
+def standard_output() -> Iterator[BinaryIO]:
+    """Standard output for bytes; buffered even under PYTHONUNBUFFERED, where a short write would go unnoticed."""
+    sys.stdout.flush()
+    with open(sys.stdout.fileno(), "wb", closefd=False) as file:
+        yield file
 
 
 @contextmanager

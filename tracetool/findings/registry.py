@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache
 from importlib import import_module
@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from replay.backing import Policy
+    from replay.silicon import ChipProfile
     from tracetool.session.device import Device
     from tracetool.session.session import Replayed
-    from tracetool.session.tally import Cluster
+    from tracetool.session.tally import Cluster, Occurrence
 
 __all__ = ["CHECK_MODULES", "RULES", "Case", "Finding", "Rule", "Severity", "checks", "find", "rule"]
 
-CHECK_MODULES = ("extent", "read_only", "sequence", "trace")
+WEAR_LIMIT = 10
+"""Erases of one block in a session from which they are worth a note."""
+
+CHECK_MODULES = ("extent", "read_only", "sequence", "wear", "silicon", "trace")
 
 
 class Severity(IntEnum):
@@ -78,6 +82,8 @@ class Finding:
     last_seq: int | None
     count: int
     message: str
+    occurrences: tuple[Occurrence, ...] = field(default=(), repr=False, compare=False)
+    """Every one of them, where they were kept."""
 
     @property
     def why(self) -> str:
@@ -97,6 +103,29 @@ class Case:
     replayed: Replayed
     device: Device | None
     policy: Policy
+    chip: ChipProfile
+    strict_silicon: bool = False
+    wear_limit: int = WEAR_LIMIT
+
+    def operations(self, rule_id: str) -> Cluster | None:
+        """The operations that the predicate of a rule selects; None where nothing was watched."""
+        watch = self.device.watch if self.device is not None else None
+        return None if watch is None else watch.clusters[rule_id]
+
+    def about(
+        self,
+        rule_id: str,
+        place: tuple[int, int] | None,
+        count: int,
+        message: str,
+        *,
+        severity: Severity | None = None,
+    ) -> Finding:
+        """The finding about a place (offset and length, bytes) or the device as a whole, not about single events."""
+        name = self.device.name if self.device else None
+        offset, length = place if place is not None else (None, None)
+        worst = RULES[rule_id].severity if severity is None else severity
+        return Finding(rule_id, worst, name, None, offset, length, None, None, count, message)
 
     def finding(
         self, rule_id: str, cluster: Cluster, message: str, *, severity: Severity | None = None
@@ -114,6 +143,7 @@ class Case:
                 cluster.last_seq,
                 cluster.count,
                 message,
+                tuple(cluster.occurrences or ()),
             )
 
     def at(self, rule_id: str, trace: int, seq: int | None, message: str, *, count: int = 1) -> Finding:
@@ -145,8 +175,18 @@ def checks() -> Mapping[str, Callable[[Case], Iterator[Finding]]]:
     return {rule_id: _CHECKS[rule_id] for rule_id in RULES}
 
 
-def find(replayed: Replayed, policy: Policy) -> list[Finding]:
+def find(
+    replayed: Replayed,
+    policy: Policy,
+    chip: ChipProfile,
+    *,
+    strict_silicon: bool = False,
+    wear_limit: int = WEAR_LIMIT,
+) -> list[Finding]:
     """All findings of a session: the worst first, then by rule, trace and place."""
-    cases = [Case(replayed, device, policy) for device in (None, *replayed.devices.values())]
+    cases = [
+        Case(replayed, device, policy, chip, strict_silicon=strict_silicon, wear_limit=wear_limit)
+        for device in (None, *replayed.devices.values())
+    ]
     found = [finding for case in cases for check in checks().values() for finding in check(case)]
     return sorted(found, key=lambda f: (-f.severity, f.rule, f.device or "", f.trace or 0, f.first_seq or 0))

@@ -8,7 +8,7 @@ from tracetool.findings.registry import rule
 from tracetool.findings.words import count_of, place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tracetool.findings.registry import Case, Finding
 
@@ -24,3 +24,47 @@ def not_a_command(case: Case) -> Iterator[Finding]:
     yield from case.finding(
         "SEQ001", found, f"{count_of(found.count, 'write')}{value} {place(found)} started no command"
     )
+
+
+# What the operations of each rule are called: one, several, and what became of them.
+_WORDS = {
+    "SEQ002": ("buffered write", "buffered writes", "refused or aborted: the words are not in the flash"),
+    "SEQ003": ("erase", "erases", "without a confirm"),
+    "SEQ006": ("program or erase", "programs and erases", "began with an error bit of an earlier operation set"),
+}
+
+
+def _register(rule_id: str, words: tuple[str, str, str]) -> Callable[[Case], Iterator[Finding]]:
+    @rule(rule_id)
+    def wrong(case: Case) -> Iterator[Finding]:
+        found = case.operations(rule_id)
+        if found is not None:
+            one, several, what = words
+            yield from case.finding(rule_id, found, f"{count_of(found.count, one, several)} {place(found)} {what}")
+
+    return wrong
+
+
+for _rule_id, _words in _WORDS.items():
+    _register(_rule_id, _words)
+
+
+@rule("SEQ004")
+def ends_midway(case: Case) -> Iterator[Finding]:
+    """A trace whose last operation is not complete."""
+    if case.device is None:
+        return
+    for notes in case.device.notes:
+        if notes.ends_midway:
+            yield case.at("SEQ004", notes.trace, notes.last_seq, "the trace ends in the middle of an operation")
+
+
+@rule("SEQ005")
+def left_in_command(case: Case) -> Iterator[Finding]:
+    """A flash that does not give data when the trace ends."""
+    if case.device is None:
+        return
+    for notes in case.device.notes:
+        if notes.left_in_command is not None and not notes.ends_midway:
+            message = f"left with command {notes.left_in_command:#04x} in force: reads do not give data"
+            yield case.at("SEQ005", notes.trace, notes.last_seq, message)

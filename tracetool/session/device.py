@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import polars as pl
@@ -23,14 +23,17 @@ from tracetool.timeline.operations import OperationStream, to_table
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
     from replay.engine import Disagreement
+    from replay.geometry import Geometry
     from replay.state import Rows
     from tracetool.session.evidence import Evidence
     from tracetool.session.options import Options
 
-__all__ = ["Device", "Extent", "Learned", "TraceNotes"]
+__all__ = ["Device", "Extent", "Learned", "TraceNotes", "Watch"]
 
 PREROLL = 1 << 16
 """Events of a device that are looked at before it is decided what the device is."""
@@ -72,16 +75,39 @@ class TraceNotes:
     io_write_traced: bool = True
     started_with_reset: bool = False
     ends_midway: bool = False
+    left_in_command: int | None = None
     last_seq: int = -1
+
+
+class Watch(Protocol):
+    """Looks at a device's operations as they close, and keeps what the rules about them ask for."""
+
+    written_bytes: int
+    changed_bytes: int
+    contents_unknown: bool
+
+    @property
+    def clusters(self) -> Mapping[str, Cluster]:
+        """The operations that each rule's predicate selects, by the rule's identifier."""
+
+    def add(self, sums: pl.DataFrame, trace: int) -> None:
+        """Take in operations that have closed (columns of `tracetool.timeline.operations`' sums)."""
 
 
 class Device:
     """One flash device through all traces of a session."""
 
-    def __init__(self, name: str, options: Options, image: NDArray[np.uint8] | None, learned: Learned) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: Options,
+        image: NDArray[np.uint8] | None = None,
+        learned: Learned | None = None,
+        watcher: Callable[[Geometry], Watch] | None = None,
+    ) -> None:
         self.name = name
         self.options = options
-        self.learned = learned
+        self.learned = learned or Learned()
         self.image = image
         self.identity: Identity | None = None
         self.evidence: Evidence | None = None
@@ -94,6 +120,8 @@ class Device:
         self.comparison = Comparison()
         self.operations: list[pl.DataFrame] = []
         self.blocks: BlockTable | None = None
+        self.watch: Watch | None = None
+        self._watcher = watcher
         self._stream = OperationStream()
         self.notes: list[TraceNotes] = []
         self.cfi02 = False
@@ -187,6 +215,7 @@ class Device:
         notes.disagreement, notes.disagreements = machine.disagreement, machine.disagreements
         notes.adopted_at = machine.adopted_at
         notes.ends_midway = machine.midway
+        notes.left_in_command = machine.command or None
         if notes.events:
             notes.io_write_traced = machine.has_seen(RowKind.IO_WRITE) or not self._has_effects()
 
@@ -226,6 +255,7 @@ class Device:
         self._know_extent(self._first_extent())
         self.early = Early(identity.geometry.block)
         self.blocks = BlockTable(identity.geometry.block)
+        self.watch = self._watcher(identity.geometry) if self._watcher is not None else None
         self.machine = Machine(
             Config(
                 identity.geometry,
@@ -366,6 +396,8 @@ class Device:
         """Keep what is asked for of operations that have ended."""
         if self.blocks is not None:
             self.blocks.add(sums, self.current.trace)
+        if self.watch is not None:
+            self.watch.add(sums, self.current.trace)
         if self.options.keep_operations and not sums.is_empty():
             self.operations.append(to_table(sums, self.name, self.current.trace))
 

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from replay.geometry import Geometry
     from tracetool.ingest import Health, TraceMeta, TraceReader
+    from tracetool.session.device import Watch
     from tracetool.session.options import Options
+
+    Watcher = Callable[[Geometry], Watch]
 
 __all__ = ["Replayed", "TraceReport", "replay_readers", "replay_traces"]
 
@@ -72,13 +76,13 @@ def replay_traces(
     return replay_readers(readers, options)
 
 
-def replay_readers(readers: Sequence[TraceReader], options: Options) -> Replayed:
+def replay_readers(readers: Sequence[TraceReader], options: Options, *, watcher: Watcher | None = None) -> Replayed:
     """Replay traces that are open already; they are read again where a pass learns something it needed before."""
     images = _Images(options)
     lessons: dict[str, Learned] = {}
     rereadable = all(reader.rereadable for reader in readers)
     for _ in range(MAX_PASSES):
-        replayed = _Pass(options, images, lessons).run(readers)
+        replayed = _Pass(options, images, lessons, watcher).run(readers)
         late = {name: device for name, device in replayed.devices.items() if device.needs_another_pass}
         if not late:
             break
@@ -108,10 +112,11 @@ class _Images:
 class _Pass:
     """One reading of all traces."""
 
-    def __init__(self, options: Options, images: _Images, lessons: dict[str, Learned]) -> None:
+    def __init__(self, options: Options, images: _Images, lessons: dict[str, Learned], watcher: Watcher | None) -> None:
         self.options = options
         self.images = images
         self.lessons = lessons
+        self.watcher = watcher
         self.replayed = Replayed()
         self.names: dict[str, None] = {}
         """Devices of the traces in order of appearance, those left out by `--device` too."""
@@ -150,7 +155,7 @@ class _Pass:
         found = self.replayed.devices.get(name)
         if found is None:
             image = self.images.of(self.options.images.get(name))
-            found = Device(name, self.options, image, self.lessons.get(name, Learned()))
+            found = Device(name, self.options, image, self.lessons.get(name), self.watcher)
             found.begin_trace(number)
             self.replayed.devices[name] = found
         return found

@@ -60,6 +60,10 @@ class BlockTable:
         row = self._blocks.sort("erases", "block", descending=[True, False]).row(0, named=True)
         return (int(row["block"]), int(row["erases"])) if row["erases"] else (0, 0)
 
+    def erased_more_than(self, limit: int) -> int:
+        """How many blocks were erased more than `limit` times."""
+        return 0 if self._blocks is None else len(self._blocks.filter(pl.col("erases") > limit))
+
     def rows(self) -> pl.DataFrame:
         """Block number, erases, programs and seqs, unordered."""
         return self._blocks if self._blocks is not None else _touched(pl.DataFrame(schema=_NEEDED), self.block_bytes, 0)

@@ -1,0 +1,202 @@
+"""Rules about operations: predicates over the operations of a device as they close, with what went before them.
+
+A predicate is a polars expression over the sums of `tracetool.timeline.operations` and the context columns that
+`OperationWatch` adds; each keeps one cluster, so memory does not grow with the trace.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from replay.cfi import Opcode, Status
+from replay.columns import Flag, OpKind, Outcome
+from tracetool.session.tally import Cluster, Occurrence
+
+if TYPE_CHECKING:
+    from replay.geometry import Geometry
+    from replay.silicon import ChipProfile
+
+__all__ = ["OPERATION_RULES", "OperationWatch"]
+
+_ERROR_BITS = int(Status.PROGRAM_ERROR | Status.ERASE_ERROR)
+_WRITING = [int(kind) for kind in (OpKind.ERASE, OpKind.PROGRAM, OpKind.BUFFERED_PROGRAM)]
+_HARMLESS = [int(kind) for kind in (OpKind.STATUS, OpKind.CLEAR_STATUS, OpKind.RESET)]
+_QUIET = [int(kind) for kind in (OpKind.READ_ARRAY, OpKind.IDENTIFY, OpKind.QUERY)]
+_WORDS_PER_COUNT = 1
+
+
+def _kind(kind: OpKind) -> pl.Expr:
+    return pl.col("kind") == int(kind)
+
+
+def _flag(flag: Flag) -> pl.Expr:
+    return (pl.col("flags") & int(flag)) != 0
+
+
+def _ended(*outcomes: Outcome) -> pl.Expr:
+    return pl.col("outcome").is_in([int(outcome) for outcome in outcomes]).fill_null(value=False)
+
+
+_ON_WRITABLE = ~_flag(Flag.READ_ONLY_TARGET)
+_IS_WRITING = pl.col("kind").is_in(_WRITING)
+_KNOWN = ~pl.col("unknown")
+_DOUBLE_ERROR = (pl.col("status_before") & _ERROR_BITS) != 0
+_BUFFERED = _kind(OpKind.BUFFERED_PROGRAM)
+_BLOCK_OF_COUNT = pl.col("count_offset") // pl.col("block_bytes")
+
+OPERATION_RULES: dict[str, pl.Expr] = {
+    "SEQ002": _BUFFERED & _ended(Outcome.REFUSED, Outcome.ABORTED) & _ON_WRITABLE,
+    "SEQ003": _kind(OpKind.ERASE) & _flag(Flag.BAD_SECOND_CYCLE),
+    "SEQ006": _IS_WRITING & _DOUBLE_ERROR,
+    "WEAR002": _IS_WRITING & _ended(Outcome.DONE) & _KNOWN & (pl.col("bytes_changed") == 0) & _ON_WRITABLE,
+    "NOR001": _IS_WRITING & _KNOWN & (pl.col("bits_set_without_erase") > 0),
+    "NOR002": _kind(OpKind.ERASE) & _flag(Flag.BAD_SECOND_CYCLE),
+    "NOR003": ~_kind(OpKind.ERASE) & _flag(Flag.BAD_SECOND_CYCLE),
+    "NOR004": _BUFFERED
+    & (
+        (pl.col("words_low") < pl.col("count_offset"))
+        | (pl.col("words_high") > pl.col("count_offset") + pl.col("counted_bytes"))
+        | (pl.col("words_low") // pl.col("block_bytes") != _BLOCK_OF_COUNT)
+        | ((pl.col("words_high") - 1) // pl.col("block_bytes") != _BLOCK_OF_COUNT)
+    ),
+    "NOR005": _BUFFERED & (pl.col("count_offset") % pl.col("buffer_bytes") != 0),
+    "NOR006": pl.col("busy_before") & ~pl.col("kind").is_in(_HARMLESS),
+    "NOR007": _DOUBLE_ERROR & ~pl.col("kind").is_in(_HARMLESS + _QUIET),
+    "NOR008": _IS_WRITING & pl.col("locked"),
+    "NOR009": pl.col("one_lane"),
+    "NOR010": pl.col("command_value").is_in([0xB0, 0xD0, 0xB000B0, 0xD000D0]),
+}
+"""Predicate of each rule that is about single operations."""
+
+
+class OperationWatch:
+    """Watches the operations of one device for everything in `OPERATION_RULES`.
+
+    `written_bytes` counts bytes erased and programmed, `changed_bytes` those that programs changed, which means
+    something only if not `contents_unknown`.
+    """
+
+    def __init__(self, geometry: Geometry, chip: ChipProfile, *, listed: bool = False) -> None:
+        self.clusters = {name: Cluster(occurrences=[] if listed else None) for name in OPERATION_RULES}
+        self._geometry = geometry
+        self._chip = chip
+        self.written_bytes = 0
+        self.changed_bytes = 0
+        self.contents_unknown = False
+        self._busy = False
+        self._unlocked: set[int] = set()
+        self._boot = (-1, -1)
+
+    def add(self, sums: pl.DataFrame, trace: int) -> None:
+        """Take in operations that have closed."""
+        if sums.is_empty():
+            return
+        frame = self._with_context(sums, trace)
+        self._add_amounts(frame)
+        hits = frame.select(**{name: rule.fill_null(value=False) for name, rule in OPERATION_RULES.items()})
+        for name, cluster in self.clusters.items():
+            mask = hits[name]
+            if mask.any():
+                _widen(cluster, frame.filter(mask), trace)
+
+    def _add_amounts(self, frame: pl.DataFrame) -> None:
+        """Bytes erased and programmed, and bytes that programs changed."""
+        programs = frame.filter(~_kind(OpKind.ERASE) & _IS_WRITING)
+        self.written_bytes += int(frame["programmed"].sum()) + int(frame["erased"].sum()) * self._geometry.block
+        self.changed_bytes += int(programs["bytes_changed"].sum())
+        self.contents_unknown |= bool(programs["unknown"].any())
+
+    def _with_context(self, sums: pl.DataFrame, trace: int) -> pl.DataFrame:
+        """Add what went before each operation, and the sizes that the rules need."""
+        width = self._geometry.bank_width
+        chip_width = self._geometry.chip_width or width
+        count_mask = (1 << (8 * chip_width)) - 1
+        chips = self._geometry.chips
+        words = (pl.col("count_value") & count_mask) + _WORDS_PER_COUNT
+        frame = sums.with_columns(
+            block_bytes=pl.lit(self._geometry.block),
+            buffer_bytes=pl.lit(self._chip.buffer_bytes * chips),
+            counted_bytes=words * width,
+            one_lane=self._one_lane(),
+        )
+        return frame.with_columns(
+            busy_before=self._busy_before(frame),
+            locked=pl.Series(self._locked(frame, trace), dtype=pl.Boolean),
+        )
+
+    def _one_lane(self) -> pl.Expr:
+        """A command for one chip of several: its byte alone in an access as wide as the bank."""
+        geometry = self._geometry
+        if geometry.chips == 1:
+            return pl.lit(value=False)
+        value, whole = pl.col("command_value"), pl.col("command_size") == geometry.bank_width
+        command = pl.col("kind").is_in(_WRITING) | ~pl.col("kind").is_in([int(OpKind.STRAY), int(OpKind.NONE)])
+        plain = (value > 0) & (value <= 0xFF) & (value != int(Opcode.READ_ARRAY_RESET))  # noqa: PLR2004  one byte
+        return whole & command & plain
+
+    def _busy_before(self, frame: pl.DataFrame) -> pl.Series:
+        """Whether a program or erase went before that nobody saw end: the status was not read as ready since."""
+        writing = frame["kind"].is_in(_WRITING)
+        polled = frame["polled_ready"]
+        marks = (
+            pl.DataFrame({"writing": writing, "polled": polled})
+            .select(
+                pl.when(pl.col("polled"))
+                .then(pl.lit(value=False))
+                .when(pl.col("writing"))
+                .then(pl.lit(value=True))
+                .otherwise(None)
+            )
+            .to_series()
+        )
+        after = pl.concat([pl.Series([self._busy], dtype=pl.Boolean), marks]).fill_null(strategy="forward")
+        self._busy = bool(after[-1])
+        return after.head(len(frame))
+
+    def _locked(self, frame: pl.DataFrame, trace: int) -> list[bool]:
+        """Whether each operation writes to a block that was not unlocked since the chip had power or was reset."""
+        if not self._chip.locked_at_power_up:
+            return [False] * len(frame)
+        locked = []
+        place = frame.select(
+            pl.coalesce("low", "command_offset").fill_null(0) // self._geometry.block, "kind", "boot"
+        ).iter_rows()
+        for block, kind, boot in place:
+            if (trace, boot) != self._boot:
+                self._boot = (trace, boot)
+                self._unlocked.clear()
+            if kind == OpKind.UNLOCK:
+                self._unlocked.add(block)
+            elif kind == OpKind.LOCK:
+                self._unlocked.discard(block)
+            locked.append(block not in self._unlocked)
+        return locked
+
+
+def _widen(cluster: Cluster, found: pl.DataFrame, trace: int) -> None:
+    """Take operations into a cluster."""
+    low = pl.coalesce("low", "command_offset").fill_null(-1)
+    end = pl.coalesce("high", pl.col("command_offset") + pl.col("command_size")).fill_null(-1)
+    rows = found.select(
+        "first_seq", "last_seq", low.alias("low"), end.alias("end"), pl.col("command_value").fill_null(-1)
+    )
+    first = rows.row(0, named=True)
+    changed = int(found["bytes_changed"].sum())
+    cluster.merge(
+        Cluster(
+            count=len(rows),
+            bytes=changed,
+            offset=int(rows["low"].min()),  # type: ignore[arg-type]
+            end=int(rows["end"].max()),  # type: ignore[arg-type]
+            first_seq=int(first["first_seq"]),
+            last_seq=int(rows["last_seq"].max()),  # type: ignore[arg-type]
+            example=int(first["command_value"]),
+            trace=trace,
+            last_trace=trace,
+        )
+    )
+    if cluster.occurrences is not None:
+        for seq, _, offset, stop, value in rows.iter_rows():
+            cluster.occurrences.append(Occurrence(trace, seq, offset, stop - offset, value))
