@@ -74,7 +74,7 @@ def _outcome(machine: Machine) -> list[object]:
     return [list(chip.state), list(chip.seen), list(chip.missing), *(a.tobytes() for a in arrays), journal]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(trace=traces(), cuts=st.lists(st.integers(0, 200), max_size=5), as_one=st.booleans())
 def test_the_result_does_not_depend_on_the_chunks(
     trace: tuple[Config, list[Event]], cuts: list[int], as_one: bool
@@ -98,7 +98,7 @@ def test_the_result_does_not_depend_on_the_chunks(
     assert machine.disagreement == whole.disagreement
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(trace=traces())
 def test_a_loss_never_leaves_a_state_that_no_flash_has(trace: tuple[Config, list[Event]]) -> None:
     config, events = trace
@@ -262,7 +262,7 @@ def test_an_extent_beyond_the_region_is_the_region() -> None:
 # --- fork --------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_fork_at_the_first_access_outside_is_as_if_the_policy_had_always_been(data: DataObject) -> None:
     """And the machine that it was forked from does not notice."""

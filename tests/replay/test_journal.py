@@ -58,7 +58,7 @@ class Copy:
         return mask.tobytes() == bytes(known) and np.array_equal(self.bytes[:size][mask], expected[mask])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_forwards_it_gives_the_contents_after_every_access(data: DataObject) -> None:
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
@@ -92,7 +92,7 @@ def _contents(reference: Reference) -> tuple[bytes, ...]:
     return tuple(bytes(part) for part in parts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_backwards_it_gives_what_a_shorter_replay_gives(data: DataObject) -> None:
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
@@ -183,6 +183,43 @@ def test_rewinding_passes_over_what_was_forgotten() -> None:
 def test_a_read_only_flash_has_no_changes() -> None:
     machine, _ = replayed(Config(VIRT, read_only=True, journal=True), [RESET, write(0, 0x20), Event(RowKind.OTHER)])
     assert (len(machine.journal), list(machine.journal), list(reversed(machine.journal))) == (0, [], [])
+
+
+# --- counted, not kept -------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_counts_are_those_of_the_journal(data: DataObject) -> None:
+    geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
+    behaviour = data.draw(st.sampled_from(BEHAVIOURS), "behaviour")
+    image = data.draw(st.sampled_from((None, np.arange(geometry.size).astype(np.uint8))), "image")
+    reference = Reference(geometry, behaviour, image=None if image is None else image.tobytes())
+    events = [RESET, *_log(reference, data.draw(programs(geometry), "program"))]
+    kept, _ = replayed(Config(geometry, behaviour, image=image, journal=True), events)
+    counted, _ = replayed(Config(geometry, behaviour, image=image, count_changes=True), events)
+    expected = []
+    for change in kept.journal:
+        if change.target & Target.STORAGE:
+            old, new = change.before.tolist(), change.after.tolist()
+            counts = sum(x != y for x, y in zip(old, new, strict=True)), _bits_set(change.kind, old, new)
+            known = change.before_known.all() and change.after_known.all()
+            expected.append((change.seq, *(counts if known else (-1, -1))))
+    changes = counted.drain_changes()
+    assert list(zip(*(column.tolist() for column in changes), strict=True)) == expected
+    assert (len(counted.journal), len(counted.drain_changes().seq), len(kept.drain_changes().seq)) == (0, 0, 0)
+
+
+def _bits_set(kind: JournalKind, old: list[int], new: list[int]) -> int:
+    if kind == JournalKind.ERASE:
+        return 0
+    return sum((y & ~x).bit_count() for x, y in zip(old, new, strict=True))
+
+
+def test_what_is_forgotten_is_not_counted() -> None:
+    config = Config(VIRT, image=BLANK, count_changes=True)
+    machine, _ = replayed(config, [write(0x100, 5, wcycle=1), write(0, 0x40, wcycle=0), write(0x102, 7, wcycle=1)])
+    assert [column.tolist() for column in machine.drain_changes()] == [[2], [-1], [-1]]
 
 
 # --- a full journal ----------------------------------------------------------------------------------------------

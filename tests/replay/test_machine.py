@@ -106,7 +106,7 @@ def compare(reference: Reference, program: list[Access], image: bytes | None, *,
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=range(len(GEOMETRIES)))
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_contents_state_reads_and_inner_events_are_the_references(
     geometry: Geometry, behaviour: Behaviour, data: DataObject
@@ -119,7 +119,7 @@ def test_contents_state_reads_and_inner_events_are_the_references(
 
 @pytest.mark.parametrize("policy", [Policy.DISCARD, Policy.VOLATILE, Policy.ERROR])
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_short_file_does_what_its_policy_says(policy: Policy, behaviour: Behaviour, data: DataObject) -> None:
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
@@ -130,7 +130,7 @@ def test_a_short_file_does_what_its_policy_says(policy: Policy, behaviour: Behav
     compare(reference, data.draw(programs(geometry), "program"), image, check=policy != Policy.ERROR)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_bus_accesses_alone_give_the_same(data: DataObject) -> None:
     """Without the self-check the inner events are passed over, and without inner events nothing is missed."""
@@ -145,7 +145,7 @@ def test_bus_accesses_alone_give_the_same(data: DataObject) -> None:
     assert machine.disagreement is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_restarted_machine_finds_what_is_in_its_file(data: DataObject) -> None:
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")

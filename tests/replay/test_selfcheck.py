@@ -111,7 +111,7 @@ def test_what_is_no_inner_event_ends_the_wait_too(kind: RowKind) -> None:
 
 
 def test_differences_without_any_bus_write_mean_that_they_are_not_traced() -> None:
-    events = [RESET, stored(0x10, 0x11223344), valued(RowKind.READ_STATUS, 0x80), read(0, value=0x80, cmd=0x70)]
+    events = [RESET, stored(0x10, 0x11223344), valued(RowKind.READ_STATUS, 0x80), read(0, value=0x90, cmd=0x70)]
     machine, _ = replayed(CONFIG, events)
     assert machine.disagreement is None
     assert machine.disagreements == 0
@@ -255,9 +255,22 @@ def test_texts_and_other_events_out_of_place_change_nothing() -> None:
     assert machine.storage().tobytes() == BLANK.tobytes()
 
 
+def test_a_lone_flush_of_nothing_leaves_its_window_unknown() -> None:
+    machine, steps = replayed(CONFIG, [*OPEN_WINDOW[:3], FLUSH])
+    assert machine.unknown(backing=False, end=VIRT.size) == (0x1000, 0x1000)
+    assert (steps.effect[3], steps.effect_offset[3], steps.effect_length[3]) == (Effect.FLUSH, 0x1000, 0)
+
+
 def test_a_machine_says_what_it_has_seen() -> None:
     machine = Machine(CONFIG)
     assert not machine.has_seen(RowKind.IO_WRITE)
     feed(machine, [RESET, write(0, 0x98)])
     assert (machine.has_seen(RowKind.IO_WRITE), machine.has_seen(RowKind.IO_READ)) == (True, False)
     assert machine.midway
+    assert machine.status == 0x80
+
+
+def test_a_machine_out_of_a_command_is_not_midway() -> None:
+    machine, _ = replayed(CONFIG, [RESET, write(0, 0x98), write(0, 0xFF), write(0, 0x50)])
+    assert not machine.midway
+    assert machine.status == 0
