@@ -25,6 +25,7 @@ _WRITING = [int(kind) for kind in (OpKind.ERASE, OpKind.PROGRAM, OpKind.BUFFERED
 _HARMLESS = [int(kind) for kind in (OpKind.STATUS, OpKind.CLEAR_STATUS, OpKind.RESET)]
 _QUIET = [int(kind) for kind in (OpKind.READ_ARRAY, OpKind.IDENTIFY, OpKind.QUERY)]
 _WORDS_PER_COUNT = 1
+_LOCK_STATUS_WORD = 2  # index of a block's lock status among its identifiers; bit 0 of it is set if locked
 
 
 def _kind(kind: OpKind) -> pl.Expr:
@@ -156,17 +157,26 @@ class OperationWatch:
         return after.head(len(frame))
 
     def _locked(self, frame: pl.DataFrame, trace: int) -> list[bool]:
-        """Whether each operation writes to a block that was not unlocked since the chip had power or was reset."""
+        """Whether each operation writes to a block that was not unlocked since the chip had power or was reset.
+
+        A driver that read the block's lock status and found it unlocked need not unlock it; it would have on silicon.
+        """
         if not self._chip.locked_at_power_up:
             return [False] * len(frame)
         locked = []
+        asked = (pl.col("identifier_offset") // self._geometry.bank_width) & 0xFF == _LOCK_STATUS_WORD
         place = frame.select(
-            pl.coalesce("low", "command_offset").fill_null(0) // self._geometry.block, "kind", "boot"
+            pl.coalesce("low", "command_offset").fill_null(0) // self._geometry.block,
+            pl.when(asked).then(pl.col("identifier_offset") // self._geometry.block),
+            "kind",
+            "boot",
         ).iter_rows()
-        for block, kind, boot in place:
+        for block, checked, kind, boot in place:
             if (trace, boot) != self._boot:
                 self._boot = (trace, boot)
                 self._unlocked.clear()
+            if checked is not None:
+                self._unlocked.add(checked)
             if kind == OpKind.UNLOCK:
                 self._unlocked.add(block)
             elif kind == OpKind.LOCK:

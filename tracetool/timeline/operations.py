@@ -71,6 +71,7 @@ _MEANT = (pl.col("effect") == Effect.REFUSED) & (pl.col("op_kind") != OpKind.BUF
 _TOUCHED = (pl.col("effect").is_in([int(effect) for effect in _PLACED]) | _MEANT) & (pl.col("effect_offset") >= 0)
 _POLL = (pl.col("kind") == RowKind.IO_READ) & pl.col("cmd").is_in([int(command) for command in _STATUS_COMMANDS])
 _WORDS = _IN_BUFFER & (pl.col("wcycle") == 2)  # noqa: PLR2004  the cycle of data words
+_IDENTIFIED = (pl.col("kind") == RowKind.IO_READ) & (pl.col("cmd") == Opcode.READ_IDENTIFIER) & (pl.col("value") == 0)
 _COUNT = _IN_BUFFER & (pl.col("wcycle") == 1)
 
 # What is kept of the accesses of one operation: how it is made, and how two halves of it are joined.
@@ -99,6 +100,7 @@ _SUMS: dict[str, tuple[pl.Expr, str]] = {
     "erased": ((pl.col("effect") == Effect.ERASE).any(), "any"),
     "inferred": (((pl.col("flags") & Flag.INFERRED) != 0).any(), "any"),
     "polled_ready": ((_POLL & (pl.col("value") & _READY != 0)).any(), "any"),
+    "identifier_offset": (pl.col("offset").filter(_IDENTIFIED).last(), "last_known"),
     "count_offset": (pl.col("offset").filter(_COUNT).first(), "first_known"),
     "count_value": (pl.col("value").filter(_COUNT).first(), "first_known"),
     "words_low": (pl.col("offset").filter(_WORDS).min(), "min"),
