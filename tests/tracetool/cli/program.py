@@ -1,0 +1,53 @@
+"""The program as its users start it: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.captures import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLES = ROOT / "samples"
+PADDING = SAMPLES / "aavmf-shell-padding" / "trace.log.zst"
+FIRST_BOOT = SAMPLES / "aavmf-first-boot" / "trace.log.zst"
+
+COMMAND = (sys.executable, "-c", "from tracetool.cli import main; main()")
+
+_SETTINGS = ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the program ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Standard output as text."""
+        return self.out.decode()
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The environment without what a terminal or a user's settings would change."""
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")
+    }
+    return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"} | changes
+
+
+def tracetool(*arguments: str | Path, stdin: bytes | None = None, **changes: str) -> Ended:
+    """Run the program; keywords are environment variables."""
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, env=environment(**changes), check=False, **options
+    )
+    return Ended(done.returncode, done.stdout, done.stderr.decode())

@@ -1,0 +1,456 @@
+"""The command line from outside: exit codes, what goes where, and one clear line for whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+import pty
+import re
+import signal
+import subprocess
+from os import close, read
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from tests.captures import capture_path
+from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, Ended, environment, tracetool
+from tests.tracetool.logs import log
+from tests.tracetool.traces import reader
+from tracetool.bundled import sample
+from tracetool.cli import main
+from tracetool.events import EVENTS_SCHEMA
+from tracetool.findings import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Quick = Callable[..., Ended]
+
+COMMANDS = ["demo", "info", "events", "audit", "replay", "rules"]
+READING = ["info", "events", "audit", "replay"]
+
+OK, FOUND, USAGE, UNREADABLE, INCONCLUSIVE, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 3, 4, 141, 130
+
+
+def complaint(err: str) -> str:
+    """The one line that standard error holds."""
+    (line,) = err.splitlines()
+    assert line.startswith("tracetool: ")
+    assert "internal error" not in line
+    return line
+
+
+def plain_events() -> bytes:
+    """A clean, short log."""
+    return log("virt.flash1").reset().program(0, 1).read_array().text.encode()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Quick:
+    """Run the program in this process, for the many cases in which it only complains."""
+
+    def run(*arguments: str | Path) -> Ended:
+        monkeypatch.setattr("sys.argv", ["tracetool", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, out.encode(), err)
+
+    return run
+
+
+# --- exit codes --------------------------------------------------------------------------------------------------
+
+
+def test_a_guest_that_stays_inside_ends_with_0() -> None:
+    assert tracetool("audit", FIRST_BOOT).code == OK
+
+
+def test_a_write_outside_ends_with_1() -> None:
+    ended = tracetool("audit", PADDING)
+    assert (ended.code, ended.err) == (FOUND, "")
+    assert ended.text.startswith("OUTSIDE-EXTENT: the guest wrote beyond the extent of virt.flash1\n")
+
+
+def test_warnings_end_with_1_where_they_are_asked_to() -> None:
+    assert tracetool("audit", FIRST_BOOT, "--fail-on", "warning").code == FOUND
+
+
+def test_an_incomplete_trace_ends_with_4_unless_that_is_allowed(tmp_path: Path) -> None:
+    trace = tmp_path / "t.log"
+    trace.write_text(log("virt.flash1").reset().program(0, 1).without("io_write").text)
+    assert tracetool("audit", trace).code == INCONCLUSIVE
+    assert tracetool("audit", trace, "--allow-inconclusive").code == OK
+
+
+def test_an_unknown_extent_ends_with_4_where_something_was_written(tmp_path: Path) -> None:
+    trace = tmp_path / "t.log"
+    trace.write_bytes(plain_events())
+    ended = tracetool("audit", trace)
+    assert (ended.code, ended.text.partition(":")[0]) == (INCONCLUSIVE, "NO-EXTENT")
+    assert tracetool("audit", trace, "--extent", "768K").code == OK
+
+
+def test_the_demo_ends_as_the_audit_of_its_sample() -> None:
+    demo, audit = tracetool("demo"), tracetool("audit", sample("aavmf-shell-padding/trace.log.zst"))
+    assert (demo.code, demo.out) == (audit.code, audit.out) == (FOUND, audit.out)
+    assert complaint(demo.err).startswith("tracetool: the same as: tracetool audit ")
+
+
+def test_a_replay_that_disagrees_with_its_trace_ends_with_4(tmp_path: Path) -> None:
+    trace = tmp_path / "t.log"
+    trace.write_text(log("virt.flash1").reset().write(0, 0x700070).read_status(0, 0x900090).text)
+    ended = tracetool("replay", trace)
+    assert ended.code == INCONCLUSIVE
+    assert "model and trace disagree at event 3" in ended.text
+
+
+# --- input that is no trace --------------------------------------------------------------------------------------
+
+
+def jpeg() -> bytes:
+    return b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(range(256)) * 40
+
+
+NO_TRACES: dict[str, tuple[bytes | None, str]] = {
+    "missing": (None, "cannot be read: No such file or directory; give the path of a trace, or - for stdin"),
+    "empty": (b"", "is empty; record a log instead"),
+    "jpeg": (jpeg(), "is not a trace: binary data without any pflash event"),
+    "other": (b"hello\nworld\n", "no pflash event in 2 lines; start QEMU with -trace 'pflash*'"),
+}
+
+
+@pytest.mark.parametrize("command", READING)
+@pytest.mark.parametrize("kind", NO_TRACES)
+def test_a_file_that_is_no_trace_is_named_in_one_line(kind: str, command: str, tmp_path: Path, quick: Quick) -> None:
+    path = tmp_path / kind
+    data, says = NO_TRACES[kind]
+    if data is not None:
+        path.write_bytes(data)
+    ended = quick(command, path)
+    assert ended.code == UNREADABLE
+    assert f"{path}: {says}" in complaint(ended.err)
+
+
+def test_a_directory_is_named_in_one_line(tmp_path: Path) -> None:
+    ended = tracetool("info", tmp_path)
+    assert ended.code == UNREADABLE
+    assert f"{tmp_path}: is a directory, and CTF traces are not read yet" in complaint(ended.err)
+
+
+def test_a_log_that_is_cut_in_mid_line_is_read_and_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "cut.log"
+    path.write_bytes(plain_events() + b"pflash_io_wri")
+    ended = tracetool("info", path)
+    assert ended.code == OK
+    assert "1 of 10 lines not understood, first at line 10" in complaint(ended.err)
+    path.write_bytes(plain_events().removesuffix(b"\n"))
+    ended = tracetool("info", path)
+    assert ended.code == OK
+    assert "the last line has no newline" in complaint(ended.err)
+    ended = tracetool("audit", path, "--extent", "768K")
+    assert ended.code == INCONCLUSIVE
+    assert "its last line has no newline, so it was cut there" in ended.text
+
+
+def test_a_packed_trace_that_is_cut_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = tmp_path / "cut.zst"
+    path.write_bytes(FIRST_BOOT.read_bytes()[:30_000])
+    ended = tracetool("info", path)
+    assert ended.code == OK
+    assert "Traceback" not in ended.err
+    assert f"{path}: the zstd stream ends in the middle of the data after" in ended.err
+    assert "the zstd stream ends in the middle" in ended.text
+    assert tracetool("audit", path).code == INCONCLUSIVE
+
+
+def test_strict_stops_at_the_first_line_that_is_not_understood(tmp_path: Path) -> None:
+    path = tmp_path / "t.log"
+    path.write_bytes(plain_events() + b"pflash_io_write virt.flash1: offset:0x00\n" + plain_events())
+    ended = tracetool("events", path, "--strict", "--format", "csv")
+    assert ended.code == UNREADABLE
+    assert f"{path}: line {plain_events().count(10) + 1}: " in complaint(ended.err)
+
+
+# --- wrong usage -------------------------------------------------------------------------------------------------
+
+WRONG_VALUES = [
+    (["--policy", "bogus"], "--policy 'bogus': give one of padded, discard, volatile, error"),
+    (["--extent", "abc"], "--extent: 'abc' is not a size"),
+    (["--extent", "virt.flash1="], "--extent 'virt.flash1=' has no value"),
+    (["--extent", "65M"], "--extent virt.flash1=65 MiB is more than the region of 64 MiB"),
+    (["--extent", "1M", "--extent", "2M"], "--extent is given twice"),
+    (["--board", "x"], "--board 'x' is not known; known are virt-arm"),
+    (["--geometry", "virt.flash1=foo"], "--geometry virt.flash1: 'foo' is not understood"),
+    (["--geometry", "virt.flash1=block=3"], "size 67108864 is not a whole number of blocks of 3"),
+    (["--geometry", "virt.flash1=block=64K"], "erases blocks of 256 KiB, but the geometry in use has 64 KiB"),
+    (["--read-only", "nope"], "no device 'nope' in the trace; it has virt.flash1, virt.flash0"),
+    (["--device", "nope"], "no device 'nope' in the trace"),
+    (["--qemu", "abc"], "--qemu 'abc': give auto, direct"),
+    (["--guests", "0"], "'--guests'"),
+    (["--fail-on", "x"], "--fail-on 'x': give one of error, warning, note"),
+    (["--format", "x"], "--format 'x': give one of text, json"),
+    (["--nope"], "No such option: --nope (see tracetool audit --help)"),
+]
+
+
+@pytest.mark.parametrize(("options", "says"), WRONG_VALUES, ids=[" ".join(options) for options, _ in WRONG_VALUES])
+def test_a_wrong_value_is_one_line_and_ends_with_2(options: list[str], says: str, quick: Quick) -> None:
+    ended = quick("audit", PADDING, *options)
+    assert (ended.code, ended.out) == (USAGE, b"")
+    assert says in complaint(ended.err)
+
+
+WRONG_COMMANDS = [
+    (["audit"], "Missing argument 'TRACE'"),
+    (["audit", "-", "-"], "standard input can be read only once"),
+    (["nope"], "No such command 'nope'"),
+    (["rules", "XX"], "no rule 'XX'; the rules are EXT001"),
+    (["events", str(PADDING), "--device", "x", "--format", "jsonl"], "no event of a device 'x' in the trace"),
+    (["events", str(PADDING), "--format", "x"], "--format 'x': give one of table, csv, jsonl, parquet"),
+    (["replay", str(PADDING), "--at", "99999999"], "--at 99999999: the last event of the trace is 4382"),
+    (["replay", str(PADDING), "--write-image", "x.fd"], "bytes are not known, the first at 0x40000; give the contents"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), WRONG_COMMANDS, ids=[says for _, says in WRONG_COMMANDS])
+def test_a_wrong_command_is_one_line_and_ends_with_2(arguments: list[str], says: str, quick: Quick) -> None:
+    ended = quick(*arguments)
+    assert (ended.code, ended.out) == (USAGE, b"")
+    assert says in complaint(ended.err)
+
+
+def test_the_program_alone_shows_its_help() -> None:
+    ended = tracetool()
+    assert (ended.code, ended.err) == (USAGE, "")
+    assert all(f" {command} " in ended.text for command in COMMANDS)
+
+
+# --- images ------------------------------------------------------------------------------------------------------
+
+
+def test_an_image_longer_than_the_flash_is_refused(tmp_path: Path) -> None:
+    image = tmp_path / "big.fd"
+    with image.open("wb") as file:
+        file.truncate(65 << 20)
+    ended = tracetool("audit", PADDING, "--image", image)
+    assert ended.code == USAGE
+    assert f"--image virt.flash1={image}: 65 MiB are more than the region of 64 MiB" in complaint(ended.err)
+
+
+@pytest.mark.parametrize(("name", "says"), [("missing.fd", "No such file or directory"), (".", "Is a directory")])
+def test_an_image_that_cannot_be_read_is_named(name: str, says: str, tmp_path: Path, quick: Quick) -> None:
+    ended = quick("audit", PADDING, "--image", tmp_path / name)
+    assert ended.code == UNREADABLE
+    assert f"{tmp_path / name}: cannot be read as a flash image: {says}" in complaint(ended.err)
+
+
+def test_contents_at_an_event_are_those_of_that_moment(tmp_path: Path) -> None:
+    """The event before the program that the padding sample is about, and the event itself."""
+    before, target = PADDING.with_name("flash1-before.fd.zst"), tmp_path / "at.fd"
+    words = []
+    for at in ("4369", "4370"):
+        assert tracetool("replay", PADDING, "--image", before, "--storage", target, "--at", at).code == OK
+        with target.open("rb") as file:
+            file.seek(0x100000)
+            words.append(file.read(4).hex(" "))
+    assert words == ["00 00 00 00", "40 00 40 00"]
+
+
+# --- output ------------------------------------------------------------------------------------------------------
+
+OUTPUTS = [
+    ["audit", "--format", "text"],
+    ["audit", "--format", "json"],
+    ["events", "--format", "table"],
+    ["events", "--format", "csv"],
+    ["events", "--format", "jsonl"],
+    ["events", "--format", "parquet"],
+]
+
+
+@pytest.mark.parametrize("arguments", OUTPUTS, ids=" ".join)
+def test_a_file_gets_the_bytes_that_standard_output_gets(arguments: list[str], tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    shown = tracetool(*arguments, PADDING)
+    written = tracetool(*arguments, PADDING, "-o", target)
+    assert (shown.code, shown.err) == (written.code, "")
+    assert (target.read_bytes(), written.out) == (shown.out, b"")
+    assert written.err == f"tracetool: wrote {target}\n"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("target", ["/nonexistent/x", "/", "/dev/full"])
+@pytest.mark.parametrize("arguments", [["audit"], ["events", "--format", "csv"], ["events", "--format", "parquet"]])
+def test_a_file_that_cannot_be_written_is_named(arguments: list[str], target: str, quick: Quick) -> None:
+    ended = quick(*arguments, PADDING, "-o", target)
+    assert ended.code == UNREADABLE
+    assert f"{target}: cannot be written: " in complaint(ended.err)
+
+
+@pytest.mark.parametrize("arguments", [["audit"], ["events", "--format", "parquet"]], ids=" ".join)
+def test_a_full_disk_behind_standard_output_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments, str(PADDING)], stdout=full, stderr=subprocess.PIPE, env=environment(), check=False
+        )
+    assert done.returncode == UNREADABLE
+    assert complaint(done.stderr.decode()) == "tracetool: standard output: No space left on device"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("output_format", ["table", "csv", "jsonl"])
+def test_a_reader_that_goes_away_is_no_error(output_format: str, unbuffered: str) -> None:
+    """As in `tracetool events TRACE | head -1`; not exit code 1, which would mean findings."""
+    command = [*COMMAND, "events", str(PADDING), "--format", output_format]
+    settings = environment(PYTHONUNBUFFERED=unbuffered)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=settings) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline()
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait() == BROKEN_PIPE
+
+
+@pytest.fixture(scope="module")
+def frame() -> pl.DataFrame:
+    return pl.concat(reader(PADDING).chunks())
+
+
+@pytest.mark.parametrize("output_format", ["csv", "jsonl", "parquet"])
+def test_events_are_read_back_as_they_were(output_format: str, frame: pl.DataFrame, tmp_path: Path) -> None:
+    target = tmp_path / f"events.{output_format}"
+    assert tracetool("events", PADDING, "--format", output_format, "-o", target).code == OK
+    schema = {name: (pl.String if name in ("event", "device") else kind) for name, kind in EVENTS_SCHEMA.items()}
+    read_back: dict[str, Callable[[], pl.DataFrame]] = {
+        "csv": lambda: pl.read_csv(target, schema=schema),
+        "jsonl": lambda: pl.DataFrame(list(map(json.loads, target.read_text().splitlines())), schema=schema),
+        "parquet": lambda: pl.read_parquet(target).cast({"event": pl.String, "device": pl.String}),
+    }
+    assert_frame_equal(read_back[output_format](), frame.cast({"event": pl.String, "device": pl.String}))
+
+
+def test_the_table_of_events_has_a_line_for_each(frame: pl.DataFrame) -> None:
+    lines = tracetool("events", PADDING).text.splitlines()
+    assert len(lines) == 1 + len(frame)
+    assert lines[1 + 4368].split(maxsplit=3)[::3] == [
+        "4368",
+        "io_write virt.flash1: offset:0x100000 size:4 value:0x400040 wcycle:0",
+    ]
+
+
+def test_events_of_one_device_alone() -> None:
+    lines = tracetool("events", PADDING, "--device", "virt.flash0", "--format", "jsonl").text.splitlines()
+    assert len(lines) == 5
+    assert {json.loads(line)["device"] for line in lines} == {"virt.flash0"}
+
+
+@pytest.mark.parametrize("command", ["audit", "info"])
+def test_standard_input_is_read_for_a_dash(command: str) -> None:
+    by_name, by_stream = tracetool(command, PADDING), tracetool(command, "-", stdin=PADDING.read_bytes())
+    assert by_stream.code == by_name.code
+    assert by_stream.text == by_name.text.replace(str(PADDING), "standard input")
+
+
+def test_a_file_stays_what_it_was_where_there_is_nothing_to_write(tmp_path: Path, quick: Quick) -> None:
+    target = tmp_path / "events.csv"
+    target.write_text("of another trace")
+    assert quick("events", PADDING, "--device", "nope", "-o", target).code == USAGE
+    assert target.read_text() == "of another trace"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+# --- terminals ---------------------------------------------------------------------------------------------------
+
+
+def on_a_terminal(*arguments: str, **changes: str) -> str:
+    """What the program writes where standard output is a terminal."""
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdout=follower, stderr=subprocess.DEVNULL, env=environment(TERM="xterm", **changes)
+    ) as running:
+        close(follower)
+        shown = b""
+        try:
+            while data := read(leader, 1 << 16):
+                shown += data
+        except OSError:  # what Linux gives where the last writer has gone
+            pass
+        running.wait()
+    close(leader)
+    return shown.decode()
+
+
+def test_a_terminal_gets_colours() -> None:
+    assert "\x1b[" in on_a_terminal("audit", str(PADDING))
+
+
+def test_no_color_is_respected() -> None:
+    """Of what a terminal is told only weight is left."""
+    shown = on_a_terminal("audit", str(PADDING), NO_COLOR="1")
+    assert "OUTSIDE-EXTENT" in shown
+    assert not re.findall(r"\x1b\[[0-9;]*(?:3[0-9]|4[0-9]|9[0-9])m", shown)
+
+
+def test_a_pipe_gets_neither_colours_nor_trailing_blanks() -> None:
+    shown = tracetool("audit", PADDING).text
+    assert "\x1b" not in shown
+    assert [line for line in shown.splitlines() if line != line.rstrip()] == []
+
+
+# --- interruption ------------------------------------------------------------------------------------------------
+
+
+def test_an_interruption_ends_with_130(tmp_path: Path) -> None:
+    """A trace that never ends, so that the run is surely still on."""
+    fifo = tmp_path / "trace"
+    subprocess.run(["mkfifo", str(fifo)], check=True)
+    with (
+        subprocess.Popen([*COMMAND, "audit", str(fifo)], stderr=subprocess.PIPE, env=environment()) as running,
+        fifo.open("wb") as feed,
+    ):
+        feed.write(plain_events() * 2000)
+        feed.flush()
+        running.send_signal(signal.SIGINT)
+        assert running.stderr is not None
+        assert running.stderr.read() == b"tracetool: interrupted\n"
+        assert running.wait() == INTERRUPTED
+
+
+# --- help --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_every_command_has_help(command: str, option: str, quick: Quick) -> None:
+    ended = quick(command, option)
+    assert (ended.code, ended.err) == (OK, "")
+    assert f"Usage: tracetool {command}" in ended.text
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert re.fullmatch(r"tracetool \d+\.\d+\.\d+\n", tracetool("--version").text)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_is_explained(rule: str, quick: Quick) -> None:
+    ended = quick("rules", rule.lower())
+    assert (ended.code, ended.err) == (OK, "")
+    words = RULES[rule]
+    assert ended.text.startswith(f"{rule} ({words.severity.label}): {words.title}\n")
+    assert all(text in ended.text for text in (words.why, words.cause, words.remedy))
+
+
+def test_every_rule_is_listed() -> None:
+    listed = [line.split(maxsplit=2) for line in tracetool("rules").text.splitlines()]
+    assert listed == [[rule.id, rule.severity.label, rule.title] for rule in RULES.values()]
+
+
+def test_an_error_can_be_traced() -> None:
+    assert "Traceback" in tracetool("info", capture_path("manifest.json"), "--debug").err
