@@ -1,0 +1,121 @@
+"""Every report byte for byte, against what was once looked at and found right.
+
+`UPDATE_GOLDEN=1 python -m pytest tests/tracetool/report` writes the files anew; look at the difference before it is
+committed.
+"""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from tests.captures import ROOT
+from tests.tracetool.logs import log
+from tests.tracetool.traces import Again, images, reader, replayed
+from tracetool.audit import audit
+from tracetool.ingest import open_trace
+from tracetool.report.frames import write_frames
+from tracetool.report.json import write_audit
+from tracetool.report.state import print_state
+from tracetool.report.summary import print_summary, summarise
+from tracetool.report.text import print_audit
+from tracetool.session.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GOLDEN = Path(__file__).with_name("golden")
+SAMPLES = ROOT / "samples"
+PADDING = SAMPLES / "aavmf-shell-padding" / "trace.log.zst"
+BEFORE = SAMPLES / "aavmf-shell-padding" / "flash1-before.fd.zst"
+FIRST_BOOT = SAMPLES / "aavmf-first-boot" / "trace.log.zst"
+
+WIDTH = 160
+
+
+def plain(printed: Callable[[Console], None]) -> bytes:
+    """What is printed to a file."""
+    text = StringIO()
+    printed(Console(file=text, width=WIDTH, color_system=None, highlight=False))
+    return text.getvalue().encode()
+
+
+def audit_text() -> bytes:
+    found = audit([open_trace(str(PADDING))], Options(), guests=100)
+    return plain(lambda console: print_audit(found, console))
+
+
+def audit_json() -> bytes:
+    return write_audit(audit([open_trace(str(PADDING))], Options())).encode()
+
+
+def audit_of_boots_text() -> bytes:
+    found = audit([open_trace(str(FIRST_BOOT)), open_trace(str(PADDING))], Options())
+    return plain(lambda console: print_audit(found, console))
+
+
+def audit_incomplete_text() -> bytes:
+    trace = log("virt.flash1").reset().program(0, 1).without("io_write")
+    found = audit([Again(trace.text.encode(), 4 << 20)], Options())
+    return plain(lambda console: print_audit(found, console))
+
+
+def info_text() -> bytes:
+    opened = open_trace(str(PADDING))
+    summary = summarise(opened)
+    return plain(lambda console: print_summary(opened, summary, console))
+
+
+def state_text() -> bytes:
+    found = replayed([PADDING], images("virt.flash1", BEFORE))
+    return plain(lambda console: print_state(found, console))
+
+
+def events(output_format: str) -> bytes:
+    """A few events of the sample, with two devices and a program."""
+    frame = pl.concat(reader(PADDING).chunks())
+    file = BytesIO()
+    write_frames([frame.head(12), frame.slice(4366, 8)], output_format, file, device=None)
+    return file.getvalue()
+
+
+OUTPUTS: dict[str, Callable[[], bytes]] = {
+    "audit.txt": audit_text,
+    "audit-boots.txt": audit_of_boots_text,
+    "audit-incomplete.txt": audit_incomplete_text,
+    "audit.json": audit_json,
+    "info.txt": info_text,
+    "state.txt": state_text,
+    "events.txt": lambda: events("table"),
+    "events.csv": lambda: events("csv"),
+    "events.jsonl": lambda: events("jsonl"),
+}
+
+
+def normalised(data: bytes) -> bytes:
+    """Without the place of this checkout."""
+    return data.replace(f"{SAMPLES}/".encode(), b"samples/")
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_report_is_what_it_was(name: str) -> None:
+    found = normalised(OUTPUTS[name]())
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        (GOLDEN / name).write_bytes(found)
+    assert found.decode() == (GOLDEN / name).read_bytes().decode()
+
+
+def test_every_golden_file_is_of_a_report() -> None:
+    assert {path.name for path in GOLDEN.iterdir()} == set(OUTPUTS)
+
+
+def test_golden_files_keep_their_line_ends() -> None:
+    """Git must not turn them into another system's."""
+    assert "tests/tracetool/report/golden/* text eol=lf" in (ROOT / ".gitattributes").read_text().splitlines()
+    assert not [path.name for path in GOLDEN.iterdir() if b"\r" in path.read_bytes()]
