@@ -445,9 +445,14 @@ def _flush(chip: Chip, seq: int, offset: int) -> None:
 # --- taken from the trace ----------------------------------------------------------------------------------------
 
 
-def adopt_wcycle(chip: Chip, wcycle: int) -> None:
-    """Go on from the write cycle that the trace gives; the command follows from it, or stays unknown."""
+def adopt_wcycle(chip: Chip, seq: int, wcycle: int) -> None:
+    """Go on from the write cycle that the trace gives; the command follows from it, or stays unknown.
+
+    Words that were staged may have been flushed by a confirm that is not in the trace.
+    """
     state = chip.state
+    if state[WINDOW_START] >= 0:
+        forget(chip, seq, state[WINDOW_START], state[WINDOW_START] + chip.geo[WINDOW])
     close_window(chip)
     state[WCYCLE] = wcycle
     if wcycle == 1:

@@ -145,7 +145,7 @@ def _write(chip: Chip, seq: int, offset: int, size: int, value: int, wcycle: int
     release_held(chip)
     if geo[CHECK] and wcycle not in (ABSENT, state[WCYCLE]):
         out_of_step(chip, seq, _IO_WRITE, _IO_WRITE, FIELD_WCYCLE, state[WCYCLE], wcycle)
-        adopt_wcycle(chip, wcycle)
+        adopt_wcycle(chip, seq, wcycle)
     if geo[POLICY] == _DISCARD_POLICY and offset + size > geo[EXTENT]:
         if offset >= geo[EXTENT]:
             effect(chip, _E_DISCARD, offset, size)
@@ -191,7 +191,7 @@ def _check_state(chip: Chip, seq: int, cmd: int, wcycle: int) -> None:
     if wcycle not in (ABSENT, state[WCYCLE]):
         out_of_step(chip, seq, _IO_READ, _IO_READ, FIELD_WCYCLE, state[WCYCLE], wcycle)
         command = state[CMD]
-        adopt_wcycle(chip, wcycle)
+        adopt_wcycle(chip, seq, wcycle)
         state[CMD] = command
 
 

@@ -101,7 +101,11 @@ def audit(
     if options.policy is None:
         options = replace(options, policy=Policy.DISCARD)
     chip = chip_profiles()[DEFAULT_CHIP]
-    replayed = replay_readers(readers, options, watcher=lambda geometry: OperationWatch(geometry, chip))
+
+    def watcher(geometry: Geometry) -> OperationWatch:
+        return OperationWatch(geometry, chip, listed=options.keep_occurrences)
+
+    replayed = replay_readers(readers, options, watcher=watcher)
     policy = options.policy or Policy.PADDED
     devices = tuple(_judged(replayed.devices[name], replayed) for name in sorted(replayed.devices))
     return Audit(

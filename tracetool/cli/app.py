@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tracetool.cli import audit, demo, events, info, replay, rules
+from tracetool.cli import audit, demo, events, findings, info, operations, replay, rules
 
 __all__ = ["app"]
 
@@ -46,6 +46,9 @@ def _program(
 app.command("demo")(demo.demo)
 app.command("info")(info.info)
 app.command("events")(events.events)
+app.command("operations")(operations.operations)
+app.command("blocks")(operations.blocks)
 app.command("audit")(audit.audit)
+app.command("findings")(findings.findings)
 app.command("replay")(replay.replay)
 app.command("rules")(rules.rules)

@@ -46,6 +46,8 @@ def audit(
         ),
     ] = "error",
     allow_inconclusive: Annotated[bool, typer.Option("--allow-inconclusive", help="Exit code 0 instead of 4.")] = False,
+    strict_silicon: common.StrictSilicon = False,
+    wear_limit: common.WearLimit = None,
     strict: common.Strict = False,
     image: common.Image = None,
     extent: common.Extent = None,
@@ -79,6 +81,8 @@ def audit(
             fail_on=fail_on,
             allow_inconclusive=allow_inconclusive,
             strict=strict,
+            strict_silicon=strict_silicon,
+            wear_limit=wear_limit,
         )
     )
 
@@ -102,6 +106,8 @@ def run_audit(
     fail_on: str = "error",
     allow_inconclusive: bool = False,
     strict: bool = False,
+    strict_silicon: bool = False,
+    wear_limit: int | None = None,
 ) -> int:
     """Audit the traces, write the report and give the exit code."""
     from tracetool.audit import audit as audit_traces
@@ -111,7 +117,13 @@ def run_audit(
         raise UsageError(f"--format {output_format!r}: give one of {', '.join(_FORMATS)}")
     severity = _severity(fail_on)
     with common.opened(traces, strict=strict) as readers:
-        result = audit_traces(readers, options or Options(), guests=guests)
+        result = audit_traces(
+            readers,
+            options or Options(),
+            guests=guests,
+            strict_silicon=strict_silicon,
+            wear_limit=common.wear_limit(wear_limit),
+        )
     common.require_events(readers, sum(trace.events for trace in result.traces))
     _write(result, output_format, output)
     return result.exit_code(severity, allow_inconclusive=allow_inconclusive)

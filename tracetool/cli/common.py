@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from replay.backing import Policy
     from tracetool.ingest import TraceReader
     from tracetool.session.options import Options
+    from tracetool.session.session import Replayed
+    from tracetool.timeline.query import Query
 
 
 def _complete_board(incomplete: str) -> list[str]:
@@ -92,6 +94,62 @@ PolicyName = Annotated[
 ]
 
 
+_TABLE_FORMATS = ("table", "csv", "jsonl", "parquet")
+
+
+def _complete_table_format(incomplete: str) -> list[str]:
+    return [name for name in _TABLE_FORMATS if name.startswith(incomplete)]
+
+
+Where = Annotated[
+    str | None,
+    typer.Option("--where", metavar="QUERY", help="Only rows like these: 'offset >= 768K and length > 4'."),
+]
+TableFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="table|csv|jsonl|parquet",
+        help="How to write them.",
+        autocompletion=_complete_table_format,
+    ),
+]
+Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write them to FILE.")]
+
+
+StrictSilicon = Annotated[
+    bool, typer.Option("--strict-silicon", help="What a real chip would refuse (NOR) is an error, not a note.")
+]
+WearLimit = Annotated[
+    int | None,
+    typer.Option("--wear-limit", min=0, metavar="N", help="Note a block that was erased more than N times (10)."),
+]
+
+
+def wear_limit(given: int | None) -> int:
+    """The limit given, or the usual one."""
+    from tracetool.findings import WEAR_LIMIT
+
+    return WEAR_LIMIT if given is None else given
+
+
+def check_table_format(output_format: str, output: str | None) -> None:
+    """UsageError for a format that does not exist, or one that a terminal cannot show."""
+    if output_format not in _TABLE_FORMATS:
+        raise UsageError(f"--format {output_format!r}: give one of {', '.join(_TABLE_FORMATS)}")
+    if output_format == "parquet" and output is None and sys.stdout.isatty():
+        raise UsageError("--format parquet is binary: give -o FILE, or redirect it")
+
+
+def parse_where(text: str | None, table: str) -> Query | None:
+    """The query of `--where` on a table; QueryError, a UsageError, if it is none."""
+    if text is None:
+        return None
+    from tracetool.timeline.query import VOCABULARIES, parse
+
+    return parse(text, next(vocabulary for vocabulary in VOCABULARIES if vocabulary.name == table))
+
+
 def parse_policy(text: str | None) -> Policy | None:
     """The policy of this name; UsageError if there is none."""
     from replay.backing import Policy
@@ -115,6 +173,7 @@ def make_options(
     device: str | None,
     policy: str | None = None,
     at: int | None = None,
+    keep_operations: bool = False,
 ) -> Options:
     """The session's options from the command line's; UsageError where they are wrong."""
     from tracetool.session.options import Options, parse_behaviour, parse_board
@@ -129,6 +188,7 @@ def make_options(
         device=device,
         policy=parse_policy(policy),
         at=at,
+        keep_operations=keep_operations,
     )
 
 
@@ -237,6 +297,14 @@ def warn_of_damage(readers: Sequence[TraceReader]) -> None:
             say(f"{name}: the last line has no newline: the file may have been cut there")
         if health.lost:
             say(f"{name}: {health.lost:,} events lost by the tracer")
+
+
+def warn_of_disagreement(replayed: Replayed) -> None:
+    """Say where model and trace part: from there on what is shown is not to be trusted."""
+    for name, device in replayed.devices.items():
+        for notes in device.notes:
+            if notes.disagreement is not None:
+                say(f"{name}: model and trace disagree from event {notes.disagreement.seq} on (TRC001)")
 
 
 def require_events(readers: Sequence[TraceReader], events: int) -> None:

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated
-
-import typer
-
 from tracetool.cli import common
 from tracetool.errors import UsageError
-
-_FORMATS = ("table", "csv", "jsonl", "parquet")
-
-
-def _complete_format(incomplete: str) -> list[str]:
-    return [name for name in _FORMATS if name.startswith(incomplete)]
 
 
 def events(
     trace: common.TracePath,
     *,
-    output_format: Annotated[
-        str,
-        typer.Option(
-            "--format", metavar="table|csv|jsonl|parquet", help="How to write them.", autocompletion=_complete_format
-        ),
-    ] = "table",
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write them to FILE.")] = None,
+    where: common.Where = None,
+    output_format: common.TableFormat = "table",
+    output: common.Output = None,
     device: common.DeviceName = None,
     strict: common.Strict = False,
 ) -> None:
@@ -34,17 +19,15 @@ def events(
     from tracetool.cli.output import open_output, standard_output
     from tracetool.report.frames import write_frames
 
-    if output_format not in _FORMATS:
-        raise UsageError(f"--format {output_format!r}: give one of {', '.join(_FORMATS)}")
-    if output_format == "parquet" and output is None and sys.stdout.isatty():
-        raise UsageError("--format parquet is binary: give -o FILE, or redirect it")
+    common.check_table_format(output_format, output)
+    query = common.parse_where(where, "events")
     with (
         common.opened([trace], strict=strict) as readers,
         standard_output() if output is None else open_output(output) as file,
     ):
-        count = write_frames(readers[0].chunks(), output_format, file, device=device)
+        count = write_frames(readers[0].chunks(), output_format, file, device=device, query=query)
         # Inside, so that a file of that name stays what it was.
         common.require_events(readers, readers[0].health.events)
-        if not count:
+        if not count and query is None:
             raise UsageError(f"no event of a device {device!r} in the trace")
     common.warn_of_damage(readers)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tracetool.findings import Rule
 
 
-def _complete_rule(incomplete: str) -> list[str]:
+def complete_rule(incomplete: str) -> list[str]:
+    """Identifiers of rules that begin like this."""
     from tracetool.findings import RULES
 
     return [name for name in RULES if name.startswith(incomplete.upper())]
@@ -23,7 +24,7 @@ def _complete_rule(incomplete: str) -> list[str]:
 
 def rules(
     rule: Annotated[
-        str | None, typer.Argument(metavar="[RULE]", help="As EXT001.", autocompletion=_complete_rule)
+        str | None, typer.Argument(metavar="[RULE]", help="As EXT001.", autocompletion=complete_rule)
     ] = None,
 ) -> None:
     """List the rules, or say what one means, why it matters and what to do."""
@@ -34,9 +35,16 @@ def rules(
         for found in RULES.values():
             console.print(f"{found.id}  {found.severity.label:<7}  {found.title}")
         return
-    if rule.upper() not in RULES:
-        raise UsageError(f"no rule {rule!r}; the rules are {', '.join(RULES)}")
-    _explain(RULES[rule.upper()], console)
+    _explain(rule_named(rule), console)
+
+
+def rule_named(text: str) -> Rule:
+    """The rule of this identifier, in either case; UsageError that lists them."""
+    from tracetool.findings import RULES
+
+    if text.upper() not in RULES:
+        raise UsageError(f"no rule {text!r}; the rules are {', '.join(RULES)}")
+    return RULES[text.upper()]
 
 
 def _explain(rule: Rule, console: Console) -> None:

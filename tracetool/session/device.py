@@ -114,10 +114,10 @@ class Device:
         self.machine: Machine | None = None
         self.policy_machine: Machine | None = None
         self.extent: Extent | None = None
-        self.tally = Tally()
+        self.tally = Tally(keep_occurrences=options.keep_occurrences)
         self.early: Early | None = None
         self.outside: Outside | None = None
-        self.comparison = Comparison()
+        self.comparison = Comparison(keep_occurrences=options.keep_occurrences)
         self.operations: list[pl.DataFrame] = []
         self.blocks: BlockTable | None = None
         self.watch: Watch | None = None
@@ -290,7 +290,7 @@ class Device:
         if extent is None:
             return
         self.extent = extent
-        self.outside = Outside(extent.bytes)
+        self.outside = Outside(extent.bytes, keep_occurrences=self.options.keep_occurrences)
         if self.early is not None:
             self._late = self.tally.ends.highest > extent.bytes
             self.outside.absorb(self.early)

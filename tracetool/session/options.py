@@ -42,6 +42,7 @@ class Options:
     at: int | None = None
     journal: bool = False
     keep_operations: bool = False
+    keep_occurrences: bool = False
 
 
 def split_device(text: str) -> tuple[str, str]:

@@ -41,7 +41,17 @@ class Outside:
     """Writes that the recorded device threw away, so that their value is not in the trace."""
     torn: Cluster = field(default_factory=Cluster)
     """Those of them that came while a command was in progress."""
+    keep_occurrences: bool = False
     _open: _Open = field(default_factory=_Open)
+
+    def __post_init__(self) -> None:
+        if self.keep_occurrences:
+            for cluster in (self.programs, self.erases, self.commands, self.untraced, self.torn, self._open.writes):
+                cluster.occurrences = []
+
+    def _opened(self, op: int, *, effective: bool = False) -> _Open:
+        """An operation that begins."""
+        return _Open(op, Cluster(occurrences=[] if self.keep_occurrences else None), effective)
 
     def add(self, rows: Accesses) -> None:
         """Take in a chunk."""
@@ -93,7 +103,7 @@ class Outside:
         last = rows.op == rows.op[-1]
         mere = ~np.repeat(effective, lengths) & ~last & (rows.op != self._open.op)
         self.commands.add(rows.take(mere))
-        self._open = _Open(int(rows.op[-1]), effective=bool(effective[-1]))
+        self._open = self._opened(int(rows.op[-1]), effective=bool(effective[-1]))
         self._widen(rows.take(last))
 
     def _widen(self, rows: Accesses) -> None:
@@ -106,7 +116,7 @@ class Outside:
     def _close(self) -> None:
         if not self._open.effective:
             self.commands.merge(self._open.writes)
-        self._open = _Open(self._open.op)
+        self._open = self._opened(self._open.op)
 
     def finish(self) -> None:
         """The trace is over: what is open stays a mere command."""
@@ -170,6 +180,12 @@ class Comparison:
     """Logged reads that would have given something else; `example` is what the policy's machine gives."""
     torn: Cluster = field(default_factory=Cluster)
     """Writes inside the extent that the two machines take for different cycles."""
+    keep_occurrences: bool = False
+
+    def __post_init__(self) -> None:
+        if self.keep_occurrences:
+            self.reads.occurrences = []
+            self.torn.occurrences = []
 
     def add(self, rows: Accesses, theirs: Accesses, extent: int) -> None:
         """Compare a chunk: the same rows of the trace, as either machine has them."""

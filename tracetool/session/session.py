@@ -48,6 +48,7 @@ class TraceReport:
     meta: TraceMeta
     health: Health
     events: int
+    start_ns: int | None = None
 
 
 @dataclass
@@ -134,15 +135,18 @@ class _Pass:
         for device in self.replayed.devices.values():
             device.begin_trace(number)
         events = 0
+        start: int | None = None
         for frame in self._resolved(_until(reader.chunks(number), at)):
             events += len(frame)
+            if start is None and len(times := frame["time_ns"].drop_nulls()):
+                start = int(times[0])
             self._feed(number, frame)
         for device in self.replayed.devices.values():
             device.settle()
         behaviours = [device.behaviour for device in self.replayed.devices.values() if device.behaviour]
         for device in self.replayed.devices.values():
             device.finish_trace(behaviours[0] if behaviours else Behaviour.UNDETERMINED)
-        self.replayed.traces.append(TraceReport(reader.meta, replace(reader.health), events))
+        self.replayed.traces.append(TraceReport(reader.meta, replace(reader.health), events, start))
 
     def _feed(self, number: int, frame: pl.DataFrame) -> None:
         for (name,), part in frame.group_by("device", maintain_order=True):

@@ -174,7 +174,13 @@ class Tally:
     strays: Cluster = field(default_factory=Cluster)
     not_commands: Cluster = field(default_factory=Cluster)
     refused_read_only: Cluster = field(default_factory=Cluster)
+    keep_occurrences: bool = False
     _last_refused_op: int = -1
+
+    def __post_init__(self) -> None:
+        if self.keep_occurrences:
+            for cluster in (self.strays, self.not_commands, self.refused_read_only):
+                cluster.occurrences = []
 
     def add(self, rows: Accesses) -> None:
         """Take in a chunk."""

@@ -1,0 +1,114 @@
+"""`tracetool operations` and `tracetool blocks`: the timeline, and what it did to each erase block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracetool.cli import common
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from tracetool.session.options import Options
+    from tracetool.session.session import Replayed
+
+
+def operations(
+    traces: common.TracePaths,
+    *,
+    where: common.Where = None,
+    output_format: common.TableFormat = "table",
+    output: common.Output = None,
+    strict: common.Strict = False,
+    image: common.Image = None,
+    extent: common.Extent = None,
+    board: common.Board = None,
+    geometry: common.GeometrySpec = None,
+    read_only: common.ReadOnly = None,
+    qemu: common.Qemu = "auto",
+    device: common.DeviceName = None,
+) -> None:
+    """Write the timeline: one row for each flash operation, what it touched and how it ended."""
+    import polars as pl
+
+    from tracetool.timeline.operations import OPERATIONS_SCHEMA
+
+    common.check_table_format(output_format, output)
+    query = common.parse_where(where, "operations")
+    options = common.make_options(
+        image=image,
+        extent=extent,
+        board=board,
+        geometry=geometry,
+        read_only=read_only,
+        qemu=qemu,
+        device=device,
+        keep_operations=True,
+    )
+    replayed = _replay(traces, options, strict=strict)
+    frames = [frame for found in replayed.devices.values() for frame in found.operations]
+    table = pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
+    start = replayed.traces[0].start_ns
+    if query is not None:
+        table = table.filter(query.expression(start))
+    table = table.with_columns(t_ns=pl.lit(None, pl.Int64) if start is None else pl.col("time_ns") - start)
+    _write(table, "operations", output_format, output)
+
+
+def blocks(
+    traces: common.TracePaths,
+    *,
+    output_format: common.TableFormat = "table",
+    output: common.Output = None,
+    most_erased: Annotated[bool, typer.Option("--most-erased", help="The most erased block first.")] = False,
+    strict: common.Strict = False,
+    image: common.Image = None,
+    extent: common.Extent = None,
+    board: common.Board = None,
+    geometry: common.GeometrySpec = None,
+    read_only: common.ReadOnly = None,
+    qemu: common.Qemu = "auto",
+    device: common.DeviceName = None,
+) -> None:
+    """Write what was done to each erase block: erases, programs, bytes, first and last use."""
+    import polars as pl
+
+    from tracetool.timeline.blocks import BLOCKS_SCHEMA
+
+    common.check_table_format(output_format, output)
+    options = common.make_options(
+        image=image, extent=extent, board=board, geometry=geometry, read_only=read_only, qemu=qemu, device=device
+    )
+    replayed = _replay(traces, options, strict=strict)
+    tables = [
+        found.blocks.table(name, found.extent.bytes if found.extent else None)
+        for name, found in sorted(replayed.devices.items())
+        if found.blocks is not None
+    ]
+    table = pl.concat([BLOCKS_SCHEMA.to_frame(), *tables])
+    if most_erased:
+        table = table.sort("erases", "device", "block", descending=[True, False, False])
+    _write(table, "blocks", output_format, output)
+
+
+def _replay(traces: Sequence[str], options: Options, *, strict: bool) -> Replayed:
+    from tracetool.session.session import replay_readers
+
+    with common.opened(traces, strict=strict) as readers:
+        replayed = replay_readers(readers, options)
+    common.require_events(readers, sum(trace.events for trace in replayed.traces))
+    common.warn_of_damage(readers)
+    common.warn_of_disagreement(replayed)
+    return replayed
+
+
+def _write(table: pl.DataFrame, name: str, output_format: str, output: str | None) -> None:
+    from tracetool.cli.output import open_output, standard_output
+    from tracetool.report.tables import write_table
+
+    with standard_output() if output is None else open_output(output) as file:
+        write_table(table, name, output_format, file)
