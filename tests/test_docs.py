@@ -1,0 +1,170 @@
+"""The documents say what the program does: its output, its commands, options and rules.
+
+What is generated from the program is made anew by `UPDATE_GOLDEN=1 python -m pytest tests/test_docs.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+
+from tests.captures import ROOT
+from tests.tracetool.cli.program import COMMAND, environment, tracetool
+from tracetool.cli.app import app
+from tracetool.findings import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+README = ROOT / "README.md"
+COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+RULES_PAGE = ROOT / "docs" / "rules.md"
+
+BEGIN, END = "<!-- demo output: begin -->\n", "<!-- demo output: end -->\n"
+
+PROGRAM = typer.main.get_group(app)
+COMMANDS = PROGRAM.commands
+
+_BROUGHT_BY_TYPER = ("--install-completion", "--show-completion")
+_VALUES = {"text": "NAME", "integer": "NUMBER", "integer range": "NUMBER"}
+"""What an option's value is called where the program leaves that to its type."""
+
+_EXAMPLE = re.compile(r"^(tracetool .*?)\s+# exit code (\d)", re.MULTILINE)
+
+
+def generated(path: Path, text: str) -> str:
+    """What a generated page holds; it is written first where that is asked for."""
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        path.write_text(text)
+    return path.read_text()
+
+
+def options_of(command: str) -> Iterator[tuple[str, str, str]]:
+    """Each option's names, value and help, without those that only hide."""
+    for parameter in COMMANDS[command].params:
+        if parameter.param_type_name == "option":
+            names = ", ".join(sorted(parameter.opts, key=len))
+            value = "" if getattr(parameter, "is_flag", False) else (parameter.metavar or _VALUES[parameter.type.name])
+            yield names, value, getattr(parameter, "help", None) or ""
+
+
+def one_line(text: str) -> str:
+    """The first paragraph of a help text, on one line."""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+# --- generated pages ---------------------------------------------------------------------------------------------
+
+
+def commands_page() -> str:
+    lines = ["# Commands", "", "Generated from the program; `tracetool COMMAND --help` says the same.", ""]
+    for name, command in COMMANDS.items():
+        arguments = [
+            f"{parameter.metavar}{'...' if parameter.nargs < 0 else ''}"
+            for parameter in command.params
+            if parameter.param_type_name == "argument"
+        ]
+        lines += [f"## {' '.join(['tracetool', name, *arguments])}", ""]
+        lines += [" ".join(paragraph.split()) + "\n" for paragraph in (command.help or "").split("\n\n")]
+        options = list(options_of(name))
+        if options:
+            lines += ["| option | value | meaning |", "|---|---|---|"]
+            lines += [
+                f"| `{option}` | {_cell(value)} | {_cell(help_, code=False)} |" for option, value, help_ in options
+            ]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(text: str, *, code: bool = True) -> str:
+    escaped = text.replace("|", "\\|")
+    return f"`{escaped}`" if code and text else escaped
+
+
+def rules_page() -> str:
+    lines = ["# Rules", "", "Generated from the program; `tracetool rules RULE` says the same.", ""]
+    lines += ["| rule | severity | finds |", "|---|---|---|"]
+    lines += [f"| [{rule.id}](#{rule.id.lower()}) | {rule.severity.label} | {rule.title} |" for rule in RULES.values()]
+    for rule in RULES.values():
+        lines += ["", f"## {rule.id}", "", f"{rule.title[0].upper()}{rule.title[1:]} ({rule.severity.label}).", ""]
+        lines += [f"*Why it matters.* {rule.why}", "", f"*How to find the cause.* {rule.cause}", ""]
+        lines += [f"*What to do.* {rule.remedy}"]
+    return "\n".join(lines) + "\n"
+
+
+def test_every_command_and_option_is_documented() -> None:
+    assert generated(COMMANDS_PAGE, commands_page()) == commands_page()
+
+
+def test_every_rule_is_documented() -> None:
+    assert generated(RULES_PAGE, rules_page()) == rules_page()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_help(command: str) -> None:
+    assert one_line(COMMANDS[command].help or "")
+    assert [names for names, _, text in options_of(command) if not text] == []
+
+
+def test_every_option_of_the_program_has_help() -> None:
+    own = [parameter for parameter in PROGRAM.params if parameter.opts[0] not in _BROUGHT_BY_TYPER]
+    assert [parameter.opts for parameter in own if not getattr(parameter, "help", None)] == []
+    assert all(name in README.read_text() for parameter in own for name in parameter.opts if name != "--version")
+
+
+# --- the readme --------------------------------------------------------------------------------------------------
+
+
+def demo_block() -> str:
+    ended = tracetool("demo")
+    said = "exit code 1: the sample was recorded with a write outside the extent, and the audit found it"
+    return f"```text\n{ended.text}\n{said}\n```\n"
+
+
+def test_the_readme_shows_what_the_demo_says() -> None:
+    before, begin, rest = README.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert (begin, end) == (BEGIN, END)
+    expected = before + BEGIN + demo_block() + END + after
+    assert generated(README, expected) == expected
+
+
+def test_the_readme_quotes_make_demo() -> None:
+    """The line after the report is the Makefile's."""
+    assert demo_block().splitlines()[-2] in (ROOT / "Makefile").read_text()
+
+
+def section(title: str) -> str:
+    """A section of the readme."""
+    return README.read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_the_readme_has_a_line_and_an_example_for_every_command() -> None:
+    text = section("Commands")
+    assert {line.split()[1] for line, _ in _EXAMPLE.findall(text)} == set(COMMANDS)
+
+
+EXAMPLES = _EXAMPLE.findall(section("Commands"))
+
+
+@pytest.mark.parametrize(("command", "code"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
+def test_the_readme_s_commands_end_as_they_say(command: str, code: str, tmp_path: Path) -> None:
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    arguments = shlex.split(command)[1:]
+    done = subprocess.run(
+        [*COMMAND, *arguments], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (int(code), False), done.stderr
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for page in (README, COMMANDS_PAGE, RULES_PAGE):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
