@@ -52,7 +52,13 @@ Extent = Annotated[
 ]
 Board = Annotated[
     str | None,
-    typer.Option("--board", help="The QEMU board.", autocompletion=_complete_board, rich_help_panel="Device options"),
+    typer.Option(
+        "--board",
+        metavar="NAME",
+        help="The QEMU board.",
+        autocompletion=_complete_board,
+        rich_help_panel="Device options",
+    ),
 ]
 GeometrySpec = Annotated[
     list[str] | None,
