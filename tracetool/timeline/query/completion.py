@@ -33,10 +33,12 @@ def complete(text: str, position: int, vocabulary: Vocabulary) -> list[Completio
     """The words that may stand at the position (in characters), those alone that begin as the word there does.
 
     What comes after the position is not looked at, but for the rest of the word. Nothing is offered where the query
-    is wrong already, or where a number is to be written.
+    is wrong already, or in a number.
     """
     partial = _PARTIAL.search(text, 0, position)
     start = partial.start() if partial else position
+    if text[:start][-1:].isalnum():
+        return []
     begun = text[start:position]
     rest = _REST.match(text, position)
     end = rest.end() if rest and begun[-1:].isalnum() else position

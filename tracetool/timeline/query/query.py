@@ -21,7 +21,9 @@ __all__ = ["Query", "parse"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A condition on the rows of a table. `str` gives its canonical text, which reads back as an equal query.
+    """A condition on the rows of a table.
+
+    `str` gives its canonical text, which reads back as an equal query (if it is not itself too long to be read).
 
     Attributes:
         root: the tree.

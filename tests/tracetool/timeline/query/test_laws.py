@@ -1,0 +1,86 @@
+"""Laws: the compiled query answers as the naive one, its canonical text is an equal query, and nothing else raises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.tracetool.timeline.query.naive import frames, queries
+from tracetool.timeline.query import VOCABULARIES, QueryError, complete, parse
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DataObject
+
+    from tracetool.timeline.query import Vocabulary
+
+PIECES = (
+    *("offset", "op", "event", "seq", "t", "rule", "severity", "device", "text", "and", "or", "not", "in", "is"),
+    *("null", "known", "==", "=", "!=", "<", ">=", "~", "!~", "&", "&&", "!", "(", ")", ",", "..", "..=", "/", "/a/"),
+    *('"', "'", '"x y"', "0x40", "768K", "1.2s", "-1", "io_write", "program", "error", "\0", "\ud800", "é", " ", "\n"),
+)
+
+tables = pytest.mark.parametrize("vocabulary", VOCABULARIES, ids=lambda vocabulary: vocabulary.name)
+garbage = st.text(max_size=40) | st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join)
+
+
+def error_of(text: str, vocabulary: Vocabulary) -> QueryError | None:
+    try:
+        parse(text, vocabulary)
+    except QueryError as error:
+        return error
+    return None
+
+
+@tables
+@given(st.data())
+def test_a_compiled_query_answers_as_the_naive_evaluation_and_reads_only_its_columns(
+    vocabulary: Vocabulary, data: DataObject
+) -> None:
+    case = data.draw(queries(vocabulary))
+    frame = data.draw(frames(vocabulary))
+    start = data.draw(st.sampled_from([0, 1000, -5, (1 << 63) - 1, None]))
+    query = parse(case.text, vocabulary)
+    answers = frame.select(*query.columns).select(query.expression(start).alias("answer"))["answer"].to_list()
+    assert answers == [case.answer(row, start) is True for row in frame.iter_rows(named=True)]
+
+
+@tables
+@settings(max_examples=50)
+@given(st.data())
+def test_canonical_text_is_an_equal_query(vocabulary: Vocabulary, data: DataObject) -> None:
+    query = parse(data.draw(queries(vocabulary)).text, vocabulary)
+    again = parse(str(query), vocabulary)
+    assert again == query
+    assert hash(again) == hash(query)
+    assert str(again) == str(query)
+    assert "\n" not in str(query)
+
+
+@tables
+@given(garbage)
+def test_garbage_is_a_query_or_an_error_with_a_place(vocabulary: Vocabulary, text: str) -> None:
+    error = error_of(text, vocabulary)
+    if error is not None:
+        assert 0 <= error.start <= error.end <= len(text)
+        assert "\n" not in str(error)
+        assert all(part.isprintable() for part in error.pretty().splitlines())
+
+
+@tables
+@settings(max_examples=30)
+@given(st.data())
+def test_a_query_cut_anywhere_can_be_completed_or_is_wrong_before(vocabulary: Vocabulary, data: DataObject) -> None:
+    text = data.draw(queries(vocabulary)).text
+    position = data.draw(st.integers(0, len(text)))
+    for completion in complete(text, position, vocabulary):
+        assert completion.start <= position <= completion.end
+        assert completion.text.startswith(text[completion.start : position])
+
+
+@tables
+@given(garbage, st.integers(0, 40))
+def test_completion_never_raises(vocabulary: Vocabulary, text: str, position: int) -> None:
+    complete(text, min(position, len(text)), vocabulary)

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from tracetool.events import EVENTS_SCHEMA
+from tracetool.timeline.query import EVENTS, VOCABULARIES, Vocabulary
+from tracetool.timeline.query.lexer import RESERVED, Kind, tokens
+
+
+def test_every_column_of_the_events_can_be_asked_for() -> None:
+    assert {name for column in EVENTS.columns for name in column.reads} == set(EVENTS_SCHEMA)
+    assert set(EVENTS_SCHEMA) <= {column.name for column in EVENTS.columns}
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES, ids=lambda vocabulary: vocabulary.name)
+def test_names_are_words_of_their_own(vocabulary: Vocabulary) -> None:
+    names = [name for column in vocabulary.columns for name in (column.name, *column.aliases)]
+    assert len(names) == len(set(names))
+    for word in [*names, *(value for column in vocabulary.columns for value in column.values)]:
+        assert tokens(word)[0][:2] == (Kind.WORD, word)
+        assert word not in RESERVED
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES, ids=lambda vocabulary: vocabulary.name)
+def test_what_is_meant_instead_exists(vocabulary: Vocabulary) -> None:
+    for wrong, right in vocabulary.instead:
+        assert vocabulary.column(wrong) is None
+        assert vocabulary.column(right) is not None
