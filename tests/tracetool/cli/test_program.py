@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     Quick = Callable[..., Ended]
 
-COMMANDS = ["demo", "info", "events", "audit", "replay", "rules"]
-READING = ["info", "events", "audit", "replay"]
+COMMANDS = ["demo", "info", "events", "operations", "blocks", "findings", "audit", "replay", "rules"]
+READING = ["info", "events", "operations", "blocks", "findings", "audit", "replay"]
 
 OK, FOUND, USAGE, UNREADABLE, INCONCLUSIVE, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 3, 4, 141, 130
 
@@ -271,6 +271,9 @@ OUTPUTS = [
     ["events", "--format", "csv"],
     ["events", "--format", "jsonl"],
     ["events", "--format", "parquet"],
+    ["operations", "--where", "offset >= 768K"],
+    ["blocks", "--format", "csv"],
+    ["findings", "--format", "jsonl"],
 ]
 
 
@@ -286,7 +289,9 @@ def test_a_file_gets_the_bytes_that_standard_output_gets(arguments: list[str], t
 
 
 @pytest.mark.parametrize("target", ["/nonexistent/x", "/", "/dev/full"])
-@pytest.mark.parametrize("arguments", [["audit"], ["events", "--format", "csv"], ["events", "--format", "parquet"]])
+@pytest.mark.parametrize(
+    "arguments", [["audit"], ["blocks"], ["events", "--format", "csv"], ["events", "--format", "parquet"]]
+)
 def test_a_file_that_cannot_be_written_is_named(arguments: list[str], target: str, quick: Quick) -> None:
     ended = quick(*arguments, PADDING, "-o", target)
     assert ended.code == UNREADABLE
