@@ -152,6 +152,7 @@ class Machine:
             blob=np.zeros(blob, np.uint8),
         )
         self.journal = Journal()
+        self.keep_journal = config.journal
         self._counter = ChangeCounter()
         if config.image is not None:
             length = min(len(config.image), size)
@@ -181,7 +182,7 @@ class Machine:
     def _drain_journal(self) -> None:
         state = self.chip.state
         if state[slot.JOURNAL_ROWS]:
-            if self.config.journal:
+            if self.keep_journal:
                 self.journal.take(self.chip)
             if self.config.count_changes:
                 self._counter.take(self.chip)
@@ -243,6 +244,7 @@ class Machine:
         twin = object.__new__(Machine)
         twin.config = self.config
         twin.journal = Journal()
+        twin.keep_journal = False
         twin._counter = ChangeCounter()
         chip = self.chip
         twin.chip = chip._replace(
@@ -338,6 +340,11 @@ class Machine:
     def command(self) -> int:
         """The command byte in force; 0 in read array."""
         return self.chip.state[slot.CMD]
+
+    @property
+    def wcycle(self) -> int:
+        """The write cycle of the command in progress, 0 to 3."""
+        return self.chip.state[slot.WCYCLE]
 
     @property
     def midway(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,22 +15,24 @@ from replay.columns import RowKind
 from replay.engine import Config, Machine, Stop
 from tracetool.session.evidence import behaviour_in, gather
 from tracetool.session.identity import NAMELESS, Identity, identify
+from tracetool.session.inspect import Inspection, Moment, Step
 from tracetool.session.outside import Comparison, Early, Outside
 from tracetool.session.rows import IO_CODES, blank_steps, kinds_of, to_rows
 from tracetool.session.tally import Cluster, Tally
+from tracetool.session.validity import CAUSED, STORES, possible, reset_as_read_array
 from tracetool.timeline.accesses import NO_TIME, Accesses, Batch
 from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.operations import OperationStream, to_table
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from replay.engine import Disagreement
     from replay.geometry import Geometry
-    from replay.state import Rows
+    from replay.state import Rows, Steps
     from tracetool.session.evidence import Evidence
     from tracetool.session.options import Options
 
@@ -126,6 +129,7 @@ class Device:
         self.notes: list[TraceNotes] = []
         self.cfi02 = False
         # No QEMU that stages buffered writes leaves the name of the device out of its events.
+        self.inspection: Inspection | None = None
         self._told = options.behaviour or (Behaviour.DIRECT if name == NAMELESS else Behaviour.UNDETERMINED)
         self.behaviour = self._told
         self.written_while_read_only = False
@@ -186,6 +190,9 @@ class Device:
     def feed(self, events: pl.DataFrame) -> None:
         """Take in the device's next events (columns of `EVENTS_SCHEMA`)."""
         notes = self.current
+        if self.options.inspect is not None and notes.trace == self.options.inspect_trace:
+            found = events.filter(pl.col("seq") == self.options.inspect)
+            self.inspection = self.inspection if found.is_empty() else Inspection(found.row(0, named=True))
         if not notes.events:
             notes.started_with_reset = str(events["event"][0]) in ("reset", "realize")
         notes.events += len(events)
@@ -222,7 +229,7 @@ class Device:
     def _has_effects(self) -> bool:
         """Whether the trace holds events that only a bus write can cause."""
         machine = self.machine
-        return machine is not None and any(machine.has_seen(kind) for kind in _CAUSED)
+        return machine is not None and any(machine.has_seen(kind) for kind in CAUSED)
 
     def finish(self) -> None:
         """All traces are over."""
@@ -303,7 +310,7 @@ class Device:
             return
         events = self._possible(events)
         if self.evidence is not None and self.evidence.reset_is_read_array:
-            events = events.with_columns(_reset_as_read_array(events))
+            events = events.with_columns(reset_as_read_array(events))
         batch = Batch(to_rows(events), events["time_ns"].fill_null(NO_TIME).to_list(), events["boot"].to_list())
         if self._waiting is not None:
             batch = self._waiting + batch
@@ -315,10 +322,10 @@ class Device:
         geometry = self.identity.geometry if self.identity else None
         if geometry is None:
             return events
-        possible = _possible(events, kinds_of(events), geometry.size)
-        if not possible.all():
-            self.current.impossible.merge(_cluster_of(events.filter(pl.Series(~possible))))
-            return events.filter(pl.Series(possible))
+        can_be = possible(events, kinds_of(events), geometry.size)
+        if not can_be.all():
+            self.current.impossible.merge(_cluster_of(events.filter(pl.Series(~can_be))))
+            return events.filter(pl.Series(can_be))
         return events
 
     def _run(self, batch: Batch) -> None:
@@ -327,32 +334,63 @@ class Device:
         if machine is None:
             return
         if self.identity is not None and self.identity.custom_read_only:
-            self.written_while_read_only |= any(kind in _STORES for kind in rows.kind)
+            self.written_while_read_only |= any(kind in STORES for kind in rows.kind)
         if RowKind.POSTLOAD in rows.kind and self.current.migrated_at is None:
             self.current.migrated_at = rows.seq[rows.kind.index(RowKind.POSTLOAD)]
         steps = blank_steps(len(rows.kind))
         taken, position, end = 0, 0, len(rows.kind)
+        glass = self._inspected_row(rows)
         first_outside = self._first_outside(rows, 0)
         while position < end:
-            limit = end
-            if self._compares and self.policy_machine is None and first_outside < end:
-                if position == first_outside:
-                    self._fork()
-                else:
-                    limit = first_outside
+            limit = self._next_stop(position, end, first_outside, glass)
             position, why = machine.feed(rows, steps, position, limit)
             volume = self._find_volume() if why == Stop.WATCH else None
-            if why == Stop.WATCH and volume is None and position < end:
+            if why == Stop.WATCH and volume is None and position < limit:
                 continue
-            self._take(
-                batch, Accesses.of(batch, steps, (taken, position), self.current.trace, machine.status), taken, position
-            )
+            self._take(batch, steps, taken, position)
+            if taken <= glass < position:
+                self._end_inspection(machine, steps, glass)
             taken = position
             if volume is not None:
                 self._know_extent(volume)
                 first_outside = self._first_outside(rows, position)
             if why == Stop.BEHAVIOUR and not self._decide_behaviour(batch, position):
                 return
+
+    def _next_stop(self, position: int, end: int, first_outside: int, glass: int) -> int:
+        """Where to stop next.
+
+        Before the first access outside, where the policy's machine begins; around the row that is looked at closely.
+        """
+        if self._compares and self.policy_machine is None and position <= first_outside < end:
+            if position == first_outside:
+                self._fork()
+            else:
+                end = first_outside
+        if position == glass:
+            self._begin_inspection()
+            return glass + 1
+        return glass if position < glass < end else end
+
+    def _inspected_row(self, rows: Rows) -> int:
+        """The row that is to be looked at closely, -1 if it is not among these."""
+        inspection = self.inspection
+        return -1 if inspection is None or inspection.step is not None else _index(rows.seq, inspection.event["seq"])
+
+    def _begin_inspection(self) -> None:
+        machine = self.machine
+        if self.inspection is not None and machine is not None:
+            self.inspection.before = Moment.of(machine)
+            self.inspection.policy_before = Moment.of(self.policy_machine)
+            machine.keep_journal = True
+
+    def _end_inspection(self, machine: Machine, steps: Steps, row: int) -> None:
+        machine.keep_journal = self.options.journal
+        if self.inspection is not None:
+            self.inspection.after = Moment.of(machine)
+            self.inspection.policy_after = Moment.of(self.policy_machine)
+            self.inspection.step = Step.of(steps, row)
+            self.inspection.changes = tuple(c for c in machine.journal if c.seq == self.inspection.event["seq"])
 
     @property
     def _compares(self) -> bool:
@@ -377,13 +415,14 @@ class Device:
         if self.machine is not None and self.extent is not None:
             self.policy_machine = self.machine.fork(Backing(self.extent.bytes, self.policy))
 
-    def _take(self, batch: Batch, accesses: Accesses, start: int, end: int) -> None:
+    def _take(self, batch: Batch, steps: Steps, start: int, end: int) -> None:
         """Keep what the audit needs of rows just done."""
-        if start == end:
+        machine = self.machine
+        if start == end or machine is None:
             return
+        accesses = Accesses.of(batch, steps, (start, end), self.current.trace, machine.status)
         self.tally.add(accesses)
-        if self.machine is not None:
-            self._take_operations(self._stream.add(accesses, self.machine.drain_changes()))
+        self._take_operations(self._stream.add(accesses, machine.drain_changes()))
         if self.outside is not None:
             self.outside.add(accesses)
         elif self.early is not None:
@@ -439,35 +478,10 @@ class Device:
         return Extent(volume.fv_length, "FvLength of the variable store that the trace writes")
 
 
-_STORES = (RowKind.DATA_WRITE, RowKind.DATA_WRITE_BLOCK)
-_CAUSED = (
-    *_STORES,
-    RowKind.WRITE_TEXT,
-    RowKind.MODE_READ_ARRAY,
-    RowKind.WRITE_BLOCK_ERASE,
-    RowKind.WRITE_BLOCK_START,
-    RowKind.WRITE_BLOCK_FLUSH,
-    RowKind.READ_STATUS,
-    RowKind.DEVICE_INFO,
-    RowKind.IO_READ,
-)
-"""Row kinds that no device logs before a bus write brought it out of read array."""
-_WITH_PLACE = (*IO_CODES, *_STORES)
-_MAX_ACCESS = 8
-
-
-def _possible(events: pl.DataFrame, kinds: NDArray[np.uint8], region: int) -> NDArray[np.bool_]:
-    """Which events a flash of `region` bytes can log: accesses of 1 to 8 bytes inside it, erases inside it."""
-    offset = events["offset"].fill_null(-1).to_numpy()
-    size = events["size"].cast(pl.Int64).fill_null(0).to_numpy()
-    length = events["length"].fill_null(0).to_numpy()
-    placed = np.isin(kinds, _WITH_PLACE)
-    sized = (size >= 1) & (size <= _MAX_ACCESS)
-    inside = (offset >= 0) & (offset <= region - size)
-    valued = events["value"].is_not_null().to_numpy() | ~np.isin(kinds, (RowKind.IO_WRITE, *_STORES))
-    erase = kinds == RowKind.WRITE_BLOCK_ERASE
-    erasable = (offset >= 0) & (length > 0) & (length <= region) & (offset <= region - length)
-    return np.where(placed, sized & inside & valued, np.where(erase, erasable, ~erase))
+def _index(seqs: Sequence[int], seq: int) -> int:
+    """Where `seq` stands in ascending seqs, -1 if it does not."""
+    at = bisect_left(seqs, seq)
+    return at if at < len(seqs) and seqs[at] == seq else -1
 
 
 def _cluster_of(events: pl.DataFrame) -> Cluster:
@@ -486,10 +500,3 @@ def _made_writable(identity: Identity) -> Identity:
         custom_read_only=False,
         board=identity.board,
     )
-
-
-def _reset_as_read_array(events: pl.DataFrame) -> pl.Expr:
-    """In the series' first patch every `reset` after the first event is a return to read array."""
-    event = pl.col("event")
-    name = pl.when(event == "reset").then(pl.lit("mode_read_array")).otherwise(event.cast(pl.String))
-    return name.cast(events.schema["event"]).alias("event")

@@ -28,7 +28,8 @@ class Options:
     """Options that every command takes; mappings go from device name (or `ANY_DEVICE`) to the value.
 
     Sizes in bytes. `policy` None means the default of the command: what the trace was recorded on for a replay.
-    `at` is the last seq of the last trace that is replayed.
+    `at` is the last seq of the last trace that is replayed; `inspect` the seq of the event of
+    trace number `inspect_trace` that is looked at closely.
     """
 
     images: dict[str, Path] = field(default_factory=dict)
@@ -43,6 +44,8 @@ class Options:
     journal: bool = False
     keep_operations: bool = False
     keep_occurrences: bool = False
+    inspect: int | None = None
+    inspect_trace: int = 0
 
 
 def split_device(text: str) -> tuple[str, str]:

@@ -1,0 +1,55 @@
+"""Which events a flash can log, and what some of them mean in an early QEMU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from replay.columns import RowKind
+from tracetool.session.rows import IO_CODES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["CAUSED", "STORES", "possible", "reset_as_read_array"]
+
+STORES = (RowKind.DATA_WRITE, RowKind.DATA_WRITE_BLOCK)
+"""Row kinds that only a writable flash logs."""
+
+CAUSED = (
+    *STORES,
+    RowKind.WRITE_TEXT,
+    RowKind.MODE_READ_ARRAY,
+    RowKind.WRITE_BLOCK_ERASE,
+    RowKind.WRITE_BLOCK_START,
+    RowKind.WRITE_BLOCK_FLUSH,
+    RowKind.READ_STATUS,
+    RowKind.DEVICE_INFO,
+    RowKind.IO_READ,
+)
+"""Row kinds that no device logs before a bus write brought it out of read array."""
+_WITH_PLACE = (*IO_CODES, *STORES)
+_MAX_ACCESS = 8
+
+
+def possible(events: pl.DataFrame, kinds: NDArray[np.uint8], region: int) -> NDArray[np.bool_]:
+    """Which events a flash of `region` bytes can log: accesses of 1 to 8 bytes inside it, erases inside it."""
+    offset = events["offset"].fill_null(-1).to_numpy()
+    size = events["size"].cast(pl.Int64).fill_null(0).to_numpy()
+    length = events["length"].fill_null(0).to_numpy()
+    placed = np.isin(kinds, _WITH_PLACE)
+    sized = (size >= 1) & (size <= _MAX_ACCESS)
+    inside = (offset >= 0) & (offset <= region - size)
+    valued = events["value"].is_not_null().to_numpy() | ~np.isin(kinds, (RowKind.IO_WRITE, *STORES))
+    erase = kinds == RowKind.WRITE_BLOCK_ERASE
+    erasable = (offset >= 0) & (length > 0) & (length <= region) & (offset <= region - length)
+    return np.where(placed, sized & inside & valued, np.where(erase, erasable, ~erase))
+
+
+def reset_as_read_array(events: pl.DataFrame) -> pl.Expr:
+    """In the series' first patch every `reset` after the first event is a return to read array."""
+    event = pl.col("event")
+    name = pl.when(event == "reset").then(pl.lit("mode_read_array")).otherwise(event.cast(pl.String))
+    return name.cast(events.schema["event"]).alias("event")
