@@ -25,7 +25,7 @@ BUSES = [
     if chip <= bank and (chip <= widest <= 8 or widest == 0) and (chip or not widest)
 ]
 SIZES = (1, 2, 3, 4, 8)
-SOME_IMAGE = np.arange(0x10000, dtype=np.uint64).view(np.uint8)[:0x10000]
+SOME_IMAGE = np.arange(0x10000).astype(np.uint8)
 
 OLD = Geometry(0x4000, 0x1000, 4, ids=IDS)
 BYTE = Geometry(0x4000, 0x1000, 1, ids=IDS)
@@ -144,13 +144,14 @@ def test_an_unknown_size_leaves_its_entries_of_the_query_table_open() -> None:
 @pytest.mark.parametrize(
     ("endian", "offset", "size", "value"),
     [
-        ("little", 0x100, 1, 0x20),
-        ("little", 0x100, 4, 0x20),
-        ("little", 0x102, 2, 0),
-        ("big", 0x100, 1, 0x20),
-        ("big", 0x100, 2, 0x2000),
-        ("big", 0x100, 4, 0x20000000),
-        ("big", 0x100, 8, 0),
+        ("little", 0x112, 1, 0x12),
+        ("little", 0x112, 2, 0x1312),
+        ("little", 0x112, 4, 0x15141312),
+        ("little", 0x112, 8, 0x15141312),
+        ("big", 0x112, 1, 0x12),
+        ("big", 0x112, 2, 0x1213),
+        ("big", 0x112, 4, 0x12131415),
+        ("big", 0x112, 8, 0x16171819),
     ],
 )
 def test_array_data_is_read_in_the_devices_byte_order(
@@ -172,12 +173,12 @@ def test_an_unknown_command_is_read_as_array_and_given_up() -> None:
         [
             write(0, 0x98),
             Event(RowKind.READ_UNKNOWN_STATE),
-            Event(RowKind.DATA_READ, 0x100, 4, 0x20),
-            read(0x100, 4, 0x20, cmd=0x33, wcycle=0),
+            Event(RowKind.DATA_READ, 0x112, 4, 0x15141312),
+            read(0x112, 4, 0x15141312, cmd=0x33, wcycle=0),
             Event(RowKind.OTHER),
         ],
     )
-    assert (steps.expected[3], steps.cmd[4], steps.wcycle[4]) == (0x20, 0, 0)
+    assert (steps.expected[3], steps.cmd[4], steps.wcycle[4]) == (0x15141312, 0, 0)
     assert machine.disagreement == Disagreement(3, RowKind.IO_READ, RowKind.IO_READ, "cmd", 0x98, 0x33)
 
 

@@ -141,6 +141,14 @@ def test_out_of_step_is_said_once_until_a_command_cycle() -> None:
     assert machine.disagreements == 2
 
 
+@pytest.mark.parametrize("step", [RESET, Event(RowKind.REALIZE), write(0, 0x98, wcycle=0)])
+def test_in_step_again_the_next_difference_counts(step: Event) -> None:
+    """A reset and a command cycle bring the machine in step."""
+    again = [step, write(0, 0x70, wcycle=3)]
+    machine, _ = replayed(CONFIG, [RESET, write(0, 0x70, wcycle=0), write(0x10, 0x11, wcycle=2), *again])
+    assert machine.disagreements == 2
+
+
 def test_without_the_self_check_nothing_of_the_trace_is_believed() -> None:
     config = Config(VIRT, Behaviour.DIRECT, image=BLANK, check=False)
     machine, steps = replayed(
@@ -245,6 +253,15 @@ def test_a_lone_flush_amid_the_words_leaves_the_rest_of_its_window_unknown() -> 
     machine, _ = replayed(CONFIG, [*OPEN_WINDOW, FLUSH])
     assert machine.unknown(backing=False, end=VIRT.size) == (0x1000 - 4, 0x1004)
     assert machine.storage()[0x1000:0x1004].tobytes() == b"\x11" * 4
+
+
+@pytest.mark.parametrize("after", [write(0, 0xFF, wcycle=0), read(0, cmd=0xE8, wcycle=0)])
+def test_words_whose_confirm_may_be_lost_leave_their_window_unknown(after: Event) -> None:
+    """They were flushed or they were not."""
+    machine, _ = replayed(CONFIG, [*WHOLE_WINDOW, after])
+    assert machine.unknown(backing=False, end=VIRT.size) == (0x1000, 0x1000)
+    assert machine.unknown(backing=True, end=VIRT.size) == (0x1000, 0x1000)
+    assert machine.disagreement is not None
 
 
 def test_texts_and_other_events_out_of_place_change_nothing() -> None:
