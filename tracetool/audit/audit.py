@@ -98,6 +98,18 @@ def audit(
         InputError: a trace or image cannot be read.
         UsageError: options contradict each other or the trace.
     """
+    return audit_replayed(readers, options, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit)[1]
+
+
+def audit_replayed(
+    readers: Sequence[TraceReader],
+    options: Options,
+    *,
+    guests: int = 1,
+    strict_silicon: bool = False,
+    wear_limit: int = WEAR_LIMIT,
+) -> tuple[Replayed, Audit]:
+    """As `audit`, with the replayed devices for whoever looks closer."""
     if options.policy is None:
         options = replace(options, policy=Policy.DISCARD)
     chip = chip_profiles()[DEFAULT_CHIP]
@@ -108,7 +120,7 @@ def audit(
     replayed = replay_readers(readers, options, watcher=watcher)
     policy = options.policy or Policy.PADDED
     devices = tuple(_judged(replayed.devices[name], replayed) for name in sorted(replayed.devices))
-    return Audit(
+    return replayed, Audit(
         policy,
         guests,
         tuple(replayed.traces),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tracetool.cli import audit, demo, events, findings, info, operations, replay, rules
+from tracetool.cli import audit, demo, events, explain, findings, info, operations, replay, rules
 
 __all__ = ["app"]
 
@@ -48,6 +48,7 @@ app.command("info")(info.info)
 app.command("events")(events.events)
 app.command("operations")(operations.operations)
 app.command("blocks")(operations.blocks)
+app.command("explain")(explain.explain)
 app.command("audit")(audit.audit)
 app.command("findings")(findings.findings)
 app.command("replay")(replay.replay)

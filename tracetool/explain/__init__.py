@@ -1,0 +1,5 @@
+"""One event in words: what it is, what the device made of it, and why it matters."""
+
+from tracetool.explain.explain import Explanation, explain
+
+__all__ = ["Explanation", "explain"]

@@ -1,0 +1,114 @@
+"""The explanation of one event, as plain data for every face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from replay.backing import Policy
+from tracetool.audit.audit import audit_replayed
+from tracetool.errors import UsageError
+from tracetool.explain.words import event_words, policy_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracetool.findings import Finding
+    from tracetool.ingest import TraceReader
+    from tracetool.session.device import Device
+    from tracetool.session.inspect import Inspection
+    from tracetool.session.options import Options
+
+__all__ = ["Explanation", "explain"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One event in words.
+
+    `sentences` say what it is and what the device made of it; `operation` is the row of the operation it belongs to
+    (columns of `OPERATIONS_SCHEMA`), `policy` what the policy makes of it, `findings` those that it is a case of.
+    `start_ns` is the time of the trace's first event.
+    """
+
+    device: str
+    inspection: Inspection
+    sentences: tuple[str, ...]
+    operation: dict[str, Any] | None
+    policy: str | None
+    findings: tuple[Finding, ...]
+    start_ns: int | None
+
+
+def explain(readers: Sequence[TraceReader], options: Options, seq: int) -> Explanation:
+    """Explain event `seq` of the last trace.
+
+    Raises:
+        InputError: a trace or image cannot be read.
+        UsageError: there is no such event, or options contradict each other or the trace.
+    """
+    if options.policy is None:
+        options = replace(options, policy=Policy.DISCARD)
+    trace = len(readers) - 1
+    close = replace(options, inspect=seq, inspect_trace=trace, keep_operations=True, keep_occurrences=True)
+    replayed, result = audit_replayed(readers, close)
+    found = [device for device in replayed.devices.values() if device.inspection is not None]
+    if not found:
+        last = replayed.traces[trace].events - 1
+        raise UsageError(f"there is no event {seq}: the trace has events 0 to {last}")
+    device = found[0]
+    inspection = device.inspection
+    if inspection is None:
+        raise UsageError(f"there is no event {seq}")
+    operation = _operation(device, trace, seq)
+    return Explanation(
+        device=device.name,
+        inspection=inspection,
+        sentences=tuple(event_words(inspection)),
+        operation=operation,
+        policy=_policy(device, inspection),
+        findings=tuple(f for f in result.findings if _concerns(f, device.name, trace, _span(operation, seq))),
+        start_ns=replayed.traces[0].start_ns,
+    )
+
+
+def _operation(device: Device, trace: int, seq: int) -> dict[str, Any] | None:
+    """The operation that the event belongs to: the last one that began at or before it."""
+    if not device.operations:
+        return None
+    rows = pl.concat(device.operations).filter((pl.col("trace") == trace) & (pl.col("first_seq") <= seq))
+    return rows.sort("first_seq").row(-1, named=True) if len(rows) else None
+
+
+def _policy(device: Device, inspection: Inspection) -> str | None:
+    """What the policy makes of the event, None where it is the same."""
+    event, extent = inspection.event, device.extent
+    if extent is None or event["offset"] is None or event["event"] not in ("io_write", "io_read", "read"):
+        return None
+    if event["offset"] + (event["size"] or 1) > extent.bytes:
+        return policy_words(device.policy)
+    before, theirs = inspection.before, inspection.policy_before
+    if theirs is not None and before is not None and theirs != before:
+        return (
+            f"Under {device.policy.label} the chip would be in another state before it: cmd {theirs.cmd:#04x}, "
+            f"wcycle {theirs.wcycle}, status {theirs.status:#04x}."
+        )
+    return None
+
+
+def _span(operation: dict[str, Any] | None, seq: int) -> range:
+    """The events of the operation that the event belongs to, or the event alone."""
+    if operation is None or not operation["first_seq"] <= seq <= operation["last_seq"]:
+        return range(seq, seq + 1)
+    return range(operation["first_seq"], operation["last_seq"] + 1)
+
+
+def _concerns(finding: Finding, device: str, trace: int, seqs: range) -> bool:
+    """Whether one of the events is a case of the finding."""
+    if finding.device != device:
+        return False
+    if finding.occurrences:
+        return any(case.trace == trace and case.seq in seqs for case in finding.occurrences)
+    return finding.trace == trace and finding.first_seq in seqs

@@ -1,0 +1,97 @@
+"""The words of an explanation, chosen by what the event is and what the device made of it (`words.toml`)."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from replay.cfi import Opcode
+from replay.columns import Effect, Flag, OpKind, Outcome
+from tracetool.sizes import format_offset, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from replay.backing import Policy
+    from tracetool.session.inspect import Inspection, Moment, Step
+
+__all__ = ["event_words", "outcome_words", "policy_words", "words"]
+
+_COUNTED = ("write_block", "write_block_start")
+
+
+@cache
+def words() -> Mapping[str, Mapping[str, str]]:
+    """Every phrase, by chapter and key."""
+    return tomllib.loads(files("tracetool.explain").joinpath("words.toml").read_text(encoding="utf-8"))
+
+
+def _fields(event: Mapping[str, Any]) -> dict[str, str]:
+    """The event's values as the phrases have them."""
+    value = event["value"]
+    shown = {name: "?" if event[name] is None else f"{event[name]:#04x}" for name in ("value", "cmd")}
+    sizes = {name: "?" if event[name] is None else format_size(event[name]) for name in ("length", "region")}
+    return {
+        **shown,
+        **sizes,
+        "offset": "?" if event["offset"] is None else format_offset(event["offset"]),
+        "size": "?" if event["size"] is None else str(event["size"]),
+        "count": "?" if value is None else f"{value + 1:,}",
+        "text": {"ro": "read-only", "rw": "writable"}.get(event["text"] or "", event["text"] or ""),
+    }
+
+
+def event_words(inspection: Inspection) -> list[str]:
+    """What the event is, and what the device made of it: one sentence each."""
+    event, step, before = inspection.event, inspection.step, inspection.before
+    said = [words()["events"][event["event"]].format(**_fields(event))]
+    if step is None or before is None:
+        return said
+    if event["event"] == "io_write":
+        said.append(_cycle_words(event, before, step))
+    place = {"offset": format_offset(max(step.effect_offset, 0)), "length": format_size(step.effect_length)}
+    said.append(words()["effects"][Effect(step.effect).name].format(**place))
+    return [phrase for phrase in said if phrase]
+
+
+def _cycle_words(event: Mapping[str, Any], before: Moment, step: Step) -> str:
+    """Which cycle of which command the write is."""
+    if step.effect == Effect.DISCARD:
+        return ""
+    if before.wcycle == 0:
+        low = event["value"] & 0xFF
+        known = low in {int(command) for command in Opcode}
+        return words()["commands"][Opcode(low).name if known else "STRAY"]
+    return words()["cycles"][_cycle(before, step)].format(count=_count(event))
+
+
+def _count(event: Mapping[str, Any]) -> str:
+    return f"{(event['value'] & 0xFFFF) + 1:,}"
+
+
+def _cycle(before: Moment, step: Step) -> str:
+    """Key of the phrase for a later cycle."""
+    wrong = bool(step.flags & Flag.BAD_SECOND_CYCLE)
+    if before.cmd == Opcode.BUFFERED_PROGRAM:
+        return {1: "count", 2: "word"}.get(before.wcycle, "confirm_wrong" if wrong else "confirm")
+    if before.cmd in (Opcode.PROGRAM, Opcode.PROGRAM_ALTERNATE):
+        return "program_data"
+    if before.cmd in (Opcode.BLOCK_ERASE, Opcode.BLOCK_ERASE_ALTERNATE):
+        return "erase_wrong" if wrong else "erase_confirm"
+    if before.cmd == Opcode.LOCK_SETUP:
+        return "lock_wrong" if wrong else "lock" if step.op_kind == OpKind.LOCK else "unlock"
+    if before.cmd == Opcode.CFI_QUERY:
+        return "query_stay" if wrong else "query_leave"
+    return "unknown"
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """How an operation ended."""
+    return words()["outcomes"][outcome.name]
+
+
+def policy_words(policy: Policy) -> str:
+    """What a policy makes of an access beyond the extent."""
+    return words()["policies"][policy.name]
