@@ -186,7 +186,7 @@ class Parser:
         column = self._vocabulary.column(token.text) or self._unknown(token)
         self._read()
         if "&" in column.operators and self._took("&"):
-            return Term(column, self._number(column, Type.BITS))
+            return Term(column, self._number(Type.BITS))
         return Term(column)
 
     def _tail(self, term: Term, operators: tuple[str, ...]) -> Node:
@@ -226,7 +226,8 @@ class Parser:
         except ValueError as error:
             self._fail(f"the pattern is not valid: {error}", token)
         if column.type is Type.ENUM and not found:
-            self._fail(f"no {column.name} matches {shown(token.text)}", token, _nearest(pattern, column.values))
+            message = f"no {column.name} matches {shown(token.text)}{_hint(pattern, column.values)}"
+            self._fail(message, token, _nearest(pattern, column.values))
         return Match(term, pattern, regex, negated)
 
     def _known(self, term: Term) -> Node:
@@ -249,12 +250,12 @@ class Parser:
         if column.type not in EXAMPLES:
             self._fail_expecting("'('", (_OPEN,))
         first = self._peek()
-        low = None if self._at(*_RANGES) else self._number(column, column.type, also=(_OPEN, Choice("..", "up to")))
+        low = None if self._at(*_RANGES) else self._number(column.type, also=(_OPEN, Choice("..", "up to")))
         if not self._at(*_RANGES):
             self._fail_expecting("'..'", (Choice("..", "up to, the end excluded"), Choice("..=", "the end included")))
         closed = self._read().text == "..="
         bounded = self._peek().kind is Kind.NUMBER or low is None or closed
-        high = self._number(column, column.type) if bounded else None
+        high = self._number(column.type) if bounded else None
         if low is not None and high is not None and (low > high or (low == high and not closed)):
             whole = first._replace(end=self._words[self._next - 1].end)
             why = "its end is excluded, ..= includes it" if low == high else "it ends before it begins"
@@ -265,14 +266,14 @@ class Parser:
 
     def _value(self, column: Column) -> Value:
         if column.type in EXAMPLES:
-            return self._number(column, column.type)
+            return self._number(column.type)
         token = self._peek()
         text = self._word(_offered(column, _TEXT))
         if column.type is Type.TEXT:
             return text
         allowed = ("true", "false") if column.type is Type.BOOL else column.values
         if text not in allowed:
-            self._fail(f"{shown(text)} is no {column.name}", token, _nearest(text, allowed))
+            self._fail(f"{shown(text)} is no {column.name}{_hint(text, allowed)}", token, _nearest(text, allowed))
         return text == "true" if column.type is Type.BOOL else text
 
     def _word(self, expected: tuple[Choice, ...]) -> str:
@@ -280,16 +281,18 @@ class Parser:
         token = self._peek()
         if token.kind is Kind.WORD and token.text == "null":
             self._fail("nothing compares with null: write 'is null' or 'is known'", token)
+        if token.kind is Kind.REGEX:
+            self._fail("a pattern follows '~' or '!~'", token, expected)
         if token.kind not in (Kind.WORD, Kind.NUMBER, Kind.QUOTED) or token.text in RESERVED:
             self._fail_expecting("a value", expected)
         return unquoted(self._read())
 
-    def _number(self, column: Column, kind: Type, *, also: tuple[Choice, ...] = ()) -> int:
+    def _number(self, kind: Type, *, also: tuple[Choice, ...] = ()) -> int:
         token = self._peek()
         if token.kind is Kind.WORD and token.text == "null":
             self._fail("nothing compares with null: write 'is null' or 'is known'", token)
         if token.kind is not Kind.NUMBER:
-            self._fail_expecting("a mask" if kind is not column.type else _NOUNS[kind], (EXAMPLES[kind], *also))
+            self._fail_expecting(_NOUNS[kind], (EXAMPLES[kind], *also))
         try:
             number = read_number(token.text, kind)
         except ValueError as error:
@@ -314,6 +317,8 @@ class Parser:
             message += f": {' and '.join(others)} have it"
         if instead is not None:
             message += f"{',' if others else ':'} {table} have {shown(instead)}"
+        elif not others:
+            message += _hint(name, names)
         self._fail(message, token, _nearest(name if instead is None else instead, names))
 
 
@@ -337,8 +342,17 @@ def _offered(column: Column, description: Choice) -> tuple[Choice, ...]:
     return values if column.type is Type.ENUM else (*values, description)
 
 
+def _similar(name: str, names: Iterable[str]) -> list[str]:
+    return get_close_matches(name.lower().removeprefix("pflash_"), names, n=3)
+
+
 def _nearest(name: str, names: Iterable[str]) -> Iterator[Choice]:
     """All of the names, those most like `name` first."""
     every = list(names)
-    near = get_close_matches(name.lower().removeprefix("pflash_"), every, n=3)
-    return (Choice(each) for each in dict.fromkeys([*near, *every]))
+    return (Choice(each) for each in dict.fromkeys([*_similar(name, every), *every]))
+
+
+def _hint(name: str, names: Iterable[str]) -> str:
+    """The name that was perhaps meant, as the end of a message."""
+    similar = _similar(name, names)
+    return f": did you mean {shown(similar[0])}?" if similar else ""
