@@ -49,17 +49,17 @@ def plain_events() -> bytes:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Quick:
-    """Run the program in this process, for the many cases in which it only complains."""
+def quick(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Quick:
+    """Run the program in this process: sooner done, where a process of its own would show nothing more."""
 
     def run(*arguments: str | Path) -> Ended:
         monkeypatch.setattr("sys.argv", ["tracetool", *map(str, arguments)])
-        capfd.readouterr()
+        capfdbinary.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
-        out, err = capfd.readouterr()
+        out, err = capfdbinary.readouterr()
         assert isinstance(ended.value.code, int)
-        return Ended(ended.value.code, out.encode(), err)
+        return Ended(ended.value.code, out, err.decode())
 
     return run
 
@@ -67,8 +67,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
 # --- exit codes --------------------------------------------------------------------------------------------------
 
 
-def test_a_guest_that_stays_inside_ends_with_0() -> None:
-    assert tracetool("audit", FIRST_BOOT).code == OK
+def test_a_guest_that_stays_inside_ends_with_0(quick: Quick) -> None:
+    assert quick("audit", FIRST_BOOT).code == OK
 
 
 def test_a_write_outside_ends_with_1() -> None:
@@ -77,35 +77,35 @@ def test_a_write_outside_ends_with_1() -> None:
     assert ended.text.startswith("OUTSIDE-EXTENT: the guest wrote beyond the extent of virt.flash1\n")
 
 
-def test_warnings_end_with_1_where_they_are_asked_to() -> None:
-    assert tracetool("audit", FIRST_BOOT, "--fail-on", "warning").code == FOUND
+def test_warnings_end_with_1_where_they_are_asked_to(quick: Quick) -> None:
+    assert quick("audit", FIRST_BOOT, "--fail-on", "warning").code == FOUND
 
 
-def test_an_incomplete_trace_ends_with_4_unless_that_is_allowed(tmp_path: Path) -> None:
+def test_an_incomplete_trace_ends_with_4_unless_that_is_allowed(tmp_path: Path, quick: Quick) -> None:
     trace = tmp_path / "t.log"
     trace.write_text(log("virt.flash1").reset().program(0, 1).without("io_write").text)
-    assert tracetool("audit", trace).code == INCONCLUSIVE
-    assert tracetool("audit", trace, "--allow-inconclusive").code == OK
+    assert quick("audit", trace).code == INCONCLUSIVE
+    assert quick("audit", trace, "--allow-inconclusive").code == OK
 
 
-def test_an_unknown_extent_ends_with_4_where_something_was_written(tmp_path: Path) -> None:
+def test_an_unknown_extent_ends_with_4_where_something_was_written(tmp_path: Path, quick: Quick) -> None:
     trace = tmp_path / "t.log"
     trace.write_bytes(plain_events())
-    ended = tracetool("audit", trace)
+    ended = quick("audit", trace)
     assert (ended.code, ended.text.partition(":")[0]) == (INCONCLUSIVE, "NO-EXTENT")
-    assert tracetool("audit", trace, "--extent", "768K").code == OK
+    assert quick("audit", trace, "--extent", "768K").code == OK
 
 
-def test_the_demo_ends_as_the_audit_of_its_sample() -> None:
-    demo, audit = tracetool("demo"), tracetool("audit", sample("aavmf-shell-padding/trace.log.zst"))
+def test_the_demo_ends_as_the_audit_of_its_sample(quick: Quick) -> None:
+    demo, audit = quick("demo"), quick("audit", sample("aavmf-shell-padding/trace.log.zst"))
     assert (demo.code, demo.out) == (audit.code, audit.out) == (FOUND, audit.out)
     assert complaint(demo.err).startswith("tracetool: the same as: tracetool audit ")
 
 
-def test_a_replay_that_disagrees_with_its_trace_ends_with_4(tmp_path: Path) -> None:
+def test_a_replay_that_disagrees_with_its_trace_ends_with_4(tmp_path: Path, quick: Quick) -> None:
     trace = tmp_path / "t.log"
     trace.write_text(log("virt.flash1").reset().write(0, 0x700070).read_status(0, 0x900090).text)
-    ended = tracetool("replay", trace)
+    ended = quick("replay", trace)
     assert ended.code == INCONCLUSIVE
     assert "model and trace disagree at event 3" in ended.text
 
@@ -137,42 +137,42 @@ def test_a_file_that_is_no_trace_is_named_in_one_line(kind: str, command: str, t
     assert f"{path}: {says}" in complaint(ended.err)
 
 
-def test_a_directory_is_named_in_one_line(tmp_path: Path) -> None:
-    ended = tracetool("info", tmp_path)
+def test_a_directory_is_named_in_one_line(tmp_path: Path, quick: Quick) -> None:
+    ended = quick("info", tmp_path)
     assert ended.code == UNREADABLE
     assert f"{tmp_path}: is a directory, and CTF traces are not read yet" in complaint(ended.err)
 
 
-def test_a_log_that_is_cut_in_mid_line_is_read_and_not_believed(tmp_path: Path) -> None:
+def test_a_log_that_is_cut_in_mid_line_is_read_and_not_believed(tmp_path: Path, quick: Quick) -> None:
     path = tmp_path / "cut.log"
     path.write_bytes(plain_events() + b"pflash_io_wri")
-    ended = tracetool("info", path)
+    ended = quick("info", path)
     assert ended.code == OK
     assert "1 of 10 lines not understood, first at line 10" in complaint(ended.err)
     path.write_bytes(plain_events().removesuffix(b"\n"))
-    ended = tracetool("info", path)
+    ended = quick("info", path)
     assert ended.code == OK
     assert "the last line has no newline" in complaint(ended.err)
-    ended = tracetool("audit", path, "--extent", "768K")
+    ended = quick("audit", path, "--extent", "768K")
     assert ended.code == INCONCLUSIVE
     assert "its last line has no newline, so it was cut there" in ended.text
 
 
-def test_a_packed_trace_that_is_cut_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_packed_trace_that_is_cut_is_read_as_far_as_it_goes(tmp_path: Path, quick: Quick) -> None:
     path = tmp_path / "cut.zst"
     path.write_bytes(FIRST_BOOT.read_bytes()[:30_000])
-    ended = tracetool("info", path)
+    ended = quick("info", path)
     assert ended.code == OK
     assert "Traceback" not in ended.err
     assert f"{path}: the zstd stream ends in the middle of the data after" in ended.err
     assert "the zstd stream ends in the middle" in ended.text
-    assert tracetool("audit", path).code == INCONCLUSIVE
+    assert quick("audit", path).code == INCONCLUSIVE
 
 
-def test_strict_stops_at_the_first_line_that_is_not_understood(tmp_path: Path) -> None:
+def test_strict_stops_at_the_first_line_that_is_not_understood(tmp_path: Path, quick: Quick) -> None:
     path = tmp_path / "t.log"
     path.write_bytes(plain_events() + b"pflash_io_write virt.flash1: offset:0x00\n" + plain_events())
-    ended = tracetool("events", path, "--strict", "--format", "csv")
+    ended = quick("events", path, "--strict", "--format", "csv")
     assert ended.code == UNREADABLE
     assert f"{path}: line {plain_events().count(10) + 1}: " in complaint(ended.err)
 
@@ -234,11 +234,11 @@ def test_the_program_alone_shows_its_help() -> None:
 # --- images ------------------------------------------------------------------------------------------------------
 
 
-def test_an_image_longer_than_the_flash_is_refused(tmp_path: Path) -> None:
+def test_an_image_longer_than_the_flash_is_refused(tmp_path: Path, quick: Quick) -> None:
     image = tmp_path / "big.fd"
     with image.open("wb") as file:
         file.truncate(65 << 20)
-    ended = tracetool("audit", PADDING, "--image", image)
+    ended = quick("audit", PADDING, "--image", image)
     assert ended.code == USAGE
     assert f"--image virt.flash1={image}: 65 MiB are more than the region of 64 MiB" in complaint(ended.err)
 
@@ -250,12 +250,12 @@ def test_an_image_that_cannot_be_read_is_named(name: str, says: str, tmp_path: P
     assert f"{tmp_path / name}: cannot be read as a flash image: {says}" in complaint(ended.err)
 
 
-def test_contents_at_an_event_are_those_of_that_moment(tmp_path: Path) -> None:
+def test_contents_at_an_event_are_those_of_that_moment(tmp_path: Path, quick: Quick) -> None:
     """The event before the program that the padding sample is about, and the event itself."""
     before, target = PADDING.with_name("flash1-before.fd.zst"), tmp_path / "at.fd"
     words = []
     for at in ("4369", "4370"):
-        assert tracetool("replay", PADDING, "--image", before, "--storage", target, "--at", at).code == OK
+        assert quick("replay", PADDING, "--image", before, "--storage", target, "--at", at).code == OK
         with target.open("rb") as file:
             file.seek(0x100000)
             words.append(file.read(4).hex(" "))
@@ -278,10 +278,10 @@ OUTPUTS = [
 
 
 @pytest.mark.parametrize("arguments", OUTPUTS, ids=" ".join)
-def test_a_file_gets_the_bytes_that_standard_output_gets(arguments: list[str], tmp_path: Path) -> None:
+def test_a_file_gets_the_bytes_that_standard_output_gets(arguments: list[str], tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / "out"
-    shown = tracetool(*arguments, PADDING)
-    written = tracetool(*arguments, PADDING, "-o", target)
+    shown = quick(*arguments, PADDING)
+    written = quick(*arguments, PADDING, "-o", target)
     assert (shown.code, shown.err) == (written.code, "")
     assert (target.read_bytes(), written.out) == (shown.out, b"")
     assert written.err == f"tracetool: wrote {target}\n"
@@ -329,9 +329,11 @@ def frame() -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("output_format", ["csv", "jsonl", "parquet"])
-def test_events_are_read_back_as_they_were(output_format: str, frame: pl.DataFrame, tmp_path: Path) -> None:
+def test_events_are_read_back_as_they_were(
+    output_format: str, frame: pl.DataFrame, tmp_path: Path, quick: Quick
+) -> None:
     target = tmp_path / f"events.{output_format}"
-    assert tracetool("events", PADDING, "--format", output_format, "-o", target).code == OK
+    assert quick("events", PADDING, "--format", output_format, "-o", target).code == OK
     schema = {name: (pl.String if name in ("event", "device") else kind) for name, kind in EVENTS_SCHEMA.items()}
     read_back: dict[str, Callable[[], pl.DataFrame]] = {
         "csv": lambda: pl.read_csv(target, schema=schema),
@@ -341,8 +343,8 @@ def test_events_are_read_back_as_they_were(output_format: str, frame: pl.DataFra
     assert_frame_equal(read_back[output_format](), frame.cast({"event": pl.String, "device": pl.String}))
 
 
-def test_the_table_of_events_has_a_line_for_each(frame: pl.DataFrame) -> None:
-    lines = tracetool("events", PADDING).text.splitlines()
+def test_the_table_of_events_has_a_line_for_each(frame: pl.DataFrame, quick: Quick) -> None:
+    lines = quick("events", PADDING).text.splitlines()
     assert len(lines) == 1 + len(frame)
     assert lines[1 + 4368].split(maxsplit=3)[::3] == [
         "4368",
@@ -350,8 +352,8 @@ def test_the_table_of_events_has_a_line_for_each(frame: pl.DataFrame) -> None:
     ]
 
 
-def test_events_of_one_device_alone() -> None:
-    lines = tracetool("events", PADDING, "--device", "virt.flash0", "--format", "jsonl").text.splitlines()
+def test_events_of_one_device_alone(quick: Quick) -> None:
+    lines = quick("events", PADDING, "--device", "virt.flash0", "--format", "jsonl").text.splitlines()
     assert len(lines) == 5
     assert {json.loads(line)["device"] for line in lines} == {"virt.flash0"}
 
@@ -403,8 +405,8 @@ def test_no_color_is_respected() -> None:
     assert not re.findall(r"\x1b\[[0-9;]*(?:3[0-9]|4[0-9]|9[0-9])m", shown)
 
 
-def test_a_pipe_gets_neither_colours_nor_trailing_blanks() -> None:
-    shown = tracetool("audit", PADDING).text
+def test_a_pipe_gets_neither_colours_nor_trailing_blanks(quick: Quick) -> None:
+    shown = quick("audit", PADDING).text
     assert "\x1b" not in shown
     assert [line for line in shown.splitlines() if line != line.rstrip()] == []
 
@@ -439,8 +441,8 @@ def test_every_command_has_help(command: str, option: str, quick: Quick) -> None
     assert f"Usage: tracetool {command}" in ended.text
 
 
-def test_the_version_is_that_of_the_package() -> None:
-    assert re.fullmatch(r"tracetool \d+\.\d+\.\d+\n", tracetool("--version").text)
+def test_the_version_is_that_of_the_package(quick: Quick) -> None:
+    assert re.fullmatch(r"tracetool \d+\.\d+\.\d+\n", quick("--version").text)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -452,8 +454,8 @@ def test_a_rule_is_explained(rule: str, quick: Quick) -> None:
     assert all(text in ended.text for text in (words.why, words.cause, words.remedy))
 
 
-def test_every_rule_is_listed() -> None:
-    listed = [line.split(maxsplit=2) for line in tracetool("rules").text.splitlines()]
+def test_every_rule_is_listed(quick: Quick) -> None:
+    listed = [line.split(maxsplit=2) for line in quick("rules").text.splitlines()]
     assert listed == [[rule.id, rule.severity.label, rule.title] for rule in RULES.values()]
 
 
