@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import polars as pl
 
 from replay.backing import Policy
 from replay.silicon import DEFAULT_CHIP, chip_profiles
@@ -11,12 +13,15 @@ from tracetool.audit.verdict import Verdict, judge
 from tracetool.findings import WEAR_LIMIT, Severity, find
 from tracetool.findings.watch import OperationWatch
 from tracetool.session.session import replay_readers
+from tracetool.timeline.activity import ACTIVITY_SCHEMA
+from tracetool.timeline.blocks import BLOCKS_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from replay.behaviour import Behaviour
     from replay.geometry import Geometry
+    from tracetool.audit.compare import Consequence
     from tracetool.findings import Finding
     from tracetool.ingest import TraceReader
     from tracetool.session.device import Device, Extent
@@ -49,6 +54,14 @@ class DeviceAudit:
     events: int
     checked: bool
     policy_evaluated: bool
+    contents_known: bool = True
+    """Whether every byte that was programmed was known before."""
+    blocks: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BLOCKS_SCHEMA), repr=False, compare=False)
+    """What was done to each erase block (`BLOCKS_SCHEMA`)."""
+    activity: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema=ACTIVITY_SCHEMA), repr=False, compare=False
+    )
+    """Operations by kind over time (`ACTIVITY_SCHEMA`)."""
 
     @property
     def excused(self) -> bool:
@@ -66,6 +79,8 @@ class Audit:
     traces: tuple[TraceReport, ...]
     devices: tuple[DeviceAudit, ...]
     findings: tuple[Finding, ...]
+    policies: tuple[Consequence, ...] = ()
+    """What each policy would have meant, where they were compared."""
 
     def exit_code(self, fail_on: Severity = Severity.ERROR, *, allow_inconclusive: bool = False) -> int:
         """What the process should end with: 1 findings or outside, 4 inconclusive, else 0.
@@ -150,7 +165,17 @@ def _judged(device: Device, replayed: Replayed) -> DeviceAudit:
         events=sum(notes.events for notes in device.notes),
         checked=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
         policy_evaluated=device.evaluated and device.extent is not None,
+        contents_known=device.watch is None or not device.watch.contents_unknown,
+        blocks=_blocks(device),
+        activity=device.activity.table(device.name),
     )
+
+
+def _blocks(device: Device) -> pl.DataFrame:
+    """The device's blocks; none where it was not replayed."""
+    if device.blocks is None:
+        return pl.DataFrame(schema=BLOCKS_SCHEMA)
+    return device.blocks.table(device.name, device.extent.bytes if device.extent else None)
 
 
 def _minimum(device: Device, geometry: Geometry | None) -> int | None:

@@ -21,6 +21,7 @@ from tracetool.session.rows import IO_CODES, blank_steps, kinds_of, to_rows
 from tracetool.session.tally import Cluster, Tally
 from tracetool.session.validity import CAUSED, STORES, possible, reset_as_read_array
 from tracetool.timeline.accesses import NO_TIME, Accesses, Batch
+from tracetool.timeline.activity import Activity
 from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.operations import OperationStream, to_table
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
@@ -123,6 +124,7 @@ class Device:
         self.comparison = Comparison(keep_occurrences=options.keep_occurrences)
         self.operations: list[pl.DataFrame] = []
         self.blocks: BlockTable | None = None
+        self.activity = Activity()
         self.watch: Watch | None = None
         self._watcher = watcher
         self._stream = OperationStream()
@@ -433,6 +435,7 @@ class Device:
 
     def _take_operations(self, sums: pl.DataFrame) -> None:
         """Keep what is asked for of operations that have ended."""
+        self.activity.add(sums, self.current.trace)
         if self.blocks is not None:
             self.blocks.add(sums, self.current.trace)
         if self.watch is not None:

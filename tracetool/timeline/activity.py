@@ -1,0 +1,114 @@
+"""Activity: how many operations of each kind a device did over time, added up as they close.
+
+A histogram with a fixed number of bins: where an operation lies beyond the last, the bins double their width, so that
+memory does not grow with the trace and the result does not depend on how the operations are cut into chunks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from replay.columns import OpKind
+from tracetool.timeline.accesses import NO_TIME
+from tracetool.timeline.operations import KINDS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ACTIVITY_SCHEMA", "BINS", "UNITS", "Activity"]
+
+BINS = 128
+"""Bins of one trace."""
+
+UNITS = ("ns", "event")
+"""What a position counts: nanoseconds where the trace has times, its pflash events where it has none."""
+
+_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "device": pl.Categorical(),
+    "trace": pl.UInt16,
+    "unit": pl.Enum(UNITS),
+    "start": pl.Int64,
+    "length": pl.Int64,
+    "kind": pl.Enum(KINDS),
+    "operations": pl.Int64,
+}
+ACTIVITY_SCHEMA = pl.Schema(_COLUMNS)
+"""One row a bin and kind of operation that is in it; empty bins have none. `start` is the bin's first position, a
+`time_ns` or a `seq` of the trace, `length` how many positions it holds."""
+
+_NONE = len(KINDS)
+
+
+def _codes() -> NDArray[np.int64]:
+    """The index in `KINDS` of each `OpKind`; `_NONE` for one that is no operation."""
+    codes = np.full(max(OpKind) + 1, _NONE, np.int64)
+    for kind in OpKind:
+        label = "incomplete" if kind == OpKind.NONE else kind.name.lower().replace("_", "-")
+        if label in KINDS:
+            codes[kind] = KINDS.index(label)
+    return codes
+
+
+_CODES = _codes()
+
+
+class _Histogram:
+    """One trace."""
+
+    def __init__(self, *, timed: bool, origin: int) -> None:
+        self.timed = timed
+        self.origin = origin
+        self.width = 1
+        self.counts = np.zeros((BINS, len(KINDS) + 1), np.int64)
+        self._latest = origin
+
+    def add(self, kinds: NDArray[np.int64], seqs: NDArray[np.int64], times: NDArray[np.int64]) -> None:
+        """Count operations; one without a time in a trace that has times counts where the one before it does."""
+        positions = seqs - self.origin
+        if self.timed:
+            known = np.where(times == NO_TIME, -1, np.arange(len(times)))
+            last = np.maximum.accumulate(known)
+            filled = np.where(last < 0, self._latest, times[np.maximum(last, 0)])
+            self._latest = int(filled[-1])
+            positions = np.maximum(filled - self.origin, 0)  # a clock that was set back stays at the beginning
+        self._widen(int(positions.max()))
+        np.add.at(self.counts, (positions // self.width, _CODES[kinds]), 1)
+
+    def _widen(self, highest: int) -> None:
+        while highest >= BINS * self.width:
+            pairs = self.counts.reshape(BINS // 2, 2, -1).sum(axis=1)
+            self.counts = np.concatenate([pairs, np.zeros_like(pairs)])
+            self.width *= 2
+
+
+class Activity:
+    """The operations of one device over time, trace by trace."""
+
+    def __init__(self) -> None:
+        self._traces: dict[int, _Histogram] = {}
+
+    def add(self, sums: pl.DataFrame, trace: int) -> None:
+        """Take in operations that have closed (columns of `tracetool.timeline.operations`' sums)."""
+        if sums.is_empty():
+            return
+        kinds, seqs, times = (sums[name].to_numpy() for name in ("kind", "first_seq", "time_ns"))
+        found = self._traces.get(trace)
+        if found is None:
+            timed = bool(times[0] != NO_TIME)
+            found = self._traces[trace] = _Histogram(timed=timed, origin=int(times[0]) if timed else 0)
+        found.add(kinds, seqs, times)
+
+    def table(self, device: str) -> pl.DataFrame:
+        """The bins as a frame of `ACTIVITY_SCHEMA`, by trace, start and kind."""
+        rows = []
+        for trace, found in self._traces.items():
+            unit = UNITS[0] if found.timed else UNITS[1]
+            bins, kinds = np.nonzero(found.counts[:, :_NONE])
+            rows += [
+                (device, trace, unit, found.origin + int(at) * found.width, found.width, KINDS[kind], count)
+                for at, kind, count in zip(bins, kinds, found.counts[bins, kinds].tolist(), strict=True)
+            ]
+        return pl.DataFrame(rows, schema=ACTIVITY_SCHEMA, orient="row")
