@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "json")
 
 
+_ALL = "all"
+
+
+def _complete_policy(incomplete: str) -> list[str]:
+    return [*common.complete_policy(incomplete), *([_ALL] if _ALL.startswith(incomplete) else [])]
+
+
 def _complete_format(incomplete: str) -> list[str]:
     return [name for name in _FORMATS if name.startswith(incomplete)]
 
@@ -34,7 +41,15 @@ def audit(
         str, typer.Option("--format", metavar="text|json", help="How to answer.", autocompletion=_complete_format)
     ] = "text",
     output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.")] = None,
-    policy: common.PolicyName = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy",
+            metavar="padded|discard|volatile|error|all",
+            help="What a file shorter than the region does with writes beyond it; all compares them.",
+            autocompletion=_complete_policy,
+        ),
+    ] = None,
     guests: Annotated[int, typer.Option("--guests", min=1, help="How many guests the saving is worked out for.")] = 1,
     fail_on: Annotated[
         str,
@@ -69,7 +84,7 @@ def audit(
         read_only=read_only,
         qemu=qemu,
         device=device,
-        policy=policy,
+        policy=None if policy == _ALL else policy,
     )
     raise typer.Exit(
         run_audit(
@@ -83,6 +98,7 @@ def audit(
             strict=strict,
             strict_silicon=strict_silicon,
             wear_limit=wear_limit,
+            compare=policy == _ALL,
         )
     )
 
@@ -108,16 +124,18 @@ def run_audit(
     strict: bool = False,
     strict_silicon: bool = False,
     wear_limit: int | None = None,
+    compare: bool = False,
 ) -> int:
     """Audit the traces, write the report and give the exit code."""
     from tracetool.audit import audit as audit_traces
+    from tracetool.audit.compare import compare_policies
     from tracetool.session.options import Options
 
     if output_format not in _FORMATS:
         raise UsageError(f"--format {output_format!r}: give one of {', '.join(_FORMATS)}")
     severity = _severity(fail_on)
     with common.opened(traces, strict=strict) as readers:
-        result = audit_traces(
+        result = (compare_policies if compare else audit_traces)(
             readers,
             options or Options(),
             guests=guests,

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tracetool.report.policies import policies_document
+
 if TYPE_CHECKING:
     from tracetool.audit import Audit, DeviceAudit
     from tracetool.findings import Finding
@@ -31,6 +33,7 @@ def audit_document(audit: Audit) -> dict[str, Any]:
         "devices": [_device(device, audit.guests) for device in audit.devices],
         "findings": [_finding(finding) for finding in audit.findings],
         "health": _health(audit.traces),
+        "policies": policies_document(audit.policies),
     }
 
 

@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from replay.behaviour import Behaviour
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import Severity
-from tracetool.findings.words import count_of
+from tracetool.report.facts import device_facts, headline, worst_first
 from tracetool.report.layout import print_grid
-from tracetool.sizes import format_offset, format_size
+from tracetool.report.policies import print_policies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
     from tracetool.audit import Audit, DeviceAudit
@@ -30,47 +27,20 @@ _VERDICT_STYLE = {
     Verdict.WITHIN_EXTENT: "bold green",
 }
 _SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
-_ORDER = list(Verdict)
 
 
 def print_audit(audit: Audit, console: Console) -> None:
     """Print the report; `console` decides about colour and width."""
-    console.print(_headline(audit))
-    for device in sorted(audit.devices, key=lambda d: (d.excused, _ORDER.index(d.verdict))):
+    verdict, words = headline(audit)
+    console.print(Text.assemble((str(verdict).upper(), _VERDICT_STYLE[verdict]), ": ", words))
+    for device in worst_first(audit.devices):
         console.print()
         console.print(_device_title(device))
-        print_grid(console, list(_facts(device, audit)), first_style="dim")
+        print_grid(console, list(device_facts(device, audit)), first_style="dim")
+    print_policies(audit.policies, console)
     if audit.findings:
         console.print()
         _print_findings(audit, console)
-
-
-# --- the verdict -------------------------------------------------------------------------------------------------
-
-
-def _names(devices: list[DeviceAudit]) -> str:
-    return " and ".join(device.name for device in devices)
-
-
-def _headline(audit: Audit) -> Text:
-    by_verdict = {verdict: [d for d in audit.devices if d.verdict == verdict] for verdict in Verdict}
-    outside, unsure = by_verdict[Verdict.OUTSIDE_EXTENT], by_verdict[Verdict.INCONCLUSIVE]
-    bare = [device for device in by_verdict[Verdict.NO_EXTENT] if not device.excused]
-    within = by_verdict[Verdict.WITHIN_EXTENT]
-    if outside:
-        return _line(Verdict.OUTSIDE_EXTENT, f"the guest wrote beyond the extent of {_names(outside)}")
-    if unsure:
-        rest = "the trace does not show everything that was done to"
-        return _line(Verdict.INCONCLUSIVE, f"nothing outside was seen, but {rest} {_names(unsure)}")
-    if bare:
-        return _line(Verdict.NO_EXTENT, f"no extent is known for {_names(bare)}; give --extent or --image")
-    if within:
-        return _line(Verdict.WITHIN_EXTENT, f"the guest wrote nothing beyond the extent of {_names(within)}")
-    return _line(Verdict.NO_EXTENT, "no extent is known, and no writable flash was written")
-
-
-def _line(verdict: Verdict, words: str) -> Text:
-    return Text.assemble((str(verdict).upper(), _VERDICT_STYLE[verdict]), ": ", words)
 
 
 # --- a device ----------------------------------------------------------------------------------------------------
@@ -78,87 +48,6 @@ def _line(verdict: Verdict, words: str) -> Text:
 
 def _device_title(device: DeviceAudit) -> Text:
     return Text.assemble((device.name, "bold"), "  ", (str(device.verdict), _VERDICT_STYLE[device.verdict]))
-
-
-def _facts(device: DeviceAudit, audit: Audit) -> Iterator[tuple[str, str]]:
-    for number, reason in enumerate(device.reasons):
-        yield "" if number else "because", reason
-    if device.geometry is not None and device.identity is not None:
-        yield "region", _region(device)
-        yield (
-            "access",
-            f"{'read-only' if device.identity.read_only else 'writable'} ({device.identity.read_only_source})",
-        )
-    if device.extent is not None:
-        yield "extent", f"{format_size(device.extent.bytes)} ({device.extent.source})"
-    yield from _work(device)
-    if device.minimum_backing_bytes is not None and not _read_only(device):
-        yield "smallest backing", _saving(device, audit.guests)
-    if device.geometry is not None:
-        yield "self-check", _self_check(device)
-    if device.extent is not None and not device.policy_evaluated:
-        late = "the extent became known only after writes beyond it, and a stream cannot be read again"
-        yield "policy", f"EXT004 to EXT006 not evaluated: {late}"
-
-
-def _read_only(device: DeviceAudit) -> bool:
-    return device.identity is not None and device.identity.read_only
-
-
-def _region(device: DeviceAudit) -> str:
-    geometry, identity = device.geometry, device.identity
-    if geometry is None or identity is None:
-        return "unknown"
-    size = format_size(device.region_bytes or 0)
-    if not geometry.size_known:
-        size = f"at least {size} (the image decides; give --image)"
-    bus = f"{8 * geometry.bank_width}-bit bank"
-    if geometry.chip_width:
-        bus += f" of {geometry.chips} x{8 * geometry.chip_width} chips"
-    return f"{size} in blocks of {format_size(geometry.block)}, {bus} ({identity.geometry_source})"
-
-
-def _work(device: DeviceAudit) -> Iterator[tuple[str, str]]:
-    totals, ends = device.totals, device.ends
-    if not totals.writes and not ends.highest:
-        yield "written", "never"
-        return
-    programs = []
-    if totals.buffered_programs:
-        programs.append(f"{totals.buffered_programs:,} buffered")
-    if totals.programs:
-        programs.append(f"{totals.programs:,} single")
-    if programs:
-        amount = f"{' and '.join(programs)}, {totals.bytes_programmed:,} B"
-        yield "programmed", f"{amount}, up to {format_offset(ends.programmed)}"
-    if totals.erases:
-        yield (
-            "erased",
-            f"{count_of(totals.erases, 'time')}, up to {format_offset(ends.erased)}",
-        )
-    if totals.writes:
-        yield "commanded", f"{count_of(totals.writes, 'write')}, up to {format_offset(ends.commanded)}"
-    if totals.refused or totals.aborted:
-        yield "refused, aborted", f"{totals.refused:,} and {totals.aborted:,}"
-
-
-def _saving(device: DeviceAudit, guests: int) -> str:
-    words = format_size(device.minimum_backing_bytes or 0)
-    if not device.saved_bytes:
-        return f"{words}, the whole region"
-    words += f", which saves {format_size(device.saved_bytes)} a guest"
-    if guests > 1:
-        words += f", {device.saved_bytes * guests / (1 << 30):,.1f} GiB for {guests:,}"
-    return words
-
-
-def _self_check(device: DeviceAudit) -> str:
-    if not device.totals.writes and device.ends.highest:
-        return "not possible without io_write events"
-    if not device.checked:
-        return "model and trace disagree (TRC001)"
-    behaviour = "" if device.behaviour == Behaviour.UNDETERMINED else f", buffered writes {device.behaviour.label}"
-    return f"all {device.events:,} events as the model predicts{behaviour}"
 
 
 # --- findings ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,121 @@
+"""The policies compared: what each would have meant for the same trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from replay.backing import Policy
+from tracetool.audit.audit import audit_replayed
+from tracetool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracetool.audit.audit import Audit
+    from tracetool.ingest import TraceReader
+    from tracetool.session.device import Device
+    from tracetool.session.options import Options
+
+__all__ = ["Consequence", "compare_policies"]
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """What one policy would have meant for one device.
+
+    Attributes:
+        device: its name.
+        policy: the policy.
+        reads_that_differ: logged reads that would have given something else.
+        torn_writes: writes that the chip would have taken for another cycle.
+        refused: programs and erases beyond the extent that the guest would have seen fail.
+        lost_bytes: bytes programmed or erased beyond the extent that are in no file after a restart.
+        memory_bytes: memory of the host that backs the flash: its file, and what is kept beside it.
+        evaluated: False where the trace does not allow to say; the four counts are then None.
+    """
+
+    device: str
+    policy: Policy
+    reads_that_differ: int | None
+    torn_writes: int | None
+    refused: int | None
+    lost_bytes: int | None
+    memory_bytes: int
+    evaluated: bool
+
+
+def compare_policies(
+    readers: Sequence[TraceReader], options: Options, *, guests: int = 1, strict_silicon: bool = False, wear_limit: int
+) -> Audit:
+    """Replay the traces under every policy: the audit under `discard`, with a row for each device and policy.
+
+    Devices without an extent have no rows: there is no beyond.
+
+    Raises:
+        InputError: a trace or image cannot be read.
+        UsageError: a trace cannot be read more than once; options contradict each other or the trace.
+    """
+    if not all(reader.rereadable for reader in readers):
+        raise UsageError("--policy all reads the trace once for each policy: give a file, not a stream")
+    rows: list[Consequence] = []
+    result: Audit | None = None
+    for policy in Policy:
+        replayed, found = audit_replayed(
+            readers,
+            replace(options, policy=policy),
+            guests=guests,
+            strict_silicon=strict_silicon,
+            wear_limit=wear_limit,
+        )
+        rows += [
+            _consequence(replayed.devices[name], policy)
+            for name in sorted(replayed.devices)
+            if _has_beyond(replayed.devices[name])
+        ]
+        if policy == Policy.DISCARD:
+            result = found
+    if result is None:
+        raise AssertionError("discard is a policy")
+    return replace(result, policies=tuple(sorted(rows, key=lambda row: (row.device, row.policy))))
+
+
+def _has_beyond(device: Device) -> bool:
+    geometry = device.identity.geometry if device.identity else None
+    return geometry is not None and device.extent is not None and device.extent.bytes < geometry.size
+
+
+def _consequence(device: Device, policy: Policy) -> Consequence:
+    outside, geometry = device.outside, device.identity.geometry if device.identity else None
+    if outside is None or geometry is None or device.extent is None:
+        raise AssertionError("only devices with an extent are compared")
+    evaluated = device.evaluated and not outside.untraced.count
+    changed = outside.programs.bytes + outside.erases.bytes
+    losing = policy in (Policy.DISCARD, Policy.VOLATILE)
+    return Consequence(
+        device=device.name,
+        policy=policy,
+        reads_that_differ=device.comparison.reads.count if evaluated else None,
+        torn_writes=device.comparison.torn.count if evaluated else None,
+        refused=_when(evaluated, outside.programs.count + outside.erases.count if policy == Policy.ERROR else 0),
+        lost_bytes=_when(evaluated, changed if losing else 0),
+        memory_bytes=_memory(device, policy, geometry.size, geometry.block),
+        evaluated=evaluated,
+    )
+
+
+def _when(evaluated: bool, count: int) -> int | None:
+    return count if evaluated else None
+
+
+def _memory(device: Device, policy: Policy, region: int, block: int) -> int:
+    """The whole region, the file alone, or the file and the blocks that were written beyond it."""
+    extent = device.extent.bytes if device.extent else region
+    if policy == Policy.PADDED:
+        return region
+    if policy != Policy.VOLATILE or device.blocks is None:
+        return extent
+    beyond = device.blocks.rows().filter(pl.col("block") * block >= extent)
+    return extent + len(beyond) * block

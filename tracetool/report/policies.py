@@ -1,0 +1,71 @@
+"""The policies compared, as text and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from replay.backing import Policy
+from tracetool.report.layout import print_grid
+from tracetool.sizes import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from tracetool.audit.compare import Consequence
+
+__all__ = ["policies_document", "print_policies"]
+
+_SEEN = {
+    Policy.PADDED: "everything as recorded",
+    Policy.DISCARD: "success, and zeros when it reads",
+    Policy.VOLATILE: "success, until the machine ends",
+    Policy.ERROR: "an error bit in the status",
+}
+_TITLES = ("device", "policy", "reads differ", "torn", "refused", "lost", "memory", "what the guest sees of it")
+
+
+def policies_document(rows: Sequence[Consequence]) -> list[dict[str, Any]]:
+    """One object for each device and policy; counts that could not be evaluated are None."""
+    return [
+        {
+            "device": row.device,
+            "policy": row.policy.label,
+            "evaluated": row.evaluated,
+            "reads_that_differ": row.reads_that_differ,
+            "torn_writes": row.torn_writes,
+            "refused": row.refused,
+            "lost_bytes": row.lost_bytes,
+            "memory_bytes": row.memory_bytes,
+        }
+        for row in rows
+    ]
+
+
+def print_policies(rows: Sequence[Consequence], console: Console) -> None:
+    """Print the table; nothing where no device has an extent."""
+    if not rows:
+        return
+    console.print()
+    console.print(Text("policies", style="bold"), Text("what each would have meant for this trace", style="dim"))
+    print_grid(console, [_TITLES, *(_row(row) for row in rows)])
+
+
+def _row(row: Consequence) -> tuple[str, ...]:
+    return (
+        row.device,
+        row.policy.label,
+        _count(row.reads_that_differ),
+        _count(row.torn_writes),
+        _count(row.refused),
+        "?" if row.lost_bytes is None else f"{row.lost_bytes:,} B",
+        format_size(row.memory_bytes),
+        _SEEN[row.policy] if row.evaluated else "not in this trace: the recorded device threw writes away",
+    )
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
