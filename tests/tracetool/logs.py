@@ -101,7 +101,10 @@ class Log:
             return self._second_cycle(offset, size, value)
         if wcycle == 2:
             return self._word(offset, size, value)
-        return self.event("write_block_flush", "block write flush")
+        if value & 0xFF == _CONFIRM:
+            return self.event("write_block_flush", "block write flush")
+        self.event("write_block_abort", "block write abort")
+        return self._left_commands()
 
     def read_status(self, offset: int, status: int = 0x800080) -> Self:
         """A read of the status register."""
@@ -127,6 +130,10 @@ class Log:
     def erase(self, offset: int) -> Self:
         """A block erase."""
         return self.write(offset, 0x200020).write(offset, 0xD000D0, wcycle=1)
+
+    def unlock(self, offset: int) -> Self:
+        """A block's lock bit cleared."""
+        return self.write(offset, 0x600060).write(offset, 0xD000D0, wcycle=1)
 
     def buffered(self, offset: int, *words: int) -> Self:
         """A buffered program of these words."""
@@ -156,7 +163,7 @@ class Log:
             self.event("write", "single byte program (1)")
             data = f"data offset:0x{offset:04x} size:{size} value:0x{value:04x}"
             return self if self._read_only else self.event("data_write", data)
-        return self
+        return self if value & 0xFF == _CONFIRM else self._left_commands()
 
     def _word(self, offset: int, size: int, value: int) -> Self:
         if not self._read_only:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 
 import pytest
 
 from replay.backing import Policy
+from replay.silicon import chip_profiles
 from tests.tracetool.logs import Log, log
-from tests.tracetool.traces import Audited, audited
+from tests.tracetool.traces import Again, Audited, audited
+from tracetool.audit import audit
 from tracetool.findings import RULES, Severity
 from tracetool.session.options import Options
 
@@ -46,6 +49,32 @@ def store() -> Log:
 def code() -> Log:
     """The flash of the firmware's code, read-only."""
     return log(CODE, read_only=True).reset()
+
+
+def erased(times: int) -> Log:
+    """The first block erased so many times, with something in it each time."""
+    trace = store()
+    for _ in range(times):
+        trace.erase(0).program(0, 0)
+    return trace
+
+
+def filled(windows: int) -> Log:
+    """A block erased, then so many write buffers of 4 KiB programmed."""
+    trace = store().erase(0)
+    for window in range(windows):
+        trace.buffered(0x1000 * window, *([0] * 1024))
+    return trace
+
+
+ERASE_CYCLES = 20
+
+
+@pytest.fixture(autouse=True)
+def soon_worn_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chip that is good for twenty erases, so that a planted trace can wear it out."""
+    chips = {name: replace(chip, erase_cycles=ERASE_CYCLES) for name, chip in chip_profiles().items()}
+    monkeypatch.setattr(import_module("tracetool.audit.audit"), "chip_profiles", lambda: chips)
 
 
 PLANTED = [
@@ -122,6 +151,42 @@ PLANTED = [
     Planted("RO002", "erase", code().erase(0x40010), seq=1, says="1 program or erase refused"),
     Planted("SEQ001", "not a command", store().write(0x300, 0x12345678), offset=0x300, seq=1),
     Planted(
+        "SEQ002",
+        "aborted",
+        store().write(0, 0xE800E8).write(0, 0, wcycle=1).write(0, 7, wcycle=2).write(0, 0xFF00FF, wcycle=3),
+        offset=0,
+        seq=1,
+    ),
+    Planted("SEQ003", "no confirm", store().write(0x40000, 0x200020).write(0x40000, 0xFF00FF, wcycle=1), seq=1),
+    Planted("SEQ004", "setup", store().write(0, 0x400040), seq=2),
+    Planted("SEQ005", "status", store().write(0, 0x700070), seq=2, says="command 0x70 in force"),
+    Planted("SEQ006", "after a refused program", code().program(0x200, 0).program(0x200, 0), seq=5),
+    Planted("WEAR001", "16 erases", erased(16), offset=0, says="block 0 at 0x0000 was erased 16 times"),
+    Planted("WEAR002", "erase of an erased block", store().erase(0).erase(0), offset=0, seq=4),
+    Planted("WEAR002", "program of what is there", store().program(0, 5).program(0, 5), offset=0, seq=6),
+    Planted("WEAR003", "a block for 28 KiB", filled(7), says="10 for one"),
+    Planted("NOR001", "bit set", store().program(0, 0).program(0, 1), offset=0, seq=6),
+    Planted("NOR002", "no confirm", store().write(0x40000, 0x200020).write(0x40000, 0xFF00FF, wcycle=1), seq=1),
+    Planted(
+        "NOR003",
+        "no confirm",
+        store().write(0, 0xE800E8).write(0, 0, wcycle=1).write(0, 7, wcycle=2).write(0, 0xFF00FF, wcycle=3),
+        seq=1,
+    ),
+    Planted(
+        "NOR004",
+        "word before the start",
+        store().write(0x80, 0xE800E8).write(0x80, 0, wcycle=1).write(0x7C, 7, wcycle=2).write(0x80, 0xD0, wcycle=3),
+        seq=1,
+    ),
+    Planted("NOR005", "half a buffer", store().buffered(0x40, 1), seq=1),
+    Planted("NOR006", "no poll", store().program(0, 1).program(4, 1), offset=4, seq=6),
+    Planted("NOR007", "after a refused program", code().program(0x200, 0).program(0x200, 0), seq=5),
+    Planted("NOR008", "locked", store().program(0, 1), offset=0, seq=1),
+    Planted("NOR009", "one lane", store().write(0, 0x70), offset=0, seq=1),
+    Planted("NOR010", "suspend", store().write(0, 0xB000B0), offset=0, seq=1),
+    Planted("NOR011", "21 erases", erased(ERASE_CYCLES + 1), offset=0, says="was erased 21 times"),
+    Planted(
         "TRC001",
         "status",
         store().write(0, 0x700070).read_status(0, 0x900090),
@@ -173,6 +238,26 @@ NEAR_MISSES = [
     ("RO002", "program on a writable flash", store().program(0x200, 0)),
     ("SEQ001", "read array", store().read_array()),
     ("SEQ001", "no command on a read-only flash", code().write(0x300, 0x12345678)),
+    ("SEQ002", "confirmed", store().buffered(0, 7)),
+    ("SEQ003", "confirmed", store().erase(0x40000)),
+    ("SEQ004", "setup and data", store().program(0, 1)),
+    ("SEQ005", "read array", store().write(0, 0x700070).read_array()),
+    ("SEQ006", "status cleared", code().program(0x200, 0).write(0x200, 0x500050).program(0x200, 0)),
+    ("WEAR001", "15 erases", erased(15)),
+    ("WEAR002", "erase of what was programmed", store().erase(0).program(0, 5).erase(0)),
+    ("WEAR002", "contents that nobody knows", store().program(0, 5)),
+    ("WEAR003", "a block for 32 KiB", filled(8)),
+    ("NOR001", "bit set after an erase", store().program(0, 0).erase(0).program(0, 1)),
+    ("NOR002", "confirmed", store().erase(0x40000)),
+    ("NOR003", "confirmed", store().buffered(0, 7)),
+    ("NOR004", "words as counted", store().buffered(0x80, 7, 8)),
+    ("NOR005", "a buffer", store().buffered(0x80, 1)),
+    ("NOR006", "polled", store().program(0, 1).read_status(0).program(4, 1)),
+    ("NOR007", "status cleared", code().program(0x200, 0).write(0x200, 0x500050).program(0x200, 0)),
+    ("NOR008", "unlocked", store().unlock(0).program(0, 1)),
+    ("NOR009", "both lanes", store().write(0, 0x700070)),
+    ("NOR010", "confirm of an erase", store().erase(0)),
+    ("NOR011", "20 erases", erased(ERASE_CYCLES)),
     ("TRC001", "status as predicted", store().write(0, 0x700070).read_status(0)),
     ("TRC001", "an event that is not enabled", store().program(0, 1).without("write")),
     ("TRC002", "words of the guest", store().line("the guest says: LOST EVENTS")),
@@ -249,3 +334,12 @@ def test_a_missing_inner_event_is_expected_before_the_next_access() -> None:
     (finding,) = judged(trace, Policy.DISCARD).findings("TRC001")
     assert finding.first_seq == 2
     assert finding.message == "event 2: expected pflash_write before this event, and it is missing"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.startswith("NOR")])
+def test_silicon_s_rules_are_errors_where_silicon_is_what_counts(rule: str) -> None:
+    planted = next(planted for planted in PLANTED if planted.rule == rule)
+    readers = [Again(planted.log.text.encode(), 1 << 20)]
+    found = audit(readers, Options(extents={STORE: EXTENT} if STORE in planted.log.text else {}), strict_silicon=True)
+    assert {finding.severity for finding in found.findings if finding.rule == rule} == {Severity.ERROR}
+    assert found.exit_code() == 1
