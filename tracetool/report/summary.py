@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 from rich.text import Text
 
+from tracetool.errors import UsageError
 from tracetool.report.layout import print_grid
+from tracetool.report.story import story_lines
+from tracetool.session.options import Options
+from tracetool.session.session import replay_readers
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
@@ -17,7 +21,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from tracetool.ingest import TraceReader
+    from tracetool.ingest import Health, TraceMeta, TraceReader
+    from tracetool.session.session import Replayed
 
 __all__ = ["TraceSummary", "print_summary", "summarise"]
 
@@ -45,14 +50,48 @@ class TraceSummary:
     backwards: int = 0
 
 
-def summarise(reader: TraceReader) -> TraceSummary:
-    """Read a trace to its end and count."""
-    summary = TraceSummary()
-    for frame in reader.chunks():
-        summary.events += len(frame)
-        _add_times(summary, frame["time_ns"].drop_nulls())
-        _add_devices(summary, frame)
-    return summary
+def summarise(reader: TraceReader) -> tuple[TraceSummary, Replayed | None]:
+    """Read a trace to its end, count, and replay it; None instead of the replay where it contradicts its devices."""
+    counting = _Counting(reader)
+    try:
+        replayed = replay_readers([counting], Options(story=True))
+    except UsageError:
+        for _ in counting.chunks() if reader.rereadable else ():
+            continue
+        return counting.summary, None
+    return counting.summary, replayed
+
+
+class _Counting:
+    """A reader whose events are counted as they pass."""
+
+    def __init__(self, reader: TraceReader) -> None:
+        self._reader = reader
+        self.summary = TraceSummary()
+
+    @property
+    def meta(self) -> TraceMeta:
+        """What the trace is."""
+        return self._reader.meta
+
+    @property
+    def health(self) -> Health:
+        """How well it could be read."""
+        return self._reader.health
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether it can be read again, which begins the count anew."""
+        return self._reader.rereadable
+
+    def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
+        """The same frames."""
+        self.summary = TraceSummary()
+        for frame in self._reader.chunks(trace):
+            self.summary.events += len(frame)
+            _add_times(self.summary, frame["time_ns"].drop_nulls())
+            _add_devices(self.summary, frame)
+            yield frame
 
 
 def _add_times(summary: TraceSummary, times: pl.Series) -> None:
@@ -80,10 +119,15 @@ def _add_devices(summary: TraceSummary, frame: pl.DataFrame) -> None:
 # --- as text -----------------------------------------------------------------------------------------------------
 
 
-def print_summary(reader: TraceReader, summary: TraceSummary, console: Console) -> None:
+def print_summary(reader: TraceReader, summary: TraceSummary, replayed: Replayed | None, console: Console) -> None:
     """Print what `summarise` found."""
     console.print(Text(reader.meta.name, style="bold"), soft_wrap=True)
     print_grid(console, list(_facts(reader, summary)), first_style="dim")
+    for name, device in sorted(replayed.devices.items()) if replayed is not None else ():
+        lines = list(story_lines(device, summary.first_ns))
+        if lines:
+            console.print(Text(f"  what was done to {name}"), soft_wrap=True)
+            print_grid(console, [(f"  {when}", what) for when, what in lines], first_style="dim")
 
 
 def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, str]]:

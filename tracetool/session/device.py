@@ -24,6 +24,7 @@ from tracetool.timeline.accesses import NO_TIME, Accesses, Batch
 from tracetool.timeline.activity import Activity
 from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.operations import OperationStream, to_table
+from tracetool.timeline.story import Story
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ class Device:
         self.blocks: BlockTable | None = None
         self.activity = Activity()
         self.watch: Watch | None = None
+        self.story: Story | None = None
+        self.extent_event: tuple[int, int] | None = None
         self._watcher = watcher
         self._stream = OperationStream()
         self.notes: list[TraceNotes] = []
@@ -264,6 +267,7 @@ class Device:
         self._know_extent(self._first_extent())
         self.early = Early(identity.geometry.block)
         self.blocks = BlockTable(identity.geometry.block)
+        self.story = Story(identity.geometry.block) if self.options.story else None
         self.watch = self._watcher(identity.geometry) if self._watcher is not None else None
         self.machine = Machine(
             Config(
@@ -355,6 +359,7 @@ class Device:
             taken = position
             if volume is not None:
                 self._know_extent(volume)
+                self.extent_event = (self.current.trace, rows.seq[position - 1])
                 first_outside = self._first_outside(rows, position)
             if why == Stop.BEHAVIOUR and not self._decide_behaviour(batch, position):
                 return
@@ -438,6 +443,8 @@ class Device:
         self.activity.add(sums, self.current.trace)
         if self.blocks is not None:
             self.blocks.add(sums, self.current.trace)
+        if self.story is not None:
+            self.story.add(sums, self.current.trace)
         if self.watch is not None:
             self.watch.add(sums, self.current.trace)
         if self.options.keep_operations and not sums.is_empty():

@@ -44,6 +44,7 @@ class Options:
     journal: bool = False
     keep_operations: bool = False
     keep_occurrences: bool = False
+    story: bool = False
     inspect: int | None = None
     inspect_trace: int = 0
 
