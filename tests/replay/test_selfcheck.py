@@ -284,7 +284,7 @@ def test_a_machine_says_what_it_has_seen() -> None:
     feed(machine, [RESET, write(0, 0x98)])
     assert (machine.has_seen(RowKind.IO_WRITE), machine.has_seen(RowKind.IO_READ)) == (True, False)
     assert machine.midway
-    assert machine.status == 0x80
+    assert (machine.command, machine.wcycle, machine.status) == (0x98, 1, 0x80)
 
 
 def test_a_machine_out_of_a_command_is_not_midway() -> None:
