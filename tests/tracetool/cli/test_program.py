@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Quick = Callable[..., Ended]
 
-COMMANDS = ["demo", "info", "events", "operations", "blocks", "findings", "audit", "replay", "rules"]
+COMMANDS = ["demo", "info", "events", "operations", "blocks", "findings", "explain", "audit", "replay", "rules"]
 READING = ["info", "events", "operations", "blocks", "findings", "audit", "replay"]
 
 OK, FOUND, USAGE, UNREADABLE, INCONCLUSIVE, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 3, 4, 141, 130
