@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import polars as pl
 
-__all__ = ["Clock", "Damage", "Health", "HostWriteFailure", "LostPlace", "Shape", "TraceMeta", "TraceReader"]
+__all__ = [
+    "Clock",
+    "Damage",
+    "Health",
+    "HostWriteFailure",
+    "LineReader",
+    "LostPlace",
+    "Shape",
+    "TraceMeta",
+    "TraceReader",
+]
 
 Shape = Literal["bare", "pid@time", "iso8601", "systemtap", "syslog", "ftrace"]
 Clock = Literal["wall", "boot-relative", "none", "mixed"]
@@ -150,6 +160,17 @@ class TraceReader(Protocol):
 
         Raises:
             InputError: on the first damaged line, in strict mode; on a second call for a stream.
+        """
+
+
+@runtime_checkable
+class LineReader(Protocol):
+    """A reader whose events stand in lines of text."""
+
+    def lines_of(self, seqs: Collection[int]) -> dict[int, int]:
+        """Which line (1-based, in the unpacked text) each of these events stands in, as far as was read and is known.
+
+        Logs that are mostly something else have events whose line is not kept.
         """
 
 

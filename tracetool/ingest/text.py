@@ -11,12 +11,13 @@ from tracetool.errors import InputError
 from tracetool.events import EVENTS_SCHEMA
 from tracetool.ingest.chunk import Health
 from tracetool.ingest.columns import LINE
+from tracetool.ingest.line_index import LineIndex
 from tracetool.ingest.lines import pieces
 from tracetool.ingest.parser import TextParser
 from tracetool.ingest.source import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from tracetool.ingest.chunk import TraceMeta
     from tracetool.ingest.lines import Piece
@@ -68,12 +69,13 @@ class _Numbering:
 class _Reading:
     """One pass over the text: pieces in, canonical frames out."""
 
-    def __init__(self, parser: TextParser, health: Health, meta: TraceMeta, trace: int) -> None:
+    def __init__(self, parser: TextParser, health: Health, meta: TraceMeta, trace: int, index: LineIndex) -> None:
         self._parser = parser
         self._health = health
         self._meta = meta
         self._numbering = _Numbering(trace)
         self._scanned: list[pl.DataFrame] = []
+        self._index = index
 
     def feed(self, piece: Piece, scanner: Scanner | None) -> None:
         """Read some lines."""
@@ -109,6 +111,7 @@ class _Reading:
             frame = pl.concat([frame, *self._scanned], how="diagonal").sort(LINE, maintain_order=True)
             self._scanned.clear()
         self._parser.notes.settle(self._health, frame[LINE].to_list() if self._parser.notes else [], base)
+        self._index.add(frame[LINE], base)
         self._health.understood = self._health.lines - self._health.other - self._health.damaged
         self._health.events += frame.height
         return self._numbering.apply(frame)
@@ -140,6 +143,7 @@ class TextTrace:
     ) -> None:
         self.meta = meta
         self.health = Health()
+        self._index = LineIndex()
         self.rereadable = source is None
         self._stream = source
         self._head = head
@@ -154,7 +158,7 @@ class TextTrace:
         with closing(self._open()) as source:
             self._reset()
             parser = TextParser(self.health, self.meta, strict=self._strict)
-            reading = _Reading(parser, self.health, self.meta, trace)
+            reading = _Reading(parser, self.health, self.meta, trace, self._index)
             pending = 0
             for piece in pieces(self._reader(source), self._chunk_bytes):
                 reading.feed(piece, self._scanner)
@@ -164,6 +168,10 @@ class TextTrace:
                     yield from self._deliver(reading, source)
             self.health.truncated = source.truncated
             yield from self._deliver(reading, source)
+
+    def lines_of(self, seqs: Collection[int]) -> dict[int, int]:
+        """Which line each event stands in; see `LineReader`."""
+        return self._index.lines_of(seqs)
 
     def _deliver(self, reading: _Reading, source: Source) -> Iterator[pl.DataFrame]:
         frame = reading.take()
@@ -182,6 +190,7 @@ class TextTrace:
 
     def _reset(self) -> None:
         self.health = Health()
+        self._index = LineIndex()
         self.meta.shapes.clear()
         self.meta.clocks.clear()
         self.meta.nameless = False
