@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from tests.captures import ROOT
+from tests.tracetool.cli.program import tracetool
 from tests.tracetool.logs import log
 from tests.tracetool.traces import Again, images, reader, replayed
 from tracetool.audit import audit
@@ -23,7 +24,6 @@ from tracetool.ingest import open_trace
 from tracetool.report.frames import write_frames
 from tracetool.report.json import write_audit
 from tracetool.report.state import print_state
-from tracetool.report.summary import print_summary, summarise
 from tracetool.report.text import print_audit
 from tracetool.session.options import Options
 
@@ -67,9 +67,7 @@ def audit_incomplete_text() -> bytes:
 
 
 def info_text() -> bytes:
-    opened = open_trace(str(PADDING))
-    summary = summarise(opened)
-    return plain(lambda console: print_summary(opened, summary, console))
+    return tracetool("info", PADDING).out
 
 
 def state_text() -> bytes:
