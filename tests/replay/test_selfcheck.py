@@ -81,6 +81,12 @@ def test_a_read_with_other_events_is_named(
     assert _seen(*events) == Disagreement(*disagreement)
 
 
+def test_events_whose_read_never_came_do_not_wait_for_the_next() -> None:
+    machine, _ = replayed(CONFIG, [*PRELUDE, MANUFACTURER, *PRELUDE[1:], *PRELUDE[3:]])
+    assert machine.disagreement == Disagreement(6, RowKind.IO_READ, RowKind.OTHER, "event", -1, -1)
+    assert machine.disagreements == 1
+
+
 @pytest.mark.parametrize(("field", "stands"), [("offset", 4), ("size", 2), ("value", 1)])
 def test_array_data_is_compared_whole(field: str, stands: int) -> None:
     right = Event(RowKind.DATA_READ, 0, 4, 0)
