@@ -11,6 +11,7 @@ from tracetool.timeline.query.lexer import Kind, Token, tokens
 from tracetool.timeline.query.parser import Parser
 
 if TYPE_CHECKING:
+    from tracetool.timeline.query.errors import Choice
     from tracetool.timeline.query.vocabulary import Vocabulary
 
 __all__ = ["Completion", "complete"]
@@ -42,13 +43,15 @@ def complete(text: str, position: int, vocabulary: Vocabulary) -> list[Completio
     begun = text[start:position]
     rest = _REST.match(text, position)
     end = rest.end() if rest and begun[-1:].isalnum() else position
+    expected: tuple[Choice, ...] = ()
     try:
         words = tokens(text[:start])[:-1]
         Parser(text, [*words, Token(Kind.CURSOR, "", start, start)], vocabulary).query()
     except QueryError as error:
-        if error.start < start:
-            return []
-        choices = [choice for choice in error.expected if choice.literal]
-    else:
-        return []
-    return [Completion(choice.text, start, end, choice.help) for choice in choices if choice.text.startswith(begun)]
+        if error.start == start:
+            expected = error.expected
+    return [
+        Completion(choice.text, start, end, choice.help)
+        for choice in expected
+        if choice.literal and choice.text.startswith(begun)
+    ]

@@ -276,11 +276,14 @@ class Parser:
             self._fail(f"{shown(text)} is no {column.name}{_hint(text, allowed)}", token, _nearest(text, allowed))
         return text == "true" if column.type is Type.BOOL else text
 
+    def _refuse_null(self, token: Token) -> None:
+        if token.kind is Kind.WORD and token.text == "null":
+            self._fail("nothing compares with null: write 'is null' or 'is known'", token)
+
     def _word(self, expected: tuple[Choice, ...]) -> str:
         """A text: bare, or in quotes."""
         token = self._peek()
-        if token.kind is Kind.WORD and token.text == "null":
-            self._fail("nothing compares with null: write 'is null' or 'is known'", token)
+        self._refuse_null(token)
         if token.kind is Kind.REGEX:
             self._fail("a pattern follows '~' or '!~'", token, expected)
         if token.kind not in (Kind.WORD, Kind.NUMBER, Kind.QUOTED) or token.text in RESERVED:
@@ -289,8 +292,7 @@ class Parser:
 
     def _number(self, kind: Type, *, also: tuple[Choice, ...] = ()) -> int:
         token = self._peek()
-        if token.kind is Kind.WORD and token.text == "null":
-            self._fail("nothing compares with null: write 'is null' or 'is known'", token)
+        self._refuse_null(token)
         if token.kind is not Kind.NUMBER:
             self._fail_expecting(_NOUNS[kind], (EXAMPLES[kind], *also))
         try:

@@ -8,6 +8,7 @@ or None for undecided.
 from __future__ import annotations
 
 import operator
+import random
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ NUMBERS = (0, 1, 2, 3, 4, 7, 0x40, 0xFF, 0x400040, 1000, 4096, 65536, 0xC0000, 1
 WIDE = ((1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 SEQS = range(8)
 TIMES = (0, 1, 999, 1000, 250_000_000, 1_200_000_000, 1_500_000_000, 60_000_000_000, -5)
+STARTS = (0, 1000, -5, 10**15)
+NULLS = 0.15
 TEXTS = ("virt.flash0", "virt.flash1", "EXT001", "read array mode", "Read Array", "a/b", 'say "x"', "back\\slash", "")
 PATTERNS = ("flash", "FLASH1", "ext", "array", "/", '"', "\\", ".", "")
 REGEXES = (r"flash[01]", r"^read", r"a/b", r"\\", r"(ext|mode)$", r"x{2}", r".", r"0+1")
@@ -312,27 +315,32 @@ def dtypes(vocabulary: Vocabulary) -> SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(found)
 
 
-def cells(vocabulary: Vocabulary, name: str, dtype: Any) -> SearchStrategy[Any]:  # noqa: ANN401
-    """What one cell may hold."""
+def pool(vocabulary: Vocabulary, name: str, dtype: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """What the cells of a column of the frame hold, nulls apart."""
     column = next(c for c in vocabulary.columns if name in c.reads)
     if column.type is Type.ENUM:
-        return st.none() | st.sampled_from(column.values)
+        return column.values
     if column.type is Type.TEXT:
-        return st.none() | st.sampled_from(TEXTS)
-    if "seq" in name:
-        return st.none() | st.sampled_from(SEQS)
-    pool = (*NUMBERS, *TIMES, *WIDE, -1) if name in ("time_ns", "duration_ns", "counter", "value") else NUMBERS
+        return TEXTS
+    numbers: Iterable[int] = SEQS if "seq" in name else NUMBERS
+    if name == "time_ns":
+        numbers = [start + time for start in STARTS for time in TIMES]
+    elif name in ("duration_ns", "counter", "value"):
+        numbers = (*NUMBERS, *TIMES, *WIDE)
     low, high = BOUNDS[type(dtype)]
-    return st.none() | st.sampled_from([number for number in pool if low <= number <= high])
+    return tuple(number for number in numbers if low <= number <= high)
 
 
 @st.composite
 def frames(draw: DrawFn, vocabulary: Vocabulary) -> pl.DataFrame:
-    """A few rows of the table, with nulls anywhere."""
+    """Rows of the table, with nulls anywhere; many, so that of those that differ by one some are there."""
     schema = draw(dtypes(vocabulary))
-    row = st.fixed_dictionaries({name: cells(vocabulary, name, dtype) for name, dtype in schema.items()})
-    rows = draw(st.lists(row, max_size=6))
-    for each in rows:
-        if "first_seq" in each and None not in (each["first_seq"], each["last_seq"]):
-            each["first_seq"], each["last_seq"] = sorted((each["first_seq"], each["last_seq"]))
+    chance = random.Random(draw(st.integers(0, 1 << 32)))  # noqa: S311 - drawing each cell would take minutes
+    pools = {name: pool(vocabulary, name, dtype) for name, dtype in schema.items()}
+    rows = []
+    for _ in range(draw(st.sampled_from([0, 1, 40]))):
+        row: Row = {name: chance.choice(values) if chance.random() > NULLS else None for name, values in pools.items()}
+        if "first_seq" in row and None not in (row["first_seq"], row["last_seq"]):
+            row["first_seq"], row["last_seq"] = sorted((row["first_seq"], row["last_seq"]))
+        rows.append(row)
     return pl.DataFrame(rows, schema=schema)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tracetool.timeline.query.naive import frames, queries
+from tests.tracetool.timeline.query.naive import STARTS, Case, frames, leaves, queries
 from tracetool.timeline.query import VOCABULARIES, QueryError, complete, parse
 
 if TYPE_CHECKING:
+    import polars as pl
     from hypothesis.strategies import DataObject
 
     from tracetool.timeline.query import Vocabulary
@@ -23,6 +24,7 @@ PIECES = (
 )
 
 tables = pytest.mark.parametrize("vocabulary", VOCABULARIES, ids=lambda vocabulary: vocabulary.name)
+starts = st.sampled_from([*STARTS, (1 << 63) - 1, None])
 garbage = st.text(max_size=40) | st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join)
 
 
@@ -34,17 +36,23 @@ def error_of(text: str, vocabulary: Vocabulary) -> QueryError | None:
     return None
 
 
-@tables
-@given(st.data())
-def test_a_compiled_query_answers_as_the_naive_evaluation_and_reads_only_its_columns(
-    vocabulary: Vocabulary, data: DataObject
-) -> None:
-    case = data.draw(queries(vocabulary))
-    frame = data.draw(frames(vocabulary))
-    start = data.draw(st.sampled_from([0, 1000, -5, (1 << 63) - 1, None]))
+def check(case: Case, frame: pl.DataFrame, start: int | None, vocabulary: Vocabulary) -> None:
     query = parse(case.text, vocabulary)
     answers = frame.select(*query.columns).select(query.expression(start).alias("answer"))["answer"].to_list()
     assert answers == [case.answer(row, start) is True for row in frame.iter_rows(named=True)]
+
+
+@tables
+@settings(max_examples=200)
+@given(st.data())
+def test_a_comparison_answers_as_the_naive_evaluation(vocabulary: Vocabulary, data: DataObject) -> None:
+    check(data.draw(leaves(vocabulary)), data.draw(frames(vocabulary)), data.draw(starts), vocabulary)
+
+
+@tables
+@given(st.data())
+def test_a_query_answers_as_the_naive_evaluation(vocabulary: Vocabulary, data: DataObject) -> None:
+    check(data.draw(queries(vocabulary)), data.draw(frames(vocabulary)), data.draw(starts), vocabulary)
 
 
 @tables
