@@ -89,8 +89,6 @@ def _trace_doubts(trace: TraceReport) -> Iterator[str]:
         yield f"{name}: {health.damaged:,} of {health.lines:,} lines were not understood"
     if health.truncated is not None:
         yield f"{name}: {health.truncated}"
-    elif health.unterminated:
-        yield f"{name}: its last line has no newline, so it was cut there"
     if health.host_write_failures:
         yield f"{name}: the host could not write the image"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from replay.cfi import Opcode
 from replay.columns import Effect, Flag, OpKind, Outcome
+from replay.state import CMD_UNKNOWN
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -60,11 +61,19 @@ def _cycle_words(event: Mapping[str, Any], before: Moment, step: Step) -> str:
     """Which cycle of which command the write is."""
     if step.effect == Effect.DISCARD:
         return ""
+    if event["wcycle"] not in (None, before.wcycle):
+        # The trace knows better than the model, which was not in step yet.
+        before = before._replace(wcycle=event["wcycle"], cmd=_command_in(event["wcycle"]))
     if before.wcycle == 0:
         low = event["value"] & 0xFF
         known = low in {int(command) for command in Opcode}
         return words()["commands"][Opcode(low).name if known else "STRAY"]
     return words()["cycles"][_cycle(before, step)].format(count=_count(event))
+
+
+def _command_in(wcycle: int) -> int:
+    """The command that a write cycle belongs to, where the cycle alone says so."""
+    return int(Opcode.BUFFERED_PROGRAM) if wcycle > 1 else CMD_UNKNOWN
 
 
 def _count(event: Mapping[str, Any]) -> str:

@@ -98,9 +98,6 @@ def damaged(case: Case) -> Iterator[Finding]:
             yield case.at("TRC003", number, None, message, count=health.damaged)
         if health.truncated is not None:
             yield case.at("TRC003", number, None, f"{trace.meta.name}: {health.truncated}")
-        elif health.unterminated:
-            message = f"{trace.meta.name}: the last line, {health.lines:,}, has no newline: the trace was cut there"
-            yield case.at("TRC003", number, None, message)
     if case.device is not None and case.device.identity is not None and case.device.identity.geometry is not None:
         for notes in case.device.notes:
             found = notes.impossible

@@ -1,0 +1,55 @@
+"""Blocks: what was done to each erase block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.captures import capture_path
+from tests.tracetool.logs import BLOCK, log
+from tests.tracetool.traces import replayed
+from tracetool.session.options import Options
+from tracetool.timeline.blocks import BLOCKS_SCHEMA
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FLASH1 = "virt.flash1"
+
+
+def blocks(trace: str, extent: int | None = None) -> pl.DataFrame:
+    device = replayed([trace], Options()).devices[FLASH1]
+    assert device.blocks is not None
+    return device.blocks.table(FLASH1, extent)
+
+
+def test_erases_and_programs_are_counted_by_block() -> None:
+    trace = log(FLASH1).reset().erase(0).erase(0).buffered(0x80, 1, 2).erase(BLOCK).program(BLOCK + 4, 7)
+    table = blocks(trace.text, BLOCK)
+    assert table.schema == BLOCKS_SCHEMA
+    assert table.select("block", "erases", "programs", "bytes_programmed", "outside").rows() == [
+        (0, 2, 1, 8, False),
+        (1, 1, 1, 4, True),
+    ]
+
+
+def test_a_program_that_is_given_up_is_no_program() -> None:
+    trace = log(FLASH1).reset().write(0, 0xE800E8).write(0, 0, wcycle=1).write(0, 1, wcycle=2).write(0, 0, wcycle=3)
+    assert blocks(trace.text).select("programs", "refused", "bytes_programmed").rows() == [(0, 1, 0)]
+
+
+def test_without_an_extent_nothing_is_inside_or_outside() -> None:
+    assert blocks(log(FLASH1).reset().erase(0).text)["outside"].to_list() == [None]
+
+
+def test_a_flash_that_nobody_wrote_to_has_no_rows() -> None:
+    assert blocks(log(FLASH1).reset().read_array().text).is_empty()
+
+
+@pytest.mark.parametrize(("limit", "count"), [(0, 3), (4, 2), (14, 1), (15, 0)])
+def test_the_first_boot_erases_its_live_block_fifteen_times(limit: int, count: int) -> None:
+    device = replayed([capture_path("aavmf-first-boot/trace.log.zst")], Options()).devices[FLASH1]
+    assert device.blocks is not None
+    assert device.blocks.most_erased() == (0, 15)
+    assert device.blocks.erased_more_than(limit) == count

@@ -1,0 +1,84 @@
+"""The story: episodes between pauses, few however long the trace is."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from replay.columns import OpKind, Outcome
+from tests.captures import capture_path
+from tests.tracetool.traces import replayed
+from tracetool.report.story import story_lines
+from tracetool.session.options import Options
+from tracetool.timeline.accesses import NO_TIME
+from tracetool.timeline.story import MOST_EPISODES, PAUSE_NS, Story
+
+BLOCK = 0x1000
+
+
+def sums(*times: int, kind: OpKind = OpKind.PROGRAM, boot: int = 1) -> pl.DataFrame:
+    """Operations at these times, one after the other."""
+    count = len(times)
+    return pl.DataFrame(
+        {
+            "kind": [int(kind)] * count,
+            "boot": [boot] * count,
+            "first_seq": [10 * number for number in range(count)],
+            "last_seq": [10 * number + 9 for number in range(count)],
+            "time_ns": list(times),
+            "end_ns": list(times),
+            "low": [0] * count,
+            "high": [4] * count,
+            "command_offset": [0] * count,
+            "programmed": [4] * count,
+            "outcome": [int(Outcome.DONE)] * count,
+            "erased": [kind == OpKind.ERASE] * count,
+        }
+    )
+
+
+def test_a_pause_ends_an_episode() -> None:
+    story = Story(BLOCK)
+    story.add(sums(0, PAUSE_NS, 2 * PAUSE_NS + 1), 0)
+    assert [episode.programs for episode in story.episodes] == [2, 1]
+
+
+def test_a_boot_and_a_trace_end_an_episode() -> None:
+    story = Story(BLOCK)
+    story.add(sums(0), 0)
+    story.add(sums(1, boot=2), 0)
+    story.add(sums(2, boot=2), 1)
+    assert len(story.episodes) == 3
+
+
+def test_without_times_there_is_one_episode() -> None:
+    story = Story(BLOCK)
+    story.add(sums(*[NO_TIME] * 50), 0)
+    assert [episode.programs for episode in story.episodes] == [50]
+
+
+def test_a_long_trace_has_few_episodes_and_loses_nothing() -> None:
+    story = Story(BLOCK)
+    for number in range(40):
+        story.add(sums(*(PAUSE_NS * 2 * (number * 100 + step) for step in range(100))), 0)
+    assert len(story.episodes) <= MOST_EPISODES
+    assert sum(episode.programs for episode in story.episodes) == 4_000
+    assert sum(episode.bytes_programmed for episode in story.episodes) == 16_000
+
+
+def test_many_boots_are_joined_in_the_end() -> None:
+    story = Story(BLOCK)
+    for boot in range(2 * MOST_EPISODES):
+        story.add(sums(boot, kind=OpKind.ERASE, boot=boot), 0)
+    assert len(story.episodes) <= MOST_EPISODES
+    assert sum(episode.erases.total() for episode in story.episodes) == 2 * MOST_EPISODES
+
+
+def test_the_padding_capture_tells_its_story() -> None:
+    found = replayed([capture_path("aavmf-shell-padding/trace.log.zst")], Options(story=True))
+    lines = list(story_lines(found.devices["virt.flash1"], found.traces[0].start_ns))
+    assert len(lines) == 5
+    assert lines[0] == (
+        "0.350614 s",
+        "writes the variable store's header: erases block 0; 23 buffered programs, 2,944 B, 0x0000 to 0x0900",
+    )
+    assert lines[-1] == ("14.643056 s", "1 single program, 4 B, 0x100000 to 0x100004")
