@@ -477,6 +477,8 @@ def infer(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, l
     """An inner event whose bus write is not in the trace still says what changed."""
     state, geo = chip.state, chip.geo
     state[FLAGS] |= _F_INFERRED
+    if offset < 0 and kind in (_DATA_WRITE, _DATA_WRITE_BLOCK, _WRITE_BLOCK_ERASE):
+        return  # a place that does not exist: damage, and counted as such
     if kind in (_DATA_WRITE, _DATA_WRITE_BLOCK):
         _begin(chip, _O_PROGRAM if kind == _DATA_WRITE else _O_BUFFERED)
         store_word(chip, seq, offset, size, value, 1)

@@ -92,11 +92,16 @@ _WRITE_TEXT = int(RowKind.WRITE_TEXT)
 _READ_STATUS = int(RowKind.READ_STATUS)
 _READY = int(Status.READY)
 _BUFFERED_PROGRAM = int(Opcode.BUFFERED_PROGRAM)
+_READ_IDENTIFIER = int(Opcode.READ_IDENTIFIER)
+_CFI_QUERY = int(Opcode.CFI_QUERY)
 _UNDETERMINED = int(Behaviour.UNDETERMINED)
 _DISCARD_POLICY = int(Policy.DISCARD)
 _E_NONE = int(Effect.NONE)
 _E_DISCARD = int(Effect.DISCARD)
 _O_OUTSIDE = int(OpKind.OUTSIDE)
+_O_STATUS = int(OpKind.STATUS)
+_O_IDENTIFY = int(OpKind.IDENTIFY)
+_O_QUERY = int(OpKind.QUERY)
 _O_RESET = int(OpKind.RESET)
 _DONE = int(Outcome.DONE)
 _DISCARDED = int(Outcome.DISCARDED)
@@ -171,6 +176,8 @@ def _read(chip: Chip, seq: int, offset: int, size: int, value: int, cmd: int, wc
     state, geo = chip.state, chip.geo
     state[ACCESS_SEQ] = seq
     drain_expected(chip, seq)
+    if state[OP_KIND] == _O_OUTSIDE:
+        _resume(chip)
     if geo[CHECK]:
         _check_state(chip, seq, cmd, wcycle)
     expected = predict_read(chip, seq, offset, size, value)
@@ -180,6 +187,18 @@ def _read(chip: Chip, seq: int, offset: int, size: int, value: int, cmd: int, wc
         if value != ABSENT and expected not in (_NO_VALUE, value):
             disagree(chip, seq, _IO_READ, _IO_READ, FIELD_VALUE, expected, value)
     return expected
+
+
+def _resume(chip: Chip) -> None:
+    """A read inside after an access outside: it goes on with what was in force before."""
+    state = chip.state
+    state[OP] += 1
+    state[OUTCOME] = _DONE
+    state[OP_KIND] = _O_STATUS
+    if state[CMD] == _READ_IDENTIFIER:
+        state[OP_KIND] = _O_IDENTIFY
+    elif state[CMD] == _CFI_QUERY:
+        state[OP_KIND] = _O_QUERY
 
 
 def _check_state(chip: Chip, seq: int, cmd: int, wcycle: int) -> None:
@@ -196,12 +215,16 @@ def _check_state(chip: Chip, seq: int, cmd: int, wcycle: int) -> None:
 
 
 def _outer(chip: Chip, seq: int, kind: int, offset: int, size: int) -> None:
-    """An access that the recorded device itself kept from the chip. The value of a write is not in the trace."""
+    """An access that the recorded device itself kept from the chip. The value of a write is not in the trace.
+
+    While a sequence is in progress it belongs to that operation, of which the chip then sees only a part.
+    """
     drain_expected(chip, seq)
     release_held(chip)
-    chip.state[OP] += 1
-    chip.state[OP_KIND] = _O_OUTSIDE
-    chip.state[OUTCOME] = _DONE
+    if chip.state[WCYCLE] == 0 or chip.state[CMD] == _CFI_QUERY:
+        chip.state[OP] += 1
+        chip.state[OP_KIND] = _O_OUTSIDE
+        chip.state[OUTCOME] = _DONE
     if kind == _OUTER_WRITE:
         effect(chip, _E_DISCARD, offset, size)
         chip.state[OUTCOME] = _DISCARDED

@@ -496,3 +496,19 @@ def test_inner_events_of_reads_are_not_compared(value: int) -> None:
 def test_no_rows_are_no_steps() -> None:
     machine = Machine(Config(VIRT))
     assert machine.feed(to_rows([]), Steps(*([] for _ in Steps._fields))) == (0, Stop.END)
+
+
+def test_a_read_inside_after_an_access_outside_is_an_operation_of_its_own() -> None:
+    for command, kind in ((0x70, OpKind.STATUS), (0x90, OpKind.IDENTIFY), (0x98, OpKind.QUERY)):
+        events = [RESET, write(0, command), Event(RowKind.OUTER_READ, 0x8000, 2), Event(RowKind.IO_READ, 0, 2, 0)]
+        _, steps = replayed(Config(VIRT, backing=Backing(0x4000, Policy.DISCARD), check=False), events)
+        assert steps.op_kind[1:] == [kind, OpKind.OUTSIDE, kind]
+        assert steps.op[1:] == [1, 2, 3]
+
+
+def test_an_access_outside_in_the_middle_of_a_sequence_belongs_to_it() -> None:
+    events = [RESET, write(0, 0x40), Event(RowKind.OUTER_WRITE, 0x8000, 4), write(0, 7, 1)]
+    _, steps = replayed(Config(VIRT, backing=Backing(0x4000, Policy.DISCARD)), events)
+    assert steps.op[1:] == [1, 1, 1]
+    assert steps.op_kind[3] == OpKind.PROGRAM
+    assert steps.outcome[1:] == [Outcome.OPEN, Outcome.DISCARDED, Outcome.DONE]

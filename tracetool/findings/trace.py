@@ -28,7 +28,7 @@ def _shown(field: str, value: int) -> str:
     if field == "text":
         return f"{TEXTS[value]!r}" if 0 <= value < len(TEXTS) else "another text"
     if value < 0 and field != "counter":
-        return "nothing"
+        return "no such value"
     if field in _DECIMAL:
         return str(value)
     return f"{value & 0xFFFFFFFFFFFFFFFF:#x}"
@@ -104,9 +104,7 @@ def damaged(case: Case) -> Iterator[Finding]:
             if found.count:
                 region = format_size(case.device.identity.geometry.size)
                 where = f", the first is event {found.first_seq}"
-                message = (
-                    f"{count_of(found.count, 'event')} that a flash of {region} cannot log{where}; they were left out"
-                )
+                message = f"{count_of(found.count, 'event')} that a flash of {region} cannot log{where}"
                 yield case.at("TRC003", notes.trace, found.first_seq, message, count=found.count)
 
 

@@ -131,4 +131,4 @@ def _self_check(device: DeviceAudit) -> str:
     if not device.checked:
         return "model and trace disagree (TRC001)"
     behaviour = "" if device.behaviour == Behaviour.UNDETERMINED else f", buffered writes {device.behaviour.label}"
-    return f"all {device.events:,} events as the model predicts{behaviour}"
+    return f"{count_of(device.events, 'event')}, all as the model predicts{behaviour}"

@@ -294,9 +294,9 @@ class Device:
             return Extent(len(self.image), "the length of its image")
         if self.learned.extent is not None:
             return self.learned.extent
-        if self.image is None:
+        if self.image is None or geometry is None:
             return None
-        volume = find_nv_volume(self.image[:HEADER_BYTES].tobytes())
+        volume = find_nv_volume(self.image[:HEADER_BYTES].tobytes(), limit=geometry.size)
         return None if volume is None else Extent(volume.fv_length, "FvLength of the variable store in its image")
 
     def _know_extent(self, extent: Extent | None) -> None:
@@ -331,7 +331,10 @@ class Device:
         can_be = possible(events, kinds_of(events), geometry.size)
         if not can_be.all():
             self.current.impossible.merge(_cluster_of(events.filter(pl.Series(~can_be))))
-            return events.filter(pl.Series(can_be))
+            # An access must not reach the machine; an inner event does, without its place, and is held against it.
+            inner = ~np.isin(kinds_of(events), IO_CODES)
+            placed = pl.when(pl.Series(can_be)).then("offset").alias("offset")
+            return events.with_columns(placed).filter(pl.Series(can_be | inner))
         return events
 
     def _run(self, batch: Batch) -> None:
@@ -481,8 +484,10 @@ class Device:
         """The first bytes changed: is there a variable store that says how long it is?"""
         machine = self.machine
         header = machine.known_prefix(HEADER_BYTES) if machine is not None else None
-        volume = find_nv_volume(header) if header is not None else None
-        if machine is None or volume is None:
+        if machine is None or header is None:
+            return None
+        volume = find_nv_volume(header, limit=machine.config.geometry.size)
+        if volume is None:
             return None
         machine.stop_watching()
         return Extent(volume.fv_length, "FvLength of the variable store that the trace writes")
