@@ -262,25 +262,13 @@ def _begin_row(chip: Chip) -> None:
     state[WATCHED] = 0
 
 
-def _needs_behaviour(chip: Chip, kind: int) -> bool:
-    """Whether the row is the count of the first buffered write while nobody knows when its words will be stored."""
-    state = chip.state
-    return (
-        kind == _IO_WRITE
-        and chip.geo[BEHAVIOUR] == _UNDETERMINED
-        and state[CMD] == _BUFFERED_PROGRAM
-        and state[WCYCLE] == 1
-    )
-
-
-def _journal_is_full(chip: Chip) -> bool:
-    state, geo = chip.state, chip.geo
+def _journal_limits(chip: Chip) -> tuple[int, int]:
+    """Rows and bytes of the journal beyond which the next row of the trace might not find room."""
+    geo = chip.geo
     if not geo[JOURNAL]:
-        return False
+        return 1, 1
     most = _ROWS_PER_STEP * (max(geo[BLOCK], geo[WINDOW]) + _SLACK)
-    return state[JOURNAL_BYTES] + most > len(chip.blob) or (state[JOURNAL_ROWS] + _ROWS_PER_STEP) * JOURNAL_WIDTH > len(
-        chip.journal
-    )
+    return len(chip.journal) // JOURNAL_WIDTH - _ROWS_PER_STEP, len(chip.blob) - most
 
 
 def run(chip: Chip, rows: Rows, steps: Steps, start: int, end: int) -> tuple[int, int]:  # noqa: C901  the hot loop
@@ -289,11 +277,14 @@ def run(chip: Chip, rows: Rows, steps: Steps, start: int, end: int) -> tuple[int
     Rows are validated before: 1 <= size <= 8, 0 <= offset, offset + size <= region, lengths inside it.
     """
     state = chip.state
+    undetermined = chip.geo[BEHAVIOUR] == _UNDETERMINED
+    row_limit, byte_limit = _journal_limits(chip)
     for i in range(start, end):
         kind = rows.kind[i]
-        if _needs_behaviour(chip, kind):
+        if undetermined and kind == _IO_WRITE and state[CMD] == _BUFFERED_PROGRAM and state[WCYCLE] == 1:
+            # The count of the first buffered write, and nobody knows yet when its words will be stored.
             return i, STOP_BEHAVIOUR
-        if _journal_is_full(chip):
+        if state[JOURNAL_ROWS] > row_limit or state[JOURNAL_BYTES] > byte_limit:
             return i, STOP_JOURNAL
         seq = rows.seq[i]
         _begin_row(chip)

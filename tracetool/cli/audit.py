@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
     from tracetool.audit import Audit
     from tracetool.findings import Severity
+    from tracetool.ingest import TraceReader
     from tracetool.session.options import Options
 
-_FORMATS = ("text", "json")
+_FORMATS = ("text", "json", "html", "sarif", "junit")
 
 
 _ALL = "all"
@@ -38,7 +40,13 @@ def audit(
     traces: common.TracePaths,
     *,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="text|json", help="How to answer.", autocompletion=_complete_format)
+        str,
+        typer.Option(
+            "--format",
+            metavar="text|json|html|sarif|junit",
+            help="How to answer: html is a page for a browser, sarif and junit are for what shows results of CI.",
+            autocompletion=_complete_format,
+        ),
     ] = "text",
     output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.")] = None,
     policy: Annotated[
@@ -133,6 +141,8 @@ def run_audit(
 
     if output_format not in _FORMATS:
         raise UsageError(f"--format {output_format!r}: give one of {', '.join(_FORMATS)}")
+    if output_format == "html" and output is None and sys.stdout.isatty():
+        raise UsageError("--format html is a page for a browser: give -o FILE, or redirect it")
     severity = _severity(fail_on)
     with common.opened(traces, strict=strict) as readers:
         result = (compare_policies if compare else audit_traces)(
@@ -143,32 +153,40 @@ def run_audit(
             wear_limit=common.wear_limit(wear_limit),
         )
     common.require_events(readers, sum(trace.events for trace in result.traces))
-    _write(result, output_format, output)
+    answer = _Answer(result, readers, severity, allow_inconclusive)
+    _write(answer, output_format, output)
     return result.exit_code(severity, allow_inconclusive=allow_inconclusive)
 
 
-def _write(result: Audit, output_format: str, output: str | None) -> None:
+class _Answer(NamedTuple):
+    """What the reports are made of."""
+
+    audit: Audit
+    readers: Sequence[TraceReader]
+    fail_on: Severity
+    allow_inconclusive: bool
+
+
+def _write(answer: _Answer, output_format: str, output: str | None) -> None:
     if output is not None:
         from tracetool.cli.output import write_text
 
-        write_text(output, _rendered(result, output_format))
-    elif output_format == "json":
+        write_text(output, _RENDERED[output_format](answer))
+    elif output_format == "text":
+        from tracetool.report.text import print_audit
+
+        print_audit(answer.audit, common.console())
+    else:
         from tracetool.cli.output import standard_output
 
         with standard_output() as file:
-            file.write(_rendered(result, "json").encode())
-    else:
-        from tracetool.report.text import print_audit
-
-        print_audit(result, common.console())
+            file.write(_RENDERED[output_format](answer).encode())
 
 
-def _rendered(result: Audit, output_format: str) -> str:
-    """The report as it looks in a file."""
-    if output_format == "json":
-        from tracetool.report.json import write_audit
+# --- each format as it looks in a file ---------------------------------------------------------------------------
 
-        return write_audit(result)
+
+def _text(answer: _Answer) -> str:
     from io import StringIO
 
     from rich.console import Console
@@ -176,5 +194,38 @@ def _rendered(result: Audit, output_format: str) -> str:
     from tracetool.report.text import print_audit
 
     text = StringIO()
-    print_audit(result, Console(file=text, width=common.PIPE_WIDTH, color_system=None, highlight=False))
+    print_audit(answer.audit, Console(file=text, width=common.PIPE_WIDTH, color_system=None, highlight=False))
     return text.getvalue()
+
+
+def _json(answer: _Answer) -> str:
+    from tracetool.report.json import write_audit
+
+    return write_audit(answer.audit)
+
+
+def _html(answer: _Answer) -> str:
+    from tracetool.report.html import write_html
+
+    return write_html(answer.audit)
+
+
+def _sarif(answer: _Answer) -> str:
+    from tracetool.ingest import LineReader
+    from tracetool.report.sarif import lines_needed, write_sarif
+
+    lines = {
+        number: reader.lines_of(seqs)
+        for number, seqs in lines_needed(answer.audit).items()
+        if isinstance(reader := answer.readers[number], LineReader)
+    }
+    return write_sarif(answer.audit, lines, answer.fail_on, allow_inconclusive=answer.allow_inconclusive)
+
+
+def _junit(answer: _Answer) -> str:
+    from tracetool.report.junit import write_junit
+
+    return write_junit(answer.audit, answer.fail_on, allow_inconclusive=answer.allow_inconclusive)
+
+
+_RENDERED = {"text": _text, "json": _json, "html": _html, "sarif": _sarif, "junit": _junit}
