@@ -1,0 +1,238 @@
+"""The audit as one page of HTML: no network, no fonts, readable without its script, on paper and in the dark.
+
+What stands in a trace is not to be trusted: everything but the style sheet and the script is escaped, and a content
+security policy lets no other script run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tracetool.audit.verdict import Verdict
+from tracetool.findings import RULES, Severity
+from tracetool.findings.words import count_of
+from tracetool.report.activity_chart import LEFT, PLOT, draw_activity
+from tracetool.report.facts import device_facts, headline, worst_first
+from tracetool.report.flash_map import NARROWEST, draw_flash
+from tracetool.sizes import format_offset, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tracetool.audit import Audit, DeviceAudit
+    from tracetool.findings import Finding
+    from tracetool.report.activity_chart import ActivityChart
+    from tracetool.report.flash_map import FlashMap
+    from tracetool.session.session import TraceReport
+
+__all__ = ["write_html"]
+
+MOST_BLOCKS = 2000
+"""Blocks that the table of a device lists."""
+
+ROWS_OPEN = 32
+"""Rows up to which that table is open when the page is."""
+
+CHARTS_SHOWN = 6
+"""Traces whose activity is shown without asking."""
+
+_SIGNS = {
+    Verdict.OUTSIDE_EXTENT: "✖",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.NO_EXTENT: "–",  # noqa: RUF001  a dash
+    Verdict.WITHIN_EXTENT: "✔",
+    "error": "✖",
+    "warning": "▲",
+    "note": "●",
+}
+"""A shape beside each colour."""
+
+# Control characters, lone surrogates, and what turns the direction of the text around it.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class _Figure:
+    label: str
+    value: str
+    key: bool = False
+
+
+@dataclass(frozen=True)
+class _Card:
+    """What the page shows of one device."""
+
+    name: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    figures: tuple[_Figure, ...]
+    map: FlashMap | None
+    charts: list[ActivityChart]
+    facts: list[tuple[str, str]]
+    blocks: list[dict[str, Any]]
+    blocks_used: int
+
+
+def write_html(audit: Audit) -> str:
+    """The page as text, one newline at its end."""
+    verdict, words = headline(audit)
+    style, script = _part("style.css"), _part("sort.js")
+    page = _environment().get_template("audit.html.jinja")
+    return page.render(
+        verdict=verdict,
+        headline=words,
+        names=_names([trace.meta.name for trace in audit.traces]),
+        policy=audit.policy.label,
+        counts=_counts(audit),
+        devices=[_card(device, audit) for device in worst_first(audit.devices)],
+        policies=audit.policies,
+        findings=audit.findings,
+        traces=audit.traces,
+        several_traces=len(audit.traces) > 1,
+        rules=RULES,
+        signs=_SIGNS,
+        style=style,
+        script=script,
+        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        charts_shown=CHARTS_SHOWN,
+        rows_open=ROWS_OPEN,
+    )
+
+
+def _part(name: str) -> str:
+    return files("tracetool.report").joinpath("page", name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tracetool.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_seen,
+    )
+    filters = {
+        "offset": format_offset,
+        "size": format_size,
+        "count": _count,
+        "event": _event,
+        "evidence": _evidence,
+        "remarks": _remarks,
+    }
+    environment.filters.update(filters)
+    environment.globals.update(left=LEFT, plot=PLOT, narrowest=NARROWEST)
+    return environment
+
+
+def _seen(value: object) -> object:
+    """What is shown of a value: text without characters that hide or reorder what stands beside them."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return _UNSEEN.sub("\ufffd", value)
+    return value
+
+
+# --- words -------------------------------------------------------------------------------------------------------
+
+
+def _names(names: list[str]) -> str:
+    shown = 3
+    more = len(names) - shown
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:shown])} and {count_of(more, 'more trace')}"
+
+
+def _counts(audit: Audit) -> str:
+    severities = [finding.severity for finding in audit.findings]
+    counted = [(severities.count(severity), severity.label) for severity in sorted(Severity, reverse=True)]
+    return ", ".join(count_of(count, label) for count, label in counted if count)
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
+def _event(row: Mapping[str, Any], which: str, several: bool) -> str:
+    """The first or last event of a block."""
+    trace = f"{row[f'{which}_trace'] + 1}:" if several else ""
+    return f"{trace}{row[f'{which}_seq']}"
+
+
+def _evidence(finding: Finding, several: bool) -> str:
+    """Where a finding can be seen."""
+    parts = []
+    if finding.first_seq is not None:
+        events = f"event {finding.first_seq}"
+        if finding.last_seq not in (None, finding.first_seq):
+            events = f"events {finding.first_seq} to {finding.last_seq}"
+        parts.append(events + (f" of trace {(finding.trace or 0) + 1}" if several else ""))
+    if finding.offset is not None:
+        end = finding.offset + (finding.length or 0)
+        parts.append(f"bytes {format_offset(finding.offset)} to {format_offset(end)}")
+    if finding.count > 1:
+        parts.append(f"{finding.count:,} times")
+    return "; ".join(parts) or "the device as a whole"
+
+
+def _remarks(trace: TraceReport) -> str:
+    health = trace.health
+    said = []
+    if health.first_damaged:
+        first = health.first_damaged[0]
+        said.append(f"line {first.line:,}: {first.reason}: {first.excerpt}")
+    if health.truncated:
+        said.append(health.truncated)
+    elif health.unterminated:
+        said.append("the last line has no newline")
+    if health.host_write_failures:
+        first_failure = health.host_write_failures[0]
+        said.append(f"line {first_failure.line:,}: {first_failure.text}")
+    return "; ".join(said)
+
+
+# --- a device ----------------------------------------------------------------------------------------------------
+
+
+def _card(device: DeviceAudit, audit: Audit) -> _Card:
+    facts = [(label, words) for label, words in device_facts(device, audit) if words not in device.reasons]
+    return _Card(
+        name=device.name,
+        verdict=device.verdict,
+        reasons=device.reasons,
+        figures=tuple(_figures(device, audit.guests)),
+        map=draw_flash(device, audit),
+        charts=draw_activity(device, audit.traces),
+        facts=facts,
+        blocks=device.blocks.head(MOST_BLOCKS).to_dicts(),
+        blocks_used=len(device.blocks),
+    )
+
+
+def _figures(device: DeviceAudit, guests: int) -> Iterator[_Figure]:
+    read_only = device.identity is not None and device.identity.read_only
+    if device.minimum_backing_bytes is not None and not read_only:
+        yield _Figure("smallest safe backing", format_size(device.minimum_backing_bytes), key=True)
+        if device.saved_bytes is not None:
+            yield _Figure("saved, one guest", format_size(device.saved_bytes))
+            if guests > 1:
+                yield _Figure(f"saved, {guests:,} guests", f"{device.saved_bytes * guests / (1 << 30):,.1f} GiB")
+    if device.extent is not None:
+        yield _Figure("extent", format_size(device.extent.bytes))
+    totals = device.totals
+    counts = {
+        "erases": totals.erases,
+        "programs": totals.buffered_programs + totals.programs,
+        "bytes programmed": totals.bytes_programmed,
+        "bus writes": totals.writes,
+        "refused or aborted": totals.refused + totals.aborted,
+    }
+    yield from (_Figure(label, f"{count:,}") for label, count in counts.items() if count)
