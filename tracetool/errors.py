@@ -21,6 +21,11 @@ class TracetoolError(Exception):
 
     exit_code = 3
 
+    @property
+    def picture(self) -> str:
+        """Lines that show the place, below the message; empty for most."""
+        return ""
+
 
 class UsageError(TracetoolError):
     """The options contradict each other or the trace."""

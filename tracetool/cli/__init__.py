@@ -65,7 +65,10 @@ def _explained(error: Exception) -> int:
     if isinstance(error, TyperException):
         return _complain(_wrong_usage(error), error.exit_code)
     if isinstance(error, TracetoolError):
-        return _complain(str(error), error.exit_code)
+        code = _complain(str(error), error.exit_code)
+        if error.picture:
+            print(error.picture, file=sys.stderr)
+        return code
     if isinstance(error, OSError):
         _silenced(_UNREADABLE)
         return _complain(f"{error.filename or 'standard output'}: {error.strerror or error}", _UNREADABLE)

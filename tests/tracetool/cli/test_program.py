@@ -463,3 +463,25 @@ def test_every_rule_is_listed(quick: Quick) -> None:
 
 def test_an_error_can_be_traced() -> None:
     assert "Traceback" in tracetool("info", capture_path("manifest.json"), "--debug").err
+
+
+# --- queries -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["events", "operations", "findings"])
+def test_a_wrong_query_is_one_line_and_a_picture_of_the_place(command: str, quick: Quick) -> None:
+    ended = quick(command, PADDING, "--where", "offset >= 768K and devic ~ flash1")
+    assert ended.code == USAGE
+    line, query, marker = ended.err.splitlines()
+    assert line.startswith("tracetool: query, character 20: ")
+    assert "'device'" in line
+    assert query.index("devic") == marker.index("~~~~~^")
+    assert not ended.out
+
+
+def test_a_query_chooses_rows(quick: Quick) -> None:
+    ended = quick("operations", PADDING, "--where", "offset >= 768K and op == program", "--format", "csv")
+    assert ended.code == OK
+    header, row = ended.text.splitlines()
+    assert header.startswith("trace,boot,device,kind,")
+    assert row.startswith("0,1,virt.flash1,program,4368,4370,")

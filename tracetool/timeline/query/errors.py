@@ -52,6 +52,11 @@ class QueryError(UsageError):
         valid = self._valid()
         return f"query, {place}: {self.message}{valid and f'; {valid}'}"
 
+    @property
+    def picture(self) -> str:
+        """The query with the wrong word underlined."""
+        return "\n".join(self.pretty().splitlines()[1:3])
+
     def pretty(self) -> str:
         """Several lines: the message, the query with the wrong word underlined, and what would be valid there."""
         first = max(self.start - _AROUND, 0)
