@@ -7,34 +7,23 @@ from typing import Annotated
 import typer
 
 from tracetool.cli import common
+from tracetool.cli.devices import DeviceOptions, takes_device_options
 
 
+@takes_device_options
 def explain(
     trace: common.TracePath,
     seq: Annotated[int, typer.Argument(metavar="SEQ", min=0, help="Number of the event, as in `tracetool events`.")],
     *,
     policy: common.PolicyName = None,
     strict: common.Strict = False,
-    image: common.Image = None,
-    extent: common.Extent = None,
-    board: common.Board = None,
-    geometry: common.GeometrySpec = None,
-    read_only: common.ReadOnly = None,
-    qemu: common.Qemu = "auto",
-    device: common.DeviceName = None,
+    devices: DeviceOptions,
 ) -> None:
     """Say what one event is: the command, state and bytes before and after, its operation, policy and findings."""
     from tracetool.explain import explain as explain_event
     from tracetool.report.explanation import print_explanation
 
-    options = common.make_options(
-        image=image,
-        extent=extent,
-        board=board,
-        geometry=geometry,
-        read_only=read_only,
-        qemu=qemu,
-        device=device,
+    options = devices.session(
         policy=policy,
     )
     with common.opened([trace], strict=strict) as readers:

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from tracetool.cli import common
+from tracetool.cli.devices import DeviceOptions, takes_device_options
 from tracetool.cli.rules import complete_rule, rule_named
 
 
+@takes_device_options
 def findings(
     traces: common.TracePaths,
     *,
@@ -25,13 +27,7 @@ def findings(
     strict_silicon: common.StrictSilicon = False,
     wear_limit: common.WearLimit = None,
     strict: common.Strict = False,
-    image: common.Image = None,
-    extent: common.Extent = None,
-    board: common.Board = None,
-    geometry: common.GeometrySpec = None,
-    read_only: common.ReadOnly = None,
-    qemu: common.Qemu = "auto",
-    device: common.DeviceName = None,
+    devices: DeviceOptions,
 ) -> None:
     """List what the rules found; with --rule, every case of one rule instead of their sum."""
     from tracetool.audit import audit
@@ -41,14 +37,7 @@ def findings(
     common.check_table_format(output_format, output)
     query = common.parse_where(where, "findings")
     wanted = None if rule is None else rule_named(rule).id
-    options = common.make_options(
-        image=image,
-        extent=extent,
-        board=board,
-        geometry=geometry,
-        read_only=read_only,
-        qemu=qemu,
-        device=device,
+    options = devices.session(
         policy=policy,
     )
     with common.opened(traces, strict=strict) as readers:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracetool.cli import common
+from tracetool.cli.devices import DeviceOptions, takes_device_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tracetool.session.session import Replayed
 
 
+@takes_device_options
 def operations(
     traces: common.TracePaths,
     *,
@@ -24,13 +26,7 @@ def operations(
     output_format: common.TableFormat = "table",
     output: common.Output = None,
     strict: common.Strict = False,
-    image: common.Image = None,
-    extent: common.Extent = None,
-    board: common.Board = None,
-    geometry: common.GeometrySpec = None,
-    read_only: common.ReadOnly = None,
-    qemu: common.Qemu = "auto",
-    device: common.DeviceName = None,
+    devices: DeviceOptions,
 ) -> None:
     """Write the timeline: one row for each flash operation, what it touched and how it ended."""
     import polars as pl
@@ -39,14 +35,7 @@ def operations(
 
     common.check_table_format(output_format, output)
     query = common.parse_where(where, "operations")
-    options = common.make_options(
-        image=image,
-        extent=extent,
-        board=board,
-        geometry=geometry,
-        read_only=read_only,
-        qemu=qemu,
-        device=device,
+    options = devices.session(
         keep_operations=True,
     )
     replayed = _replay(traces, options, strict=strict)
@@ -59,6 +48,7 @@ def operations(
     _write(table, "operations", output_format, output)
 
 
+@takes_device_options
 def blocks(
     traces: common.TracePaths,
     *,
@@ -66,13 +56,7 @@ def blocks(
     output: common.Output = None,
     most_erased: Annotated[bool, typer.Option("--most-erased", help="The most erased block first.")] = False,
     strict: common.Strict = False,
-    image: common.Image = None,
-    extent: common.Extent = None,
-    board: common.Board = None,
-    geometry: common.GeometrySpec = None,
-    read_only: common.ReadOnly = None,
-    qemu: common.Qemu = "auto",
-    device: common.DeviceName = None,
+    devices: DeviceOptions,
 ) -> None:
     """Write what was done to each erase block: erases, programs, bytes, first and last use."""
     import polars as pl
@@ -80,9 +64,7 @@ def blocks(
     from tracetool.timeline.blocks import BLOCKS_SCHEMA
 
     common.check_table_format(output_format, output)
-    options = common.make_options(
-        image=image, extent=extent, board=board, geometry=geometry, read_only=read_only, qemu=qemu, device=device
-    )
+    options = devices.session()
     replayed = _replay(traces, options, strict=strict)
     tables = [
         found.blocks.table(name, found.extent.bytes if found.extent else None)

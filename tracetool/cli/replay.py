@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracetool.cli import common
+from tracetool.cli.devices import DeviceOptions, takes_device_options
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _INCONCLUSIVE = 4
 
 
+@takes_device_options
 def replay(
     traces: common.TracePaths,
     *,
@@ -31,13 +33,7 @@ def replay(
     ] = None,
     policy: common.PolicyName = None,
     strict: common.Strict = False,
-    image: common.Image = None,
-    extent: common.Extent = None,
-    board: common.Board = None,
-    geometry: common.GeometrySpec = None,
-    read_only: common.ReadOnly = None,
-    qemu: common.Qemu = "auto",
-    device: common.DeviceName = None,
+    devices: DeviceOptions,
 ) -> None:
     """Replay a trace and write the flash's contents, at its end or at one event.
 
@@ -47,14 +43,7 @@ def replay(
     from tracetool.session.contents import contents_of
     from tracetool.session.session import replay_readers
 
-    options = common.make_options(
-        image=image,
-        extent=extent,
-        board=board,
-        geometry=geometry,
-        read_only=read_only,
-        qemu=qemu,
-        device=device,
+    options = devices.session(
         policy=policy,
         at=at,
     )

@@ -1,0 +1,78 @@
+"""The options that say what was traced, which every command that replays takes."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+from tracetool.cli import common
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracetool.session.options import Options
+
+__all__ = ["DeviceOptions", "takes_device_options"]
+
+P = ParamSpec("P")
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "image": (common.Image, None),
+    "extent": (common.Extent, None),
+    "board": (common.Board, None),
+    "geometry": (common.GeometrySpec, None),
+    "read_only": (common.ReadOnly, None),
+    "qemu": (common.Qemu, "auto"),
+    "device": (common.DeviceName, None),
+}
+"""Parameter name: its annotation and its default."""
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """What the command line says of the devices, as text."""
+
+    image: list[str] | None = None
+    extent: list[str] | None = None
+    board: str | None = None
+    geometry: list[str] | None = None
+    read_only: list[str] | None = None
+    qemu: str = "auto"
+    device: str | None = None
+
+    def session(self, *, policy: str | None = None, at: int | None = None, keep_operations: bool = False) -> Options:
+        """The session's options; UsageError where the text is wrong."""
+        return common.make_options(
+            image=self.image,
+            extent=self.extent,
+            board=self.board,
+            geometry=self.geometry,
+            read_only=self.read_only,
+            qemu=self.qemu,
+            device=self.device,
+            policy=policy,
+            at=at,
+            keep_operations=keep_operations,
+        )
+
+
+def takes_device_options(command: Callable[P, None]) -> Callable[..., None]:
+    """Replace a command's parameter `devices` by one option each, which typer then sees in its signature."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != "devices"]
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in _OPTIONS.items()
+    ]
+
+    @wraps(command)
+    def run(*arguments: Any, **given: Any) -> None:  # noqa: ANN401  whatever the command takes
+        devices = DeviceOptions(**{name: given.pop(name) for name in _OPTIONS})
+        command(*arguments, devices=devices, **given)  # type: ignore[arg-type]
+
+    run.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options)}
+    return run
