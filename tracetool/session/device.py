@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -14,8 +14,10 @@ from replay.behaviour import Behaviour
 from replay.columns import RowKind
 from replay.engine import Config, Machine, Stop
 from tracetool.session.evidence import behaviour_in, gather
+from tracetool.session.extent import Extent, first_extent, written_extent
 from tracetool.session.identity import NAMELESS, Identity, identify
 from tracetool.session.inspect import Inspection, Moment, Step
+from tracetool.session.notes import TraceNotes, Watch
 from tracetool.session.outside import Comparison, Early, Outside
 from tracetool.session.rows import IO_CODES, blank_steps, kinds_of, to_rows
 from tracetool.session.tally import Cluster, Tally
@@ -25,14 +27,13 @@ from tracetool.timeline.activity import Activity
 from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.operations import OperationStream, to_table
 from tracetool.timeline.story import Story
-from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
+from tracetool.uefi.volume import HEADER_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from replay.engine import Disagreement
     from replay.geometry import Geometry
     from replay.state import Rows, Steps
     from tracetool.session.evidence import Evidence
@@ -50,53 +51,12 @@ DEFAULT_BEHAVIOUR = Behaviour.STAGED_AT_DATA
 """Taken where nothing decides: what current QEMUs do. Well-formed writes do not depend on it."""
 
 
-@dataclass(frozen=True)
-class Extent:
-    """Where the image file ends, in bytes, and how that is known."""
-
-    bytes: int
-    source: str
-
-
 @dataclass
 class Learned:
     """What a first pass found out too late to use, for a second one."""
 
     extent: Extent | None = None
     writable: bool = False
-
-
-@dataclass
-class TraceNotes:
-    """What is to be said of one device in one trace; seqs, None where nothing is to be said."""
-
-    trace: int
-    events: int = 0
-    impossible: Cluster = field(default_factory=Cluster)
-    disagreement: Disagreement | None = None
-    disagreements: int = 0
-    adopted_at: int | None = None
-    migrated_at: int | None = None
-    io_write_traced: bool = True
-    started_with_reset: bool = False
-    ends_midway: bool = False
-    left_in_command: int | None = None
-    last_seq: int = -1
-
-
-class Watch(Protocol):
-    """Looks at a device's operations as they close, and keeps what the rules about them ask for."""
-
-    written_bytes: int
-    changed_bytes: int
-    contents_unknown: bool
-
-    @property
-    def clusters(self) -> Mapping[str, Cluster]:
-        """The operations that each rule's predicate selects, by the rule's identifier."""
-
-    def add(self, sums: pl.DataFrame, trace: int) -> None:
-        """Take in operations that have closed (columns of `tracetool.timeline.operations`' sums)."""
 
 
 class Device:
@@ -264,7 +224,7 @@ class Device:
         identity = self.identity
         if identity is None or identity.geometry is None:
             return
-        self._know_extent(self._first_extent())
+        self._know_extent(self._first_extent(identity.geometry))
         self.early = Early(identity.geometry.block)
         self.blocks = BlockTable(identity.geometry.block)
         self.story = Story(identity.geometry.block) if self.options.story else None
@@ -283,21 +243,11 @@ class Device:
             )
         )
 
-    def _first_extent(self) -> Extent | None:
+    def _first_extent(self, geometry: Geometry) -> Extent | None:
         """The extent as far as it is known before the first event."""
-        geometry = self.identity.geometry if self.identity else None
-        if self.name in self.options.extents:
-            return Extent(self.options.extents[self.name], "--extent")
-        if self.evidence is not None and self.evidence.realize is not None and self.evidence.realize.extent is not None:
-            return Extent(self.evidence.realize.extent, "its pflash_realize event")
-        if self.image is not None and geometry is not None and len(self.image) < geometry.size:
-            return Extent(len(self.image), "the length of its image")
-        if self.learned.extent is not None:
-            return self.learned.extent
-        if self.image is None or geometry is None:
-            return None
-        volume = find_nv_volume(self.image[:HEADER_BYTES].tobytes(), limit=geometry.size)
-        return None if volume is None else Extent(volume.fv_length, "FvLength of the variable store in its image")
+        realize = self.evidence.realize if self.evidence is not None else None
+        told = self.options.extents.get(self.name)
+        return first_extent(told, realize, self.image, geometry) or self.learned.extent
 
     def _know_extent(self, extent: Extent | None) -> None:
         if extent is None:
@@ -353,7 +303,7 @@ class Device:
         while position < end:
             limit = self._next_stop(position, end, first_outside, glass)
             position, why = machine.feed(rows, steps, position, limit)
-            volume = self._find_volume() if why == Stop.WATCH else None
+            volume = written_extent(machine) if why == Stop.WATCH else None
             if why == Stop.WATCH and volume is None and position < limit:
                 continue
             self._take(batch, steps, taken, position)
@@ -479,18 +429,6 @@ class Device:
             return True
         self._waiting = batch.rest(position)
         return False
-
-    def _find_volume(self) -> Extent | None:
-        """The first bytes changed: is there a variable store that says how long it is?"""
-        machine = self.machine
-        header = machine.known_prefix(HEADER_BYTES) if machine is not None else None
-        if machine is None or header is None:
-            return None
-        volume = find_nv_volume(header, limit=machine.config.geometry.size)
-        if volume is None:
-            return None
-        machine.stop_watching()
-        return Extent(volume.fv_length, "FvLength of the variable store that the trace writes")
 
 
 def _index(seqs: Sequence[int], seq: int) -> int:

@@ -1,0 +1,50 @@
+"""What is to be said of one device in one trace, and who looks on while it is replayed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from tracetool.session.tally import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+    from replay.engine import Disagreement
+
+__all__ = ["TraceNotes", "Watch"]
+
+
+@dataclass
+class TraceNotes:
+    """What is to be said of one device in one trace; seqs, None where nothing is to be said."""
+
+    trace: int
+    events: int = 0
+    impossible: Cluster = field(default_factory=Cluster)
+    disagreement: Disagreement | None = None
+    disagreements: int = 0
+    adopted_at: int | None = None
+    migrated_at: int | None = None
+    io_write_traced: bool = True
+    started_with_reset: bool = False
+    ends_midway: bool = False
+    left_in_command: int | None = None
+    last_seq: int = -1
+
+
+class Watch(Protocol):
+    """Looks at a device's operations as they close, and keeps what the rules about them ask for."""
+
+    written_bytes: int
+    changed_bytes: int
+    contents_unknown: bool
+
+    @property
+    def clusters(self) -> Mapping[str, Cluster]:
+        """The operations that each rule's predicate selects, by the rule's identifier."""
+
+    def add(self, sums: pl.DataFrame, trace: int) -> None:
+        """Take in operations that have closed (columns of `tracetool.timeline.operations`' sums)."""
