@@ -71,6 +71,8 @@ OPERATION_RULES: dict[str, pl.Expr] = {
 }
 """Predicate of each rule that is about single operations."""
 
+_RULES = tuple(OPERATION_RULES.items())
+
 
 class OperationWatch:
     """Watches the operations of one device for everything in `OPERATION_RULES`.
@@ -96,7 +98,9 @@ class OperationWatch:
             return
         frame = self._with_context(sums, trace)
         self._add_amounts(frame)
-        hits = frame.select(**{name: rule.fill_null(value=False) for name, rule in OPERATION_RULES.items()})
+        # An operation known by its inner events alone does not show which commands a chip would have seen.
+        shown = {name: rule & ~pl.col("inferred") if name.startswith("NOR") else rule for name, rule in _RULES}
+        hits = frame.select(**{name: rule.fill_null(value=False) for name, rule in shown.items()})
         for name, cluster in self.clusters.items():
             mask = hits[name]
             if mask.any():
