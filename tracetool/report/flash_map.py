@@ -26,6 +26,9 @@ WIDTH = 1000
 MOST_CELLS = 192
 """Cells of the second drawing; where there would be more, one stands for several blocks."""
 
+MOST_MARKS = 512
+"""Blocks that are told apart in the strip; where there are more, one mark stands for several."""
+
 INSIDE_SHOWN = 48
 """Blocks inside the extent up to which all of them are shown."""
 
@@ -162,12 +165,15 @@ class _Drawing:
     # --- the strip -----------------------------------------------------------------------------------------------
 
     def _marks(self) -> Iterator[Mark]:
-        for block in sorted(self.uses):
-            use, start = self.uses[block], block * self.block
-            title = f"block {block} at {format_offset(start)}: {use.words()}"
-            for kind, count in (("refused", use.refused), ("erase", use.erases), ("program", use.programs)):
-                if count:
-                    yield self._mark(kind, start, start + self.block, title)
+        count, per_mark = -(-self.region // self.block), 1
+        while count > MOST_MARKS * per_mark:
+            per_mark *= 2
+        for first in sorted({block // per_mark * per_mark for block in self.uses}):
+            blocks = (first, min(first + per_mark, count))
+            use = self._sum(*blocks)
+            for kind, number in (("refused", use.refused), ("erase", use.erases), ("program", use.programs)):
+                if number:
+                    yield self._mark(kind, *(block * self.block for block in blocks), self._titled(blocks, use))
         for start, end, rule in self.spans:
             yield self._mark("outside", start, end, f"{rule}: {format_offset(start)} to {format_offset(end)}")
 
@@ -223,8 +229,6 @@ class _Drawing:
     def _cell(self, blocks: tuple[int, int], place: tuple[float, float, float], most: int, *, fold: bool) -> Cell:
         start, end = blocks
         use = self._sum(start, end)
-        offsets = f"{format_offset(start * self.block)} to {format_offset(min(end * self.block, self.region))}"
-        which = f"block {start}" if end - start == 1 else f"blocks {start} to {end - 1}"
         x, y, width = place
         return Cell(
             kind="fold" if fold else "used" if use.used else "untouched",
@@ -233,10 +237,17 @@ class _Drawing:
             width=width,
             outside=self._beyond(end - 1),
             label=count_of(end - start, "block") if fold else format_offset(start * self.block),
-            title=f"{which}, {offsets}: {use.words()}",
+            title=self._titled(blocks, use),
             bars=tuple(_bars(use, most)),
             extent=self._extent_in(start, end),
         )
+
+    def _titled(self, blocks: tuple[int, int], use: _Use) -> str:
+        """A run of blocks in words."""
+        start, end = blocks
+        which = f"block {start}" if end - start == 1 else f"blocks {start} to {end - 1}"
+        offsets = f"{format_offset(start * self.block)} to {format_offset(min(end * self.block, self.region))}"
+        return f"{which}, {offsets}: {use.words()}"
 
     def _sum(self, start: int, end: int) -> _Use:
         total = _Use()

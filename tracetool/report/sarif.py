@@ -126,7 +126,11 @@ def _sentence(words: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A message's text in which nothing is taken for a link or a placeholder (sections 3.11.5 and 3.11.6)."""
+    """A message's text in which nothing is taken for a link or a placeholder (sections 3.11.5 and 3.11.6).
+
+    Names of files that are not UTF-8 are shown with escapes.
+    """
+    text = text.encode("utf-8", "backslashreplace").decode()
     text = re.sub(r"[\[\]](?=[^\[\]]*\]\(|\()", r"\\\g<0>", text)
     return re.sub(r"\{(\d+)\}", r"{{\1}}", text)
 

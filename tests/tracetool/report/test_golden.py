@@ -7,9 +7,11 @@ committed.
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import polars as pl
 import pytest
@@ -22,13 +24,18 @@ from tests.tracetool.traces import Again, images, reader, replayed
 from tracetool.audit import audit
 from tracetool.ingest import open_trace
 from tracetool.report.frames import write_frames
+from tracetool.report.html import write_html
 from tracetool.report.json import write_audit
+from tracetool.report.junit import write_junit
+from tracetool.report.sarif import write_sarif
 from tracetool.report.state import print_state
 from tracetool.report.text import print_audit
 from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tracetool.audit import Audit
 
 GOLDEN = Path(__file__).with_name("golden")
 SAMPLES = ROOT / "samples"
@@ -53,6 +60,10 @@ def audit_text() -> bytes:
 
 def audit_json() -> bytes:
     return write_audit(audit([open_trace(str(PADDING))], Options())).encode()
+
+
+def audit_for(write: Callable[[Audit], str]) -> bytes:
+    return write(audit([open_trace(str(PADDING))], Options(), guests=100)).encode()
 
 
 def audit_of_boots_text() -> bytes:
@@ -88,6 +99,9 @@ OUTPUTS: dict[str, Callable[[], bytes]] = {
     "audit-boots.txt": audit_of_boots_text,
     "audit-incomplete.txt": audit_incomplete_text,
     "audit.json": audit_json,
+    "audit.html": lambda: audit_for(write_html),
+    "audit.sarif": lambda: audit_for(write_sarif),
+    "audit.junit.xml": lambda: audit_for(write_junit),
     "info.txt": info_text,
     "state.txt": state_text,
     "events.txt": lambda: events("table"),
@@ -97,7 +111,9 @@ OUTPUTS: dict[str, Callable[[], bytes]] = {
 
 
 def normalised(data: bytes) -> bytes:
-    """Without the place of this checkout."""
+    """Without the place of this checkout and the version that is being worked on."""
+    data = data.replace(f'"semanticVersion": "{version("pflash-tracetool")}"'.encode(), b'"semanticVersion": "0"')
+    data = data.replace(f"file://{quote(str(SAMPLES))}/".encode(), b"samples/")
     return data.replace(f"{SAMPLES}/".encode(), b"samples/")
 
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from replay.backing import Policy
+from tests.tracetool.logs import log
+from tests.tracetool.traces import audited
+from tracetool.audit.coverage import why_not_evaluated
+from tracetool.findings import RULES
+from tracetool.session.options import Options
+
+DEVICE = "virt.flash1"
+EXTENTS = {DEVICE: 768 << 10}
+WRITTEN = log(DEVICE).reset().program(0, 1).read_array()
+OUTSIDE = log(DEVICE).reset().program(0x100000, 1).read_array()
+EFFECTS = log(DEVICE).reset().program(0, 1).without("io_write")
+
+
+def skipped(trace: str, options: Options) -> dict[str, str]:
+    """The rules that could not look, with the reason."""
+    found = audited(trace, options=options)
+    reasons = {rule: why_not_evaluated(found.audit, found[DEVICE], rule) for rule in RULES}
+    return {rule: why for rule, why in reasons.items() if why is not None}
+
+
+def test_where_everything_is_known_only_the_rules_for_others_are_skipped() -> None:
+    found = skipped(WRITTEN.text, Options(extents=EXTENTS))
+    assert found.keys() == {"RO001", "RO002", "WEAR003"}
+    assert "--image" in found["WEAR003"]
+
+
+def test_without_an_extent_nothing_is_beyond_it() -> None:
+    found = skipped(WRITTEN.text, Options())
+    assert {rule for rule in RULES if rule.startswith("EXT")} <= found.keys()
+
+
+def test_under_padded_nothing_differs() -> None:
+    found = skipped(OUTSIDE.text, Options(extents=EXTENTS, policy=Policy.PADDED))
+    assert {rule for rule in found if rule.startswith("EXT")} == {"EXT004", "EXT005", "EXT006"}
+
+
+def test_sequences_need_the_bus_writes() -> None:
+    found = skipped(EFFECTS.text, Options(extents=EXTENTS))
+    assert {rule for rule in RULES if rule.startswith(("SEQ", "NOR"))} <= found.keys()
+    assert not {rule for rule in found if rule.startswith("TRC")}
+
+
+@pytest.mark.parametrize("rule", ["RO001", "RO002"])
+def test_a_read_only_device_is_looked_at_for_what_it_refuses(rule: str) -> None:
+    found = skipped(WRITTEN.text, Options(extents=EXTENTS, read_only=frozenset({DEVICE})))
+    assert rule not in found
+    assert {"SEQ001", "SEQ002"} <= found.keys()

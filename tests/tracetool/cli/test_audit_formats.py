@@ -1,0 +1,66 @@
+"""The reports of `tracetool audit` for browsers and CI, from outside."""
+
+from __future__ import annotations
+
+import pty
+import subprocess
+from os import close
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment, tracetool
+from tests.tracetool.logs import log
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMATS = ["html", "sarif", "junit"]
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_a_file_gets_the_bytes_that_standard_output_gets(output_format: str, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    shown = tracetool("audit", "--format", output_format, PADDING)
+    written = tracetool("audit", "--format", output_format, PADDING, "-o", target)
+    assert (target.read_bytes(), written.out) == (shown.out, b"")
+    assert (shown.code, shown.err) == (written.code, "")
+    assert shown.out.endswith(b"\n")
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_exit_codes_are_those_of_the_text(output_format: str, tmp_path: Path) -> None:
+    incomplete = tmp_path / "t.log"
+    incomplete.write_text(log("virt.flash1").reset().program(0, 1).without("io_write").text)
+    cases = ([PADDING], [FIRST_BOOT], [FIRST_BOOT, "--fail-on", "warning"], [incomplete])
+    codes = [tracetool("audit", *arguments, "--format", output_format).code for arguments in cases]
+    assert codes == [1, 0, 1, 4]
+    assert tracetool("audit", incomplete, "--allow-inconclusive", "--format", output_format).code == 0
+
+
+def test_a_page_is_not_written_to_a_terminal() -> None:
+    leader, follower = pty.openpty()
+    done = subprocess.run(
+        [*COMMAND, "audit", str(PADDING), "--format", "html"],
+        stdout=follower,
+        stderr=subprocess.PIPE,
+        env=environment(TERM="xterm"),
+        check=False,
+    )
+    close(follower)
+    close(leader)
+    assert done.returncode == 2
+    assert done.stderr.decode() == "tracetool: --format html is a page for a browser: give -o FILE, or redirect it\n"
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_standard_input_is_reported_on(output_format: str) -> None:
+    shown = tracetool("audit", "-", "--format", output_format, stdin=PADDING.read_bytes())
+    assert (shown.code, shown.err) == (1, "")
+    assert "standard input" in shown.text
+
+
+def test_the_policies_compared_are_on_the_page() -> None:
+    shown = tracetool("audit", PADDING, "--policy", "all", "--format", "html").text
+    assert "Policies compared" in shown
+    assert "Policies compared" not in tracetool("audit", PADDING, "--format", "html").text
