@@ -20,6 +20,7 @@ def skipped(trace: str, options: Options) -> dict[str, str]:
     """The rules that could not look, with the reason."""
     found = audited(trace, options=options)
     reasons = {rule: why_not_evaluated(found.audit, found[DEVICE], rule) for rule in RULES}
+    assert not {finding.rule for finding in found.audit.findings} & {rule for rule, why in reasons.items() if why}
     return {rule: why for rule, why in reasons.items() if why is not None}
 
 
