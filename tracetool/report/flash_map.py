@@ -173,7 +173,7 @@ class _Drawing:
             use = self._sum(*blocks)
             for kind, number in (("refused", use.refused), ("erase", use.erases), ("program", use.programs)):
                 if number:
-                    yield self._mark(kind, *(block * self.block for block in blocks), self._titled(blocks, use))
+                    yield self._mark(kind, blocks[0] * self.block, blocks[1] * self.block, self._titled(blocks, use))
         for start, end, rule in self.spans:
             yield self._mark("outside", start, end, f"{rule}: {format_offset(start)} to {format_offset(end)}")
 

@@ -220,7 +220,10 @@ def _card(device: DeviceAudit, audit: Audit) -> _Card:
 def _figures(device: DeviceAudit, guests: int) -> Iterator[_Figure]:
     read_only = device.identity is not None and device.identity.read_only
     if device.minimum_backing_bytes is not None and not read_only:
-        yield _Figure("smallest safe backing", format_size(device.minimum_backing_bytes), key=True)
+        label = (
+            "smallest backing, as far as seen" if device.verdict == Verdict.INCONCLUSIVE else "smallest safe backing"
+        )
+        yield _Figure(label, format_size(device.minimum_backing_bytes), key=True)
         if device.saved_bytes is not None:
             yield _Figure("saved, one guest", format_size(device.saved_bytes))
             if guests > 1:

@@ -19,8 +19,9 @@ SCHEMA = "tracetool.audit/1"
 
 
 def write_audit(audit: Audit) -> str:
-    """The document as text, one newline at its end."""
-    return json.dumps(audit_document(audit), indent=2, ensure_ascii=False) + "\n"
+    """The document as text, one newline at its end; names of files that are not UTF-8 are written with escapes."""
+    text = json.dumps(audit_document(audit), indent=2, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def audit_document(audit: Audit) -> dict[str, Any]:

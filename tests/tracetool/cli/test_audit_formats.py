@@ -60,6 +60,15 @@ def test_standard_input_is_reported_on(output_format: str) -> None:
     assert "standard input" in shown.text
 
 
+@pytest.mark.parametrize("output_format", ["text", "json", *FORMATS])
+def test_a_trace_whose_name_is_not_utf_8_is_reported_on(output_format: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad\udcff.log"
+    path.write_text(log("virt.flash1").reset().program(0, 1).read_array().text)
+    shown = tracetool("audit", path, "--extent", "768K", "--format", output_format)
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.text
+
+
 def test_the_policies_compared_are_on_the_page() -> None:
     shown = tracetool("audit", PADDING, "--policy", "all", "--format", "html").text
     assert "Policies compared" in shown
