@@ -69,6 +69,8 @@ def doubts(device: Device, replayed: Replayed) -> Iterator[str]:
         yield f"its geometry is not known: give --board or --geometry {device.name}=..."
     if device.name == NAMELESS and not _alone(device):
         yield "the trace names no devices (QEMU before 6.0), so all flashes of the machine lie in one stream"
+    if replayed.left_out:
+        yield f"{count_of(replayed.left_out, 'event')} of more devices than a machine has were left out"
     for trace in replayed.traces:
         yield from _trace_doubts(trace)
     for notes in device.notes:

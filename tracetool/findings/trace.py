@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from replay.columns import TEXTS, RowKind
 from tracetool.findings.registry import rule
 from tracetool.findings.words import count_of
+from tracetool.session.session import MAX_DEVICES
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
@@ -98,6 +99,10 @@ def damaged(case: Case) -> Iterator[Finding]:
             yield case.at("TRC003", number, None, message, count=health.damaged)
         if health.truncated is not None:
             yield case.at("TRC003", number, None, f"{trace.meta.name}: {health.truncated}")
+    if case.device is None and case.replayed.left_out:
+        amount = count_of(case.replayed.left_out, "event")
+        message = f"{amount} of more than {MAX_DEVICES} devices left out: no machine has as many flashes; use --device"
+        yield case.at("TRC003", 0, None, message, count=case.replayed.left_out)
     if case.device is not None and case.device.identity is not None and case.device.identity.geometry is not None:
         for notes in case.device.notes:
             found = notes.impossible

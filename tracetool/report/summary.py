@@ -28,6 +28,7 @@ __all__ = ["TraceSummary", "print_summary", "summarise"]
 
 _NANOSECONDS = 1_000_000_000
 _MOST_EVENTS = 6
+_MOST_DEVICES = 16
 
 
 @dataclass
@@ -136,8 +137,10 @@ def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, st
     yield "format", f"{meta.reason}{packed}"
     yield "times", _times(summary, meta.clock)
     yield "events", f"{summary.events:,} of pflash, in {health.lines:,} lines"
-    for name, device in sorted(summary.devices.items()):
+    for name, device in sorted(summary.devices.items())[:_MOST_DEVICES]:
         yield name, _device(device)
+    if len(summary.devices) > _MOST_DEVICES:
+        yield "", f"... and {len(summary.devices) - _MOST_DEVICES:,} more devices"
     if health.other:
         yield "other lines", f"{health.other:,} that belong to something else"
     if health.damaged:

@@ -37,6 +37,9 @@ T = TypeVar("T")
 MAX_PASSES = 3
 """What a pass learns too late (extent, writable) is known to the next; more than two lessons cannot follow."""
 
+MAX_DEVICES = 64
+"""Devices that are replayed; no machine has as many flashes, so more of them are names made up by damage."""
+
 MAX_IMAGE = 1 << 32
 """Longest image that is unpacked, in bytes, before the device's own region is checked."""
 
@@ -53,10 +56,14 @@ class TraceReport:
 
 @dataclass
 class Replayed:
-    """What a session leaves: devices by name, in order of appearance, and the traces."""
+    """What a session leaves: devices by name, in order of appearance, and the traces.
+
+    `left_out` counts events of devices beyond the first `MAX_DEVICES`, which are not replayed.
+    """
 
     devices: dict[str, Device] = field(default_factory=dict)
     traces: list[TraceReport] = field(default_factory=list)
+    left_out: int = 0
 
 
 def replay_traces(
@@ -152,6 +159,9 @@ class _Pass:
         for (name,), part in frame.group_by("device", maintain_order=True):
             self.names[str(name)] = None
             if self.options.device is not None and self.options.device != name:
+                continue
+            if name not in self.replayed.devices and len(self.replayed.devices) >= MAX_DEVICES:
+                self.replayed.left_out += len(part)
                 continue
             self._device(str(name), number).feed(part)
 
