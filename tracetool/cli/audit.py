@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from tracetool.cli import common
+from tracetool.cli.devices import DeviceOptions, takes_device_options
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def _complete_severity(incomplete: str) -> list[str]:
     return [name for name in ("error", "warning", "note") if name.startswith(incomplete)]
 
 
+@takes_device_options
 def audit(
     traces: common.TracePaths,
     *,
@@ -72,26 +74,13 @@ def audit(
     strict_silicon: common.StrictSilicon = False,
     wear_limit: common.WearLimit = None,
     strict: common.Strict = False,
-    image: common.Image = None,
-    extent: common.Extent = None,
-    board: common.Board = None,
-    geometry: common.GeometrySpec = None,
-    read_only: common.ReadOnly = None,
-    qemu: common.Qemu = "auto",
-    device: common.DeviceName = None,
+    devices: DeviceOptions,
 ) -> None:
     """Say whether the guest wrote outside the extent of its flash, with evidence.
 
     Exit code 0: nothing; 1: findings or a write outside; 4: the trace does not show everything.
     """
-    options = common.make_options(
-        image=image,
-        extent=extent,
-        board=board,
-        geometry=geometry,
-        read_only=read_only,
-        qemu=qemu,
-        device=device,
+    options = devices.session(
         policy=None if policy == _ALL else policy,
     )
     raise typer.Exit(
