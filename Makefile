@@ -1,10 +1,13 @@
 # make demo: audit the recorded sample; needs Python alone.   make test: all tests that need no QEMU.
 # make check: lint, types and contracts.                      make clean: remove what these made.
+# make prove: the tests against live QEMUs.                   make fuzz MINUTES=5: the same with ever new programs.
 
 # Empty: the first Python from 3.11 on that .ci/find-python finds.
 PYTHON :=
 # Tests run in this many processes.
 WORKERS := auto
+# How long `make fuzz` goes on.
+MINUTES := 5
 # Least branch coverage, in percent.
 COVERAGE := 90
 
@@ -12,11 +15,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help moved environment demo test check lint types contracts clean
+.PHONY: help moved environment demo test prove fuzz check lint types contracts clean
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '1,2s/^# //p' Makefile
+	@sed -n '1,3s/^# //p' Makefile
 
 # Scripts in an environment name its folder: when the project has moved, the environment is made anew.
 MOVED := $(shell [ ! -s $(VENV)/.created ] || [ "$$(cat $(VENV)/.created)" = "$$(pwd)" ] || echo moved)
@@ -50,6 +53,14 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live" --cov --cov-fail-under=$(COVERAGE)
+
+prove: $(VENV)/.dev
+	@.ci/need-qemu
+	@$(BIN)/python -m pytest -n $(WORKERS) -m live
+
+fuzz: $(VENV)/.dev
+	@.ci/need-qemu
+	@$(BIN)/python -m tests.live.fuzz --minutes $(MINUTES)
 
 check: lint types contracts
 

@@ -1,0 +1,328 @@
+"""One program on a live flash and on the model: everything that can be seen of the two must be equal."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from replay.columns import ABSENT, ABSENT_COUNTER, RowKind
+from replay.engine import Config, Machine, Stop
+from replay.state import Rows
+from tests.live import qtest
+from tests.live.emulator import EmulatorError
+from tests.live.guest import RESET, Access, blocks_in_use
+from tracetool.ingest import open_trace
+from tracetool.session.rows import blank_steps, to_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from replay.behaviour import Behaviour
+    from replay.geometry import Geometry
+    from replay.state import Steps
+    from tests.live.machines import Flash
+    from tests.live.machines import Machine as Board
+
+_WIDEST = 4
+_SHOWN = 5
+_STEP = 16 << 20
+_ACCESSES = (RowKind.IO_READ, RowKind.IO_WRITE, RowKind.RESET)
+
+
+@dataclass
+class Outcome:
+    """What came of a program: differences in words, none if all is equal, and how long QEMU took."""
+
+    differences: list[str] = field(default_factory=list)
+    accesses: int = 0
+    seconds: float = 0.0
+
+
+def compare(board: Board, accesses: Sequence[Access], image: int, folder: Path, behaviour: Behaviour) -> Outcome:
+    """Run `accesses` on the live board and on the model, from contents that are made up from the number `image`."""
+    contents = [_first_contents(flash.geometry, image + unit, board) for unit, flash in enumerate(board.driven)]
+    paths = [folder / f"{flash.name}.fd" for flash in board.flashes]
+    by_name = {flash.name: data for flash, data in zip(board.driven, contents, strict=True)}
+    for flash, path in zip(board.flashes, paths, strict=True):
+        _write_image(path, flash.geometry, by_name.get(flash.name))
+    outcome = Outcome(accesses=len(accesses))
+    begin = time.monotonic()
+    try:
+        values, read_back = _live(board, accesses, paths, folder)
+    except EmulatorError as error:
+        outcome.differences.append(str(error))
+        return outcome
+    outcome.seconds = time.monotonic() - begin
+    logged = _logged(folder / "trace.log")
+    outcome.differences += [
+        f"the log has {name}, which the board has not" for name in logged if name not in {f.name for f in board.flashes}
+    ]
+    for unit, flash in enumerate(board.driven):
+        config = Config(flash.geometry, behaviour, flash.read_only, image=contents[unit])
+        predicted = _Predicted(config, board, unit, accesses)
+        found = [
+            *_values(predicted, values),
+            *_log(predicted, logged.get(flash.name, [])),
+            *_self_check(config, logged.get(flash.name, []), predicted.machine),
+            *_storage(predicted.machine, read_back[unit]),
+            *_image(predicted.machine, folder / f"{flash.name}.fd"),
+        ]
+        outcome.differences += [f"{flash.name}: {text}" for text in found]
+    return outcome
+
+
+# --- contents ----------------------------------------------------------------------------------------------------
+
+
+def _first_contents(geometry: Geometry, image: int, board: Board) -> NDArray[np.uint8]:
+    """Make up contents: random bytes in the blocks that programs use, zeros elsewhere."""
+    data = np.zeros(geometry.size, np.uint8)
+    if board.blank:
+        return data
+    random = np.random.default_rng(image)
+    for number in blocks_in_use(geometry):
+        data[number * geometry.block :][: geometry.block] = random.integers(0, 256, geometry.block, np.uint8)
+    return data
+
+
+def _write_image(path: Path, geometry: Geometry, data: NDArray[np.uint8] | None) -> None:
+    """Write an image file whose zeros take no room."""
+    with path.open("wb") as file:
+        file.truncate(geometry.size)
+        if data is not None:
+            for number in blocks_in_use(geometry):
+                file.seek(number * geometry.block)
+                file.write(data[number * geometry.block :][: geometry.block].tobytes())
+
+
+def _touched(flash: Flash, unit: int, accesses: Sequence[Access]) -> list[int]:
+    """Give the blocks that a program reaches."""
+    block = flash.geometry.block
+    ends = {end for a in accesses if a.unit == unit for end in (a.offset // block, (a.offset + a.size - 1) // block)}
+    return sorted(ends | set(blocks_in_use(flash.geometry)))
+
+
+# --- the live device ---------------------------------------------------------------------------------------------
+
+
+def _live(
+    board: Board, accesses: Sequence[Access], paths: Sequence[Path], folder: Path
+) -> tuple[list[int | None], list[dict[int, bytes]]]:
+    """Run the program; the value of each load, and at the end the blocks that it reached, by offset."""
+    flashes = board.driven
+    drives = [
+        f"file={path}" + (",readonly=on" if flash.read_only else "")
+        for flash, path in zip(board.flashes, paths, strict=True)
+    ]
+    values: list[int | None] = []
+    with qtest.bus(board.program, board.option, drives, folder) as bus:
+        for part in _between_resets(accesses):
+            if part is None:
+                bus.reset()
+                values.append(None)
+            else:
+                values += bus.do([_command(flashes[access.unit].address, access) for access in part])
+        bus.reset()
+        read_back = [
+            {
+                number * flash.geometry.block: bus.contents(
+                    flash.address + number * flash.geometry.block, flash.geometry.block
+                )
+                for number in _touched(flash, unit, accesses)
+            }
+            for unit, flash in enumerate(flashes)
+        ]
+        bus.quit()
+    return values, read_back
+
+
+def _between_resets(accesses: Sequence[Access]) -> Iterator[Sequence[Access] | None]:
+    """Cut a program at its resets, each of which is a part of its own: None."""
+    start = 0
+    for index, access in enumerate(accesses):
+        if access == RESET:
+            yield accesses[start:index]
+            yield None
+            start = index + 1
+    yield accesses[start:]
+
+
+def _command(base: int, access: Access) -> str:
+    address = base + access.offset
+    if access.value is None:
+        return qtest.read(address, access.size)
+    return qtest.write(address, access.size, access.value)
+
+
+def _logged(log: Path) -> dict[str, list[Rows]]:
+    """Read the trace: the rows of each device."""
+    reader = open_trace(str(log))
+    devices: dict[str, list[Rows]] = {}
+    for frame in reader.chunks():
+        for (name,), part in frame.group_by("device", maintain_order=True):
+            devices.setdefault(str(name), []).append(to_rows(part.sort(pl.col("seq"))))
+    assert not reader.health.damaged
+    return devices
+
+
+# --- the model ---------------------------------------------------------------------------------------------------
+
+
+def pieces(access: Access, *, big_endian: bool) -> Iterator[tuple[int, int, int]]:
+    """Cut an access as QEMU's memory system does before a device sees it: offset, size, shift in the value.
+
+    No piece is wider than four bytes or than its offset is aligned.
+    """
+    offset, end = access.offset, access.offset + access.size
+    while offset < end:
+        size = min(_WIDEST, end - offset)
+        size = 1 << (size.bit_length() - 1)
+        size = min(size, offset & -offset) if offset else size
+        yield offset, size, 8 * (end - offset - size if big_endian else offset - access.offset)
+        offset += size
+
+
+class _Predicted:
+    """The model, fed the program alone: no event of the live device."""
+
+    def __init__(self, config: Config, board: Board, unit: int, accesses: Sequence[Access]) -> None:
+        blind = Config(config.geometry, config.behaviour, config.read_only, image=config.image, check=False)
+        self.machine = Machine(blind)
+        self.owners: list[tuple[int, int]] = []
+        """For each row: the access it is a piece of, and the shift of its value."""
+        events = [(RowKind.RESET, ABSENT, ABSENT, ABSENT)]
+        self.owners.append((-1, 0))
+        for index, access in enumerate([*accesses, RESET]):
+            if access == RESET:
+                events.append((RowKind.RESET, ABSENT, ABSENT, ABSENT))
+                self.owners.append((index, 0))
+            elif access.unit == unit:
+                for offset, size, shift in pieces(access, big_endian=board.big_endian):
+                    events.append(_event(access, offset, size, shift))
+                    self.owners.append((index, shift))
+        kind, offset_, size_, value = (list(column) for column in zip(*events, strict=True))
+        absent = [ABSENT] * len(events)
+        self.rows = Rows(
+            seq=list(range(len(events))),
+            kind=kind,
+            offset=offset_,
+            size=size_,
+            value=value,
+            cmd=absent,
+            wcycle=absent,
+            counter=[ABSENT_COUNTER] * len(events),
+            length=absent,
+            text=absent,
+        )
+        self.steps = _fed(self.machine, self.rows)
+
+    def reads(self) -> Iterator[tuple[int, int, int, int]]:
+        """Give each piece of a load: its access, size, shift, and the value it must give."""
+        for row, (index, shift) in enumerate(self.owners):
+            if self.rows.kind[row] == RowKind.IO_READ:
+                yield index, self.rows.size[row], shift, self.steps.expected[row]
+
+    def log(self) -> list[tuple[int, ...]]:
+        """Give what the device must log of its accesses; those in read array it does not see."""
+        events: list[tuple[int, ...]] = []
+        for row, kind in enumerate(self.rows.kind):
+            place = (self.rows.offset[row], self.rows.size[row])
+            if kind == RowKind.RESET:
+                events.append((int(kind), *place, ABSENT, ABSENT, ABSENT))
+            elif kind == RowKind.IO_WRITE:
+                events.append((int(kind), *place, self.rows.value[row], ABSENT, self.steps.wcycle[row]))
+            elif self.steps.cmd[row]:
+                state = (self.steps.expected[row], self.steps.cmd[row], self.steps.wcycle[row])
+                events.append((int(kind), *place, *state))
+        return events
+
+
+def _event(access: Access, offset: int, size: int, shift: int) -> tuple[RowKind, int, int, int]:
+    if access.value is None:
+        return RowKind.IO_READ, offset, size, ABSENT
+    return RowKind.IO_WRITE, offset, size, access.value >> shift & ((1 << 8 * size) - 1)
+
+
+def _fed(machine: Machine, rows: Rows) -> Steps:
+    steps = blank_steps(len(rows.kind))
+    assert machine.feed(rows, steps) == (len(rows.kind), Stop.END)
+    return steps
+
+
+# --- comparing ---------------------------------------------------------------------------------------------------
+
+
+def _values(predicted: _Predicted, values: Sequence[int | None]) -> Iterator[str]:
+    """Hold what each load gave against the model; array reads too."""
+    wrong = 0
+    for index, size, shift, expected in predicted.reads():
+        value = values[index]
+        mask = (1 << 8 * size) - 1
+        if value is None or expected < 0 or (value >> shift & mask) != expected & mask:
+            wrong += 1
+            if wrong <= _SHOWN:
+                said = "nothing" if value is None else f"{value:#x}"
+                yield f"access {index} read {said}, the model has {expected:#x} for the {size} bytes at bit {shift}"
+
+
+def _log(predicted: _Predicted, logged: Sequence[Rows]) -> Iterator[str]:
+    """Hold the logged accesses against those that the model says the device sees."""
+    actual = [
+        event
+        for rows in logged
+        for event in zip(rows.kind, rows.offset, rows.size, rows.value, rows.cmd, rows.wcycle, strict=True)
+        if event[0] in _ACCESSES
+    ]
+    foreseen = predicted.log()
+    for number, (one, other) in enumerate(zip(actual, foreseen, strict=False)):
+        if one != other:
+            yield f"logged access {number} is {one}, the model has {other} (kind, offset, size, value, cmd, wcycle)"
+            return
+    if len(actual) != len(foreseen):
+        yield f"{len(actual)} accesses are logged, the model has {len(foreseen)}"
+
+
+def _self_check(config: Config, logged: Sequence[Rows], predicted: Machine) -> Iterator[str]:
+    """Replay the trace: no event differs, and the contents are those of the program alone."""
+    machine = Machine(config)
+    for rows in logged:
+        _fed(machine, rows)
+    if machine.disagreements or machine.disagreement is not None:
+        yield f"self-check: {machine.disagreements} events differ, first {machine.disagreement}"
+    if machine.adopted_at is not None:
+        yield f"self-check: state was taken from the trace at event {machine.adopted_at}"
+    for name in ("storage", "backing"):
+        one, other = getattr(machine, name)(), getattr(predicted, name)()
+        if not np.array_equal(one, other):
+            yield f"self-check: {name} differs from the program's, first at {int((one != other).argmax()):#x}"
+
+
+def _storage(machine: Machine, read_back: dict[int, bytes]) -> Iterator[str]:
+    """Hold what the guest reads at the end against the model."""
+    for offset, data in read_back.items():
+        live = np.frombuffer(data, np.uint8)
+        different = live != machine.storage()[offset : offset + len(live)]
+        if different.any():
+            at = offset + int(different.argmax())
+            yield f"{int(different.sum())} bytes of the flash differ, the first at {at:#x}"
+
+
+def _image(machine: Machine, path: Path) -> Iterator[str]:
+    """Hold the image file against the model, byte for byte."""
+    backing = machine.backing()
+    if path.stat().st_size != len(backing):
+        yield f"the image has {path.stat().st_size} bytes, the model {len(backing)}"
+        return
+    with path.open("rb") as file:
+        for start in range(0, len(backing), _STEP):
+            different = np.fromfile(file, np.uint8, min(_STEP, len(backing) - start)) != backing[start : start + _STEP]
+            if different.any():
+                yield f"{int(different.sum())} bytes of the image differ, first at {start + int(different.argmax()):#x}"
+                return

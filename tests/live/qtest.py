@@ -1,0 +1,78 @@
+"""Accesses of a guest that is not there: QEMU's qtest protocol, many accesses a round trip."""
+
+from __future__ import annotations
+
+import base64
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tests.live.emulator import Emulator, emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+BATCH = 200
+"""Accesses that are sent before the answers are read: what the sockets hold many times over."""
+
+_LETTERS = {1: "b", 2: "w", 4: "l", 8: "q"}
+
+
+def write(address: int, size: int, value: int) -> str:
+    """Build a store."""
+    return f"write{_LETTERS[size]} {address:#x} {value:#x}"
+
+
+def read(address: int, size: int) -> str:
+    """Build a load."""
+    return f"read{_LETTERS[size]} {address:#x}"
+
+
+class Bus:
+    """The bus of a machine whose processors stand still."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._channel = emulator.channel("qtest")
+
+    def do(self, commands: Sequence[str]) -> list[int | None]:
+        """Run loads and stores in order; the value of each load, None for a store."""
+        values: list[int | None] = []
+        for start in range(0, len(commands), BATCH):
+            batch = commands[start : start + BATCH]
+            self._channel.send("".join(command + "\n" for command in batch).encode())
+            values += [_value(answer) for answer in self._channel.lines(len(batch))]
+        return values
+
+    def contents(self, address: int, length: int) -> bytes:
+        """Read a range whole."""
+        self._channel.send(f"b64read {address:#x} {length:#x}\n".encode())
+        return base64.b64decode(self._channel.lines(1)[0].split()[1])
+
+    def reset(self) -> None:
+        """Reset the machine; over when it has been."""
+        self._emulator.control.reset()
+
+    def quit(self) -> None:
+        """End QEMU, so that image files and log are whole."""
+        self._emulator.quit()
+
+
+def _value(answer: str) -> int | None:
+    assert answer.startswith("OK"), answer
+    _, _, value = answer.partition(" ")
+    return int(value, 16) if value else None
+
+
+@contextmanager
+def bus(program: str, machine: str, drives: Sequence[str], folder: Path) -> Iterator[Bus]:
+    """Start a machine with these pflash drives (`file=...,readonly=on`, by unit) and drive its bus.
+
+    `folder` gets the trace, `trace.log`.
+    """
+    options = ["-M", machine, "-accel", "tcg", "-S", "-display", "none", "-nodefaults", "-qtest-log", "none"]
+    options += ["-trace", "pflash*", "-D", str(folder / "trace.log"), "-msg", "timestamp=on"]
+    for unit, drive in enumerate(drives):
+        options += ["-drive", f"if=pflash,format=raw,unit={unit},{drive}"]
+    with emulator(program, options, folder / "qemu.txt", qtest="-qtest") as running:
+        yield Bus(running)

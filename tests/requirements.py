@@ -1,0 +1,33 @@
+"""What to do when a test needs something that is not here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+
+def lacking(reason: str) -> NoReturn:
+    """Skip the test, and under `CI=true` fail it: there nothing goes untested unnoticed."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def needed_program(name: str, package: str) -> str:
+    """Give the path of a system program, and how to get it where it is missing."""
+    found = shutil.which(name)
+    if found is None:
+        lacking(f"{name} is not installed: apt-get install -y {package}")
+    return found
+
+
+def needed_file(path: str, package: str) -> Path:
+    """Give a file that a system package brings, and how to get it where it is missing."""
+    found = Path(path)
+    if not found.exists():
+        lacking(f"{path} is not installed: apt-get install -y {package}")
+    return found
