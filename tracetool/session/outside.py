@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,10 +125,10 @@ class Outside:
     def absorb(self, early: Early) -> None:
         """Take in what was done before the extent was known, by whole erase blocks."""
         for start, block in sorted(early.blocks.items()):
-            if start >= self.extent:
-                self.programs.merge(block.programs)
-                self.erases.merge(block.erases)
-                self.commands.merge(Cluster() if block.programs.count or block.erases.count else block.writes)
+            beyond = block if start >= self.extent else block.furthest_beyond(self.extent)
+            self.programs.merge(beyond.programs)
+            self.erases.merge(beyond.erases)
+            self.commands.merge(Cluster() if beyond.programs.count or beyond.erases.count else beyond.writes)
 
     @property
     def happened(self) -> bool:
@@ -138,11 +138,33 @@ class Outside:
 
 @dataclass
 class _Block:
-    """What was done to one erase block."""
+    """What was done to one erase block, and of each kind the one that reached furthest."""
 
     programs: Cluster = field(default_factory=Cluster)
     erases: Cluster = field(default_factory=Cluster)
     writes: Cluster = field(default_factory=Cluster)
+    furthest: dict[str, Cluster] = field(default_factory=dict)
+
+    def add(self, name: str, rows: Accesses, amount: int) -> None:
+        """Take in accesses of one kind, by the place they address or by the place they had an effect on."""
+        effect = name != "writes"
+        getattr(self, name).add(rows, effect=effect, amount=amount)
+        end = rows.effect_end if effect else rows.end
+        row = int(end.argmax())
+        if name not in self.furthest or end[row] > self.furthest[name].end:
+            self.furthest[name] = Cluster()
+            only = rows.take(np.arange(len(end)) == row)
+            self.furthest[name].add(only, effect=effect, amount=int(only.effect_length[0]) if effect else 0)
+
+    def furthest_beyond(self, extent: int) -> _Block:
+        """For a block in which the extent ends: the furthest of each kind, if it goes beyond."""
+        beyond = {name: replace(found) for name, found in self.furthest.items() if found.end > extent}
+        if "programs" in beyond:
+            program = beyond["programs"]
+            program.offset = max(program.offset, extent)
+            program.bytes = min(program.bytes, program.end - program.offset)
+        programs, erases, writes = (beyond.get(name, Cluster()) for name in ("programs", "erases", "writes"))
+        return _Block(programs, erases, writes)
 
 
 @dataclass
@@ -150,6 +172,7 @@ class Early:
     """What was done to each erase block while no extent is known: all that a stream can be asked for later.
 
     A block that was programmed or erased counts no mere commands: which of its writes led to nothing is not kept.
+    Of a block in which the extent ends, one access of each kind that goes beyond is all that is known.
     """
 
     block_bytes: int
@@ -169,7 +192,7 @@ class Early:
             for start in np.unique(starts).tolist():
                 here = found.take(starts == start)
                 amount = int(here.effect_length.sum()) if effect else 0
-                getattr(self.blocks.setdefault(start, _Block()), name).add(here, effect=effect, amount=amount)
+                self.blocks.setdefault(start, _Block()).add(name, here, amount)
 
 
 @dataclass
