@@ -1,0 +1,20 @@
+"""Events that no flash can log."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tracetool.logs import log
+from tests.tracetool.traces import audited
+from tracetool.audit import Verdict
+from tracetool.session.options import Options
+
+FLASH1 = "virt.flash1"
+
+
+@pytest.mark.parametrize("size", [0, 3, 5, 6, 7, 9, 16, 255])
+def test_a_bus_access_has_a_power_of_two_of_bytes(size: int) -> None:
+    trace = log(FLASH1).reset().program(0x100, 1).write(0, 0xFF00FF, size=size)
+    found = audited(trace.text, options=Options(extents={FLASH1: 0xC0000}))
+    assert found[FLASH1].verdict == Verdict.INCONCLUSIVE
+    assert [finding.first_seq for finding in found.findings("TRC003")] == [6]
