@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from tracetool.events import PREFIX
-from tracetool.ingest.patterns import BLOCKS
+from tracetool.ingest.patterns import BLOCKS, HOLE
 
 __all__ = ["Block", "match_block"]
 
@@ -55,7 +55,7 @@ def match_block(text: str) -> Block | None:
     heads, names = fields[:-1:3], fields[1::3]
     before = "".join(heads)
     plain = fields[-1] == "" and "\n" not in before and "]:" not in before and text.count(PREFIX) == len(names)
-    if not plain:
+    if not plain or HOLE in text:
         return None
     rests: defaultdict[str, list[str]] = defaultdict(list)
     for name, rest in zip(names, fields[2::3], strict=True):

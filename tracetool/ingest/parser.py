@@ -16,7 +16,7 @@ from tracetool.ingest.block import match_block
 from tracetool.ingest.chunk import FIRST_DAMAGED, Damage, printable
 from tracetool.ingest.columns import LINE, columns_of
 from tracetool.ingest.notes import Notes
-from tracetool.ingest.patterns import BY_SOURCE, diagnose
+from tracetool.ingest.patterns import BY_SOURCE, HOLE, diagnose
 from tracetool.ingest.prefix import read_prefix, read_prefixes
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ CANDIDATES = 4
 
 _REPEATED = re.compile(r"(last )?message repeated (\d{1,18}) times(?:: \[ ?(.*)\])?[ \t\r]*\Z", re.ASCII)
 _TAG = re.compile(r"\[(\d{1,9})\]: ?\Z", re.ASCII)
+_REST = re.compile(r" wcycle:\d{1,3}[ \t\r]*\Z", re.ASCII)
 _NAMELESS = frozenset(kind for kind, variant in enumerate(CATALOGUE) if not variant.named)
+
+_IN_HOLE = "zero bytes, as in a hole of the file"
 
 _Event = tuple[int, str, tuple[str, ...]]
 
@@ -55,6 +58,14 @@ def _match(line: str) -> _Event | None:
             if match is not None:
                 return kind, line[:at], match.groups()
     return None
+
+
+def _why_damaged(line: str) -> str | None:
+    """Why a line without an event is a damaged one; None if it belongs to something else."""
+    reason = diagnose(line) if PREFIX in line else None
+    if reason is None and _REST.search(line):
+        return "event without its beginning"
+    return _IN_HOLE if reason is None and HOLE in line else reason
 
 
 def _is_cut(line: str) -> bool:
@@ -106,7 +117,7 @@ class TextParser:
             else:
                 self._leave(number, line)
                 continue
-            if head and (PREFIX in head or "]:" in head):
+            if head and (PREFIX in head or "]:" in head or HOLE in head):
                 self._look_closer(number, line, (kind, head, match.groups()))
                 continue
             kinds.append(kind)
@@ -139,8 +150,8 @@ class TextParser:
 
     def overlong(self, number: int, head: str, *, marked: bool) -> None:
         """Count a line that is too long to be kept."""
-        if marked:
-            self._damage(number, "line of more than 1 MiB", head)
+        if marked or HOLE in head:
+            self._damage(number, "line of more than 1 MiB" if marked else _IN_HOLE, head)
         else:
             self._health.other += 1
 
@@ -177,6 +188,8 @@ class TextParser:
         self._folded = (number, event)
         if PREFIX in head:
             self._damage(number, "pieces of several events in one line", line)
+        elif HOLE in head:
+            self._damage(number, _IN_HOLE, line)
 
     def _leave(self, number: int, line: str) -> None:
         """A line without an event."""
@@ -187,7 +200,7 @@ class TextParser:
             self._look_closer(number, line, event)
             return
         self.notes.read(number, line)
-        reason = diagnose(line) if PREFIX in line else None
+        reason = _why_damaged(line)
         if reason:
             self._damage(number, reason, line)
         else:

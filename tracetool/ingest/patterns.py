@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracetool.events import Argument
 
-__all__ = ["BLOCKS", "BY_SOURCE", "diagnose"]
+__all__ = ["BLOCKS", "BY_SOURCE", "HOLE", "diagnose"]
 
 HEX = 16
 _I63 = r"[0-9a-f]{1,15}|0*[0-7]?[0-9a-f]{15}"
@@ -49,6 +49,9 @@ _CANDIDATE = re.compile(PREFIX + r"([a-z0-9_]*)( ?)", re.ASCII)
 _ARGUMENTS = re.compile(r"\S+: .|\w+:(?:0x)?[0-9a-f]", re.ASCII)
 CANDIDATES = 16
 """So many `pflash_` at the beginning of a line are looked at."""
+
+HOLE = "\0" * 16
+"""What a log has where it was never written: the host went down, or somebody cut the file while QEMU wrote to it."""
 
 _FUNCTIONS = ("cfi01_", "cfi02_")
 

@@ -101,6 +101,10 @@ def test_blanks_at_the_end_of_a_line_mean_nothing(end: str) -> None:
         ("pflash_write virt.flash1: write to bupflash_io_write virt", "arguments do not match the event"),
         ("pflash_io_write virt.flash1: off pflash_cfi01_register: no", "arguments do not match the event"),
         ("pflash_write virt.flash1: a\x00b", "arguments do not match the event"),
+        (WRITE[3:], "event without its beginning"),
+        (WRITE[40:] + "\r", "event without its beginning"),
+        ("abc" + "\x00" * 512, "zero bytes, as in a hole of the file"),
+        ("\x00" * (1 << 21), "zero bytes, as in a hole of the file"),
     ],
 )
 def test_damaged_lines_are_counted_with_a_reason(line: str, reason: str) -> None:
@@ -133,6 +137,15 @@ def test_damaged_lines_are_counted_with_a_reason(line: str, reason: str) -> None
 def test_other_lines_are_no_damage(line: str) -> None:
     health = read_text(line.encode("latin-1") + b"\n").health
     assert (health.lines, health.other) == (1, 1)
+
+
+def test_an_event_after_a_hole_is_kept_and_the_line_damaged() -> None:
+    """As in a log that was cut to nothing while QEMU wrote to it."""
+    reading = read_text(b"\x00" * 512 + f"1@2.000003:{WRITE}\n".encode() * 3)
+    assert [row["time_ns"] for row in reading.rows] == [2_000_003_000] * 3
+    assert [(damage.line, damage.reason) for damage in reading.health.first_damaged] == [
+        (1, "zero bytes, as in a hole of the file")
+    ]
 
 
 def test_the_event_at_the_end_of_a_line_of_pieces_is_kept_and_the_line_damaged() -> None:
