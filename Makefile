@@ -1,6 +1,6 @@
-# make demo: audit the recorded sample; needs Python alone.   make test: all tests that need no QEMU.
+# make demo: audit the recorded sample; needs Python alone.   make test: the tests that need no QEMU.
 # make check: lint, types and contracts.                      make clean: remove what these made.
-# make prove: the tests against live QEMUs.                   make fuzz MINUTES=5: the same with ever new programs.
+# make prove: those against live QEMUs, and the long captures. make fuzz MINUTES=5: the same with ever new programs.
 
 # Empty: the first Python from 3.11 on that .ci/find-python finds.
 PYTHON :=
@@ -52,11 +52,11 @@ demo: $(VENV)/.run
 	esac
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live" --cov --cov-fail-under=$(COVERAGE)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow" --cov --cov-fail-under=$(COVERAGE)
 
 prove: $(VENV)/.dev
 	@.ci/need-qemu
-	@$(BIN)/python -m pytest -n $(WORKERS) -m live
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "live or slow"
 
 fuzz: $(VENV)/.dev
 	@.ci/need-qemu

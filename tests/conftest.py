@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.captures import capture_path
 from tracetool.compression import MAGIC_BYTES, compression_of, decompressed
@@ -15,6 +16,12 @@ from tracetool.compression import MAGIC_BYTES, compression_of, decompressed
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+# A test is no benchmark: machines are slow and busy. `thorough` is for whoever looks for the rare case.
+settings.register_profile("quick", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=1_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

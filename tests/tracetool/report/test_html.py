@@ -200,6 +200,7 @@ def test_a_sample_is_small() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_long_capture_is_no_larger() -> None:
     audit = audited(capture_path("aavmf-reclaim/trace.log.zst")).audit
     assert len(write_html(audit).encode()) < LIMIT // 32
