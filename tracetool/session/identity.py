@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from replay.boards import Board, boards, boards_with
+from replay.cfi import SECTOR_BYTES
 from tracetool.errors import UsageError
 from tracetool.session.options import apply_geometry
 from tracetool.sizes import format_size
@@ -89,6 +90,11 @@ def _fit(name: str, geometry: Geometry, options: Options, image_bytes: int | Non
     region = f"the region of {format_size(geometry.size)}; give another, or the right --board or --geometry"
     if image_bytes is not None and image_bytes > geometry.size:
         raise UsageError(f"--image {name}={options.images[name]}: {format_size(image_bytes)} are more than {region}")
+    if image_bytes is not None and image_bytes % SECTOR_BYTES:
+        raise UsageError(
+            f"--image {name}={options.images[name]}: {image_bytes:,} B are no whole number of {SECTOR_BYTES}-byte "
+            "sectors: is it this flash's image?"
+        )
     extent = options.extents.get(name, 0)
     if geometry.size_known and extent > geometry.size:
         raise UsageError(f"--extent {name}={format_size(extent)} is more than {region}")

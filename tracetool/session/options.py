@@ -77,7 +77,7 @@ def parse_board(text: str) -> str:
 
 _PART = re.compile(r"(size|block|bank|chip|max-chip|endian|ids)=([^,]+)")
 _WIDTHS = {"bank": "bank_width", "chip": "chip_width", "max-chip": "max_chip_width"}
-_ID_COUNT = 4
+_IDS = re.compile(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){3}")
 _SPEC_HELP = "write size=64M,block=256K,bank=4,chip=2,max-chip=2,endian=little,ids=89:18:0:0; any part may be left out"
 
 
@@ -88,17 +88,19 @@ def apply_geometry(device: str, spec: str, base: Geometry | None) -> Geometry:
         match = _PART.fullmatch(part.strip())
         if match is None:
             raise UsageError(f"--geometry {device}: {part!r} is not understood; {_SPEC_HELP}")
+        if match[1] in parts:
+            raise UsageError(f"--geometry {device}: {match[1]} is given twice")
         parts[match[1]] = match[2]
     try:
-        return _apply(parts, base or _bare(device, parts))
-    except (GeometryError, ValueError) as error:
+        return _apply(parts, base or _bare(parts))
+    except (GeometryError, UsageError, ValueError) as error:
         raise UsageError(f"--geometry {device}: {error}; {_SPEC_HELP}") from error
 
 
-def _bare(device: str, parts: dict[str, str]) -> Geometry:
+def _bare(parts: dict[str, str]) -> Geometry:
     missing = [name for name in ("size", "block", "bank") if name not in parts]
     if missing:
-        raise UsageError(f"--geometry {device}: no board is known for it, so {' and '.join(missing)} must be given")
+        raise UsageError(f"no board is known for it, so {' and '.join(missing)} must be given")
     return Geometry(parse_size(parts["size"]), parse_size(parts["block"]), int(parts["bank"]))
 
 
@@ -114,10 +116,9 @@ def _apply(parts: dict[str, str], base: Geometry) -> Geometry:
                 raise UsageError(f"endian {value!r} is neither little nor big")
             changes["endian"] = value
         else:
-            ids = tuple(int(part, 16) for part in value.split(":"))
-            if len(ids) != _ID_COUNT or max(ids) > 0xFF or min(ids) < 0:  # noqa: PLR2004  bytes
-                raise ValueError(f"ids {value!r} are not four bytes in hex")
-            changes["ids"] = ids
+            if not _IDS.fullmatch(value):
+                raise UsageError(f"ids {value!r} are not four bytes in hex")
+            changes["ids"] = tuple(int(part, 16) for part in value.split(":"))
     if "size" in parts:
         changes["size_known"] = True
     return replace(base, **changes)  # type: ignore[arg-type]
