@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,20 @@ _BROKEN_PIPE = 128 + signal.SIGPIPE
 
 def main() -> None:
     """Run the program and end the process: exit codes 0 to 4 as documented, 130 when interrupted."""
-    if sys.stdout is None:  # closed by whoever started the program
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  as long as the process
+    _repair_streams()
     debug = "--debug" in sys.argv[1:] or bool(os.environ.get("TRACETOOL_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     sys.exit(_run(arguments, debug=debug))
+
+
+def _repair_streams() -> None:
+    """Something to write to where a stream was closed, and escapes for what an encoding such as ASCII lacks."""
+    if sys.stdout is None:  # closed by whoever started the program
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  as long as the process
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:

@@ -314,10 +314,14 @@ def warn_of_disagreement(replayed: Replayed) -> None:
 
 
 def require_events(readers: Sequence[TraceReader], events: int) -> None:
-    """A trace without a pflash event has no answer in it; InputError that says how to get one."""
+    """A trace without a pflash event has no answer in it; InputError that says how to get one.
+
+    Where several are consecutive boots, one without events is a boot that nobody traced.
+    """
     from tracetool.errors import InputError
 
-    if not events:
-        names = ", ".join(reader.meta.name for reader in readers)
-        lines = sum(reader.health.lines for reader in readers)
+    silent = readers if not events else [reader for reader in readers if not reader.health.events]
+    if silent:
+        names = ", ".join(reader.meta.name for reader in silent)
+        lines = sum(reader.health.lines for reader in silent)
         raise InputError(f"{names}: no pflash event in {lines:,} lines; start QEMU with -trace 'pflash*'")

@@ -39,6 +39,8 @@ def open_output(path: str) -> Iterator[BinaryIO]:
             with target.open("wb") as straight:
                 yield straight
             return
+        if target.exists():
+            target.open("ab").close()  # a file that may not be written may not be replaced either
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.resolve().parent)
         temporary = Path(name)
         try:
@@ -49,7 +51,7 @@ def open_output(path: str) -> Iterator[BinaryIO]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}; name another file") from error
     say(f"wrote {path}")
 
 

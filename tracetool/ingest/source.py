@@ -203,9 +203,11 @@ def open_source(path: str) -> Source:
     """Open a file, or standard input for `-`.
 
     Raises:
-        InputError: it does not exist, is a directory, or may not be read.
+        InputError: it does not exist, is closed or a directory, or may not be read.
     """
     if path == STANDARD_INPUT:
+        if sys.stdin is None:  # closed by whoever started the program
+            raise InputError("standard input: is closed; give the path of a trace")
         return Source(sys.stdin.buffer, "standard input", None, rereadable=False)
     status = _check(path)
     regular = stat.S_ISREG(status.st_mode)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import pty
 import re
 import signal
 import subprocess
-from os import close, read
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,6 +135,25 @@ def test_a_file_that_is_no_trace_is_named_in_one_line(kind: str, command: str, t
     ended = quick(command, path)
     assert ended.code == UNREADABLE
     assert f"{path}: {says}" in complaint(ended.err)
+
+
+@pytest.mark.parametrize("command", ["audit", "replay", "operations", "info"])
+def test_a_boot_that_nobody_traced_is_no_boot_without_writes(command: str, tmp_path: Path, quick: Quick) -> None:
+    first, second = tmp_path / "first.log", tmp_path / "second.log"
+    first.write_bytes(plain_events())
+    second.write_text("hello\n")
+    ended = quick(command, first, second)
+    assert ended.code == UNREADABLE
+    assert f"{second}: no pflash event in 1 line" in complaint(ended.err)
+
+
+def test_an_image_that_no_flash_can_have_is_refused(tmp_path: Path, quick: Quick) -> None:
+    """A log that was taken for the image would else say where the flash ends."""
+    image = tmp_path / "trace.log"
+    image.write_bytes(bytes(0xC0001))
+    ended = quick("audit", PADDING, "--image", image)
+    assert ended.code == USAGE
+    assert f"--image virt.flash1={image}: 786,433 B are no whole number of 512-byte sectors" in complaint(ended.err)
 
 
 def test_a_directory_is_named_in_one_line(tmp_path: Path, quick: Quick) -> None:
@@ -310,6 +329,37 @@ def test_a_full_disk_behind_standard_output_is_one_line(arguments: list[str]) ->
     assert complaint(done.stderr.decode()) == "tracetool: standard output: No space left on device"
 
 
+def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
+    """The folder would allow it. Root may write to everything."""
+    target = tmp_path / "kept"
+    target.write_text("kept")
+    target.chmod(0o444)
+    if os.access(target, os.W_OK):
+        pytest.skip("run by root")
+    ended = tracetool("audit", PADDING, "-o", target)
+    assert ended.code == UNREADABLE
+    assert f"{target}: cannot be written: Permission denied; name another file" in complaint(ended.err)
+    assert target.read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("closed", "trace", "code"), [("2>&-", PADDING, FOUND), (">&-", PADDING, FOUND), ("<&-", "-", UNREADABLE)]
+)
+def test_a_closed_stream_changes_no_exit_code(closed: str, trace: Path | str, code: int) -> None:
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, "audit", str(trace)]
+    done = subprocess.run(shell, capture_output=True, env=environment(), check=False)
+    assert done.returncode == code
+    assert "internal error" not in done.stderr.decode()
+
+
+def test_what_an_encoding_lacks_is_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "trace.log"
+    path.write_text(log("flash\N{GREEK SMALL LETTER ALPHA}").reset().text)
+    ended = tracetool("audit", path, PYTHONIOENCODING="ascii")
+    assert (ended.code, ended.err) == (INCONCLUSIVE, "")
+    assert "flash\\u03b1  inconclusive" in ended.text
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("output_format", ["table", "csv", "jsonl"])
 def test_a_reader_that_goes_away_is_no_error(output_format: str, unbuffered: str) -> None:
@@ -384,15 +434,15 @@ def on_a_terminal(*arguments: str, **changes: str) -> str:
     with subprocess.Popen(
         [*COMMAND, *arguments], stdout=follower, stderr=subprocess.DEVNULL, env=environment(TERM="xterm", **changes)
     ) as running:
-        close(follower)
+        os.close(follower)
         shown = b""
         try:
-            while data := read(leader, 1 << 16):
+            while data := os.read(leader, 1 << 16):
                 shown += data
         except OSError:  # what Linux gives where the last writer has gone
             pass
         running.wait()
-    close(leader)
+    os.close(leader)
     return shown.decode()
 
 
