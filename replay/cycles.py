@@ -14,7 +14,6 @@ from replay.behaviour import Behaviour
 from replay.cfi import Opcode, Status
 from replay.columns import ABSENT_COUNTER, TEXT_CODES, Flag, OpKind, Outcome, RowKind
 from replay.contents import (
-    close_window,
     drop_window,
     erase_block,
     flush_window,
@@ -33,9 +32,7 @@ from replay.state import (
     BLOCK,
     CHIP,
     CMD,
-    CMD_UNKNOWN,
     COUNTER,
-    COUNTER_FAR,
     COUNTER_KNOWN,
     EXTENT,
     FLAGS,
@@ -137,8 +134,8 @@ def read_array(chip: Chip) -> None:
     expect_event(chip, _MODE_READ_ARRAY)
 
 
-def _begin(chip: Chip, kind: int) -> None:
-    """A command cycle begins an operation."""
+def begin(chip: Chip, kind: int) -> None:
+    """Begin an operation."""
     state = chip.state
     state[OP] += 1
     state[OP_KIND] = kind
@@ -146,7 +143,7 @@ def _begin(chip: Chip, kind: int) -> None:
 
 def _setup(chip: Chip, command: int, kind: int, wcycle: int, text: int) -> None:
     """A command is in force and waits in `wcycle`."""
-    _begin(chip, kind)
+    begin(chip, kind)
     chip.state[CMD] = command
     chip.state[WCYCLE] = wcycle
     if text >= 0:
@@ -216,7 +213,7 @@ def command_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> N
 
 def _clear_status(chip: Chip) -> None:
     """0x50 clears the ready bit too, which silicon does not."""
-    _begin(chip, _O_CLEAR_STATUS)
+    begin(chip, _O_CLEAR_STATUS)
     chip.state[STATUS] = 0
     chip.state[STATUS_KNOWN] = 1
     chip.state[OUTCOME] = _DONE
@@ -225,7 +222,7 @@ def _clear_status(chip: Chip) -> None:
 
 
 def _leave(chip: Chip, command: int) -> None:
-    _begin(chip, _O_READ_ARRAY)
+    begin(chip, _O_READ_ARRAY)
     chip.state[OUTCOME] = _DONE
     if command == _AMD_RESET:
         expect_text(chip, _T_AMD_RESET)
@@ -237,7 +234,7 @@ def _leave(chip: Chip, command: int) -> None:
 
 
 def _stray(chip: Chip) -> None:
-    _begin(chip, _O_STRAY)
+    begin(chip, _O_STRAY)
     chip.state[FLAGS] |= _F_STRAY | _F_NOT_A_COMMAND
     chip.state[OUTCOME] = _DONE
     read_array(chip)
@@ -276,7 +273,7 @@ def second_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> No
         _confirm_lock(chip, confirm)
     elif command == _CFI_QUERY:
         if confirm == _READ_ARRAY:
-            _begin(chip, _O_READ_ARRAY)
+            begin(chip, _O_READ_ARRAY)
             read_array(chip)
         else:
             expect_text(chip, _T_LEAVE_QUERY)
@@ -440,64 +437,3 @@ def _flush(chip: Chip, seq: int, offset: int) -> None:
         return
     block = chip.geo[BLOCK]
     forget(chip, seq, offset // block * block, offset // block * block + block)
-
-
-# --- taken from the trace ----------------------------------------------------------------------------------------
-
-
-def adopt_wcycle(chip: Chip, seq: int, wcycle: int) -> None:
-    """Go on from the write cycle that the trace gives; the command follows from it, or stays unknown.
-
-    Words that were staged may have been flushed by a confirm that is not in the trace.
-    """
-    state = chip.state
-    if state[WINDOW_START] >= 0:
-        forget(chip, seq, state[WINDOW_START], state[WINDOW_START] + chip.geo[WINDOW])
-    close_window(chip)
-    state[WCYCLE] = wcycle
-    if wcycle == 1:
-        state[CMD] = CMD_UNKNOWN
-    elif wcycle > 1:
-        state[CMD] = _BUFFERED_PROGRAM
-        state[COUNTER] = COUNTER_FAR
-        state[COUNTER_KNOWN] = 0
-
-
-def _flush_unconfirmed(chip: Chip, seq: int) -> None:
-    """The confirm is not in the trace. If the last word did not come either, the rest of the window is not known."""
-    state = chip.state
-    if state[WINDOW_START] >= 0:
-        if state[WCYCLE] != 3:  # noqa: PLR2004  the cycle of the confirm
-            state[WINDOW_PARTIAL] = 1
-        flush_window(chip, seq)
-        state[WCYCLE] = 0
-
-
-def infer(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, length: int) -> None:
-    """An inner event whose bus write is not in the trace still says what changed."""
-    state, geo = chip.state, chip.geo
-    state[FLAGS] |= _F_INFERRED
-    if offset < 0 and kind in (_DATA_WRITE, _DATA_WRITE_BLOCK, _WRITE_BLOCK_ERASE):
-        return  # a place that does not exist: damage, and counted as such
-    if kind in (_DATA_WRITE, _DATA_WRITE_BLOCK):
-        _begin(chip, _O_PROGRAM if kind == _DATA_WRITE else _O_BUFFERED)
-        store_word(chip, seq, offset, size, value, 1)
-        state[OUTCOME] = _DONE if kind == _DATA_WRITE else _OPEN
-    elif kind == _WRITE_BLOCK_FLUSH:
-        state[OP_KIND] = _O_BUFFERED
-        state[OUTCOME] = _DONE
-        _flush_unconfirmed(chip, seq)
-    elif kind == _WRITE_BLOCK_ERASE:
-        _begin(chip, _O_ERASE)
-        if not geo[READ_ONLY]:
-            erase_block(chip, seq, offset, min(offset + length, geo[SIZE]))
-        state[OUTCOME] = _DONE
-    elif kind == _WRITE_BLOCK_ABORT and state[WINDOW_START] >= 0:
-        forget(chip, seq, state[WINDOW_START], state[WINDOW_START] + geo[WINDOW])
-    elif kind == _MODE_READ_ARRAY:
-        state[CMD] = 0
-        state[WCYCLE] = 0
-    elif kind in (_WRITE_BLOCK, _WRITE_BLOCK_START):
-        state[CMD] = _BUFFERED_PROGRAM
-        state[WCYCLE] = 2
-        state[COUNTER] = value

@@ -1,8 +1,8 @@
 """The state machine of one CFI01 flash, a row at a time: the hot loop.
 
-Everything here and in the modules it is made of (`state`, `contents`, `selfcheck`, `cycles`, `reads`) is *the
-kernel*: functions over integers and arrays, in the part of Python that numba compiles, so that the same text runs
-plainly on lists and compiled on arrays. `engine` wraps it; nothing else calls it.
+Everything here and in the modules it is made of (`state`, `contents`, `selfcheck`, `cycles`, `inference`, `reads`) is
+*the kernel*: functions over integers and arrays, in the part of Python that numba compiles, so that the text that runs
+plainly on lists can run compiled on arrays. `engine` wraps it; nothing else calls it.
 
 Source of the facts: measured against running QEMUs of all three behaviours (see `behaviour`); the self-check
 repeats that proof on every trace.
@@ -17,7 +17,8 @@ from replay.behaviour import Behaviour
 from replay.cfi import Opcode, Status
 from replay.columns import ABSENT, Effect, OpKind, Outcome, RowKind
 from replay.contents import close_window, effect
-from replay.cycles import adopt_wcycle, command_cycle, confirm_cycle, data_cycle, infer, second_cycle
+from replay.cycles import command_cycle, confirm_cycle, data_cycle, second_cycle
+from replay.inference import adopt_wcycle, infer
 from replay.reads import predict_read
 from replay.selfcheck import (
     compare_fields,
