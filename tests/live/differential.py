@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from replay.engine import Config, Machine, Stop
 from replay.state import Rows
 from tests.live import qtest
 from tests.live.emulator import EmulatorError
-from tests.live.guest import RESET, Access, blocks_in_use
+from tests.live.guest import RESET, Access, blocks_in_use, pieces
 from tracetool.ingest import open_trace
 from tracetool.session.rows import blank_steps, to_rows
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tests.live.machines import Flash
     from tests.live.machines import Machine as Board
 
-_WIDEST = 4
 _SHOWN = 5
 _STEP = 16 << 20
 _ACCESSES = (RowKind.IO_READ, RowKind.IO_WRITE, RowKind.RESET)
@@ -38,15 +38,27 @@ _ACCESSES = (RowKind.IO_READ, RowKind.IO_WRITE, RowKind.RESET)
 
 @dataclass
 class Outcome:
-    """What came of a program: differences in words, none if all is equal, and how long QEMU took."""
+    """What came of a program: differences in words, none if all is equal; events logged, and QEMU's time."""
 
     differences: list[str] = field(default_factory=list)
+    events: Counter[RowKind] = field(default_factory=Counter)
     accesses: int = 0
     seconds: float = 0.0
 
 
-def compare(board: Board, accesses: Sequence[Access], image: int, folder: Path, behaviour: Behaviour) -> Outcome:
-    """Run `accesses` on the live board and on the model, from contents that are made up from the number `image`."""
+def compare(
+    board: Board,
+    accesses: Sequence[Access],
+    image: int,
+    folder: Path,
+    behaviour: Behaviour,
+    *,
+    taken_for: Board | None = None,
+) -> Outcome:
+    """Run `accesses` on the live board and on the model, from contents that are made up from the number `image`.
+
+    The model has the flashes of `taken_for`, which are the board's own where nothing is said.
+    """
     contents = [_first_contents(flash.geometry, image + unit, board) for unit, flash in enumerate(board.driven)]
     paths = [folder / f"{flash.name}.fd" for flash in board.flashes]
     by_name = {flash.name: data for flash, data in zip(board.driven, contents, strict=True)}
@@ -61,10 +73,11 @@ def compare(board: Board, accesses: Sequence[Access], image: int, folder: Path, 
         return outcome
     outcome.seconds = time.monotonic() - begin
     logged = _logged(folder / "trace.log")
+    outcome.events.update(RowKind(kind) for parts in logged.values() for rows in parts for kind in rows.kind)
     outcome.differences += [
         f"the log has {name}, which the board has not" for name in logged if name not in {f.name for f in board.flashes}
     ]
-    for unit, flash in enumerate(board.driven):
+    for unit, flash in enumerate((taken_for or board).driven):
         config = Config(flash.geometry, behaviour, flash.read_only, image=contents[unit])
         predicted = _Predicted(config, board, unit, accesses)
         found = [
@@ -173,20 +186,6 @@ def _logged(log: Path) -> dict[str, list[Rows]]:
 
 
 # --- the model ---------------------------------------------------------------------------------------------------
-
-
-def pieces(access: Access, *, big_endian: bool) -> Iterator[tuple[int, int, int]]:
-    """Cut an access as QEMU's memory system does before a device sees it: offset, size, shift in the value.
-
-    No piece is wider than four bytes or than its offset is aligned.
-    """
-    offset, end = access.offset, access.offset + access.size
-    while offset < end:
-        size = min(_WIDEST, end - offset)
-        size = 1 << (size.bit_length() - 1)
-        size = min(size, offset & -offset) if offset else size
-        yield offset, size, 8 * (end - offset - size if big_endian else offset - access.offset)
-        offset += size
 
 
 class _Predicted:

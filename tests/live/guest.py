@@ -24,9 +24,26 @@ class Access(NamedTuple):
 RESET = Access(-1, 0, 0)
 
 _COMMANDS = (0x00, 0x10, 0x20, 0x28, 0x40, 0x50, 0x60, 0x70, 0x90, 0x98, 0xE8, 0xE8, 0xF0, 0xFF, 0xD0, 0x01, 0xB0)
-_CONFIRMS = (0xD0, 0xD0, 0xD0, 0xD0, 0xD0, 0xD0, 0x01, 0xFF, 0x70, 0xE8)
+_CONFIRMS = (*[0xD0] * 12, 0x01, 0xFF, 0x70, 0xE8)
 _SIZES = (4, 4, 4, 4, 1, 2, 8)
+_WIDEST = 4
+_FEW = 64
+"""Words of a buffered write that are still sent; where more are left, only a reset ends it."""
 _COUNTS = (0, 1, 2, 5, 15, 31, 31, 40)
+
+
+def pieces(access: Access, *, big_endian: bool) -> Iterator[tuple[int, int, int]]:
+    """Cut an access as QEMU's memory system does before a device sees it: offset, size, shift in the value.
+
+    No piece is wider than four bytes or than its offset is aligned.
+    """
+    offset, end = access.offset, access.offset + access.size
+    while offset < end:
+        size = min(_WIDEST, end - offset)
+        size = 1 << (size.bit_length() - 1)
+        size = min(size, offset & -offset) if offset else size
+        yield offset, size, 8 * (end - offset - size if big_endian else offset - access.offset)
+        offset += size
 
 
 def blocks_in_use(geometry: Geometry) -> list[int]:
@@ -39,31 +56,93 @@ def program(machine: Machine, seed: int, length: int) -> list[Access]:
     """Make up at least `length` accesses for the machine's flashes."""
     random = Random(seed)  # noqa: S311  no secret depends on it
     flashes = machine.driven
-    writers = [_Driver(random, unit, flash.geometry) for unit, flash in enumerate(flashes)]
+    big = machine.big_endian
+    writers = [_Driver(random, unit, flash.geometry, big_endian=big) for unit, flash in enumerate(flashes)]
     weights = [1 if flash.read_only else 6 for flash in flashes]
     accesses: list[Access] = []
     while len(accesses) < length:
-        if random.random() < 0.002:
+        writer = random.choices(writers, weights)[0]
+        accesses += writer.phrase()
+        if random.random() < 0.002 or (writer.stuck and random.random() < 0.4):
             accesses.append(RESET)
-        accesses += random.choices(writers, weights)[0].phrase()
+            for each in writers:
+                each.reset()
     return accesses
+
+
+class _Cycles:
+    """How far a command has come, so that a program can go on with it: the write cycle and what is left of it."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.count_mask = (1 << 8 * (geometry.chip_width or geometry.bank_width)) - 1
+        self.command = 0
+        self.cycle = 0
+        self.left = 0
+
+    def write(self, value: int) -> None:
+        """Take in what one write cycle does."""
+        byte = value & 0xFF
+        if self.cycle == 0:
+            self.command = byte
+            self.cycle = int(byte in (0x10, 0x20, 0x28, 0x40, 0x60, 0x98, 0xE8))
+        elif self.cycle == 1 and self.command == 0xE8:
+            self.cycle, self.left = 2, value & self.count_mask
+        elif self.cycle == 2:
+            self.cycle = 2 if self.left else 3
+            self.left -= 1
+        elif self.command != 0x98 or byte == 0xFF:
+            self.cycle = 0
 
 
 class _Driver:
     """Makes up phrases for one flash."""
 
-    def __init__(self, random: Random, unit: int, geometry: Geometry) -> None:
+    def __init__(self, random: Random, unit: int, geometry: Geometry, *, big_endian: bool) -> None:
+        self.cycles = _Cycles(geometry)
+        self.big_endian = big_endian
         self.random = random
         self.unit = unit
         self.geometry = geometry
+        self.last = 0
         self.edges = [0, geometry.size]
         for number in blocks_in_use(geometry):
             start = number * geometry.block
             windows = range(0, min(geometry.block, 4 * geometry.window), geometry.window)
             self.edges += [start, start + 512, start + geometry.block // 2, *(start + at for at in windows)]
 
+    @property
+    def stuck(self) -> bool:
+        """Whether more words are expected than anyone will send."""
+        return self.cycles.cycle == 2 and self.cycles.left > _FEW
+
+    def reset(self) -> None:
+        """Take in that the machine was reset."""
+        self.cycles = _Cycles(self.geometry)
+
     def phrase(self) -> list[Access]:
-        """Make up one operation, or something that is none."""
+        """Make up one operation, or something that is none; mostly after what was begun is brought to its end."""
+        accesses: list[Access] = []
+        while self.cycles.cycle and not self.stuck and self.random.random() < 0.9:
+            accesses.append(self._done(self.command(self._next(), self.last)))
+        return accesses + [self._done(access) for access in self._phrase()]
+
+    def _next(self) -> int:
+        """Give the byte that the command in progress waits for."""
+        if self.cycles.command == 0x98:
+            return 0xFF
+        if self.cycles.command == 0xE8 and self.cycles.cycle == 1:
+            return self.random.randint(0, 3)
+        return 0xD0
+
+    def _done(self, access: Access) -> Access:
+        """Take in what an access does."""
+        self.last = access.offset
+        if access.value is not None:
+            for _, size, shift in pieces(access, big_endian=self.big_endian):
+                self.cycles.write(access.value >> shift & ((1 << 8 * size) - 1))
+        return access
+
+    def _phrase(self) -> list[Access]:
         kinds = (self.buffered, self.single, self.erase, self.ask, self.lock, self.noise, self.alone, self.look)
         return list(self.random.choices(kinds, (8, 5, 3, 4, 1, 3, 2, 3))[0]())
 
@@ -129,8 +208,8 @@ class _Driver:
             yield self.command(0x50)
         yield self.command(self.random.choice((0x70, 0x90, 0x98, 0x98)))
         for _ in range(self.random.randint(1, 8)):
-            near = self.random.choice((self.random.randrange(0x200), self.random.randrange(0x60) * 4, self.place(4)))
-            yield self.read(near, self.size())
+            ranges = (self.random.randrange(12), self.random.randrange(0x200), self.random.randrange(0x60) * 4)
+            yield self.read(self.random.choice((*ranges, self.place(4))), self.size())
         if self.random.random() < 0.7:
             yield self.command(self.random.choice((0xFF, 0xFF, 0xF0, 0x00)))
 
@@ -169,15 +248,18 @@ class _Driver:
         size = self.size()
         at = self.place(size)
         if random.random() < 0.5:
+            at = self.inside(at // self.geometry.window * self.geometry.window + random.choice((0, 0, 4, 64)), size)
+        if random.random() < 0.7:
             yield self.command(0x50)
         yield self.command(0xE8, at)
         if random.random() < 0.3:
             yield self.read(at, size)
-        count = random.choice(_COUNTS) if random.random() < 0.98 else self.geometry.window // size - 1
-        lanes = random.choice((1, 0x10001, 0x10001, 0x10001))
-        yield self.write(at, max(size, 2), (count if random.random() < 0.95 else self.word()) * lanes)
-        offset, stride = at, random.choice((size, size, size, size, size, -size, 3 * size))
-        for _ in range(count + (1 if random.random() < 0.95 else random.randint(0, 3))):
+        count = random.choice(_COUNTS) if random.random() < 0.99 or size < 4 else self.geometry.window // size - 1
+        lanes = 0x10001 if random.random() < (0.9 if self.geometry.chips > 1 else 0.05) else 1
+        yield self.write(at, min(4, max(size, 2)), (count if random.random() < 0.96 else self.word()) * lanes)
+        offset, stride = at, random.choice((*[size] * 12, -size, 3 * size))
+        words = count + (1 if random.random() < 0.95 else random.randint(0, 3))
+        for _ in range(-(-words * min(size, _WIDEST) // size)):
             yield self.write(offset, size, self.word())
             offset = offset + stride if random.random() < 0.99 else self.place(size)
             if random.random() < 0.01:

@@ -107,6 +107,10 @@ def _big(flash: Flash) -> Flash:
 
 # replay knows these boards' bus, but not their sizes, which differ between variants.
 _SX1 = Flash("omap_sx1.flash0-1", 0, Geometry(32 << 20, 128 << 10, 4))
+_SX1_V1 = (
+    Flash("omap_sx1.flash0-1", 0, Geometry(16 << 20, 128 << 10, 4)),
+    Flash("omap_sx1.flash1-1", 0x04000000, Geometry(8 << 20, 128 << 10, 4)),
+)
 _LX60 = Flash("xtfpga.io.flash", 0xF8000000, Geometry(4 << 20, 64 << 10, 2))
 
 _VERSATILE = _flash("versatilepb", "versatile.flash")
@@ -131,6 +135,7 @@ _TABLE = (
     Machine("verdex", _ARM, "verdex", (_VERDEX,)),
     Machine("verdex-read-only", _ARM, "verdex", (_read_only(_VERDEX),)),
     Machine("sx1", _ARM, "sx1", (_SX1,)),
+    Machine("sx1-v1", _ARM, "sx1-v1", _SX1_V1),
     Machine("q35-one-flash", _PC, "q35", _pc(2 << 20)),
     Machine("q35-ovmf", _PC, "q35", _pc(3653632, 540672)),
     Machine("q35-ovmf-2m", _PC, "q35", _pc(1966080, 131072)),

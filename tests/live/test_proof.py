@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay.behaviour import Behaviour
-from tests.live.differential import pieces
+from replay.columns import RowKind
+from tests.live.differential import compare
 from tests.live.emulator import behaviour_of
-from tests.live.guest import RESET, Access, program
+from tests.live.guest import RESET, Access, pieces, program
 from tests.live.machines import MACHINES
 from tests.live.proof import smallest, tried
 from tests.live.saved import Saved, from_text, to_text
@@ -19,6 +21,9 @@ from tests.live.shrinking import shrunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.live.machines import Machine
 
 
 @given(st.lists(st.integers(0, 30), max_size=60), st.sets(st.integers(0, 30), max_size=4))
@@ -58,6 +63,67 @@ def test_an_unaligned_access_reaches_the_device_in_aligned_pieces() -> None:
     assert list(pieces(Access(0, 4, 8), big_endian=True)) == [(4, 4, 32), (8, 4, 0)]
     assert list(pieces(Access(0, 1, 4), big_endian=False)) == [(1, 1, 0), (2, 2, 8), (4, 1, 24)]
     assert list(pieces(Access(0, 6, 2), big_endian=False)) == [(6, 2, 0)]
+
+
+def _with_geometry(board: Machine, **changes: object) -> Machine:
+    """Give a machine whose flashes are something else."""
+    flashes = [replace(flash, geometry=replace(flash.geometry, **changes)) for flash in board.flashes]  # type: ignore[arg-type]
+    return replace(board, flashes=tuple(flashes))
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("machine", ["virt-arm", "q35-ovmf", "z2"])
+def test_a_random_program_does_all_that_a_flash_can_do(machine: str, tmp_path: Path) -> None:
+    """A program that waits for the rest of a buffered write, or stays in one mode, proves little however long it is."""
+    board = MACHINES[machine]
+    outcome = compare(board, program(board, 1, 6000), 1, tmp_path, behaviour_of(board.needed()))
+    assert not outcome.differences
+    least = {
+        RowKind.DATA_WRITE: 200,
+        RowKind.MANUFACTURER_ID: 5,
+        RowKind.DEVICE_INFO: 50,
+        RowKind.MODE_READ_ARRAY: 500,
+        RowKind.READ_STATUS: 200,
+        RowKind.RESET: 10,
+        RowKind.WRITE_BLOCK_ERASE: 30,
+    }
+    if behaviour_of(board.needed()) != Behaviour.DIRECT:
+        least |= {RowKind.DATA_WRITE_BLOCK: 1000, RowKind.WRITE_BLOCK_ABORT: 30, RowKind.WRITE_BLOCK_FLUSH: 30}
+    seldom = {kind.name: outcome.events[kind] for kind, count in least.items() if outcome.events[kind] < count}
+    assert not seldom
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("machine", "changes"),
+    [
+        ("versatilepb", {"ids": (0x89, 0x18, 1, 0)}),
+        ("versatilepb", {"block": 128 << 10}),
+        ("versatilepb", {"chip_width": 2}),
+        ("versatilepb", {"endian": "big"}),
+        ("vexpress-a9", {"chip_width": 1, "max_chip_width": 2}),
+        ("vexpress-a9", {"chip_width": 4}),
+        ("q35-small", {"bank_width": 2}),
+    ],
+)
+def test_a_wrong_geometry_is_found_out(machine: str, changes: dict[str, object], tmp_path: Path) -> None:
+    board = MACHINES[machine]
+    wrong = _with_geometry(board, **changes)
+    behaviour = behaviour_of(board.needed())
+    assert compare(board, program(board, 1, 3000), 1, tmp_path, behaviour, taken_for=wrong).differences
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("unit", [0, 1])
+def test_a_flash_taken_for_writable_or_read_only_is_found_out(unit: int, tmp_path: Path) -> None:
+    board = MACHINES["q35-ovmf"]
+    flash = board.flashes[unit]
+    turned = replace(flash, read_only=not flash.read_only)
+    wrong = replace(board, flashes=tuple(turned if one is flash else one for one in board.flashes))
+    behaviour = behaviour_of(board.needed())
+    found = compare(board, program(board, 1, 3000), 1, tmp_path, behaviour, taken_for=wrong).differences
+    assert found
+    assert all(text.startswith(flash.name) for text in found)
 
 
 @pytest.mark.live
