@@ -10,7 +10,7 @@ import signal
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from typer import TyperException
@@ -27,7 +27,17 @@ def main() -> None:
     _repair_streams()
     debug = "--debug" in sys.argv[1:] or bool(os.environ.get("TRACETOOL_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    sys.exit(_run(arguments, debug=debug))
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        code = _run(arguments, debug=debug)
+    except KeyboardInterrupt:  # before the program proper was loaded
+        code = _complain("interrupted", _INTERRUPTED)
+    sys.exit(code)
+
+
+def _terminated(number: int, _: object) -> NoReturn:
+    """End as an exception does: without a file left that is only half written, and with the cursor shown."""
+    sys.exit(128 + number)
 
 
 def _repair_streams() -> None:

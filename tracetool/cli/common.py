@@ -259,13 +259,13 @@ PIPE_WIDTH = 160
 
 
 @contextmanager
-def opened(paths: Sequence[str], *, strict: bool = False) -> Iterator[list[TraceReader]]:
-    """The traces, open, with a progress bar on a terminal while they are read."""
+def opened(paths: Sequence[str], *, strict: bool = False, bar: bool = True) -> Iterator[list[TraceReader]]:
+    """The traces, open, with a progress bar on a terminal while they are read; without `bar` there is none."""
     from tracetool.ingest import open_trace
 
     if paths.count("-") > 1:
         raise UsageError("standard input can be read only once")
-    if not sys.stderr.isatty():
+    if not (bar and sys.stderr.isatty()):
         yield [open_trace(path, strict=strict) for path in paths]
         return
     with _progress(len(paths)) as report:

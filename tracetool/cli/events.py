@@ -16,13 +16,15 @@ def events(
     strict: common.Strict = False,
 ) -> None:
     """Write the pflash events of a trace, every one with its number, whichever way it was recorded."""
-    from tracetool.cli.output import open_output, standard_output
+    from tracetool.cli.output import goes_to_a_file, open_output, standard_output
     from tracetool.report.frames import write_frames
 
     common.check_table_format(output_format, output)
     query = common.parse_where(where, "events")
+    # Rows that appear on the terminal as they are read, or in a pager there, are progress enough.
+    bar = output is not None or goes_to_a_file()
     with (
-        common.opened([trace], strict=strict) as readers,
+        common.opened([trace], strict=strict, bar=bar) as readers,
         standard_output() if output is None else open_output(output) as file,
     ):
         count = write_frames(readers[0].chunks(), output_format, file, device=device, query=query)

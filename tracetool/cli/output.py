@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from tracetool.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["open_output", "standard_output", "write_text"]
+__all__ = ["goes_to_a_file", "open_output", "standard_output", "write_text"]
 
 
 @contextmanager
@@ -59,6 +60,11 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def goes_to_a_file() -> bool:
+    """Whether standard output is a file, so that nobody sees it grow."""
+    return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
 
 
 def write_text(path: str, text: str) -> None:

@@ -428,11 +428,14 @@ def test_a_file_stays_what_it_was_where_there_is_nothing_to_write(tmp_path: Path
 # --- terminals ---------------------------------------------------------------------------------------------------
 
 
-def on_a_terminal(*arguments: str, **changes: str) -> str:
-    """What the program writes where standard output is a terminal."""
+def on_a_terminal(*arguments: str, talk: bool = False, **changes: str) -> str:
+    """What the program writes where standard output is a terminal; with `talk` standard error is it too."""
     leader, follower = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, *arguments], stdout=follower, stderr=subprocess.DEVNULL, env=environment(TERM="xterm", **changes)
+        [*COMMAND, *arguments],
+        stdout=follower,
+        stderr=follower if talk else subprocess.DEVNULL,
+        env=environment(TERM="xterm", **changes),
     ) as running:
         os.close(follower)
         shown = b""
@@ -448,6 +451,11 @@ def on_a_terminal(*arguments: str, **changes: str) -> str:
 
 def test_a_terminal_gets_colours() -> None:
     assert "\x1b[" in on_a_terminal("audit", str(PADDING))
+
+
+def test_no_progress_bar_stands_between_the_rows() -> None:
+    assert "\x1b" not in on_a_terminal("events", str(PADDING), talk=True)
+    assert "\x1b" in on_a_terminal("operations", str(PADDING), talk=True)
 
 
 def test_no_color_is_respected() -> None:
@@ -480,6 +488,21 @@ def test_an_interruption_ends_with_130(tmp_path: Path) -> None:
         assert running.stderr is not None
         assert running.stderr.read() == b"tracetool: interrupted\n"
         assert running.wait() == INTERRUPTED
+
+
+def test_a_program_that_is_ended_leaves_no_half_written_file(tmp_path: Path) -> None:
+    fifo, target = tmp_path / "trace", tmp_path / "out" / "events.csv"
+    target.parent.mkdir()
+    os.mkfifo(fifo)
+    command = [*COMMAND, "events", str(fifo), "--format", "csv", "-o", str(target)]
+    with subprocess.Popen(command, env=environment()) as running, fifo.open("wb") as feed:
+        feed.write(plain_events() * 2000)
+        feed.flush()
+        while running.poll() is None and not list(target.parent.iterdir()):
+            pass
+        running.terminate()
+        assert running.wait() == 128 + signal.SIGTERM
+    assert list(target.parent.iterdir()) == []
 
 
 # --- help --------------------------------------------------------------------------------------------------------
