@@ -66,7 +66,9 @@ def doubts(device: Device, replayed: Replayed) -> Iterator[str]:
     if device.cfi02:
         yield "a CFI02 device is not replayed"
     elif device.identity is None or device.identity.geometry is None:
-        yield f"its geometry is not known: give --board or --geometry {device.name}=..."
+        board = device.options.board
+        other = "give --board or" if board is None else f"--board {board} has no flash of that name; give"
+        yield f"its geometry is not known: {other} --geometry {device.name}=..."
     if device.name == NAMELESS and not _alone(device):
         yield "the trace names no devices (QEMU before 6.0), so all flashes of the machine lie in one stream"
     if replayed.left_out:
