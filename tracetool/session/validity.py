@@ -31,16 +31,16 @@ CAUSED = (
 )
 """Row kinds that no device logs before a bus write brought it out of read array."""
 _WITH_PLACE = (*IO_CODES, *STORES)
-_SIZES = (1, 2, 4, 8)
+_WIDEST_ACCESS = 8
 
 
 def possible(events: pl.DataFrame, kinds: NDArray[np.uint8], region: int) -> NDArray[np.bool_]:
-    """Which events a flash of `region` bytes can log: accesses of 1, 2, 4 or 8 bytes inside it, erases inside it."""
+    """Which events a flash of `region` bytes can log: accesses of 1 to 8 bytes inside it, erases inside it."""
     offset = events["offset"].fill_null(-1).to_numpy()
     size = events["size"].cast(pl.Int64).fill_null(0).to_numpy()
     length = events["length"].fill_null(0).to_numpy()
     placed = np.isin(kinds, _WITH_PLACE)
-    sized = np.isin(size, _SIZES)
+    sized = (size >= 1) & (size <= _WIDEST_ACCESS)
     inside = (offset >= 0) & (offset <= region - size)
     valued = events["value"].is_not_null().to_numpy() | ~np.isin(kinds, (RowKind.IO_WRITE, *STORES))
     erase = kinds == RowKind.WRITE_BLOCK_ERASE

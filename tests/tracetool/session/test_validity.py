@@ -12,8 +12,8 @@ from tracetool.session.options import Options
 FLASH1 = "virt.flash1"
 
 
-@pytest.mark.parametrize("size", [0, 3, 5, 6, 7, 9, 16, 255])
-def test_a_bus_access_has_a_power_of_two_of_bytes(size: int) -> None:
+@pytest.mark.parametrize("size", [0, 9, 16, 200, 255])
+def test_an_access_has_1_to_8_bytes(size: int) -> None:
     trace = log(FLASH1).reset().program(0x100, 1).write(0, 0xFF00FF, size=size)
     found = audited(trace.text, options=Options(extents={FLASH1: 0xC0000}))
     assert found[FLASH1].verdict == Verdict.INCONCLUSIVE
