@@ -14,6 +14,7 @@ from tests.tracetool.traces import audited, replayed
 from tracetool.audit import Verdict
 from tracetool.errors import UsageError
 from tracetool.session.options import Options, apply_geometry, parse_behaviour, parse_board, split_device
+from tracetool.session.session import MAX_DEVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,3 +187,15 @@ def test_a_value_may_name_its_device() -> None:
 def test_a_geometry_that_is_none_says_what_is_wrong(spec: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         apply_geometry("some.flash", spec, None)
+
+
+# --- more devices than there can be ------------------------------------------------------------------------------
+
+
+def test_devices_that_no_machine_can_have_are_left_out_and_the_verdict_says_so() -> None:
+    many = "".join(log(f"virt.flash{number}").reset().text for number in range(MAX_DEVICES + 3))
+    found = audited(many)
+    assert len(found.audit.devices) == MAX_DEVICES
+    assert {device.verdict for device in found.audit.devices} == {Verdict.INCONCLUSIVE}
+    (finding,) = found.findings("TRC003")
+    assert finding.count == 3
