@@ -90,7 +90,7 @@ def _trace_doubts(trace: TraceReport) -> Iterator[str]:
     if health.lost or health.lost_places:
         yield f"{name}: the tracer lost events"
     if health.damaged:
-        yield f"{name}: {health.damaged:,} of {health.lines:,} lines were not understood"
+        yield f"{name}: {health.damaged:,} of {health.lines:,} {trace.meta.unit}s were not understood"
     if health.truncated is not None:
         yield f"{name}: {health.truncated}"
     if health.host_write_failures:

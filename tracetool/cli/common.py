@@ -290,12 +290,12 @@ def _progress(count: int) -> Iterator[Callable[[str], Callable[[int, int | None]
 def warn_of_damage(readers: Sequence[TraceReader]) -> None:
     """Say what could not be read, once for each trace."""
     for reader in readers:
-        health, name = reader.health, reader.meta.name
+        health, name, unit = reader.health, reader.meta.name, reader.meta.unit
         if health.damaged:
             first = health.first_damaged[0]
             say(
-                f"{name}: {health.damaged:,} of {health.lines:,} lines not understood, first at line {first.line:,} "
-                f"({first.reason})"
+                f"{name}: {health.damaged:,} of {health.lines:,} {unit}s not understood, "
+                f"first at {unit} {first.number:,} ({first.reason})"
             )
         if health.truncated is not None:
             say(f"{name}: {health.truncated}")
@@ -323,5 +323,7 @@ def require_events(readers: Sequence[TraceReader], events: int) -> None:
     silent = readers if not events else [reader for reader in readers if not reader.health.events]
     if silent:
         names = ", ".join(reader.meta.name for reader in silent)
-        lines = sum(reader.health.lines for reader in silent)
-        raise InputError(f"{names}: no pflash event in {lines:,} lines; start QEMU with -trace 'pflash*'")
+        seen = sum(reader.health.lines for reader in silent)
+        raise InputError(
+            f"{names}: no pflash event in {seen:,} {silent[0].meta.unit}s; start QEMU with -trace 'pflash*'"
+        )

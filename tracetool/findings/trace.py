@@ -79,7 +79,7 @@ def dropped(case: Case) -> Iterator[Finding]:
         health = trace.health
         if health.lost or health.lost_places:
             first = health.lost_places[0] if health.lost_places else None
-            where = f", first before event {first.seq} (line {first.line:,})" if first else ""
+            where = f", first before event {first.seq} ({trace.meta.unit} {first.number:,})" if first else ""
             amount = count_of(health.lost, "event") if health.lost else "events"
             seq = first.seq if first else None
             yield case.at("TRC002", number, seq, f"{trace.meta.name}: {amount} lost{where}", count=health.lost)
@@ -93,8 +93,8 @@ def damaged(case: Case) -> Iterator[Finding]:
         if health.damaged:
             first = health.first_damaged[0]
             message = (
-                f"{trace.meta.name}: {health.damaged:,} of {count_of(health.lines, 'line')} not understood, "
-                f"first at line {first.line:,} ({first.reason})"
+                f"{trace.meta.name}: {health.damaged:,} of {count_of(health.lines, trace.meta.unit)} not understood, "
+                f"first at {trace.meta.unit} {first.number:,} ({first.reason})"
             )
             yield case.at("TRC003", number, None, message, count=health.damaged)
         if health.truncated is not None:
@@ -137,7 +137,7 @@ def host_write_failed(case: Case) -> Iterator[Finding]:
         failures = trace.health.host_write_failures
         if failures:
             first = failures[0]
-            message = f"{trace.meta.name}: line {first.line:,}: {first.text}"
+            message = f"{trace.meta.name}: line {first.number:,}: {first.text}"
             yield case.at("TRC006", number, first.seq, message, count=len(failures))
 
 

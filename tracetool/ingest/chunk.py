@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "UNITS",
     "Clock",
     "Damage",
+    "Format",
     "Health",
     "HostWriteFailure",
     "LineReader",
@@ -24,7 +26,11 @@ __all__ = [
 ]
 
 Shape = Literal["bare", "pid@time", "iso8601", "systemtap", "syslog", "ftrace"]
-Clock = Literal["wall", "boot-relative", "none", "mixed"]
+Clock = Literal["wall", "monotonic", "boot-relative", "none", "mixed"]
+Format = Literal["text", "simple", "ctf", "parquet"]
+
+UNITS: dict[Format, str] = {"text": "line", "simple": "record", "ctf": "message", "parquet": "row"}
+"""What a trace of the format is made of: what `Health` counts and numbers."""
 
 FIRST_DAMAGED = 5
 PLACES = 1000
@@ -33,15 +39,15 @@ EXCERPT = 120
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A line that was not understood, or not all of it.
+    """A line (or record, ...; see `UNITS`) that was not understood, or not all of it.
 
     Attributes:
-        line: 1-based.
-        reason: why, in words.
+        number: which line, 1-based.
+        reason: why, in words; of a binary trace with the byte it begins at.
         excerpt: the line, printable, at most 120 characters.
     """
 
-    line: int
+    number: int
     reason: str
     excerpt: str
 
@@ -51,12 +57,12 @@ class LostPlace:
     """Where the source itself says that it lost events.
 
     Attributes:
-        line: 1-based.
+        number: which line, record or message says so, 1-based.
         seq: number of the next event that was not lost.
         count: how many; 0 if the source does not say.
     """
 
-    line: int
+    number: int
     seq: int
     count: int
 
@@ -66,12 +72,12 @@ class HostWriteFailure:
     """QEMU could not write the image file: from here on it differs from what the guest sees.
 
     Attributes:
-        line: 1-based.
+        number: which line, 1-based.
         seq: number of the next event.
         text: QEMU's message, printable, at most 120 characters.
     """
 
-    line: int
+    number: int
     seq: int
     text: str
 
@@ -79,6 +85,8 @@ class HostWriteFailure:
 @dataclass(slots=True)
 class Health:
     """How well the trace could be read. `understood + other + damaged == lines`, always.
+
+    What is called a line here is a record, a message or a row in other formats; see `UNITS`.
 
     Attributes:
         lines: lines seen.
@@ -114,16 +122,16 @@ class TraceMeta:
     Attributes:
         path: as given; "-" for standard input.
         name: for messages.
-        format: "text".
+        format: how it is written.
         reason: what it was recognised by, in words.
         compression: "gzip", "xz", "zstd" or None.
-        shapes: events by the shape of their lines.
+        shapes: events by the shape of their lines, in text.
         nameless: some events do not say which device they come from (QEMU before 6.0).
     """
 
     path: str
     name: str
-    format: Literal["text"] = "text"
+    format: Format = "text"
     reason: str = ""
     compression: str | None = None
     shapes: Counter[Shape] = field(default_factory=Counter)
@@ -131,8 +139,16 @@ class TraceMeta:
     clocks: set[Clock] = field(default_factory=set)
 
     @property
+    def unit(self) -> str:
+        """What the trace is made of: line, record, message or row."""
+        return UNITS[self.format]
+
+    @property
     def clock(self) -> Clock:
-        """What `time_ns` counts from, in the rows that have a time: the Unix epoch, the host's boot, or both."""
+        """What `time_ns` counts from, in the rows that have a time.
+
+        `wall`: the Unix epoch; `boot-relative` and `monotonic`: the host's start, the latter without the time asleep.
+        """
         timed = self.clocks - {"none"}
         return "none" if not timed else timed.copy().pop() if len(timed) == 1 else "mixed"
 

@@ -188,14 +188,14 @@ def _remarks(trace: TraceReport) -> str:
     said = []
     if health.first_damaged:
         first = health.first_damaged[0]
-        said.append(f"line {first.line:,}: {first.reason}: {first.excerpt}")
+        said.append(f"{trace.meta.unit} {first.number:,}: {first.reason}: {first.excerpt}")
     if health.truncated:
         said.append(health.truncated)
     elif health.unterminated:
         said.append("the last line has no newline")
     if health.host_write_failures:
         first_failure = health.host_write_failures[0]
-        said.append(f"line {first_failure.line:,}: {first_failure.text}")
+        said.append(f"line {first_failure.number:,}: {first_failure.text}")
     return "; ".join(said)
 
 

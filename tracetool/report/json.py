@@ -114,7 +114,7 @@ def _health(traces: tuple[TraceReport, ...]) -> dict[str, Any]:
         "truncated": [f"{trace.meta.name}: {trace.health.truncated}" for trace in traces if trace.health.truncated],
         "unterminated": [trace.meta.name for trace in traces if trace.health.unterminated],
         "first_damaged": [
-            {"trace": number, "line": damage.line, "reason": damage.reason, "excerpt": damage.excerpt}
+            {"trace": number, "line": damage.number, "reason": damage.reason, "excerpt": damage.excerpt}
             for number, trace in enumerate(traces)
             for damage in trace.health.first_damaged
         ],

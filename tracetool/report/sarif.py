@@ -170,11 +170,12 @@ def _locations(audit: Audit, finding: Finding, lines: Lines) -> list[dict[str, A
 
 
 def _line(audit: Audit, finding: Finding, lines: Lines) -> int | None:
-    damaged = audit.traces[finding.trace or 0].health.first_damaged
+    trace = audit.traces[finding.trace or 0]
+    damaged = trace.health.first_damaged if trace.meta.format == "text" else []
     if finding.first_seq is not None:
         return lines.get(finding.trace or 0, {}).get(finding.first_seq)
     if finding.rule == _DAMAGED and finding.device is None and damaged:
-        return damaged[0].line
+        return damaged[0].number
     return None
 
 

@@ -136,16 +136,16 @@ def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, st
     packed = f", {meta.compression}" if meta.compression else ""
     yield "format", f"{meta.reason}{packed}"
     yield "times", _times(summary, meta.clock)
-    yield "events", f"{summary.events:,} of pflash, in {health.lines:,} lines"
+    yield "events", f"{summary.events:,} of pflash, in {health.lines:,} {meta.unit}s"
     for name, device in sorted(summary.devices.items())[:_MOST_DEVICES]:
         yield name, _device(device)
     if len(summary.devices) > _MOST_DEVICES:
         yield "", f"... and {len(summary.devices) - _MOST_DEVICES:,} more devices"
     if health.other:
-        yield "other lines", f"{health.other:,} that belong to something else"
+        yield f"other {meta.unit}s", f"{health.other:,} that belong to something else"
     if health.damaged:
         first = health.first_damaged[0]
-        yield "not understood", f"{health.damaged:,} lines, first line {first.line:,}: {first.reason}"
+        yield "not understood", f"{health.damaged:,} {meta.unit}s, first {meta.unit} {first.number:,}: {first.reason}"
     if health.lost:
         yield "lost", f"{health.lost:,} events, says the tracer"
     if health.host_write_failures:

@@ -112,7 +112,7 @@ def test_damaged_lines_are_counted_with_a_reason(line: str, reason: str) -> None
     assert reading.rows == []
     assert (reading.health.other, reading.health.damaged) == (1, 1)
     damage = reading.health.first_damaged[0]
-    assert (damage.line, damage.reason) == (2, reason)
+    assert (damage.number, damage.reason) == (2, reason)
     assert damage.excerpt.isprintable()
     assert len(damage.excerpt) <= 120
 
@@ -143,7 +143,7 @@ def test_an_event_after_a_hole_is_kept_and_the_line_damaged() -> None:
     """As in a log that was cut to nothing while QEMU wrote to it."""
     reading = read_text(b"\x00" * 512 + f"1@2.000003:{WRITE}\n".encode() * 3)
     assert [row["time_ns"] for row in reading.rows] == [2_000_003_000] * 3
-    assert [(damage.line, damage.reason) for damage in reading.health.first_damaged] == [
+    assert [(damage.number, damage.reason) for damage in reading.health.first_damaged] == [
         (1, "zero bytes, as in a hole of the file")
     ]
 
@@ -208,7 +208,7 @@ CPU:0 [EVENTS DROPPED]
     for size in (1, 1 << 20):
         health = read_text(text.encode(), chunk_bytes=size).health
         assert health.lost == 2078168 - 84 + 12 + 3
-        places = [(place.line, place.seq, place.count) for place in health.lost_places]
+        places = [(place.number, place.seq, place.count) for place in health.lost_places]
         assert places == [(1, 0, 2078084), (3, 1, 12), (5, 2, 3), (6, 2, 0)]
         assert health.other == 5
 
@@ -217,7 +217,7 @@ def test_writes_the_host_refused_are_placed_between_events() -> None:
     text = f"{WRITE}\nqemu-system-aarch64: Could not update PFLASH: No space left on device\r\n{WRITE}\n"
     for size in (1, 1 << 20):
         (failure,) = read_text(text.encode(), chunk_bytes=size).health.host_write_failures
-        assert (failure.line, failure.seq) == (2, 1)
+        assert (failure.number, failure.seq) == (2, 1)
         assert failure.text.startswith("Could not update PFLASH: No space left on device")
 
 
