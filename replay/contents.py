@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from replay.cfi import SECTOR_BYTES
 from replay.columns import Effect, Flag, JournalKind, Target
+from replay.spans import copy_bytes, fill_bytes
 from replay.state import (
     ALL_ERASED,
     ALL_KNOWN,
@@ -78,7 +79,7 @@ def effect(chip: Chip, what: int, offset: int, length: int) -> None:
 def _keep(chip: Chip, source: NDArray[np.uint8], low: int, high: int) -> int:
     """Copy a span into the journal's bytes; the position it has there."""
     position = chip.state[JOURNAL_BYTES]
-    chip.blob[position : position + high - low] = source[low:high]
+    copy_bytes(chip.blob, position, source, low, high)
     chip.state[JOURNAL_BYTES] = position + high - low
     return position
 
@@ -141,9 +142,9 @@ def _soil(chip: Chip, low: int, high: int) -> None:
 
 
 def _copy_back(chip: Chip, low: int, high: int) -> None:
-    chip.backing[low:high] = chip.storage[low:high]
+    copy_bytes(chip.backing, low, chip.storage, low, high)
     if chip.geo[KNOWN] != 0 or chip.state[UNKNOWN_SEEN] != 0:
-        chip.backing_mask[low:high] = chip.storage_mask[low:high]
+        copy_bytes(chip.backing_mask, low, chip.storage_mask, low, high)
 
 
 def write_back(chip: Chip, seq: int, low: int, high: int) -> None:
@@ -192,7 +193,7 @@ def store_word(chip: Chip, seq: int, offset: int, size: int, value: int, backed:
         _open_row(chip, seq, _J_PROGRAM, target, offset, high)
     _put_word(chip.storage, offset, size, value, chip.geo[BIG_ENDIAN])
     if chip.geo[KNOWN] != 0 or chip.state[UNKNOWN_SEEN] != 0:
-        chip.storage_mask[offset:high] = chip.geo[KNOWN]
+        fill_bytes(chip.storage_mask, offset, high, chip.geo[KNOWN])
     _settle(chip, seq, _J_PROGRAM, target, offset, high)
     if backed and target == _STORAGE:
         write_back(chip, seq, offset, high)
@@ -215,9 +216,9 @@ def erase_block(chip: Chip, seq: int, low: int, high: int) -> None:
     target = _commit_target(chip, high)
     if chip.geo[JOURNAL]:
         _open_row(chip, seq, _J_ERASE, target, low, high)
-    chip.storage[low:high] = 0xFF
+    fill_bytes(chip.storage, low, high, 0xFF)
     if chip.geo[KNOWN] != 0 or chip.state[UNKNOWN_SEEN] != 0:
-        chip.storage_mask[low:high] = chip.geo[KNOWN]
+        fill_bytes(chip.storage_mask, low, high, chip.geo[KNOWN])
     _settle(chip, seq, _J_ERASE, target, low, high)
     if target == _STORAGE:
         write_back(chip, seq, low, high)
@@ -232,8 +233,8 @@ def forget(chip: Chip, seq: int, low: int, high: int) -> None:
     chip.state[UNKNOWN_SEEN] = 1
     if chip.geo[JOURNAL]:
         _open_row(chip, seq, _J_FORGET, _STORAGE | _BACKING, low, high)
-    chip.storage_mask[low:high] = 1 - chip.geo[KNOWN]
-    chip.backing_mask[low:high] = 1 - chip.geo[KNOWN]
+    fill_bytes(chip.storage_mask, low, high, 1 - chip.geo[KNOWN])
+    fill_bytes(chip.backing_mask, low, high, 1 - chip.geo[KNOWN])
     if chip.geo[JOURNAL]:
         _close_row(chip, _J_FORGET, _STORAGE | _BACKING, low, high)
 
@@ -256,7 +257,7 @@ def close_window(chip: Chip) -> None:
     """Drop the window; what was staged in it is gone."""
     state = chip.state
     if state[WINDOW_SCATTERED]:
-        chip.touched[state[WINDOW_LOW] : state[WINDOW_HIGH]] = 0
+        fill_bytes(chip.touched, state[WINDOW_LOW], state[WINDOW_HIGH], 0)
     state[WINDOW_START] = -1
     state[WINDOW_SCATTERED] = 0
 
@@ -275,9 +276,9 @@ def stage_word(chip: Chip, offset: int, size: int, value: int) -> None:
         return
     if not state[WINDOW_SCATTERED] and (low > state[WINDOW_HIGH] or high < state[WINDOW_LOW]):
         state[WINDOW_SCATTERED] = 1
-        chip.touched[state[WINDOW_LOW] : state[WINDOW_HIGH]] = 1
+        fill_bytes(chip.touched, state[WINDOW_LOW], state[WINDOW_HIGH], 1)
     if state[WINDOW_SCATTERED]:
-        chip.touched[low:high] = 1
+        fill_bytes(chip.touched, low, high, 1)
     state[WINDOW_LOW] = min(state[WINDOW_LOW], low)
     state[WINDOW_HIGH] = max(state[WINDOW_HIGH], high)
 
@@ -307,9 +308,9 @@ def _pour(chip: Chip, start: int, low: int, high: int) -> None:
     """Staged bytes to storage."""
     mask_too = chip.geo[KNOWN] != 0 or chip.state[UNKNOWN_SEEN] != 0
     if not chip.state[WINDOW_SCATTERED]:
-        chip.storage[low:high] = chip.window[low - start : high - start]
+        copy_bytes(chip.storage, low, chip.window, low - start, high - start)
         if mask_too:
-            chip.storage_mask[low:high] = chip.geo[KNOWN]
+            fill_bytes(chip.storage_mask, low, high, chip.geo[KNOWN])
         return
     for at in range(low, high):
         if chip.touched[at - start]:

@@ -151,6 +151,8 @@ class Machine:
             journal=[0] * (rows * slot.JOURNAL_WIDTH),
             blob=np.zeros(blob, np.uint8),
         )
+        self.chip.geo[slot.JOURNAL_ROOM] = rows
+        self.chip.geo[slot.BLOB_ROOM] = blob
         self.journal = Journal()
         self.keep_journal = config.journal
         self._counter = ChangeCounter()

@@ -35,6 +35,7 @@ from replay.state import (
     BEHAVIOUR,
     BIG_ENDIAN,
     BLIND,
+    BLOB_ROOM,
     BLOCK,
     CHECK,
     CHECK_READ_EVENTS,
@@ -54,8 +55,8 @@ from replay.state import (
     HELD,
     JOURNAL,
     JOURNAL_BYTES,
+    JOURNAL_ROOM,
     JOURNAL_ROWS,
-    JOURNAL_WIDTH,
     OP,
     OP_KIND,
     OUTCOME,
@@ -269,7 +270,7 @@ def _journal_limits(chip: Chip) -> tuple[int, int]:
     if not geo[JOURNAL]:
         return 1, 1
     most = _ROWS_PER_STEP * (max(geo[BLOCK], geo[WINDOW]) + _SLACK)
-    return len(chip.journal) // JOURNAL_WIDTH - _ROWS_PER_STEP, len(chip.blob) - most
+    return geo[JOURNAL_ROOM] - _ROWS_PER_STEP, geo[BLOB_ROOM] - most
 
 
 def run(chip: Chip, rows: Rows, steps: Steps, start: int, end: int) -> tuple[int, int]:  # noqa: C901  the hot loop
