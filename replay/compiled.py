@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from replay import pointers, spans
-from replay.compiling import INNER, Replacements, compile_kernel
-from replay.state import Chip, Rows, Steps
+from replay import spans
+from replay.compiling import INNER, compile_kernel
+from replay.pointers import pointers
+from replay.state import BYTE_ARRAYS, Chip, Rows, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
 
     Run = Callable[[NDArray[np.int64], int, int], tuple[int, int]]
 
-__all__ = ["addresses_of", "compiled_run"]
+__all__ = ["compiled_run"]
 
 KERNEL = (
+    "replay.backing",
+    "replay.behaviour",
+    "replay.cfi",
+    "replay.columns",
     "replay.state",
     "replay.spans",
     "replay.contents",
@@ -29,63 +33,34 @@ KERNEL = (
     "replay.inference",
     "replay.reads",
     "replay.machine",
-    "replay.pointers",
+    "replay.machine_at",
 )
 """Every module whose functions or constants the compiled machine is made of."""
-
-CONSTANTS = ("replay.backing", "replay.behaviour", "replay.cfi", "replay.columns")
-
-_BYTES = frozenset({"storage", "storage_mask", "backing", "backing_mask", "window", "touched", "blob"})
-
-
-def addresses_of(chip: Chip, rows: Rows, steps: Steps) -> NDArray[np.int64]:
-    """What `compiled_run` takes: where each array begins. The arrays must outlive the call, and be contiguous."""
-    arrays: tuple[Any, ...] = (*chip, *rows, *steps)
-    return np.array([array.ctypes.data for array in arrays], np.int64)
 
 
 @cache
 def compiled_run() -> Run:
-    """`pointers.run_at`, compiled or out of the cache.
+    """`machine_at.run_at`, compiled or out of the cache; it takes the addresses of a `Chip`, `Rows` and `Steps`.
 
     Raises:
         ImportError: there is no numba.
     """
     from numba import njit, types  # noqa: PLC0415  numba is imported where it is needed, which short traces do not
 
-    integers, octets = types.CPointer(types.int64), types.CPointer(types.uint8)
-    chip = [octets if field in _BYTES else integers for field in Chip._fields]
-    known = {
+    known = pointers()
+    chip = [known.octets if field in BYTE_ARRAYS else known.integers for field in Chip._fields]
+    annotations = {
         "int": types.int64,
-        "Sequence[int]": types.Array(types.int64, 1, "C"),
-        "NDArray[np.uint8]": octets,
+        "Sequence[int]": known.addresses,
+        "NDArray[np.uint8]": known.octets,
         "Chip": types.NamedTuple(chip, Chip),
-        "Rows": types.NamedUniTuple(integers, len(Rows._fields), Rows),
-        "Steps": types.NamedUniTuple(integers, len(Steps._fields), Steps),
+        "Rows": types.NamedUniTuple(known.integers, len(Rows._fields), Rows),
+        "Steps": types.NamedUniTuple(known.integers, len(Steps._fields), Steps),
     }
-    replacements: Replacements = {
+    replacements = known.replacements | {
         spans.copy_bytes: njit(**INNER)(spans.copy_bytes_one_by_one),
         spans.fill_bytes: njit(**INNER)(spans.fill_bytes_one_by_one),
-        pointers.integers_at: _pointer(integers),
-        pointers.bytes_at: _pointer(octets),
     }
     return compile_kernel(
-        "the flash model", [*CONSTANTS, *KERNEL], "run_at", known, replacements=replacements, error_model="numpy"
+        "the flash model", KERNEL, "run_at", annotations, replacements=replacements, error_model="numpy"
     )
-
-
-def _pointer(kind: Any) -> Any:  # noqa: ANN401  numba has no types
-    """An intrinsic that takes an address for a pointer.
-
-    Ref: numba documentation, "Extending Numba", `numba.extending.intrinsic`.
-    """
-    from numba import types  # noqa: PLC0415
-    from numba.extending import intrinsic  # noqa: PLC0415
-
-    def at(typing: Any, address: Any) -> Any:  # noqa: ANN401, ARG001  numba's protocol
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
-            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-        return kind(types.int64), generate
-
-    return intrinsic(at)

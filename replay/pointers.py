@@ -1,90 +1,76 @@
-"""The machine's entry for compiled code: every array as a bare pointer.
+"""Arrays as bare pointers, for kernels that are compiled.
 
-Part of the kernel (see `machine`). An array is seven values to numba, and the machine has more than thirty; pointers
-make the compilation of its functions ten times as fast. They have no bounds: rows are validated before they get here.
+An array is seven values to numba, passed from function to function and counted; with thirty arrays pointers make a
+kernel's compilation ten times as fast, and the kernel too. They have no bounds: what indexes them is checked before.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from replay.machine import run
-from replay.state import Chip, Rows, Steps
+import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import MutableSequence, Sequence
+    from collections.abc import Iterable, MutableSequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["bytes_at", "integers_at", "run_at"]
+    from replay.compiling import Replacements
 
-_ROWS = len(Chip._fields)
-_STEPS = _ROWS + len(Rows._fields)
+__all__ = ["Pointers", "addresses_of", "bytes_at", "integers_at", "pointers"]
 
 
 def integers_at(address: int) -> MutableSequence[int]:
-    """The 64-bit integers at an address; replaced by an intrinsic in compiled code."""
+    """The 64-bit integers at an address; only in compiled code, where an intrinsic takes its place."""
     raise NotImplementedError(address)
 
 
 def bytes_at(address: int) -> NDArray[np.uint8]:
-    """The bytes at an address; replaced by an intrinsic in compiled code."""
+    """The bytes at an address; only in compiled code, where an intrinsic takes its place."""
     raise NotImplementedError(address)
 
 
-def _chip_at(a: Sequence[int]) -> Chip:
-    return Chip(
-        state=integers_at(a[0]),
-        geo=integers_at(a[1]),
-        cfi=integers_at(a[2]),
-        storage=bytes_at(a[3]),
-        storage_mask=bytes_at(a[4]),
-        backing=bytes_at(a[5]),
-        backing_mask=bytes_at(a[6]),
-        window=bytes_at(a[7]),
-        touched=bytes_at(a[8]),
-        expected=integers_at(a[9]),
-        held=integers_at(a[10]),
-        seen=integers_at(a[11]),
-        missing=integers_at(a[12]),
-        journal=integers_at(a[13]),
-        blob=bytes_at(a[14]),
-    )
+def addresses_of(arrays: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
+    """Where each array begins. They must be contiguous, and outlive the call that uses the addresses."""
+    return np.array([array.ctypes.data for array in arrays], np.int64)
 
 
-def _rows_at(a: Sequence[int]) -> Rows:
-    return Rows(
-        integers_at(a[_ROWS]),
-        integers_at(a[_ROWS + 1]),
-        integers_at(a[_ROWS + 2]),
-        integers_at(a[_ROWS + 3]),
-        integers_at(a[_ROWS + 4]),
-        integers_at(a[_ROWS + 5]),
-        integers_at(a[_ROWS + 6]),
-        integers_at(a[_ROWS + 7]),
-        integers_at(a[_ROWS + 8]),
-        integers_at(a[_ROWS + 9]),
-    )
+class Pointers(NamedTuple):
+    """numba's types of pointers to 64-bit integers and to bytes, of an array of addresses, and what makes them."""
+
+    integers: Any
+    octets: Any
+    addresses: Any
+    replacements: Replacements
 
 
-def _steps_at(a: Sequence[int]) -> Steps:
-    return Steps(
-        integers_at(a[_STEPS]),
-        integers_at(a[_STEPS + 1]),
-        integers_at(a[_STEPS + 2]),
-        integers_at(a[_STEPS + 3]),
-        integers_at(a[_STEPS + 4]),
-        integers_at(a[_STEPS + 5]),
-        integers_at(a[_STEPS + 6]),
-        integers_at(a[_STEPS + 7]),
-        integers_at(a[_STEPS + 8]),
-        integers_at(a[_STEPS + 9]),
-        integers_at(a[_STEPS + 10]),
-        integers_at(a[_STEPS + 11]),
-    )
+@cache
+def pointers() -> Pointers:
+    """The pointers that kernels use.
+
+    Raises:
+        ImportError: there is no numba.
+    """
+    from numba import types  # noqa: PLC0415  numba is imported where it is needed, which short traces do not
+
+    integers, octets = types.CPointer(types.int64), types.CPointer(types.uint8)
+    addresses = types.Array(types.int64, 1, "C")
+    return Pointers(integers, octets, addresses, {integers_at: _maker(integers), bytes_at: _maker(octets)})
 
 
-def run_at(addresses: Sequence[int], start: int, end: int) -> tuple[int, int]:
-    """`machine.run` on the arrays at these addresses: those of a `Chip`, `Rows` and `Steps`, field by field."""
-    return run(_chip_at(addresses), _rows_at(addresses), _steps_at(addresses), start, end)
+def _maker(kind: Any) -> Any:  # noqa: ANN401  numba has no types
+    """An intrinsic that takes an address for a pointer.
+
+    Ref: numba documentation, "Extending Numba", `numba.extending.intrinsic`.
+    """
+    from numba import types  # noqa: PLC0415
+    from numba.extending import intrinsic  # noqa: PLC0415
+
+    def at(typing: Any, address: Any) -> Any:  # noqa: ANN401, ARG001  numba's protocol
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return kind(types.int64), generate
+
+    return intrinsic(at)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Chip", "Rows", "Steps"]
+__all__ = ["BYTE_ARRAYS", "Chip", "Rows", "Steps"]
 
 # --- Chip.state -------------------------------------------------------------------------------------------------
 _state = count()
@@ -144,6 +144,10 @@ class Chip(NamedTuple):
     """seq of the first row that stands where an event of the kind was expected, -1: none."""
     journal: MutableSequence[int]
     blob: NDArray[np.uint8]
+
+
+BYTE_ARRAYS = frozenset({"storage", "storage_mask", "backing", "backing_mask", "window", "touched", "blob"})
+"""The fields of `Chip` that are bytes; the others are integers, of 64 bits where they are arrays."""
 
 
 class Rows(NamedTuple):

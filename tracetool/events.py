@@ -89,6 +89,8 @@ class Variant:
         text: the printf text after the name (and after `NAME: ` where `named`).
         arguments: the printed arguments, in order, without the device name.
         pieces: the literal text before each argument, and after the last.
+        recorded: name and column of every argument, the printed ones and those that only say how wide another is
+            printed (column `*` or `digits`), as the binary backends have them after the device's name.
         fixed: columns the name implies.
         named: whether the device's name is printed.
         model: the device model that has the event.
@@ -101,6 +103,7 @@ class Variant:
     text: str
     arguments: tuple[Argument, ...]
     pieces: tuple[str, ...]
+    recorded: tuple[tuple[str, str], ...]
     fixed: Mapping[str, int]
     named: bool
     model: Model
@@ -133,6 +136,7 @@ def _variant(entry: dict[str, Any]) -> Variant:
         text=text,
         arguments=_arguments(entry["args"], text),
         pieces=tuple(_CONVERSION.sub("\0", text).split("\0")),
+        recorded=tuple((name, column or name) for name, _, column in (arg.partition("=") for arg in entry["args"])),
         fixed=MappingProxyType(entry.get("fixed", {})),
         named=entry.get("named", True),
         model=entry["model"],

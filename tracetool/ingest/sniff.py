@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health, TraceMeta
 from tracetool.ingest.parser import TextParser
+from tracetool.ingest.simple import MAGICS, SimpleTrace, check_header
 from tracetool.ingest.source import open_source
 from tracetool.ingest.text import TextTrace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracetool.ingest.chunk import TraceReader
+    from tracetool.ingest.chunk import Format, TraceReader
     from tracetool.ingest.source import Source
 
 __all__ = ["open_trace"]
 
 HEAD = 1 << 16
-SIMPLE = (0xFFFF_FFFF_FFFF_FFFF, 0xF2B1_77CB_0AA4_29B4)
-SIMPLE_MAGICS = tuple(b"".join(word.to_bytes(8, order) for word in SIMPLE) for order in ("little", "big"))
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 CTF_MAGICS = (b"\xc1\x1f\xfc\xc1", b"\xc1\xfc\x1f\xc1")
 UNPRINTABLE = bytes(code for code in range(0x20) if code not in b"\t\n\r\x1b\b\f") + b"\x7f"
 RECORD_A_LOG = "record a log instead (-trace 'pflash*' -D FILE)"
+
+
+class How(TypedDict):
+    """How a trace is to be read, whatever its format."""
+
+    strict: bool
+    chunk_bytes: int
+    progress: Callable[[int, int | None], None] | None
 
 
 def _read_head(source: Source) -> bytes:
@@ -41,8 +48,6 @@ def _refuse(source: Source, head: bytes) -> None:
         raise InputError(f"{name}: {source.truncated}; copy or record it again")
     if not head:
         raise InputError(f"{name}: is empty; {RECORD_A_LOG}")
-    if head.startswith(SIMPLE_MAGICS):
-        raise InputError(f"{name}: is a trace of QEMU's simple backend, which is not read yet; {RECORD_A_LOG}")
     if head.startswith(CTF_MAGICS):
         raise InputError(f"{name}: is a stream of a CTF trace, which is not read yet; {RECORD_A_LOG}")
     if head.startswith(UTF16_MARKS):
@@ -68,19 +73,44 @@ def _reason(meta: TraceMeta) -> str:
     return f"text with pflash events in its first 64 KiB: {shapes}" if shapes else "text, no pflash event at its start"
 
 
-def _recognise(source: Source, path: str) -> tuple[TraceMeta, bytes]:
-    head = _read_head(source)
-    _refuse(source, head)
+def _open_text(source: Source, path: str, head: bytes, how: How) -> TraceReader:
     meta = TraceMeta(path, source.name, compression=source.compression)
     if not _look(meta, head, whole=len(head) < HEAD) and _is_binary(head):
         raise InputError(f"{source.name}: is not a trace: binary data without any pflash event; {RECORD_A_LOG}")
     meta.reason = _reason(meta)
-    return meta, head
+    return TextTrace(meta, _again(source, head), **how)
+
+
+def _open_simple(source: Source, path: str, head: bytes, how: How) -> TraceReader:
+    if not head.startswith(MAGICS):
+        raise InputError(f"{source.name}: does not begin as QEMU's simple trace format does")
+    big = check_header(head, source.name)
+    order = "big" if big else "little"
+    reason = f"QEMU's simple trace format, version 4, {order}-endian, by its first bytes"
+    meta = TraceMeta(path, source.name, format="simple", reason=reason, compression=source.compression)
+    return SimpleTrace(meta, big, _again(source, head), **how)
+
+
+def _again(source: Source, head: bytes) -> Source | None:
+    """What a reader begins with: None, as a file is opened anew, or the stream from its first byte on."""
+    if source.rereadable:
+        source.close()
+        return None
+    source.unread(head)
+    return source
+
+
+_OPENERS = {"text": _open_text, "simple": _open_simple}
+
+
+def _format_of(head: bytes) -> Format:
+    return "simple" if head.startswith(MAGICS) else "text"
 
 
 def open_trace(
     path: str,
     *,
+    input_format: Format | None = None,
     strict: bool = False,
     chunk_bytes: int = 4 << 20,
     progress: Callable[[int, int | None], None] | None = None,
@@ -89,26 +119,20 @@ def open_trace(
 
     Args:
         path: a file, plain or packed with gzip, xz or zstd; `-` for standard input.
-        strict: raise on the first damaged line.
-        chunk_bytes: about so many bytes of text make a frame.
+        input_format: what it is; None: told by what is in it.
+        strict: raise on the first damaged line or record.
+        chunk_bytes: about so many bytes of the trace make a frame.
         progress: called with the bytes read of the file and its size (None where it has none).
 
     Raises:
         InputError: the file does not exist, cannot be read, is empty, or is no trace.
     """
     source = open_source(path)
+    how: How = {"strict": strict, "chunk_bytes": max(1, chunk_bytes), "progress": progress}
     try:
-        meta, head = _recognise(source, path)
+        head = _read_head(source)
+        _refuse(source, head)
+        return _OPENERS[input_format or _format_of(head)](source, path, head, how)
     except BaseException:
         source.close()
         raise
-    if source.rereadable:
-        source.close()
-    return TextTrace(
-        meta,
-        None if source.rereadable else source,
-        b"" if source.rereadable else head,
-        strict=strict,
-        chunk_bytes=max(1, chunk_bytes),
-        progress=progress,
-    )

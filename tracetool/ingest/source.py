@@ -13,7 +13,7 @@ import sys
 import zlib
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, zstd
 from tracetool.errors import InputError
@@ -99,6 +99,9 @@ class Source:
         self._unpacked = 0
         self._stream = stream
         self._read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
+        self._returned = b""
+        readinto: Any = getattr(stream, "readinto1", None) or getattr(stream, "readinto", None)
+        self._readinto: Callable[[memoryview], int | None] = readinto
         self._pending = b""
         self._decoder: Decoder | None = None
         self.compression = self._recognise()
@@ -114,15 +117,39 @@ class Source:
         Raises:
             InputError: the file cannot be read.
         """
+        if self._returned:
+            out, self._returned = self._returned[:size], self._returned[size:]
+            return out
         out = self._unpack(size) if self.compression else self._plain(size)
         self._unpacked += len(out)
         return out
+
+    def readinto(self, room: memoryview) -> int:
+        """As `read`, into `room` without a copy on the way where there need be none; how many bytes."""
+        if self.compression or self._returned or self._pending:
+            data = self.read(len(room))
+            room[: len(data)] = data
+            return len(data)
+        try:
+            count = self._readinto(room) or 0
+        except OSError as error:
+            raise self._failure(error) from error
+        self.bytes_read += count
+        self._unpacked += count
+        return count
+
+    def unread(self, data: bytes) -> None:
+        """Have `read` give these bytes, which it gave before, once more."""
+        self._returned = data + self._returned
+
+    def _failure(self, error: OSError) -> InputError:
+        return InputError(f"{self.name}: reading failed at byte {self.bytes_read}: {error.strerror}")
 
     def _take(self, size: int) -> bytes:
         try:
             data = self._read(size) or b""
         except OSError as error:
-            raise InputError(f"{self.name}: reading failed at byte {self.bytes_read}: {error.strerror}") from error
+            raise self._failure(error) from error
         self.bytes_read += len(data)
         return data
 

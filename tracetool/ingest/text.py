@@ -86,7 +86,6 @@ class TextTrace:
     Args:
         meta: what is known of it.
         source: the open stream of a source that cannot be read twice; None for a file, which is opened by each call.
-        head: what was already read from that stream.
         strict: raise on the first damaged line.
         chunk_bytes: about so much text makes a frame.
         progress: called with the bytes read of the file and its size, before each frame.
@@ -97,7 +96,6 @@ class TextTrace:
         self,
         meta: TraceMeta,
         source: Source | None = None,
-        head: bytes = b"",
         *,
         strict: bool = False,
         chunk_bytes: int = 4 << 20,
@@ -109,7 +107,6 @@ class TextTrace:
         self._index = LineIndex()
         self.rereadable = source is None
         self._stream = source
-        self._head = head
         self._used = False
         self._strict = strict
         self._chunk_bytes = chunk_bytes
@@ -123,7 +120,7 @@ class TextTrace:
             parser = TextParser(self.health, self.meta, strict=self._strict)
             reading = _Reading(parser, self.health, self.meta, trace, self._index)
             pending = 0
-            for piece in pieces(self._reader(source), self._chunk_bytes):
+            for piece in pieces(source.read, self._chunk_bytes):
                 reading.feed(piece, self._scanner)
                 pending += piece.size
                 if pending >= self._chunk_bytes:
@@ -157,16 +154,3 @@ class TextTrace:
         self.meta.shapes.clear()
         self.meta.clocks.clear()
         self.meta.nameless = False
-
-    def _reader(self, source: Source) -> Callable[[int], bytes]:
-        head = bytearray(self._head)
-        self._head = b""
-
-        def read(size: int) -> bytes:
-            if head:
-                out = bytes(head[:size])
-                del head[:size]
-                return out
-            return source.read(size)
-
-        return read

@@ -14,7 +14,6 @@ from tracetool.errors import InputError
 from tracetool.ingest import open_trace
 
 LINE = b"pflash_reset virt.flash1: reset\n"
-SIMPLE = (0xFFFFFFFFFFFFFFFF, 0xF2B177CB0AA429B4, 4)
 
 
 def refusal(path: Path | str) -> str:
@@ -29,8 +28,6 @@ def refusal(path: Path | str) -> str:
     ("data", "words"),
     [
         (b"", "is empty; record a log"),
-        (b"".join(word.to_bytes(8, "little") for word in SIMPLE), "simple backend, which is not read yet"),
-        (b"".join(word.to_bytes(8, "big") for word in SIMPLE), "simple backend, which is not read yet"),
         (b"\xc1\x1f\xfc\xc1" + bytes(60), "CTF trace, which is not read yet"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(range(256)) * 9, "is not a trace: binary data"),
         (bytes(range(1, 9)) * 99, "is not a trace: binary data"),

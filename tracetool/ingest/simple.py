@@ -1,0 +1,256 @@
+"""A trace of QEMU's simple backend, version 4, as a `TraceReader`.
+
+Ref: QEMU docs/devel/tracing.rst, "Simpletrace"; checked on traces of real QEMUs.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from tracetool.errors import InputError
+from tracetool.events import PREFIX
+from tracetool.ingest import simple_kernel as kernel
+from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace
+from tracetool.ingest.numbering import Numbering
+from tracetool.ingest.simple_records import MAX_ID, load, next_record, read_mapping
+from tracetool.ingest.simple_room import SimpleRoom
+from tracetool.ingest.source import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import polars as pl
+
+    from tracetool.ingest.chunk import TraceMeta
+    from tracetool.ingest.source import Source
+
+__all__ = ["MAGICS", "SimpleTrace", "check_header"]
+
+MAGICS = tuple(
+    b"".join(word.to_bytes(8, order) for word in (0xFFFF_FFFF_FFFF_FFFF, 0xF2B1_77CB_0AA4_29B4))
+    for order in ("little", "big")
+)
+"""How a trace begins; the place in the tuple is 1 where numbers have their high byte first."""
+
+HEADER = 24
+VERSION = 4
+LONG = 8 << 20
+"""After so many bytes the compiled kernel takes over; to import and load it takes as long as to read them plainly."""
+
+EXCERPT = 32
+"""Bytes that are shown of a damaged record."""
+
+SHORTEST_RECORD = 48
+"""Of a pflash event, in bytes: its rows in a buffer are no more."""
+
+_REASONS = {
+    kernel.WHY_ARGUMENTS: "arguments do not match the event",
+    kernel.WHY_RANGE: "value out of range",
+    kernel.WHY_TEXT: "text that no event has",
+    kernel.WHY_UNNAMED: "event whose name is not known",
+}
+
+
+def check_header(head: bytes, name: str) -> int:
+    """Whether numbers have their high byte first (1) or last (0), of a trace that begins with one of `MAGICS`.
+
+    Raises:
+        InputError: the header is cut, or the version is not one that can hold pflash events.
+    """
+    big = MAGICS.index(head[:16])
+    if len(head) < HEADER:
+        raise InputError(f"{name}: is cut inside the header of QEMU's simple trace format; record it again")
+    version = int.from_bytes(head[16:HEADER], "big" if big else "little")
+    if version < VERSION:
+        raise InputError(
+            f"{name}: is in version {version} of QEMU's simple trace format, which is older than the first pflash "
+            "event and can hold none; record it with QEMU 3.0 or later"
+        )
+    if version > VERSION:
+        raise InputError(f"{name}: is in version {version} of QEMU's simple trace format; this program reads version 4")
+    return big
+
+
+class _Reading:
+    """One pass over the records."""
+
+    def __init__(self, trace: SimpleTrace, source: Source, number: int) -> None:
+        self._trace = trace
+        self._health = trace.health
+        self._source = source
+        self._numbering = Numbering(number)
+        size = max(trace.chunk_bytes, 4 * kernel.LONGEST)
+        self._room = SimpleRoom(min(size, trace.chunk_bytes) // SHORTEST_RECORD + 1)
+        self._buffer = bytearray(size)
+        self._view = memoryview(self._buffer)
+        self._end = 0
+        self._before = 0
+        """Bytes of the trace before those in the buffer."""
+        self._astray_at = -1
+        """Records before the place where no record stood, the last time."""
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The frames of the trace; its health is right as of the one delivered last."""
+        more = True
+        while more:
+            more = self._fill()
+            yield from self._walk()
+        self._health.truncated = self._source.truncated
+        left = self._end - int(self._room.carry[kernel.POSITION])
+        if left and not self._health.truncated:
+            at = self._before + self._end - left
+            self._health.truncated = f"the last record is cut: {left:,} bytes of it, from byte {at:,} on"
+        yield from self._deliver()
+
+    def _fill(self) -> bool:
+        """Read on until the buffer is full; False at the end of the trace."""
+        done = int(self._room.carry[kernel.POSITION])
+        self._view[: self._end - done] = self._view[done : self._end]
+        self._before += done
+        self._end -= done
+        self._room.carry[kernel.POSITION] = 0 if self._before else HEADER
+        if self._before + self._end >= LONG or (self._source.total or 0) >= LONG:
+            self._room.compile()
+        while self._end < len(self._buffer):
+            count = self._source.readinto(self._view[self._end :])
+            if not count:
+                return False
+            self._end += count
+        return True
+
+    # --- records -------------------------------------------------------------------------------------------------
+
+    def _walk(self) -> Iterator[pl.DataFrame]:
+        """The frames of what is in the buffer, as far as its records are all there."""
+        going = True
+        while going:
+            why = self._room.walk(self._buffer, self._end, self._trace.big)
+            if why == kernel.FULL:
+                yield from self._deliver()
+            elif why == kernel.MAPPING:
+                going = self._take_names()
+            elif why == kernel.DAMAGED:
+                self._pass_over()
+            elif why == kernel.BROKEN:
+                self._look_for_more()
+            else:
+                going = False
+        yield from self._deliver()
+
+    def _deliver(self) -> Iterator[pl.DataFrame]:
+        room, health, base = self._room, self._health, self._numbering.seq
+        health.other += int(room.carry[kernel.OTHER])
+        for number, row, count in room.losses:
+            health.lost += count
+            if len(health.lost_places) < PLACES:
+                health.lost_places.append(LostPlace(number, base + row, count))
+        frame = self._numbering.apply(room.take())
+        health.events += frame.height
+        health.lines = int(room.carry[kernel.RECORDS])
+        health.understood = health.lines - health.other - health.damaged
+        if self._trace.progress:
+            self._trace.progress(self._source.bytes_read, self._source.total)
+        if frame.height:
+            self._trace.meta.nameless = self._trace.meta.nameless or room.nameless
+            self._trace.meta.clocks.add("monotonic")
+            yield frame
+
+    def _take_names(self) -> bool:
+        """Take in the names of events that stand at the position; False: one of them is not all there."""
+        carry, data = self._room.carry, self._view[: self._end]
+        at = int(carry[kernel.POSITION])
+        try:
+            while at + kernel.HEAD <= self._end and load(data, at, kernel.HEAD, self._trace.big) == 0:
+                mapping = read_mapping(data, at, self._trace.big)
+                if mapping is None:
+                    return False
+                if mapping.number < MAX_ID:
+                    pflash = mapping.name.startswith(PREFIX)
+                    self._room.name(mapping.number, mapping.name.removeprefix(PREFIX) if pflash else None)
+                at = carry[kernel.POSITION] = mapping.end
+        except ValueError:
+            self._look_for_more()
+        return True
+
+    # --- damage --------------------------------------------------------------------------------------------------
+
+    def _pass_over(self) -> None:
+        """Count the event at the position as damaged, and go on behind it."""
+        carry, data = self._room.carry, self._view[: self._end]
+        at = int(carry[kernel.POSITION])
+        self._damage(_REASONS[carry[kernel.WHY]], at)
+        carry[kernel.POSITION] = at + kernel.HEAD + load(data, at + kernel.HEAD + 16, 4, self._trace.big)
+
+    def _look_for_more(self) -> None:
+        """No record stands at the position: go on where the next one may, and count once what lies between."""
+        carry = self._room.carry
+        at = int(carry[kernel.POSITION])
+        if carry[kernel.RECORDS] != self._astray_at:
+            self._damage("no record stands there", at)
+            self._astray_at = int(carry[kernel.RECORDS])
+        found = next_record(self._view[: self._end], at + 1, self._trace.big)
+        # The last bytes may be the beginning of a record that goes on in the next ones.
+        carry[kernel.POSITION] = found if found >= 0 else max(at + 1, self._end - kernel.HEAD - kernel.EVENT_HEAD)
+
+    def _damage(self, reason: str, at: int) -> None:
+        carry, health, meta = self._room.carry, self._health, self._trace.meta
+        carry[kernel.RECORDS] += 1
+        number, place = int(carry[kernel.RECORDS]), f"{reason}, byte {self._before + at:,}"
+        if self._trace.strict:
+            raise InputError(
+                f"{meta.name}: record {number:,}: {place}; without --strict such records are counted and left out"
+            )
+        health.damaged += 1
+        if len(health.first_damaged) < FIRST_DAMAGED:
+            excerpt = bytes(self._view[at : min(at + EXCERPT, self._end)]).hex(" ")
+            health.first_damaged.append(Damage(number, place, excerpt))
+
+
+class SimpleTrace:
+    """A trace of QEMU's simple backend; see `TraceReader`.
+
+    Args:
+        meta: what is known of it.
+        big: 1: its numbers have their high byte first.
+        source: the open stream of a source that cannot be read twice, at its first byte; None for a file, which is
+            opened by each call.
+        strict: raise on the first damaged record.
+        chunk_bytes: about so many bytes of the trace make a frame.
+        progress: called with the bytes read of the file and its size, before each frame.
+    """
+
+    def __init__(
+        self,
+        meta: TraceMeta,
+        big: int,
+        source: Source | None = None,
+        *,
+        strict: bool = False,
+        chunk_bytes: int = 4 << 20,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> None:
+        self.meta = meta
+        self.health = Health()
+        self.rereadable = source is None
+        self.big = big
+        self.strict = strict
+        self.chunk_bytes = chunk_bytes
+        self.progress = progress
+        self._stream = source
+
+    def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
+        """Read from the beginning; see `TraceReader.chunks`."""
+        with closing(self._open()) as source:
+            self.health = Health()
+            self.meta.clocks.clear()
+            self.meta.nameless = False
+            yield from _Reading(self, source, trace).frames()
+
+    def _open(self) -> Source:
+        if self.rereadable:
+            return open_source(self.meta.path)
+        if self._stream is None:
+            raise InputError(f"{self.meta.name}: can be read only once; save it to a file first")
+        source, self._stream = self._stream, None
+        return source

@@ -1,0 +1,195 @@
+"""The kernel of the simple format with its tables and room, plain or compiled; rows out as columns."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from replay.compiling import INNER, compile_kernel, have_numba
+from replay.pointers import addresses_of, pointers
+from tracetool.events import CATALOGUE
+from tracetool.ingest import byte_kernel
+from tracetool.ingest import simple_kernel as kernel
+from tracetool.ingest.recorded import NAMELESS, NUMBERS, columns_of, strings_of
+from tracetool.ingest.simple_kernel import Room, Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from tracetool.events import Variant
+
+    Compiled = Callable[[NDArray[np.int64], int, int], int]
+
+__all__ = ["SimpleRoom"]
+
+STRINGS = 1 << 10
+"""Different strings in a chunk; with more of them it ends early."""
+
+LOSSES = 1 << 10
+
+_FIELDS = {name: code for code, name in enumerate(NUMBERS)} | {
+    "end": kernel.END,
+    "ro": kernel.READ_ONLY,
+    "digits": kernel.DIGITS,
+    "*": kernel.DROP,
+}
+
+
+def _fields(variant: Variant) -> list[int]:
+    """What the recorded arguments of a variant are, in the kernel's terms."""
+    strings = {argument.name for argument in variant.arguments if not argument.radix}
+    own = [
+        (kernel.TEXT if name in strings else kernel.SHOWN) if column == "text" else _FIELDS[column]
+        for name, column in variant.recorded
+    ]
+    return [kernel.DEVICE, *own] if variant.named else own
+
+
+@cache
+def _tables() -> tuple[list[int], list[int], list[int], dict[str, int]]:
+    """The groups, variants and fields of the catalogue, and the group of each event's name."""
+    groups, variants, fields, names = list[int](), list[int](), list[int](), dict[str, int]()
+    eras = {since: era for era, since in enumerate(sorted({v.since for v in CATALOGUE if not v.named}), 1)}
+    for source in dict.fromkeys(variant.source for variant in CATALOGUE):
+        own = [(kind, variant) for kind, variant in enumerate(CATALOGUE) if variant.source == source]
+        names[source] = len(groups) // 2
+        groups += [len(variants) // 4, len(own)]
+        for kind, variant in own:
+            layout = _fields(variant)
+            variants += [kind, len(fields), len(layout), 0 if variant.named else eras[variant.since]]
+            fields += layout
+    return groups, variants, fields, names
+
+
+@cache
+def _compiled() -> Compiled:
+    from numba import njit, types  # noqa: PLC0415  numba is imported where it is needed, which short traces do not
+
+    known = pointers()
+    annotations = {
+        "int": types.int64,
+        "Octets": known.octets,
+        "Sequence[int]": known.addresses,
+        "Tables": types.NamedUniTuple(known.integers, len(Tables._fields), Tables),
+        "Room": types.NamedTuple([known.octets if name == "pool" else known.integers for name in Room._fields], Room),
+    }
+    bytewise = {plain: njit(**INNER)(other) for plain, other in byte_kernel.REPLACEMENTS.items()}
+    return compile_kernel(
+        "the reader of simple traces",
+        [byte_kernel.__name__, kernel.__name__],
+        "walk_at",
+        annotations,
+        replacements=known.replacements | bytewise,
+        error_model="numpy",
+    )
+
+
+class SimpleRoom:
+    """Reads records of a buffer into rows: lists in plain Python, arrays once compiled code takes over.
+
+    Args:
+        rows: how many there is room for.
+    """
+
+    def __init__(self, rows: int) -> None:
+        groups, variants, fields, self._groups = _tables()
+        self._compiled: Compiled | None = None
+        self._names: list[int] = []
+        self._tables = Tables(self._names, groups, variants, fields)
+        self._room = Room(
+            kinds=[0] * rows,
+            times=[0] * rows,
+            threads=[0] * rows,
+            numbers=[0] * (rows * kernel.NUMBERS),
+            shown=[0] * rows,
+            words=[0] * (rows * 2),
+            pool=bytearray(2 * kernel.LONGEST),
+            ends=[0] * (STRINGS + 1),
+            slots=[0] * (4 * STRINGS),
+            losses=[0] * (3 * LOSSES),
+            carry=[0] * kernel.CARRY_SLOTS,
+        )
+        carry = self._room.carry
+        carry[kernel.ROOM_ROWS] = rows
+        carry[kernel.ROOM_STRINGS] = STRINGS
+        carry[kernel.ROOM_POOL] = 2 * kernel.LONGEST
+        carry[kernel.ROOM_LOSSES] = LOSSES
+        carry[kernel.SLOT_MASK] = 4 * STRINGS - 1
+        self.nameless = False
+        """Whether rows of the last chunk do not say which device they come from."""
+
+    @property
+    def carry(self) -> Any:  # noqa: ANN401  a list or an int64 array
+        """The kernel's counts; see there."""
+        return self._room.carry
+
+    @property
+    def losses(self) -> list[tuple[int, int, int]]:
+        """The losses since the last chunk: number of the record, row, how many events."""
+        count = self.carry[kernel.LOSSES]
+        flat = [int(number) for number in self._room.losses[: 3 * count]]
+        return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
+
+    def name(self, number: int, event: str | None) -> None:
+        """Give the id `number` its meaning: a pflash event by its name without the prefix, None for any other.
+
+        A pflash event that the catalogue does not have stays without a name, and its records count as damage.
+        """
+        names = self._names
+        names += [kernel.UNNAMED] * (number + 1 - len(names))
+        group = kernel.ANOTHER if event is None else self._groups.get(event, -kernel.FIRST_GROUP) + kernel.FIRST_GROUP
+        names[number] = group
+        self.carry[kernel.ROOM_NAMES] = len(names)
+
+    def compile(self) -> None:
+        """Go on with compiled code, where there is numba."""
+        if self._compiled is not None or not have_numba():
+            return
+        self._compiled = _compiled()
+        columns: dict[str, Any] = {name: np.array(column, np.int64) for name, column in self._room._asdict().items()}
+        self._room = Room(**columns | {"pool": np.frombuffer(self._room.pool, np.uint8)})
+        tables: dict[str, Any] = {name: np.array(table, np.int64) for name, table in self._tables._asdict().items()}
+        self._tables = Tables(**tables)
+
+    def walk(self, buffer: bytearray, end: int, big: int) -> int:
+        """Read the records of the buffer, as far as `end`; see `simple_kernel.walk`."""
+        if self._compiled is None:
+            return kernel.walk(buffer, end, big, self._tables, self._room)
+        names: Any = np.array(self._names or [0], np.int64)
+        arrays: tuple[Any, ...] = (np.frombuffer(buffer, np.uint8), *self._tables._replace(names=names), *self._room)
+        return self._compiled(addresses_of(arrays), end, big)
+
+    def take(self) -> pl.DataFrame:
+        """The rows since the last call: columns of `EVENTS_SCHEMA`, without trace, boot and seq."""
+        room, carry = self._room, self.carry
+        count, capacity = int(carry[kernel.ROWS]), int(carry[kernel.ROOM_ROWS])
+
+        def column(values: Sequence[int], at: int = 0) -> NDArray[np.int64]:
+            return np.asarray(values[at * capacity : at * capacity + count], np.int64)
+
+        ends = [int(end) for end in room.ends[: carry[kernel.STRINGS] + 1]]
+        kinds = column(room.kinds)
+        self.nameless = bool(NAMELESS[kinds].any())
+        columns = columns_of(
+            kinds,
+            [column(room.numbers, at) for at in range(kernel.NUMBERS)],
+            column(room.shown),
+            (column(room.words), column(room.words, 1)),
+            strings_of(bytes(room.pool[: carry[kernel.POOL]]), ends),
+        )
+        # The room is filled again: what would be no copy but a view must be one.
+        times, threads = column(room.times).copy(), column(room.threads).astype(np.uint32)
+        frame = pl.DataFrame([pl.Series("time_ns", times), pl.Series("thread", threads), *columns])
+        self._clear()
+        return frame
+
+    def _clear(self) -> None:
+        carry = self.carry
+        for slot in (kernel.ROWS, kernel.OTHER, kernel.LOSSES, kernel.STRINGS, kernel.POOL):
+            carry[slot] = 0
+        self._room.slots[:] = [0] * len(self._room.slots)
