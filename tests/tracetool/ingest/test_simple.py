@@ -39,11 +39,11 @@ def read(data: bytes, *, chunk_bytes: int = 1 << 22, strict: bool = False) -> Re
     return collect(SimpleTrace(meta, check_header(data, "simple"), source, strict=strict, chunk_bytes=chunk_bytes))
 
 
-def compiled(data: bytes, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Reading:
+def compiled(data: bytes, monkeypatch: pytest.MonkeyPatch, *, chunk_bytes: int = 1 << 22) -> Reading:
     """Read a trace with the compiled kernel from its first byte on."""
     with monkeypatch.context() as patch:
         patch.setattr("tracetool.ingest.simple.LONG", 0)
-        return read(data, **options)
+        return read(data, chunk_bytes=chunk_bytes)
 
 
 def assert_equal(found: Reading, expected: Reading) -> None:
@@ -141,9 +141,7 @@ def test_an_event_without_a_name_is_damage() -> None:
         2,
         "event whose name is not known, byte 138",
     )
-    with pytest.raises(
-        InputError, match=r"simple: record 2: event whose name is not known, byte 138; without --strict"
-    ):
+    with pytest.raises(InputError, match=r"simple: record 2: event whose .*, byte 138; without --strict"):
         read(Simple().write(1).record(999, b"").data, strict=True)
 
 
