@@ -57,10 +57,7 @@ def compiled_run() -> Run:
         "Rows": types.NamedUniTuple(known.integers, len(Rows._fields), Rows),
         "Steps": types.NamedUniTuple(known.integers, len(Steps._fields), Steps),
     }
-    replacements = known.replacements | {
-        spans.copy_bytes: njit(**INNER)(spans.copy_bytes_one_by_one),
-        spans.fill_bytes: njit(**INNER)(spans.fill_bytes_one_by_one),
-    }
+    replacements = known.replacements | {plain: njit(**INNER)(other) for plain, other in spans.REPLACEMENTS.items()}
     return compile_kernel(
         "the flash model", KERNEL, "run_at", annotations, replacements=replacements, error_model="numpy"
     )

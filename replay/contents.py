@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from replay.cfi import SECTOR_BYTES
 from replay.columns import Effect, Flag, JournalKind, Target
-from replay.spans import copy_bytes, fill_bytes
+from replay.spans import copy_bytes, count_bits_set, count_differences, fill_bytes, holds_other
 from replay.state import (
     ALL_ERASED,
     ALL_KNOWN,
     BACKED,
     BIG_ENDIAN,
+    BITS_SET,
+    CHANGED,
+    CHANGED_UNKNOWN,
+    COUNT,
     DIRTY_HIGH,
     DIRTY_LOW,
     EFFECT,
@@ -116,10 +120,27 @@ def _close_row(chip: Chip, kind: int, target: int, low: int, high: int) -> None:
     elif kind == _J_FORGET:
         chip.journal[row + 7] = NO_BYTES
         chip.journal[row + 8] = NONE_KNOWN
-    else:
+    elif chip.geo[JOURNAL]:
         chip.journal[row + 7] = _keep(chip, contents, low, high)
         chip.journal[row + 8] = _keep_mask(chip, mask, low, high)
-    chip.state[JOURNAL_ROWS] += 1
+    if chip.geo[COUNT] and target & _STORAGE and kind != _J_FORGET:
+        _count(chip, kind, low, high, chip.journal[row + 5], chip.journal[row + 6])
+    if chip.geo[JOURNAL]:
+        chip.state[JOURNAL_ROWS] += 1
+    else:
+        chip.state[JOURNAL_BYTES] = 0
+
+
+def _count(chip: Chip, kind: int, low: int, high: int, before: int, before_mask: int) -> None:
+    """Count what a change of storage changed; the bytes before it, and their mask, are kept at these positions."""
+    state, known, length = chip.state, chip.geo[KNOWN], high - low
+    masked = before_mask != ALL_KNOWN and holds_other(chip.blob, before_mask, length, known)
+    if masked or (before_mask != ALL_KNOWN and holds_other(chip.storage_mask, low, length, known)):
+        state[CHANGED_UNKNOWN] = 1
+    else:
+        state[CHANGED] += count_differences(chip.blob, before, chip.storage, low, high)
+        if kind != _J_ERASE:
+            state[BITS_SET] += count_bits_set(chip.blob, before, chip.storage, low, high)
 
 
 def _watch(chip: Chip, low: int) -> None:
@@ -189,7 +210,7 @@ def store_word(chip: Chip, seq: int, offset: int, size: int, value: int, backed:
     effect(chip, _PROGRAM, offset, size)
     chip.state[PROGRAMMED] += size
     target = _commit_target(chip, high) if backed else _STORAGE
-    if chip.geo[JOURNAL]:
+    if chip.geo[JOURNAL] or chip.geo[COUNT]:
         _open_row(chip, seq, _J_PROGRAM, target, offset, high)
     _put_word(chip.storage, offset, size, value, chip.geo[BIG_ENDIAN])
     if chip.geo[KNOWN] != 0 or chip.state[UNKNOWN_SEEN] != 0:
@@ -205,7 +226,7 @@ def _settle(chip: Chip, seq: int, kind: int, target: int, low: int, high: int) -
         _soil(chip, low, high)
     else:
         _copy_back(chip, low, high)
-    if chip.geo[JOURNAL]:
+    if chip.geo[JOURNAL] or chip.geo[COUNT]:
         _close_row(chip, kind, target, low, high)
     _watch(chip, low)
 
@@ -214,7 +235,7 @@ def erase_block(chip: Chip, seq: int, low: int, high: int) -> None:
     """Storage and backing of [low, high) become 0xff."""
     effect(chip, _ERASE, low, high - low)
     target = _commit_target(chip, high)
-    if chip.geo[JOURNAL]:
+    if chip.geo[JOURNAL] or chip.geo[COUNT]:
         _open_row(chip, seq, _J_ERASE, target, low, high)
     fill_bytes(chip.storage, low, high, 0xFF)
     if chip.geo[KNOWN] != 0 or chip.state[UNKNOWN_SEEN] != 0:
@@ -295,7 +316,7 @@ def flush_window(chip: Chip, seq: int) -> None:
     state[PROGRAMMED] += state[WINDOW_BYTES]
     if low < high:
         target = _commit_target(chip, high)
-        if chip.geo[JOURNAL]:
+        if chip.geo[JOURNAL] or chip.geo[COUNT]:
             _open_row(chip, seq, _J_FLUSH, target, low, high)
         _pour(chip, start, low, high)
         _settle(chip, seq, _J_FLUSH, target, low, high)

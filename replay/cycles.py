@@ -125,6 +125,7 @@ _DIRECT = int(Behaviour.DIRECT)
 _AT_COUNT = int(Behaviour.STAGED_AT_COUNT)
 _AT_DATA = int(Behaviour.STAGED_AT_DATA)
 _ERROR_POLICY = int(Policy.ERROR)
+_WORD_BYTES = 4
 
 
 def read_array(chip: Chip) -> None:
@@ -335,7 +336,8 @@ def _count(chip: Chip, offset: int, value: int) -> None:
     """The count of a buffered write: words less one, as wide as a chip."""
     state, geo = chip.state, chip.geo
     width = geo[CHIP] or geo[BANK]
-    count = value & ((1 << (8 * width)) - 1)
+    # A value has 32 bits, and a shift by more than 63 has no meaning in compiled code.
+    count = value if width >= _WORD_BYTES else value & ((1 << (8 * width)) - 1)
     state[OP_KIND] = _O_BUFFERED
     state[FLAGS] |= _F_DATA
     state[COUNTER] = count

@@ -17,10 +17,12 @@ from replay.backing import UPSTREAM, Backing, Policy
 from replay.behaviour import Behaviour
 from replay.cfi import Status, cfi_table
 from replay.columns import RowKind
+from replay.compiled import compiled_run
 from replay.contents import close_window
-from replay.journal import ChangeCounter, Changes, Journal
+from replay.journal import Journal
 from replay.machine import run
-from replay.state import Chip, Rows, Steps
+from replay.pointers import addresses_of
+from replay.state import BYTE_ARRAYS, Chip, Rows, Steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +33,7 @@ __all__ = ["Config", "Disagreement", "Machine", "Stop"]
 
 _JOURNAL_ROWS = 1 << 14
 _JOURNAL_BYTES = 1 << 22
+_INTEGERS = tuple(name for name in Chip._fields if name not in BYTE_ARRAYS)
 
 
 class Stop(IntEnum):
@@ -48,7 +51,7 @@ class Config:
     """What a machine is told about its device.
 
     `image` is the contents at power-up, uint8, at most as long as the region (what lies beyond is 0); None: unknown.
-    `journal` keeps every change, `count_changes` only how much each changed (see `Machine.drain_changes`).
+    `journal` keeps every change, `count_changes` fills the step columns that say how much each row changed.
     `check` compares the trace's own events and takes hints from them; without it only bus accesses count.
     """
 
@@ -98,7 +101,8 @@ def _geo(config: Config) -> list[int]:
     geo[slot.BEHAVIOUR] = int(config.behaviour)
     geo[slot.KNOWN] = int(config.image is None)
     geo[slot.WATCH_END] = config.watch_end
-    geo[slot.JOURNAL] = int(config.journal or config.count_changes)
+    geo[slot.JOURNAL] = int(config.journal)
+    geo[slot.COUNT] = int(config.count_changes)
     geo[slot.CHECK] = int(config.check)
     geo[slot.CHECK_READ_EVENTS] = int(config.read_events)
     geo[slot.SIZE_KNOWN] = int(geometry.size_known)
@@ -132,8 +136,8 @@ class Machine:
         size = config.geometry.size
         window = config.geometry.window
         journaled = config.journal or config.count_changes
-        rows = _JOURNAL_ROWS if journaled else 0
-        blob = max(_JOURNAL_BYTES, 16 * config.geometry.block) if journaled else 0
+        rows = _JOURNAL_ROWS if journaled else 1
+        blob = max(_JOURNAL_BYTES, 16 * config.geometry.block) if journaled else 1
         self.chip = Chip(
             state=_power_on_state(),
             geo=_geo(config),
@@ -154,8 +158,6 @@ class Machine:
         self.chip.geo[slot.JOURNAL_ROOM] = rows
         self.chip.geo[slot.BLOB_ROOM] = blob
         self.journal = Journal()
-        self.keep_journal = config.journal
-        self._counter = ChangeCounter()
         if config.image is not None:
             length = min(len(config.image), size)
             self.chip.storage[:length] = config.image[:length]
@@ -166,28 +168,39 @@ class Machine:
     def feed(self, rows: Rows, steps: Steps, start: int = 0, end: int | None = None) -> tuple[int, Stop]:
         """Do the rows from `start` on (to `end`, exclusive), filling the same entries of `steps`.
 
+        The columns of both are lists, or int64 arrays, which compiled code goes through; see `replay.compiled`.
         Returns the row after the last one done and why it stopped. Rows must be valid: `0 <= offset`,
         `1 <= size <= 8`, `offset + size` and `length` inside the region.
+
+        Raises:
+            ImportError: they are arrays, and there is no numba.
         """
         end = len(rows.kind) if end is None else end
         if start < end and not any(self.chip.seen):
             # The very first row of a device that was just made: its count register is still zero.
             self.chip.state[slot.COUNTER_KNOWN] |= int(rows.kind[start] in (RowKind.RESET, RowKind.REALIZE))
         while True:
-            start, why = run(self.chip, rows, steps, start, end)
+            start, why = self._run(rows, steps, start, end)
             self._drain_journal()
             if why == slot.STOP_POSTLOAD:
                 self._forget_everything()
             elif why != slot.STOP_JOURNAL:
                 return start, Stop(why)
 
+    def _run(self, rows: Rows, steps: Steps, start: int, end: int) -> tuple[int, int]:
+        """Do rows in plain Python or compiled, as their columns are lists or arrays; the state becomes the same."""
+        arrays = isinstance(rows.kind, np.ndarray)
+        if arrays != isinstance(self.chip.state, np.ndarray):
+            self.chip = _as_arrays(self.chip) if arrays else _as_lists(self.chip)
+        if not arrays:
+            return run(self.chip, rows, steps, start, end)
+        columns: tuple[Any, ...] = (*self.chip, *rows, *steps)
+        return compiled_run()(addresses_of(columns), start, end)
+
     def _drain_journal(self) -> None:
         state = self.chip.state
         if state[slot.JOURNAL_ROWS]:
-            if self.keep_journal:
-                self.journal.take(self.chip)
-            if self.config.count_changes:
-                self._counter.take(self.chip)
+            self.journal.take(self.chip)
             state[slot.JOURNAL_ROWS] = 0
             state[slot.JOURNAL_BYTES] = 0
 
@@ -196,16 +209,21 @@ class Machine:
         self.chip.storage_mask[:] = unknown
         self.chip.backing_mask[:] = unknown
 
-    def drain_changes(self) -> Changes:
-        """How much each change of storage changed, since the last time; nothing without `Config.count_changes`."""
-        return self._counter.drain()
-
     # --- being told ----------------------------------------------------------------------------------------------
+
+    @property
+    def keep_journal(self) -> bool:
+        """Whether changes go into the journal; only a machine that was made with one, or counts, has room for it."""
+        return bool(self.chip.geo[slot.JOURNAL])
+
+    @keep_journal.setter
+    def keep_journal(self, keep: bool) -> None:
+        self.chip.geo[slot.JOURNAL] = int(keep)
 
     @property
     def behaviour(self) -> Behaviour:
         """When buffered words are stored."""
-        return Behaviour(self.chip.geo[slot.BEHAVIOUR])
+        return Behaviour(int(self.chip.geo[slot.BEHAVIOUR]))
 
     @behaviour.setter
     def behaviour(self, behaviour: Behaviour) -> None:
@@ -246,28 +264,27 @@ class Machine:
         twin = object.__new__(Machine)
         twin.config = self.config
         twin.journal = Journal()
-        twin.keep_journal = False
-        twin._counter = ChangeCounter()
         chip = self.chip
         twin.chip = chip._replace(
-            state=list(chip.state),
-            geo=list(chip.geo),
+            state=_copy(chip.state),
+            geo=_copy(chip.geo),
             window=chip.window.copy(),
             touched=chip.touched.copy(),
-            expected=[0] * len(chip.expected),
-            held=[0] * len(chip.held),
-            seen=list(chip.seen),
-            missing=[-1] * slot.KINDS,
-            journal=[],
-            blob=np.zeros(0, np.uint8),
+            expected=_copy(chip.expected),
+            held=_copy(chip.held),
+            seen=_copy(chip.seen),
+            missing=_copy(chip.missing),
+            journal=_copy(chip.journal[: slot.JOURNAL_WIDTH]),
+            blob=np.zeros(1, np.uint8),
             storage=_prefix(chip.storage, backing.extent),
             storage_mask=_prefix(chip.storage_mask, backing.extent),
             backing=_prefix(chip.backing, backing.extent),
             backing_mask=_prefix(chip.backing_mask, backing.extent),
         )
         _set_backing(twin.chip.geo, backing)
-        for name in (slot.CHECK, slot.JOURNAL, slot.WATCH_END):
+        for name in (slot.CHECK, slot.JOURNAL, slot.COUNT, slot.WATCH_END):
             twin.chip.geo[name] = 0
+        twin.chip.missing[:] = [-1] * slot.KINDS
         if backing.extent is not None:
             known = twin.chip.geo[slot.KNOWN]
             if known:
@@ -289,7 +306,7 @@ class Machine:
     @property
     def backed_bytes(self) -> int:
         """Length of the image file."""
-        return self.chip.geo[slot.BACKED]
+        return int(self.chip.geo[slot.BACKED])
 
     def unknown(self, *, backing: bool, end: int) -> tuple[int, int]:
         """How many of the first `end` bytes are unknown, and the offset of the first (-1 if none)."""
@@ -307,55 +324,71 @@ class Machine:
     def disagreement(self) -> Disagreement | None:
         """The first difference between model and trace so far."""
         state, chip = self.chip.state, self.chip
-        lacking = [(seq, kind) for kind, seq in enumerate(chip.missing) if seq >= 0 and chip.seen[kind]]
+        lacking = [(int(seq), kind) for kind, seq in enumerate(chip.missing) if seq >= 0 and chip.seen[kind]]
         first = min(lacking, default=None)
         if first is not None and not 0 <= state[slot.MISMATCH_SEQ] <= first[0]:
             return Disagreement(first[0], RowKind(first[1]), RowKind.OTHER, "event", -1, -1)
         if state[slot.MISMATCH_SEQ] < 0:
             return None
         return Disagreement(
-            state[slot.MISMATCH_SEQ],
-            RowKind(state[slot.MISMATCH_KIND]),
-            RowKind(state[slot.MISMATCH_STANDS]),
+            int(state[slot.MISMATCH_SEQ]),
+            RowKind(int(state[slot.MISMATCH_KIND])),
+            RowKind(int(state[slot.MISMATCH_STANDS])),
             slot.FIELDS[state[slot.MISMATCH_FIELD]],
-            state[slot.MISMATCH_EXPECTED],
-            state[slot.MISMATCH_ACTUAL],
+            int(state[slot.MISMATCH_EXPECTED]),
+            int(state[slot.MISMATCH_ACTUAL]),
         )
 
     @property
     def disagreements(self) -> int:
         """How often model and trace differed."""
-        return self.chip.state[slot.MISMATCH_COUNT]
+        return int(self.chip.state[slot.MISMATCH_COUNT])
 
     @property
     def adopted_at(self) -> int | None:
         """Seq of the first row whose state was taken from the trace before the machine was in step."""
-        seq = self.chip.state[slot.SOFT_ADOPTED]
+        seq = int(self.chip.state[slot.SOFT_ADOPTED])
         return None if seq < 0 else seq
 
     @property
     def status(self) -> int:
         """The status register of one chip."""
-        return self.chip.state[slot.STATUS]
+        return int(self.chip.state[slot.STATUS])
 
     @property
     def command(self) -> int:
         """The command byte in force; 0 in read array."""
-        return self.chip.state[slot.CMD]
+        return int(self.chip.state[slot.CMD])
 
     @property
     def wcycle(self) -> int:
         """The write cycle of the command in progress, 0 to 3."""
-        return self.chip.state[slot.WCYCLE]
+        return int(self.chip.state[slot.WCYCLE])
 
     @property
     def midway(self) -> bool:
         """Whether an operation is in progress."""
-        return self.chip.state[slot.WCYCLE] != 0
+        return self.wcycle != 0
 
     def has_seen(self, kind: RowKind) -> bool:
         """Whether a row of this kind was among those fed."""
         return bool(self.chip.seen[kind])
+
+
+def _copy(column: Any) -> Any:  # noqa: ANN401  a list or an int64 array
+    return column.copy()
+
+
+def _as_arrays(chip: Chip) -> Chip:
+    """The same device with its integers in int64 arrays."""
+    integers: dict[str, Any] = {name: np.array(getattr(chip, name), np.int64) for name in _INTEGERS}
+    return chip._replace(**integers)
+
+
+def _as_lists(chip: Chip) -> Chip:
+    """The same device with its integers in lists."""
+    integers: dict[str, Any] = {name: np.asarray(getattr(chip, name)).tolist() for name in _INTEGERS}
+    return chip._replace(**integers)
 
 
 def _prefix(array: NDArray[np.uint8], length: int | None) -> NDArray[np.uint8]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from replay.state import Chip
 
-__all__ = ["Change", "ChangeCounter", "Changes", "Journal"]
+__all__ = ["Change", "Journal"]
 
 
 class Change(NamedTuple):
@@ -58,7 +58,7 @@ class Journal:
     def take(self, chip: Chip) -> None:
         """Append what the machine has collected since the last time."""
         count, size = chip.state[JOURNAL_ROWS], chip.state[JOURNAL_BYTES]
-        rows = np.asarray(chip.journal[: count * JOURNAL_WIDTH], np.int64).reshape(count, JOURNAL_WIDTH)
+        rows = np.array(chip.journal[: count * JOURNAL_WIDTH], np.int64).reshape(count, JOURNAL_WIDTH)
         self._rows.append(rows)
         self._blobs.append(chip.blob[:size].copy())
         self._known = chip.geo[KNOWN]
@@ -117,49 +117,3 @@ def _bytes(blob: NDArray[np.uint8], position: int, length: int) -> NDArray[np.ui
     if position == NO_BYTES:
         return np.zeros(length, np.uint8)
     return blob[position : position + length]
-
-
-class Changes(NamedTuple):
-    """How much each change of storage changed. int64 arrays, one entry a change.
-
-    `changed` counts bytes, `bits_set` bits that went from 0 to 1 without an erase; -1 each where a byte was unknown.
-    """
-
-    seq: NDArray[np.int64]
-    changed: NDArray[np.int64]
-    bits_set: NDArray[np.int64]
-
-
-class ChangeCounter:
-    """Counts what the journal holds, and forgets it: for whoever asks how much and not what."""
-
-    def __init__(self) -> None:
-        self._counts: list[tuple[int, int, int]] = []
-
-    def take(self, chip: Chip) -> None:
-        """Count what the machine has collected since the last time."""
-        rows = list(chip.journal[: chip.state[JOURNAL_ROWS] * JOURNAL_WIDTH])
-        known = chip.geo[KNOWN]
-        for at in range(0, len(rows), JOURNAL_WIDTH):
-            seq, kind, target, _, length, before, mask, after, after_mask = rows[at : at + JOURNAL_WIDTH]
-            if not target & Target.STORAGE or kind == JournalKind.FORGET:
-                continue
-            if _some_unknown(chip.blob, mask, length, known) or _some_unknown(chip.blob, after_mask, length, known):
-                self._counts.append((seq, -1, -1))
-                continue
-            old, new = chip.blob[before : before + length], _bytes(chip.blob, after, length)
-            erase = kind == JournalKind.ERASE
-            bits = 0 if erase else int(np.bitwise_count(~old & new).sum())
-            self._counts.append((seq, int(np.count_nonzero(old != new)), bits))
-
-    def drain(self) -> Changes:
-        """What was counted since the last time."""
-        counts = np.asarray(self._counts, np.int64).reshape(-1, 3)
-        self._counts = []
-        return Changes(counts[:, 0], counts[:, 1], counts[:, 2])
-
-
-def _some_unknown(blob: NDArray[np.uint8], position: int, length: int, known: int) -> bool:
-    if position in (ALL_KNOWN, NONE_KNOWN):
-        return position == NONE_KNOWN
-    return bool((blob[position : position + length] != known).any())

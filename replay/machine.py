@@ -34,9 +34,12 @@ from replay.state import (
     ACCESS_SEQ,
     BEHAVIOUR,
     BIG_ENDIAN,
+    BITS_SET,
     BLIND,
     BLOB_ROOM,
     BLOCK,
+    CHANGED,
+    CHANGED_UNKNOWN,
     CHECK,
     CHECK_READ_EVENTS,
     CMD,
@@ -259,6 +262,9 @@ def _begin_row(chip: Chip) -> None:
     state[EFFECT_OFFSET] = -1
     state[EFFECT_LENGTH] = 0
     state[PROGRAMMED] = 0
+    state[CHANGED] = 0
+    state[BITS_SET] = 0
+    state[CHANGED_UNKNOWN] = 0
     state[FLAGS] = 0
     state[OUTCOME] = 0
     state[WATCHED] = 0
@@ -322,6 +328,8 @@ def run(chip: Chip, rows: Rows, steps: Steps, start: int, end: int) -> tuple[int
         steps.effect_offset[i] = state[EFFECT_OFFSET]
         steps.effect_length[i] = state[EFFECT_LENGTH]
         steps.programmed[i] = state[PROGRAMMED]
+        steps.changed[i] = -1 if state[CHANGED_UNKNOWN] else state[CHANGED]
+        steps.bits_set[i] = -1 if state[CHANGED_UNKNOWN] else state[BITS_SET]
         steps.op[i] = state[OP]
         steps.op_kind[i] = state[OP_KIND]
         steps.outcome[i] = state[OUTCOME]

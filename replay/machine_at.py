@@ -66,6 +66,8 @@ def _steps_at(a: Sequence[int]) -> Steps:
         integers_at(a[_STEPS + 9]),
         integers_at(a[_STEPS + 10]),
         integers_at(a[_STEPS + 11]),
+        integers_at(a[_STEPS + 12]),
+        integers_at(a[_STEPS + 13]),
     )
 
 

@@ -68,6 +68,7 @@ _DISCARD_POLICY = int(Policy.DISCARD)
 _ERROR_POLICY = int(Policy.ERROR)
 _SIZE_DEPENDENT = tuple(sorted(SIZE_DEPENDENT_ENTRIES))
 _WORD = 0xFFFFFFFF
+_WORD_BITS = 32
 _ID_BITS = 0xFFFF
 _UNKNOWN = -1
 _WIDEST_X8_BANK = 4
@@ -82,7 +83,7 @@ def predict_read(chip: Chip, seq: int, offset: int, size: int, value: int) -> in
     if geo[POLICY] == _DISCARD_POLICY and offset >= geo[EXTENT]:
         return 0
     if geo[POLICY] == _ERROR_POLICY and offset >= geo[EXTENT]:
-        return (1 << (8 * size)) - 1
+        return low_bits(8 * size)
     command = state[CMD]
     if command in _STATUS_COMMANDS:
         return _read_status(chip, seq, size, value)
@@ -110,9 +111,14 @@ def finish(chip: Chip, position: int) -> None:
         finish_held(chip, position)
 
 
+def low_bits(bits: int) -> int:
+    """A word of so many ones, of 32 at most: a device gives no more."""
+    return _WORD if bits >= _WORD_BITS else (1 << bits) - 1
+
+
 def deposit(word: int, shift: int, bits: int, field: int) -> int:
     """`word` with `bits` bits of `field` put at `shift`, in 32 bits."""
-    mask = (((1 << bits) - 1) << shift) & _WORD
+    mask = (low_bits(bits) << shift) & _WORD
     return (word & ~mask & _WORD) | ((field << shift) & mask)
 
 

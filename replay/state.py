@@ -39,11 +39,14 @@ BLIND = next(_state)  # 1: out of step, until a command cycle is seen
 SOFT_ADOPTED = next(_state)  # seq of the first hint taken while SOFT, -1: none
 OP = next(_state)  # number of the current operation, -1 before the first
 OP_KIND = next(_state)
-OUTCOME = next(_state)  # the four below speak of the current row
+OUTCOME = next(_state)  # the eight below speak of the current row
 EFFECT = next(_state)
 EFFECT_OFFSET = next(_state)
 EFFECT_LENGTH = next(_state)
 PROGRAMMED = next(_state)  # bytes programmed by the current row
+CHANGED = next(_state)  # bytes that it changed, and bits that it set without an erase
+BITS_SET = next(_state)
+CHANGED_UNKNOWN = next(_state)  # 1: some of what it changed was not known
 FLAGS = next(_state)
 EXPECT_HEAD = next(_state)
 EXPECT_TAIL = next(_state)
@@ -83,6 +86,7 @@ BACKED = next(_geo)  # bytes of the region that the image file holds
 KNOWN = next(_geo)  # mask value of a known byte; the other value means unknown
 WATCH_END = next(_geo)  # changes below this offset stop the run; 0: none
 JOURNAL = next(_geo)  # 1: keep the journal
+COUNT = next(_geo)  # 1: count what changes
 JOURNAL_ROOM = next(_geo)  # rows that `Chip.journal` holds
 BLOB_ROOM = next(_geo)  # bytes that `Chip.blob` holds
 CHECK = next(_geo)  # 1: predict and compare inner events, take hints
@@ -166,7 +170,10 @@ class Rows(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What comes out: one entry a row; state columns are those *before* the row."""
+    """What comes out: one entry a row; state columns are those *before* the row.
+
+    `changed` (bytes) and `bits_set` (bits from 0 to 1 without an erase) are -1 where contents were not known.
+    """
 
     cmd: MutableSequence[int]
     wcycle: MutableSequence[int]
@@ -176,6 +183,8 @@ class Steps(NamedTuple):
     effect_offset: MutableSequence[int]
     effect_length: MutableSequence[int]
     programmed: MutableSequence[int]
+    changed: MutableSequence[int]
+    bits_set: MutableSequence[int]
     op: MutableSequence[int]
     op_kind: MutableSequence[int]
     outcome: MutableSequence[int]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import numpy as np
 from hypothesis import strategies as st
 
 from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, RowKind
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from replay.engine import Config
+
+
+Columns = TypeVar("Columns", Rows, Steps)
 
 
 class Event(NamedTuple):
@@ -89,6 +93,12 @@ def to_rows(events: Sequence[Event], first_seq: int = 0) -> Rows:
 def blank_steps(count: int) -> Steps:
     """Give room for the machine's answer, filled with what it never says."""
     return Steps(*([-99] * count for _ in Steps._fields))
+
+
+def as_arrays(columns: Columns) -> Columns:
+    """Give the same columns as int64 arrays, which compiled code goes through."""
+    arrays: tuple[Any, ...] = tuple(np.array(column, np.int64) for column in columns)
+    return type(columns)(*arrays)
 
 
 def feed(machine: Machine, events: Sequence[Event], first_seq: int = 0) -> Steps:

@@ -12,6 +12,7 @@ import polars as pl
 from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
 from replay.columns import RowKind
+from replay.compiling import have_numba
 from replay.engine import Config, Machine, Stop
 from tracetool.session.evidence import behaviour_in, gather
 from tracetool.session.extent import Extent, first_extent, written_extent
@@ -19,7 +20,7 @@ from tracetool.session.identity import NAMELESS, Identity, identify
 from tracetool.session.inspect import Inspection, Moment, Step
 from tracetool.session.notes import TraceNotes, Watch
 from tracetool.session.outside import Comparison, Early, Outside
-from tracetool.session.rows import IO_CODES, blank_steps, kinds_of, to_rows
+from tracetool.session.rows import IO_CODES, blank_steps, integers_of, kinds_of, to_rows
 from tracetool.session.tally import Cluster, Tally
 from tracetool.session.validity import CAUSED, STORES, possible, reset_as_read_array
 from tracetool.timeline.accesses import NO_TIME, Accesses, Batch
@@ -43,6 +44,9 @@ __all__ = ["Device", "Extent", "Learned", "TraceNotes", "Watch"]
 
 PREROLL = 1 << 16
 """Events of a device that are looked at before it is decided what the device is."""
+
+PLAIN_ROWS = 100_000
+"""Rows of a device that are replayed in plain Python before compiled code takes over."""
 
 HOLD = 1 << 18
 """Events that may wait for the evidence of when buffered words are stored."""
@@ -102,6 +106,7 @@ class Device:
         self._held: list[pl.DataFrame] = []
         self._held_rows = 0
         self._late = False
+        self._replayed = 0
         self._waiting: Batch | None = None
 
     # --- what the session asks -----------------------------------------------------------------------------------
@@ -267,11 +272,17 @@ class Device:
         events = self._possible(events)
         if self.evidence is not None and self.evidence.reset_is_read_array:
             events = events.with_columns(reset_as_read_array(events))
-        batch = Batch(to_rows(events), events["time_ns"].fill_null(NO_TIME).to_list(), events["boot"].to_list())
+        times, boots = integers_of(events["time_ns"], NO_TIME), integers_of(events["boot"])
+        batch = Batch(to_rows(events, arrays=self._compiles(len(events))), times, boots)
         if self._waiting is not None:
             batch = self._waiting + batch
             self._waiting = None
         self._run(batch)
+
+    def _compiles(self, rows: int) -> bool:
+        """Whether these rows go through compiled code: to load it takes as long as to replay some thousands plainly."""
+        self._replayed += rows
+        return self._replayed > PLAIN_ROWS and have_numba()
 
     def _possible(self, events: pl.DataFrame) -> pl.DataFrame:
         """The events without those that no flash of this size can log; they are counted."""
@@ -292,11 +303,8 @@ class Device:
         machine, rows = self.machine, batch.rows
         if machine is None:
             return
-        if self.identity is not None and self.identity.custom_read_only:
-            self.written_while_read_only |= any(kind in STORES for kind in rows.kind)
-        if RowKind.POSTLOAD in rows.kind and self.current.migrated_at is None:
-            self.current.migrated_at = rows.seq[rows.kind.index(RowKind.POSTLOAD)]
-        steps = blank_steps(len(rows.kind))
+        self._note_rows(rows)
+        steps = blank_steps(len(rows.kind), arrays=isinstance(rows.kind, np.ndarray))
         taken, position, end = 0, 0, len(rows.kind)
         glass = self._inspected_row(rows)
         first_outside = self._first_outside(rows, 0)
@@ -312,10 +320,19 @@ class Device:
             taken = position
             if volume is not None:
                 self._know_extent(volume)
-                self.extent_event = (self.current.trace, rows.seq[position - 1])
+                self.extent_event = (self.current.trace, int(rows.seq[position - 1]))
                 first_outside = self._first_outside(rows, position)
             if why == Stop.BEHAVIOUR and not self._decide_behaviour(batch, position):
                 return
+
+    def _note_rows(self, rows: Rows) -> None:
+        """What rows say whatever the machine makes of them."""
+        kind = np.asarray(rows.kind)
+        if self.identity is not None and self.identity.custom_read_only:
+            self.written_while_read_only |= bool(np.isin(kind, STORES).any())
+        loads = np.flatnonzero(kind == RowKind.POSTLOAD)
+        if len(loads) and self.current.migrated_at is None:
+            self.current.migrated_at = int(rows.seq[loads[0]])
 
     def _next_stop(self, position: int, end: int, first_outside: int, glass: int) -> int:
         """Where to stop next.
@@ -382,7 +399,7 @@ class Device:
             return
         accesses = Accesses.of(batch, steps, (start, end), self.current.trace, machine.status)
         self.tally.add(accesses)
-        self._take_operations(self._stream.add(accesses, machine.drain_changes()))
+        self._take_operations(self._stream.add(accesses))
         if self.outside is not None:
             self.outside.add(accesses)
         elif self.early is not None:
@@ -405,7 +422,7 @@ class Device:
 
     def _run_policy(self, machine: Machine, batch: Batch, start: int, end: int) -> Accesses:
         rows = batch.rows
-        steps = blank_steps(len(rows.kind))
+        steps = blank_steps(len(rows.kind), arrays=isinstance(rows.kind, np.ndarray))
         position = start
         if self.machine is not None and not machine.behaviour:
             machine.behaviour = self.machine.behaviour
@@ -420,7 +437,7 @@ class Device:
         machine, rows = self.machine, batch.rows
         if machine is None:
             return False
-        found = behaviour_in(list(rows.kind), list(rows.wcycle), position)
+        found = behaviour_in(rows.kind[position + 1 :], rows.wcycle[position + 1 :])
         if found:
             machine.behaviour = self.behaviour = found
             return True

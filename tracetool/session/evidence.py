@@ -15,6 +15,8 @@ from tracetool.events import CFI02_ONLY
 from tracetool.session.rows import IO_CODES, kinds_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["Evidence", "behaviour_in", "gather"]
@@ -126,15 +128,15 @@ def gather(events: pl.DataFrame) -> Evidence:
     )
 
 
-def behaviour_in(kinds: list[int], wcycles: list[int], start: int) -> Behaviour:
+def behaviour_in(kinds: Sequence[int], wcycles: Sequence[int]) -> Behaviour:
     """Which behaviour the inner events after the count of a buffered write prove, `UNDETERMINED` if none does.
 
-    `start` is the row of the count: a window that opens before the next write was opened by it, one that opens later
+    The rows are those after the one with the count: a window that opens before the next write was opened by it, one that opens later
     by a word; a word that is stored at once needs none.
     """
     words = 0
     cycle = -1
-    for kind, wcycle in zip(kinds[start + 1 :], wcycles[start + 1 :], strict=True):
+    for kind, wcycle in zip(kinds, wcycles, strict=True):
         if kind == RowKind.IO_WRITE:
             words += 1
             cycle = wcycle

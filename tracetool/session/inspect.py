@@ -41,7 +41,7 @@ class Step(NamedTuple):
     @classmethod
     def of(cls, steps: Steps, row: int) -> Step:
         """The step of one row."""
-        return cls(*(getattr(steps, name)[row] for name in cls._fields))
+        return cls(*(int(getattr(steps, name)[row]) for name in cls._fields))
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ from tracetool.events import EVENT_CODES, EVENT_NAMES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["IO_CODES", "blank_steps", "kinds_of", "to_rows"]
+__all__ = ["IO_CODES", "blank_steps", "integers_of", "kinds_of", "to_rows"]
 
 _NAMES = {
     "io_read": RowKind.IO_READ,
@@ -59,34 +59,34 @@ def kinds_of(events: pl.DataFrame) -> NDArray[np.uint8]:
     return kinds
 
 
-def _integers(events: pl.DataFrame, name: str) -> list[int]:
-    return events[name].cast(pl.Int64).fill_null(ABSENT).to_list()
+def integers_of(column: pl.Series, absent: int = ABSENT) -> NDArray[np.int64]:
+    """A column's integers, int64, `absent` where it is null; an array of its own."""
+    return np.array(column.cast(pl.Int64).fill_null(absent).to_numpy())
 
 
-def _texts(events: pl.DataFrame) -> list[int]:
+def _texts(events: pl.DataFrame) -> NDArray[np.int64]:
     texts = events["text"]
     if texts.null_count() == len(texts):
-        return [ABSENT] * len(texts)
-    return [ABSENT if text is None else TEXT_CODES.get(text, _OTHER_TEXT) for text in texts.to_list()]
-
-
-def to_rows(events: pl.DataFrame) -> Rows:
-    """The machine's columns for the events of one device, in order."""
-    counter = events["counter"].reinterpret(signed=True).fill_null(ABSENT_COUNTER).to_list()
-    return Rows(
-        seq=events["seq"].to_list(),
-        kind=kinds_of(events).tolist(),
-        offset=_integers(events, "offset"),
-        size=_integers(events, "size"),
-        value=_integers(events, "value"),
-        cmd=_integers(events, "cmd"),
-        wcycle=_integers(events, "wcycle"),
-        counter=counter,
-        length=_integers(events, "length"),
-        text=_texts(events),
+        return np.full(len(texts), ABSENT, np.int64)
+    return integers_of(
+        texts.replace_strict(TEXT_CODES, default=_OTHER_TEXT, return_dtype=pl.Int64).set(texts.is_null(), None)
     )
 
 
-def blank_steps(count: int) -> Steps:
-    """Room for the machine's answer to `count` rows."""
-    return Steps(*([0] * count for _ in Steps._fields))
+def to_rows(events: pl.DataFrame, *, arrays: bool = False) -> Rows:
+    """The machine's columns for the events of one device, in order: lists, or int64 arrays for compiled code."""
+    columns: list[Any] = [
+        integers_of(events["seq"]),
+        kinds_of(events).astype(np.int64),
+        *(integers_of(events[name]) for name in ("offset", "size", "value", "cmd", "wcycle")),
+        integers_of(events["counter"].reinterpret(signed=True), ABSENT_COUNTER),
+        integers_of(events["length"]),
+        _texts(events),
+    ]
+    return Rows(*(columns if arrays else [column.tolist() for column in columns]))
+
+
+def blank_steps(count: int, *, arrays: bool = False) -> Steps:
+    """Room for the machine's answer to `count` rows; lists or arrays, as the rows are."""
+    columns: list[Any] = [np.zeros(count, np.int64) if arrays else [0] * count for _ in Steps._fields]
+    return Steps(*columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -25,24 +25,29 @@ _STORED = (Effect.PROGRAM, Effect.FLUSH)
 
 
 class Batch(NamedTuple):
-    """The machine's rows beside what it does not need: when, and in which boot."""
+    """The machine's rows beside what it does not need: when, and in which boot. int64 arrays."""
 
     rows: Rows
-    time_ns: list[int]
-    boot: list[int]
+    time_ns: NDArray[np.int64]
+    boot: NDArray[np.int64]
 
     def __add__(self, other: object) -> Batch:
         """This batch and the next one."""
         if not isinstance(other, Batch):
             return NotImplemented
-        rows = type(self.rows)(*(list(old) + list(new) for old, new in zip(self.rows, other.rows, strict=True)))
-        return Batch(rows, self.time_ns + other.time_ns, self.boot + other.boot)
+        columns = [_join(old, new) for old, new in zip(self.rows, other.rows, strict=True)]
+        times, boots = _join(self.time_ns, other.time_ns), _join(self.boot, other.boot)
+        return Batch(type(self.rows)(*columns), times, boots)
 
     def rest(self, start: int) -> Batch:
         """The rows from `start` on."""
         return Batch(
-            type(self.rows)(*(list(column[start:]) for column in self.rows)), self.time_ns[start:], self.boot[start:]
+            type(self.rows)(*(column[start:] for column in self.rows)), self.time_ns[start:], self.boot[start:]
         )
+
+
+def _join(old: Any, new: Any) -> Any:  # noqa: ANN401  lists, or arrays where one of them is
+    return old + new if isinstance(old, list) and isinstance(new, list) else np.concatenate([old, new])
 
 
 class Accesses(NamedTuple):
@@ -69,6 +74,8 @@ class Accesses(NamedTuple):
     effect_offset: NDArray[np.int64]
     effect_length: NDArray[np.int64]
     programmed: NDArray[np.int64]
+    changed: NDArray[np.int64]
+    bits_set: NDArray[np.int64]
     op: NDArray[np.int64]
     op_kind: NDArray[np.int64]
     outcome: NDArray[np.int64]

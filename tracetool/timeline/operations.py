@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from replay.cfi import Opcode
@@ -16,7 +15,6 @@ from replay.columns import Effect, Flag, OpKind, Outcome, RowKind
 from tracetool.timeline.accesses import NO_TIME
 
 if TYPE_CHECKING:
-    from replay.journal import Changes
     from tracetool.timeline.accesses import Accesses
 
 __all__ = ["KINDS", "OPERATIONS_SCHEMA", "OUTCOMES", "OperationStream", "to_table"]
@@ -60,7 +58,6 @@ _STATUS_COMMANDS = (
     Opcode.BUFFERED_PROGRAM,
 )
 _READY = 0x80
-_UNKNOWN = -1
 
 _IO = pl.col("kind").is_between(RowKind.IO_READ, RowKind.OUTER_WRITE)
 _WRITE = pl.col("kind") == RowKind.IO_WRITE
@@ -89,9 +86,9 @@ _SUMS: dict[str, tuple[pl.Expr, str]] = {
     "status_before": (pl.col("status").first(), "first"),
     "low": (pl.col("effect_offset").filter(_TOUCHED).min(), "min"),
     "high": (_EFFECT_END.filter(_TOUCHED).max(), "max"),
-    "bytes_changed": (pl.col("changed").sum(), "sum"),
-    "bits_set_without_erase": (pl.col("bits_set").sum(), "sum"),
-    "unknown": (pl.col("unknown").any(), "any"),
+    "bytes_changed": (pl.col("changed").filter(pl.col("changed") > 0).sum(), "sum"),
+    "bits_set_without_erase": (pl.col("bits_set").filter(pl.col("bits_set") > 0).sum(), "sum"),
+    "unknown": ((pl.col("changed") < 0).any(), "any"),
     "outcome": (pl.col("outcome").filter(pl.col("outcome") != Outcome.OPEN).last(), "last_known"),
     "status": (pl.col("status_after").last(), "last"),
     "accesses": (_IO.sum(), "sum"),
@@ -130,9 +127,9 @@ class OperationStream:
     def __init__(self) -> None:
         self._open: pl.DataFrame | None = None
 
-    def add(self, accesses: Accesses, changes: Changes) -> pl.DataFrame:
-        """Take in accesses and what they changed; the operations that have ended since (columns of `_SUMS`)."""
-        rows = _with_changes(accesses, changes).filter((pl.col("op") >= 0) & (pl.col("op_kind") != OpKind.RESET))
+    def add(self, accesses: Accesses) -> pl.DataFrame:
+        """Take in accesses; the operations that have ended since (columns of `_SUMS`)."""
+        rows = accesses.frame().filter((pl.col("op") >= 0) & (pl.col("op_kind") != OpKind.RESET))
         sums = rows.group_by("op", maintain_order=True).agg(*(made.alias(name) for name, (made, _) in _SUMS.items()))
         if self._open is not None:
             both = pl.concat([self._open, sums])
@@ -146,25 +143,6 @@ class OperationStream:
         """The trace is over: the operation in progress, None if there is none."""
         rest, self._open = self._open, None
         return rest
-
-
-def _with_changes(accesses: Accesses, changes: Changes) -> pl.DataFrame:
-    """The accesses with the bytes that each of them changed."""
-    count = len(accesses.seq)
-    changed, bits_set = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    unknown = np.zeros(count, np.bool_)
-    if count and len(changes.seq):
-        at = np.searchsorted(accesses.seq, changes.seq)
-        at = np.minimum(at, count - 1)
-        known = changes.changed != _UNKNOWN
-        np.add.at(changed, at[known], changes.changed[known])
-        np.add.at(bits_set, at[known], changes.bits_set[known])
-        unknown[at[~known]] = True
-    return accesses.frame().with_columns(
-        pl.Series("changed", changed),
-        pl.Series("bits_set", bits_set),
-        pl.Series("unknown", unknown),
-    )
 
 
 def _name_of(column: pl.Expr, codes: type[OpKind | Outcome], names: pl.Enum) -> pl.Expr:

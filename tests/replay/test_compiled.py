@@ -1,0 +1,187 @@
+"""The compiled machine is the plain one: same answers, same state, same contents, whatever it is fed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from replay.backing import Backing, Policy
+from replay.behaviour import Behaviour
+from replay.columns import ABSENT_COUNTER, RowKind
+from replay.compiled import KERNEL, compiled_run
+from replay.compiling import cache_folder
+from replay.engine import Config, Machine, Stop
+from replay.state import BYTE_ARRAYS, Rows
+from tests.replay.programs import GEOMETRIES, RESET, Event, as_arrays, blank_steps, feed, to_rows, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hypothesis.strategies import DataObject
+
+    from replay.geometry import Geometry
+
+
+def rows_for(geometry: Geometry) -> st.SearchStrategy[list[Event]]:
+    """Any rows that are valid, in any order: what a trace can hold, and what only a damaged one can."""
+    commands = [0x00, 0x10, 0x20, 0x40, 0x50, 0x60, 0x70, 0x90, 0x98, 0xD0, 0xE8, 0xF0, 0xFF, 0x01, 3, 0x00E800E8]
+    values = st.one_of(st.sampled_from(commands), st.integers(0, 0xFFFFFFFF))
+    cycles = st.integers(-1, 3)
+    sizes = st.sampled_from([1, 2, 4, 4, 4, 8])
+
+    def row(kind: RowKind, size: int, value: int, more: tuple[int, int, int, int, int]) -> Event:
+        place, cmd, wcycle, counter, text = more
+        offset = place % (geometry.size - 7)
+        length = geometry.block
+        if kind == RowKind.WRITE_BLOCK_ERASE:
+            return Event(kind, offset // length * length, length=length)
+        return Event(kind, offset, size, value, cmd, wcycle, counter, -1, text)
+
+    kinds = st.sampled_from([*[RowKind.IO_WRITE] * 12, *[RowKind.IO_READ] * 3, *RowKind])
+    near = st.one_of(st.integers(0, 64), st.integers(0, geometry.size))
+    counters = st.one_of(st.just(ABSENT_COUNTER), st.integers(-(1 << 63), (1 << 63) - 1), st.integers(0, 4))
+    more = st.tuples(near, st.integers(-1, 255), cycles, counters, st.integers(-2, 12))
+    return st.lists(st.builds(row, kinds, sizes, values, more), max_size=60)
+
+
+def told(machine: Machine) -> dict[str, Any]:
+    """Everything a machine carries on, as plain numbers and bytes; the journal's room is emptied after each feed."""
+    columns = [(name, column) for name, column in machine.chip._asdict().items() if name not in ("journal", "blob")]
+    return {name: bytes(c) if name in BYTE_ARRAYS else [int(number) for number in c] for name, c in columns}
+
+
+@settings(max_examples=200, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(data=st.data())
+def test_any_rows_give_the_same_plain_and_compiled(data: DataObject) -> None:
+    geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
+    config = Config(
+        geometry,
+        data.draw(st.sampled_from([b for b in Behaviour if b]), "behaviour"),
+        read_only=data.draw(st.booleans(), "read only"),
+        backing=data.draw(
+            st.sampled_from([Backing(), *(Backing(geometry.block, p) for p in Policy if p != Policy.PADDED)]), "backing"
+        ),
+        image=data.draw(st.sampled_from([None, np.arange(geometry.size).astype(np.uint8)]), "image"),
+        check=data.draw(st.booleans(), "check"),
+        journal=data.draw(st.booleans(), "journal"),
+        count_changes=data.draw(st.booleans(), "count"),
+    )
+    events = data.draw(rows_for(geometry), "rows")
+    cut = data.draw(st.integers(0, len(events)), "cut")
+    plain, fast, steps, quick = Machine(config), Machine(config), blank_steps(len(events)), blank_steps(len(events))
+    rows, answer = to_rows(events), as_arrays(quick)
+    assert plain.feed(rows, steps) == (len(events), Stop.END)
+    # A part is fed plainly first: the state goes over.
+    assert fast.feed(rows, quick, 0, cut) == (cut, Stop.END)
+    assert fast.feed(as_arrays(rows), answer, cut) == (len(events), Stop.END)
+    for name in steps._fields:
+        expected = getattr(steps, name)
+        assert [*getattr(quick, name)[:cut], *getattr(answer, name)[cut:]] == expected, name
+    assert told(fast) == told(plain)
+    assert fast.disagreement == plain.disagreement
+    assert [str(change) for change in fast.journal] == [str(change) for change in plain.journal]
+
+
+def test_a_compiled_machine_goes_on_plainly() -> None:
+    config = Config(GEOMETRIES[0], Behaviour.STAGED_AT_DATA)
+    machine, plain = Machine(config), Machine(config)
+    events = [RESET, write(0, 0x40), write(0, 0x1234), write(0, 0x70)]
+    machine.feed(as_arrays(to_rows(events[:2])), as_arrays(blank_steps(2)))
+    feed(machine, events[2:], 2)
+    feed(plain, events[:2])
+    feed(plain, events[2:], 2)
+    assert told(machine) == told(plain)
+
+
+def test_a_compiled_machine_is_forked_and_restarted_as_a_plain_one() -> None:
+    geometry = GEOMETRIES[0]
+    told_of = []
+    for arrays in (False, True):
+        machine = Machine(Config(geometry, Behaviour.STAGED_AT_COUNT, image=np.zeros(geometry.size, np.uint8)))
+        events = [RESET, write(0, 0x20), write(0, 0xD0), write(8, 0x40), write(8, 0x55)]
+        _feed(machine, events, arrays=arrays)
+        twin = machine.fork(Backing(geometry.block, Policy.DISCARD))
+        _feed(twin, [write(0, 0x40), write(0, 0x66)], arrays=arrays)
+        machine.power_cycle()
+        told_of.append((told(machine), told(twin)))
+    assert told_of[0] == told_of[1]
+
+
+def _feed(machine: Machine, events: list[Event], *, arrays: bool) -> None:
+    rows, steps = to_rows(events), blank_steps(len(events))
+    machine.feed(as_arrays(rows) if arrays else rows, as_arrays(steps) if arrays else steps)
+
+
+def test_every_module_of_the_kernel_is_part_of_the_key_of_its_cache() -> None:
+    """What a compiled function calls must be hashed with it, or old machine code would run."""
+    dispatcher: Any = compiled_run()
+    reached, todo = set(), [dispatcher.py_func]
+    while todo:
+        function = todo.pop()
+        reached.add(function.__module__)
+        for name in function.__code__.co_names:
+            callee = getattr(function.__globals__.get(name), "py_func", None)
+            if callee is not None and callee.__module__ not in reached:
+                todo.append(callee)
+    assert reached <= set(KERNEL)
+
+
+def test_a_changed_source_has_another_cache(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.py", tmp_path / "b.py"
+    first.write_text("x = 1")
+    second.write_text("y = 1")
+    before = cache_folder([first, second])
+    assert cache_folder([first, second]) == before
+    second.write_text("y = 2")
+    assert cache_folder([first, second]) != before
+
+
+_FIRST_RUN = """
+from replay.compiled import compiled_run
+from replay.compiling import add_listener
+add_listener(lambda name: print("compiles", name))
+print(type(compiled_run()).__name__)
+"""
+
+
+def _first_run(cache: Path) -> subprocess.Popen[str]:
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}
+    return subprocess.Popen(
+        [sys.executable, "-c", _FIRST_RUN], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+@pytest.mark.slow
+def test_four_first_runs_at_once_end_well_and_the_next_one_compiles_nothing(tmp_path: Path) -> None:
+    runs = [_first_run(tmp_path) for _ in range(4)]
+    for run in runs:
+        out, err = run.communicate(timeout=300)
+        assert (run.returncode, err) == (0, "")
+        assert out.endswith("CPUDispatcher\n")
+    out, err = _first_run(tmp_path).communicate(timeout=60)
+    assert (out, err) == ("CPUDispatcher\n", "")
+
+
+@pytest.mark.slow
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    out, err = _first_run(blocked).communicate(timeout=300)
+    assert (out, err) == ("compiles the flash model\nCPUDispatcher\n", "")
+
+
+def test_rows_that_are_arrays_need_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ImportError("no numba")
+
+    monkeypatch.setattr("replay.engine.compiled_run", missing)
+    machine = Machine(Config(GEOMETRIES[0], Behaviour.DIRECT))
+    with pytest.raises(ImportError):
+        machine.feed(Rows(*as_arrays(to_rows([RESET]))), as_arrays(blank_steps(1)))
