@@ -192,8 +192,11 @@ def _is_shown(name: str) -> pl.Expr:
     """Whether the trace shows enough of an operation for a rule to blame the guest.
 
     Where model and trace disagree, or the state is a guess, TRC001 or TRC007 speaks: what the model makes of the rest
-    of the operation may be the trace's fault. Inner events alone do not show which commands a chip would have seen.
+    of the operation may be the trace's fault. Inner events alone do not show which commands a chip would have seen,
+    nor which words make up a buffered write: one that changed nothing is then but a word.
     """
+    if name == "WEAR002":
+        return ~(_BUFFERED & pl.col("inferred"))
     return _IN_STEP & ~pl.col("inferred") if name.startswith("NOR") else _IN_STEP
 
 

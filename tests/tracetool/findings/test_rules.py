@@ -59,6 +59,11 @@ def erased(times: int) -> Log:
     return trace
 
 
+def rewritten() -> Log:
+    """A buffered write of two words over the same first word."""
+    return store().erase(0).buffered(0, 1, 0xFFFFFFFF).buffered(0, 1, 2)
+
+
 def filled(windows: int) -> Log:
     """A block erased, then so many write buffers of 4 KiB programmed."""
     trace = store().erase(0)
@@ -246,6 +251,7 @@ NEAR_MISSES = [
     ("WEAR001", "10 erases", erased(WEAR_LIMIT)),
     ("WEAR002", "erase of what was programmed", store().erase(0).program(0, 5).erase(0)),
     ("WEAR002", "contents that nobody knows", store().program(0, 5)),
+    ("WEAR002", "one word of a buffered write, without bus writes", rewritten().without("io_write")),
     ("WEAR003", "a block for 32 KiB", filled(8)),
     ("NOR001", "bit set after an erase", store().program(0, 0).erase(0).program(0, 1)),
     ("NOR002", "confirmed", store().erase(0x40000)),
