@@ -47,15 +47,14 @@ def replay(
         policy=policy,
         at=at,
     )
+    wanted = [(*common.output_file(text, "--write-image"), True) for text in write_image or ()]
+    wanted += [(*common.output_file(text, "--storage"), False) for text in storage or ()]
+    common.keep_inputs([path for _, path, _ in wanted], [*traces, *options.images.values()])
     with common.opened(traces, strict=strict) as readers:
         replayed = replay_readers(readers, options)
     common.require_events(readers, sum(trace.events for trace in replayed.traces))
     _check_moment(replayed, at)
-    wanted = [(text, True) for text in write_image or ()] + [(text, False) for text in storage or ()]
-    files = []
-    for text, backing in wanted:
-        name, path = common.output_file(text, "--write-image")
-        files.append((path, contents_of(_chosen(replayed, name), backing=backing)))
+    files = [(path, contents_of(_chosen(replayed, name), backing=backing)) for name, path, backing in wanted]
     for path, data in files:
         from tracetool.images import write_image as write
 

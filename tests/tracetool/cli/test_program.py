@@ -417,6 +417,44 @@ def test_standard_input_is_read_for_a_dash(command: str) -> None:
     assert by_stream.text == by_name.text.replace(str(PADDING), "standard input")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["events", "TRACE", "-o", "TRACE"],
+        ["operations", "TRACE", "-o", "TRACE"],
+        ["blocks", "TRACE", "-o", "LINK"],
+        ["findings", "TRACE", "-o", "./TRACE"],
+        ["audit", "TRACE", "-o", "TRACE"],
+        ["audit", "TRACE", "--image", "IMAGE", "-o", "IMAGE"],
+        ["replay", "TRACE", "--write-image", "TRACE"],
+        ["replay", "TRACE", "--image", "IMAGE", "--write-image", "IMAGE"],
+        ["replay", "TRACE", "--image", "IMAGE", "--storage", "virt.flash1=LINK"],
+        ["replay", "TRACE", "--image", "IMAGE", "--write-image", "new", "--storage", "./new"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_read_is_not_written_over(
+    arguments: list[str], tmp_path: Path, quick: Quick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trace, image = tmp_path / "TRACE", tmp_path / "IMAGE"
+    trace.write_bytes(PADDING.read_bytes())
+    image.write_bytes((PADDING.parent / "flash1-before.fd.zst").read_bytes())
+    (tmp_path / "LINK").symlink_to(trace)
+    ended = quick(*arguments)
+    assert ended.code == 2
+    assert "name another file" in ended.err
+    assert trace.read_bytes() == PADDING.read_bytes()
+    assert image.read_bytes() == (PADDING.parent / "flash1-before.fd.zst").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["IMAGE", "LINK", "TRACE"]
+
+
+@pytest.mark.parametrize("option", ["--write-image", "--storage"])
+def test_an_option_without_its_file_is_named(option: str, quick: Quick) -> None:
+    ended = quick("replay", str(PADDING), option, "virt.flash1=")
+    assert (ended.code, ended.err) == (2, f"tracetool: {option} 'virt.flash1=' has no value\n")
+
+
 def test_a_file_stays_what_it_was_where_there_is_nothing_to_write(tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / "events.csv"
     target.write_text("of another trace")
