@@ -169,7 +169,12 @@ PLANTED = [
     Planted("WEAR001", "11 erases", erased(WEAR_LIMIT + 1), offset=0, says="block 0 at 0x0000 was erased 11 times"),
     Planted("WEAR002", "erase of an erased block", store().erase(0).erase(0), offset=0, seq=4),
     Planted("WEAR002", "program of what is there", store().program(0, 5).program(0, 5), offset=0, seq=6),
-    Planted("WEAR003", "a block for 28 KiB", filled(7), says="10 for one"),
+    Planted(
+        "WEAR003",
+        "a block for 28 KiB",
+        filled(7),
+        says="290,816 B were erased and programmed for 28,672 B that programs changed: 10 for one",
+    ),
     Planted("NOR001", "bit set", store().program(0, 0).program(0, 1), offset=0, seq=6),
     Planted("NOR002", "no confirm", store().write(0x40000, 0x200020).write(0x40000, 0xFF00FF, wcycle=1), seq=1),
     Planted(
