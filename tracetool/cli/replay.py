@@ -37,8 +37,9 @@ def replay(
 ) -> None:
     """Replay a trace and write the flash's contents, at its end or at one event.
 
-    Without --policy on the device that the trace was recorded on. Exit code 4 if model and trace disagree, or the
-    trace is incomplete: the files are then written all the same.
+    Without --policy on the device that the trace was recorded on.
+
+    Exit code 4: model and trace disagree, or the trace is incomplete; the files are written all the same.
     """
     from tracetool.session.contents import contents_of
     from tracetool.session.session import replay_readers

@@ -554,6 +554,17 @@ def test_every_command_has_help(command: str, option: str, quick: Quick) -> None
     assert f"Usage: tracetool {command}" in ended.text
 
 
+def test_the_program_s_help_says_the_exit_codes() -> None:
+    """A line that a narrow terminal cuts would leave a word alone in the next one."""
+    lines = [line.strip() for line in tracetool("--help", COLUMNS="80").text.splitlines()]
+    at = lines.index("Exit codes: 0 nothing found; 1 findings, or a write outside the extent;")
+    assert lines[at + 1 : at + 4] == [
+        "2 wrong usage; 3 unreadable input or a missing dependency;",
+        "4 inconclusive; 130 interrupted.",
+        "",
+    ]
+
+
 def test_the_version_is_that_of_the_package(quick: Quick) -> None:
     assert re.fullmatch(r"tracetool \d+\.\d+\.\d+\n", quick("--version").text)
 
