@@ -344,11 +344,10 @@ def require_events(readers: Sequence[TraceReader], events: int) -> None:
     Where several are consecutive boots, one without events is a boot that nobody traced.
     """
     from tracetool.errors import InputError
+    from tracetool.findings.words import count_of
 
     silent = readers if not events else [reader for reader in readers if not reader.health.events]
     if silent:
         names = ", ".join(reader.meta.name for reader in silent)
-        seen = sum(reader.health.lines for reader in silent)
-        raise InputError(
-            f"{names}: no pflash event in {seen:,} {silent[0].meta.unit}s; start QEMU with -trace 'pflash*'"
-        )
+        seen = count_of(sum(reader.health.lines for reader in silent), silent[0].meta.unit)
+        raise InputError(f"{names}: no pflash event in {seen}; start QEMU with -trace 'pflash*'")
