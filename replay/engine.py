@@ -15,7 +15,7 @@ import numpy as np
 from replay import state as slot
 from replay.backing import UPSTREAM, Backing, Policy
 from replay.behaviour import Behaviour
-from replay.cfi import Status, cfi_table
+from replay.cfi import Opcode, Status, cfi_table
 from replay.columns import RowKind
 from replay.compiled import compiled_run
 from replay.contents import close_window
@@ -364,6 +364,14 @@ class Machine:
     def wcycle(self) -> int:
         """The write cycle of the command in progress, 0 to 3."""
         return int(self.chip.state[slot.WCYCLE])
+
+    @property
+    def words_left(self) -> int | None:
+        """Words of the buffered write in progress that have not come yet; None if that is not known, or none is."""
+        state = self.chip.state
+        if state[slot.CMD] != Opcode.BUFFERED_PROGRAM or not state[slot.COUNTER_KNOWN]:
+            return None
+        return {2: state[slot.COUNTER] + 1, 3: 0}.get(state[slot.WCYCLE])
 
     @property
     def midway(self) -> bool:

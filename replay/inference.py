@@ -41,6 +41,7 @@ _WRITE_BLOCK_FLUSH = int(RowKind.WRITE_BLOCK_FLUSH)
 _WRITE_BLOCK_ABORT = int(RowKind.WRITE_BLOCK_ABORT)
 _WRITE_BLOCK_ERASE = int(RowKind.WRITE_BLOCK_ERASE)
 _MODE_READ_ARRAY = int(RowKind.MODE_READ_ARRAY)
+_F_ADOPTED = int(Flag.ADOPTED)
 _F_INFERRED = int(Flag.INFERRED)
 _O_ERASE = int(OpKind.ERASE)
 _O_BUFFERED = int(OpKind.BUFFERED_PROGRAM)
@@ -55,6 +56,7 @@ def adopt_wcycle(chip: Chip, seq: int, wcycle: int) -> None:
     Words that were staged may have been flushed by a confirm that is not in the trace.
     """
     state = chip.state
+    state[FLAGS] |= _F_ADOPTED
     if state[WINDOW_START] >= 0:
         forget(chip, seq, state[WINDOW_START], state[WINDOW_START] + chip.geo[WINDOW])
     close_window(chip)

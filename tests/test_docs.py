@@ -5,6 +5,7 @@ What is generated from the program is made anew by `UPDATE_GOLDEN=1 python -m py
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
@@ -102,6 +103,13 @@ def test_every_command_and_option_is_documented() -> None:
 
 def test_every_rule_is_documented() -> None:
     assert generated(RULES_PAGE, rules_page()) == rules_page()
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ""])
+def test_help_is_broken_only_where_every_terminal_has_room(command: str) -> None:
+    """All but the first paragraph are shown with the line breaks that they have here."""
+    _, *paragraphs = inspect.cleandoc((COMMANDS[command] if command else PROGRAM).help or "").split("\n\n")
+    assert [line for text in paragraphs if "\n" in text for line in text.splitlines() if len(line) > 76] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)

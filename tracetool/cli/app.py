@@ -12,7 +12,6 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="tracetool",
-    help="What QEMU guests write to their parallel NOR flash, from QEMU's pflash trace events.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,8 +36,9 @@ def _program(
 ) -> None:
     """What QEMU guests write to their parallel NOR flash, from QEMU's pflash trace events.
 
-    Exit codes: 0 nothing found, 1 findings or a write outside the extent, 2 wrong usage, 3 unreadable input or a
-    missing dependency, 4 inconclusive, 130 interrupted.
+    Exit codes: 0 nothing found; 1 findings, or a write outside the extent;
+    2 wrong usage; 3 unreadable input or a missing dependency;
+    4 inconclusive; 130 interrupted.
     """
     _ = version, debug  # both act before the command runs
 

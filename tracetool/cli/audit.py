@@ -83,6 +83,7 @@ def audit(
     options = devices.session(
         policy=None if policy == _ALL else policy,
     )
+    common.keep_inputs([output], [*traces, *options.images.values()])
     raise typer.Exit(
         run_audit(
             traces,

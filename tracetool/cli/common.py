@@ -12,7 +12,7 @@ import typer
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -205,7 +205,7 @@ def _by_device(option: str, values: Sequence[str] | None, *, spec: bool = False)
     taken: dict[str, str] = {}
     for text in values or ():
         device, value = split_device(text)
-        if (spec and device in _SPEC_PARTS) or (option == "--image" and device != ANY_DEVICE and "/" in device):
+        if (spec and device in _SPEC_PARTS) or (option in _OF_FILES and device != ANY_DEVICE and "/" in device):
             device, value = ANY_DEVICE, text
         if not value:
             raise UsageError(f"{option} {text!r} has no value")
@@ -224,6 +224,7 @@ def _size(option: str, text: str) -> int:
         raise UsageError(f"{option}: {error}") from error
 
 
+_OF_FILES = ("--image", "--write-image", "--storage")
 _SPEC_PARTS = ("size", "block", "bank", "chip", "max-chip", "endian", "ids")
 
 
@@ -231,9 +232,33 @@ def _expanded(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def keep_inputs(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
+    """UsageError where a command would write over a file that it reads, or twice to one file."""
+    taken = {_identity(path): "is read by this command" for path in inputs}
+    for path in outputs:
+        identity = None if path is None else _identity(path)
+        if identity is None:
+            continue
+        if identity in taken:
+            raise UsageError(f"{path}: {taken[identity]}, and would be overwritten; name another file")
+        taken[identity] = "is written twice"
+
+
+def _identity(path: str | Path) -> Path | tuple[int, int] | None:
+    """What two names of one file have in common; None for what is no file, and keeps nothing."""
+    target = Path(path).expanduser()
+    try:
+        if target.is_file():
+            status = target.stat()
+            return status.st_dev, status.st_ino
+        return None if target.exists() else target.resolve()
+    except OSError:
+        return None
+
+
 def output_file(text: str, option: str) -> tuple[str, Path]:
     """`[DEV=]FILE` of an option that writes: device (or any) and path."""
-    ((device, value),) = _by_device("--image" if option == "--write-image" else option, [text]).items()
+    ((device, value),) = _by_device(option, [text]).items()
     return device, _expanded(value)
 
 
@@ -319,11 +344,10 @@ def require_events(readers: Sequence[TraceReader], events: int) -> None:
     Where several are consecutive boots, one without events is a boot that nobody traced.
     """
     from tracetool.errors import InputError
+    from tracetool.findings.words import count_of
 
     silent = readers if not events else [reader for reader in readers if not reader.health.events]
     if silent:
         names = ", ".join(reader.meta.name for reader in silent)
-        seen = sum(reader.health.lines for reader in silent)
-        raise InputError(
-            f"{names}: no pflash event in {seen:,} {silent[0].meta.unit}s; start QEMU with -trace 'pflash*'"
-        )
+        seen = count_of(sum(reader.health.lines for reader in silent), silent[0].meta.unit)
+        raise InputError(f"{names}: no pflash event in {seen}; start QEMU with -trace 'pflash*'")

@@ -20,6 +20,7 @@ def events(
     from tracetool.report.frames import write_frames
 
     common.check_table_format(output_format, output)
+    common.keep_inputs([output], [trace])
     query = common.parse_where(where, "events")
     # Rows that appear on the terminal as they are read, or in a pager there, are progress enough.
     bar = output is not None or goes_to_a_file()

@@ -40,6 +40,7 @@ def findings(
     options = devices.session(
         policy=policy,
     )
+    common.keep_inputs([output], [*traces, *options.images.values()])
     with common.opened(traces, strict=strict) as readers:
         result = audit(
             readers,

@@ -38,6 +38,7 @@ def operations(
     options = devices.session(
         keep_operations=True,
     )
+    common.keep_inputs([output], [*traces, *options.images.values()])
     replayed = _replay(traces, options, strict=strict)
     frames = [frame for found in replayed.devices.values() for frame in found.operations]
     table = pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
@@ -65,6 +66,7 @@ def blocks(
 
     common.check_table_format(output_format, output)
     options = devices.session()
+    common.keep_inputs([output], [*traces, *options.images.values()])
     replayed = _replay(traces, options, strict=strict)
     tables = [
         found.blocks.table(name, found.extent.bytes if found.extent else None)

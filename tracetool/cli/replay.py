@@ -37,8 +37,9 @@ def replay(
 ) -> None:
     """Replay a trace and write the flash's contents, at its end or at one event.
 
-    Without --policy on the device that the trace was recorded on. Exit code 4 if model and trace disagree, or the
-    trace is incomplete: the files are then written all the same.
+    Without --policy on the device that the trace was recorded on.
+
+    Exit code 4: model and trace disagree, or the trace is incomplete; the files are written all the same.
     """
     from tracetool.session.contents import contents_of
     from tracetool.session.session import replay_readers
@@ -47,15 +48,14 @@ def replay(
         policy=policy,
         at=at,
     )
+    wanted = [(*common.output_file(text, "--write-image"), True) for text in write_image or ()]
+    wanted += [(*common.output_file(text, "--storage"), False) for text in storage or ()]
+    common.keep_inputs([path for _, path, _ in wanted], [*traces, *options.images.values()])
     with common.opened(traces, strict=strict) as readers:
         replayed = replay_readers(readers, options)
     common.require_events(readers, sum(trace.events for trace in replayed.traces))
     _check_moment(replayed, at)
-    wanted = [(text, True) for text in write_image or ()] + [(text, False) for text in storage or ()]
-    files = []
-    for text, backing in wanted:
-        name, path = common.output_file(text, "--write-image")
-        files.append((path, contents_of(_chosen(replayed, name), backing=backing)))
+    files = [(path, contents_of(_chosen(replayed, name), backing=backing)) for name, path, backing in wanted]
     for path, data in files:
         from tracetool.images import write_image as write
 

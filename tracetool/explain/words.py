@@ -51,14 +51,15 @@ def event_words(inspection: Inspection) -> list[str]:
     if step is None or before is None:
         return said
     if event["event"] == "io_write":
-        said.append(_cycle_words(event, before, step))
+        said.append(_cycle_words(inspection, before, step))
     place = {"offset": format_offset(max(step.effect_offset, 0)), "length": format_size(step.effect_length)}
     said.append(words()["effects"][Effect(step.effect).name].format(**place))
     return [phrase for phrase in said if phrase]
 
 
-def _cycle_words(event: Mapping[str, Any], before: Moment, step: Step) -> str:
+def _cycle_words(inspection: Inspection, before: Moment, step: Step) -> str:
     """Which cycle of which command the write is."""
+    event = inspection.event
     if step.effect == Effect.DISCARD:
         return ""
     if event["wcycle"] not in (None, before.wcycle):
@@ -67,8 +68,12 @@ def _cycle_words(event: Mapping[str, Any], before: Moment, step: Step) -> str:
     if before.wcycle == 0:
         low = event["value"] & 0xFF
         known = low in {int(command) for command in Opcode}
-        return words()["commands"][Opcode(low).name if known else "STRAY"]
-    return words()["cycles"][_cycle(before, step)].format(count=_count(event))
+        return words()["commands"][Opcode(low).name if known else "STRAY"].format(low=f"{low:#04x}")
+    cycle = _cycle(before, step)
+    left = inspection.words_left
+    if cycle == "word" and left is not None:
+        cycle = "words" if left else "last_word"
+    return words()["cycles"][cycle].format(count=_count(event) if left is None else f"{left:,}")
 
 
 def _command_in(wcycle: int) -> int:

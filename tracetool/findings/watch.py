@@ -40,6 +40,7 @@ def _ended(*outcomes: Outcome) -> pl.Expr:
     return pl.col("outcome").is_in([int(outcome) for outcome in outcomes]).fill_null(value=False)
 
 
+_IN_STEP = ~_flag(Flag.MISMATCH | Flag.ADOPTED)
 _ON_WRITABLE = ~_flag(Flag.READ_ONLY_TARGET)
 _IS_WRITING = pl.col("kind").is_in(_WRITING)
 _KNOWN = ~pl.col("unknown")
@@ -98,9 +99,7 @@ class OperationWatch:
             return
         frame = self._with_context(sums, trace)
         self._add_amounts(frame)
-        # An operation known by its inner events alone does not show which commands a chip would have seen.
-        shown = {name: rule & ~pl.col("inferred") if name.startswith("NOR") else rule for name, rule in _RULES}
-        hits = frame.select(**{name: rule.fill_null(value=False) for name, rule in shown.items()})
+        hits = frame.select(**{name: (rule & _is_shown(name)).fill_null(value=False) for name, rule in _RULES})
         for name, cluster in self.clusters.items():
             mask = hits[name]
             if mask.any():
@@ -187,6 +186,18 @@ class OperationWatch:
                 self._unlocked.discard(block)
             locked.append(block not in self._unlocked)
         return locked
+
+
+def _is_shown(name: str) -> pl.Expr:
+    """Whether the trace shows enough of an operation for a rule to blame the guest.
+
+    Where model and trace disagree, or the state is a guess, TRC001 or TRC007 speaks: what the model makes of the rest
+    of the operation may be the trace's fault. Inner events alone do not show which commands a chip would have seen,
+    nor which words make up a buffered write: one that changed nothing is then but a word.
+    """
+    if name == "WEAR002":
+        return ~(_BUFFERED & pl.col("inferred"))
+    return _IN_STEP & ~pl.col("inferred") if name.startswith("NOR") else _IN_STEP
 
 
 def _widen(cluster: Cluster, found: pl.DataFrame, trace: int) -> None:

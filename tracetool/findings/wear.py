@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracetool.findings.registry import rule
-from tracetool.findings.words import count_of, place, size
+from tracetool.findings.words import count_of, place
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def amplified(case: Case) -> Iterator[Finding]:
     written, changed = device.watch.written_bytes, device.watch.changed_bytes
     if changed and written > AMPLIFICATION * changed:
         message = (
-            f"{size(written)} were erased and programmed for {size(changed)} that programs changed: "
+            f"{written:,} B were erased and programmed for {changed:,} B that programs changed: "
             f"{written / changed:,.0f} for one"
         )
         yield case.about("WEAR003", None, 1, message)

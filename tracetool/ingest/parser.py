@@ -35,6 +35,7 @@ CANDIDATES = 4
 _REPEATED = re.compile(r"(last )?message repeated (\d{1,18}) times(?:: \[ ?(.*)\])?[ \t\r]*\Z", re.ASCII)
 _TAG = re.compile(r"\[(\d{1,9})\]: ?\Z", re.ASCII)
 _REST = re.compile(r" wcycle:\d{1,3}[ \t\r]*\Z", re.ASCII)
+_HALF_TIME = re.compile(r"(\d{1,9}@[\d.]*:?|\d{4}-\d\d-\d\d[T ][\d:.,]*Z?) ?\Z", re.ASCII)
 _NAMELESS = frozenset(kind for kind, variant in enumerate(CATALOGUE) if not variant.named)
 
 _IN_HOLE = "zero bytes, as in a hole of the file"
@@ -68,8 +69,14 @@ def _why_damaged(line: str) -> str | None:
     return _IN_HOLE if reason is None and HOLE in line else reason
 
 
-def _is_cut(line: str) -> bool:
-    """Whether a last line without newline ends in the beginning of `pflash_`, where an event would stand."""
+def _is_cut(line: str, before: str) -> bool:
+    """Whether a last line without newline ends where an event would begin, or before that.
+
+    `before` is what stands before the last event: where it is a time, the beginning of a time is that of an event too.
+    """
+    shape = read_prefix(before).shape
+    if shape != "bare" and (_HALF_TIME.match(line) or before.startswith(line) or read_prefix(line).shape == shape):
+        return True
     for length in range(1, len(PREFIX)):
         head = line[:-length]
         if PREFIX.startswith(line[-length:]) and (not head or read_prefix(head).shape != "bare"):
@@ -92,11 +99,14 @@ class TextParser:
         self._meta = meta
         self._strict = strict
         self._folded: tuple[int, _Event] | None = None
+        self._heads: list[str] = []
+        self._last_head = ""
         self._clear()
 
     def _clear(self) -> None:
+        self._last_head = self._heads[-1] if self._heads else self._last_head
         self._kinds: list[int] = []
-        self._heads: list[str] = []
+        self._heads = []
         self._where: list[int] = []
         self._rows: dict[int, list[str]] = {}
 
@@ -144,7 +154,7 @@ class TextParser:
         """Parse the last line of a file, which has no newline."""
         other = self._health.other
         self.parse([(number, line)])
-        if self._health.other > other and _is_cut(line):
+        if self._health.other > other and _is_cut(line, self._heads[-1] if self._heads else self._last_head):
             self._health.other = other
             self._damage(number, "cut where an event begins", line)
 

@@ -10,6 +10,7 @@ import polars as pl
 from rich.text import Text
 
 from tracetool.errors import UsageError
+from tracetool.findings.words import count_of
 from tracetool.report.layout import print_grid
 from tracetool.report.story import story_lines
 from tracetool.session.options import Options
@@ -136,7 +137,7 @@ def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, st
     packed = f", {meta.compression}" if meta.compression else ""
     yield "format", f"{meta.reason}{packed}"
     yield "times", _times(summary, meta.clock)
-    yield "events", f"{summary.events:,} of pflash, in {health.lines:,} {meta.unit}s"
+    yield "events", f"{summary.events:,} of pflash, in {count_of(health.lines, meta.unit)}"
     for name, device in sorted(summary.devices.items())[:_MOST_DEVICES]:
         yield name, _device(device)
     if len(summary.devices) > _MOST_DEVICES:
@@ -145,7 +146,8 @@ def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, st
         yield f"other {meta.unit}s", f"{health.other:,} that belong to something else"
     if health.damaged:
         first = health.first_damaged[0]
-        yield "not understood", f"{health.damaged:,} {meta.unit}s, first {meta.unit} {first.number:,}: {first.reason}"
+        damaged = count_of(health.damaged, meta.unit)
+        yield "not understood", f"{damaged}, first {meta.unit} {first.number:,}: {first.reason}"
     if health.lost:
         yield "lost", f"{health.lost:,} events, says the tracer"
     if health.host_write_failures:

@@ -366,6 +366,7 @@ class Device:
         if self.inspection is not None:
             self.inspection.after = Moment.of(machine)
             self.inspection.policy_after = Moment.of(self.policy_machine)
+            self.inspection.words_left = machine.words_left
             self.inspection.step = Step.of(steps, row)
             self.inspection.changes = tuple(c for c in machine.journal if c.seq == self.inspection.event["seq"])
 

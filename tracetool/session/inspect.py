@@ -48,7 +48,8 @@ class Step(NamedTuple):
 class Inspection:
     """What is known of one event. `event` is its row of the event frame; the rest is None where it was not replayed.
 
-    `changes` are those of storage and image file that it made; the policy's machine is None until an access went
+    `changes` are those of storage and image file that it made, `words_left` the words of a buffered write that are
+    still to come after it; the policy's machine is None until an access went
     beyond the extent.
     """
 
@@ -57,5 +58,6 @@ class Inspection:
     after: Moment | None = None
     step: Step | None = None
     changes: tuple[Change, ...] = ()
+    words_left: int | None = None
     policy_before: Moment | None = None
     policy_after: Moment | None = None

@@ -186,8 +186,10 @@ class Tally:
         """Take in a chunk."""
         self.totals.add(rows)
         self.ends.add(rows)
-        self.strays.add(rows.take((rows.flags & Flag.STRAY) != 0))
-        self.not_commands.add(rows.take((rows.flags & Flag.NOT_A_COMMAND) != 0))
+        # A write in a cycle that was taken from the trace may be no command at all: TRC001 or TRC007 speaks of it.
+        in_step = (rows.flags & (Flag.MISMATCH | Flag.ADOPTED)) == 0
+        self.strays.add(rows.take(in_step & ((rows.flags & Flag.STRAY) != 0)))
+        self.not_commands.add(rows.take(in_step & ((rows.flags & Flag.NOT_A_COMMAND) != 0)))
         refused = rows.take((rows.flags & Flag.READ_ONLY_TARGET) != 0)
         if len(refused.op):
             operations = np.unique(refused.op)

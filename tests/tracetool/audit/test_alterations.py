@@ -126,6 +126,24 @@ def test_an_altered_value_makes_the_audit_inconclusive(unpacked: Callable[[str],
     assert found.exit_code == 4
 
 
+@pytest.mark.parametrize("wcycle", range(4))
+def test_an_altered_write_cycle_is_not_blamed_on_the_guest(wcycle: int, unpacked: Callable[[str], Path]) -> None:
+    """The model follows the trace into the wrong cycle; what it makes of the operation there is no finding."""
+    lines = unpacked("aavmf-first-boot/trace.log.zst").read_text().splitlines()[:4000]
+    rng = random.Random(wcycle)  # noqa: S311  a sample, not a secret
+    for stands in range(4):
+        writes = [n for n, line in enumerate(lines) if "io_write virt.flash1" in line and f"wcycle:{stands}" in line]
+        number = rng.choice(writes)
+        altered = lines[number].replace(f"wcycle:{stands}", f"wcycle:{wcycle}")
+        found = audited("\n".join([*lines[:number], altered, *lines[number + 1 :]]) + "\n")
+        if stands == wcycle:
+            assert (found.findings("TRC001"), found.exit_code) == ([], 0)
+            continue
+        assert [finding.first_seq for finding in found.findings("TRC001")] == [number]
+        assert found.rules.isdisjoint({"SEQ001", "SEQ002", "SEQ003", "NOR003", "NOR004"}), altered
+        assert found.exit_code == 4, altered
+
+
 def test_an_altered_word_shows_at_its_inner_event(unpacked: Callable[[str], Path]) -> None:
     """Of a word that is staged the trace says everything twice."""
     lines = unpacked("aavmf-shell-padding/trace.log.zst").read_text().splitlines()

@@ -121,6 +121,7 @@ NO_TRACES: dict[str, tuple[bytes | None, str]] = {
     "missing": (None, "cannot be read: No such file or directory; give the path of a trace, or - for stdin"),
     "empty": (b"", "is empty; record a log instead"),
     "jpeg": (jpeg(), "is not a trace: binary data without any pflash event"),
+    "one line": (b"hello\n", "no pflash event in 1 line; start QEMU with -trace 'pflash*'"),
     "other": (b"hello\nworld\n", "no pflash event in 2 lines; start QEMU with -trace 'pflash*'"),
 }
 
@@ -417,6 +418,44 @@ def test_standard_input_is_read_for_a_dash(command: str) -> None:
     assert by_stream.text == by_name.text.replace(str(PADDING), "standard input")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["events", "TRACE", "-o", "TRACE"],
+        ["operations", "TRACE", "-o", "TRACE"],
+        ["blocks", "TRACE", "-o", "LINK"],
+        ["findings", "TRACE", "-o", "./TRACE"],
+        ["audit", "TRACE", "-o", "TRACE"],
+        ["audit", "TRACE", "--image", "IMAGE", "-o", "IMAGE"],
+        ["replay", "TRACE", "--write-image", "TRACE"],
+        ["replay", "TRACE", "--image", "IMAGE", "--write-image", "IMAGE"],
+        ["replay", "TRACE", "--image", "IMAGE", "--storage", "virt.flash1=LINK"],
+        ["replay", "TRACE", "--image", "IMAGE", "--write-image", "new", "--storage", "./new"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_read_is_not_written_over(
+    arguments: list[str], tmp_path: Path, quick: Quick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trace, image = tmp_path / "TRACE", tmp_path / "IMAGE"
+    trace.write_bytes(PADDING.read_bytes())
+    image.write_bytes((PADDING.parent / "flash1-before.fd.zst").read_bytes())
+    (tmp_path / "LINK").symlink_to(trace)
+    ended = quick(*arguments)
+    assert ended.code == 2
+    assert "name another file" in ended.err
+    assert trace.read_bytes() == PADDING.read_bytes()
+    assert image.read_bytes() == (PADDING.parent / "flash1-before.fd.zst").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["IMAGE", "LINK", "TRACE"]
+
+
+@pytest.mark.parametrize("option", ["--write-image", "--storage"])
+def test_an_option_without_its_file_is_named(option: str, quick: Quick) -> None:
+    ended = quick("replay", str(PADDING), option, "virt.flash1=")
+    assert (ended.code, ended.err) == (2, f"tracetool: {option} 'virt.flash1=' has no value\n")
+
+
 def test_a_file_stays_what_it_was_where_there_is_nothing_to_write(tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / "events.csv"
     target.write_text("of another trace")
@@ -514,6 +553,17 @@ def test_every_command_has_help(command: str, option: str, quick: Quick) -> None
     ended = quick(command, option)
     assert (ended.code, ended.err) == (OK, "")
     assert f"Usage: tracetool {command}" in ended.text
+
+
+def test_the_program_s_help_says_the_exit_codes() -> None:
+    """A line that a narrow terminal cuts would leave a word alone in the next one."""
+    lines = [line.strip() for line in tracetool("--help", COLUMNS="80").text.splitlines()]
+    at = lines.index("Exit codes: 0 nothing found; 1 findings, or a write outside the extent;")
+    assert lines[at + 1 : at + 4] == [
+        "2 wrong usage; 3 unreadable input or a missing dependency;",
+        "4 inconclusive; 130 interrupted.",
+        "",
+    ]
 
 
 def test_the_version_is_that_of_the_package(quick: Quick) -> None:

@@ -72,7 +72,7 @@ def test_every_command_effect_outcome_and_policy_has_words() -> None:
 
 
 def test_words_ask_only_for_fields_that_are_filled_in() -> None:
-    known = {"offset", "size", "value", "cmd", "length", "region", "count", "text"}
+    known = {"offset", "size", "value", "cmd", "length", "region", "count", "text", "low"}
     for chapter in words().values():
         for phrase in chapter.values():
             assert {name for _, name, _, _ in string.Formatter().parse(phrase) if name} <= known
@@ -87,8 +87,8 @@ WRITE = words()["cycles"]
     ("trace", "phrase"),
     [
         (log(FLASH1).reset().write(0, 0xE800E8), words()["commands"]["BUFFERED_PROGRAM"]),
-        (log(FLASH1).reset().write(0, 0x123456), words()["commands"]["STRAY"]),
-        (log(FLASH1).reset().write(0, 0xB000B0), words()["commands"]["STRAY"]),
+        (log(FLASH1).reset().write(0, 0x123456), words()["commands"]["STRAY"].format(low="0x56")),
+        (log(FLASH1).reset().write(0, 0xB000B0), words()["commands"]["STRAY"].format(low="0xb0")),
         (log(FLASH1).reset().program(0, 7), WRITE["program_data"]),
         (log(FLASH1).reset().erase(0), WRITE["erase_confirm"]),
         (log(FLASH1).reset().write(0, 0x200020).write(0, 0xFF00FF, wcycle=1), WRITE["erase_wrong"]),
@@ -111,6 +111,25 @@ def test_the_last_write_is_explained(trace: Log, phrase: str) -> None:
 def test_a_count_says_how_many_words_follow() -> None:
     trace = log(FLASH1).reset().buffered(0, 1, 2, 3)
     assert WRITE["count"].format(count="3") in explained(trace.text, 3).sentences
+
+
+def test_the_count_is_as_wide_as_the_chip() -> None:
+    """Two x8 chips side by side, each of which gets a count of its own."""
+    trace = log(FLASH1).reset().buffered(0, 1, 2, 3).text.replace("value:0x20002 wcycle:1", "value:0x02020202 wcycle:1")
+    assert "0x02020202" in trace
+    narrow = Options(geometries={FLASH1: "chip=1,max-chip=1"})
+    assert WRITE["count"].format(count="3") in explained(trace, 3, narrow).sentences
+
+
+def test_a_word_says_how_many_are_to_come() -> None:
+    trace = log(FLASH1).reset().buffered(0, 1, 2, 3).text
+    writes = [at for at, line in enumerate(trace.splitlines()) if "wcycle:2" in line]
+    phrases = [WRITE["words"].format(count="2"), WRITE["words"].format(count="1"), WRITE["last_word"]]
+    assert len(writes) == len(phrases)
+    for at, phrase in zip(writes, phrases, strict=True):
+        assert phrase in explained(trace, at).sentences
+    rest = "".join(f"{line}\n" for line in trace.splitlines()[writes[1] :] if "data_write" not in line)
+    assert WRITE["word"] in explained(rest, 0).sentences
 
 
 def test_the_write_into_the_padding_is_explained_whole(unpacked: Callable[[str], Path]) -> None:

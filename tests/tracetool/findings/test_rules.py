@@ -59,6 +59,11 @@ def erased(times: int) -> Log:
     return trace
 
 
+def rewritten() -> Log:
+    """A buffered write of two words over the same first word."""
+    return store().erase(0).buffered(0, 1, 0xFFFFFFFF).buffered(0, 1, 2)
+
+
 def filled(windows: int) -> Log:
     """A block erased, then so many write buffers of 4 KiB programmed."""
     trace = store().erase(0)
@@ -164,7 +169,12 @@ PLANTED = [
     Planted("WEAR001", "11 erases", erased(WEAR_LIMIT + 1), offset=0, says="block 0 at 0x0000 was erased 11 times"),
     Planted("WEAR002", "erase of an erased block", store().erase(0).erase(0), offset=0, seq=4),
     Planted("WEAR002", "program of what is there", store().program(0, 5).program(0, 5), offset=0, seq=6),
-    Planted("WEAR003", "a block for 28 KiB", filled(7), says="10 for one"),
+    Planted(
+        "WEAR003",
+        "a block for 28 KiB",
+        filled(7),
+        says="290,816 B were erased and programmed for 28,672 B that programs changed: 10 for one",
+    ),
     Planted("NOR001", "bit set", store().program(0, 0).program(0, 1), offset=0, seq=6),
     Planted("NOR002", "no confirm", store().write(0x40000, 0x200020).write(0x40000, 0xFF00FF, wcycle=1), seq=1),
     Planted(
@@ -246,6 +256,7 @@ NEAR_MISSES = [
     ("WEAR001", "10 erases", erased(WEAR_LIMIT)),
     ("WEAR002", "erase of what was programmed", store().erase(0).program(0, 5).erase(0)),
     ("WEAR002", "contents that nobody knows", store().program(0, 5)),
+    ("WEAR002", "one word of a buffered write, without bus writes", rewritten().without("io_write")),
     ("WEAR003", "a block for 32 KiB", filled(8)),
     ("NOR001", "bit set after an erase", store().program(0, 0).erase(0).program(0, 1)),
     ("NOR002", "confirmed", store().erase(0x40000)),

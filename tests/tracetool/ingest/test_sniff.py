@@ -70,6 +70,15 @@ def test_noise_with_an_event_in_it_is_a_trace(tmp_path: Path) -> None:
     assert reading.frame.height == 1
 
 
+@pytest.mark.parametrize("size", [5000, 1 << 16, 1 << 21])
+@pytest.mark.parametrize("after", [b"", b"BdsDxe: loading Boot0001\n"])
+def test_a_log_that_begins_with_a_hole_is_a_trace(tmp_path: Path, size: int, after: bytes) -> None:
+    """The line that the hole runs into is counted as damaged, whatever is in it."""
+    reading = read_file(tmp_path / "t", bytes(size) + after + LINE * 3)
+    assert reading.frame.height >= 2
+    assert reading.health.damaged == 1
+
+
 def test_the_first_64_kib_tell_what_a_trace_is(tmp_path: Path) -> None:
     path = tmp_path / "t"
     path.write_bytes(b"7@1.000000:" + LINE + b"pflash_reset reset\n")

@@ -190,6 +190,22 @@ def test_the_last_line_may_lack_its_newline() -> None:
         assert (health.lines, health.understood, health.damaged) == (2, 1, 1), WRITE[:cut]
 
 
+TIMES = ["2976@1795335978.754485:", "2025-07-21T18:43:28.089797Z ", "2976@1795335978754485000 "]
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_a_last_line_that_ends_within_its_time_is_cut(time: str) -> None:
+    for cut in range(1, len(time) + 1):
+        health = read_text(f"{time}{WRITE}\n{time[:cut]}".encode()).health
+        assert (health.understood, health.damaged) == (1, 1), time[:cut]
+
+
+@pytest.mark.parametrize("line", ["2976@17", "2025-07-21T18:43", "29", "Shell> 2976@17"])
+def test_a_time_is_none_where_the_log_has_none(line: str) -> None:
+    health = read_text(f"{WRITE}\n{line}".encode()).health
+    assert (health.understood, health.other) == (1, 1)
+
+
 @pytest.mark.parametrize("line", ["Shell> p", "a p", "pfl ", "zpfl", "2976@1795335978.754485:x"])
 def test_other_text_without_newline_is_no_damage(line: str) -> None:
     health = read_text(line.encode()).health

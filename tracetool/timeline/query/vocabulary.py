@@ -108,10 +108,10 @@ _DEVICE = Column("device", Type.TEXT, "the flash, as the trace names it: virt.fl
 _SPAN = Column(
     "seq", Type.SPAN, "numbers of its events: holds if it does for one of them", sources=("first_seq", "last_seq")
 )
-_FIRST_SEQ = Column("first_seq", Type.COUNT, "number of its first event")
-_LAST_SEQ = Column("last_seq", Type.COUNT, "number of its last event")
+_FIRST_SEQ = Column("first_seq", Type.COUNT, "number of its first event", aliases=("first",))
+_LAST_SEQ = Column("last_seq", Type.COUNT, "number of its last event", aliases=("last",))
 _TIME_NS = Column("time_ns", Type.TIME, "time as recorded, in nanoseconds")
-_T = Column("t", Type.ELAPSED, "time since the first event of the trace", sources=("time_ns",))
+_T = Column("t", Type.ELAPSED, "time since the first event of the trace", aliases=("time",), sources=("time_ns",))
 _END = Column("end", Type.OFFSET, "offset + length: the first byte after it", sources=("offset", "length"))
 
 EVENTS = Vocabulary(
@@ -149,7 +149,7 @@ OPERATIONS = Vocabulary(
             "kind",
             Type.ENUM,
             "which flash operation",
-            aliases=("op",),
+            aliases=("op", "operation"),
             values=(
                 *("erase", "buffered-program", "program", "status", "identify", "query", "lock", "unlock"),
                 *("clear-status", "read-array", "stray", "outside", "incomplete"),
@@ -188,7 +188,7 @@ FINDINGS = Vocabulary(
         _FIRST_SEQ,
         _LAST_SEQ,
         Column("count", Type.COUNT, "how often it happened"),
-        Column("message", Type.TEXT, "what was found"),
+        Column("message", Type.TEXT, "what was found", aliases=("what",)),
     ),
     instead=(("text", "message"), ("id", "rule"), ("size", "length")),
 )

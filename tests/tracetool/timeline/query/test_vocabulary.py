@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 
 from tracetool.events import EVENTS_SCHEMA
-from tracetool.timeline.query import EVENTS, VOCABULARIES, Vocabulary
+from tracetool.report.tables import findings_frame, write_table
+from tracetool.timeline.operations import OPERATIONS_SCHEMA
+from tracetool.timeline.query import EVENTS, FINDINGS, OPERATIONS, VOCABULARIES, Vocabulary
 from tracetool.timeline.query.lexer import RESERVED, Kind, tokens
 
 
@@ -19,6 +23,16 @@ def test_names_are_words_of_their_own(vocabulary: Vocabulary) -> None:
     for word in [*names, *(value for column in vocabulary.columns for value in column.values)]:
         assert tokens(word)[0][:2] == (Kind.WORD, word)
         assert word not in RESERVED
+
+
+@pytest.mark.parametrize("vocabulary", [OPERATIONS, FINDINGS], ids=lambda vocabulary: vocabulary.name)
+def test_titles_of_the_table_are_names(vocabulary: Vocabulary) -> None:
+    """What people see over a column they write into a query."""
+    frame = OPERATIONS_SCHEMA.to_frame() if vocabulary is OPERATIONS else findings_frame([], each=False)
+    file = BytesIO()
+    write_table(frame, vocabulary.name, "table", file)
+    for title in file.getvalue().decode().split():
+        assert vocabulary.column(title) is not None, title
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES, ids=lambda vocabulary: vocabulary.name)
