@@ -131,8 +131,8 @@ def gather(events: pl.DataFrame) -> Evidence:
 def behaviour_in(kinds: Sequence[int], wcycles: Sequence[int]) -> Behaviour:
     """Which behaviour the inner events after the count of a buffered write prove, `UNDETERMINED` if none does.
 
-    The rows are those after the one with the count: a window that opens before the next write was opened by it, one that opens later
-    by a word; a word that is stored at once needs none.
+    The rows are those after the one with the count: a window that opens before the next write was opened by it, one
+    that opens later by a word; a word that is stored at once needs none.
     """
     words = 0
     cycle = -1

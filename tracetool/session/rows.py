@@ -68,9 +68,8 @@ def _texts(events: pl.DataFrame) -> NDArray[np.int64]:
     texts = events["text"]
     if texts.null_count() == len(texts):
         return np.full(len(texts), ABSENT, np.int64)
-    return integers_of(
-        texts.replace_strict(TEXT_CODES, default=_OTHER_TEXT, return_dtype=pl.Int64).set(texts.is_null(), None)
-    )
+    codes = texts.replace_strict(TEXT_CODES, default=_OTHER_TEXT, return_dtype=pl.Int64)
+    return np.where(texts.is_null().to_numpy(), ABSENT, codes.to_numpy())
 
 
 def to_rows(events: pl.DataFrame, *, arrays: bool = False) -> Rows:
