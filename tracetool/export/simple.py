@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from tracetool.export.shapes import Group
 
     Bytes = NDArray[np.uint8]
+    Numbers = NDArray[np.int64 | np.uint64]
 
 __all__ = ["write"]
 
 _HEADER = struct.pack("<3Q", 0xFFFF_FFFF_FFFF_FFFF, 0xF2B1_77CB_0AA4_29B4, 4)
 _MAPPING, _EVENT = 0, 1
 _DROPPED = 0xFFFF_FFFF_FFFF_FFFE
+_TYPE_BYTES = 8
 _FIXED_BYTES = 24  # of an event, before its arguments, as its length counts them
 _IDS = {source: number for number, source in enumerate(dict.fromkeys(variant.source for variant in CATALOGUE))}
 
@@ -117,32 +119,32 @@ def _alike(frame: pl.DataFrame, group: Group) -> Iterator[NDArray[np.intp]]:
 
 def _records(variant: Variant, rows: pl.DataFrame) -> Bytes | None:
     """The records of rows whose strings are the same, one a line; None if a text is not the number it should be."""
-    strings = {"device": _string(rows["device"][0])} if variant.named else {}
-    numbers: dict[str, NDArray[np.int64 | np.uint64]] = {}
-    fields: list[tuple[str, str]] = [(name, f"V{len(value)}") for name, value in strings.items()]
-    for argument, column in zip(variant.arguments, columns_of(variant, rows), strict=True):
-        if not argument.radix:
-            strings[argument.name] = _string(column[0])
-            fields.append((argument.name, f"V{len(strings[argument.name])}"))
-            continue
-        if "*" in argument.conversion:
-            # How many digits the log shows: twice the access' size, or not kept by the frame.
-            numbers[f"{argument.name} digits"] = _digits(rows, sizes=argument.sizes)
-        values = _numbers(column)
-        if values is None:
-            return None
-        numbers[argument.name] = values
-        fields += [(name, "<u8") for name in numbers if name not in dict(fields)]
+    arguments = _arguments(variant, rows)
+    if arguments is None:
+        return None
+    types = [f"V{len(value)}" if isinstance(value, bytes) else "<u8" for value in arguments]
+    fields = [(f"argument {number}", kind) for number, kind in enumerate(types)]
     dtype = np.dtype([("type", "<u8"), ("id", "<u8"), ("ts", "<u8"), ("length", "<u4"), ("pid", "<u4"), *fields])
     records = np.zeros(rows.height, dtype)
-    records["type"], records["id"], records["length"] = _EVENT, _IDS[variant.source], dtype.itemsize - 8
+    records["type"], records["id"], records["length"] = _EVENT, _IDS[variant.source], dtype.itemsize - _TYPE_BYTES
     records["ts"] = rows["time_ns"].fill_null(0).clip(lower_bound=0).to_numpy()
     records["pid"] = rows["thread"].fill_null(0).to_numpy()
-    for name, value in strings.items():
-        records[name] = np.void(value)
-    for name, numbers_ in numbers.items():
-        records[name] = numbers_.view(np.uint64)
+    for (name, _), value in zip(fields, arguments, strict=True):
+        records[name] = np.void(value) if isinstance(value, bytes) else value.view(np.uint64)
     return records.view(np.uint8).reshape(rows.height, dtype.itemsize)
+
+
+def _arguments(variant: Variant, rows: pl.DataFrame) -> list[bytes | Numbers] | None:
+    """The arguments in order: a string, the same for all rows, or a number for each."""
+    found: list[bytes | Numbers] = [_string(rows["device"][0])] if variant.named else []
+    for argument, column in zip(variant.arguments, columns_of(variant, rows), strict=True):
+        if "*" in argument.conversion:
+            found.append(_digits(rows, sizes=argument.sizes))
+        value = _numbers(column) if argument.radix else _string(column[0])
+        if value is None:
+            return None
+        found.append(value)
+    return found
 
 
 def _string(text: str) -> bytes:
@@ -150,11 +152,12 @@ def _string(text: str) -> bytes:
     return struct.pack("<I", len(data)) + data
 
 
-def _digits(rows: pl.DataFrame, *, sizes: bool) -> NDArray[np.int64]:
+def _digits(rows: pl.DataFrame, *, sizes: bool) -> Numbers:
+    """How many digits a log shows: twice the access' size, or not kept by the frame."""
     return (rows["size"].cast(pl.Int64) * 2).to_numpy() if sizes else np.zeros(rows.height, np.int64)
 
 
-def _numbers(column: pl.Series) -> NDArray[np.int64 | np.uint64] | None:
+def _numbers(column: pl.Series) -> Numbers | None:
     """A column as 64-bit numbers; one that holds them as text, as it was logged, is read."""
     if column.dtype == pl.UInt64:
         return column.to_numpy()

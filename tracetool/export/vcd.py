@@ -60,6 +60,7 @@ def write(job: Job, file: BinaryIO) -> list[str]:
     try:
         writer = VCDWriter(text, timescale="1 ns", date="", version="pflash-tracetool", comment=_comment(timed=timed))
         scopes = {device: _scope(writer, name) for device, name in _names(devices).items()}
+        writer.flush()  # ends the declarations: an access at time 0 is a change already
         last = -1
         for frame in job.frames():
             last = _add(writer, scopes, frame, clock, last)
