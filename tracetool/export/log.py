@@ -11,23 +11,24 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
 from tracetool.events import PREFIX, Variant
 from tracetool.export.job import Failure, Loss
-from tracetool.export.shapes import columns_of, shape
+from tracetool.export.shapes import Strings, columns_of, shape
 
 if TYPE_CHECKING:
     import polars as pl
-    from numpy.typing import NDArray
 
     from tracetool.export.job import Job
 
 __all__ = ["write"]
 
-_DEVICE = re.compile(r"(?!.*: )[^\x00-\x1f\x7f]+")
-_TEXT = re.compile(rf"(?!.*{PREFIX})[^\x00-\x1f\x7f]*[^\x00-\x20\x7f]")
-_NAME_BYTES = 255
+_STRINGS = Strings(
+    re.compile(r"(?!.*: )[^\x00-\x1f\x7f]+"),
+    255,
+    re.compile(rf"(?!.*{PREFIX})[^\x00-\x1f\x7f]*[^\x00-\x20\x7f]"),
+    1 << 19,
+)
+"""What is found again in a line, and leaves it short enough to be kept."""
 _SECOND = 1_000_000_000
 _LARGEST_PID = 999_999_999
 
@@ -63,8 +64,8 @@ class _Log:
     def add(self, frame: pl.DataFrame) -> None:
         """Write the events of a frame."""
         lines: list[str | None] = [None] * frame.height
-        for group in shape(frame).groups:
-            rows = group.rows[_writable(frame[group.rows])]
+        for group in shape(frame, _STRINGS, leave_out=True).groups:
+            rows = group.rows
             columns = [column.to_list() for column in columns_of(group.variant, frame[rows])]
             devices = [frame["device"][rows].to_list()] if group.variant.named else []
             template = _template(group.variant)
@@ -119,18 +120,6 @@ class _Log:
         kept = sum("@" in prefix for prefix in prefixes)
         self._threads += len(threads) - threads.null_count() - kept
         return prefixes
-
-
-def _writable(rows: pl.DataFrame) -> NDArray[np.bool_]:
-    """Rows whose strings can stand in a line and be found in it again."""
-    good = np.ones(rows.height, np.bool_)
-    for device in rows["device"].unique().to_list():
-        if not _DEVICE.fullmatch(device) or len(device.encode()) > _NAME_BYTES:
-            good &= (rows["device"] != device).to_numpy()
-    for text in rows["text"].unique().drop_nulls().to_list():
-        if not _TEXT.fullmatch(text):
-            good &= (rows["text"] != text).fill_null(value=True).to_numpy()
-    return good
 
 
 def _template(variant: Variant) -> str:

@@ -10,6 +10,7 @@ Ref: QEMU trace/simple.c and scripts/simpletrace.py, releases 2.8 to 10.2.
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,7 +19,7 @@ import polars as pl
 
 from tracetool.events import CATALOGUE, PREFIX
 from tracetool.export.job import Failure, Loss
-from tracetool.export.shapes import columns_of, shape
+from tracetool.export.shapes import Strings, columns_of, shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,9 @@ _MAPPING, _EVENT = 0, 1
 _DROPPED = 0xFFFF_FFFF_FFFF_FFFE
 _TYPE_BYTES = 8
 _FIXED_BYTES = 24  # of an event, before its arguments, as its length counts them
+_STRINGS = Strings(re.compile(r"[^\x00-\x1f\x7f]*"), 255, re.compile(r"[^\x00-\x1f\x7f]*"), 512)
+"""QEMU records no longer string; which flash a record without a name comes from depends on those before it."""
+_MOST = (1 << 32) - 1
 _IDS = {source: number for number, source in enumerate(dict.fromkeys(variant.source for variant in CATALOGUE))}
 
 
@@ -86,13 +90,13 @@ def _mapping(source: str) -> bytes:
 
 
 def _dropped(count: int, time_ns: int | None) -> bytes:
-    return struct.pack("<QQQIIQ", _EVENT, _DROPPED, max(time_ns or 0, 0), _FIXED_BYTES + 8, 0, count)
+    return struct.pack("<QQQIIQ", _EVENT, _DROPPED, max(time_ns or 0, 0), _FIXED_BYTES + 8, 0, min(count, _MOST))
 
 
 def _add(frame: pl.DataFrame, file: BinaryIO) -> int:
     """Write the records of a frame, with a dropped record before what follows a row without form; how many those."""
     frame = frame.with_columns(pl.col("text").cast(pl.Categorical()).to_physical().alias("word"))
-    shaped = shape(frame)
+    shaped = shape(frame, _STRINGS, leave_out=False)
     pieces: list[tuple[NDArray[np.intp], Bytes]] = []
     left = list(shaped.left)
     for group in shaped.groups:
@@ -137,10 +141,13 @@ def _records(variant: Variant, rows: pl.DataFrame) -> Bytes | None:
 def _arguments(variant: Variant, rows: pl.DataFrame) -> list[bytes | Numbers] | None:
     """The arguments in order: a string, the same for all rows, or a number for each."""
     found: list[bytes | Numbers] = [_string(rows["device"][0])] if variant.named else []
-    for argument, column in zip(variant.arguments, columns_of(variant, rows), strict=True):
-        if "*" in argument.conversion:
-            found.append(_digits(rows, sizes=argument.sizes))
-        value = _numbers(column) if argument.radix else _string(column[0])
+    values = dict(zip((argument.name for argument in variant.arguments), columns_of(variant, rows), strict=True))
+    strings = {argument.name for argument in variant.arguments if not argument.radix}
+    for name, column in variant.recorded:
+        if name in values:
+            value = _string(values[name][0]) if name in strings else _numbers(values[name])
+        else:
+            value = _digits(rows, sizes=column == "digits")
         if value is None:
             return None
         found.append(value)

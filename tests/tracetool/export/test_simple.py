@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from tests.captures import capture_path
 from tests.tracetool.export.support import DROPPED, Frames, exported, frames, made, simple_records
+from tests.tracetool.ingest.test_simple import read
 from tracetool.compression import zstd
 from tracetool.events import CATALOGUE
 from tracetool.ingest import Health, HostWriteFailure, LostPlace, open_trace
-
-if TYPE_CHECKING:
-    import polars as pl
 
 RESET = {"event": "reset", "device": "f", "time_ns": 5, "thread": 6}
 
@@ -92,3 +92,38 @@ def test_what_a_simple_trace_cannot_hold_is_said() -> None:
         "2 events have no thread; they are written with 0",
         "its times are wall; a simple trace's are taken for monotonic",
     ]
+
+
+@given(st.lists(frames(6), min_size=1, max_size=3))
+def test_a_simple_trace_is_read_back_as_it_was(parts: list[pl.DataFrame]) -> None:
+    events = pl.concat(parts)
+    data, _ = exported(Frames([events]), "simple")
+    found = read(data)
+    unknown = pl.col("time_ns", "thread").fill_null(0)
+    expected = events.with_columns(unknown)
+    assert_frame_equal(found.frame.drop("seq", "boot"), expected.drop("seq", "boot"), categorical_as_str=True)
+    assert (found.health.damaged, found.health.other, found.health.lost) == (0, 0, 0)
+    assert found.health.truncated is None
+
+
+def test_losses_are_read_back_where_they_were() -> None:
+    health = Health(lost=7, lost_places=[LostPlace(1, 1, 3), LostPlace(2, 1, 4)], damaged=1)
+    again = read(exported(Frames([made([RESET] * 2)], health), "simple").data).health
+    assert [(place.seq, place.count) for place in again.lost_places] == [(1, 3), (1, 4), (2, 1)]
+    assert again.lost == 8
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        RESET | {"device": "a\nb"},
+        RESET | {"device": "é" * 128},
+        RESET | {"event": "write", "text": "x" * 513},
+        RESET | {"event": "sector_erase_start", "offset": 8},
+    ],
+    ids=str,
+)
+def test_an_event_that_no_record_can_hold_is_marked_as_dropped(row: dict[str, object]) -> None:
+    data, remarks = exported(Frames([made([RESET, row, RESET])]), "simple")
+    assert [record.name for record in simple_records(data)] == ["pflash_reset", DROPPED, "pflash_reset"]
+    assert remarks[0] == "1 events that have no form in a simple trace are marked as dropped"
