@@ -6,9 +6,9 @@ write. A file that says nothing, or holds fewer rows than it should, is not comp
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ from tracetool.ingest.seal import is_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -34,6 +33,7 @@ __all__ = ["ROW_BYTES", "ParquetTrace", "open_parquet"]
 ROW_BYTES = 64
 """About so many bytes of other formats stand for a row: how `chunk_bytes` becomes rows."""
 
+_PROBE = Path(__file__).with_name("probe.py")
 _REMEDY = "write it with tracetool export"
 _UNTOLD = "does not say what it was made from, nor whether that was complete"
 
@@ -51,18 +51,24 @@ def open_parquet(
         InputError: it is damaged, or has other columns.
     """
     sealed = is_sealed(path)
-    with _decoding(path, sealed=sealed):
-        schema = pl.scan_parquet(path).collect_schema()
-        metadata = pl.read_parquet_metadata(path)
+    if not sealed:
+        _probe(path)
+    with _decoding(path):
+        schema = _scan(path).collect_schema()
+        metadata = pl.read_parquet_metadata(Path(path).absolute())
     _check(path, schema)
     return ParquetTrace(
         TraceMeta(path, path, format="parquet"),
         _provenance(path, metadata, sealed=sealed),
-        sealed=sealed,
         strict=strict,
         rows=max(1, chunk_bytes // ROW_BYTES),
         progress=progress,
     )
+
+
+def _scan(path: str) -> pl.LazyFrame:
+    """The file of just this name: no pattern, no folder of parts, nothing remote."""
+    return pl.scan_parquet(Path(path).absolute(), glob=False, hive_partitioning=False)
 
 
 def _check(path: str, schema: pl.Schema) -> None:
@@ -88,31 +94,27 @@ def _provenance(path: str, metadata: dict[str, str], *, sealed: bool) -> Provena
         raise InputError(f"{path}: what it says of its trace cannot be read ({why}); export it again") from error
 
 
-@contextmanager
-def _decoding(path: str, *, sealed: bool) -> Iterator[None]:
-    """Turn what polars raises into an InputError; a panic of it would also write to standard error."""
-    quiet: AbstractContextManager[None] = nullcontext() if sealed else _silence()
-    try:
-        with quiet:
-            yield
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        why = printable(" ".join(str(error).split()))
-        raise InputError(f"{path}: is a damaged Parquet file ({why}); copy or export it again") from error
+def _probe(path: str) -> None:
+    """Decode the file in a process of its own; InputError where that fails, however it does."""
+    command = [sys.executable, "-P", str(_PROBE), str(Path(path).absolute())]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        why = done.stdout if done.returncode > 0 and done.stdout else f"decoding it ended with {done.returncode}"
+        raise _damaged(path, why)
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Standard error leads nowhere for a while."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _decoding(path: str) -> Iterator[None]:
+    """Turn what polars raises into an InputError."""
     try:
-        os.dup2(nowhere, 2)
         yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: str, why: str) -> InputError:
+    shown = printable(" ".join(why.split()))
+    return InputError(f"{path}: is a damaged Parquet file ({shown}); copy or export it again")
 
 
 class ParquetTrace:
@@ -121,7 +123,6 @@ class ParquetTrace:
     Args:
         meta: its path; the rest is filled in.
         provenance: what it says of the trace it was made from; None if it says nothing.
-        sealed: it was found undamaged.
         strict: raise on the first row that is no event.
         rows: so many rows make a frame.
         progress: called with the bytes read of the file and its size, before each frame.
@@ -134,7 +135,6 @@ class ParquetTrace:
         meta: TraceMeta,
         provenance: Provenance | None,
         *,
-        sealed: bool,
         strict: bool = False,
         rows: int = 1 << 16,
         progress: Callable[[int, int | None], None] | None = None,
@@ -142,7 +142,6 @@ class ParquetTrace:
         self.meta = meta
         self.health = Health()
         self._told = provenance
-        self._sealed = sealed
         self._strict = strict
         self._rows = rows
         self._progress = progress
@@ -169,12 +168,12 @@ class ParquetTrace:
     def _parts(self) -> Iterator[tuple[int, pl.DataFrame]]:
         """Frames as they stand in the file, each with the number of its first row, from 0."""
         path = self.meta.path
-        with _decoding(path, sealed=self._sealed):
-            scan = pl.scan_parquet(path)
+        with _decoding(path):
+            scan = _scan(path)
             total = int(scan.select(pl.len()).collect().item())
             size = Path(path).stat().st_size
         for start in range(0, total, self._rows):
-            with _decoding(path, sealed=self._sealed):
+            with _decoding(path):
                 frame = scan.slice(start, self._rows).collect(engine="streaming")
             if self._progress:
                 self._progress(size * (start + frame.height) // total, size)

@@ -216,7 +216,7 @@ def test_a_footer_longer_than_the_file_is_damage(target: Path) -> None:
 
 
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damage_in_a_file_without_a_sum_is_no_panic(
     tmp_path_factory: pytest.TempPathFactory, capfd: pytest.CaptureFixture[str], data: st.DataObject
 ) -> None:
@@ -232,6 +232,14 @@ def test_damage_in_a_file_without_a_sum_is_no_panic(
     except InputError as error:
         assert str(error).startswith(f"{path}: ")  # noqa: PT017
     assert capfd.readouterr().err == ""
+
+
+def test_a_decoder_that_crashes_takes_nothing_with_it(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crash = target.with_name("crash.py")
+    crash.write_text("import os; os.abort()")
+    monkeypatch.setattr("tracetool.ingest.parquet._PROBE", crash)
+    made([RESET]).write_parquet(target)
+    assert "is a damaged Parquet file (decoding it ended with -6)" in complaint(target)
 
 
 def test_a_file_whose_sum_was_removed_is_damaged(target: Path, first_boot: bytes) -> None:
@@ -310,6 +318,13 @@ def test_rows_out_of_order_are_no_trace(target: Path) -> None:
 def test_a_packed_file_and_a_stream_are_refused(target: Path, first_boot: bytes) -> None:
     target.write_bytes(gzip.compress(first_boot))
     assert "cannot be read packed or from a stream" in complaint(target)
+
+
+def test_a_name_is_no_pattern(tmp_path: Path, first_boot: bytes) -> None:
+    (tmp_path / "a1").write_bytes(b"")
+    assert read(tmp_path / "a[1]*", first_boot).health.events == 18_585
+    (tmp_path / "x=1").mkdir()
+    assert read(tmp_path / "x=1" / "t.parquet", first_boot).health.events == 18_585
 
 
 def test_progress_ends_at_the_file_s_size(target: Path, first_boot: bytes) -> None:
