@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from tracetool.events import EVENT_NAMES, EVENTS_SCHEMA, variants
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Verdict", "judge"]
 
@@ -37,7 +41,7 @@ def judge(frame: pl.DataFrame) -> Verdict:
     """Look at the rows of a frame of `EVENTS_SCHEMA`."""
     verdict = Verdict(frame)
     verdict.add(frame["event"].is_null() | frame["device"].is_null(), "no event or no device")
-    verdict.add(_unprintable(frame["device"].cast(pl.String), _NAME), "a device name that cannot be one")
+    verdict.add(_unprintable(frame["device"], _NAME), "a device name that cannot be one")
     verdict.add(_unprintable(frame["text"], _TEXT), "a text that cannot be one")
     verdict.add(frame.select(pl.any_horizontal(pl.col(_SIGNED) < 0)).to_series(), "value out of range")
     verdict.add(_misshapen(frame), "columns do not match the event")
@@ -46,30 +50,27 @@ def judge(frame: pl.DataFrame) -> Verdict:
 
 def _unprintable(strings: pl.Series, pattern: re.Pattern[str]) -> pl.Series:
     odd = [text for text in strings.unique().drop_nulls().to_list() if not pattern.fullmatch(text)]
-    return strings.is_in(odd)
+    if not odd:
+        return pl.repeat(value=False, n=len(strings), dtype=pl.Boolean, eager=True)
+    return strings.cast(pl.String).is_in(odd)
 
 
 @cache
-def _shapes() -> dict[int, frozenset[int]]:
-    """For each event's code, which sets of columns its variants fill."""
+def _shapes() -> NDArray[np.bool_]:
+    """For each event's code and set of columns, whether a variant fills just those."""
     bit = {name: 1 << number for number, name in enumerate(_COLUMNS)}
-    found = {}
+    shapes = np.zeros((len(EVENT_NAMES), 1 << len(_COLUMNS)), np.bool_)
     for code, name in enumerate(EVENT_NAMES):
-        shapes = set()
         for variant in variants(name):
             full = sum(bit[column] for column in variant.columns)
-            shapes.add(full)
+            shapes[code, full] = True
             if any(argument.column == "end" for argument in variant.arguments):
-                shapes.add(full & ~bit["length"])  # of an end before its start
-        found[code] = frozenset(shapes)
-    return found
+                shapes[code, full & ~bit["length"]] = True  # of an end before its start
+    return shapes
 
 
 def _misshapen(frame: pl.DataFrame) -> pl.Series:
-    keys = frame["event"].to_physical().fill_null(0).to_numpy().astype(np.int64) << len(_COLUMNS)
+    held = np.zeros(frame.height, np.int64)
     for number, name in enumerate(_COLUMNS):
-        keys |= frame[name].is_not_null().to_numpy().astype(np.int64) << number
-    different, which = np.unique(keys, return_inverse=True)
-    shapes, mask = _shapes(), (1 << len(_COLUMNS)) - 1
-    wrong = [key & mask not in shapes.get(key >> len(_COLUMNS), ()) for key in different.tolist()]
-    return pl.Series(np.array(wrong, np.bool_)[which])
+        held |= frame[name].is_not_null().to_numpy().astype(np.int64) << number
+    return pl.Series(~_shapes()[frame["event"].to_physical().fill_null(0).to_numpy(), held])
