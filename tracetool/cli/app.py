@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tracetool.cli import audit, demo, events, explain, findings, info, operations, replay, rules
+from tracetool.cli import audit, demo, events, explain, export, findings, info, operations, replay, rules
 
 __all__ = ["app"]
 
@@ -52,4 +52,5 @@ app.command("explain")(explain.explain)
 app.command("audit")(audit.audit)
 app.command("findings")(findings.findings)
 app.command("replay")(replay.replay)
+app.command("export")(export.export)
 app.command("rules")(rules.rules)

@@ -43,6 +43,12 @@ class DeviceOptions:
     qemu: str = "auto"
     device: str | None = None
 
+    def described(self) -> list[str]:
+        """The options given, by name, but for `--device`, which only selects."""
+        given = {"image", "extent", "board", "geometry", "read_only"}
+        names = [name for name in _OPTIONS if name in given and getattr(self, name)]
+        return [f"--{name.replace('_', '-')}" for name in names] + ["--qemu"] * (self.qemu != "auto")
+
     def session(self, *, policy: str | None = None, at: int | None = None, keep_operations: bool = False) -> Options:
         """The session's options; UsageError where the text is wrong."""
         return common.make_options(

@@ -17,6 +17,7 @@ def events(
 ) -> None:
     """Write the pflash events of a trace, every one with its number, whichever way it was recorded."""
     from tracetool.cli.output import goes_to_a_file, open_output, standard_output
+    from tracetool.ingest.provenance import describe
     from tracetool.report.frames import write_frames
 
     common.check_table_format(output_format, output)
@@ -28,9 +29,17 @@ def events(
         common.opened([trace], strict=strict, bar=bar) as readers,
         standard_output() if output is None else open_output(output) as file,
     ):
-        count = write_frames(readers[0].chunks(), output_format, file, device=device, query=query)
+        reader = readers[0]
+        count = write_frames(
+            reader.chunks(),
+            output_format,
+            file,
+            device=device,
+            query=query,
+            describe=lambda: describe(reader.meta, reader.health, reader.health.events),
+        )
         # Inside, so that a file of that name stays what it was.
-        common.require_events(readers, readers[0].health.events)
+        common.require_events(readers, reader.health.events)
         if not count and query is None:
             raise UsageError(f"no event of a device {device!r} in the trace")
     common.warn_of_damage(readers)

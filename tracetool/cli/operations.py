@@ -31,8 +31,6 @@ def operations(
     """Write the timeline: one row for each flash operation, what it touched and how it ended."""
     import polars as pl
 
-    from tracetool.timeline.operations import OPERATIONS_SCHEMA
-
     common.check_table_format(output_format, output)
     query = common.parse_where(where, "operations")
     options = devices.session(
@@ -40,8 +38,7 @@ def operations(
     )
     common.keep_inputs([output], [*traces, *options.images.values()])
     replayed = _replay(traces, options, strict=strict)
-    frames = [frame for found in replayed.devices.values() for frame in found.operations]
-    table = pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
+    table = replayed.operations()
     start = replayed.traces[0].start_ns
     if query is not None:
         table = table.filter(query.expression(start))

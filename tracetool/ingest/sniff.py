@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health, TraceMeta
+from tracetool.ingest.parquet import open_parquet
 from tracetool.ingest.parser import TextParser
+from tracetool.ingest.seal import MAGIC as PARQUET_MAGIC
 from tracetool.ingest.simple import MAGICS, SimpleTrace, check_header
 from tracetool.ingest.source import open_source
 from tracetool.ingest.text import TextTrace
@@ -50,6 +52,8 @@ def _refuse(source: Source, head: bytes) -> None:
         raise InputError(f"{name}: is empty; {RECORD_A_LOG}")
     if head.startswith(CTF_MAGICS):
         raise InputError(f"{name}: is a stream of a CTF trace, which is not read yet; {RECORD_A_LOG}")
+    if head.startswith(PARQUET_MAGIC) and (source.compression or not source.rereadable):
+        raise InputError(f"{name}: is Parquet, which cannot be read packed or from a stream; give the file itself")
     if head.startswith(UTF16_MARKS):
         raise InputError(f"{name}: is UTF-16 text; convert it first (iconv -f UTF-16 -t UTF-8)")
 
@@ -102,10 +106,19 @@ def _again(source: Source, head: bytes) -> Source | None:
     return source
 
 
-_OPENERS = {"text": _open_text, "simple": _open_simple}
+def _open_parquet(source: Source, path: str, head: bytes, how: How) -> TraceReader:
+    if not head.startswith(PARQUET_MAGIC):
+        raise InputError(f"{source.name}: does not begin as a Parquet file does")
+    source.close()
+    return open_parquet(path, **how)
+
+
+_OPENERS = {"text": _open_text, "simple": _open_simple, "parquet": _open_parquet}
 
 
 def _format_of(head: bytes) -> Format:
+    if head.startswith(PARQUET_MAGIC):
+        return "parquet"
     return "simple" if head.startswith(MAGICS) else "text"
 
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import re
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
 from tracetool.events import EVENTS_SCHEMA, render
+from tracetool.ingest.seal import SealedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import IO
 
     from tracetool.timeline.query import Query
+
+    Describe = Callable[[], dict[str, str]]
 
 __all__ = ["TABLE_FORMATS", "seconds", "write_frames", "write_parquet_frames"]
 
 TABLE_FORMATS = ("table", "csv", "jsonl", "parquet")
 """How tables can be written; the first is for people."""
 
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
-"""How polars says why it could not write; the number is the system's."""
+ROW_GROUP = 1 << 16
+"""Rows that are packed together: what a reader unpacks at once."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -34,10 +36,17 @@ def write_frames(
     *,
     device: str | None = None,
     query: Query | None = None,
+    describe: Describe | None = None,
 ) -> int:
-    """Write event frames to `file`, one device's or those that a query selects alone; how many were written."""
+    """Write event frames to `file`, one device's or those that a query selects alone; how many were written.
+
+    What `describe` says once the frames have been read is kept where the format has a place for it (Parquet).
+    """
     counted = _Counted(frames, device, query)
-    _WRITERS[output_format](counted, file)
+    if output_format == "parquet":
+        write_parquet_frames(counted, EVENTS_SCHEMA, file, describe)
+    else:
+        _WRITERS[output_format](counted, file)
     return counted.count
 
 
@@ -71,25 +80,32 @@ def _write_jsonl(frames: _Counted, file: BinaryIO) -> None:
     file.writelines(frame.write_ndjson().encode() for frame in frames)
 
 
-def _write_parquet(frames: _Counted, file: BinaryIO) -> None:
-    write_parquet_frames(frames, EVENTS_SCHEMA, file)
+def write_parquet_frames(
+    frames: Iterable[pl.DataFrame], schema: pl.Schema, file: BinaryIO, describe: Describe | None = None
+) -> None:
+    """Write frames of one schema as they come, sealed; OSError where the file cannot take them.
 
-
-def write_parquet_frames(frames: Iterable[pl.DataFrame], schema: pl.Schema, file: BinaryIO) -> None:
-    """Write frames of one schema as they come; OSError where the file cannot take them."""
+    `describe` gives entries for the file's metadata once the frames have been read.
+    """
 
     def source(
         _columns: list[str] | None, _predicate: pl.Expr | None, _rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:
         yield from frames
 
+    sealed = SealedFile(file)
     try:
-        register_io_source(source, schema=schema).sink_parquet(file, engine="streaming")
+        register_io_source(source, schema=schema).sink_parquet(
+            cast("IO[bytes]", sealed),
+            engine="streaming",
+            row_group_size=ROW_GROUP,
+            metadata=lambda _: sealed.metadata(describe() if describe else {}),
+        )
     except pl.exceptions.ComputeError as error:
-        number = _OS_ERROR.search(str(error))
-        if number is None:
+        if sealed.failure is None:
             raise
-        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+        raise sealed.failure from error
+    sealed.finish()
 
 
 def _write_table(frames: _Counted, file: BinaryIO) -> None:
@@ -115,5 +131,4 @@ _WRITERS: dict[str, Callable[[_Counted, BinaryIO], None]] = {
     "table": _write_table,
     "csv": _write_csv,
     "jsonl": _write_jsonl,
-    "parquet": _write_parquet,
 }

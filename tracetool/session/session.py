@@ -15,6 +15,7 @@ from tracetool.session.device import PREROLL, Device, Learned
 from tracetool.session.evidence import gather
 from tracetool.session.identity import identify
 from tracetool.session.options import ANY_DEVICE
+from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -64,6 +65,11 @@ class Replayed:
     devices: dict[str, Device] = field(default_factory=dict)
     traces: list[TraceReport] = field(default_factory=list)
     left_out: int = 0
+
+    def operations(self) -> pl.DataFrame:
+        """The timeline of all devices, a frame of `OPERATIONS_SCHEMA`, where operations were kept."""
+        frames = [frame for device in self.devices.values() for frame in device.operations]
+        return pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
 
 
 def replay_traces(

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from tests.captures import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Quick = Callable[..., "Ended"]
 
 SAMPLES = ROOT / "samples"
 PADDING = SAMPLES / "aavmf-shell-padding" / "trace.log.zst"

@@ -16,20 +16,31 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tests.captures import capture_path
-from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, Ended, environment, tracetool
+from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment, tracetool
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
 from tracetool.bundled import sample
-from tracetool.cli import main
 from tracetool.events import EVENTS_SCHEMA
 from tracetool.findings import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Quick = Callable[..., Ended]
+    from tests.tracetool.cli.program import Quick
 
-COMMANDS = ["demo", "info", "events", "operations", "blocks", "findings", "explain", "audit", "replay", "rules"]
+COMMANDS = [
+    "demo",
+    "info",
+    "events",
+    "operations",
+    "blocks",
+    "findings",
+    "explain",
+    "audit",
+    "replay",
+    "export",
+    "rules",
+]
 READING = ["info", "events", "operations", "blocks", "findings", "audit", "replay"]
 
 OK, FOUND, USAGE, UNREADABLE, INCONCLUSIVE, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 3, 4, 141, 130
@@ -46,22 +57,6 @@ def complaint(err: str) -> str:
 def plain_events() -> bytes:
     """A clean, short log."""
     return log("virt.flash1").reset().program(0, 1).read_array().text.encode()
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Quick:
-    """Run the program in this process: sooner done, where a process of its own would show nothing more."""
-
-    def run(*arguments: str | Path) -> Ended:
-        monkeypatch.setattr("sys.argv", ["tracetool", *map(str, arguments)])
-        capfdbinary.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capfdbinary.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Ended(ended.value.code, out, err.decode())
-
-    return run
 
 
 # --- exit codes --------------------------------------------------------------------------------------------------

@@ -1,0 +1,147 @@
+"""What is to be exported: the events of a trace, or of one of its devices, with the losses that lie between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tracetool.ingest.numbering import Numbering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracetool.ingest import TraceReader
+    from tracetool.session.options import Options
+
+__all__ = ["Failure", "Job", "Loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Events that are missing here. `count` is 0 where nobody knows how many; `time_ns` that of the event before."""
+
+    count: int
+    time_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The host could not write the image here; `text` is QEMU's message."""
+
+    text: str
+
+
+@dataclass
+class Job:
+    """One trace to be written.
+
+    Attributes:
+        reader: the trace.
+        options: what is known of the devices; `options.device` alone is written where it is given.
+        events: how many have been given out by the last pass.
+        seen: how many the last pass has seen, those of other devices too.
+        losses: how many had been given out before each place where events were lost, in the last pass.
+        failures: the same of each place where the host failed.
+    """
+
+    reader: TraceReader
+    options: Options
+    events: int = 0
+    seen: int = 0
+    losses: list[int] = field(default_factory=list)
+    failures: list[int] = field(default_factory=list)
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The events as frames of `EVENTS_SCHEMA`, none empty, numbered from 0 without gaps."""
+        for piece in self.pieces():
+            if isinstance(piece, pl.DataFrame):
+                yield piece
+
+    def pieces(self) -> Iterator[pl.DataFrame | Loss | Failure]:
+        """The same frames, cut where events were lost or the host failed.
+
+        What could not be read of the trace is a loss at its end, one event for each damaged line and for a cut.
+        """
+        self.events = self.seen = 0
+        self.losses.clear()
+        self.failures.clear()
+        numbering = Numbering(0)
+        marks = _Marks(self.reader)
+        for frame in self.reader.chunks():
+            self.seen += frame.height
+            for piece in marks.cut(frame):
+                chosen = self._noted(piece)
+                if not isinstance(chosen, pl.DataFrame):
+                    yield chosen
+                elif chosen.height:
+                    yield numbering.apply(chosen)
+        for mark in marks.rest():
+            self._noted(mark)
+            yield mark
+
+    def _noted(self, piece: pl.DataFrame | Loss | Failure) -> pl.DataFrame | Loss | Failure:
+        """The piece, counted, and of the one device alone."""
+        if isinstance(piece, Loss):
+            self.losses.append(self.events)
+        elif isinstance(piece, Failure):
+            self.failures.append(self.events)
+        else:
+            device = self.options.device
+            piece = piece if device is None else piece.filter(pl.col("device").cast(pl.String) == device)
+            self.events += piece.height
+        return piece
+
+
+class _Marks:
+    """Places between events, taken from the reader's health as it grows."""
+
+    def __init__(self, reader: TraceReader) -> None:
+        self._reader = reader
+        self._given: set[str] = set()
+        self._placed = 0
+        self._time: int | None = None
+
+    def cut(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame | Loss | Failure]:
+        """The frame in pieces, with the marks that lie before or in it."""
+        start = 0
+        for seq, mark in self._new(int(frame["seq"][-1])):
+            at = int(frame["seq"].search_sorted(seq))
+            if at > start:
+                yield self._noted(frame[start:at])
+            start = max(start, at)
+            yield self._made(mark)
+        if start < frame.height:
+            yield self._noted(frame[start:])
+
+    def rest(self) -> Iterator[Loss | Failure]:
+        """The marks after the last event, and one for what has no place."""
+        for _, mark in self._new(None):
+            yield self._made(mark)
+        health = self._reader.health
+        count = max(health.lost - self._placed, 0) + health.damaged + (health.truncated is not None)
+        if count:
+            yield Loss(count, self._time)
+
+    def _new(self, last: int | None) -> list[tuple[int, int | str]]:
+        """Marks up to event `last` that were not given out yet, by the event they precede: counts and texts."""
+        health = self._reader.health
+        marks: list[tuple[int, int | str, str]] = []
+        marks += [(place.seq, place.count, f"loss {at}") for at, place in enumerate(health.lost_places)]
+        marks += [(place.seq, place.text, f"failure {at}") for at, place in enumerate(health.host_write_failures)]
+        due = [(seq, mark, key) for seq, mark, key in marks if key not in self._given and (last is None or seq <= last)]
+        self._given.update(key for _, _, key in due)
+        return sorted(((seq, mark) for seq, mark, _ in due), key=itemgetter(0))
+
+    def _made(self, mark: int | str) -> Loss | Failure:
+        if isinstance(mark, str):
+            return Failure(mark)
+        self._placed += mark
+        return Loss(mark, self._time)
+
+    def _noted(self, frame: pl.DataFrame) -> pl.DataFrame:
+        times = frame["time_ns"].drop_nulls()
+        self._time = int(times[-1]) if len(times) else self._time
+        return frame

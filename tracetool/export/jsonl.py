@@ -1,0 +1,19 @@
+"""Canonical events as JSON lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from tracetool.export.lossy import losses
+from tracetool.report.frames import write_frames
+
+if TYPE_CHECKING:
+    from tracetool.export.job import Job
+
+__all__ = ["write"]
+
+
+def write(job: Job, file: BinaryIO) -> list[str]:
+    """Write the events of the job, a line each."""
+    write_frames(job.frames(), "jsonl", file)
+    return losses(job)

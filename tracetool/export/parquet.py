@@ -1,0 +1,35 @@
+"""Canonical events as Parquet, which can be read back: with what is known of the trace they come from, and sealed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, BinaryIO
+
+from tracetool.events import EVENTS_SCHEMA
+from tracetool.ingest.provenance import describe
+from tracetool.report.frames import write_parquet_frames
+
+if TYPE_CHECKING:
+    from tracetool.export.job import Job
+    from tracetool.ingest import Health
+
+__all__ = ["write"]
+
+
+def write(job: Job, file: BinaryIO) -> list[str]:
+    """Write the events of the job, a row each; losses and damage are kept in the file's metadata."""
+    write_parquet_frames(job.frames(), EVENTS_SCHEMA, file, lambda: describe(job.reader.meta, _health(job), job.events))
+    return []
+
+
+def _health(job: Job) -> Health:
+    """The trace's health, with places as the file numbers its events: they differ where one device is written."""
+    health = job.reader.health
+    if job.options.device is None:
+        return health
+    places = sorted(health.lost_places, key=attrgetter("seq"))
+    failures = sorted(health.host_write_failures, key=attrgetter("seq"))
+    lost = [replace(place, seq=seq) for place, seq in zip(places, job.losses, strict=False)]
+    failed = [replace(place, seq=seq) for place, seq in zip(failures, job.failures, strict=True)]
+    return replace(health, lost_places=lost, host_write_failures=failed)

@@ -1,0 +1,76 @@
+"""Rows of a canonical frame that came from outside: whether each is an event that a trace could have given."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tracetool.events import EVENT_NAMES, EVENTS_SCHEMA, variants
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Verdict", "judge"]
+
+_COLUMNS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region", "text")
+_SIGNED = [name for name in ("offset", "length", "region") if EVENTS_SCHEMA[name] == pl.Int64]
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
+_TEXT = re.compile(r"[^\x00-\x1f\x7f]*")
+
+
+class Verdict:
+    """Which rows are no events: a mask, and why the first is none."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.bad = np.zeros(frame.height, np.bool_)
+        self.reason = ""
+
+    def add(self, bad: pl.Series, reason: str) -> None:
+        """Rows that are no events for this reason."""
+        found = bad.fill_null(value=False).to_numpy()
+        if found.any() and (not self.bad.any() or found.argmax() < self.bad.argmax()):
+            self.reason = reason
+        self.bad |= found
+
+
+def judge(frame: pl.DataFrame) -> Verdict:
+    """Look at the rows of a frame of `EVENTS_SCHEMA`."""
+    verdict = Verdict(frame)
+    verdict.add(frame["event"].is_null() | frame["device"].is_null(), "no event or no device")
+    verdict.add(_unprintable(frame["device"], _NAME), "a device name that cannot be one")
+    verdict.add(_unprintable(frame["text"], _TEXT), "a text that cannot be one")
+    verdict.add(frame.select(pl.any_horizontal(pl.col(_SIGNED) < 0)).to_series(), "value out of range")
+    verdict.add(_misshapen(frame), "columns do not match the event")
+    return verdict
+
+
+def _unprintable(strings: pl.Series, pattern: re.Pattern[str]) -> pl.Series:
+    odd = [text for text in strings.unique().drop_nulls().to_list() if not pattern.fullmatch(text)]
+    if not odd:
+        return pl.repeat(value=False, n=len(strings), dtype=pl.Boolean, eager=True)
+    return strings.cast(pl.String).is_in(odd)
+
+
+@cache
+def _shapes() -> NDArray[np.bool_]:
+    """For each event's code and set of columns, whether a variant fills just those."""
+    bit = {name: 1 << number for number, name in enumerate(_COLUMNS)}
+    shapes = np.zeros((len(EVENT_NAMES), 1 << len(_COLUMNS)), np.bool_)
+    for code, name in enumerate(EVENT_NAMES):
+        for variant in variants(name):
+            full = sum(bit[column] for column in variant.columns)
+            shapes[code, full] = True
+            if any(argument.column == "end" for argument in variant.arguments):
+                shapes[code, full & ~bit["length"]] = True  # of an end before its start
+    return shapes
+
+
+def _misshapen(frame: pl.DataFrame) -> pl.Series:
+    held = np.zeros(frame.height, np.int64)
+    for number, name in enumerate(_COLUMNS):
+        held |= frame[name].is_not_null().to_numpy().astype(np.int64) << number
+    return pl.Series(~_shapes()[frame["event"].to_physical().fill_null(0).to_numpy(), held])
