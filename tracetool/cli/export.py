@@ -45,8 +45,9 @@ def export(
 ) -> None:
     """Write a trace in another format: simple, log and parquet are traces again, and parquet is the quickest to read.
 
-    Perfetto shows the operations (ui.perfetto.dev), VCD the bus (GTKWave). What the trace lost stays known in the
-    formats that are traces; whatever a format cannot hold is said on standard error.
+    Perfetto shows the operations (ui.perfetto.dev), VCD the bus (GTKWave).
+    What the trace lost stays known in the formats that are traces; whatever a
+    format cannot hold is said on standard error.
     """
     chosen = _checked(trace, output, output_format, devices)
     from tracetool.cli.output import open_output, standard_output

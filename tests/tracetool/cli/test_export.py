@@ -147,7 +147,7 @@ def test_a_device_that_is_not_there_is_named_and_nothing_written(
 def test_a_trace_without_events_writes_nothing(name: str, tmp_path: Path, complaint: Callable[..., str]) -> None:
     (tmp_path / "empty.log").write_text("nothing\n")
     says = complaint(tmp_path / "empty.log", "-o", tmp_path / "x", "--format", name, code=UNREADABLE)
-    assert "no pflash event in 1 lines" in says
+    assert "no pflash event in 1 line;" in says
     assert [path.name for path in tmp_path.iterdir()] == ["empty.log"]
 
 
