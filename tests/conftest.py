@@ -32,6 +32,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         accesses = sum(int(str(found["accesses"])) for found in live)
         machines = len({found["machine"] for found in live})
         terminalreporter.write_line(f"{accesses:,} accesses on {machines} live machines: no difference")
+        terminalreporter.write_line(f"seeds: {_seeds(live)}")
+    mutants = sum("mutant" in found for found in properties)
+    if mutants:
+        terminalreporter.write_line(f"{mutants} mutants of the model, each of them noticed")
+
+
+def _seeds(live: list[dict[str, object]]) -> str:
+    """Which random programs ran, as `virt-arm 1 to 20`; machines with the same seeds together."""
+    of_machine: dict[str, list[int]] = {}
+    for found in live:
+        of_machine.setdefault(str(found["machine"]), []).append(int(str(found["seed"])))
+    alike: dict[str, list[str]] = {}
+    for machine, seeds in of_machine.items():
+        whole = sorted(seeds) == list(range(min(seeds), max(seeds) + 1))
+        said = f"{min(seeds)} to {max(seeds)}" if whole else ", ".join(map(str, sorted(seeds)))
+        alike.setdefault(said, []).append(machine)
+    return "; ".join(f"{said} on {', '.join(sorted(machines))}" for said, machines in alike.items())
 
 
 @pytest.fixture

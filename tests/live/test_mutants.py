@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.captures import ROOT
 from tests.live.machines import MACHINES
 from tests.live.mutants import MUTANTS, UNBROKEN, BrokenTrialError, Mutant, copied, tried
 
@@ -32,6 +33,13 @@ def test_a_change_that_no_longer_fits_the_source_is_an_error(tmp_path: Path) -> 
 def test_many_places_are_broken_that_a_live_flash_shows() -> None:
     assert sum(mutant.live for mutant in MUTANTS.values()) >= 20
     assert len({mutant.file for mutant in MUTANTS.values()}) >= 5
+
+
+def test_the_page_about_it_counts_them() -> None:
+    page = (ROOT / "docs" / "faithful.md").read_text(encoding="utf-8")
+    live = sum(mutant.live for mutant in MUTANTS.values())
+    assert f"breaks the model in {len(MUTANTS)} places" in page
+    assert f"{live} of them are shown by the live flashes" in page
 
 
 @pytest.mark.live

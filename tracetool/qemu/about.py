@@ -62,9 +62,8 @@ def about(program: str) -> About:
                 machines = running.control.execute("query-machines")
                 running.quit()
         except EmulatorError as error:
-            raise EmulatorError(
-                f"{program}: does not answer as a QEMU: {error}; name a {_PREFIX}... program"
-            ) from error
+            words = f"does not answer as a QEMU does: {error}; name a {_PREFIX}... program"
+            raise EmulatorError(f"{program}: {words}") from error
     version = ".".join(str(release[part]) for part in ("major", "minor", "micro"))
     names = {machine.get(key) for machine in machines for key in ("name", "alias")} - {None}
     behaviour = behaviour_of_qemu(version) or Behaviour.UNDETERMINED

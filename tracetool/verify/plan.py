@@ -104,17 +104,16 @@ def _machine(devices: Mapping[str, Device], about: About) -> MachineType:
     """The first machine of the board that this QEMU has and that has all the devices."""
     wanted = {device.identity.board for device in devices.values() if device.identity is not None}
     if len(wanted) > 1:
-        raise UsageError(
-            f"the trace's devices are of several boards, {', '.join(sorted(map(str, wanted)))}: use --device"
-        )
+        names = ", ".join(sorted(map(str, wanted)))
+        raise UsageError(f"--qemu-binary: the trace's devices are of several boards, {names}; use --device")
     (board,) = wanted
     of_board = [machine for machine in machine_types().values() if machine.board == board]
     if not of_board:
         raise UsageError(f"--qemu-binary: how to start the board {board} is not known")
-    names = devices.keys() - {NAMELESS}
+    needed = devices.keys() - {NAMELESS}
     for machine in of_board:
         here = about.architecture in machine.architectures and machine.option in about.machines
-        if here and names <= {slot.device for slot in machine.slots} and _fits(machine, devices):
+        if here and needed <= {slot.device for slot in machine.slots} and _fits(machine, devices):
             return machine
     programs = sorted({f"qemu-system-{machine.architectures[0]}" for machine in of_board})
     raise UsageError(
@@ -143,19 +142,15 @@ def _geometries(machine: MachineType, devices: Mapping[str, Device]) -> dict[str
     last = max(index for index, slot in enumerate(machine.slots) if slot.device in devices)
     for index, slot in enumerate(machine.slots):
         device = devices.get(slot.device)
+        usual = machine.geometry(slot.device)
         if device is not None and device.machine is not None:
             found[slot.device] = _sized(device, device.machine.config.geometry)
-        elif index < last or machine.geometry(slot.device, 0) == machine.geometry(slot.device):
+        elif usual is not None and usual.size_known:
+            found[slot.device] = usual
+        elif usual is not None and index < last:
             # Where images decide, a unit that nobody knows is one block: enough to make room for the next.
-            found[slot.device] = _least(machine, slot.device)
+            found[slot.device] = usual.resized(usual.block)
     return found
-
-
-def _least(machine: MachineType, device: str) -> Geometry:
-    geometry = machine.geometry(device)
-    if geometry is None:
-        raise UsageError(f"the size of {device} is not known")
-    return geometry if geometry.size_known else geometry.resized(geometry.block)
 
 
 def _sized(device: Device, geometry: Geometry) -> Geometry:
