@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.captures import capture_path
 from tracetool.compression import MAGIC_BYTES, compression_of, decompressed
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# A test is no benchmark: machines are slow and busy. `thorough` is for whoever looks for the rare case.
+# A test is no benchmark: machines are slow and busy. `thorough` is for whoever looks for the rare case,
+# `found` for whoever asks whether a test fails and not by what.
 settings.register_profile("quick", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
+settings.register_profile("found", deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

@@ -232,12 +232,10 @@ def tried(mutant: Mutant) -> Caught:
         copied(mutant, folder)
         module = "tests.live.mutant_trial"
         what = json.dumps([list(mutant.machines), mutant.live])
-        path = os.pathsep.join((name, str(ROOT)))
         done = subprocess.run(
             [sys.executable, "-m", module, str(folder), what],
             cwd=folder,
-            env=os.environ
-            | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": str(folder / "cache")},
+            env=_environment(folder),
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
@@ -246,6 +244,16 @@ def tried(mutant: Mutant) -> Caught:
     if done.returncode:
         raise BrokenTrialError(f"{mutant.name}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return Caught(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """The broken copy comes first; nothing compiled is shared with the right one."""
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT))),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NUMBA_CACHE_DIR": str(folder / "cache"),
+        "HYPOTHESIS_PROFILE": "found",
+    }
 
 
 def main() -> int:

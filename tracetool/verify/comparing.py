@@ -109,12 +109,13 @@ def _compare(
 ) -> None:
     """Read both side by side, so that no more than a few chunks are held."""
     theirs = other.chunks(number)
+    more = True
     for frame in one.chunks(number):
         for name, pair in pairs.items():
-            pair.recorded = _joined(pair.recorded, _taken(frame, name, parts[name], pair))
-        while any(_behind(pair) for pair in pairs.values()):
-            if not _take_live(theirs, parts, pairs):
-                break
+            if more or not _height(pair.recorded):
+                pair.recorded = _joined(pair.recorded, _taken(frame, name, parts[name], pair))
+        while more and any(_behind(pair) for pair in pairs.values()):
+            more = _take_live(theirs, parts, pairs)
         for pair in pairs.values():
             _match(number, pair)
     while _take_live(theirs, parts, pairs):
