@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -38,6 +38,8 @@ class Board:
     cpu_endian: bool
     code: str | None
     max_size: int
+    bases: dict[str, int | None] = field(default_factory=dict)
+    """Where each device begins in the guest's address space; None where that follows from sizes or the variant."""
 
     def geometry(self, device: str, image_bytes: int | None = None) -> Geometry | None:
         """Geometry of `device` (any of this board's, where the name is not one of them); None: not determined.
@@ -61,6 +63,10 @@ def _size(value: int | str | None) -> int | None:
     return 0 if isinstance(value, str) else value
 
 
+def _base(text: str | None) -> int | None:
+    return int(text, 16) if text is not None and text.startswith("0x") else None
+
+
 @cache
 def boards() -> dict[str, Board]:
     """Every known board by name, in the file's order."""
@@ -77,6 +83,7 @@ def boards() -> dict[str, Board]:
             cpu_endian=row["endian"] == "cpu",
             code=row.get("code"),
             max_size=row.get("max_size", MAX_REGION),
+            bases={device: _base(entry["base"]) for device, entry in row["devices"].items()},
         )
         for name, row in table.items()
     }

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.captures import capture_path
 from tracetool.compression import MAGIC_BYTES, compression_of, decompressed
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# A test is no benchmark: machines are slow and busy. `thorough` is for whoever looks for the rare case.
+# A test is no benchmark: machines are slow and busy. `thorough` is for whoever looks for the rare case,
+# `found` for whoever asks whether a test fails and not by what.
 settings.register_profile("quick", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
+settings.register_profile("found", deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
@@ -32,6 +34,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         accesses = sum(int(str(found["accesses"])) for found in live)
         machines = len({found["machine"] for found in live})
         terminalreporter.write_line(f"{accesses:,} accesses on {machines} live machines: no difference")
+        terminalreporter.write_line(f"seeds: {_seeds(live)}")
+    mutants = sum("mutant" in found for found in properties)
+    if mutants:
+        terminalreporter.write_line(f"{mutants} mutants of the model, each of them noticed")
+
+
+def _seeds(live: list[dict[str, object]]) -> str:
+    """Which random programs ran, as `virt-arm 1 to 20`; machines with the same seeds together."""
+    of_machine: dict[str, list[int]] = {}
+    for found in live:
+        of_machine.setdefault(str(found["machine"]), []).append(int(str(found["seed"])))
+    alike: dict[str, list[str]] = {}
+    for machine, seeds in of_machine.items():
+        whole = sorted(seeds) == list(range(min(seeds), max(seeds) + 1))
+        said = f"{min(seeds)} to {max(seeds)}" if whole else ", ".join(map(str, sorted(seeds)))
+        alike.setdefault(said, []).append(machine)
+    return "; ".join(f"{said} on {', '.join(sorted(machines))}" for said, machines in alike.items())
 
 
 @pytest.fixture

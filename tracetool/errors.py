@@ -4,7 +4,8 @@
 TracetoolError            exit code 3
 ├── UsageError            exit code 2: the command line contradicts itself or the trace
 ├── InputError            exit code 3: a file that cannot be read as what it should be
-└── MissingDependencyError exit code 3: a library or program this machine lacks
+├── MissingDependencyError exit code 3: a library or program this machine lacks
+└── EmulatorError         exit code 3: a QEMU that did not start, ended by itself or fell silent
 ```
 
 Every message is one line that names the file, the place and the remedy; the command line prints it
@@ -13,7 +14,7 @@ after `tracetool: ` and nothing else.
 
 from __future__ import annotations
 
-__all__ = ["InputError", "MissingDependencyError", "TracetoolError", "UsageError"]
+__all__ = ["EmulatorError", "InputError", "MissingDependencyError", "TracetoolError", "UsageError"]
 
 
 class TracetoolError(Exception):
@@ -39,3 +40,7 @@ class InputError(TracetoolError):
 
 class MissingDependencyError(TracetoolError):
     """A library or program is not installed; the message says how to install it."""
+
+
+class EmulatorError(TracetoolError):
+    """A QEMU did not start, ended by itself or fell silent; the message has what it said."""

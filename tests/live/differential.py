@@ -13,10 +13,10 @@ import polars as pl
 from replay.columns import ABSENT, ABSENT_COUNTER, RowKind
 from replay.engine import Config, Machine, Stop
 from replay.state import Rows
-from tests.live import qtest
-from tests.live.emulator import EmulatorError
 from tests.live.guest import RESET, Access, blocks_in_use, pieces
+from tracetool.errors import EmulatorError
 from tracetool.ingest import open_trace
+from tracetool.qemu import qtest
 from tracetool.session.rows import blank_steps, to_rows
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from replay.behaviour import Behaviour
     from replay.geometry import Geometry
     from replay.state import Steps
-    from tests.live.machines import Flash
     from tests.live.machines import Machine as Board
+    from tracetool.qemu.machines import Flash
 
 _SHOWN = 5
 _STEP = 16 << 20

@@ -7,13 +7,14 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.live.emulator import EmulatorError, emulator
+from tracetool.errors import EmulatorError
+from tracetool.qemu.emulator import emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tests.live.emulator import Channel, Emulator
+    from tracetool.qemu.emulator import Channel, Emulator
 
 PATIENCE_S = 120
 """Time for a boot to the shell, or for one of its commands: about ten times what they take."""

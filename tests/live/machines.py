@@ -1,44 +1,19 @@
-"""The boards that a QEMU on this system can start, and where their flash devices stand."""
+"""The machines that are driven: those of `tracetool.qemu`, and the same with other sizes, widths and permissions."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import pytest
 
-from replay.boards import boards
-from replay.geometry import Geometry
-from tests.live.emulator import machines_of
 from tests.requirements import needed_program
+from tracetool.qemu.about import about
+from tracetool.qemu.machines import machine_types, package_of
 
-_PACKAGES = {
-    "qemu-system-aarch64": "qemu-system-arm",
-    "qemu-system-arm": "qemu-system-arm",
-    "qemu-system-x86_64": "qemu-system-x86",
-    "qemu-system-riscv64": "qemu-system-misc",
-    "qemu-system-microblaze": "qemu-system-misc",
-    "qemu-system-microblazeel": "qemu-system-misc",
-    "qemu-system-xtensa": "qemu-system-misc",
-    "qemu-system-mips": "qemu-system-mips",
-    "qemu-system-mipsel": "qemu-system-mips",
-    "qemu-system-ppc": "qemu-system-ppc",
-}
-
-
-@dataclass(frozen=True)
-class Flash:
-    """One flash device: its name, where it begins in the guest's address space, and what it is.
-
-    One that only secure code can reach is not driven: qtest is none.
-    """
-
-    name: str
-    address: int
-    geometry: Geometry
-    read_only: bool = False
-    secure: bool = False
+if TYPE_CHECKING:
+    from replay.geometry import Geometry
+    from tracetool.qemu.machines import Flash, MachineType
 
 
 @dataclass(frozen=True)
@@ -57,9 +32,10 @@ class Machine:
 
     def needed(self) -> str:
         """Give the program; the test is skipped (or fails) where it is missing or does not know the machine."""
-        path = needed_program(self.program, _PACKAGES[self.program])
+        architecture = self.program.removeprefix("qemu-system-")
+        path = needed_program(self.program, package_of(architecture) or "qemu-system-misc")
         machine = self.option.partition(",")[0]
-        if machine not in machines_of(path):
+        if machine not in about(path).machines:
             pytest.skip(f"this {self.program} has no machine {machine}")
         return path
 
@@ -69,101 +45,62 @@ class Machine:
         return tuple(flash for flash in self.flashes if not flash.secure)
 
 
-_DEVICES = json.loads(files("replay").joinpath("boards.json").read_text(encoding="utf-8"))["boards"]
+def _machine(
+    name: str, kind: str = "", *, read_only: tuple[str, ...] = (), sizes: tuple[int, ...] = (), architecture: str = ""
+) -> Machine:
+    """Give the machine of the kind (its own name where none is given); `sizes` where images decide them."""
+    found = machine_types()[kind or name]
+    images = sizes or (None,) * len(found.slots)
+    geometries = {
+        slot.device: _geometry(found, slot.device, image) for slot, image in zip(found.slots, images, strict=False)
+    }
+    program = f"qemu-system-{architecture or found.architectures[0]}"
+    flashes = found.flashes(geometries, read_only)
+    return Machine(name, program, found.option, flashes, found.big_endian, found.turns_image)
 
 
-def _flash(board: str, device: str) -> Flash:
-    """Give a device as `replay` has it."""
-    geometry = boards()[board].geometry(device)
+def _geometry(kind: MachineType, device: str, image_bytes: int | None) -> Geometry:
+    geometry = kind.geometry(device, image_bytes)
     assert geometry is not None
-    return Flash(device, int(_DEVICES[board]["devices"][device]["base"], 16), geometry)
+    bus = kind.name.endswith("-big-endian")
+    return replace(geometry, endian="big") if bus else geometry
 
 
-def _two(board: str, name: str, *, read_only: bool = True) -> tuple[Flash, ...]:
-    """Give a board's two devices, the first of them read-only."""
-    return replace(_flash(board, f"{name}0"), read_only=read_only), _flash(board, f"{name}1")
+def _pc(name: str, *sizes: int, kind: str = "q35") -> Machine:
+    """Give a PC with flashes of these sizes; of two, the first is read-only."""
+    return _machine(name, kind, read_only=("system.flash0",) if len(sizes) > 1 else (), sizes=sizes)
 
-
-def _pc(*sizes: int) -> tuple[Flash, ...]:
-    """Give the flashes of a PC: the first ends at 4 GiB, the next lies below it; of two, the first is read-only."""
-    flashes: list[Flash] = []
-    address = 1 << 32
-    for unit, size in enumerate(sizes):
-        device = f"system.flash{unit}"
-        geometry = boards()["pc"].geometry(device, size)
-        assert geometry is not None
-        address -= size
-        flashes.append(Flash(device, address, geometry, read_only=unit == 0 and len(sizes) > 1))
-    return tuple(flashes)
-
-
-def _read_only(flash: Flash) -> Flash:
-    return replace(flash, read_only=True)
-
-
-def _big(flash: Flash) -> Flash:
-    return replace(flash, geometry=replace(flash.geometry, endian="big"))
-
-
-# replay knows these boards' bus, but not their sizes, which differ between variants.
-_SX1 = Flash("omap_sx1.flash0-1", 0, Geometry(32 << 20, 128 << 10, 4))
-_SX1_V1 = (
-    Flash("omap_sx1.flash0-1", 0, Geometry(16 << 20, 128 << 10, 4)),
-    Flash("omap_sx1.flash1-1", 0x04000000, Geometry(8 << 20, 128 << 10, 4)),
-)
-_LX60 = Flash("xtfpga.io.flash", 0xF8000000, Geometry(4 << 20, 64 << 10, 2))
-
-_VERSATILE = _flash("versatilepb", "versatile.flash")
-_VERDEX = _flash("gumstix", "verdex.rom")
-_MALTA = _flash("malta", "mips_malta.bios")
-_SBSA_CODE, _SBSA_VARIABLES = _two("sbsa-ref", "sbsa.flash")
-
-_ARM, _ARM64, _PC = "qemu-system-arm", "qemu-system-aarch64", "qemu-system-x86_64"
 
 _TABLE = (
-    Machine("virt-arm", _ARM64, "virt", _two("virt-arm", "virt.flash")),
-    Machine("virt-arm-writable", _ARM, "virt", _two("virt-arm", "virt.flash", read_only=False)),
-    Machine("sbsa-ref", _ARM64, "sbsa-ref", (replace(_SBSA_CODE, secure=True), _SBSA_VARIABLES)),
-    Machine("vexpress-a9", _ARM, "vexpress-a9", _two("vexpress-a9", "vexpress.flash", read_only=False)),
-    Machine("vexpress-a15", _ARM, "vexpress-a15", _two("vexpress-a15", "vexpress.flash")),
-    Machine("versatilepb", _ARM, "versatilepb", (_VERSATILE,)),
-    Machine("versatilepb-read-only", _ARM, "versatilepb", (_read_only(_VERSATILE),)),
-    Machine("mainstone", _ARM, "mainstone", _two("mainstone", "mainstone.flash")),
-    Machine("z2", _ARM, "z2", (_flash("z2", "z2.flash0"),)),
-    Machine("collie", _ARM, "collie", (_flash("collie", "collie.fl1"), _flash("collie", "collie.fl2"))),
-    Machine("connex", _ARM, "connex", (_flash("gumstix", "connext.rom"),)),
-    Machine("verdex", _ARM, "verdex", (_VERDEX,)),
-    Machine("verdex-read-only", _ARM, "verdex", (_read_only(_VERDEX),)),
-    Machine("sx1", _ARM, "sx1", (_SX1,)),
-    Machine("sx1-v1", _ARM, "sx1-v1", _SX1_V1),
-    Machine("q35-one-flash", _PC, "q35", _pc(2 << 20)),
-    Machine("q35-ovmf", _PC, "q35", _pc(3653632, 540672)),
-    Machine("q35-ovmf-2m", _PC, "q35", _pc(1966080, 131072)),
-    Machine("q35-small", _PC, "q35", _pc(64 << 10, 4 << 10)),
-    Machine("q35-widest", _PC, "q35", _pc(4 << 20, 4 << 20)),
-    Machine("pc", _PC, "pc", _pc(1 << 20, 528 << 10)),
-    Machine("virt-riscv", "qemu-system-riscv64", "virt", _two("virt-riscv", "virt.flash")),
-    Machine(
-        "petalogix-ml605",
-        "qemu-system-microblazeel",
-        "petalogix-ml605",
-        (_flash("petalogix-ml605", "petalogix_ml605.flash"),),
-    ),
-    Machine(
-        "petalogix-s3adsp1800",
-        "qemu-system-microblaze",
-        "petalogix-s3adsp1800",
-        (_flash("petalogix-s3adsp1800", "petalogix_s3adsp1800.flash"),),
-        big_endian=True,
-    ),
-    Machine(
-        "virtex-ml507", "qemu-system-ppc", "virtex-ml507", (_flash("virtex-ml507", "virtex.flash"),), big_endian=True
-    ),
-    Machine("sam460ex", "qemu-system-ppc", "sam460ex", (_flash("sam460ex", "sam460ex.flash"),), big_endian=True),
-    # The little-endian board turns the bytes of each word round while it loads the image; zeros stay zeros.
-    Machine("malta", "qemu-system-mipsel", "malta", (_MALTA,), blank=True),
-    Machine("malta-big-endian", "qemu-system-mips", "malta", (_big(_MALTA),), big_endian=True),
-    Machine("lx60", "qemu-system-xtensa", "lx60", (_LX60,)),
+    _machine("virt-arm", read_only=("virt.flash0",)),
+    _machine("virt-arm-writable", "virt-arm", architecture="arm"),
+    _machine("sbsa-ref", read_only=("sbsa.flash0",)),
+    _machine("vexpress-a9"),
+    _machine("vexpress-a15", read_only=("vexpress.flash0",)),
+    _machine("versatilepb"),
+    _machine("versatilepb-read-only", "versatilepb", read_only=("versatile.flash",)),
+    _machine("mainstone", read_only=("mainstone.flash0",)),
+    _machine("z2"),
+    _machine("collie"),
+    _machine("connex"),
+    _machine("verdex"),
+    _machine("verdex-read-only", "verdex", read_only=("verdex.rom",)),
+    _machine("sx1"),
+    _machine("sx1-v1"),
+    _pc("q35-one-flash", 2 << 20),
+    _pc("q35-ovmf", 3653632, 540672),
+    _pc("q35-ovmf-2m", 1966080, 131072),
+    _pc("q35-small", 64 << 10, 4 << 10),
+    _pc("q35-widest", 4 << 20, 4 << 20),
+    _pc("pc", 1 << 20, 528 << 10, kind="pc"),
+    _machine("virt-riscv", read_only=("virt.flash0",)),
+    _machine("petalogix-ml605"),
+    _machine("petalogix-s3adsp1800"),
+    _machine("virtex-ml507"),
+    _machine("sam460ex"),
+    _machine("malta"),
+    _machine("malta-big-endian"),
+    _machine("lx60"),
 )
 
 MACHINES = {machine.name: machine for machine in _TABLE}

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.live.differential import Outcome, compare
-from tests.live.emulator import behaviour_of
 from tests.live.machines import MACHINES
 from tests.live.saved import Saved, to_text
 from tests.live.shrinking import shrunk
+from tracetool.qemu.about import behaviour_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

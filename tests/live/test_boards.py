@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replay.cfi import CFI_TABLE_SIZE, cfi_table
-from tests.live import qtest
-from tests.live.emulator import EmulatorError
 from tests.live.machines import MACHINES
+from tracetool.errors import EmulatorError
+from tracetool.qemu import qtest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.live.machines import Flash, Machine
-    from tests.live.qtest import Bus
+    from tests.live.machines import Machine
+    from tracetool.qemu.machines import Flash
+    from tracetool.qemu.qtest import Bus
 
 pytestmark = pytest.mark.live
 

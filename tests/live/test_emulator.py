@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from tests.captures import ROOT
-from tests.live import qtest
-from tests.live.emulator import EmulatorError
 from tests.live.machines import MACHINES
 from tests.requirements import lacking
+from tracetool.errors import EmulatorError
+from tracetool.qemu import qtest
 
 pytestmark = pytest.mark.live
 
 _KEEPS_ONE = """
 import signal, sys, time
 from pathlib import Path
-from tests.live import qtest
+from tracetool.qemu import qtest
 signal.signal(signal.SIGINT, signal.default_int_handler)  # where it runs in the background, it is ignored
 with qtest.bus(sys.argv[1], "none", [], Path(sys.argv[2])):
     print("up", flush=True)

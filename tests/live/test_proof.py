@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from replay.behaviour import Behaviour
 from replay.columns import RowKind
 from tests.live.differential import compare
-from tests.live.emulator import behaviour_of
 from tests.live.guest import RESET, Access, pieces, program
 from tests.live.machines import MACHINES
 from tests.live.proof import smallest, tried
 from tests.live.saved import Saved, from_text, to_text
 from tests.live.shrinking import shrunk
+from tracetool.qemu.about import behaviour_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

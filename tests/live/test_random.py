@@ -33,3 +33,4 @@ def test_the_model_does_what_the_flash_does(
     outcome = proved(Saved(machine, seed, program(board, seed, LENGTH)), seed)
     record_property("accesses", outcome.accesses)
     record_property("machine", machine)
+    record_property("seed", seed)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tracetool.cli import audit, demo, events, explain, export, findings, info, operations, replay, rules
+from tracetool.cli import audit, demo, events, explain, export, findings, info, operations, replay, rules, verify
 
 __all__ = ["app"]
 
@@ -53,4 +53,5 @@ app.command("audit")(audit.audit)
 app.command("findings")(findings.findings)
 app.command("replay")(replay.replay)
 app.command("export")(export.export)
+app.command("verify")(verify.verify)
 app.command("rules")(rules.rules)

@@ -224,7 +224,9 @@ def _size(option: str, text: str) -> int:
         raise UsageError(f"{option}: {error}") from error
 
 
-_OF_FILES = ("--image", "--write-image", "--storage")
+_OF_FILES = ("--image", "--write-image", "--storage", "--after")
+"""Options whose value is a file, the name of which may hold a `=`."""
+
 _SPEC_PARTS = ("size", "block", "bank", "chip", "max-chip", "endian", "ids")
 
 

@@ -11,7 +11,6 @@ from tracetool.cli.devices import DeviceOptions, takes_device_options
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
-    from tracetool.session.device import Device
     from tracetool.session.session import Replayed
 
 _INCONCLUSIVE = 4
@@ -41,6 +40,7 @@ def replay(
 
     Exit code 4: model and trace disagree, or the trace is incomplete; the files are written all the same.
     """
+    from tracetool.session.choice import chosen_device
     from tracetool.session.contents import contents_of
     from tracetool.session.session import replay_readers
 
@@ -55,7 +55,10 @@ def replay(
         replayed = replay_readers(readers, options)
     common.require_events(readers, sum(trace.events for trace in replayed.traces))
     _check_moment(replayed, at)
-    files = [(path, contents_of(_chosen(replayed, name), backing=backing)) for name, path, backing in wanted]
+    files = [
+        (path, contents_of(chosen_device(replayed, name, "--write-image"), backing=backing))
+        for name, path, backing in wanted
+    ]
     for path, data in files:
         from tracetool.images import write_image as write
 
@@ -70,21 +73,6 @@ def _check_moment(replayed: Replayed, at: int | None) -> None:
     last = max((notes.last_seq for device in replayed.devices.values() for notes in device.notes[-1:]), default=-1)
     if at is not None and at > last:
         raise UsageError(f"--at {at}: the last event of the trace is {last}")
-
-
-def _chosen(replayed: Replayed, name: str) -> Device:
-    """The device of this name; without one, the one that is written."""
-    devices = replayed.devices
-    if name:
-        if name not in devices:
-            raise UsageError(f"no device {name!r} in the trace; it has {', '.join(devices)}")
-        return devices[name]
-    written = [d for d in devices.values() if d.identity and not d.identity.read_only and d.tally.totals.writes]
-    if len(written) == 1:
-        return written[0]
-    raise UsageError(
-        f"name the device, as in --write-image {next(iter(devices))}=FILE; the trace has {', '.join(devices)}"
-    )
 
 
 def _print_state(replayed: Replayed) -> None:

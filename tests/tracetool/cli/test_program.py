@@ -39,9 +39,10 @@ COMMANDS = [
     "audit",
     "replay",
     "export",
+    "verify",
     "rules",
 ]
-READING = ["info", "events", "operations", "blocks", "findings", "audit", "replay"]
+READING = ["info", "events", "operations", "blocks", "findings", "audit", "replay", "verify"]
 
 OK, FOUND, USAGE, UNREADABLE, INCONCLUSIVE, BROKEN_PIPE, INTERRUPTED = 0, 1, 2, 3, 4, 141, 130
 

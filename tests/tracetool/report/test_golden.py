@@ -17,12 +17,14 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from replay.behaviour import Behaviour
 from tests.captures import ROOT
 from tests.tracetool.cli.program import tracetool
 from tests.tracetool.logs import log
 from tests.tracetool.traces import Again, images, reader, replayed
 from tracetool.audit import audit
 from tracetool.ingest import open_trace
+from tracetool.qemu.about import About
 from tracetool.report.frames import write_frames
 from tracetool.report.html import write_html
 from tracetool.report.json import write_audit
@@ -30,7 +32,10 @@ from tracetool.report.junit import write_junit
 from tracetool.report.sarif import write_sarif
 from tracetool.report.state import print_state
 from tracetool.report.text import print_audit
+from tracetool.report.verification import print_verification, write_verification
 from tracetool.session.options import Options
+from tracetool.verify import Check, DeviceProof, Place, Standing, Subject, Verification, verify
+from tracetool.verify.verification import RealDevice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +46,7 @@ GOLDEN = Path(__file__).with_name("golden")
 SAMPLES = ROOT / "samples"
 PADDING = SAMPLES / "aavmf-shell-padding" / "trace.log.zst"
 BEFORE = SAMPLES / "aavmf-shell-padding" / "flash1-before.fd.zst"
+AFTER = SAMPLES / "aavmf-shell-padding" / "flash1-after.fd.zst"
 FIRST_BOOT = SAMPLES / "aavmf-first-boot" / "trace.log.zst"
 
 WIDTH = 160
@@ -86,6 +92,29 @@ def state_text() -> bytes:
     return plain(lambda console: print_state(found, console))
 
 
+def verified() -> Verification:
+    """A sample, its image with a byte changed, and a real device that differs from the trace."""
+    device = DeviceProof(
+        "virt.flash1",
+        (
+            Check(Subject.SELF_CHECK, Standing.PROVED, "4,378 events are what the model predicts", 4378),
+            Check(Subject.IMAGE, Standing.DIFFERENT, "1 byte differs", 64 << 20, Place(None, None, 0x10, "00", "01")),
+            Check(Subject.DEVICE_EVENTS, Standing.UNPROVED, "another device", 12, Place(0, 12, None, "a", "b")),
+        ),
+        ("10 accesses beyond its extent: this QEMU's flash has none",),
+    )
+    qemu = About("/usr/bin/qemu-system-aarch64", "7.2.22", "aarch64", frozenset({"virt"}), Behaviour.STAGED_AT_COUNT)
+    real = RealDevice(qemu, "virt", 2118, 0.25, (0, 4000))
+    return Verification((), (device,), real, ("virt.flash1: the model does what either device does",))
+
+
+def verify_text() -> bytes:
+    images_given = verify([open_trace(str(PADDING))], images("virt.flash1", BEFORE), after={"virt.flash1": AFTER})
+    return plain(lambda console: print_verification(images_given, console)) + plain(
+        lambda console: print_verification(verified(), console)
+    )
+
+
 def events(output_format: str) -> bytes:
     """A few events of the sample, with two devices and a program."""
     frame = pl.concat(reader(PADDING).chunks())
@@ -104,6 +133,8 @@ OUTPUTS: dict[str, Callable[[], bytes]] = {
     "audit.junit.xml": lambda: audit_for(write_junit),
     "info.txt": info_text,
     "state.txt": state_text,
+    "verify.txt": verify_text,
+    "verify.json": lambda: write_verification(verified()).encode(),
     "events.txt": lambda: events("table"),
     "events.csv": lambda: events("csv"),
     "events.jsonl": lambda: events("jsonl"),

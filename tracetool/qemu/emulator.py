@@ -1,9 +1,12 @@
-"""A QEMU process with sockets to it, which ends when the test does."""
+"""A QEMU process with sockets to it, which ends when its block does.
+
+QEMU outlives its closed streams, so it is ended in every case: by its own `quit`, else by a signal, and by the kernel
+where this process is killed.
+"""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import socket
 import subprocess
@@ -11,18 +14,16 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from replay.behaviour import Behaviour, behaviour_of_qemu
+from tracetool.errors import EmulatorError, MissingDependencyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+__all__ = ["Channel", "Control", "Emulator", "emulator"]
+
 PATIENCE_S = 60
 """Silence after which a QEMU is taken for dead."""
-
-
-class EmulatorError(Exception):
-    """QEMU did not start, ended by itself or fell silent."""
 
 
 class Channel:
@@ -36,13 +37,13 @@ class Channel:
     def send(self, data: bytes) -> None:
         """Send all of it."""
         try:
+            self._stream.settimeout(PATIENCE_S)
             self._stream.sendall(data)
         except OSError as error:
             raise EmulatorError(f"QEMU takes nothing: {error}") from error
 
-    def receive(self, timeout_s: float = PATIENCE_S) -> bytes:
+    def receive(self) -> bytes:
         """Give what comes next, at least a byte."""
-        self._stream.settimeout(timeout_s)
         try:
             data = self._stream.recv(1 << 20)
         except OSError as error:
@@ -60,7 +61,7 @@ class Channel:
             self._read += data
         *lines, rest = bytes(self._read).split(b"\n", count)
         self._read[:] = rest
-        return [line.decode() for line in lines]
+        return [line.decode(errors="replace") for line in lines]
 
 
 class Control:
@@ -68,28 +69,39 @@ class Control:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        channel.lines(1)
-        self._execute("qmp_capabilities")
+        self._message()
+        self.execute("qmp_capabilities")
 
-    def _execute(self, command: str, event: str | None = None) -> None:
-        """Run a command; over once it is acknowledged and `event` has come."""
+    def execute(self, command: str, event: str | None = None) -> Any:  # noqa: ANN401  JSON
+        """Run a command and give its answer, once `event` has come too where one is named."""
         self._channel.send(json.dumps({"execute": command}).encode() + b"\n")
+        answer = None
         answered = False
         while not answered or event is not None:
-            message: dict[str, Any] = json.loads(self._channel.lines(1)[0])
+            message = self._message()
             if "error" in message:
                 raise EmulatorError(f"{command}: {message['error']}")
-            answered |= "return" in message
+            if "return" in message:
+                answer, answered = message["return"], True
             if message.get("event") == event:
                 event = None
+        return answer
+
+    def _message(self) -> dict[str, Any]:
+        (line,) = self._channel.lines(1)
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError as error:
+            raise EmulatorError(f"the control protocol has {line[:80]!r}") from error
+        return message
 
     def reset(self) -> None:
         """Reset the machine."""
-        self._execute("system_reset", "RESET")
+        self.execute("system_reset", "RESET")
 
     def quit(self) -> None:
         """Ask QEMU to end, which writes what it still holds."""
-        self._execute("quit")
+        self.execute("quit")
 
 
 class Emulator:
@@ -107,7 +119,10 @@ class Emulator:
     def quit(self) -> None:
         """End it and wait until it has."""
         self.control.quit()
-        self._process.wait(PATIENCE_S)
+        try:
+            self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired as error:
+            raise EmulatorError(f"QEMU does not end within {PATIENCE_S} s of its quit") from error
 
 
 @contextmanager
@@ -117,7 +132,8 @@ def emulator(program: str, options: Sequence[str], said: Path, **channels: str) 
     `channels` gives each stream's option: `serial="-serial"`. What QEMU says goes to the file `said`.
 
     Raises:
-        EmulatorError: it did not start; the message has what it said.
+        EmulatorError: it did not start, ended by itself or fell silent; the message has what it said.
+        MissingDependencyError: `program` cannot be run.
     """
     with ExitStack() as stack:
         ours, arguments, theirs = {}, list(options), []
@@ -128,14 +144,7 @@ def emulator(program: str, options: Sequence[str], said: Path, **channels: str) 
             arguments += ["-chardev", f"socket,id={name},fd={its.fileno()}", option, f"chardev:{name}"]
             ours[name] = Channel(mine)
             theirs.append(its)
-        with said.open("wb") as talk:
-            process = subprocess.Popen(
-                [*_tied_to_this_process(), program, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=talk,
-                stderr=talk,
-                pass_fds=[its.fileno() for its in theirs],
-            )
+        process = _start([*_tied_to_this_process(), program, *arguments], said, theirs)
         stack.callback(process.wait)
         stack.callback(process.kill)
         for its in theirs:
@@ -143,7 +152,24 @@ def emulator(program: str, options: Sequence[str], said: Path, **channels: str) 
         try:
             yield Emulator(process, ours)
         except EmulatorError as error:
-            raise EmulatorError(f"{error}; it said: {said.read_text(errors='replace').strip()!r}") from error
+            talk = said.read_text(errors="replace").strip()
+            raise EmulatorError(f"{error}; it said: {talk!r}" if talk else str(error)) from error
+
+
+def _start(command: Sequence[str], said: Path, sockets: Sequence[socket.socket]) -> subprocess.Popen[bytes]:
+    """Start QEMU in a process group of its own: an interrupt from the terminal is for this process, which ends it."""
+    with said.open("wb") as talk:
+        try:
+            return subprocess.Popen(  # noqa: S603  the program that the user names
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=talk,
+                stderr=talk,
+                pass_fds=[its.fileno() for its in sockets],
+                process_group=0,
+            )
+        except OSError as error:
+            raise MissingDependencyError(f"{command[0]}: cannot be run: {error.strerror or error}") from error
 
 
 @cache
@@ -151,18 +177,3 @@ def _tied_to_this_process() -> tuple[str, ...]:
     """Let the kernel end QEMU even where this process is killed: QEMU outlives its closed streams."""
     found = shutil.which("setpriv")
     return (found, "--pdeathsig", "KILL", "--") if found else ()
-
-
-@cache
-def behaviour_of(program: str) -> Behaviour:
-    """Give what this QEMU's release does with buffered writes."""
-    said = subprocess.run([program, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    version = re.search(r"version (\S+)", said)
-    return (behaviour_of_qemu(version[1]) if version else None) or Behaviour.UNDETERMINED
-
-
-@cache
-def machines_of(program: str) -> frozenset[str]:
-    """Give the names of the machines that this QEMU knows."""
-    said = subprocess.run([program, "-M", "help"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    return frozenset(line.split()[0] for line in said.splitlines()[1:] if line)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import base64
+import binascii
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.live.emulator import Emulator, emulator
+from tracetool.errors import EmulatorError
+from tracetool.qemu.emulator import Emulator, emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+__all__ = ["WIDTHS", "Bus", "bus", "read", "write"]
+
 BATCH = 200
 """Accesses that are sent before the answers are read: what the sockets hold many times over."""
 
 _LETTERS = {1: "b", 2: "w", 4: "l", 8: "q"}
+
+WIDTHS = tuple(_LETTERS)
+"""Bytes that one access can have."""
 
 
 def write(address: int, size: int, value: int) -> str:
@@ -47,7 +54,11 @@ class Bus:
     def contents(self, address: int, length: int) -> bytes:
         """Read a range whole."""
         self._channel.send(f"b64read {address:#x} {length:#x}\n".encode())
-        return base64.b64decode(self._channel.lines(1)[0].split()[1])
+        (answer,) = self._channel.lines(1)
+        try:
+            return base64.b64decode(answer.removeprefix("OK "), validate=True)
+        except binascii.Error as error:
+            raise EmulatorError(f"QEMU answers {answer[:80]!r}") from error
 
     def reset(self) -> None:
         """Reset the machine; over when it has been."""
@@ -59,7 +70,8 @@ class Bus:
 
 
 def _value(answer: str) -> int | None:
-    assert answer.startswith("OK"), answer
+    if not answer.startswith("OK"):
+        raise EmulatorError(f"QEMU answers {answer[:80]!r}")
     _, _, value = answer.partition(" ")
     return int(value, 16) if value else None
 
@@ -68,7 +80,7 @@ def _value(answer: str) -> int | None:
 def bus(program: str, machine: str, drives: Sequence[str], folder: Path) -> Iterator[Bus]:
     """Start a machine with these pflash drives (`file=...,readonly=on`, by unit) and drive its bus.
 
-    `folder` gets the trace, `trace.log`.
+    `folder` gets the trace, `trace.log`. Raises as `emulator` does.
     """
     options = ["-M", machine, "-accel", "tcg", "-S", "-display", "none", "-nodefaults", "-qtest-log", "none"]
     options += ["-trace", "pflash*", "-D", str(folder / "trace.log"), "-msg", "timestamp=on"]

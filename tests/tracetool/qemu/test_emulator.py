@@ -1,0 +1,105 @@
+"""A program that should be a QEMU and is not, or hangs: said in one line, and ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from replay.behaviour import Behaviour
+from tests.captures import ROOT
+from tests.tracetool.cli.program import PADDING, tracetool
+from tracetool.errors import EmulatorError, MissingDependencyError
+from tracetool.qemu import emulator as module
+from tracetool.qemu.about import About, about
+from tracetool.qemu.emulator import emulator
+
+UNREADABLE = 3
+
+_NEVER = """#!{python}
+import pathlib, os, time
+pathlib.Path("{mark}").write_text(str(os.getpid()))
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Path:
+    """A program that starts, says nothing and does not end."""
+    path = tmp_path / "qemu-system-silent"
+    path.write_text(_NEVER.format(python=sys.executable, mark=tmp_path / "pid"))
+    path.chmod(0o755)
+    return path
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_a_program_that_says_nothing_is_given_up_and_ended(silent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 2)
+    begin = time.monotonic()
+    with pytest.raises(EmulatorError, match="does not answer as a QEMU does: QEMU says nothing: timed out"):
+        about(str(silent))
+    assert time.monotonic() - begin < 20
+    assert not _lives(int((silent.parent / "pid").read_text()))
+
+
+def test_an_interrupt_ends_the_program_that_was_started(silent: Path) -> None:
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from tracetool.cli import main; main()"
+    command = [sys.executable, "-c", code, "verify", str(PADDING), "--qemu-binary", str(silent)]
+    settings = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(silent.parent)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=settings) as running:
+        mark = silent.parent / "pid"
+        deadline = time.monotonic() + 30
+        while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        running.send_signal(2)
+        _, err = running.communicate(timeout=30)
+    assert (running.returncode, err.decode()) == (130, "tracetool: interrupted\n")
+    assert not _lives(int(mark.read_text()))
+    assert not list(silent.parent.glob("tracetool-*"))
+
+
+def test_a_program_that_is_no_qemu_is_named(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("no program")
+    for program, error, words in (
+        ("/bin/true", EmulatorError, "QEMU ended; name a qemu-system-... program"),
+        ("qemu-system-aarch65", MissingDependencyError, "no such program; name a"),
+        (str(tmp_path / "qemu-system-mips"), MissingDependencyError, "apt-get install -y qemu-system-mips"),
+        (str(text), MissingDependencyError, "is no program"),
+    ):
+        with pytest.raises(error, match=words):
+            about(program)
+
+
+def test_what_a_program_says_before_it_ends_is_in_the_message(tmp_path: Path) -> None:
+    with (
+        pytest.raises(EmulatorError, match="it said: 'no such board'"),
+        emulator("/bin/sh", ["-c", "echo no such board >&2"], tmp_path / "said"),
+    ):
+        pass
+
+
+def test_the_command_line_says_what_to_install() -> None:
+    ended = tracetool("verify", PADDING, "--qemu-binary", "/nowhere/qemu-system-aarch64")
+    assert (ended.code, ended.out) == (UNREADABLE, b"")
+    assert ended.err == (
+        "tracetool: /nowhere/qemu-system-aarch64: no such program; on Debian: apt-get install -y qemu-system-arm\n"
+    )
+
+
+@pytest.mark.parametrize(("version", "names"), [("5.2.0", False), ("6.0.0", True), ("10.1.2", True)])
+def test_devices_have_names_since_6(version: str, names: bool) -> None:
+    found = About("/q", version, "arm", frozenset(), Behaviour.DIRECT)
+    assert found.names_devices == names

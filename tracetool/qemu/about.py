@@ -1,0 +1,88 @@
+"""What a QEMU program is, by its own word: its release, its processors, its machines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from replay.behaviour import Behaviour, behaviour_of_qemu
+from tracetool.errors import EmulatorError, MissingDependencyError
+from tracetool.qemu.emulator import emulator
+from tracetool.qemu.machines import package_of
+
+__all__ = ["About", "about", "behaviour_of"]
+
+_PREFIX = "qemu-system-"
+_NAMES_SINCE = 6
+
+
+@dataclass(frozen=True)
+class About:
+    """A program: its absolute path, release, architecture (`aarch64`), machines, and what its flash does.
+
+    `behaviour` is that of the release; distributions backport, so what a trace of it shows comes first.
+    """
+
+    path: str
+    version: str
+    architecture: str
+    machines: frozenset[str]
+    behaviour: Behaviour
+
+    @property
+    def names_devices(self) -> bool:
+        """Whether its pflash events say which device they are of: since 6.0."""
+        return int(self.version.partition(".")[0]) >= _NAMES_SINCE
+
+    @property
+    def name(self) -> str:
+        """The program's file name and release."""
+        return f"{Path(self.path).name} {self.version}"
+
+
+@cache
+def about(program: str) -> About:
+    """Ask a QEMU what it is.
+
+    Raises:
+        MissingDependencyError: there is no such program, or it is not one that can be run; says what to install.
+        EmulatorError: it does not answer as QEMU does.
+    """
+    path = _found(program)
+    with tempfile.TemporaryDirectory(prefix="tracetool-") as folder:
+        options = ["-M", "none", "-S", "-display", "none", "-nodefaults"]
+        try:
+            with emulator(path, options, Path(folder) / "qemu.txt") as running:
+                release = running.control.execute("query-version")["qemu"]
+                architecture = running.control.execute("query-target")["arch"]
+                machines = running.control.execute("query-machines")
+                running.quit()
+        except EmulatorError as error:
+            words = f"does not answer as a QEMU does: {error}; name a {_PREFIX}... program"
+            raise EmulatorError(f"{program}: {words}") from error
+    version = ".".join(str(release[part]) for part in ("major", "minor", "micro"))
+    names = {machine.get(key) for machine in machines for key in ("name", "alias")} - {None}
+    behaviour = behaviour_of_qemu(version) or Behaviour.UNDETERMINED
+    return About(path, version, architecture, frozenset(names), behaviour)
+
+
+def behaviour_of(program: str) -> Behaviour:
+    """Give what this QEMU's release does with buffered writes."""
+    return about(program).behaviour
+
+
+def _found(program: str) -> str:
+    """Give the program's absolute path."""
+    expanded = str(Path(program).expanduser()) if os.sep in program else program
+    found = shutil.which(expanded)
+    if found is not None:
+        return str(Path(found).absolute())
+    if Path(expanded).exists():
+        raise MissingDependencyError(f"{program}: is no program; name a {_PREFIX}... program")
+    package = package_of(Path(program).name.removeprefix(_PREFIX))
+    remedy = f"on Debian: apt-get install -y {package}" if package else f"name a {_PREFIX}... program"
+    raise MissingDependencyError(f"{program}: no such program; {remedy}")

@@ -1,0 +1,146 @@
+"""Verification: what the trace, the image and a real device say of the model, each beside the others."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracetool.errors import UsageError
+from tracetool.findings.words import count_of
+from tracetool.qemu.about import about
+from tracetool.session.choice import chosen_device
+from tracetool.session.session import replay_readers
+from tracetool.verify.plan import plan_for
+from tracetool.verify.real import try_on
+from tracetool.verify.recorded import image_check, self_check
+from tracetool.verify.verification import Check, DeviceProof, RealDevice, Standing, Subject, Verification
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tracetool.ingest import TraceReader
+    from tracetool.session.device import Device
+    from tracetool.session.options import Options
+    from tracetool.session.session import Replayed
+    from tracetool.verify.real import Trial
+
+__all__ = ["verify"]
+
+SECONDS = 300
+"""How long a real device is driven where nothing else is said."""
+
+
+def verify(
+    readers: Sequence[TraceReader],
+    options: Options,
+    *,
+    after: Mapping[str, Path] | None = None,
+    program: str | None = None,
+    seconds: float = SECONDS,
+) -> Verification:
+    """Hold traces, consecutive boots of one machine, against the model, an image and a real device.
+
+    Args:
+        readers: the traces, open.
+        options: what is said of the devices.
+        after: image files after the last trace, by device; `ANY_DEVICE` is the one that is written.
+        program: a QEMU whose flash is given the same accesses; None: there is none.
+        seconds: how long it is driven at most.
+
+    Raises:
+        InputError: a trace or an image cannot be read.
+        UsageError: options contradict each other or the trace, or this QEMU has no such machine.
+        MissingDependencyError: there is no such QEMU.
+        EmulatorError: QEMU did not start, ended by itself or fell silent.
+    """
+    found = None if program is None else about(program)
+    if found is not None and not all(reader.rereadable for reader in readers):
+        raise UsageError("--qemu-binary reads the trace several times, which a stream does not allow: give a file")
+    replayed = replay_readers(readers, replace(options, keep_operations=True))
+    images = {
+        chosen_device(replayed, name, "--after").name: path for name, path in (after or {}).items() if replayed.devices
+    }
+    if found is None or not replayed.devices:
+        devices = tuple(_of_recording(replayed, images))
+        return Verification(tuple(replayed.traces), devices)
+    with tempfile.TemporaryDirectory(prefix="tracetool-") as folder:
+        trial = try_on(plan_for(replayed, found), readers, Path(folder), seconds)
+        devices = tuple(_of_all(replayed, images, trial))
+    driven = trial.driven
+    real = RealDevice(found, trial.plan.machine.option, driven.accesses, driven.seconds, driven.stopped_at)
+    return Verification(tuple(replayed.traces), devices, real, tuple(_conclusions(devices, trial)))
+
+
+def _of_recording(replayed: Replayed, images: Mapping[str, Path]) -> Iterator[DeviceProof]:
+    for name in sorted(replayed.devices):
+        device = replayed.devices[name]
+        omitted = [*_without_image(device, images), "no real device: give --qemu-binary"]
+        yield DeviceProof(name, tuple(_recorded(device, replayed, images)), tuple(omitted))
+
+
+def _of_all(replayed: Replayed, images: Mapping[str, Path], trial: Trial) -> Iterator[DeviceProof]:
+    for name in sorted(replayed.devices):
+        device = replayed.devices[name]
+        checks = _recorded(device, replayed, images)
+        omitted = _without_image(device, images)
+        if name in trial.plan.parts:
+            checks += trial.checks(name, images.get(name))
+            omitted += _not_driven(name, trial, replayed)
+        else:
+            reason = trial.plan.left_out[name]
+            checks.append(Check(Subject.DEVICE_EVENTS, Standing.UNPROVED, f"not driven: {reason}"))
+        yield DeviceProof(name, tuple(checks), tuple(omitted))
+
+
+def _recorded(device: Device, replayed: Replayed, images: Mapping[str, Path]) -> list[Check]:
+    checks = [self_check(device, replayed)]
+    if device.name in images:
+        checks.append(image_check(device, images[device.name]))
+    return checks
+
+
+def _without_image(device: Device, images: Mapping[str, Path]) -> list[str]:
+    """The image of a device that was written is worth asking for."""
+    asked = device.name in images or not device.tally.totals.writes
+    read_only = device.identity is not None and device.identity.read_only
+    return [] if asked or read_only else [f"no image after the trace: give --after {device.name}=FILE"]
+
+
+def _not_driven(name: str, trial: Trial, replayed: Replayed) -> Iterator[str]:
+    """What the real device was not given."""
+    driven = trial.driven
+    if not driven.reached(name):
+        yield "the trace has no access of it to drive"
+    if driven.outside[name]:
+        yield f"{count_of(driven.outside[name], 'access', 'accesses')} beyond its extent: this QEMU's flash has none"
+    if driven.stopped_at is None:
+        return
+    number, seq = driven.stopped_at
+    later = replayed.traces[number].events - 1 - seq + sum(trace.events for trace in replayed.traces[number + 1 :])
+    yield (
+        f"the real device was stopped after event {seq}, {count_of(later, 'event')} before the end, so its image was "
+        "not compared with one given: give more --seconds"
+    )
+
+
+def _conclusions(devices: Sequence[DeviceProof], trial: Trial) -> Iterator[str]:
+    """Whom to believe where trace, model and real device do not all agree."""
+    program = trial.plan.about.name
+    for device in devices:
+        recorded = device.check(Subject.SELF_CHECK)
+        events, model = device.check(Subject.DEVICE_EVENTS), device.check(Subject.DEVICE_MODEL)
+        if recorded is None or events is None or model is None or events.standing == Standing.PROVED:
+            continue
+        if model.standing == Standing.DIFFERENT:
+            yield f"{device.name}: the model is not what {program} does"
+        elif events.standing == Standing.UNPROVED:
+            yield (
+                f"{device.name}: {program} does what the model says of it, but it is not the device that was "
+                "recorded, which therefore stays unproved on a real one"
+            )
+        elif recorded.standing == Standing.DIFFERENT:
+            yield f"{device.name}: model and {program} agree, and the trace does not: it was altered, or lacks events"
+        else:
+            yield f"{device.name}: the model does what either device does, and the two are not the same"
