@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-__all__ = ["Replacements", "add_listener", "cache_folder", "compile_kernel", "have_numba"]
+__all__ = ["Replacements", "add_listener", "announce", "cache_base", "cache_folder", "compile_kernel", "have_numba"]
 
 Replacements = dict[Any, Any]
 """Plain functions, and what is called in their place in compiled code: compiled functions or intrinsics."""
@@ -44,6 +44,12 @@ _listeners: list[Callable[[str], None]] = []
 def add_listener(listener: Callable[[str], None]) -> None:
     """Have `listener` called with the name of a kernel that is about to be compiled, which takes some seconds."""
     _listeners.append(listener)
+
+
+def announce(name: str) -> None:
+    """Tell the listeners that a kernel is about to be compiled."""
+    for listener in _listeners:
+        listener(name)
 
 
 def have_numba() -> bool:
@@ -87,8 +93,7 @@ def compile_kernel(
     compiled = jitted[first]
     _enable_cache(numba, compiled, folder)
     if not any(folder.rglob(f"*.{entry}-*.nbc")):
-        for listener in _listeners:
-            listener(name)
+        announce(name)
         for dispatcher in _callees(compiled, set()):
             _compile(dispatcher, types)
     _compile(compiled, types)
@@ -142,9 +147,13 @@ def cache_folder(files: Sequence[Path]) -> Path:
     digest = sha256("\0".join([*compiler, llvm.get_host_cpu_features().flatten()]).encode())
     for file in files:
         digest.update(b"\0" + file.name.encode() + b"\0" + file.read_bytes())
+    return cache_base() / digest.hexdigest()[:24]
+
+
+def cache_base() -> Path:
+    """Where all machine code is kept."""
     told = os.environ.get(CACHE_VARIABLE)
-    base = Path(told) if told else user_cache_path(APPLICATION) / "kernels"
-    return base / digest.hexdigest()[:24]
+    return Path(told) if told else user_cache_path(APPLICATION) / "kernels"
 
 
 def _enable_cache(numba: ModuleType, dispatcher: Any, folder: Path) -> None:  # noqa: ANN401  numba has no types
