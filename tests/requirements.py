@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 from pathlib import Path
@@ -31,3 +32,11 @@ def needed_file(path: str, package: str) -> Path:
     if not found.exists():
         lacking(f"{path} is not installed: apt-get install -y {package}")
     return found
+
+
+def needed_library(name: str, package: str) -> None:
+    """Go on only where a system library is installed, and say how to get it."""
+    try:
+        ctypes.CDLL(name)
+    except OSError as error:
+        lacking(f"{error}: apt-get install -y {package}")

@@ -1,0 +1,52 @@
+"""What libbabeltrace2 says went wrong, on one line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tracetool.babeltrace.library import Library
+
+__all__ = ["BabeltraceError", "logged", "take_causes"]
+
+LENGTH = 600
+# Causes end in the library's own bookkeeping, with addresses: `: status=ERROR, comp-addr=0x55...`.
+_DETAILS = re.compile(r"[:,]? [\w-]+=.*", re.DOTALL)
+# `11-25 03:10:11.658  6575  6575 E PLUGIN/CTF/META/PARSER yyerror@parser.y:943 [trace 0] At line 14: syntax error`.
+_LOGGED = re.compile(r"^\S+ \S+ +\d+ +\d+ E \S+ [^@\n]+@[^:\n]+:\d+ (?:\[[^]\n]*\] )?(.*)$", re.MULTILINE)
+
+
+class BabeltraceError(Exception):
+    """The library failed; the message is its chain of causes, the outermost first."""
+
+
+def _briefly(message: str) -> str:
+    return _DETAILS.sub("", message).strip().rstrip(".")
+
+
+def logged(text: str) -> str:
+    """The first error in what the library logged, which is the closest to what is wrong; empty if there is none."""
+    found = _LOGGED.search(text)
+    return _briefly(found[1])[:LENGTH] if found else ""
+
+
+def _text(message: bytes) -> str:
+    return message.decode("utf-8", "replace")
+
+
+def take_causes(library: Library) -> str:
+    """The causes of the failure that the last call on this thread reported, joined; empty if it did not fail.
+
+    The library forgets them.
+    """
+    error = library.bt_current_thread_take_error()
+    if not error:
+        return ""
+    causes = [
+        _briefly(_text(library.bt_error_cause_get_message(library.bt_error_borrow_cause_by_index(error, at))))
+        for at in range(library.bt_error_get_cause_count(error))
+    ]
+    library.bt_error_release(error)
+    said = ": ".join(dict.fromkeys(cause for cause in reversed(causes) if cause))
+    return said if len(said) <= LENGTH else "…" + said[1 - LENGTH :]

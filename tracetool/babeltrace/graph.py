@@ -1,0 +1,207 @@
+"""The graph that reads a trace: a source per trace, all streams merged in time order, and the read loop as its sink.
+
+Ref: babeltrace2/graph/graph.h; babeltrace2-source.ctf.fs(7), babeltrace2-filter.utils.muxer(7),
+babeltrace2-query-babeltrace.support-info(7), babeltrace2-query-babeltrace.trace-infos(7).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tracetool.babeltrace.errors import BabeltraceError, take_causes
+from tracetool.babeltrace.library import LOG_LEVEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tracetool.babeltrace.library import Library
+
+__all__ = ["Graph", "Plugins", "Source"]
+
+_MAP = 1 << 8
+NO_CAUSE = "it does not say why"
+
+
+class Plugins:
+    """The component classes that are needed, and what they know of a trace without reading it.
+
+    Raises:
+        BabeltraceError: the plugins that come with the library are not there.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        ctf, utils = self._plugin("ctf"), self._plugin("utils")
+        self.source = library.bt_plugin_borrow_source_component_class_by_name_const(ctf, b"fs")
+        self.muxer = library.bt_plugin_borrow_filter_component_class_by_name_const(utils, b"muxer")
+        if not self.source or not self.muxer:
+            raise BabeltraceError("its plugins ctf and utils lack the components fs and muxer")
+
+    def _plugin(self, name: str) -> int:
+        found = ctypes.c_void_p()
+        # In the folders of the environment, the user and the system; what cannot be loaded is passed over.
+        status = self.library.bt_plugin_find(name.encode(), 1, 1, 1, 1, 0, ctypes.byref(found))
+        if status or not found.value:
+            self.library.bt_current_thread_clear_error()
+            raise BabeltraceError(f"its plugin {name} is not installed")
+        return found.value
+
+    @contextmanager
+    def _query(self, what: str, parameters: int) -> Iterator[int | None]:
+        """What the source's class answers; None if it does not."""
+        library, result = self.library, ctypes.c_void_p()
+        executor = library.bt_query_executor_create(self.source, what.encode(), parameters)
+        library.bt_value_put_ref(parameters)
+        status = library.bt_query_executor_query(executor, ctypes.byref(result))
+        if status:
+            library.bt_current_thread_clear_error()
+        try:
+            yield None if status else result.value
+        finally:
+            library.bt_value_put_ref(result)
+            library.bt_query_executor_put_ref(executor)
+
+    def group_of(self, folder: str) -> str:
+        """What the parts of one trace in several folders have in common; the folder itself if nothing is known."""
+        library = self.library
+        parameters = library.bt_value_map_create()
+        library.bt_value_map_insert_string_entry(parameters, b"type", b"directory")
+        library.bt_value_map_insert_string_entry(parameters, b"input", _bytes(folder))
+        with self._query("babeltrace.support-info", parameters) as answer:
+            if not answer or library.bt_value_get_type(answer) != _MAP:
+                return folder
+            group = library.bt_value_map_borrow_entry_value_const(answer, b"group")
+            return library.bt_value_string_get(group).decode("utf-8", "replace") if group else folder
+
+    def span_of(self, folders: Iterable[str]) -> tuple[int, int] | None:
+        """When the streams begin and end, in ns from the clock's origin; None if that is not known."""
+        library, times = self.library, []
+        with self._query("babeltrace.trace-infos", self.inputs(folders)) as answer:
+            for trace in self._elements(answer):
+                streams = library.bt_value_map_borrow_entry_value_const(trace, b"stream-infos")
+                for stream in self._elements(streams):
+                    span = library.bt_value_map_borrow_entry_value_const(stream, b"range-ns")
+                    for key in (b"begin", b"end") if span else ():
+                        moment = library.bt_value_map_borrow_entry_value_const(span, key)
+                        times.append(library.bt_value_integer_signed_get(moment))
+        return (min(times), max(times)) if times else None
+
+    def _elements(self, array: int | None) -> Iterator[int]:
+        for at in range(self.library.bt_value_array_get_length(array) if array else 0):
+            yield self.library.bt_value_array_borrow_element_by_index_const(array, at)
+
+    def inputs(self, folders: Iterable[str]) -> int:
+        """A new map with the parameter `inputs`."""
+        library = self.library
+        array = library.bt_value_array_create()
+        for folder in folders:
+            library.bt_value_array_append_string_element(array, _bytes(folder))
+        parameters: int = library.bt_value_map_create()
+        library.bt_value_map_insert_entry(parameters, b"inputs", array)
+        library.bt_value_put_ref(array)
+        return parameters
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
+
+
+class Source:
+    """A source in a graph: the folders of one trace.
+
+    Attributes:
+        component: as the library knows it.
+        ports: one a stream.
+    """
+
+    def __init__(self, graph: Graph, folders: Sequence[str]) -> None:
+        library, found = graph.library, ctypes.c_void_p()
+        parameters = graph.plugins.inputs(folders)
+        name = b"trace %d" % len(graph.sources)
+        status = library.bt_graph_add_source_component(
+            graph.graph, graph.plugins.source, name, parameters, LOG_LEVEL, ctypes.byref(found)
+        )
+        library.bt_value_put_ref(parameters)
+        if status:
+            raise BabeltraceError(take_causes(library) or NO_CAUSE)
+        self.component = found.value
+        count = library.bt_component_source_get_output_port_count(self.component)
+        borrow = library.bt_component_source_borrow_output_port_by_index_const
+        self.ports = [borrow(self.component, at) for at in range(count)]
+
+
+class Graph:
+    """A graph. Sources are added first, then the sink; then it can be run.
+
+    Attributes:
+        complaint: of the library's about a trace that it reads on; empty if there is none.
+    """
+
+    def __init__(self, plugins: Plugins) -> None:
+        self.plugins = plugins
+        self.library = plugins.library
+        self.graph = self.library.bt_graph_create(0)
+        self.sources: list[Source] = []
+        self.complaint = ""
+
+    def add(self, folders: Sequence[str]) -> None:
+        """Add a source.
+
+        Raises:
+            BabeltraceError: its metadata or one of its streams cannot be read.
+        """
+        self.sources.append(Source(self, folders))
+
+    def finish(self, consume: int, state: int) -> bool:
+        """Merge the streams and give them to the function at an address; False if there is none.
+
+        Raises:
+            BabeltraceError: the streams do not fit together.
+        """
+        ports = [port for source in self.sources for port in source.ports]
+        if not ports:
+            return False
+        library, muxer, sink = self.library, ctypes.c_void_p(), ctypes.c_void_p()
+        self._check(
+            library.bt_graph_add_filter_component(
+                self.graph, self.plugins.muxer, b"muxer", None, LOG_LEVEL, ctypes.byref(muxer)
+            )
+        )
+        self._check(
+            library.bt_graph_add_simple_sink_component(
+                self.graph, b"sink", None, consume, None, state, ctypes.byref(sink)
+            )
+        )
+        for at, port in enumerate(ports):
+            self._connect(port, library.bt_component_filter_borrow_input_port_by_index_const(muxer, at))
+        merged = library.bt_component_filter_borrow_output_port_by_index_const(muxer, 0)
+        self._connect(merged, library.bt_component_sink_borrow_input_port_by_index_const(sink, 0))
+        return True
+
+    def run(self) -> bool:
+        """Let the sink read until it wants something; False when it has read all.
+
+        Raises:
+            BabeltraceError: the trace cannot be read on.
+        """
+        status: int = self.library.bt_graph_run(self.graph)
+        # A stream that ends in the middle of an event is an error that is left behind and not returned; the next call
+        # would abort for it.
+        causes = take_causes(self.library)
+        if status < 0:
+            raise BabeltraceError(causes or self.complaint or NO_CAUSE)
+        self.complaint = self.complaint or causes
+        return status != 0
+
+    def close(self) -> None:
+        """Free all that belongs to it."""
+        self.library.bt_graph_put_ref(self.graph)
+
+    def _connect(self, upstream: Any, downstream: Any) -> None:  # noqa: ANN401
+        self._check(self.library.bt_graph_connect_ports(self.graph, upstream, downstream, None))
+
+    def _check(self, status: int) -> None:
+        if status:
+            raise BabeltraceError(take_causes(self.library) or NO_CAUSE)

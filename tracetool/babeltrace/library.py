@@ -1,0 +1,161 @@
+"""libbabeltrace2, found at run time.
+
+Ref: the headers in /usr/include/babeltrace2, version 2.0.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import util
+from typing import Any
+
+__all__ = ["KERNEL", "KERNEL_LIBC", "LOG_LEVEL", "Library", "LibraryMissingError"]
+
+_SONAMES = ("libbabeltrace2.so.0", "libbabeltrace2.so", "libbabeltrace2.dylib")
+_MAJOR = 2
+LOG_LEVEL = 5
+"""The level at which components log errors, which say more than the causes they give. It goes to standard error."""
+
+# What each letter stands for: a pointer, a pointer as a number, a C string; signed and unsigned integers.
+_TYPES: dict[str, Any] = {
+    "p": ctypes.c_void_p,
+    "q": ctypes.c_int64,
+    "Q": ctypes.c_uint64,
+    "i": ctypes.c_int,
+    "I": ctypes.c_uint,
+    "s": ctypes.c_char_p,
+    "v": None,
+}
+
+KERNEL: dict[str, str] = {
+    "bt_message_iterator_next": "iqqq",
+    "bt_message_get_type": "iq",
+    "bt_message_put_ref": "vq",
+    "bt_message_event_borrow_event_const": "qq",
+    "bt_message_event_borrow_default_clock_snapshot_const": "qq",
+    "bt_clock_snapshot_get_ns_from_origin": "iqq",
+    "bt_event_borrow_class_const": "qq",
+    "bt_event_borrow_payload_field_const": "qq",
+    "bt_event_borrow_common_context_field_const": "qq",
+    "bt_event_borrow_specific_context_field_const": "qq",
+    "bt_field_structure_borrow_member_field_by_index_const": "qqq",
+    "bt_field_integer_unsigned_get_value": "qq",
+    "bt_field_integer_signed_get_value": "qq",
+    "bt_field_string_get_value": "qq",
+}
+"""What the read loop calls: the letters of the result and the arguments."""
+
+KERNEL_LIBC: dict[str, str] = {"strcmp": "iqq"}
+"""What it calls of the C library."""
+
+_OTHERS: dict[str, str] = {
+    "bt_version_get_major": "I",
+    "bt_graph_create": "pQ",
+    "bt_graph_put_ref": "vp",
+    "bt_graph_run": "ip",
+    "bt_graph_add_source_component": "ippspip",
+    "bt_graph_add_filter_component": "ippspip",
+    "bt_graph_add_simple_sink_component": "ipsppppp",
+    "bt_graph_connect_ports": "ipppp",
+    "bt_plugin_find": "isiiiiip",
+    "bt_plugin_borrow_source_component_class_by_name_const": "pps",
+    "bt_plugin_borrow_filter_component_class_by_name_const": "pps",
+    "bt_component_source_get_output_port_count": "Qp",
+    "bt_component_source_borrow_output_port_by_index_const": "ppQ",
+    "bt_component_filter_borrow_input_port_by_index_const": "ppQ",
+    "bt_component_filter_borrow_output_port_by_index_const": "ppQ",
+    "bt_component_sink_borrow_input_port_by_index_const": "ppQ",
+    "bt_query_executor_create": "ppsp",
+    "bt_query_executor_query": "ipp",
+    "bt_query_executor_put_ref": "vp",
+    "bt_value_map_create": "p",
+    "bt_value_map_insert_entry": "ipsp",
+    "bt_value_map_insert_string_entry": "ipss",
+    "bt_value_map_borrow_entry_value_const": "pps",
+    "bt_value_array_create": "p",
+    "bt_value_array_append_string_element": "ips",
+    "bt_value_array_get_length": "Qp",
+    "bt_value_array_borrow_element_by_index_const": "ppQ",
+    "bt_value_string_get": "sp",
+    "bt_value_integer_signed_get": "qp",
+    "bt_value_get_type": "Qp",
+    "bt_value_put_ref": "vp",
+    "bt_event_class_get_name": "sp",
+    "bt_event_class_get_ref": "vp",
+    "bt_event_class_borrow_payload_field_class_const": "pp",
+    "bt_event_class_borrow_specific_context_field_class_const": "pp",
+    "bt_event_class_borrow_stream_class_const": "pp",
+    "bt_stream_class_borrow_event_common_context_field_class_const": "pp",
+    "bt_stream_class_borrow_default_clock_class_const": "pp",
+    "bt_clock_class_origin_is_unix_epoch": "ip",
+    "bt_field_class_get_type": "Qp",
+    "bt_field_class_structure_get_member_count": "Qp",
+    "bt_field_class_structure_borrow_member_by_index_const": "ppQ",
+    "bt_field_class_structure_member_get_name": "sp",
+    "bt_field_class_structure_member_borrow_field_class_const": "pp",
+    "bt_message_discarded_events_get_count": "ipp",
+    "bt_current_thread_take_error": "p",
+    "bt_error_get_cause_count": "Qp",
+    "bt_error_borrow_cause_by_index": "ppQ",
+    "bt_error_cause_get_message": "sp",
+    "bt_error_release": "vp",
+    "bt_current_thread_clear_error": "v",
+}
+
+
+class LibraryMissingError(Exception):
+    """There is no libbabeltrace2 here; the message says why, if anything is known."""
+
+
+def _load(path: str | None) -> ctypes.CDLL:
+    reasons = []
+    for name in (path,) if path else _SONAMES:
+        try:
+            return ctypes.CDLL(name)
+        except OSError as error:
+            reasons.append(str(error))
+    found = None if path else util.find_library("babeltrace2")
+    if found is None:
+        raise LibraryMissingError(reasons[0])
+    return ctypes.CDLL(found)
+
+
+def _declared(function: Any, letters: str) -> Any:  # noqa: ANN401
+    function.restype, *function.argtypes = (_TYPES[letter] for letter in letters)
+    return function
+
+
+class Library:
+    """The library's functions, as attributes.
+
+    Args:
+        path: its file; None to look for it where the system keeps libraries.
+
+    Raises:
+        LibraryMissingError: it is not there, or lacks a function.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        self.shared = _load(path)
+        self._quick = ctypes.PyDLL(self.shared._name)  # noqa: SLF001
+        self._libc = ctypes.PyDLL(None)
+        try:
+            for name, letters in (_OTHERS | KERNEL).items():
+                setattr(self, name, _declared(getattr(self.shared, name), letters))
+        except AttributeError as error:
+            raise LibraryMissingError(str(error)) from error
+        if self.bt_version_get_major() != _MAJOR:
+            raise LibraryMissingError(f"it is version {self.bt_version_get_major()}")
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        """Say which function is not declared. Declared ones are plain attributes."""
+        raise AttributeError(f"{name} is not declared")
+
+    def quick(self, name: str) -> Any:  # noqa: ANN401
+        """A function of the loop's that keeps other threads waiting, which is quicker where it is over at once."""
+        letters = (KERNEL | KERNEL_LIBC)[name]
+        return _declared(getattr(self._libc if name in KERNEL_LIBC else self._quick, name), letters)
+
+    def address(self, name: str) -> int:
+        """Where a function of the loop's lies."""
+        return ctypes.cast(self.quick(name), ctypes.c_void_p).value or 0

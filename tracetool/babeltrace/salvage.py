@@ -1,0 +1,119 @@
+"""A trace the library refuses as a whole: the streams it can read, and those it can read up to where they are cut."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracetool.babeltrace.errors import BabeltraceError
+from tracetool.babeltrace.graph import Graph
+from tracetool.babeltrace.packets import copy_whole, find_cuts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracetool.babeltrace.graph import Plugins
+
+__all__ = ["Saved", "salvage"]
+
+METADATA = "metadata"
+TRIES = 4
+"""So many explanations of where a stream is cut are tried."""
+
+
+@dataclass(slots=True)
+class Saved:
+    """What can be read of a trace.
+
+    Attributes:
+        folders: with links to its streams, or copies of them.
+        notes: what is missing.
+    """
+
+    folders: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _refused(plugins: Plugins, folders: list[str]) -> str | None:
+    """Why the library does not read a trace; None if it does."""
+    graph = Graph(plugins)
+    try:
+        graph.add(folders)
+    except BabeltraceError as error:
+        return str(error)
+    finally:
+        graph.close()
+    return None
+
+
+class _Salvage:
+    def __init__(self, plugins: Plugins, scratch: Path) -> None:
+        self._plugins = plugins
+        self._scratch = scratch
+
+    def folder(self, origin: Path) -> Path:
+        """A new folder with the metadata of a trace."""
+        made = Path(tempfile.mkdtemp(dir=self._scratch))
+        (made / METADATA).symlink_to(origin / METADATA)
+        return made
+
+    def forms_of(self, stream: Path) -> Iterator[tuple[Path, str | None]]:
+        """A stream as it is, and as far as it is whole, each in a folder of its own, with what is missing."""
+        alone = self.folder(stream.parent)
+        (alone / stream.name).symlink_to(stream)
+        yield alone, None
+        for cut in find_cuts(stream)[:TRIES]:
+            if cut.ends is None:
+                note = f"stream {stream.name} is not read from byte {cut.packet} on: no packet begins there"
+            else:
+                note = (
+                    f"stream {stream.name} is cut at byte {cut.size}, its last packet should reach to byte {cut.ends}"
+                )
+            # With the packet that is cut, if it is one, and without it, if there are others.
+            for tail in [True] * bool(cut.ends) + [False] * bool(cut.packet):
+                part = self.folder(stream.parent)
+                copy_whole(stream, part / stream.name, cut, tail=tail)
+                yield part, note
+                (part / stream.name).unlink()
+
+    def stream(self, stream: Path, saved: Saved) -> Path | None:
+        """A file that the library reads in a stream's place."""
+        reason = ""
+        try:
+            for form, note in self.forms_of(stream):
+                refused = _refused(self._plugins, [str(form)])
+                if refused is None:
+                    saved.notes += [note] if note else []
+                    return form / stream.name
+                reason = reason or refused
+        except OSError as error:
+            reason = error.strerror or str(error)
+        saved.notes.append(f"stream {stream.name} is left out: {reason}")
+        return None
+
+
+def salvage(plugins: Plugins, folders: list[str], scratch: Path) -> Saved:
+    """Find what the library can read of a trace; that may be all, or nothing.
+
+    Args:
+        plugins: of the library.
+        folders: of the trace, by their absolute paths.
+        scratch: a folder for links and copies, which must outlive the reading.
+    """
+    refused = _refused(plugins, folders)
+    if refused is None:
+        return Saved(folders)
+    work, saved = _Salvage(plugins, scratch), Saved()
+    for folder in map(Path, folders):
+        together = work.folder(folder)
+        # The library passes over what is hidden, too.
+        streams = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        for stream in streams:
+            found = work.stream(stream, saved) if stream.name != METADATA else None
+            if found:
+                (together / stream.name).symlink_to(found)
+        if any(path.name != METADATA for path in together.iterdir()):
+            saved.folders.append(str(together))
+    return saved if saved.folders else Saved(notes=[f"{folders[0]} is left out: {refused}"])

@@ -1,0 +1,241 @@
+"""Blocks of the rows that babeltrace2 gave into the columns of the canonical frame."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from tracetool.babeltrace import layout
+from tracetool.babeltrace.layout import CODES, FIRST_NUMBER, MESSAGE, NO_TIME, THREAD, TIME
+from tracetool.events import CATALOGUE, EVENTS_SCHEMA
+from tracetool.ingest.chunk import printable
+from tracetool.ingest.recorded import NUMBERS, columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Integers = NDArray[np.int64]
+    Flags = NDArray[np.bool_]
+
+__all__ = ["Columns", "EventClass", "Rows", "layouts"]
+
+LOW_16 = 0xFFFF
+LOW_32 = 0xFFFF_FFFF
+LOW_64 = (1 << 64) - 1
+NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+LONGEST_DEVICE = 255
+
+# The least and the largest number of a column, where not 0 and that of 63 bits. A 32-bit value may have a sign. What
+# is counted in 64 bits, and what is shown as text, takes any.
+_LIMITS = {
+    "size": (0, 0xFF),
+    "value": (-1 << 31, LOW_32),
+    "cmd": (0, 0xFF),
+    "wcycle": (0, 0xFF),
+    "ro": (0, 1),
+    "digits": (0, 0x1FF),
+}
+_USUAL = (0, (1 << 63) - 1)
+_ANY = frozenset({"counter", "text"})
+_EXTRA = layout.NUMBERS.index("extra")
+
+
+class Field(NamedTuple):
+    """An argument, as babeltrace2's child is told of it.
+
+    Attributes:
+        name: of the field in the trace.
+        target: the column of `layout.NUMBERS` its number goes to, or "text".
+        required: without it the event is another variant's.
+    """
+
+    name: str
+    target: str
+    required: bool
+
+
+def _extra_of(kind: int) -> str | None:
+    """What the column `extra` has in a variant's events: `text`, `ro`, `end` or `digits`."""
+    integers = [a.column for a in CATALOGUE[kind].arguments if a.radix and a.column in ("text", "ro", "end")]
+    return next(iter(integers + [column for _, column in CATALOGUE[kind].recorded if column == "digits"]), None)
+
+
+_EXTRAS = {kind: extra for kind in range(len(CATALOGUE)) if (extra := _extra_of(kind)) in ("end", "digits")}
+"""Of the variants whose `extra` goes into a number column, what it is."""
+
+
+def _fields(kind: int) -> list[Field]:
+    strings = {argument.name for argument in CATALOGUE[kind].arguments if not argument.radix}
+    fields = []
+    for name, column in CATALOGUE[kind].recorded:
+        target = column if column in NUMBERS else "extra"
+        # LTTng's events have no `end`: QEMU leaves out of them what follows an argument of varying width.
+        if column != "*":
+            fields.append(Field(name, "text" if name in strings else target, column != "end"))
+    return fields
+
+
+def layouts() -> dict[str, list[tuple[int, bool, list[Field]]]]:
+    """What babeltrace2's child must know of the catalogue; see `tracetool.babeltrace.classes.Classes`."""
+    known: dict[str, list[tuple[int, bool, list[Field]]]] = {}
+    for kind, variant in enumerate(CATALOGUE):
+        known.setdefault(variant.source, []).append((kind, variant.named, _fields(kind)))
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class EventClass:
+    """A class of pflash's events in this trace.
+
+    Attributes:
+        name: as in the trace.
+        kind: place of its variant in the catalogue; -1 if it is none of them.
+        known: the catalogue has events of the name.
+        numbers: which of `layout.NUMBERS` its events fill.
+        clock: its events have a time.
+        epoch: which counts from the Unix epoch.
+        thread: its events have a thread.
+    """
+
+    name: str
+    kind: int
+    known: bool
+    numbers: Sequence[int]
+    clock: bool
+    epoch: bool
+    thread: bool
+
+    @property
+    def nameless(self) -> bool:
+        """Its events do not say which device they come from."""
+        return self.kind >= 0 and not CATALOGUE[self.kind].named
+
+    @property
+    def ranges(self) -> list[tuple[int, tuple[int, int]]]:
+        """The numbers that do not take any value: which of `layout.NUMBERS`, the least and the largest."""
+        names = [(at, layout.NUMBERS[at]) for at in self.numbers]
+        columns = [(at, (_extra_of(self.kind) or "text") if at == _EXTRA else name) for at, name in names]
+        return [(at, _LIMITS.get(column, _USUAL)) for at, column in columns if column not in _ANY]
+
+
+class Rows(NamedTuple):
+    """The events of a block.
+
+    Attributes:
+        frame: columns of `EVENTS_SCHEMA`, without trace, boot and seq; only of the events that were understood.
+        understood: for each row of the block, whether it is among them.
+        damaged: of the first of the others, number of the message, reason, and excerpt.
+    """
+
+    frame: pl.DataFrame
+    understood: Flags
+    damaged: list[tuple[int, str, str]]
+
+
+class Columns:
+    """Makes frames of blocks; keeps the classes and words they refer to, each by its number, from 1 on."""
+
+    def __init__(self) -> None:
+        self._classes: list[EventClass] = []
+        self._words: list[str] = []
+        self._bad_devices = self._bad_texts = np.array([False])
+
+    def add_class(self, described: EventClass) -> None:
+        """Add what the events of the next class are."""
+        self._classes.append(described)
+
+    def set_words(self, words: Sequence[str]) -> None:
+        """Set the strings that are devices and texts; their bytes as Latin-1."""
+        unprintable = [NOT_PRINTABLE.search(word) is not None for word in words]
+        self._bad_texts = np.array([False, *unprintable])
+        self._bad_devices = self._bad_texts | np.array([False, *(len(word) > LONGEST_DEVICE for word in words)])
+        self._words = [word.encode("latin-1").decode("utf-8", "replace") for word in words]
+
+    def rows(self, block: Integers, damages: int) -> Rows:
+        """The events of a block.
+
+        Args:
+            block: int64, columns by rows; see `tracetool.babeltrace.layout`.
+            damages: how many damaged ones are described.
+        """
+        classes = (block[CODES] & LOW_16) - 1
+        reasons = self._reasons(block, classes)
+        understood = reasons == ""
+        damaged = [
+            (int(block[MESSAGE, row]), str(reasons[row]), self._excerpt(block, classes, row))
+            for row in np.flatnonzero(~understood)[:damages].tolist()
+        ]
+        if understood.all():
+            return Rows(self._frame(block, classes), understood, damaged)
+        return Rows(self._frame(block[:, understood], classes[understood]), understood, damaged)
+
+    def _each(self, classes: Integers, values: Sequence[Any], dtype: Any) -> NDArray[Any]:  # noqa: ANN401
+        """For each row the value of its class."""
+        found: NDArray[Any] = np.array(values, dtype=dtype)[classes]
+        return found
+
+    def _reasons(self, block: Integers, classes: Integers) -> NDArray[np.object_]:
+        """Why each row is damaged; empty for those that are not."""
+        reasons = np.full(classes.size, "", dtype=np.object_)
+        for number in np.flatnonzero(np.bincount(classes)).tolist():
+            one = self._classes[number]
+            rows = np.flatnonzero(classes == number)
+            if one.kind < 0:
+                reasons[rows] = "arguments do not match the event" if one.known else "unknown pflash event"
+                continue
+            for at, (least, largest) in one.ranges:
+                values = block[FIRST_NUMBER + at, rows]
+                reasons[rows[(values < least) | (values > largest)]] = "value out of range"
+        devices, texts = _words_of(block)
+        reasons[self._bad_devices[devices] | self._bad_texts[texts]] = "text that no event has"
+        return reasons
+
+    def _excerpt(self, block: Integers, classes: Integers, row: int) -> str:
+        one = self._classes[int(classes[row])]
+        values = [f"{layout.NUMBERS[at]}:{int(block[FIRST_NUMBER + at, row]) & LOW_64:#x}" for at in one.numbers]
+        return printable(" ".join([one.name, *values]))
+
+    def _frame(self, block: Integers, classes: Integers) -> pl.DataFrame:
+        kinds = self._each(classes, [one.kind for one in self._classes], np.int64)
+        numbers = [block[FIRST_NUMBER + layout.NUMBERS.index(name)] for name in NUMBERS]
+        shown = block[FIRST_NUMBER + _EXTRA]
+        self._fill_from_extra(kinds, classes, numbers, shown)
+        clock = self._each(classes, [one.clock for one in self._classes], np.bool_) & (block[TIME] != NO_TIME)
+        thread = self._each(classes, [one.thread for one in self._classes], np.bool_)
+        return pl.DataFrame(
+            [
+                *columns_of(kinds, numbers, shown, _words_of(block), self._words),
+                _nullable(pl.Series("time_ns", block[TIME].copy()), clock),
+                _nullable(pl.Series("thread", (block[THREAD] & LOW_32).astype(np.uint32)), thread),
+            ]
+        )
+
+    def _fill_from_extra(self, kinds: Integers, classes: Integers, numbers: list[Integers], shown: Integers) -> None:
+        """Make lengths of ends, and sizes of numbers of digits. No event of today's that is common has them."""
+        offset, size, length = (NUMBERS.index(name) for name in ("offset", "size", "length"))
+        present = set(np.flatnonzero(np.bincount(kinds)).tolist())
+        for kind in present & set(_EXTRAS):
+            extra, rows = _EXTRAS[kind], np.flatnonzero(kinds == kind)
+            if extra == "digits":
+                numbers[size][rows] = shown[rows] // 2
+            elif extra == "end":
+                known = self._each(classes[rows], [_EXTRA in one.numbers for one in self._classes], np.bool_)
+                spans = shown[rows] - numbers[offset][rows]
+                sane = known & (spans >= 0) & (spans < np.iinfo(np.int64).max)
+                numbers[length][rows] = np.where(sane, spans + 1, -1)
+
+
+def _words_of(block: Integers) -> tuple[Integers, Integers]:
+    """The numbers of the devices and of the texts."""
+    return block[CODES] >> layout.DEVICE_SHIFT & LOW_16, block[CODES] >> layout.TEXT_SHIFT & LOW_16
+
+
+def _nullable(column: pl.Series, known: Flags) -> pl.Series:
+    column = column.cast(EVENTS_SCHEMA[column.name])
+    return column if known.all() else pl.select(pl.when(pl.Series(known)).then(column).alias(column.name)).to_series()
