@@ -1,0 +1,175 @@
+"""A CTF trace, as LTTng records it with QEMU's `ust` backend, as a `TraceReader`.
+
+Its streams are read by libbabeltrace2 in a process of its own, merged in time order.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Literal
+
+from replay.compiling import cache_base
+from tracetool.errors import InputError
+from tracetool.ingest.chunk import Health, TraceMeta
+from tracetool.ingest.ctf_archive import is_tar, unpack
+from tracetool.ingest.ctf_columns import layouts
+from tracetool.ingest.ctf_folders import find_folders, is_ctf_directory, stream_bytes
+from tracetool.ingest.ctf_process import ReadingProcess
+from tracetool.ingest.ctf_reading import CtfReading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import polars as pl
+
+    from tracetool.ingest.ctf_archive import Unpacked
+    from tracetool.ingest.source import Source
+
+__all__ = ["CtfTrace", "is_ctf_directory", "is_tar", "open_ctf", "open_ctf_archive"]
+
+Loop = Literal["auto", "plain", "compiled"]
+
+ROW_BYTES = 64
+MOST_ROWS = 1 << 16
+LONG_BYTES = 4 << 20
+"""Streams of so many bytes are worth compiling for, which takes longer than to read shorter ones plainly."""
+
+
+def open_ctf(
+    path: str,
+    *,
+    strict: bool = False,
+    chunk_bytes: int = 4 << 20,
+    progress: Callable[[int, int | None], None] | None = None,
+    loop: Loop = "auto",
+) -> CtfTrace:
+    """Open a CTF trace.
+
+    Args:
+        path: the directory with the file `metadata`, or one further up.
+        strict: raise on the first damaged event, and at the end if anything could not be read.
+        chunk_bytes: about so many bytes of streams make a frame.
+        progress: called with the bytes read of the streams, by the time that the last event has between their first
+            and last, and their size.
+        loop: how the events are read: compiled where that is worth it, or always one of the two.
+
+    Raises:
+        InputError: there is no CTF trace in the directory.
+    """
+    folders = find_folders(path)
+    if not folders:
+        raise InputError(f"{path}: is a directory without a CTF trace: no file called metadata in it or below")
+    meta = TraceMeta(path, path, format="ctf", reason=_reason(folders, path))
+    rows = max(1, min(chunk_bytes // ROW_BYTES, MOST_ROWS))
+    return CtfTrace(meta, folders, strict=strict, rows=rows, progress=progress, loop=loop)
+
+
+def open_ctf_archive(
+    path: str,
+    source: Source,
+    head: bytes = b"",
+    *,
+    strict: bool = False,
+    chunk_bytes: int = 4 << 20,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> CtfTrace:
+    """Open a CTF trace in a tar archive; it is unpacked, and removed when the reader goes.
+
+    Args:
+        path: as given.
+        source: the archive, open.
+        head: what was already read from it.
+        strict: see `open_ctf`.
+        chunk_bytes: see `open_ctf`.
+        progress: see `open_ctf`.
+
+    Raises:
+        InputError: it cannot be unpacked, or has no CTF trace in it.
+    """
+    unpacked = unpack(source, source.name, head)
+    trace = open_ctf(unpacked.path, strict=strict, chunk_bytes=chunk_bytes, progress=progress)
+    reason = f"a tar archive of {trace.meta.reason}"
+    trace.meta = TraceMeta(path, source.name, format="ctf", reason=reason, compression=source.compression)
+    trace.unpacked = unpacked
+    damage = source.truncated or unpacked.damage
+    trace.missing = [damage] if damage else []
+    return trace
+
+
+def _reason(folders: list[Path], path: str) -> str:
+    where = os.path.relpath(folders[0], path)
+    reason = "a directory with a CTF trace" + (f" in {where}" if where != "." else "")
+    return reason + (f" and {len(folders) - 1} more" if len(folders) > 1 else "")
+
+
+class CtfTrace:
+    """A CTF trace; see `TraceReader`. `Health` counts messages: events, and what is said of discarded ones.
+
+    Args:
+        meta: what is known of it.
+        folders: those with the file `metadata`.
+        strict: raise on the first damaged event, and where the trace cannot be read on.
+        rows: so many events make a frame, at most.
+        progress: see `open_ctf`.
+        loop: see `open_ctf`.
+
+    Attributes:
+        unpacked: the directory it was unpacked to, if it was an archive.
+        missing: what of it was lost before it could be read.
+    """
+
+    rereadable = True
+
+    def __init__(
+        self,
+        meta: TraceMeta,
+        folders: list[Path],
+        *,
+        strict: bool = False,
+        rows: int = MOST_ROWS,
+        progress: Callable[[int, int | None], None] | None = None,
+        loop: Loop = "auto",
+    ) -> None:
+        self.meta = meta
+        self.health = Health()
+        self._folders = folders
+        self._strict = strict
+        self._rows = rows
+        self._progress = progress
+        self._loop: Loop = loop
+        self.unpacked: Unpacked | None = None
+        self.missing: list[str] = []
+
+    def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
+        """Read from the beginning; see `TraceReader.chunks`.
+
+        Raises:
+            MissingDependencyError: there is no libbabeltrace2.
+        """
+        size = stream_bytes(self._folders)
+        reading = CtfReading(self.meta, trace, strict=self._strict, progress=self._progress, size=size)
+        reading.missing += self.missing
+        self.health = reading.health
+        with tempfile.TemporaryDirectory(prefix="tracetool-", ignore_cleanup_errors=True) as scratch:
+            request = self._request(scratch, size)
+            with closing(ReadingProcess(self.meta.name, self._rows, request)) as process:
+                for said in process.listen():
+                    frame = reading.take(said, process)
+                    if frame is not None and frame.height:
+                        yield frame
+        reading.finish()
+
+    def _request(self, scratch: str, size: int) -> dict[str, Any]:
+        """What the process is told; see `tracetool.babeltrace.child`."""
+        return {
+            "folders": [str(folder) for folder in self._folders],
+            "scratch": scratch,
+            "span": self._progress is not None,
+            "layouts": layouts(),
+            "loop": self._loop,
+            "long": size > LONG_BYTES,
+            "cache": str(cache_base()),
+        }

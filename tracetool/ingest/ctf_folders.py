@@ -1,0 +1,57 @@
+"""Where in a directory CTF traces lie."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["find_folders", "is_ctf_directory", "stream_bytes"]
+
+METADATA = "metadata"
+DEPTH = 10
+"""So far below the given directory a trace may lie. A session of LTTng's with archives has seven levels."""
+
+MOST = 10_000
+"""So many directories are looked at."""
+
+
+def _walk(path: str) -> Iterator[Path]:
+    """The directory and those below it, the nearest first in each branch; links are not followed."""
+    base = len(Path(path).parts)
+    for count, (folder, below, _) in enumerate(os.walk(path)):
+        if count == MOST:
+            return
+        yield Path(folder)
+        below[:] = sorted(below) if len(Path(folder).parts) - base < DEPTH else []
+
+
+def _has_metadata(folder: Path) -> bool:
+    try:
+        return (folder / METADATA).is_file()
+    except OSError:  # a folder that may not be looked into
+        return False
+
+
+def find_folders(path: str) -> list[Path]:
+    """The directories with a file `metadata`, at and below `path`, as absolute paths."""
+    return [folder.absolute() for folder in _walk(path) if _has_metadata(folder)]
+
+
+def is_ctf_directory(path: str) -> bool:
+    """Whether `path` is a directory with a CTF trace in it or below."""
+    return any(map(_has_metadata, _walk(path)))
+
+
+def stream_bytes(folders: list[Path]) -> int:
+    """How large the streams are together, as far as can be seen."""
+    total = 0
+    for folder in folders:
+        with suppress(OSError):
+            streams = (file for file in folder.iterdir() if file.name != METADATA and file.is_file())
+            total += sum(file.stat().st_size for file in streams)
+    return total

@@ -1,0 +1,178 @@
+"""The process that reads with libbabeltrace2, as the parent sees it: started, listened to, and ended."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import tracetool
+from tracetool.babeltrace.errors import logged
+from tracetool.babeltrace.layout import COLUMNS
+from tracetool.errors import InputError
+from tracetool.ingest.chunk import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+__all__ = ["PATIENCE_S", "ReadingProcess"]
+
+PATIENCE_S = 300.0
+"""So long nothing may be heard of the process. It gives a sign of life every million messages."""
+
+SLOTS = 3
+PIPE = 1 << 16
+LIBRARY_VARIABLE = "TRACETOOL_LIBBABELTRACE2"
+
+# Python's own start-up looks at the installation and the environment; the parent knows its result.
+_START = "import sys; sys.path[:] = {path!r}; from tracetool.babeltrace.child import main; main()"
+
+
+class ReadingProcess:
+    """A process that reads a trace. To be closed.
+
+    Args:
+        name: of the trace, for messages.
+        rows: how many rows a block has room for.
+        request: what it is told; see `tracetool.babeltrace.child`.
+
+    Raises:
+        InputError: there is no memory for it, or it cannot be started.
+    """
+
+    def __init__(self, name: str, rows: int, request: dict[str, Any]) -> None:
+        self._name = name
+        self._rows = rows
+        self._said = b""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        memory = _shared(SLOTS * COLUMNS * rows * 8)
+        try:
+            self._blocks = mmap.mmap(memory, SLOTS * COLUMNS * rows * 8)
+            self._process = self._start(memory)
+        except OSError as error:
+            self._errors.close()
+            raise InputError(f"{name}: no process can be started to read it: {error.strerror}") from error
+        finally:
+            os.close(memory)
+        library = os.environ.get(LIBRARY_VARIABLE)
+        own = {"memory": memory, "slots": SLOTS, "rows": rows, "library": library}
+        self._tell(json.dumps(request | own).encode())
+
+    def _start(self, memory: int) -> subprocess.Popen[bytes]:
+        path = [str(Path(str(tracetool.__file__)).parents[1]), *sys.path]
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-I", "-S", "-c", _START.format(path=path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            pass_fds=(memory,),
+            bufsize=0,
+            # Ctrl-C is for the parent, which then ends the process.
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    def listen(self) -> Iterator[dict[str, Any]]:
+        """What it says, until it says that it is at the end.
+
+        Raises:
+            InputError: it ended without saying so, or is not heard of any more.
+        """
+        while True:
+            said: dict[str, Any] = json.loads(self._line())
+            yield said
+            if "end" in said:
+                return
+
+    def block(self, slot: int, rows: int) -> npt.NDArray[np.int64]:
+        """The rows of a block: int64, columns by rows. Valid until it is freed."""
+        size = COLUMNS * self._rows
+        words = np.frombuffer(self._blocks, np.int64, size, slot * size * 8)
+        return words.reshape(COLUMNS, self._rows)[:, :rows]
+
+    def free(self) -> None:
+        """Give the oldest block back."""
+        self._tell(b"")
+
+    def explained(self, causes: str) -> str:
+        """Why something cannot be read: the library's causes, and what it logged if that is something else."""
+        detail = logged(self._log())
+        return f"{causes}: {detail}" if detail and detail not in causes else causes
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+        self._process.wait()
+        self._errors.close()
+        # An array may still look at it; then it goes with that.
+        with suppress(BufferError):
+            self._blocks.close()
+
+    def _tell(self, line: bytes) -> None:
+        """Say a line; a process that is gone is noticed where it is listened to."""
+        assert self._process.stdin is not None  # noqa: S101
+        left = memoryview(line + b"\n")
+        with suppress(BrokenPipeError):
+            while left:
+                left = left[self._process.stdin.write(left) or 0 :]
+
+    def _line(self) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101
+        pipe = self._process.stdout.fileno()
+        heard = select.poll()
+        heard.register(pipe, select.POLLIN)
+        until = time.monotonic() + PATIENCE_S
+        while b"\n" not in self._said:
+            if not heard.poll(max(0.0, until - time.monotonic()) * 1000):
+                raise InputError(f"{self._name}: babeltrace2 hangs: nothing was read for {PATIENCE_S:.0f} s")
+            data = os.read(pipe, PIPE)
+            if not data:
+                raise InputError(f"{self._name}: babeltrace2 {self._ending()}; babeltrace2 DIR shows how far it comes")
+            self._said += data
+        line, _, self._said = self._said.partition(b"\n")
+        return line
+
+    def _log(self) -> str:
+        """What it wrote to standard error."""
+        return os.pread(self._errors.fileno(), PIPE, 0).decode("utf-8", "replace")
+
+    def _ending(self) -> str:
+        """How it ended, with the last it said to nobody in particular."""
+        code = self._process.wait()
+        lines = self._log().strip().splitlines()
+        last = f" ({printable(lines[-1])})" if lines else ""
+        if code >= 0:
+            return f"ended with {code}{last}"
+        known = {number.value: number.name for number in signal.Signals}
+        return f"crashed with {known.get(-code, f'signal {-code}')}{last}"
+
+
+def _shared(size: int) -> int:
+    """A file descriptor of memory that another process can use."""
+    if hasattr(os, "memfd_create"):
+        memory = os.memfd_create("tracetool")
+    else:
+        with tempfile.TemporaryFile() as file:
+            memory = os.dup(file.fileno())
+    os.truncate(memory, size)
+    return memory

@@ -1,0 +1,150 @@
+"""What the process that reads a CTF trace says, into frames and the health of the trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from replay.compiling import announce
+from tracetool.errors import InputError, MissingDependencyError
+from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace
+from tracetool.ingest.ctf_columns import Columns, EventClass
+from tracetool.ingest.numbering import Numbering
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
+    from tracetool.ingest.chunk import TraceMeta
+    from tracetool.ingest.ctf_columns import Rows
+    from tracetool.ingest.ctf_process import ReadingProcess
+
+    Progress = Callable[[int, int | None], None]
+
+__all__ = ["CtfReading"]
+
+INSTALL = "apt-get install libbabeltrace2-0 (Debian), dnf install libbabeltrace2 (Fedora), pacman -S babeltrace2 (Arch)"
+
+
+class CtfReading:
+    """One pass over a CTF trace.
+
+    Args:
+        meta: clocks are added to it.
+        trace: what stands in the column `trace`.
+        strict: raise on the first damaged event, and where the trace cannot be read on.
+        progress: see `open_ctf`.
+        size: of the streams, in bytes.
+
+    Attributes:
+        health: as of the block taken last.
+        missing: what could not be read, in words.
+    """
+
+    def __init__(self, meta: TraceMeta, trace: int, *, strict: bool, progress: Progress | None, size: int) -> None:
+        self.health = Health()
+        self._meta = meta
+        self._strict = strict
+        self._progress = progress
+        self._size = size
+        self._span: tuple[int, int] | None = None
+        self.missing: list[str] = []
+        self._columns = Columns()
+        self._numbering = Numbering(trace)
+        meta.clocks.clear()
+        meta.nameless = False
+
+    def take(self, said: dict[str, Any], process: ReadingProcess) -> pl.DataFrame | None:
+        """Take what the process says; the events that came with it.
+
+        Raises:
+            InputError: nothing can be read; in strict mode, some of it cannot.
+            MissingDependencyError: there is no libbabeltrace2.
+        """
+        self._raise_for(said, process)
+        if said.get("compiling"):
+            announce("the CTF reader")
+        self.missing += said.get("notes", ())
+        self._span = said.get("span") or self._span
+        if "broken" in said:
+            why = process.explained(said["broken"])
+            self.missing.append(f"it is not read on after message {self.health.lines:,}: {why}")
+        return self._frame(said, process) if "slot" in said else None
+
+    def finish(self) -> None:
+        """The trace has been read.
+
+        Raises:
+            InputError: in strict mode, something is missing.
+        """
+        if self._progress:
+            self._progress(self._size, self._size)
+        if not self.missing:
+            return
+        self.health.truncated = "; ".join(self.missing)
+        if self._strict:
+            raise InputError(f"{self._meta.name}: {self.health.truncated}; without --strict the rest is read")
+
+    def _raise_for(self, said: dict[str, Any], process: ReadingProcess) -> None:
+        name = self._meta.name
+        if "missing" in said:
+            raise MissingDependencyError(f"{name}: CTF traces need libbabeltrace2 ({said['missing']}): {INSTALL}")
+        if "unreadable" in said:
+            raise InputError(
+                f"{name}: babeltrace2 cannot read it: {process.explained(said['unreadable'])}; record it again"
+            )
+        if "failed" in said:
+            raise InputError(f"{name}: cannot be read with babeltrace2: {said['failed']}")
+
+    def _frame(self, said: dict[str, Any], process: ReadingProcess) -> pl.DataFrame | None:
+        """The events of a block, and what is said with it."""
+        for described in said["classes"]:
+            self._add_class(EventClass(**described))
+        if "words" in said:
+            self._columns.set_words(said["words"])
+        rows = self._rows(said, process)
+        self._count(said, rows)
+        if rows is None:
+            return None
+        frame = self._numbering.apply(rows.frame)
+        if self._progress:
+            self._progress(self._bytes_at(frame), self._size)
+        return frame
+
+    def _rows(self, said: dict[str, Any], process: ReadingProcess) -> Rows | None:
+        room = FIRST_DAMAGED - len(self.health.first_damaged)
+        rows = self._columns.rows(process.block(said["slot"], said["rows"]), room) if said["rows"] else None
+        process.free()
+        return rows
+
+    def _add_class(self, described: EventClass) -> None:
+        self._columns.add_class(described)
+        if described.kind >= 0:
+            self._meta.clocks.add(("wall" if described.epoch else "monotonic") if described.clock else "none")
+            self._meta.nameless = self._meta.nameless or described.nameless
+
+    def _count(self, said: dict[str, Any], rows: Rows | None) -> None:
+        health = self.health
+        for number, row, count in said["losses"]:
+            before = int(rows.understood[:row].sum()) if rows else 0
+            health.lost += count
+            if len(health.lost_places) < PLACES:
+                health.lost_places.append(LostPlace(number, self._numbering.seq + before, count))
+        if rows:
+            health.first_damaged += [Damage(*damaged) for damaged in rows.damaged]
+            health.damaged += rows.understood.size - rows.frame.height
+            health.events += rows.frame.height
+        health.lines, health.other = said["seen"], said["other"]
+        health.understood = health.lines - health.other - health.damaged
+        if self._strict and health.damaged:
+            first = health.first_damaged[0]
+            place = f"{self._meta.name}: message {first.number}: {first.reason}: {first.excerpt}"
+            raise InputError(f"{place}; without --strict such events are counted and left out")
+
+    def _bytes_at(self, frame: pl.DataFrame) -> int:
+        """How far the events have come: by their last time, as babeltrace2 does not say which bytes it read."""
+        last = frame["time_ns"].max()
+        if self._span is None or not isinstance(last, int):
+            return 0
+        begin, end = self._span
+        return self._size * min(max(last - begin, 0), end - begin) // max(end - begin, 1)
