@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health, TraceMeta
+from tracetool.ingest.ctf import is_tar, open_ctf, open_ctf_archive
 from tracetool.ingest.parquet import open_parquet
 from tracetool.ingest.parser import TextParser
 from tracetool.ingest.seal import MAGIC as PARQUET_MAGIC
@@ -51,7 +53,7 @@ def _refuse(source: Source, head: bytes) -> None:
     if not head:
         raise InputError(f"{name}: is empty; {RECORD_A_LOG}")
     if head.startswith(CTF_MAGICS):
-        raise InputError(f"{name}: is a stream of a CTF trace, which is not read yet; {RECORD_A_LOG}")
+        raise InputError(f"{name}: is one stream of a CTF trace; give the directory it is in")
     if head.startswith(PARQUET_MAGIC) and (source.compression or not source.rereadable):
         raise InputError(f"{name}: is Parquet, which cannot be read packed or from a stream; give the file itself")
     if head.startswith(UTF16_MARKS):
@@ -97,6 +99,13 @@ def _open_simple(source: Source, path: str, head: bytes, how: How) -> TraceReade
     return SimpleTrace(meta, big, _again(source, head), **how)
 
 
+def _open_ctf(source: Source, path: str, head: bytes, how: How) -> TraceReader:
+    try:
+        return open_ctf_archive(path, source, head, **how)
+    finally:
+        source.close()
+
+
 def _again(source: Source, head: bytes) -> Source | None:
     """What a reader begins with: None, as a file is opened anew, or the stream from its first byte on."""
     if source.rereadable:
@@ -113,13 +122,15 @@ def _open_parquet(source: Source, path: str, head: bytes, how: How) -> TraceRead
     return open_parquet(path, **how)
 
 
-_OPENERS = {"text": _open_text, "simple": _open_simple, "parquet": _open_parquet}
+_OPENERS = {"text": _open_text, "simple": _open_simple, "ctf": _open_ctf, "parquet": _open_parquet}
 
 
 def _format_of(head: bytes) -> Format:
     if head.startswith(PARQUET_MAGIC):
         return "parquet"
-    return "simple" if head.startswith(MAGICS) else "text"
+    if head.startswith(MAGICS):
+        return "simple"
+    return "ctf" if is_tar(head) else "text"
 
 
 def open_trace(
@@ -133,7 +144,7 @@ def open_trace(
     """Recognise a trace.
 
     Args:
-        path: a file, plain or packed with gzip, xz or zstd; `-` for standard input.
+        path: a file, plain or packed with gzip, xz or zstd; `-` for standard input; the directory of a CTF trace.
         input_format: what it is; None: told by what is in it.
         strict: raise on the first damaged line or record.
         chunk_bytes: about so many bytes of the trace make a frame.
@@ -142,8 +153,10 @@ def open_trace(
     Raises:
         InputError: the file does not exist, cannot be read, is empty, or is no trace.
     """
-    source = open_source(path)
     how: How = {"strict": strict, "chunk_bytes": max(1, chunk_bytes), "progress": progress}
+    if input_format in (None, "ctf") and Path(path).is_dir():
+        return open_ctf(path, **how)
+    source = open_source(path)
     try:
         head = _read_head(source)
         _refuse(source, head)

@@ -222,7 +222,7 @@ def _check(path: str) -> stat_result:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{path}: cannot be read: {reason}; give the path of a trace, or - for stdin") from error
     if kind == stat.S_IFDIR:
-        raise InputError(f"{path}: is a directory, and CTF traces are not read yet; record a log (-D FILE) instead")
+        raise InputError(f"{path}: is a directory; give a file")
     return status
 
 

@@ -156,7 +156,7 @@ def test_an_image_that_no_flash_can_have_is_refused(tmp_path: Path, quick: Quick
 def test_a_directory_is_named_in_one_line(tmp_path: Path, quick: Quick) -> None:
     ended = quick("info", tmp_path)
     assert ended.code == UNREADABLE
-    assert f"{tmp_path}: is a directory, and CTF traces are not read yet" in complaint(ended.err)
+    assert f"{tmp_path}: is a directory without a CTF trace" in complaint(ended.err)
 
 
 def test_a_log_that_is_cut_in_mid_line_is_read_and_not_believed(tmp_path: Path, quick: Quick) -> None:

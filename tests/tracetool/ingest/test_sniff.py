@@ -28,7 +28,7 @@ def refusal(path: Path | str) -> str:
     ("data", "words"),
     [
         (b"", "is empty; record a log"),
-        (b"\xc1\x1f\xfc\xc1" + bytes(60), "CTF trace, which is not read yet"),
+        (b"\xc1\x1f\xfc\xc1" + bytes(60), "one stream of a CTF trace; give the directory"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(range(256)) * 9, "is not a trace: binary data"),
         (bytes(range(1, 9)) * 99, "is not a trace: binary data"),
         (LINE.decode().encode("utf-16"), "is UTF-16 text; convert it"),
@@ -43,7 +43,7 @@ def test_what_is_no_text_trace_is_refused(tmp_path: Path, data: bytes, words: st
 
 def test_paths_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "No such file" in refusal(tmp_path / "missing")
-    assert "CTF traces are not read yet" in refusal(tmp_path)
+    assert "a directory without a CTF trace" in refusal(tmp_path)
     assert "cannot be read" in refusal("a\0b")
     path = tmp_path / "t"
     path.write_bytes(LINE)
