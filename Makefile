@@ -53,10 +53,12 @@ demo: $(VENV)/.run
 	esac
 
 test: $(VENV)/.dev
+	@.ci/need-babeltrace $(BIN)/python
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow" --cov --cov-fail-under=$(COVERAGE)
 
 prove: $(VENV)/.dev
 	@.ci/need-qemu
+	@.ci/need-babeltrace $(BIN)/python
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "live or slow"
 
 fuzz: $(VENV)/.dev
