@@ -6,17 +6,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from replay import spans
-from replay.compiling import INNER, compile_kernel
+from replay.compiling import Preparation, compile_kernel
 from replay.pointers import pointers
 from replay.state import BYTE_ARRAYS, Chip, Rows, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Run = Callable[[NDArray[np.int64], int, int], tuple[int, int]]
+    Run = Callable[[int, int, int], int]
 
 __all__ = ["compiled_run"]
 
@@ -40,24 +37,25 @@ KERNEL = (
 
 @cache
 def compiled_run() -> Run:
-    """`machine_at.run_at`, compiled or out of the cache; it takes the addresses of a `Chip`, `Rows` and `Steps`.
+    """`machine_at.run_at`, compiled or out of the cache; see there for its arguments.
 
     Raises:
         ImportError: there is no numba.
     """
-    from numba import njit, types  # noqa: PLC0415  numba is imported where it is needed, which short traces do not
+    return compile_kernel("the flash model", KERNEL, "run_at", _prepare)
+
+
+def _prepare() -> Preparation:
+    from numba import types  # noqa: PLC0415  numba is imported where it is needed, which is once
 
     known = pointers()
     chip = [known.octets if field in BYTE_ARRAYS else known.integers for field in Chip._fields]
     annotations = {
         "int": types.int64,
-        "Sequence[int]": known.addresses,
+        "Integers": known.integers,
         "NDArray[np.uint8]": known.octets,
         "Chip": types.NamedTuple(chip, Chip),
         "Rows": types.NamedUniTuple(known.integers, len(Rows._fields), Rows),
         "Steps": types.NamedUniTuple(known.integers, len(Steps._fields), Steps),
     }
-    replacements = known.replacements | {plain: njit(**INNER)(other) for plain, other in spans.REPLACEMENTS.items()}
-    return compile_kernel(
-        "the flash model", KERNEL, "run_at", annotations, replacements=replacements, error_model="numpy"
-    )
+    return Preparation(annotations, known.replacements | spans.REPLACEMENTS)

@@ -1,25 +1,21 @@
-"""Kernels compiled by numba: the same functions, loaded a second time, with machine code kept between runs.
+"""Kernels compiled by numba: the same functions, copied, with machine code that is kept between runs.
 
 A kernel is a set of modules written in the part of Python that numba compiles. `compile_kernel` copies their
 functions so that the copies call each other and not the plain ones, and compiles what is reached from the entry.
-The modules stay as they are: whoever calls them runs plain Python.
-
-Machine code is cached in the user's cache directory, in a folder named after a hash of the sources: numba notices
-when the file of a cached function changes, but not when one of its callees does, in another file.
+The modules stay as they are: whoever calls them runs plain Python. What comes out is an object file (see
+`objectcode`), named after a hash of all the sources, in the user's cache directory; where it is there already, numba
+is not imported.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
-import platform
 import sys
-from contextlib import suppress
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from platformdirs import user_cache_path
 
@@ -27,18 +23,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-__all__ = ["Replacements", "add_listener", "announce", "cache_base", "cache_folder", "compile_kernel", "have_numba"]
-
-Replacements = dict[Any, Any]
-"""Plain functions, and what is called in their place in compiled code: compiled functions or intrinsics."""
+__all__ = ["Preparation", "add_listener", "announce", "cache_base", "compile_kernel", "have_numba", "kernel_file"]
 
 APPLICATION = "pflash-tracetool"
-CACHE_VARIABLE = "NUMBA_CACHE_DIR"
+CACHE_VARIABLE = "PFLASH_TRACETOOL_CACHE"
 
-INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Options of functions that only compiled code calls: to unpack their arguments for Python would double the work."""
+_OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+"""numba's options: nothing that is compiled is called by way of Python objects."""
 
 _listeners: list[Callable[[str], None]] = []
+
+
+class Preparation(NamedTuple):
+    """What is needed to compile a kernel, and not to load it.
+
+    `types` has numba's type for each annotation of an argument, as it is written; `replacements` compiled functions
+    and intrinsics that are called in place of some of the plain ones, which are given as functions to be compiled.
+    """
+
+    types: Mapping[str, Any]
+    replacements: Mapping[Any, Any]
 
 
 def add_listener(listener: Callable[[str], None]) -> None:
@@ -57,47 +61,70 @@ def have_numba() -> bool:
     return "numba" in sys.modules or find_spec("numba") is not None
 
 
+def cache_base() -> Path:
+    """Where all machine code is kept."""
+    told = os.environ.get(CACHE_VARIABLE)
+    return Path(told) if told else user_cache_path(APPLICATION) / "kernels"
+
+
 def compile_kernel(
-    name: str,
-    modules: Sequence[str],
-    entry: str,
-    types: Mapping[str, Any],
-    *,
-    replacements: Replacements | None = None,
-    **options: Any,  # noqa: ANN401  numba's own
-) -> Callable[..., Any]:
-    """Compile the function `entry` of the last of `modules`, with all that it calls in any of them.
+    name: str, modules: Sequence[str], entry: str, prepare: Callable[[], Preparation]
+) -> Callable[..., int]:
+    """The function `entry` of the last of `modules` with all that it calls in any of them, as machine code.
+
+    All its arguments, and its result, are 64-bit integers; -1 means that something was raised.
 
     Args:
         name: what the kernel is called when its compilation is announced.
-        modules: names of all modules whose functions are reached.
+        modules: names of all modules whose functions or constants are reached.
         entry: name of a function of the last one.
-        types: numba's type for each annotation of an argument, as it is written.
-        replacements: what is called in place of some of the functions.
-        options: numba's, for every function.
+        prepare: called where it has to be compiled; numba can be imported then.
 
     Raises:
-        ImportError: there is no numba.
+        ImportError: it has to be compiled, and there is no numba.
     """
-    numba = importlib.import_module("numba")
+    from replay.objectcode import Loaded, callable_of  # noqa: PLC0415  with llvmlite, which short traces do not need
+
     loaded = [importlib.import_module(module) for module in modules]
-    folder = cache_folder([Path(str(module.__file__)) for module in loaded])
-    first = getattr(loaded[-1], entry)
+    function = getattr(loaded[-1], entry)
+    count = function.__code__.co_argcount
+    file = kernel_file(entry, modules)
+    code = file.read()
+    if code is None:
+        announce(name)
+        code = _build(loaded, function, prepare())
+        file.write(code)
+    return callable_of(Loaded(code, entry), count)
+
+
+def kernel_file(entry: str, modules: Sequence[str]) -> Any:  # noqa: ANN401  an ObjectFile, whose module is heavy
+    """Where the machine code of a kernel is kept."""
+    from replay.objectcode import ObjectFile  # noqa: PLC0415
+
+    files = [Path(str(importlib.import_module(module).__file__)) for module in modules]
+    return ObjectFile(cache_base(), entry, [Path(__file__), *files])
+
+
+def _build(modules: Sequence[ModuleType], entry: FunctionType, preparation: Preparation) -> bytes:
+    """Compile the entry, and before it all that it calls."""
+    from replay.objectcode import emit  # noqa: PLC0415
+
+    # numba's own passes over each function would be done twice: `emit` optimises the whole.
+    os.environ.setdefault("NUMBA_OPT", "0")
+    numba = importlib.import_module("numba")
     jitted: dict[Any, Any] = {}
-    for module in loaded:
-        for plain, copy in _copies(module).items():
-            jitted[plain] = numba.njit(**({} if plain is first else INNER), **options)(copy)
-    jitted |= replacements or {}
+    for module in modules:
+        jitted |= {plain: numba.njit(**_OPTIONS)(copy) for plain, copy in _copies(module).items()}
+    for plain, other in preparation.replacements.items():
+        jitted[plain] = numba.njit(**_OPTIONS)(other) if isinstance(other, FunctionType) else other
     for dispatcher in jitted.values():
         _redirect(getattr(dispatcher, "py_func", None), jitted)
-    compiled = jitted[first]
-    _enable_cache(numba, compiled, folder)
-    if not any(folder.rglob(f"*.{entry}-*.nbc")):
-        announce(name)
-        for dispatcher in _callees(compiled, set()):
-            _compile(dispatcher, types)
-    _compile(compiled, types)
-    return compiled  # type: ignore[no-any-return]
+    compiled = jitted[entry]
+    for dispatcher in (*_callees(compiled, set()), compiled):
+        _compile(dispatcher, preparation.types)
+    (signature,) = compiled.signatures
+    inner = compiled.overloads[signature].fndesc.llvm_func_name
+    return emit(compiled.inspect_llvm(signature), inner, entry.__name__, entry.__code__.co_argcount)
 
 
 def _copies(module: ModuleType) -> dict[FunctionType, FunctionType]:
@@ -135,34 +162,3 @@ def _compile(dispatcher: Any, types: Mapping[str, Any]) -> None:  # noqa: ANN401
     code, annotations = dispatcher.py_func.__code__, dispatcher.py_func.__annotations__
     dispatcher.compile(tuple(types[annotations[name]] for name in code.co_varnames[: code.co_argcount]))
     dispatcher.disable_compile()
-
-
-# --- where machine code is kept ----------------------------------------------------------------------------------
-
-
-def cache_folder(files: Sequence[Path]) -> Path:
-    """Where machine code made of these sources on this machine is kept: no other sources, no other compiler."""
-    llvm = importlib.import_module("llvmlite.binding")
-    compiler = (importlib.import_module("numba").__version__, platform.python_version(), llvm.get_host_cpu_name())
-    digest = sha256("\0".join([*compiler, llvm.get_host_cpu_features().flatten()]).encode())
-    for file in files:
-        digest.update(b"\0" + file.name.encode() + b"\0" + file.read_bytes())
-    return cache_base() / digest.hexdigest()[:24]
-
-
-def cache_base() -> Path:
-    """Where all machine code is kept."""
-    told = os.environ.get(CACHE_VARIABLE)
-    return Path(told) if told else user_cache_path(APPLICATION) / "kernels"
-
-
-def _enable_cache(numba: ModuleType, dispatcher: Any, folder: Path) -> None:  # noqa: ANN401  numba has no types
-    """Have the machine code kept in `folder`; where it cannot be written, it is made anew in each run."""
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if os.access(folder, os.W_OK):
-        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
-        try:
-            dispatcher.enable_caching()
-        finally:
-            numba.config.CACHE_DIR = before

@@ -195,7 +195,9 @@ class Machine:
         if not arrays:
             return run(self.chip, rows, steps, start, end)
         columns: tuple[Any, ...] = (*self.chip, *rows, *steps)
-        return compiled_run()(addresses_of(columns), start, end)
+        addresses = addresses_of(columns)
+        why = compiled_run()(addresses.ctypes.data, start, end)
+        return int(addresses[0]), why
 
     def _drain_journal(self) -> None:
         state = self.chip.state

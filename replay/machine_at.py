@@ -9,7 +9,7 @@ from replay.pointers import bytes_at, integers_at
 from replay.state import Chip, Rows, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from replay.pointers import Integers
 
 __all__ = ["run_at"]
 
@@ -17,7 +17,7 @@ _ROWS = len(Chip._fields)
 _STEPS = _ROWS + len(Rows._fields)
 
 
-def _chip_at(a: Sequence[int]) -> Chip:
+def _chip_at(a: Integers) -> Chip:
     return Chip(
         state=integers_at(a[0]),
         geo=integers_at(a[1]),
@@ -37,7 +37,7 @@ def _chip_at(a: Sequence[int]) -> Chip:
     )
 
 
-def _rows_at(a: Sequence[int]) -> Rows:
+def _rows_at(a: Integers) -> Rows:
     return Rows(
         integers_at(a[_ROWS]),
         integers_at(a[_ROWS + 1]),
@@ -52,7 +52,7 @@ def _rows_at(a: Sequence[int]) -> Rows:
     )
 
 
-def _steps_at(a: Sequence[int]) -> Steps:
+def _steps_at(a: Integers) -> Steps:
     return Steps(
         integers_at(a[_STEPS]),
         integers_at(a[_STEPS + 1]),
@@ -71,6 +71,12 @@ def _steps_at(a: Sequence[int]) -> Steps:
     )
 
 
-def run_at(addresses: Sequence[int], start: int, end: int) -> tuple[int, int]:
-    """`machine.run` on the arrays at these addresses: those of a `Chip`, `Rows` and `Steps`, field by field."""
-    return run(_chip_at(addresses), _rows_at(addresses), _steps_at(addresses), start, end)
+def run_at(address: int, start: int, end: int) -> int:
+    """`machine.run` on the arrays of a `Chip`, `Rows` and `Steps`, whose addresses stand at `address`.
+
+    Returns why it stopped; in place of the first address stands the row after the last one done.
+    """
+    addresses = integers_at(address)
+    position, why = run(_chip_at(addresses), _rows_at(addresses), _steps_at(addresses), start, end)
+    addresses[0] = position
+    return why

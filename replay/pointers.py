@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from replay.compiling import Replacements
+    Integers = MutableSequence[int]
+    Octets = NDArray[np.uint8]
 
 __all__ = ["Pointers", "addresses_of", "bytes_at", "integers_at", "pointers"]
 
 
-def integers_at(address: int) -> MutableSequence[int]:
+def integers_at(address: int) -> Integers:
     """The 64-bit integers at an address; only in compiled code, where an intrinsic takes its place."""
     raise NotImplementedError(address)
 
 
-def bytes_at(address: int) -> NDArray[np.uint8]:
+def bytes_at(address: int) -> Octets:
     """The bytes at an address; only in compiled code, where an intrinsic takes its place."""
     raise NotImplementedError(address)
 
@@ -37,12 +38,11 @@ def addresses_of(arrays: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
 
 
 class Pointers(NamedTuple):
-    """numba's types of pointers to 64-bit integers and to bytes, of an array of addresses, and what makes them."""
+    """numba's types of pointers to 64-bit integers and to bytes, and the intrinsics that make them of addresses."""
 
     integers: Any
     octets: Any
-    addresses: Any
-    replacements: Replacements
+    replacements: dict[Any, Any]
 
 
 @cache
@@ -55,8 +55,7 @@ def pointers() -> Pointers:
     from numba import types  # noqa: PLC0415  numba is imported where it is needed, which short traces do not
 
     integers, octets = types.CPointer(types.int64), types.CPointer(types.uint8)
-    addresses = types.Array(types.int64, 1, "C")
-    return Pointers(integers, octets, addresses, {integers_at: _maker(integers), bytes_at: _maker(octets)})
+    return Pointers(integers, octets, {integers_at: _maker(integers), bytes_at: _maker(octets)})
 
 
 def _maker(kind: Any) -> Any:  # noqa: ANN401  numba has no types

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +12,11 @@ from hypothesis import strategies as st
 from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
 from replay.columns import ABSENT_COUNTER, RowKind
-from replay.compiled import KERNEL, compiled_run
-from replay.compiling import cache_folder
 from replay.engine import Config, Machine, Stop
 from replay.state import BYTE_ARRAYS, Rows
 from tests.replay.programs import GEOMETRIES, RESET, Event, as_arrays, blank_steps, feed, to_rows, write
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hypothesis.strategies import DataObject
 
     from replay.geometry import Geometry
@@ -117,64 +110,6 @@ def test_a_compiled_machine_is_forked_and_restarted_as_a_plain_one() -> None:
 def _feed(machine: Machine, events: list[Event], *, arrays: bool) -> None:
     rows, steps = to_rows(events), blank_steps(len(events))
     machine.feed(as_arrays(rows) if arrays else rows, as_arrays(steps) if arrays else steps)
-
-
-def test_every_module_of_the_kernel_is_part_of_the_key_of_its_cache() -> None:
-    """What a compiled function calls must be hashed with it, or old machine code would run."""
-    dispatcher: Any = compiled_run()
-    reached, todo = set(), [dispatcher.py_func]
-    while todo:
-        function = todo.pop()
-        reached.add(function.__module__)
-        for name in function.__code__.co_names:
-            callee = getattr(function.__globals__.get(name), "py_func", None)
-            if callee is not None and callee.__module__ not in reached:
-                todo.append(callee)
-    assert reached <= set(KERNEL)
-
-
-def test_a_changed_source_has_another_cache(tmp_path: Path) -> None:
-    first, second = tmp_path / "a.py", tmp_path / "b.py"
-    first.write_text("x = 1")
-    second.write_text("y = 1")
-    before = cache_folder([first, second])
-    assert cache_folder([first, second]) == before
-    second.write_text("y = 2")
-    assert cache_folder([first, second]) != before
-
-
-_FIRST_RUN = """
-from replay.compiled import compiled_run
-from replay.compiling import add_listener
-add_listener(lambda name: print("compiles", name))
-print(type(compiled_run()).__name__)
-"""
-
-
-def _first_run(cache: Path) -> subprocess.Popen[str]:
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}
-    return subprocess.Popen(
-        [sys.executable, "-c", _FIRST_RUN], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-
-
-@pytest.mark.slow
-def test_four_first_runs_at_once_end_well_and_the_next_one_compiles_nothing(tmp_path: Path) -> None:
-    runs = [_first_run(tmp_path) for _ in range(4)]
-    for run in runs:
-        out, err = run.communicate(timeout=300)
-        assert (run.returncode, err) == (0, "")
-        assert out.endswith("CPUDispatcher\n")
-    out, err = _first_run(tmp_path).communicate(timeout=60)
-    assert (out, err) == ("CPUDispatcher\n", "")
-
-
-@pytest.mark.slow
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("no folder")
-    out, err = _first_run(blocked).communicate(timeout=300)
-    assert (out, err) == ("compiles the flash model\nCPUDispatcher\n", "")
 
 
 def test_rows_that_are_arrays_need_numba(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,94 +1,32 @@
-"""The read loop as machine code, kept on disk as an object file.
+"""The read loop as machine code, kept on disk as an object file (see `replay.objectcode`).
 
-numba compiles it once. What it gives is kept as an object file, so that later children import neither numba nor
-numpy, which would take as long as reading a million events. The file calls the library's functions by name; their
-addresses are put in when it is loaded.
+numba compiles it once; later children import neither numba nor numpy, which would take as long as reading a million
+events. The file calls the library's functions by name; their addresses are put in when it is loaded.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import llvmlite
-import llvmlite.binding as llvm
-
+from replay.objectcode import Loaded, ObjectFile, emit, give_addresses
 from tracetool.babeltrace import kernel, layout
 from tracetool.babeltrace.library import KERNEL, KERNEL_LIBC
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from tracetool.babeltrace.library import Library
 
 __all__ = ["Compiled", "is_cached"]
 
 _ENTRY = "tracetool_consume"
-_DIGEST_BYTES = hashlib.sha256().digest_size
 _PARTS = ("integer", "find_class", "find_word", "time_of", "thread_of", "fields_of", "read_event", "read_message")
 
-# numba's functions give their result through a pointer, and a status that is not 0 if something was raised. An
-# exception must not be taken for "go on", which is what 0 means to the library.
-_WRAPPER = """
-define i32 @ENTRY(i64 %iterator, i64 %state) {
-  %result = alloca i32
-  %raised = alloca ptr
-  %status = call i32 @INNER(ptr %result, ptr %raised, i64 %iterator, i64 %state)
-  %value = load i32, ptr %result
-  %fine = icmp eq i32 %status, 0
-  %code = select i1 %fine, i32 %value, i32 -1
-  ret i32 %code
-}
-"""
 
-
-def _source(module: ModuleType) -> bytes:
-    return Path(str(module.__file__)).read_bytes()
-
-
-def _file(cache: Path) -> Path:
-    """Where the object file of this source, compiler and processor lies."""
-    own = b"".join(map(_source, (kernel, layout))) + Path(__file__).read_bytes()
-    machine = f"{llvm.get_default_triple()} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
-    made = f"{KERNEL | KERNEL_LIBC} llvmlite {llvmlite.__version__} {machine}"
-    return cache / f"ctf-{hashlib.sha256(own + made.encode()).hexdigest()[:16]}.o"
-
-
-def _read(path: Path) -> bytes | None:
-    """The object code of a file; None if there is none, or it is not what was written."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    digest, code = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-    return code if hashlib.sha256(code).digest() == digest else None
-
-
-def _write(path: Path, code: bytes) -> None:
-    """Keep the code for next time, if that can be done; never half of it under its name."""
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", delete=False) as stream:
-            stream.write(hashlib.sha256(code).digest() + code)
-        Path(stream.name).replace(path)
-
-
-def _give_addresses(library: Library) -> None:
-    """Tell LLVM where the functions are that the loop calls. It ends the process where one is missing."""
-    llvm.add_symbol("strcmp", library.address("strcmp"))
-    for name in KERNEL:
-        llvm.add_symbol(name, library.address(name))
-
-
-def _machine() -> llvm.TargetMachine:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    return llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
+def _file(cache: Path) -> ObjectFile:
+    """Where the object file of this source is kept."""
+    sources = [Path(str(module.__file__)) for module in (kernel, layout)]
+    return ObjectFile(cache, "ctf", [*sources, Path(__file__)], str(KERNEL | KERNEL_LIBC))
 
 
 def _pointer() -> Any:  # noqa: ANN401
@@ -139,21 +77,12 @@ def _loop() -> tuple[str, str]:
 
 
 def _build() -> bytes:
-    """Compile: object code with one function, that needs nothing of Python's or numba's."""
-    text, inner = _loop()
-    module = llvm.parse_assembly(text + _WRAPPER.replace("ENTRY", _ENTRY).replace("INNER", inner))
-    for value in (*module.functions, *module.global_variables):
-        if not value.is_declaration and value.name != _ENTRY:
-            value.linkage = "internal"
-    machine = _machine()
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
-    builder.getModulePassManager().run(module, builder)
-    return bytes(machine.emit_object(module))
+    return emit(*_loop(), _ENTRY, arguments=2, bits=32)
 
 
 def is_cached(cache: Path) -> bool:
     """Whether the loop need not be compiled."""
-    return _read(_file(cache)) is not None
+    return _file(cache).read() is not None
 
 
 class Compiled:
@@ -172,13 +101,11 @@ class Compiled:
     """
 
     def __init__(self, library: Library, cache: Path) -> None:
-        _give_addresses(library)
-        path = _file(cache)
-        code = _read(path)
+        give_addresses({name: library.address(name) for name in (*KERNEL, *KERNEL_LIBC)})
+        file = _file(cache)
+        code = file.read()
         if code is None:
             code = _build()
-            _write(path, code)
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        self._engine.finalize_object()
-        self.address = int(self._engine.get_function_address(_ENTRY))
+            file.write(code)
+        self._loaded = Loaded(code, _ENTRY)
+        self.address = self._loaded.address

@@ -296,8 +296,9 @@ def _record(data: Octets, at: int, length: int, tables: Tables, big: int, room: 
     return _event(data, at, at + length, name - FIRST_GROUP, tables, big, room)
 
 
-def walk_at(addresses: Sequence[int], end: int, big: int) -> int:
-    """`walk` in compiled code: where the data, the tables' and the room's arrays begin, field by field."""
+def walk_at(address: int, end: int, big: int) -> int:
+    """`walk` in compiled code: at `address` stand those of the data, the tables' and the room's arrays."""
+    addresses = integers_at(address)
     tables = Tables(
         integers_at(addresses[1]), integers_at(addresses[2]), integers_at(addresses[3]), integers_at(addresses[4])
     )

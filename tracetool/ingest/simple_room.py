@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from replay.compiling import INNER, compile_kernel, have_numba
+from replay.compiling import Preparation, compile_kernel, have_numba
 from replay.pointers import addresses_of, pointers
 from tracetool.events import CATALOGUE
 from tracetool.ingest import byte_kernel
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tracetool.events import Variant
 
-    Compiled = Callable[[NDArray[np.int64], int, int], int]
+    Compiled = Callable[[int, int, int], int]
 
 __all__ = ["SimpleRoom"]
 
@@ -68,25 +68,21 @@ def _tables() -> tuple[list[int], list[int], list[int], dict[str, int]]:
 
 @cache
 def _compiled() -> Compiled:
-    from numba import njit, types  # noqa: PLC0415  numba is imported where it is needed, which short traces do not
+    modules = ("replay.pointers", byte_kernel.__name__, kernel.__name__)
+    return compile_kernel("the reader of simple traces", modules, "walk_at", _prepare)
+
+
+def _prepare() -> Preparation:
+    from numba import types  # noqa: PLC0415  numba is imported where it is needed, which is once
 
     known = pointers()
     annotations = {
         "int": types.int64,
         "Octets": known.octets,
-        "Sequence[int]": known.addresses,
         "Tables": types.NamedUniTuple(known.integers, len(Tables._fields), Tables),
         "Room": types.NamedTuple([known.octets if name == "pool" else known.integers for name in Room._fields], Room),
     }
-    bytewise = {plain: njit(**INNER)(other) for plain, other in byte_kernel.REPLACEMENTS.items()}
-    return compile_kernel(
-        "the reader of simple traces",
-        [byte_kernel.__name__, kernel.__name__],
-        "walk_at",
-        annotations,
-        replacements=known.replacements | bytewise,
-        error_model="numpy",
-    )
+    return Preparation(annotations, known.replacements | byte_kernel.REPLACEMENTS)
 
 
 class SimpleRoom:
@@ -162,7 +158,7 @@ class SimpleRoom:
             return kernel.walk(buffer, end, big, self._tables, self._room)
         names: Any = np.array(self._names or [0], np.int64)
         arrays: tuple[Any, ...] = (np.frombuffer(buffer, np.uint8), *self._tables._replace(names=names), *self._room)
-        return self._compiled(addresses_of(arrays), end, big)
+        return self._compiled(addresses_of(arrays).ctypes.data, end, big)
 
     def take(self) -> pl.DataFrame:
         """The rows since the last call: columns of `EVENTS_SCHEMA`, without trace, boot and seq."""
