@@ -73,8 +73,8 @@ _TABLE = (
     _mutant(
         "the last byte is not written back",
         "contents.py",
-        "        _copy_back(chip, low, high)\n    if chip.geo[JOURNAL]:\n        _close_row(chip, kind,",
-        "        _copy_back(chip, low, high - 1)\n    if chip.geo[JOURNAL]:\n        _close_row(chip, kind,",
+        "    else:\n        _copy_back(chip, low, high)\n",
+        "    else:\n        _copy_back(chip, low, high - 1)\n",
         "q35-ovmf",
     ),
     _mutant(

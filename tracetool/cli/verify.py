@@ -47,8 +47,9 @@ def verify(
 ) -> None:
     """Hold the model against the trace, against the image after it, and against a real QEMU's flash.
 
-    Says what was proved, what was not, and where the first difference stands. Exit code 0: all that was compared is
-    equal; 1: images or devices differ; 4: the trace contradicts the model or is incomplete, or QEMU is another one.
+    Says what was proved, what was not, and where the first difference stands.
+
+    Exit code 0: all that was compared is equal; 1: images or devices differ; 4: the trace proves nothing.
     """
     from tracetool.verify import verify as verify_traces
 
@@ -56,6 +57,7 @@ def verify(
         raise UsageError(f"--format {output_format!r}: give one of {', '.join(_FORMATS)}")
     options = devices.session()
     images = _images(after)
+    common.keep_inputs([output], [*traces, *options.images.values(), *images.values()])
     with common.opened(traces, strict=strict) as readers:
         found = verify_traces(readers, options, after=images, program=qemu_binary, seconds=seconds)
     common.require_events(readers, sum(trace.events for trace in found.traces))

@@ -192,3 +192,12 @@ def test_a_trace_without_events_is_refused() -> None:
     ended = tracetool("verify", "-", stdin=b"nothing\n")
     assert ended.code == UNREADABLE
     assert "no pflash event" in ended.err
+
+
+def test_a_file_that_is_read_is_not_written_over(tmp_path: Path) -> None:
+    image = tmp_path / "after.fd"
+    write_image(image, load_image(AFTER, limit=64 << 20))
+    ended = tracetool("verify", TRACE, "--after", image, "-o", image)
+    assert ended.code == USAGE
+    assert "is read by this command" in ended.err
+    assert image.stat().st_size == 64 << 20
