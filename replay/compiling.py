@@ -47,7 +47,8 @@ class Preparation(NamedTuple):
 
 def add_listener(listener: Callable[[str], None]) -> None:
     """Have `listener` called with the name of a kernel that is about to be compiled, which takes some seconds."""
-    _listeners.append(listener)
+    if listener not in _listeners:
+        _listeners.append(listener)
 
 
 def announce(name: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_device_options
+from tracetool.cli.devices import DeviceOptions, takes_options
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _complete_severity(incomplete: str) -> list[str]:
     return [name for name in ("error", "warning", "note") if name.startswith(incomplete)]
 
 
-@takes_device_options
+@takes_options
 def audit(
     traces: common.TracePaths,
     *,
@@ -73,7 +73,7 @@ def audit(
     allow_inconclusive: Annotated[bool, typer.Option("--allow-inconclusive", help="Exit code 0 instead of 4.")] = False,
     strict_silicon: common.StrictSilicon = False,
     wear_limit: common.WearLimit = None,
-    strict: common.Strict = False,
+    reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
     """Say whether the guest wrote outside the extent of its flash, with evidence.
@@ -93,7 +93,7 @@ def audit(
             guests=guests,
             fail_on=fail_on,
             allow_inconclusive=allow_inconclusive,
-            strict=strict,
+            reading=reading,
             strict_silicon=strict_silicon,
             wear_limit=wear_limit,
             compare=policy == _ALL,
@@ -119,7 +119,7 @@ def run_audit(
     guests: int = 1,
     fail_on: str = "error",
     allow_inconclusive: bool = False,
-    strict: bool = False,
+    reading: common.Reading | None = None,
     strict_silicon: bool = False,
     wear_limit: int | None = None,
     compare: bool = False,
@@ -134,7 +134,7 @@ def run_audit(
     if output_format == "html" and output is None and sys.stdout.isatty():
         raise UsageError("--format html is a page for a browser: give -o FILE, or redirect it")
     severity = _severity(fail_on)
-    with common.opened(traces, strict=strict) as readers:
+    with common.opened(traces, reading) as readers:
         result = (compare_policies if compare else audit_traces)(
             readers,
             options or Options(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
 
     from replay.backing import Policy
     from tracetool.ingest import TraceReader
+    from tracetool.ingest.chunk import Format
     from tracetool.session.options import Options
     from tracetool.session.session import Replayed
     from tracetool.timeline.query import Query
+
+
+_INPUT_FORMATS: tuple[Format, ...] = ("text", "simple", "ctf", "parquet")
 
 
 def _complete_board(incomplete: str) -> list[str]:
@@ -33,12 +38,16 @@ def _complete_qemu(incomplete: str) -> list[str]:
     return [name for name in ("auto", "direct", "staged-at-count", "staged-at-data") if name.startswith(incomplete)]
 
 
+def _complete_input_format(incomplete: str) -> list[str]:
+    return [name for name in _INPUT_FORMATS if name.startswith(incomplete)]
+
+
 def complete_policy(incomplete: str) -> list[str]:
     """Names of policies that begin like this."""
     return [name for name in ("padded", "discard", "volatile", "error") if name.startswith(incomplete)]
 
 
-_TRACE_HELP = "A trace: a log, plain or .gz, .xz, .zst; - for standard input."
+_TRACE_HELP = "A trace: log, simple or CTF, also packed; Parquet; - for standard input."
 TracePaths = Annotated[list[str], typer.Argument(metavar="TRACE", help=_TRACE_HELP + " Several are consecutive boots.")]
 TracePath = Annotated[str, typer.Argument(metavar="TRACE", help=_TRACE_HELP)]
 
@@ -88,7 +97,16 @@ DeviceName = Annotated[
     str | None,
     typer.Option("--device", metavar="DEV", help="Look at this device alone.", rich_help_panel="Device options"),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first line that is not understood.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first line or record that is not understood.")]
+InputFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--input-format",
+        metavar="text|simple|ctf|parquet",
+        help="What the trace is, where it is not recognised.",
+        autocompletion=_complete_input_format,
+    ),
+]
 PolicyName = Annotated[
     str | None,
     typer.Option(
@@ -285,18 +303,42 @@ PIPE_WIDTH = 160
 """Columns of a report that goes to a file or a pipe."""
 
 
-@contextmanager
-def opened(paths: Sequence[str], *, strict: bool = False, bar: bool = True) -> Iterator[list[TraceReader]]:
-    """The traces, open, with a progress bar on a terminal while they are read; without `bar` there is none."""
-    from tracetool.ingest import open_trace
+@dataclass(frozen=True)
+class Reading:
+    """What the command line says of how traces are to be read."""
 
+    strict: bool = False
+    input_format: str | None = None
+
+    def open(self, path: str, progress: Callable[[int, int | None], None] | None = None) -> TraceReader:
+        """The trace at `path`, open; UsageError where there is no such format."""
+        from tracetool.ingest import open_trace
+
+        names = {name: name for name in _INPUT_FORMATS}
+        if self.input_format is not None and self.input_format not in names:
+            raise UsageError(f"--input-format {self.input_format!r}: give one of {', '.join(names)}")
+        form = None if self.input_format is None else names[self.input_format]
+        return open_trace(path, input_format=form, strict=self.strict, progress=progress)
+
+
+@contextmanager
+def opened(paths: Sequence[str], reading: Reading | None = None, *, bar: bool = True) -> Iterator[list[TraceReader]]:
+    """The traces, open, with a progress bar on a terminal while they are read; without `bar` there is none."""
+    from replay.compiling import add_listener
+
+    reading = reading or Reading()
+    add_listener(_say_compiling)
     if paths.count("-") > 1:
         raise UsageError("standard input can be read only once")
     if not (bar and sys.stderr.isatty()):
-        yield [open_trace(path, strict=strict) for path in paths]
+        yield [reading.open(path) for path in paths]
         return
     with _progress(len(paths)) as report:
-        yield [open_trace(path, strict=strict, progress=report(path)) for path in paths]
+        yield [reading.open(path, report(path)) for path in paths]
+
+
+def _say_compiling(name: str) -> None:
+    say(f"compiling {name} for this machine: some seconds, this once")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The options that say what was traced, which every command that replays takes."""
+"""Groups of options that several commands take: what was traced, and how it is to be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tracetool.session.options import Options
 
-__all__ = ["DeviceOptions", "takes_device_options"]
+__all__ = ["DeviceOptions", "takes_options"]
 
 P = ParamSpec("P")
 
@@ -65,19 +65,34 @@ class DeviceOptions:
         )
 
 
-def takes_device_options(command: Callable[P, None]) -> Callable[..., None]:
-    """Replace a command's parameter `devices` by one option each, which typer then sees in its signature."""
+_READING: dict[str, tuple[Any, Any]] = {
+    "strict": (common.Strict, False),
+    "input_format": (common.InputFormat, None),
+}
+
+_GROUPS: dict[str, tuple[Callable[..., Any], dict[str, tuple[Any, Any]]]] = {
+    "reading": (common.Reading, _READING),
+    "devices": (DeviceOptions, _OPTIONS),
+}
+"""The parameters of a command that stand for a group: what is made of its options, and those."""
+
+
+def takes_options(command: Callable[P, None]) -> Callable[..., None]:
+    """Replace a command's parameters `reading` and `devices` by one option each, which typer sees in its signature."""
     signature = inspect.signature(command, eval_str=True)
-    own = [parameter for parameter in signature.parameters.values() if parameter.name != "devices"]
+    own = [parameter for parameter in signature.parameters.values() if parameter.name not in _GROUPS]
+    groups = {name: group for name, group in _GROUPS.items() if name in signature.parameters}
     options = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in _OPTIONS.items()
+        for _, members in groups.values()
+        for name, (annotation, default) in members.items()
     ]
 
     @wraps(command)
     def run(*arguments: Any, **given: Any) -> None:  # noqa: ANN401  whatever the command takes
-        devices = DeviceOptions(**{name: given.pop(name) for name in _OPTIONS})
-        command(*arguments, devices=devices, **given)  # type: ignore[arg-type]
+        for group, (make, members) in groups.items():
+            given[group] = make(**{name: given.pop(name) for name in members})
+        command(*arguments, **given)
 
     run.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options)}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tracetool.cli import common
+from tracetool.cli.devices import takes_options
 from tracetool.errors import UsageError
 
 
+@takes_options
 def events(
     trace: common.TracePath,
     *,
@@ -13,7 +15,7 @@ def events(
     output_format: common.TableFormat = "table",
     output: common.Output = None,
     device: common.DeviceName = None,
-    strict: common.Strict = False,
+    reading: common.Reading,
 ) -> None:
     """Write the pflash events of a trace, every one with its number, whichever way it was recorded."""
     from tracetool.cli.output import goes_to_a_file, open_output, standard_output
@@ -26,7 +28,7 @@ def events(
     # Rows that appear on the terminal as they are read, or in a pager there, are progress enough.
     bar = output is not None or goes_to_a_file()
     with (
-        common.opened([trace], strict=strict, bar=bar) as readers,
+        common.opened([trace], reading, bar=bar) as readers,
         standard_output() if output is None else open_output(output) as file,
     ):
         reader = readers[0]

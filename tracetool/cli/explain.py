@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 
 from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_device_options
+from tracetool.cli.devices import DeviceOptions, takes_options
 
 
-@takes_device_options
+@takes_options
 def explain(
     trace: common.TracePath,
     seq: Annotated[int, typer.Argument(metavar="SEQ", min=0, help="Number of the event, as in `tracetool events`.")],
     *,
     policy: common.PolicyName = None,
-    strict: common.Strict = False,
+    reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
     """Say what one event is: the command, state and bytes before and after, its operation, policy and findings."""
@@ -26,7 +26,7 @@ def explain(
     options = devices.session(
         policy=policy,
     )
-    with common.opened([trace], strict=strict) as readers:
+    with common.opened([trace], reading) as readers:
         explanation = explain_event(readers, options, seq)
     print_explanation(explanation, common.console())
     common.warn_of_damage(readers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_device_options
+from tracetool.cli.devices import DeviceOptions, takes_options
 from tracetool.errors import UsageError
 from tracetool.export.formats import FORMATS, format_of
 
@@ -24,7 +24,7 @@ def _complete_format(incomplete: str) -> list[str]:
     return [name for name in FORMATS if name.startswith(incomplete)]
 
 
-@takes_device_options
+@takes_options
 def export(
     trace: common.TracePath,
     *,
@@ -40,7 +40,7 @@ def export(
             autocompletion=_complete_format,
         ),
     ] = None,
-    strict: common.Strict = False,
+    reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
     """Write a trace in another format: simple, log and parquet are traces again, and parquet is the quickest to read.
@@ -55,7 +55,7 @@ def export(
 
     options = devices.session(keep_operations=True)
     with (
-        common.opened([trace], strict=strict) as readers,
+        common.opened([trace], reading) as readers,
         standard_output() if output == _STANDARD_OUTPUT else open_output(output) as file,
     ):
         job = Job(readers[0], options)

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_device_options
+from tracetool.cli.devices import DeviceOptions, takes_options
 from tracetool.cli.rules import complete_rule, rule_named
 
 
-@takes_device_options
+@takes_options
 def findings(
     traces: common.TracePaths,
     *,
@@ -26,7 +26,7 @@ def findings(
     policy: common.PolicyName = None,
     strict_silicon: common.StrictSilicon = False,
     wear_limit: common.WearLimit = None,
-    strict: common.Strict = False,
+    reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
     """List what the rules found; with --rule, every case of one rule instead of their sum."""
@@ -41,7 +41,7 @@ def findings(
         policy=policy,
     )
     common.keep_inputs([output], [*traces, *options.images.values()])
-    with common.opened(traces, strict=strict) as readers:
+    with common.opened(traces, reading) as readers:
         result = audit(
             readers,
             replace(options, keep_occurrences=wanted is not None),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from tracetool.cli import common
+from tracetool.cli.devices import takes_options
 
 
-def info(traces: common.TracePaths, *, strict: common.Strict = False) -> None:
+@takes_options
+def info(traces: common.TracePaths, *, reading: common.Reading) -> None:
     """Say what is in a trace: how it was recorded, which devices, what was done to them, how well it reads."""
     from tracetool.report.summary import print_summary, summarise
 
     console = common.console()
-    with common.opened(traces, strict=strict) as readers:
+    with common.opened(traces, reading) as readers:
         found = [summarise(reader) for reader in readers]
     for number, (reader, (summary, replayed)) in enumerate(zip(readers, found, strict=True)):
         if number:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_device_options
+from tracetool.cli.devices import DeviceOptions, takes_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from tracetool.session.session import Replayed
 
 
-@takes_device_options
+@takes_options
 def operations(
     traces: common.TracePaths,
     *,
     where: common.Where = None,
     output_format: common.TableFormat = "table",
     output: common.Output = None,
-    strict: common.Strict = False,
+    reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
     """Write the timeline: one row for each flash operation, what it touched and how it ended."""
@@ -37,7 +37,7 @@ def operations(
         keep_operations=True,
     )
     common.keep_inputs([output], [*traces, *options.images.values()])
-    replayed = _replay(traces, options, strict=strict)
+    replayed = _replay(traces, options, reading)
     table = replayed.operations()
     start = replayed.traces[0].start_ns
     if query is not None:
@@ -46,14 +46,14 @@ def operations(
     _write(table, "operations", output_format, output)
 
 
-@takes_device_options
+@takes_options
 def blocks(
     traces: common.TracePaths,
     *,
     output_format: common.TableFormat = "table",
     output: common.Output = None,
     most_erased: Annotated[bool, typer.Option("--most-erased", help="The most erased block first.")] = False,
-    strict: common.Strict = False,
+    reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
     """Write what was done to each erase block: erases, programs, bytes, first and last use."""
@@ -64,7 +64,7 @@ def blocks(
     common.check_table_format(output_format, output)
     options = devices.session()
     common.keep_inputs([output], [*traces, *options.images.values()])
-    replayed = _replay(traces, options, strict=strict)
+    replayed = _replay(traces, options, reading)
     tables = [
         found.blocks.table(name, found.extent.bytes if found.extent else None)
         for name, found in sorted(replayed.devices.items())
@@ -76,10 +76,10 @@ def blocks(
     _write(table, "blocks", output_format, output)
 
 
-def _replay(traces: Sequence[str], options: Options, *, strict: bool) -> Replayed:
+def _replay(traces: Sequence[str], options: Options, reading: common.Reading) -> Replayed:
     from tracetool.session.session import replay_readers
 
-    with common.opened(traces, strict=strict) as readers:
+    with common.opened(traces, reading) as readers:
         replayed = replay_readers(readers, options)
     common.require_events(readers, sum(trace.events for trace in replayed.traces))
     common.warn_of_damage(readers)

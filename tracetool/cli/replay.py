@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_device_options
+from tracetool.cli.devices import DeviceOptions, takes_options
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _INCONCLUSIVE = 4
 
 
-@takes_device_options
+@takes_options
 def replay(
     traces: common.TracePaths,
     *,
@@ -31,7 +31,7 @@ def replay(
         int | None, typer.Option("--at", min=0, metavar="SEQ", help="The moment after this event of the last trace.")
     ] = None,
     policy: common.PolicyName = None,
-    strict: common.Strict = False,
+    reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
     """Replay a trace and write the flash's contents, at its end or at one event.
@@ -51,7 +51,7 @@ def replay(
     wanted = [(*common.output_file(text, "--write-image"), True) for text in write_image or ()]
     wanted += [(*common.output_file(text, "--storage"), False) for text in storage or ()]
     common.keep_inputs([path for _, path, _ in wanted], [*traces, *options.images.values()])
-    with common.opened(traces, strict=strict) as readers:
+    with common.opened(traces, reading) as readers:
         replayed = replay_readers(readers, options)
     common.require_events(readers, sum(trace.events for trace in replayed.traces))
     _check_moment(replayed, at)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_device_options
+from tracetool.cli.devices import DeviceOptions, takes_options
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def _complete_format(incomplete: str) -> list[str]:
     return [name for name in _FORMATS if name.startswith(incomplete)]
 
 
-@takes_device_options
+@takes_options
 def verify(
     traces: common.TracePaths,
     *,
@@ -42,7 +42,7 @@ def verify(
         str, typer.Option("--format", metavar="text|json", help="How to answer.", autocompletion=_complete_format)
     ] = "text",
     output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.")] = None,
-    strict: common.Strict = False,
+    reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
     """Hold the model against the trace, against the image after it, and against a real QEMU's flash.
@@ -58,7 +58,7 @@ def verify(
     options = devices.session()
     images = _images(after)
     common.keep_inputs([output], [*traces, *options.images.values(), *images.values()])
-    with common.opened(traces, strict=strict) as readers:
+    with common.opened(traces, reading) as readers:
         found = verify_traces(readers, options, after=images, program=qemu_binary, seconds=seconds)
     common.require_events(readers, sum(trace.events for trace in found.traces))
     _write(found, output_format, output)
