@@ -36,6 +36,7 @@ from replay.state import (
     COUNTER_KNOWN,
     EXTENT,
     FLAGS,
+    INFERRED_OPEN,
     OP,
     OP_KIND,
     OUTCOME,
@@ -140,6 +141,7 @@ def begin(chip: Chip, kind: int) -> None:
     state = chip.state
     state[OP] += 1
     state[OP_KIND] = kind
+    state[INFERRED_OPEN] = 0
 
 
 def _setup(chip: Chip, command: int, kind: int, wcycle: int, text: int) -> None:

@@ -19,6 +19,7 @@ from replay.state import (
     COUNTER_FAR,
     COUNTER_KNOWN,
     FLAGS,
+    INFERRED_OPEN,
     OP_KIND,
     OUTCOME,
     READ_ONLY,
@@ -79,19 +80,31 @@ def _flush_unconfirmed(chip: Chip, seq: int) -> None:
         state[WCYCLE] = 0
 
 
+def _begin_buffered(chip: Chip) -> None:
+    """The words of one buffered program are one operation, from its start, where that is logged, to its flush."""
+    if not chip.state[INFERRED_OPEN]:
+        begin(chip, _O_BUFFERED)
+        chip.state[INFERRED_OPEN] = 1
+
+
 def infer(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, length: int) -> None:
     """An inner event whose bus write is not in the trace still says what changed."""
     state, geo = chip.state, chip.geo
     state[FLAGS] |= _F_INFERRED
     if offset < 0 and kind in (_DATA_WRITE, _DATA_WRITE_BLOCK, _WRITE_BLOCK_ERASE):
         return  # a place that does not exist: damage, and counted as such
-    if kind in (_DATA_WRITE, _DATA_WRITE_BLOCK):
-        begin(chip, _O_PROGRAM if kind == _DATA_WRITE else _O_BUFFERED)
+    if kind == _DATA_WRITE:
+        begin(chip, _O_PROGRAM)
         store_word(chip, seq, offset, size, value, 1)
-        state[OUTCOME] = _DONE if kind == _DATA_WRITE else _OPEN
+        state[OUTCOME] = _DONE
+    elif kind == _DATA_WRITE_BLOCK:
+        _begin_buffered(chip)
+        store_word(chip, seq, offset, size, value, 1)
+        state[OUTCOME] = _OPEN
     elif kind == _WRITE_BLOCK_FLUSH:
         state[OP_KIND] = _O_BUFFERED
         state[OUTCOME] = _DONE
+        state[INFERRED_OPEN] = 0
         _flush_unconfirmed(chip, seq)
     elif kind == _WRITE_BLOCK_ERASE:
         begin(chip, _O_ERASE)
@@ -104,6 +117,8 @@ def infer(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, l
         state[CMD] = 0
         state[WCYCLE] = 0
     elif kind in (_WRITE_BLOCK, _WRITE_BLOCK_START):
+        state[INFERRED_OPEN] = 0
+        _begin_buffered(chip)
         state[CMD] = _BUFFERED_PROGRAM
         state[WCYCLE] = 2
         state[COUNTER] = value

@@ -39,6 +39,7 @@ BLIND = next(_state)  # 1: out of step, until a command cycle is seen
 SOFT_ADOPTED = next(_state)  # seq of the first hint taken while SOFT, -1: none
 OP = next(_state)  # number of the current operation, -1 before the first
 OP_KIND = next(_state)
+INFERRED_OPEN = next(_state)  # 1: the current operation is a buffered program that only inner events tell of
 OUTCOME = next(_state)  # the eight below speak of the current row
 EFFECT = next(_state)
 EFFECT_OFFSET = next(_state)

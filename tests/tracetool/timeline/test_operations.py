@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from tests.captures import capture_path
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import reader, replayed
+from tracetool.compression import zstd
 from tracetool.session.options import Options
 from tracetool.session.session import replay_readers
 from tracetool.timeline.operations import KINDS, OPERATIONS_SCHEMA, OUTCOMES
@@ -42,6 +43,16 @@ def test_the_first_boot_adds_up() -> None:
     assert counts["identify"] == 95
     assert table["accesses"].sum() == 8_971, "8,419 writes and 552 reads, each in one operation"
     assert set(table["outcome"].cast(pl.String)) == {"done"}
+
+
+def test_without_bus_writes_the_words_of_a_buffered_program_are_still_one_operation() -> None:
+    with zstd.open(capture_path("aavmf-first-boot/trace.log.zst")) as stream:
+        lines = [line for line in stream.read().splitlines(keepends=True) if b"pflash_io_write" not in line]
+    table = operations(b"".join(lines))
+    whole = operations(capture_path("aavmf-first-boot/trace.log.zst"))
+    kept = [kind for kind in whole["kind"].cast(pl.String) if kind in ("erase", "buffered-program")]
+    found = [kind for kind in table["kind"].cast(pl.String) if kind in ("erase", "buffered-program")]
+    assert found == kept
 
 
 @pytest.mark.parametrize("name", ["f1a", "f2a", "f3a"])
