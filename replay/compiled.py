@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from replay import spans
-from replay.compiling import Preparation, compile_kernel
+from replay.compiling import Preparation, cache_base, compile_kernel, kernel_file
 from replay.pointers import pointers
 from replay.state import BYTE_ARRAYS, Chip, Rows, Steps
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[int, int, int], int]
 
-__all__ = ["compiled_run"]
+__all__ = ["compiled_run", "is_compiled"]
 
 KERNEL = (
     "replay.backing",
@@ -35,6 +35,15 @@ KERNEL = (
 """Every module whose functions or constants the compiled machine is made of."""
 
 
+_ENTRY = "run_at"
+
+
+@cache
+def is_compiled() -> bool:
+    """Whether the machine need only be loaded."""
+    return any(cache_base().glob(f"{_ENTRY}-*")) and kernel_file(_ENTRY, KERNEL).read() is not None
+
+
 @cache
 def compiled_run() -> Run:
     """`machine_at.run_at`, compiled or out of the cache; see there for its arguments.
@@ -42,7 +51,7 @@ def compiled_run() -> Run:
     Raises:
         ImportError: there is no numba.
     """
-    return compile_kernel("the flash model", KERNEL, "run_at", _prepare)
+    return compile_kernel("the flash model", KERNEL, _ENTRY, _prepare)
 
 
 def _prepare() -> Preparation:

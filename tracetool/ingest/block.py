@@ -36,7 +36,7 @@ class Block:
 def _match_alike(source: str, rests: list[str]) -> tuple[int, list[str]] | None:
     """The variant that all these lines of one event are written in, and its flat groups."""
     text = "\n".join([*rests, ""])
-    for pattern, kind in BLOCKS.get(source, ()):
+    for pattern, kind in BLOCKS[source]:
         found = pattern.split(text)
         step = pattern.groups + 1
         if len(found) == len(rests) * step + 1 and not any(found[::step]):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from replay.compiling import cache_base
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health, TraceMeta
-from tracetool.ingest.ctf_archive import is_tar, unpack
+from tracetool.ingest.ctf_archive import unpack
 from tracetool.ingest.ctf_columns import layouts
 from tracetool.ingest.ctf_folders import find_folders, is_ctf_directory, stream_bytes
 from tracetool.ingest.ctf_process import ReadingProcess
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tracetool.ingest.ctf_archive import Unpacked
     from tracetool.ingest.source import Source
 
-__all__ = ["CtfTrace", "is_ctf_directory", "is_tar", "open_ctf", "open_ctf_archive"]
+__all__ = ["CtfTrace", "is_ctf_directory", "open_ctf", "open_ctf_archive"]
 
 Loop = Literal["auto", "plain", "compiled"]
 

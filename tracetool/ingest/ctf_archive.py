@@ -12,10 +12,9 @@ from tracetool.compression import DAMAGED
 from tracetool.errors import InputError
 from tracetool.ingest.ctf_folders import is_ctf_directory
 
-__all__ = ["Unpacked", "is_tar", "unpack"]
+__all__ = ["Unpacked", "unpack"]
 
 BUFFER = 1 << 16
-MAGIC_AT, MAGIC = 257, b"ustar"
 MOST_MEMBERS = 100_000
 MOST_BYTES = 64 << 30
 SPARE_BYTES = 256 << 20
@@ -45,11 +44,6 @@ class Unpacked:
     def remove(self) -> None:
         """Remove it now."""
         self._finalizer()
-
-
-def is_tar(head: bytes) -> bool:
-    """Whether a file that begins like this, unpacked, is a tar archive. Ref: POSIX.1-2017, pax, ustar format."""
-    return head[MAGIC_AT : MAGIC_AT + len(MAGIC)] == MAGIC
 
 
 def unpack(stream: Readable, name: str, head: bytes = b"", *, most_bytes: int = MOST_BYTES) -> Unpacked:

@@ -54,7 +54,7 @@ def _match(line: str) -> _Event | None:
         if at < 0:
             break
         name, _, rest = line[at + len(PREFIX) :].partition(" ")
-        for fullmatch, kind in BY_SOURCE.get(name, ()):
+        for fullmatch, kind in BY_SOURCE[name]:
             match = fullmatch(rest)
             if match is not None:
                 return kind, line[:at], match.groups()
@@ -120,7 +120,7 @@ class TextParser:
         for number, line in lines:
             head, found, tail = line.rpartition(PREFIX)
             name, _, rest = tail.partition(" ")
-            for fullmatch, kind in known.get(name, ()) if found else ():  # noqa: B007
+            for fullmatch, kind in known[name] if found else ():  # noqa: B007
                 match = fullmatch(rest)
                 if match is not None:
                     break

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tracetool.events import CATALOGUE, PREFIX, Variant
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracetool.events import Argument
 
-__all__ = ["BLOCKS", "BY_SOURCE", "HOLE", "diagnose"]
+__all__ = ["BLOCKS", "BY_SOURCE", "HOLE", "SOURCES", "diagnose"]
 
 HEX = 16
 _I63 = r"[0-9a-f]{1,15}|0*[0-7]?[0-9a-f]{15}"
@@ -71,6 +71,8 @@ def _pattern(variant: Variant, device: str, ranges: _Ranges) -> re.Pattern[str]:
 
 
 _Matchers = tuple[tuple["Callable[[str], re.Match[str] | None]", int], ...]
+_Blocks = tuple[tuple[re.Pattern[str], int], ...]
+_T = TypeVar("_T")
 
 
 def _matchers(source: str, device: str, ranges: _Ranges) -> _Matchers:
@@ -78,37 +80,53 @@ def _matchers(source: str, device: str, ranges: _Ranges) -> _Matchers:
     return tuple((_pattern(variant, device, ranges).fullmatch, kind) for kind, variant in own)
 
 
-_SOURCES = tuple(dict.fromkeys(variant.source for variant in CATALOGUE))
+def _blocks(source: str) -> _Blocks:
+    own = [(kind, variant) for kind, variant in enumerate(CATALOGUE) if variant.source == source]
+    patterns = [(_pattern(variant, _USUAL_DEVICE, _USUAL).pattern, kind) for kind, variant in own]
+    return tuple((re.compile(pattern + r"\n", re.ASCII), kind) for pattern, kind in patterns)
 
-BY_SOURCE: dict[str, _Matchers] = {
-    source: _matchers(source, _USUAL_DEVICE, _USUAL) + _matchers(source, _DEVICE, _IN_RANGE) for source in _SOURCES
-}
+
+SOURCES = frozenset(variant.source for variant in CATALOGUE)
+"""The names of events, without `pflash_`."""
+
+
+class _Patterns(dict[str, tuple[_T, ...]]):
+    """Patterns by the event's name, each made when it is first asked for: a trace holds few of the events.
+
+    No name that the catalogue does not have is kept.
+    """
+
+    def __init__(self, make: Callable[[str], tuple[_T, ...]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, name: str) -> tuple[_T, ...]:
+        if name not in SOURCES:
+            return ()
+        self[name] = self._make(name)
+        return self[name]
+
+
+BY_SOURCE = _Patterns(lambda name: _matchers(name, _USUAL_DEVICE, _USUAL) + _matchers(name, _DEVICE, _IN_RANGE))
 """By name in the trace: full matches, each with the place of its variant in the catalogue.
 
 The usual forms come first, with a pattern that is quick: a device name without a colon, numbers of the usual length.
 The patterns after those take every form; where both match they match the same.
 """
 
-BLOCKS: dict[str, tuple[tuple[re.Pattern[str], int], ...]] = {
-    source: tuple(
-        (re.compile(_pattern(variant, _USUAL_DEVICE, _USUAL).pattern + r"\n", re.ASCII), kind)
-        for kind, variant in enumerate(CATALOGUE)
-        if variant.source == source
-    )
-    for source in _SOURCES
-}
+BLOCKS = _Patterns(_blocks)
 """The usual forms again, each with the newline after it: for lines of one event in a row."""
 
-_LOOSE: dict[str, _Matchers] = {source: _matchers(source, _DEVICE, _ANY) for source in _SOURCES}
+_LOOSE = _Patterns(lambda name: _matchers(name, _DEVICE, _ANY))
 
 
 def _explain(name: str, spaced: bool, rest: str) -> str | None:
-    if name in BY_SOURCE:
+    if name in SOURCES:
         if not spaced:
             return None if rest else "event without its arguments"
         loose = any(fullmatch(rest) for fullmatch, _ in _LOOSE[name])
         return "value out of range" if loose else "arguments do not match the event"
-    if not rest and any(known.startswith(name) for known in BY_SOURCE):
+    if not rest and any(known.startswith(name) for known in SOURCES):
         return "cut inside the event's name"
     unknown = spaced and not name.startswith(_FUNCTIONS) and _ARGUMENTS.match(rest)
     return "unknown pflash event" if unknown else None

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from tracetool.errors import InputError
+from tracetool.ingest.magic import PARQUET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MAGIC", "SealedFile", "is_sealed"]
-
-MAGIC = b"PAR1"
-"""First and last bytes of a Parquet file."""
+__all__ = ["SealedFile", "is_sealed"]
 
 _KEY = "tracetool.seal"
 _MARK = b"tracetool-sha256:"
@@ -93,7 +91,7 @@ def _check(path: str, file: BinaryIO) -> bool:
     file.seek(max(size - _TRAILER, 0))
     trailer = file.read(_TRAILER)
     footer = int.from_bytes(trailer[:4], "little")
-    if size < len(MAGIC) + _TRAILER or trailer[4:] != MAGIC:
+    if size < len(PARQUET) + _TRAILER or trailer[4:] != PARQUET:
         raise InputError(f"{path}: is a Parquet file without its end; copy or export it again")
     if footer > min(size - _TRAILER, _LARGEST_FOOTER):
         raise InputError(f"{path}: is a damaged Parquet file: its footer cannot have {footer:,} bytes; export it again")

@@ -12,6 +12,7 @@ from tracetool.errors import InputError
 from tracetool.events import PREFIX
 from tracetool.ingest import simple_kernel as kernel
 from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace
+from tracetool.ingest.magic import SIMPLE
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.simple_records import MAX_ID, load, next_record, read_mapping
 from tracetool.ingest.simple_room import SimpleRoom
@@ -25,13 +26,7 @@ if TYPE_CHECKING:
     from tracetool.ingest.chunk import TraceMeta
     from tracetool.ingest.source import Source
 
-__all__ = ["MAGICS", "SimpleTrace", "check_header"]
-
-MAGICS = tuple(
-    b"".join(word.to_bytes(8, order) for word in (0xFFFF_FFFF_FFFF_FFFF, 0xF2B1_77CB_0AA4_29B4))
-    for order in ("little", "big")
-)
-"""How a trace begins; the place in the tuple is 1 where numbers have their high byte first."""
+__all__ = ["SimpleTrace", "check_header"]
 
 HEADER = 24
 VERSION = 4
@@ -53,12 +48,12 @@ _REASONS = {
 
 
 def check_header(head: bytes, name: str) -> int:
-    """Whether numbers have their high byte first (1) or last (0), of a trace that begins with one of `MAGICS`.
+    """Whether numbers have their high byte first (1) or last (0), of a trace that begins with one of `magic.SIMPLE`.
 
     Raises:
         InputError: the header is cut, or the version is not one that can hold pflash events.
     """
-    big = MAGICS.index(head[:16])
+    big = SIMPLE.index(head[:16])
     if len(head) < HEADER:
         raise InputError(f"{name}: is cut inside the header of QEMU's simple trace format; record it again")
     version = int.from_bytes(head[16:HEADER], "big" if big else "little")

@@ -1,4 +1,7 @@
-"""What a file is, told by what is in it, never by its name or a QEMU version."""
+"""What a file is, told by what is in it, never by its name or a QEMU version.
+
+The readers of binary formats are imported when one is met: most traces are logs, and short.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health, TraceMeta
-from tracetool.ingest.ctf import is_tar, open_ctf, open_ctf_archive
-from tracetool.ingest.parquet import open_parquet
+from tracetool.ingest.magic import CTF_STREAM, PARQUET, SIMPLE, UTF16, is_tar
 from tracetool.ingest.parser import TextParser
-from tracetool.ingest.seal import MAGIC as PARQUET_MAGIC
-from tracetool.ingest.simple import MAGICS, SimpleTrace, check_header
 from tracetool.ingest.source import open_source
 from tracetool.ingest.text import TextTrace
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["open_trace"]
 
 HEAD = 1 << 16
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-CTF_MAGICS = (b"\xc1\x1f\xfc\xc1", b"\xc1\xfc\x1f\xc1")
 UNPRINTABLE = bytes(code for code in range(0x20) if code not in b"\t\n\r\x1b\b\f") + b"\x7f"
 RECORD_A_LOG = "record a log instead (-trace 'pflash*' -D FILE)"
 
@@ -52,11 +50,11 @@ def _refuse(source: Source, head: bytes) -> None:
         raise InputError(f"{name}: {source.truncated}; copy or record it again")
     if not head:
         raise InputError(f"{name}: is empty; {RECORD_A_LOG}")
-    if head.startswith(CTF_MAGICS):
+    if head.startswith(CTF_STREAM):
         raise InputError(f"{name}: is one stream of a CTF trace; give the directory it is in")
-    if head.startswith(PARQUET_MAGIC) and (source.compression or not source.rereadable):
+    if head.startswith(PARQUET) and (source.compression or not source.rereadable):
         raise InputError(f"{name}: is Parquet, which cannot be read packed or from a stream; give the file itself")
-    if head.startswith(UTF16_MARKS):
+    if head.startswith(UTF16):
         raise InputError(f"{name}: is UTF-16 text; convert it first (iconv -f UTF-16 -t UTF-8)")
 
 
@@ -90,8 +88,10 @@ def _open_text(source: Source, path: str, head: bytes, how: How) -> TraceReader:
 
 
 def _open_simple(source: Source, path: str, head: bytes, how: How) -> TraceReader:
-    if not head.startswith(MAGICS):
+    if not head.startswith(SIMPLE):
         raise InputError(f"{source.name}: does not begin as QEMU's simple trace format does")
+    from tracetool.ingest.simple import SimpleTrace, check_header  # noqa: PLC0415
+
     big = check_header(head, source.name)
     order = "big" if big else "little"
     reason = f"QEMU's simple trace format, version 4, {order}-endian, by its first bytes"
@@ -100,6 +100,8 @@ def _open_simple(source: Source, path: str, head: bytes, how: How) -> TraceReade
 
 
 def _open_ctf(source: Source, path: str, head: bytes, how: How) -> TraceReader:
+    from tracetool.ingest.ctf import open_ctf_archive  # noqa: PLC0415
+
     try:
         return open_ctf_archive(path, source, head, **how)
     finally:
@@ -116,8 +118,10 @@ def _again(source: Source, head: bytes) -> Source | None:
 
 
 def _open_parquet(source: Source, path: str, head: bytes, how: How) -> TraceReader:
-    if not head.startswith(PARQUET_MAGIC):
+    if not head.startswith(PARQUET):
         raise InputError(f"{source.name}: does not begin as a Parquet file does")
+    from tracetool.ingest.parquet import open_parquet  # noqa: PLC0415
+
     source.close()
     return open_parquet(path, **how)
 
@@ -126,9 +130,9 @@ _OPENERS = {"text": _open_text, "simple": _open_simple, "ctf": _open_ctf, "parqu
 
 
 def _format_of(head: bytes) -> Format:
-    if head.startswith(PARQUET_MAGIC):
+    if head.startswith(PARQUET):
         return "parquet"
-    if head.startswith(MAGICS):
+    if head.startswith(SIMPLE):
         return "simple"
     return "ctf" if is_tar(head) else "text"
 
@@ -155,6 +159,8 @@ def open_trace(
     """
     how: How = {"strict": strict, "chunk_bytes": max(1, chunk_bytes), "progress": progress}
     if input_format in (None, "ctf") and Path(path).is_dir():
+        from tracetool.ingest.ctf import open_ctf  # noqa: PLC0415
+
         return open_ctf(path, **how)
     source = open_source(path)
     try:

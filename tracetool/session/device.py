@@ -12,6 +12,7 @@ import polars as pl
 from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
 from replay.columns import RowKind
+from replay.compiled import is_compiled
 from replay.compiling import have_numba
 from replay.engine import Config, Machine, Stop
 from tracetool.session.evidence import behaviour_in, gather
@@ -46,7 +47,10 @@ PREROLL = 1 << 16
 """Events of a device that are looked at before it is decided what the device is."""
 
 PLAIN_ROWS = 100_000
-"""Rows of a device that are replayed in plain Python before compiled code takes over."""
+"""Rows of a device that are replayed in plain Python before code is compiled for them."""
+
+FEW_ROWS = 8_000
+"""Rows that are replayed in plain Python before compiled code is loaded that is there already."""
 
 HOLD = 1 << 18
 """Events that may wait for the evidence of when buffered words are stored."""
@@ -282,7 +286,9 @@ class Device:
     def _compiles(self, rows: int) -> bool:
         """Whether these rows go through compiled code: to load it takes as long as to replay some thousands plainly."""
         self._replayed += rows
-        return self._replayed > PLAIN_ROWS and have_numba()
+        if self._replayed <= FEW_ROWS:
+            return False
+        return is_compiled() or (self._replayed > PLAIN_ROWS and have_numba())
 
     def _possible(self, events: pl.DataFrame) -> pl.DataFrame:
         """The events without those that no flash of this size can log; they are counted."""

@@ -93,7 +93,7 @@ def test_the_quick_patterns_take_what_the_full_ones_take_alike(event: str, data:
     at = data.draw(st.integers(0, len(event)))
     line = event[:at] + data.draw(st.sampled_from(["", "0", "00000000", ":", ": ", "f"])) + event[at:]
     name, _, rest = line.removeprefix("pflash_").partition(" ")
-    found = [(kind, match.groups()) for fullmatch, kind in BY_SOURCE.get(name, ()) if (match := fullmatch(rest))]
+    found = [(kind, match.groups()) for fullmatch, kind in BY_SOURCE[name] if (match := fullmatch(rest))]
     assert len({kind for kind, _ in found}) <= 1
     assert len({groups for _, groups in found}) <= 1
 
