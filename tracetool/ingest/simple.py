@@ -33,6 +33,9 @@ VERSION = 4
 LONG = 8 << 20
 """After so many bytes the compiled kernel takes over; to import and load it takes as long as to read them plainly."""
 
+BEGINNING = 1 << 20
+"""Bytes that make a frame as long as the plain kernel reads."""
+
 EXCERPT = 32
 """Bytes that are shown of a damaged record."""
 
@@ -75,9 +78,8 @@ class _Reading:
         self._health = trace.health
         self._source = source
         self._numbering = Numbering(number)
-        size = max(trace.chunk_bytes, 4 * kernel.LONGEST)
-        self._room = SimpleRoom(min(size, trace.chunk_bytes) // SHORTEST_RECORD + 1)
-        self._buffer = bytearray(size)
+        self._room = SimpleRoom(min(trace.chunk_bytes, BEGINNING) // SHORTEST_RECORD + 1)
+        self._buffer = bytearray(max(min(trace.chunk_bytes, BEGINNING), 4 * kernel.LONGEST))
         self._view = memoryview(self._buffer)
         self._end = 0
         self._before = 0
@@ -106,13 +108,20 @@ class _Reading:
         self._end -= done
         self._room.carry[kernel.POSITION] = 0 if self._before else HEADER
         if self._before + self._end >= LONG or (self._source.total or 0) >= LONG:
-            self._room.compile()
+            self._go_compiled()
         while self._end < len(self._buffer):
             count = self._source.readinto(self._view[self._end :])
             if not count:
                 return False
             self._end += count
         return True
+
+    def _go_compiled(self) -> None:
+        """Long traces are read by compiled code, in larger pieces."""
+        size = self._trace.chunk_bytes
+        if self._room.compile(size // SHORTEST_RECORD + 1) and size > len(self._buffer):
+            self._buffer = self._buffer[: self._end] + bytes(size - self._end)
+            self._view = memoryview(self._buffer)
 
     # --- records -------------------------------------------------------------------------------------------------
 
@@ -222,7 +231,7 @@ class SimpleTrace:
         source: Source | None = None,
         *,
         strict: bool = False,
-        chunk_bytes: int = 4 << 20,
+        chunk_bytes: int = 16 << 20,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
         self.meta = meta

@@ -32,6 +32,9 @@ STRINGS = 1 << 10
 
 LOSSES = 1 << 10
 
+_PER_ROW = {"kinds": 1, "times": 1, "threads": 1, "numbers": kernel.NUMBERS, "shown": 1, "words": 2}
+"""The columns of `Room` that have so many entries a row."""
+
 _FIELDS = {name: code for code, name in enumerate(NUMBERS)} | {
     "end": kernel.END,
     "ro": kernel.READ_ONLY,
@@ -98,12 +101,7 @@ class SimpleRoom:
         self._names: list[int] = []
         self._tables = Tables(self._names, groups, variants, fields)
         self._room = Room(
-            kinds=[0] * rows,
-            times=[0] * rows,
-            threads=[0] * rows,
-            numbers=[0] * (rows * kernel.NUMBERS),
-            shown=[0] * rows,
-            words=[0] * (rows * 2),
+            **{name: [0] * (rows * width) for name, width in _PER_ROW.items()},
             pool=bytearray(2 * kernel.LONGEST),
             ends=[0] * (STRINGS + 1),
             slots=[0] * (4 * STRINGS),
@@ -142,15 +140,23 @@ class SimpleRoom:
         names[number] = group
         self.carry[kernel.ROOM_NAMES] = len(names)
 
-    def compile(self) -> None:
-        """Go on with compiled code, where there is numba."""
+    def compile(self, rows: int) -> bool:
+        """Go on with compiled code and room for so many rows, where there is numba; whether that began now.
+
+        There must be no rows that were not taken yet.
+        """
         if self._compiled is not None or not have_numba():
-            return
+            return False
         self._compiled = _compiled()
         columns: dict[str, Any] = {name: np.array(column, np.int64) for name, column in self._room._asdict().items()}
-        self._room = Room(**columns | {"pool": np.frombuffer(self._room.pool, np.uint8)})
+        columns["pool"] = np.frombuffer(self._room.pool, np.uint8)
+        columns["carry"][kernel.ROOM_ROWS] = rows
+        for name, width in _PER_ROW.items():
+            columns[name] = np.zeros(rows * width, np.int64)
+        self._room = Room(**columns)
         tables: dict[str, Any] = {name: np.array(table, np.int64) for name, table in self._tables._asdict().items()}
         self._tables = Tables(**tables)
+        return True
 
     def walk(self, buffer: bytearray, end: int, big: int) -> int:
         """Read the records of the buffer, as far as `end`; see `simple_kernel.walk`."""

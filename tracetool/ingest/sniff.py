@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["open_trace"]
 
 HEAD = 1 << 16
+CHUNK_BYTES = 16 << 20
 UNPRINTABLE = bytes(code for code in range(0x20) if code not in b"\t\n\r\x1b\b\f") + b"\x7f"
 RECORD_A_LOG = "record a log instead (-trace 'pflash*' -D FILE)"
 
@@ -142,7 +143,7 @@ def open_trace(
     *,
     input_format: Format | None = None,
     strict: bool = False,
-    chunk_bytes: int = 4 << 20,
+    chunk_bytes: int = CHUNK_BYTES,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> TraceReader:
     """Recognise a trace.

@@ -355,7 +355,7 @@ def test_megabytes_of_noise_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_numba_the_plain_kernel_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracetool.ingest.simple_room.have_numba", lambda: False)
     room = SimpleRoom(1)
-    room.compile()
+    assert not room.compile(1)
     assert_equal(compiled(SAMPLE, monkeypatch), WHOLE)
 
 
