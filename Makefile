@@ -1,6 +1,7 @@
 # make demo: audit the recorded sample; needs Python alone.   make test: the tests that need no QEMU.
 # make check: lint, types and contracts.                      make clean: remove what these made.
 # make prove: those against live QEMUs, and the long captures. make fuzz MINUTES=5: the same with ever new programs.
+# make bench: how fast the parts are, beside other programs.
 # make mutants: break the model in one place after the other; the live QEMUs must show it each time.
 
 # Empty: the first Python from 3.11 on that .ci/find-python finds.
@@ -16,11 +17,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help moved environment demo test prove fuzz mutants check lint types contracts clean
+.PHONY: bench help moved environment demo test prove fuzz mutants check lint types contracts clean
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 # Scripts in an environment name its folder: when the project has moved, the environment is made anew.
 MOVED := $(shell [ ! -s $(VENV)/.created ] || [ "$$(cat $(VENV)/.created)" = "$$(pwd)" ] || echo moved)
@@ -68,6 +69,10 @@ fuzz: $(VENV)/.dev
 mutants: $(VENV)/.dev
 	@.ci/need-qemu
 	@$(BIN)/python -m tests.live.mutants
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds
+	@$(BIN)/python -m benchmarks.compare
 
 check: lint types contracts
 

@@ -1,0 +1,1 @@
+"""How fast the program is, in parts and as a whole, beside other programs."""

@@ -1,0 +1,54 @@
+"""Large inputs, made of a recorded capture: as it is, and several times over.
+
+The repeated log is one long trace, as of a guest that does the same again and again: the flash's contents go on from
+one repetition to the next, and so does the state of the device. Its times begin anew each time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from typing import TYPE_CHECKING
+
+from tests.captures import capture_path
+from tracetool.compression import zstd
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["CAPTURE", "ctf_directory", "repeated_log", "unpacked"]
+
+CAPTURE = "aavmf-reclaim"
+"""1,821,433 events; a log of 200 MB."""
+
+
+def unpacked(folder: Path, name: str, capture: str = CAPTURE) -> Path:
+    """A file of a capture, unpacked into the folder."""
+    target = folder / f"{capture}-{name}"
+    if not target.exists():
+        with zstd.open(capture_path(f"{capture}/{name}.zst")) as source, target.open("wb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)
+    return target
+
+
+def repeated_log(folder: Path, times: int) -> Path:
+    """The capture's log so many times over."""
+    target = folder / f"{CAPTURE}-{times}x.log"
+    if not target.exists():
+        text = unpacked(folder, "trace.log").read_bytes()
+        # The machine starts once: what it resets then is left out of the repetitions.
+        later = text[text.rindex(b"\n", 0, text.index(b"pflash_io_write")) + 1 :]
+        with target.open("wb") as file:
+            file.write(text)
+            for _ in range(1, times):
+                file.write(later)
+    return target
+
+
+def ctf_directory(folder: Path) -> Path:
+    """The capture's CTF trace, unpacked."""
+    target = folder / f"{CAPTURE}-ctf"
+    if not target.exists():
+        with zstd.open(capture_path(f"{CAPTURE}/ctf.tar.zst")) as stream, tarfile.open(fileobj=stream) as archive:
+            archive.extractall(target, filter="data")
+    return target

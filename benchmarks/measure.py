@@ -1,0 +1,68 @@
+"""Programs run and measured: wall time, processor time, and the most memory they had."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["ROOT", "Run", "best", "python", "rate", "run", "tracetool"]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a program took. Seconds, and bytes of its largest resident set."""
+
+    seconds: float
+    cpu_seconds: float
+    memory: int
+    code: int
+    out: bytes = b""
+
+
+def run(arguments: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Run:
+    """Run a program to its end; its output is kept, its errors are not."""
+    begin = time.perf_counter()
+    with subprocess.Popen(
+        list(map(str, arguments)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | dict(environment or {}),
+        cwd=ROOT,
+    ) as process:
+        out = process.stdout.read() if process.stdout else b""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - begin
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, process.returncode, out)
+
+
+def best(arguments: Sequence[str | Path], times: int = 3, environment: Mapping[str, str] | None = None) -> Run:
+    """The quickest of several runs: what disturbs a run only makes it slower."""
+    return min((run(arguments, environment) for _ in range(times)), key=lambda found: found.seconds)
+
+
+def python(code: str) -> list[str]:
+    """A Python that runs some code."""
+    return [sys.executable, "-c", code]
+
+
+def tracetool(*arguments: str | Path) -> list[str | Path]:
+    """The program, as it is in this checkout."""
+    return [sys.executable, "-c", "from tracetool.cli import main; main()", *arguments]
+
+
+def rate(trace: Path, times: int = 3) -> dict[str, float]:
+    """Events and seconds of the quickest of several readings of a trace."""
+    runs = [run([sys.executable, "-m", "benchmarks.rate", trace]) for _ in range(times)]
+    return min((json.loads(found.out) for found in runs), key=lambda found: float(found["seconds"]))

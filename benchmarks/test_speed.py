@@ -1,0 +1,73 @@
+"""The parts that long traces spend their time in: `make bench`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.inputs import ctf_directory, unpacked
+from replay.behaviour import Behaviour
+from replay.boards import boards
+from replay.engine import Config, Machine
+from tests.tracetool.ctf_traces import needed_babeltrace
+from tracetool.ingest import open_trace
+from tracetool.session.options import Options
+from tracetool.session.rows import blank_steps, to_rows
+from tracetool.session.session import replay_traces
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+EVENTS = 1_821_433
+FLASH1 = "virt.flash1"
+
+
+@pytest.fixture(scope="session", name="folder")
+def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("inputs")
+
+
+def read(path: Path) -> int:
+    """Read a trace to its end; how many events."""
+    return sum(frame.height for frame in open_trace(str(path)).chunks())
+
+
+@pytest.mark.parametrize("name", ["trace.log", "trace.simple"])
+def test_reading(name: str, folder: Path, benchmark: BenchmarkFixture) -> None:
+    assert benchmark(read, unpacked(folder, name)) == EVENTS
+
+
+def test_reading_ctf(folder: Path, benchmark: BenchmarkFixture) -> None:
+    needed_babeltrace()
+    assert benchmark(read, ctf_directory(folder)) == EVENTS
+
+
+def _events(folder: Path) -> pl.DataFrame:
+    frame = next(open_trace(str(unpacked(folder, "trace.simple"))).chunks())
+    return frame.filter(frame["device"] == FLASH1)
+
+
+@pytest.mark.parametrize("arrays", [False, True], ids=["plain", "compiled"])
+def test_the_machine(folder: Path, benchmark: BenchmarkFixture, *, arrays: bool) -> None:
+    events = _events(folder).head(50_000)
+    rows = to_rows(events, arrays=arrays)
+    geometry = boards()["virt-arm"].geometry(FLASH1)
+    assert geometry is not None
+
+    def replay() -> int:
+        machine = Machine(Config(geometry, Behaviour.STAGED_AT_COUNT))
+        position, _ = machine.feed(rows, blank_steps(len(events), arrays=arrays))
+        return position
+
+    assert benchmark(replay) == len(events)
+
+
+@pytest.mark.parametrize("name", ["trace.log", "trace.simple"])
+def test_a_session(name: str, folder: Path, benchmark: BenchmarkFixture) -> None:
+    path = str(unpacked(folder, name))
+    found = benchmark(replay_traces, [path], Options())
+    assert found.devices[FLASH1].tally.totals.erases == 17
