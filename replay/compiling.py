@@ -117,7 +117,10 @@ def _build(modules: Sequence[ModuleType], entry: FunctionType, preparation: Prep
     for module in modules:
         jitted |= {plain: numba.njit(**_OPTIONS)(copy) for plain, copy in _copies(module).items()}
     for plain, other in preparation.replacements.items():
-        jitted[plain] = numba.njit(**_OPTIONS)(other) if isinstance(other, FunctionType) else other
+        if isinstance(other, FunctionType):
+            jitted[plain] = jitted.get(other) or numba.njit(**_OPTIONS)(other)
+        else:
+            jitted[plain] = other
     for dispatcher in jitted.values():
         _redirect(getattr(dispatcher, "py_func", None), jitted)
     compiled = jitted[entry]

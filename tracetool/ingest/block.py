@@ -15,7 +15,8 @@ from tracetool.ingest.patterns import BLOCKS, HOLE
 
 __all__ = ["Block", "match_block"]
 
-_EVENT = re.compile(PREFIX + r"([a-z0-9_]+) ([^\n]*)\n", re.ASCII)
+# Names of any length would make it quadratic for a line of nothing but `pflash_`.
+_EVENT = re.compile(PREFIX + r"([a-z0-9_]{1,64}) ([^\n]*)\n", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

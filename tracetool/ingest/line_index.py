@@ -30,8 +30,12 @@ class LineIndex:
         """Take in the lines of the next events, the first of which is event `base`."""
         if self._known < base or lines.is_empty():
             return
-        shifts = lines.to_numpy() - np.arange(base, base + len(lines))
+        numbers = lines.to_numpy()
         last = self._shifts[-1] if self._shifts else None
+        if numbers[0] - base == last and (np.diff(numbers) == 1).all():
+            self._known = base + len(lines)
+            return
+        shifts = numbers - np.arange(base, base + len(lines))
         new = np.flatnonzero(np.diff(shifts, prepend=shifts[0] - 1 if last is None else last))
         room = RUNS - len(self._starts)
         self._known = base + (len(lines) if len(new) <= room else int(new[room]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracetool.ingest.word_kernel import REACH
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -13,28 +15,41 @@ __all__ = ["LIMIT", "Piece", "pieces"]
 LIMIT = 1 << 20
 """Longer lines, without their newline, are not kept: bytes."""
 
-READ = 1 << 18
+READ = 1 << 19
 MARK = b"pflash_"
 HEAD = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some lines of the stream.
+    """Some lines of the stream, valid until the next piece is asked for.
 
     Attributes:
-        data: complete lines, each with its newline but perhaps the last of the stream. Empty for an overlong line.
+        data: a buffer that holds them, and `REACH` bytes more behind them.
+        start: where they begin.
+        end: where they end: complete lines, each with its newline but perhaps the last of the stream.
         size: bytes of the stream it stands for.
         overlong: the beginning of a line beyond the limit, which this piece stands for; None for ordinary lines.
         marked: the overlong line holds `pflash_`.
         last: the stream ends here, without a newline.
     """
 
-    data: bytes
+    data: bytearray
+    start: int
+    end: int
     size: int
     overlong: bytes | None = None
     marked: bool = False
     last: bool = False
+
+    @property
+    def text(self) -> str:
+        """The lines, as the parser sees them."""
+        return self.text_of(self.start, self.end)
+
+    def text_of(self, start: int, end: int) -> str:
+        """What stands between two places of the buffer, as the parser sees it."""
+        return str(memoryview(self.data)[start:end], "latin-1")
 
 
 class _Overlong:
@@ -54,49 +69,55 @@ class _Overlong:
         self._size += len(data)
 
     def piece(self, *, last: bool) -> Piece:
-        return Piece(b"", self._size, overlong=self.head, marked=self._marked, last=last)
+        return Piece(bytearray(), 0, 0, self._size, overlong=self.head, marked=self._marked, last=last)
 
 
-def _split_overlong(block: bytes) -> tuple[Piece | None, bytes]:
-    """The block without its first line, if that is too long. No other line of a block can be."""
-    end = block.find(b"\n")
-    if end <= LIMIT:
-        return None, block
+def _first_overlong(buffer: bytearray, start: int, end: int) -> Piece | None:
+    """The first line, if it is too long. No other line of a buffer can be."""
+    newline = buffer.find(b"\n", start, end)
+    if newline - start <= LIMIT:
+        return None
     overlong = _Overlong()
-    overlong.add(block[: end + 1])
-    return overlong.piece(last=False), block[end + 1 :]
+    overlong.add(bytes(buffer[start : newline + 1]))
+    return overlong.piece(last=False)
 
 
-def pieces(read: Callable[[int], bytes], size: int = READ) -> Iterator[Piece]:
-    """Cut a stream into pieces of whole lines. What the lines are does not depend on `size`.
+def pieces(readinto: Callable[[memoryview], int], size: int = READ) -> Iterator[Piece]:
+    """Cut a stream into pieces of whole lines, in one buffer. What the lines are does not depend on `size`.
 
     Args:
-        read: gives up to so many bytes, none at the end.
+        readinto: puts some bytes into the room it is given and says how many, none at the end.
         size: bytes to read at a time; at most `READ` are.
     """
-    tail = bytearray()
+    buffer = bytearray(LIMIT + READ + REACH)
+    view = memoryview(buffer)
+    kept = 0
     overlong: _Overlong | None = None
-    while data := read(min(size, READ)):
+    while count := readinto(view[kept : kept + min(size, READ)]):
+        start, end = 0, kept + count
         if overlong:
-            end = data.find(b"\n") + 1
-            overlong.add(data[:end] if end else data)
-            if not end:
+            start = buffer.find(b"\n", 0, end) + 1
+            overlong.add(bytes(buffer[: start or end]))
+            if not start:
                 continue
             yield overlong.piece(last=False)
-            overlong, data = None, data[end:]
-        end = data.rfind(b"\n") + 1
-        if end:
-            first, block = _split_overlong(bytes(tail) + data[:end])
-            yield from [first] if first else []
-            if block:
-                yield Piece(block, len(block))
-            tail.clear()
-        tail += data[end:]
-        if len(tail) > LIMIT:
+            overlong = None
+        stop = buffer.rfind(b"\n", max(start, kept), end) + 1
+        if stop:
+            first = _first_overlong(buffer, start, stop)
+            if first:
+                yield first
+                start += first.size
+            if start < stop:
+                yield Piece(buffer, start, stop, stop - start)
+            start = stop
+        kept = end - start
+        view[:kept] = view[start:end]
+        if kept > LIMIT:
             overlong = _Overlong()
-            overlong.add(bytes(tail))
-            tail.clear()
+            overlong.add(bytes(buffer[:kept]))
+            kept = 0
     if overlong:
         yield overlong.piece(last=True)
-    elif tail:
-        yield Piece(bytes(tail), len(tail), last=True)
+    elif kept:
+        yield Piece(buffer, 0, kept, kept, last=True)

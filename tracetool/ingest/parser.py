@@ -99,14 +99,12 @@ class TextParser:
         self._meta = meta
         self._strict = strict
         self._folded: tuple[int, _Event] | None = None
-        self._heads: list[str] = []
-        self._last_head = ""
+        self._last = 0, ""
         self._clear()
 
     def _clear(self) -> None:
-        self._last_head = self._heads[-1] if self._heads else self._last_head
         self._kinds: list[int] = []
-        self._heads = []
+        self._heads: list[str] = []
         self._where: list[int] = []
         self._rows: dict[int, list[str]] = {}
 
@@ -154,9 +152,17 @@ class TextParser:
         """Parse the last line of a file, which has no newline."""
         other = self._health.other
         self.parse([(number, line)])
-        if self._health.other > other and _is_cut(line, self._heads[-1] if self._heads else self._last_head):
+        if self._health.other > other and _is_cut(line, self._last_event()[1]):
             self._health.other = other
             self._damage(number, "cut where an event begins", line)
+
+    def pass_over(self, number: int, head: str) -> None:
+        """Take note that an event was read elsewhere: the number of its line, and what stands before it."""
+        self._last = max(self._last, (number, head))
+
+    def _last_event(self) -> tuple[int, str]:
+        """The line of the last event, and what stands before it."""
+        return max(self._last, (self._where[-1], self._heads[-1])) if self._where else self._last
 
     def overlong(self, number: int, head: str, *, marked: bool) -> None:
         """Count a line that is too long to be kept."""
@@ -164,6 +170,11 @@ class TextParser:
             self._damage(number, "line of more than 1 MiB" if marked else _IN_HOLE, head)
         else:
             self._health.other += 1
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are events since the last `take`."""
+        return bool(self._kinds)
 
     def take(self) -> pl.DataFrame:
         """The events since the last call: `line` and columns of `EVENTS_SCHEMA`, without trace, boot and seq."""
@@ -179,6 +190,7 @@ class TextParser:
                 *columns_of(self._kinds, self._rows),
             ]
         )
+        self._last = self._last_event()
         self._clear()
         return frame
 

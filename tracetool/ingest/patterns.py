@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracetool.events import Argument
 
-__all__ = ["BLOCKS", "BY_SOURCE", "HOLE", "SOURCES", "diagnose"]
+__all__ = ["BLOCKS", "BY_SOURCE", "HOLE", "SOURCES", "USUAL_DIGITS", "diagnose"]
 
 HEX = 16
 _I63 = r"[0-9a-f]{1,15}|0*[0-7]?[0-9a-f]{15}"
@@ -39,6 +39,11 @@ _IN_RANGE: _Ranges = {
     ("ro", 10): r"[01]",
 }
 _USUAL: _Ranges = {key: regex.split("|")[0] for key, regex in _IN_RANGE.items()}
+USUAL_DIGITS: dict[tuple[str, int], int] = {
+    key: int(regex.partition(",")[2].removesuffix("}")) if "," in regex else 1 for key, regex in _USUAL.items()
+}
+"""How many digits a number of a column and radix has at most in the usual form."""
+
 _ANY: _Ranges = {key: r"-?[0-9a-f]+" if key[1] == HEX else r"-?\d+" for key in _IN_RANGE}
 _STRING = r"(?!.*pflash_)([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])"
 _DEVICE = r"([^\x00-\x1f\x7f]{1,255}?): "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tracetool.events import CATALOGUE, EVENT_CODES, EVENTS_SCHEMA, NAMELESS_DEVICE, EventType
+from tracetool.events import CATALOGUE, EVENTS_SCHEMA, NAMELESS_DEVICE, EventType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-__all__ = ["NAMELESS", "NO_NAME", "NUMBERS", "columns_of", "strings_of"]
+__all__ = ["NAMELESS", "NO_NAME", "NUMBERS", "NUMPY", "columns_of", "strings_of"]
 
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region")
 """The columns that hold numbers, in the order of the kernels."""
@@ -27,15 +27,17 @@ NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "reg
 NO_NAME = "(null)"
 """A device without a name: the binary backends record no characters, the log prints this."""
 
-_NUMPY: dict[str, type[np.generic]] = {
+NUMPY: dict[str, type[np.generic]] = {
     "size": np.uint8,
     "value": np.uint32,
     "cmd": np.uint8,
     "wcycle": np.uint8,
     "counter": np.uint64,
 }
+"""What the columns of numbers hold; int64 where nothing is said."""
+
 _BITS = (1 << 64) - 1
-_EVENT_OF = np.array([EVENT_CODES[variant.event] for variant in CATALOGUE], np.uint8)
+_EVENT_OF = pl.Series("event", [variant.event for variant in CATALOGUE], EventType)
 NAMELESS = np.array([not variant.named for variant in CATALOGUE])
 """For each variant, whether it leaves out the device."""
 _HAS = np.array([sum(1 << at for at, name in enumerate(NUMBERS) if name in v.columns) for v in CATALOGUE], np.uint16)
@@ -62,14 +64,15 @@ def columns_of(
     Args:
         kinds: for each event, the place of its variant in the catalogue.
         numbers: for each of `NUMBERS`, its values; those an event does not have are ignored. A length below 0 is none.
+            Columns of the type that the frame has become part of it, without a copy.
         shown: numbers that are shown in the text.
         words: for each event the number of its device and of its text in `strings`, from 1 on.
         strings: the strings.
     """
     present = np.flatnonzero(np.bincount(kinds, minlength=len(CATALOGUE)))
-    yield pl.Series("event", _EVENT_OF[kinds]).cat.to(EventType)
+    yield _EVENT_OF[pl.Series(kinds)]
     yield _devices(kinds, present, words[0], strings)
-    has = _HAS[kinds]
+    has = _HAS.take(kinds)
     for at, name in enumerate(NUMBERS):
         yield _number(name, _values(name, numbers[at], kinds, present), has & (1 << at) != 0)
     yield _texts(kinds, present, shown, words[1], strings)
@@ -94,13 +97,14 @@ def _number(name: str, values: Integers, has: NDArray[np.bool_]) -> pl.Series:
         return pl.Series(name, [None], dtype).new_from_index(0, len(values))
     if name == "length":
         has &= values >= 0
-    column = pl.Series(name, values.astype(_NUMPY.get(name, np.int64)), dtype)
-    return column if has.all() else pl.select(pl.when(pl.Series(has)).then(column).alias(name)).to_series()
+    column = pl.Series(name, values.astype(NUMPY.get(name, np.int64), copy=False), dtype)
+    return column if has.all() else column.zip_with(pl.Series(has), pl.Series(name, [None], dtype))
 
 
 def _words(name: str, codes: Integers, strings: Sequence[str]) -> pl.Series:
     table = pl.Series(name, [None, *strings], dtype=EVENTS_SCHEMA[name])
-    return table.gather(pl.Series(codes.astype(np.uint32)))
+    # `gather` asks the query engine, which is slow for a chunk.
+    return table[pl.Series(codes.astype(np.uint32))]
 
 
 def _devices(kinds: NDArray[np.integer], present: Integers, codes: Integers, strings: Sequence[str]) -> pl.Series:

@@ -1,6 +1,7 @@
 """A file or standard input as a stream of bytes, unpacked by what is in it.
 
-Memory is bounded whatever the file unpacks to: a decoder is never asked for more than the reader has room for.
+Memory is bounded whatever the file unpacks to: a decoder is never asked for more than the reader has room for. What
+is long is unpacked in a thread of its own, a few blocks ahead of the reader.
 
 Ref: RFC 1952 (gzip), RFC 8878 (zstd) and the .xz file format: magic numbers, several members in one file.
 """
@@ -8,6 +9,7 @@ Ref: RFC 1952 (gzip), RFC 8878 (zstd) and the .xz file format: magic numbers, se
 from __future__ import annotations
 
 import lzma
+import select
 import stat
 import sys
 import zlib
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, zstd
 from tracetool.errors import InputError
+from tracetool.ingest.ahead import Ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +29,14 @@ __all__ = ["Source", "open_source"]
 
 INPUT = 1 << 16
 STANDARD_INPUT = "-"
+BLOCK = 1 << 18
+"""Bytes that are unpacked at a time in the thread."""
+
+LONG = 1 << 20
+"""After so many unpacked bytes the thread takes over."""
+
+PATIENCE = 100
+"""Between looks at whether the reader waits for a pipe at all, in milliseconds."""
 
 
 class Decoder(Protocol):
@@ -104,10 +115,14 @@ class Source:
         self._readinto: Callable[[memoryview], int | None] = readinto
         self._pending = b""
         self._decoder: Decoder | None = None
+        self._ahead: Ahead | None = None
+        self._block = memoryview(b"")
         self.compression = self._recognise()
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
+        if self._ahead:
+            self._ahead.close()
         if self._stream is not getattr(sys.stdin, "buffer", None):
             self._stream.close()
 
@@ -120,14 +135,13 @@ class Source:
         if self._returned:
             out, self._returned = self._returned[:size], self._returned[size:]
             return out
-        out = self._unpack(size) if self.compression else self._plain(size)
-        self._unpacked += len(out)
-        return out
+        return bytes(self._packed(size)) if self.compression else self._plain(size)
 
     def readinto(self, room: memoryview) -> int:
         """As `read`, into `room` without a copy on the way where there need be none; how many bytes."""
         if self.compression or self._returned or self._pending:
-            data = self.read(len(room))
+            packed = self.compression and not self._returned
+            data = self._packed(len(room)) if packed else self.read(len(room))
             room[: len(data)] = data
             return len(data)
         try:
@@ -135,7 +149,6 @@ class Source:
         except OSError as error:
             raise self._failure(error) from error
         self.bytes_read += count
-        self._unpacked += count
         return count
 
     def unread(self, data: bytes) -> None:
@@ -146,12 +159,27 @@ class Source:
         return InputError(f"{self.name}: reading failed at byte {self.bytes_read}: {error.strerror}")
 
     def _take(self, size: int) -> bytes:
+        if self._ahead and not self.rereadable and not self._wait(self._ahead):
+            return b""
         try:
             data = self._read(size) or b""
         except OSError as error:
             raise self._failure(error) from error
         self.bytes_read += len(data)
         return data
+
+    def _wait(self, ahead: Ahead) -> bool:
+        """Wait until a pipe has more; False if the reader is closed before. A read could not be interrupted."""
+        try:
+            number = self._stream.fileno()
+        except OSError:  # not of the system's
+            return True
+        poll = select.poll()
+        poll.register(number, select.POLLIN)
+        while not ahead.stopped:
+            if poll.poll(PATIENCE):
+                return True
+        return False
 
     def _plain(self, size: int) -> bytes:
         if self._pending:
@@ -165,6 +193,23 @@ class Source:
         name = compression_of(self._pending)
         self._decoder = _DECODERS[name]() if name else None
         return name
+
+    def _packed(self, size: int) -> bytes | memoryview:
+        """Unpacked bytes, up to `size`."""
+        if self._ahead is None and self._unpacked >= LONG:
+            self._ahead = Ahead(lambda: self._unpack_counted(BLOCK))
+            self._ahead.start()
+        if self._ahead is None:
+            return self._unpack_counted(size)
+        if not self._block:
+            self._block = memoryview(self._ahead.take())
+        out, self._block = self._block[:size], self._block[size:]
+        return out
+
+    def _unpack_counted(self, size: int) -> bytes:
+        out = self._unpack(size)
+        self._unpacked += len(out)
+        return out
 
     def _unpack(self, size: int) -> bytes:
         while self._decoder is not None:

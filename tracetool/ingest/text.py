@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from replay.compiling import have_numba
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health
 from tracetool.ingest.columns import LINE
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TextTrace"]
 
-Progress = "Callable[[int, int | None], None]"
+LONG = 8 << 20
+"""A compiled scanner reads what is longer, in bytes; to load it takes as long as to read this without."""
 
 
 class _Reading:
@@ -37,10 +39,11 @@ class _Reading:
         self._health = health
         self._meta = meta
         self._numbering = Numbering(trace)
-        self._scanned: list[pl.DataFrame] = []
         self._index = index
+        self.scanner: Scanner | None = None
+        """Takes what it can, from when on it is set."""
 
-    def feed(self, piece: Piece, scanner: Scanner | None) -> None:
+    def feed(self, piece: Piece) -> None:
         """Read some lines."""
         first = self._health.lines + 1
         if piece.overlong is not None:
@@ -48,36 +51,60 @@ class _Reading:
             self._parser.overlong(first, piece.overlong.decode("latin-1"), marked=piece.marked)
         elif piece.last:
             self._health.lines += 1
-            self._parser.finish(first, piece.data.decode("latin-1"))
-        elif scanner is not None:
-            self._scan(piece.data, scanner, first)
+            self._parser.finish(first, piece.text)
+        elif self.scanner is not None:
+            self._scan(self.scanner, piece, first)
         else:
-            self._health.lines += piece.data.count(b"\n")
-            self._parser.parse_block(piece.data.decode("latin-1"), first)
+            text = piece.text
+            self._health.lines += text.count("\n")
+            self._parser.parse_block(text, first)
         self._health.unterminated = piece.last
 
-    def _scan(self, data: bytes, scanner: Scanner, first: int) -> None:
-        scanned = scanner.scan(data)
-        self._health.lines += scanned.lines
-        if scanned.rows.height:
-            self._scanned.append(scanned.rows.with_columns(pl.col(LINE) + first))
-            self._meta.shapes[scanned.shape] += scanned.rows.height
-            self._meta.clocks.add(scanned.clock)
-            self._meta.nameless = self._meta.nameless or scanned.nameless
-        self._parser.parse((first + line, data[start:end].decode("latin-1")) for line, start, end in scanned.left)
+    def _scan(self, scanner: Scanner, piece: Piece, first: int) -> None:
+        read = scanner.scan(piece.data, piece.start, piece.end, first)
+        self._health.lines += read.lines
+        for span in read.left:
+            text = piece.text_of(span.start, span.end)
+            if span.lines == 1:
+                self._parser.parse([(span.line, text[:-1])])
+            else:
+                self._parser.parse_block(text, span.line)
+        if read.last:
+            self._parser.pass_over(*read.last)
+
+    def _rows(self) -> pl.DataFrame:
+        scanned = self.scanner.take() if self.scanner else None
+        if scanned is None:
+            return self._parser.take()
+        self._meta.shapes.update(scanned.shapes)
+        self._meta.clocks.update(scanned.clocks)
+        self._meta.nameless = self._meta.nameless or scanned.nameless
+        if not self._parser.waiting:
+            return scanned.rows
+        return pl.concat([self._parser.take(), scanned.rows], how="diagonal").sort(LINE, maintain_order=True)
 
     def take(self) -> pl.DataFrame:
         """The events since the last call."""
         base = self._numbering.seq
-        frame = self._parser.take()
-        if self._scanned:
-            frame = pl.concat([frame, *self._scanned], how="diagonal").sort(LINE, maintain_order=True)
-            self._scanned.clear()
+        frame = self._rows()
         self._parser.notes.settle(self._health, frame[LINE].to_list() if self._parser.notes else [], base)
         self._index.add(frame[LINE], base)
         self._health.understood = self._health.lines - self._health.other - self._health.damaged
         self._health.events += frame.height
         return self._numbering.apply(frame)
+
+
+def _is_long(source: Source) -> bool:
+    return source.compression is None and source.total is not None and source.total >= LONG
+
+
+def _new_scanner() -> Scanner | None:
+    """A compiled scanner, where there is numba."""
+    if not have_numba():
+        return None
+    from tracetool.ingest.text_room import TextScanner  # noqa: PLC0415  short logs need none of it
+
+    return TextScanner()
 
 
 class TextTrace:
@@ -89,7 +116,7 @@ class TextTrace:
         strict: raise on the first damaged line.
         chunk_bytes: about so much text makes a frame.
         progress: called with the bytes read of the file and its size, before each frame.
-        scanner: takes the lines it is sure of; the parser takes the others.
+        scanner: takes the lines it is sure of, the parser the others; None: a long log gets a compiled one.
     """
 
     def __init__(
@@ -119,9 +146,13 @@ class TextTrace:
             self._reset()
             parser = TextParser(self.health, self.meta, strict=self._strict)
             reading = _Reading(parser, self.health, self.meta, trace, self._index)
-            pending = 0
-            for piece in pieces(source.read, self._chunk_bytes):
-                reading.feed(piece, self._scanner)
+            reading.scanner = self._scanner
+            pending = done = 0
+            for piece in pieces(source.readinto, self._chunk_bytes):
+                if reading.scanner is None and (done >= LONG or _is_long(source)):
+                    reading.scanner = _new_scanner()
+                reading.feed(piece)
+                done += piece.size
                 pending += piece.size
                 if pending >= self._chunk_bytes:
                     pending = 0

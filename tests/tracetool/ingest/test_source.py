@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import lzma
+import os
+import threading
 import tracemalloc
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +17,12 @@ from tests.tracetool.ingest.support import FakeStdin, collect, read_file
 from tracetool.compression import zstd
 from tracetool.errors import InputError
 from tracetool.ingest import open_trace
+from tracetool.ingest import source as source_module
+from tracetool.ingest.ahead import Ahead
+from tracetool.ingest.source import Source, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LINES = [
@@ -120,3 +127,76 @@ def test_progress_reaches_the_size_of_the_file(tmp_path: Path, packing: str) -> 
     collect(open_trace(str(path), chunk_bytes=1 << 18, progress=lambda *now: seen.append(now)))
     assert seen == sorted(seen, key=lambda now: now[0])
     assert seen[-1] == (path.stat().st_size, path.stat().st_size)
+
+
+# --- the thread that unpacks -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test here unpacks most of what it reads in the thread."""
+    monkeypatch.setattr(source_module, "LONG", 1 << 16)
+    monkeypatch.setattr(source_module, "BLOCK", 1 << 14)
+    yield
+    assert [thread.name for thread in threading.enumerate() if thread.name == "reading ahead"] == []
+
+
+def test_a_reader_that_is_closed_early_leaves_no_thread(tmp_path: Path, packing: str) -> None:
+    path = tmp_path / "t"
+    path.write_bytes(PACK[packing](TEXT))
+    frames = open_trace(str(path), chunk_bytes=1 << 17).chunks()
+    next(frames)
+    assert "reading ahead" in {thread.name for thread in threading.enumerate()}
+    frames.close()  # type: ignore[attr-defined]
+
+
+def test_a_pipe_that_nobody_writes_to_any_more_can_be_closed(packing: str) -> None:
+    """The thread waits for the pipe then, and no read of it would come back."""
+    packed = PACK[packing](os.urandom(1 << 18))
+    ours, theirs = os.pipe()
+    writer = threading.Thread(target=os.write, args=(theirs, packed[:-40]))
+    writer.start()
+    with closing(Source(os.fdopen(ours, "rb", buffering=0), "pipe", None, rereadable=False)) as source:
+        seen = 0
+        while seen < (1 << 18) - (1 << 17):
+            seen += len(source.read(1 << 12))
+    writer.join()
+    os.close(theirs)
+
+
+def test_what_goes_wrong_in_the_thread_is_raised_by_the_reader(packing: str) -> None:
+    class Failing(io.BytesIO):
+        def read1(self, size: int | None = -1) -> bytes:
+            if self.tell() > 1 << 17:
+                raise OSError(5, "Input/output error")
+            return super().read1(size)
+
+    with closing(Source(Failing(PACK[packing](os.urandom(1 << 19))), "disk", None, rereadable=False)) as source:
+        with pytest.raises(InputError, match=r"disk: reading failed at byte .*: Input/output error"):
+            list(iter(lambda: source.read(1 << 12), b""))
+        assert source.read(1) == b""
+
+
+@pytest.mark.parametrize("size", [1, 100, 1 << 14, 1 << 20])
+def test_reads_of_any_size_give_the_same(tmp_path: Path, packing: str, size: int) -> None:
+    path, text = tmp_path / "t", TEXT[: 1 << 18]
+    path.write_bytes(PACK[packing](text))
+    with closing(open_source(str(path))) as source:
+        assert b"".join(iter(lambda: source.read(size), b"")) == text
+    room, found = memoryview(bytearray(size)), bytearray()
+    with closing(open_source(str(path))) as source:
+        while count := source.readinto(room):
+            found += room[:count]
+    assert found == text
+
+
+def test_no_more_is_done_ahead_than_is_said() -> None:
+    done: list[int] = []
+    ahead = Ahead(lambda: done.append(0) or b"x")  # type: ignore[func-returns-value]
+    ahead.start()
+    ahead.take()
+    while len(done) < 6:
+        threading.Event().wait(0.001)
+    threading.Event().wait(0.05)
+    assert len(done) == 6
+    ahead.close()
