@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import islice
 from queue import Empty, Queue
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterator
 
-__all__ = ["Ahead"]
+__all__ = ["Ahead", "read_ahead"]
+
+T = TypeVar("T")
 
 BLOCKS = 4
-"""Blocks that wait to be taken, at most; the thread holds one more."""
+"""Blocks that wait, where nothing else is said."""
 
 PATIENCE = 0.01
 """Between looks at whether the thread has ended, in seconds."""
 
 
-class Ahead:
+class Ahead(Generic[T]):
     """Calls a function again and again in a thread, until it gives an empty block.
 
     Args:
         produce: gives the next block, an empty one at the end. What it raises, `take` raises.
+        blocks: that wait to be taken, at most; the thread holds one more.
     """
 
-    def __init__(self, produce: Callable[[], bytes]) -> None:
+    def __init__(self, produce: Callable[[], T], blocks: int = BLOCKS) -> None:
         self._produce = produce
-        self._blocks: Queue[bytes | BaseException] = Queue(BLOCKS)
-        self._ended = False
+        self._blocks: Queue[T | BaseException] = Queue(blocks)
+        self._last: T | BaseException | None = None
         self._stopped = Event()
         # A daemon, so that a reader that is never closed does not keep the program from ending.
         self._thread = Thread(target=self._run, name="reading ahead", daemon=True)
@@ -38,12 +42,11 @@ class Ahead:
         """Begin."""
         self._thread.start()
 
-    def take(self) -> bytes:
+    def take(self) -> T:
         """The next block; an empty one at the end, and ever after."""
-        if self._ended:
-            return b""
-        block = self._blocks.get()
-        self._ended = not block or isinstance(block, BaseException)
+        block = self._blocks.get() if self._last is None else self._last
+        if not block or isinstance(block, BaseException):
+            self._last = block
         if isinstance(block, BaseException):
             raise block
         return block
@@ -62,11 +65,34 @@ class Ahead:
             self._thread.join(PATIENCE)
 
     def _run(self) -> None:
-        block = b"-"
-        while block and not self.stopped:
+        more = True
+        while more and not self.stopped:
             try:
                 block = self._produce()
             except BaseException as error:  # noqa: BLE001  whoever takes the blocks raises it
                 self._blocks.put(error)
                 return
             self._blocks.put(block)
+            more = bool(block)
+
+
+AT_ONCE = 2
+"""Items that are read before a thread is begun for the rest: most traces have no more."""
+
+ITEMS = 2
+"""Items that wait at most."""
+
+
+def read_ahead(items: Iterator[T]) -> Generator[T]:
+    """The same items; all but the first are asked for by a thread, while whoever needs them works on the last.
+
+    What asking raises is raised in its place. The thread has ended when this generator has.
+    """
+    yield from islice(items, AT_ONCE)
+    ahead: Ahead[tuple[T, ...]] = Ahead(lambda: tuple(islice(items, 1)), ITEMS)
+    ahead.start()
+    try:
+        while found := ahead.take():
+            yield from found
+    finally:
+        ahead.close()

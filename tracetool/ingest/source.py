@@ -115,7 +115,7 @@ class Source:
         self._readinto: Callable[[memoryview], int | None] = readinto
         self._pending = b""
         self._decoder: Decoder | None = None
-        self._ahead: Ahead | None = None
+        self._ahead: Ahead[bytes] | None = None
         self._block = memoryview(b"")
         self.compression = self._recognise()
 
@@ -168,7 +168,7 @@ class Source:
         self.bytes_read += len(data)
         return data
 
-    def _wait(self, ahead: Ahead) -> bool:
+    def _wait(self, ahead: Ahead[bytes]) -> bool:
         """Wait until a pipe has more; False if the reader is closed before. A read could not be interrupted."""
         try:
             number = self._stream.fileno()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,7 +11,7 @@ import polars as pl
 from replay.behaviour import Behaviour
 from tracetool.errors import UsageError
 from tracetool.images import load_image
-from tracetool.ingest import open_trace
+from tracetool.ingest import open_trace, read_ahead
 from tracetool.session.device import PREROLL, Device, Learned
 from tracetool.session.evidence import gather
 from tracetool.session.identity import identify
@@ -149,11 +150,12 @@ class _Pass:
             device.begin_trace(number)
         events = 0
         start: int | None = None
-        for frame in self._resolved(_until(reader.chunks(number), at)):
-            events += len(frame)
-            if start is None and len(times := frame["time_ns"].drop_nulls()):
-                start = int(times[0])
-            self._feed(number, frame)
+        with closing(read_ahead(reader.chunks(number))) as ahead:
+            for frame in self._resolved(_until(ahead, at)):
+                events += len(frame)
+                if start is None and len(times := frame["time_ns"].drop_nulls()):
+                    start = int(times[0])
+                self._feed(number, frame)
         for device in self.replayed.devices.values():
             device.settle()
         behaviours = [device.behaviour for device in self.replayed.devices.values() if device.behaviour]
