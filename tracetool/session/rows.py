@@ -60,16 +60,19 @@ def kinds_of(events: pl.DataFrame) -> NDArray[np.uint8]:
 
 
 def integers_of(column: pl.Series, absent: int = ABSENT) -> NDArray[np.int64]:
-    """A column's integers, int64, `absent` where it is null; an array of its own."""
-    return np.array(column.cast(pl.Int64).fill_null(absent).to_numpy())
+    """A column's integers, int64, `absent` where it is null; not to be written to."""
+    return column.cast(pl.Int64).fill_null(absent).to_numpy()
 
 
 def _texts(events: pl.DataFrame) -> NDArray[np.int64]:
     texts = events["text"]
     if texts.null_count() == len(texts):
         return np.full(len(texts), ABSENT, np.int64)
-    codes = texts.replace_strict(TEXT_CODES, default=_OTHER_TEXT, return_dtype=pl.Int64)
-    return np.where(texts.is_null().to_numpy(), ABSENT, codes.to_numpy())
+    codes = np.full(len(texts), ABSENT, np.int64)
+    said = texts.is_not_null().to_numpy()
+    known = texts.drop_nulls().replace_strict(TEXT_CODES, default=_OTHER_TEXT, return_dtype=pl.Int64)
+    codes[said] = known.to_numpy()
+    return codes
 
 
 def to_rows(events: pl.DataFrame, *, arrays: bool = False) -> Rows:

@@ -164,14 +164,14 @@ class _Pass:
         self.replayed.traces.append(TraceReport(reader.meta, replace(reader.health), events, start))
 
     def _feed(self, number: int, frame: pl.DataFrame) -> None:
-        for (name,), part in frame.group_by("device", maintain_order=True):
-            self.names[str(name)] = None
+        for name, part in _by_device(frame):
+            self.names[name] = None
             if self.options.device is not None and self.options.device != name:
                 continue
             if name not in self.replayed.devices and len(self.replayed.devices) >= MAX_DEVICES:
                 self.replayed.left_out += len(part)
                 continue
-            self._device(str(name), number).feed(part)
+            self._device(name, number).feed(part)
 
     def _device(self, name: str, number: int) -> Device:
         found = self.replayed.devices.get(name)
@@ -245,6 +245,17 @@ class _Pass:
         for name in sorted((named | {options.device or ANY_DEVICE}) - {ANY_DEVICE}):
             if name not in known:
                 raise UsageError(f"no device {name!r} in the trace; it has {', '.join(known)}")
+
+
+def _by_device(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The events of each device, in order of appearance; most frames are of one alone, and are given on as they are."""
+    devices = frame["device"]
+    codes = devices.to_physical()
+    if codes.min() == codes.max():
+        yield str(devices[0]), frame
+        return
+    for (name,), part in frame.group_by("device", maintain_order=True):
+        yield str(name), part
 
 
 def _renamed(values: dict[str, T], name: str) -> dict[str, T]:

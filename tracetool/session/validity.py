@@ -32,10 +32,14 @@ CAUSED = (
 """Row kinds that no device logs before a bus write brought it out of read array."""
 _WITH_PLACE = (*IO_CODES, *STORES)
 _WIDEST_ACCESS = 8
+_IS_PLACED = np.isin(np.arange(len(RowKind)), _WITH_PLACE)
+_IS_VALUELESS = ~np.isin(np.arange(len(RowKind)), (RowKind.IO_WRITE, *STORES))
 
 
 def possible(events: pl.DataFrame, kinds: NDArray[np.uint8], region: int) -> NDArray[np.bool_]:
     """Which events a flash of `region` bytes can log: accesses of 1 to 8 bytes inside it, erases inside it."""
+    if _plain(events, kinds, region):
+        return np.ones(len(kinds), np.bool_)
     offset = events["offset"].fill_null(-1).to_numpy()
     size = events["size"].cast(pl.Int64).fill_null(0).to_numpy()
     length = events["length"].fill_null(0).to_numpy()
@@ -46,6 +50,24 @@ def possible(events: pl.DataFrame, kinds: NDArray[np.uint8], region: int) -> NDA
     erase = kinds == RowKind.WRITE_BLOCK_ERASE
     erasable = (offset >= 0) & (length > 0) & (length <= region) & (offset <= region - length)
     return np.where(placed, sized & inside & valued, np.where(erase, erasable, ~erase))
+
+
+def _plain(events: pl.DataFrame, kinds: NDArray[np.uint8], region: int) -> bool:
+    """Whether the extremes alone show that all of the events can be; where they do not, it may still be so."""
+    if (kinds == RowKind.WRITE_BLOCK_ERASE).any():
+        return False
+    offset, size = events["offset"], events["size"]
+    low, high = offset.min(), offset.max()
+    if low is None or low < 0 or high > region - _WIDEST_ACCESS:  # type: ignore[operator]
+        return False
+    if size.min() == 0 or (size.max() or 0) > _WIDEST_ACCESS:  # type: ignore[operator]
+        return False
+    # Whatever has a place is an access or a store or names a place alone, as `device_info` does.
+    placed = int(_IS_PLACED[kinds].sum())
+    sized = (
+        offset.is_not_null() & size.is_not_null() & (events["value"].is_not_null() | pl.Series(_IS_VALUELESS[kinds]))
+    )
+    return int((sized & pl.Series(_IS_PLACED[kinds])).sum()) == placed
 
 
 def reset_as_read_array(events: pl.DataFrame) -> pl.Expr:

@@ -105,9 +105,9 @@ class Accesses(NamedTuple):
         """The rows that a mask or an index selects."""
         return Accesses(*(column[mask] for column in self))
 
-    def frame(self) -> pl.DataFrame:
-        """The same as a frame, a column each."""
-        return pl.DataFrame(dict(zip(self._fields, self, strict=True)))
+    def frame(self, names: Sequence[str] | None = None) -> pl.DataFrame:
+        """The same as a frame, a column each; of some columns alone where they are named."""
+        return pl.DataFrame({name: getattr(self, name) for name in names or self._fields})
 
     @property
     def end(self) -> NDArray[np.int64]:

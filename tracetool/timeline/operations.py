@@ -105,6 +105,9 @@ _SUMS: dict[str, tuple[pl.Expr, str]] = {
 }
 
 
+_USED = ("op", *dict.fromkeys(root for made, _ in _SUMS.values() for root in made.meta.root_names()))
+
+
 def _join(name: str, how: str) -> pl.Expr:
     column = pl.col(name)
     joined = {
@@ -129,7 +132,7 @@ class OperationStream:
 
     def add(self, accesses: Accesses) -> pl.DataFrame:
         """Take in accesses; the operations that have ended since (columns of `_SUMS`)."""
-        rows = accesses.frame().filter((pl.col("op") >= 0) & (pl.col("op_kind") != OpKind.RESET))
+        rows = accesses.frame(_USED).filter((pl.col("op") >= 0) & (pl.col("op_kind") != OpKind.RESET))
         sums = rows.group_by("op", maintain_order=True).agg(*(made.alias(name) for name, (made, _) in _SUMS.items()))
         if self._open is not None:
             both = pl.concat([self._open, sums])
