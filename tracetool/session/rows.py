@@ -61,7 +61,11 @@ def kinds_of(events: pl.DataFrame) -> NDArray[np.uint8]:
 
 def integers_of(column: pl.Series, absent: int = ABSENT) -> NDArray[np.int64]:
     """A column's integers, int64, `absent` where it is null; not to be written to."""
-    return column.cast(pl.Int64).fill_null(absent).to_numpy()
+    nulls = column.null_count()
+    if nulls == len(column):
+        return np.full(len(column), absent, np.int64)
+    integers = column.cast(pl.Int64)
+    return (integers.fill_null(absent) if nulls else integers).to_numpy()
 
 
 def _texts(events: pl.DataFrame) -> NDArray[np.int64]:

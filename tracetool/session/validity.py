@@ -42,32 +42,34 @@ def possible(events: pl.DataFrame, kinds: NDArray[np.uint8], region: int) -> NDA
         return np.ones(len(kinds), np.bool_)
     offset = events["offset"].fill_null(-1).to_numpy()
     size = events["size"].cast(pl.Int64).fill_null(0).to_numpy()
-    length = events["length"].fill_null(0).to_numpy()
     placed = np.isin(kinds, _WITH_PLACE)
     sized = (size >= 1) & (size <= _WIDEST_ACCESS)
     inside = (offset >= 0) & (offset <= region - size)
     valued = events["value"].is_not_null().to_numpy() | ~np.isin(kinds, (RowKind.IO_WRITE, *STORES))
     erase = kinds == RowKind.WRITE_BLOCK_ERASE
-    erasable = (offset >= 0) & (length > 0) & (length <= region) & (offset <= region - length)
-    return np.where(placed, sized & inside & valued, np.where(erase, erasable, ~erase))
+    return np.where(placed, sized & inside & valued, ~erase | _possible_erases(events, region))
 
 
 def _plain(events: pl.DataFrame, kinds: NDArray[np.uint8], region: int) -> bool:
-    """Whether the extremes alone show that all of the events can be; where they do not, it may still be so."""
-    if (kinds == RowKind.WRITE_BLOCK_ERASE).any():
+    """Whether extremes and counts show that all of the events can be; where they do not, it may still be so."""
+    offset, size, value = events["offset"], events["size"], events["value"]
+    low, high, narrow, wide = offset.min(), offset.max(), size.min(), size.max()
+    if low is None or narrow is None or low < 0 or narrow < 1 or wide > _WIDEST_ACCESS:  # type: ignore[operator]
         return False
-    offset, size = events["offset"], events["size"]
-    low, high = offset.min(), offset.max()
-    if low is None or low < 0 or high > region - _WIDEST_ACCESS:  # type: ignore[operator]
+    if high > region - _WIDEST_ACCESS:  # type: ignore[operator]
         return False
-    if size.min() == 0 or (size.max() or 0) > _WIDEST_ACCESS:  # type: ignore[operator]
+    valued = value.is_not_null() | pl.Series(_IS_VALUELESS[kinds])
+    whole = offset.is_not_null() & size.is_not_null() & valued & pl.Series(_IS_PLACED[kinds])
+    if int(whole.sum()) != int(np.count_nonzero(_IS_PLACED[kinds])):
         return False
-    # Whatever has a place is an access or a store or names a place alone, as `device_info` does.
-    placed = int(_IS_PLACED[kinds].sum())
-    sized = (
-        offset.is_not_null() & size.is_not_null() & (events["value"].is_not_null() | pl.Series(_IS_VALUELESS[kinds]))
-    )
-    return int((sized & pl.Series(_IS_PLACED[kinds])).sum()) == placed
+    erases = np.flatnonzero(kinds == RowKind.WRITE_BLOCK_ERASE)
+    return not len(erases) or bool(_possible_erases(events[erases], region).all())
+
+
+def _possible_erases(erases: pl.DataFrame, region: int) -> NDArray[np.bool_]:
+    """Which erases a flash of `region` bytes can log."""
+    offset, length = erases["offset"].fill_null(-1).to_numpy(), erases["length"].fill_null(0).to_numpy()
+    return (offset >= 0) & (length > 0) & (length <= region) & (offset <= region - length)
 
 
 def reset_as_read_array(events: pl.DataFrame) -> pl.Expr:

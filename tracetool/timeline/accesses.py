@@ -10,6 +10,8 @@ import polars as pl
 from replay.columns import Effect, Outcome, RowKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from replay.state import Rows, Steps
