@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
-__all__ = ["Preparation", "add_listener", "announce", "cache_base", "compile_kernel", "have_numba", "kernel_file"]
+__all__ = [
+    "Preparation",
+    "add_listener",
+    "announce",
+    "cache_base",
+    "compile_kernel",
+    "dispatcher_of",
+    "have_numba",
+    "kernel_file",
+]
 
 APPLICATION = "pflash-tracetool"
 CACHE_VARIABLE = "PFLASH_TRACETOOL_CACHE"
@@ -107,9 +116,20 @@ def kernel_file(entry: str, modules: Sequence[str]) -> Any:  # noqa: ANN401  an 
 
 
 def _build(modules: Sequence[ModuleType], entry: FunctionType, preparation: Preparation) -> bytes:
-    """Compile the entry, and before it all that it calls."""
     from replay.objectcode import emit  # noqa: PLC0415
 
+    compiled = dispatcher_of(modules, entry, preparation)
+    (signature,) = compiled.signatures
+    inner = compiled.overloads[signature].fndesc.llvm_func_name
+    return emit(compiled.inspect_llvm(signature), inner, entry.__name__, entry.__code__.co_argcount)
+
+
+def dispatcher_of(modules: Sequence[ModuleType], entry: FunctionType, preparation: Preparation) -> Any:  # noqa: ANN401
+    """Compile the entry, and before it all that it calls; numba's dispatcher of it, which only compiled code can call.
+
+    Raises:
+        ImportError: there is no numba.
+    """
     # numba's own passes over each function would be done twice: `emit` optimises the whole.
     os.environ.setdefault("NUMBA_OPT", "0")
     numba = importlib.import_module("numba")
@@ -126,9 +146,7 @@ def _build(modules: Sequence[ModuleType], entry: FunctionType, preparation: Prep
     compiled = jitted[entry]
     for dispatcher in (*_callees(compiled, set()), compiled):
         _compile(dispatcher, preparation.types)
-    (signature,) = compiled.signatures
-    inner = compiled.overloads[signature].fndesc.llvm_func_name
-    return emit(compiled.inspect_llvm(signature), inner, entry.__name__, entry.__code__.co_argcount)
+    return compiled
 
 
 def _copies(module: ModuleType) -> dict[FunctionType, FunctionType]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-__all__ = ["NAMELESS", "NO_NAME", "NUMBERS", "NUMPY", "columns_of", "strings_of"]
+__all__ = ["NAMELESS", "NO_NAME", "NUMBERS", "columns_of", "strings_of"]
 
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region")
 """The columns that hold numbers, in the order of the kernels."""
@@ -27,15 +27,13 @@ NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "reg
 NO_NAME = "(null)"
 """A device without a name: the binary backends record no characters, the log prints this."""
 
-NUMPY: dict[str, type[np.generic]] = {
+_NUMPY: dict[str, type[np.generic]] = {
     "size": np.uint8,
     "value": np.uint32,
     "cmd": np.uint8,
     "wcycle": np.uint8,
     "counter": np.uint64,
 }
-"""What the columns of numbers hold; int64 where nothing is said."""
-
 _BITS = (1 << 64) - 1
 _EVENT_OF = pl.Series("event", [variant.event for variant in CATALOGUE], EventType)
 NAMELESS = np.array([not variant.named for variant in CATALOGUE])
@@ -58,23 +56,25 @@ def columns_of(
     shown: Integers,
     words: tuple[Integers, Integers],
     strings: Sequence[str],
+    *,
+    own: bool = False,
 ) -> Iterator[pl.Series]:
     """The columns event, device, offset, ... text of a chunk's events.
 
     Args:
         kinds: for each event, the place of its variant in the catalogue.
         numbers: for each of `NUMBERS`, its values; those an event does not have are ignored. A length below 0 is none.
-            Columns of the type that the frame has become part of it, without a copy.
         shown: numbers that are shown in the text.
         words: for each event the number of its device and of its text in `strings`, from 1 on.
         strings: the strings.
+        own: the numbers may become part of the frame: those of the type of its column are not copied.
     """
     present = np.flatnonzero(np.bincount(kinds, minlength=len(CATALOGUE)))
     yield _EVENT_OF[pl.Series(kinds)]
     yield _devices(kinds, present, words[0], strings)
     has = _HAS.take(kinds)
     for at, name in enumerate(NUMBERS):
-        yield _number(name, _values(name, numbers[at], kinds, present), has & (1 << at) != 0)
+        yield _number(name, _values(name, numbers[at], kinds, present), has & (1 << at) != 0, own=own)
     yield _texts(kinds, present, shown, words[1], strings)
 
 
@@ -91,13 +91,13 @@ def _values(name: str, values: Integers, kinds: NDArray[np.integer], present: In
     return values
 
 
-def _number(name: str, values: Integers, has: NDArray[np.bool_]) -> pl.Series:
+def _number(name: str, values: Integers, has: NDArray[np.bool_], *, own: bool) -> pl.Series:
     dtype = EVENTS_SCHEMA[name]
     if not has.any():
         return pl.Series(name, [None], dtype).new_from_index(0, len(values))
     if name == "length":
         has &= values >= 0
-    column = pl.Series(name, values.astype(NUMPY.get(name, np.int64), copy=False), dtype)
+    column = pl.Series(name, values.astype(_NUMPY.get(name, np.int64), copy=not own), dtype)
     return column if has.all() else column.zip_with(pl.Series(has), pl.Series(name, [None], dtype))
 
 

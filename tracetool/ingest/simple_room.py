@@ -13,7 +13,7 @@ from replay.pointers import addresses_of, pointers
 from tracetool.events import CATALOGUE
 from tracetool.ingest import byte_kernel
 from tracetool.ingest import simple_kernel as kernel
-from tracetool.ingest.recorded import NAMELESS, NUMBERS, NUMPY, columns_of, strings_of
+from tracetool.ingest.recorded import NAMELESS, NUMBERS, columns_of, strings_of
 from tracetool.ingest.simple_kernel import Room, Tables
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class SimpleRoom:
         self.nameless = bool(NAMELESS[kinds].any())
         columns = columns_of(
             kinds,
-            [column(room.numbers, at).astype(NUMPY.get(name, np.int64)) for at, name in enumerate(NUMBERS)],
+            [column(room.numbers, at) for at in range(kernel.NUMBERS)],
             column(room.shown),
             (column(room.words), column(room.words, 1)),
             strings_of(bytes(room.pool[: carry[kernel.POOL]]), ends),

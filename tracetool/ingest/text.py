@@ -31,6 +31,10 @@ LONG = 8 << 20
 """A compiled scanner reads what is longer, in bytes; to load it takes as long as to read this without."""
 
 
+BEGINNING = 4 << 20
+"""Bytes that make a frame at most as long as the parser reads all."""
+
+
 class _Reading:
     """One pass over the text: pieces in, canonical frames out."""
 
@@ -125,7 +129,7 @@ class TextTrace:
         source: Source | None = None,
         *,
         strict: bool = False,
-        chunk_bytes: int = 4 << 20,
+        chunk_bytes: int = 16 << 20,
         progress: Callable[[int, int | None], None] | None = None,
         scanner: Scanner | None = None,
     ) -> None:
@@ -154,7 +158,7 @@ class TextTrace:
                 reading.feed(piece)
                 done += piece.size
                 pending += piece.size
-                if pending >= self._chunk_bytes:
+                if pending >= (self._chunk_bytes if reading.scanner else min(self._chunk_bytes, BEGINNING)):
                     pending = 0
                     yield from self._deliver(reading, source)
             self.health.truncated = source.truncated

@@ -279,6 +279,7 @@ class TextScanner:
             np.zeros(0, np.int64),
             (self._column(room.strings), self._column(room.strings, at=1)),
             strings_of(bytes(room.pool[: room.carry[kernel.POOL]]), ends),
+            own=True,
         )
         lines = pl.Series(LINE, self._column(room.lines))
         rows = pl.DataFrame([lines, self._times(), self._threads(), *columns])

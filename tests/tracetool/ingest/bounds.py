@@ -7,13 +7,14 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import types
+from numba import njit, types
 
+from replay.compiling import dispatcher_of
 from tests.tracetool.ingest.support import log_of
 from tests.tracetool.ingest.test_text import SHAPES
 from tracetool.events import CATALOGUE
-from tracetool.ingest import text_room
-from tracetool.ingest.text_room import TextScanner, compile_scan
+from tracetool.ingest import text_kernel, text_room, word_kernel
+from tracetool.ingest.text_room import TextScanner, prepare_scan
 from tracetool.ingest.word_kernel import REACH
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
 ROUNDS = 3000
 ALPHABET = b"0189afgF:@.-[] \r\n\x00\x7f\xff"
+
+
+def on_arrays(function: Any) -> Callable[..., int]:  # noqa: ANN401  a function, of whatever arguments
+    """A function of the kernel, compiled for arrays and to be called from Python."""
+    preparation = prepare_scan(types.Array(types.int64, 1, "C"), types.Array(types.uint8, 1, "C"))
+    plain = dispatcher_of([word_kernel, text_kernel], function, preparation).py_func
+    compiled: Callable[..., int] = njit(error_model="numpy")(plain)
+    return compiled
 
 
 class CheckedScanner(TextScanner):
@@ -52,8 +61,7 @@ def main() -> None:
     """Read many small logs, with little room for anything."""
     assert os.environ["NUMBA_BOUNDSCHECK"] == "1"
     text_room.ROWS, text_room.SPANS, text_room.STRINGS, text_room.POOL = 2, 2, 8, 64
-    integers, octets = types.Array(types.int64, 1, "C"), types.Array(types.uint8, 1, "C")
-    scanner: Any = CheckedScanner(compile_scan("scan", integers, octets))
+    scanner: Any = CheckedScanner(on_arrays(text_kernel.scan))
     random = Random(1)  # noqa: S311
     lines = [f"{SHAPES[shape][0]}{log_of(v)}".encode() for shape in SHAPES for v in CATALOGUE]
     for _ in range(ROUNDS):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.captures import ROOT, capture_path
+from tests.tracetool.ingest.bounds import on_arrays
 from tests.tracetool.ingest.support import Reading, collect, log_of, read_file, read_text
 from tests.tracetool.ingest.test_properties import logs, mutated
 from tests.tracetool.ingest.test_text import SHAPES, WRITE
@@ -256,13 +257,7 @@ def test_a_capture_reads_the_same(name: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture(scope="module")
 def compiled_words() -> dict[str, Callable[..., int]]:
     """The functions of words as compiled code has them, on arrays."""
-    from numba import types  # noqa: PLC0415
-
-    octets = types.Array(types.uint8, 1, "C")
-    return {
-        plain.__name__: text_room.compile_scan(other.__name__, octets, octets, [word_kernel.__name__])
-        for plain, other in REPLACEMENTS.items()
-    }
+    return {plain.__name__: on_arrays(other) for plain, other in REPLACEMENTS.items()}
 
 
 @given(st.lists(st.sampled_from(b"0189afgAF:@ \n\r\x1f\x7f\x80\xff/`") | st.integers(0, 255), min_size=16, max_size=16))
@@ -282,9 +277,9 @@ def test_words_are_looked_at_alike(compiled_words: dict[str, Callable[..., int]]
 # --- bounds ------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_outside_its_arrays_is_touched(tmp_path: Path) -> None:
+def test_nothing_outside_its_arrays_is_touched() -> None:
     """Pointers have no bounds: the kernel is compiled for arrays that have, and run on all sorts of lines."""
-    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1"}
     command = [sys.executable, "-m", "tests.tracetool.ingest.bounds"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "checked\n"), done.stderr
