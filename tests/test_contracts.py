@@ -9,6 +9,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 from tests.captures import ROOT
+from tracetool.bundled import sample
 
 
 def test_the_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,6 +21,21 @@ def test_the_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
 def test_starting_the_command_line_loads_nothing_heavy(heavy: str) -> None:
     code = f"import sys; from tracetool.cli import main; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["audit", "--help"], ["audit", str(sample("aavmf-first-boot/trace.log.zst"))]], ids=str
+)
+def test_neither_help_nor_the_audit_of_a_boot_loads_textual_or_numba(arguments: list[str]) -> None:
+    code = (
+        "import sys; from tracetool.cli import main\n"
+        f"sys.argv[1:] = {arguments!r}\n"
+        "try: main()\n"
+        "finally: print(*sorted({'textual', 'numba'} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    assert done.stdout
 
 
 def test_the_flash_alone_loads_no_trace_format_and_no_interface() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,6 +81,29 @@ def test_any_rows_give_the_same_plain_and_compiled(data: DataObject) -> None:
     assert told(fast) == told(plain)
     assert fast.disagreement == plain.disagreement
     assert [str(change) for change in fast.journal] == [str(change) for change in plain.journal]
+
+
+@settings(max_examples=100, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(data=st.data())
+def test_the_result_does_not_depend_on_the_chunks_nor_on_what_is_compiled(data: DataObject) -> None:
+    geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
+    behaviour = data.draw(st.sampled_from([b for b in Behaviour if b]), "behaviour")
+    config = Config(geometry, behaviour, check=True, journal=True, count_changes=True)
+    events = data.draw(rows_for(geometry), "rows")
+    rows, expected = to_rows(events), blank_steps(len(events))
+    whole, parts = Machine(config), Machine(config)
+    assert whole.feed(rows, expected) == (len(events), Stop.END)
+    cuts = data.draw(st.lists(st.integers(0, len(events)), max_size=6), "cuts")
+    for start, end in pairwise([0, *sorted(cuts), len(events)]):
+        piece, answer = Rows(*(column[start:end] for column in rows)), blank_steps(end - start)
+        if data.draw(st.booleans(), "compiled"):
+            piece, answer = as_arrays(piece), as_arrays(answer)
+        assert parts.feed(piece, answer) == (end - start, Stop.END)
+        for name in expected._fields:
+            assert [*getattr(answer, name)] == [*getattr(expected, name)[start:end]], name
+    assert told(parts) == told(whole)
+    assert parts.disagreement == whole.disagreement
+    assert [str(change) for change in parts.journal] == [str(change) for change in whole.journal]
 
 
 def test_a_compiled_machine_goes_on_plainly() -> None:

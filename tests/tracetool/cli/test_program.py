@@ -509,12 +509,29 @@ def test_a_pipe_gets_neither_colours_nor_trailing_blanks(quick: Quick) -> None:
 # --- interruption ------------------------------------------------------------------------------------------------
 
 
-def test_an_interruption_ends_with_130(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["audit"],
+        ["info"],
+        ["events", "--format", "csv"],
+        ["operations", "--format", "jsonl"],
+        ["audit", "--format", "json"],
+        ["export", "--format", "perfetto"],
+        ["export", "--format", "simple"],
+    ],
+    ids=" ".join,
+)
+def test_an_interruption_ends_with_130_and_leaves_nothing(tmp_path: Path, command: list[str]) -> None:
     """A trace that never ends, so that the run is surely still on."""
-    fifo = tmp_path / "trace"
-    subprocess.run(["mkfifo", str(fifo)], check=True)
+    fifo, out = tmp_path / "trace", tmp_path / "out"
+    os.mkfifo(fifo)
+    out.mkdir()
+    output = ["-o", str(out / "file")] if command not in (["audit"], ["info"]) else []
     with (
-        subprocess.Popen([*COMMAND, "audit", str(fifo)], stderr=subprocess.PIPE, env=environment()) as running,
+        subprocess.Popen(
+            [*COMMAND, *command, str(fifo), *output], stderr=subprocess.PIPE, env=environment()
+        ) as running,
         fifo.open("wb") as feed,
     ):
         feed.write(plain_events() * 2000)
@@ -523,6 +540,7 @@ def test_an_interruption_ends_with_130(tmp_path: Path) -> None:
         assert running.stderr is not None
         assert running.stderr.read() == b"tracetool: interrupted\n"
         assert running.wait() == INTERRUPTED
+    assert list(out.iterdir()) == []
 
 
 def test_a_program_that_is_ended_leaves_no_half_written_file(tmp_path: Path) -> None:
