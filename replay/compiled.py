@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
 from replay import spans
-from replay.compiling import Preparation, cache_base, compile_kernel, kernel_file
+from replay.compiling import Preparation, announce, cache_base, compile_kernel, have_numba, kernel_file
 from replay.pointers import pointers
 from replay.state import BYTE_ARRAYS, Chip, Rows, Steps
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[int, int, int], int]
 
-__all__ = ["compiled_run", "is_compiled"]
+__all__ = ["compile_beside", "compiled_run", "is_compiled"]
 
 KERNEL = (
     "replay.backing",
@@ -35,7 +38,14 @@ KERNEL = (
 """Every module whose functions or constants the compiled machine is made of."""
 
 
+NAME = "the flash model"
+
 _ENTRY = "run_at"
+_NULL = subprocess.DEVNULL
+_COMPILE = "from replay.compiled import compiled_run; compiled_run()"
+
+_beside: list[subprocess.Popen[bytes]] = []
+"""The process that compiles for this one, if there is one."""
 
 
 @cache
@@ -51,7 +61,30 @@ def compiled_run() -> Run:
     Raises:
         ImportError: there is no numba.
     """
-    return compile_kernel("the flash model", KERNEL, _ENTRY, _prepare)
+    if _beside:
+        announce(NAME)
+        _beside.pop().wait()
+    return compile_kernel(NAME, KERNEL, _ENTRY, _prepare)
+
+
+def compile_beside(other: str = "") -> None:
+    """Have the machine compiled by a process of its own, into the cache, while this one does something else.
+
+    Does nothing where there is but one processor or nowhere to keep the code, or it has been compiled already.
+
+    Args:
+        other: the kernel that this process is about to compile.
+    """
+    if other == NAME or _beside or (os.cpu_count() or 1) < 2 or not have_numba() or is_compiled():  # noqa: PLR2004
+        return
+    folder = cache_base()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.access(folder, os.W_OK):
+            command = [sys.executable, "-c", _COMPILE]
+            _beside.append(subprocess.Popen(command, stdin=_NULL, stdout=_NULL, stderr=_NULL))  # noqa: S603  ourselves
+    except OSError:  # then it is compiled when it is needed
+        return
 
 
 def _prepare() -> Preparation:

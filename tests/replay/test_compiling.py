@@ -160,6 +160,22 @@ def test_four_first_runs_at_once_end_well_and_the_next_one_compiles_nothing(tmp_
 
 
 @pytest.mark.slow
+def test_a_process_beside_compiles_and_this_one_loads(tmp_path: Path) -> None:
+    code = (
+        "import sys; from replay.compiled import compile_beside, compiled_run\n"
+        "compile_beside('the flash model'); compile_beside('something else'); compile_beside('something else')\n"
+        "compiled_run(); print('numba' in sys.modules)\n"
+    )
+    environment = os.environ | {"PFLASH_TRACETOOL_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=True, timeout=300)
+    alone = (os.cpu_count() or 1) < 2
+    assert (done.stdout, done.stderr) == (f"{alone}\n", "")
+    assert len(list((tmp_path / "cache").glob("run_at-*.o"))) == 1
+
+
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("no folder")

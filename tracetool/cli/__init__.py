@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 _UNREADABLE = 3
 _INTERRUPTED = 130
-_OBJECTS = 200_000
+_OBJECTS = 50_000
 """Between looks for garbage; Python's own is 700."""
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 from replay.behaviour import Behaviour
+from replay.compiled import compile_beside
+from replay.compiling import add_listener
 from tracetool.errors import UsageError
 from tracetool.images import load_image
 from tracetool.ingest import open_trace, read_ahead
@@ -93,6 +95,8 @@ def replay_traces(
 
 def replay_readers(readers: Sequence[TraceReader], options: Options, *, watcher: Watcher | None = None) -> Replayed:
     """Replay traces that are open already; they are read again where a pass learns something it needed before."""
+    # A trace that is long enough for its reader to be compiled is long enough for the machine too.
+    add_listener(compile_beside)
     images = _Images(options)
     lessons: dict[str, Learned] = {}
     rereadable = all(reader.rereadable for reader in readers)
