@@ -117,6 +117,8 @@ def _work(device: DeviceAudit) -> Iterator[tuple[str, str]]:
 
 def _saving(device: DeviceAudit, guests: int) -> str:
     words = format_size(device.minimum_backing_bytes or 0)
+    if device.geometry is None or not device.geometry.size_known:
+        return f"{words}; what that saves depends on the region"
     if not device.saved_bytes:
         return f"{words}, the whole region"
     words += f", which saves {format_size(device.saved_bytes)} a guest"
