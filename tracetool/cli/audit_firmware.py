@@ -50,8 +50,9 @@ def audit_firmware(
 ) -> None:
     """Boot an installed firmware twice under trace, and say whether it wrote outside the extent of its flash.
 
-    The first boot is with a copy of its variable store as it is delivered, the second with what the first left.
-    A boot ends at the UEFI shell or the boot manager. No file of the firmware's is written to.
+    The first boot is with a copy of its variable store as it is delivered,
+    the second with what the first left. A boot ends at the UEFI shell or
+    the boot manager. No file of the firmware's is written to.
 
     Exit code as of audit.
     """
@@ -105,6 +106,6 @@ def _booted(firmware: Firmware, folder: Path, program: str, seconds: float) -> l
         boot = Boot(folder / "qemu.txt", seconds)
         run = folder / f"boot-{number}"
         record(plan, run, boot.run)
-        common.say(f"boot {number}, {store}: {boot.reached or 'stopped'} after {boot.seconds:.1f} s")
+        common.say(f"boot {number}, {store}: {boot.reached or 'stopped (--seconds)'} after {boot.seconds:.1f} s")
         runs.append(str(run))
     return runs

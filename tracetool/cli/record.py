@@ -41,8 +41,9 @@ def record(
 
     As in: tracetool record -o run -- qemu-system-aarch64 -M virt ...
 
-    Leaves a run directory, which every command takes as a TRACE. The terminal is the guest's, and signals are passed
-    on to it; the images are only ever read.
+    Leaves a run directory, which every command takes as a TRACE.
+    The terminal is the guest's, and signals are passed on to it;
+    the images are only ever read.
 
     Exit code as of audit; QEMU's own where it did not start.
     """
