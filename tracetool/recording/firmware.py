@@ -29,8 +29,10 @@ _SPECIAL = frozenset(["secure-boot", "enrolled-keys", _SECURE])
 _ARM_BRANCH = 0x14
 """Top byte of an unconditional branch, with which the image of an AArch64 firmware begins."""
 
-_X86_RESET = b"\x90\x90"
-"""Where an x86 processor begins, 16 bytes before the end of the image, OVMF has two of these before a jump."""
+_X86_TOP = b"VTF\0"
+"""The volume top file's mark, before the last 16 bytes of an image, at which an x86 processor begins."""
+
+_X86_TOP_FROM_END = 20
 
 
 @dataclass(frozen=True)
@@ -146,9 +148,9 @@ def _architecture_of(code: Path) -> str:
     """Tell a processor by how its firmware begins, or where it is entered."""
     with code.open("rb") as file:
         head = file.read(4)
-        file.seek(-min(16, code.stat().st_size), os.SEEK_END)
-        entry = file.read(2)
-    if entry == _X86_RESET:
+        file.seek(-min(_X86_TOP_FROM_END, code.stat().st_size), os.SEEK_END)
+        top = file.read(len(_X86_TOP))
+    if top == _X86_TOP:
         return "x86_64"
     if head[3:] == bytes([_ARM_BRANCH]):
         return "aarch64"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
+import struct
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["format_of", "measured", "saved"]
+__all__ = ["format_of", "in_use", "measured", "saved"]
 
 _CHUNK = 1 << 16  # looked at for zeros at once: runs of them become holes
 _ZEROS = bytes(_CHUNK)
+_FLOCK = struct.Struct("hhqqi4x")  # of 64-bit Linux
+_WRITE_PERMISSION = 101
 _QCOW2 = b"QFI\xfb"
 _OTHERS = {b"KDMV": "vmdk", b"COWD": "vmdk", b"vhdxfile": "vhdx", b"conectix": "vpc", b"QED\0": "qed", b"LUKS": "luks"}
 
@@ -43,6 +47,21 @@ def format_of(image: Path, told: str | None) -> str:
     if other is not None:
         raise UsageError(f"{image}: is {other}; convert it first: qemu-img convert -O raw")
     return "qcow2" if head.startswith(_QCOW2) else "raw"
+
+
+def in_use(image: Path) -> bool:
+    """Whether another QEMU has the image open for writing; True only where its lock is seen.
+
+    QEMU does not refuse a flash image that a second guest writes, too.
+    Ref: QEMU's docs/system/images, "disk image file locking": byte 100 and up, one for each permission that is taken.
+    """
+    question = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _WRITE_PERMISSION, 1, 0)
+    try:
+        with image.open("rb") as file:
+            kind, *_ = _FLOCK.unpack(fcntl.fcntl(file, fcntl.F_GETLK, question))
+    except OSError:
+        return False
+    return bool(kind != fcntl.F_UNLCK)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tracetool.qemu.backends import backends
 from tracetool.qemu.machines import machine_type_of
 from tracetool.recording.arguments import read_command_line
 from tracetool.recording.guest import DiskWatch
-from tracetool.recording.images import format_of, measured, saved
+from tracetool.recording.images import format_of, in_use, measured, saved
 from tracetool.recording.syntax import doubled
 from tracetool.runs.directory import RunDirectory, is_run_directory, read_run_directory, write_run
 from tracetool.runs.run import FINISHED, NOT_STARTED, RECORDING, Flash, Run, SavedImage
@@ -242,6 +242,8 @@ def _described(plan: Plan, folder: Path) -> Run:
 
 def _flash(drive: FlashDrive, slots: Sequence[str]) -> Flash:
     path = Path(drive.image.path).absolute()
+    if not drive.image.read_only and in_use(path):
+        raise InputError(f"{path}: another QEMU has it open for writing; end that guest first, or give a copy")
     name = slots[drive.unit] if drive.unit < len(slots) else None
     return Flash(drive.unit, name, drive.image.read_only, str(path), format_of(path, drive.image.format))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -202,6 +203,15 @@ def test_an_image_that_is_not_there_is_named(scene: Scene) -> None:
         "the guest was not started\n"
     )
     assert not (scene.folder / "run").exists()
+
+
+def test_an_image_that_is_locked_for_writing_is_refused(scene: Scene) -> None:
+    """The lock is the one that a QEMU with the image open holds."""
+    with scene.image.open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, 101)
+        ended = scene.record()
+    assert (ended.code, "another QEMU has it open for writing" in ended.err) == (3, True)
+    assert scene.record().code == 0
 
 
 def test_a_name_that_qemu_takes_for_a_pattern_is_refused(scene: Scene) -> None:
