@@ -235,6 +235,13 @@ class Machine:
         """No longer stop at changes of the watched range."""
         self.chip.geo[slot.WATCH_END] = 0
 
+    def change_image(self, image: NDArray[np.uint8]) -> None:
+        """Put other contents into the image file: uint8, from offset 0. The next `power_cycle` reads them."""
+        chip, length = self.chip, min(len(image), self.backed_bytes)
+        for contents, mask in ((chip.backing, chip.backing_mask), (chip.storage, chip.storage_mask)):
+            contents[:length] = image[:length]
+            mask[:length] = chip.geo[slot.KNOWN]
+
     def power_cycle(self) -> None:
         """The machine ends and starts again: storage is read from the image file, state is that of power-up."""
         chip = self.chip

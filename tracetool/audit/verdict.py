@@ -108,6 +108,8 @@ def _notes_doubts(notes: TraceNotes) -> Iterator[str]:
         yield "the trace begins in mid-command"
     if notes.migrated_at is not None:
         yield "its state came from a migration or a snapshot"
+    if notes.changed_before:
+        yield "its image changed between two runs, so one may be missing: each run can be audited alone"
 
 
 def _why_no_extent(device: Device) -> str:

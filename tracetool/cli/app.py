@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from tracetool.cli import audit, demo, events, explain, export, findings, info, operations, replay, rules, verify
+from tracetool.cli import (
+    audit,
+    audit_firmware,
+    demo,
+    events,
+    explain,
+    export,
+    findings,
+    info,
+    operations,
+    record,
+    replay,
+    rules,
+    verify,
+)
 
 __all__ = ["app"]
 
@@ -44,6 +58,8 @@ def _program(
 
 
 app.command("demo")(demo.demo)
+app.command("record", context_settings={"allow_interspersed_args": False})(record.record)
+app.command("audit-firmware")(audit_firmware.audit_firmware)
 app.command("info")(info.info)
 app.command("events")(events.events)
 app.command("operations")(operations.operations)

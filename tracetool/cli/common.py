@@ -47,7 +47,7 @@ def complete_policy(incomplete: str) -> list[str]:
     return [name for name in ("padded", "discard", "volatile", "error") if name.startswith(incomplete)]
 
 
-_TRACE_HELP = "A trace: log, simple or CTF, also packed; Parquet; - for standard input."
+_TRACE_HELP = "A trace: log, simple or CTF, also packed; Parquet; a run directory; - for standard input."
 TracePaths = Annotated[list[str], typer.Argument(metavar="TRACE", help=_TRACE_HELP + " Several are consecutive boots.")]
 TracePath = Annotated[str, typer.Argument(metavar="TRACE", help=_TRACE_HELP)]
 
@@ -254,7 +254,8 @@ def _expanded(text: str) -> Path:
 
 def keep_inputs(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
     """UsageError where a command would write over a file that it reads, or twice to one file."""
-    taken = {_identity(path): "is read by this command" for path in inputs}
+    read = [file for path in inputs for file in _files_of(path)]
+    taken = {_identity(path): "is read by this command" for path in read}
     for path in outputs:
         identity = None if path is None else _identity(path)
         if identity is None:
@@ -262,6 +263,14 @@ def keep_inputs(outputs: Iterable[str | Path | None], inputs: Iterable[str | Pat
         if identity in taken:
             raise UsageError(f"{path}: {taken[identity]}, and would be overwritten; name another file")
         taken[identity] = "is written twice"
+
+
+def _files_of(path: str | Path) -> list[Path]:
+    """The file itself, or all that is in a run directory."""
+    from tracetool.runs.directory import is_run_directory
+
+    target = Path(path).expanduser()
+    return list(target.rglob("*")) if is_run_directory(target) else [target]
 
 
 def _identity(path: str | Path) -> Path | tuple[int, int] | None:

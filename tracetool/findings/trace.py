@@ -143,7 +143,7 @@ def host_write_failed(case: Case) -> Iterator[Finding]:
 
 @rule("TRC007")
 def state_from_elsewhere(case: Case) -> Iterator[Finding]:
-    """A trace that begins in mid-command, or a machine that was migrated or restored."""
+    """A trace that begins in mid-command, a machine that was migrated or restored, an image changed between runs."""
     if case.device is None:
         return
     for notes in case.device.notes:
@@ -153,3 +153,7 @@ def state_from_elsewhere(case: Case) -> Iterator[Finding]:
         if notes.migrated_at is not None:
             message = f"event {notes.migrated_at}: state and contents came from a migration or a snapshot"
             yield case.at("TRC007", notes.trace, notes.migrated_at, message)
+        if notes.changed_before:
+            earlier, later = (case.replayed.traces[notes.trace - back].meta.name for back in (1, 0))
+            message = f"the image before {later} is not, or not certainly, the one after {earlier}"
+            yield case.at("TRC007", notes.trace, None, message)

@@ -32,6 +32,7 @@ class About:
     architecture: str
     machines: frozenset[str]
     behaviour: Behaviour
+    default_machine: str | None = None
 
     @property
     def names_devices(self) -> bool:
@@ -67,7 +68,8 @@ def about(program: str) -> About:
     version = ".".join(str(release[part]) for part in ("major", "minor", "micro"))
     names = {machine.get(key) for machine in machines for key in ("name", "alias")} - {None}
     behaviour = behaviour_of_qemu(version) or Behaviour.UNDETERMINED
-    return About(path, version, architecture, frozenset(names), behaviour)
+    default = next((machine["name"] for machine in machines if machine.get("is-default")), None)
+    return About(path, version, architecture, frozenset(names), behaviour, default)
 
 
 def behaviour_of(program: str) -> Behaviour:

@@ -7,6 +7,7 @@ where this process is killed.
 from __future__ import annotations
 
 import json
+import select
 import shutil
 import socket
 import subprocess
@@ -51,6 +52,11 @@ class Channel:
         if not data:
             raise EmulatorError("QEMU ended")
         return data
+
+    def receive_within(self, seconds: float) -> bytes | None:
+        """Give what comes within a time; None if nothing does, which is no error here."""
+        ready, _, _ = select.select([self._stream], [], [], seconds)
+        return self.receive() if ready else None
 
     def lines(self, count: int) -> list[str]:
         """Give the next lines."""

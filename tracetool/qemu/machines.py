@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,7 @@ from replay.geometry import Geometry
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["Flash", "MachineType", "Slot", "machine_types", "package_of"]
+__all__ = ["Flash", "MachineType", "Slot", "machine_type_of", "machine_types", "package_of"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,20 @@ def _machine_type(name: str, row: dict[str, Any]) -> MachineType:
     slots = (Slot(**{"address": bases[entry["device"]], **entry}) for entry in row["flash"])
     rest = {key: value for key, value in row.items() if key not in ("flash", "architectures")}
     return MachineType(name=name, slots=tuple(slots), architectures=tuple(row["architectures"]), **rest)
+
+
+def machine_type_of(name: str, architecture: str) -> MachineType | None:
+    """Give the machine that a QEMU of an architecture calls so, with or without a release; None: not known.
+
+    `virt-7.2`, `pc-q35-7.2` and a distribution's `virt-rhel9.4.0` are `virt` and `q35`.
+    """
+    of_pc = re.sub(r"^pc-(?=q35)|(?<=^pc)-i440fx", "", name)
+    bare = re.sub(r"-(?:\d|rhel|[a-z]+$).*$", "", of_pc)
+    for option in (name, of_pc, bare):
+        for machine in machine_types().values():
+            if machine.option == option and architecture in machine.architectures:
+                return machine
+    return None
 
 
 def package_of(architecture: str) -> str | None:

@@ -153,13 +153,15 @@ class Device:
 
     # --- feeding -------------------------------------------------------------------------------------------------
 
-    def begin_trace(self, trace: int) -> None:
-        """The next trace is the next start of the same machine."""
-        self.notes.append(TraceNotes(trace))
-        if self.machine is not None:
-            self.machine.power_cycle()
-        if self.policy_machine is not None:
-            self.policy_machine.power_cycle()
+    def begin_trace(self, trace: int, image: NDArray[np.uint8] | None = None) -> None:
+        """The next trace is the next start of the same machine; `image` is what it began with, if that was changed."""
+        self.notes.append(TraceNotes(trace, changed_before=(trace, self.name) in self.options.changed_images))
+        for machine in (self.machine, self.policy_machine):
+            if machine is None:
+                continue
+            if image is not None:
+                machine.change_image(image)
+            machine.power_cycle()
 
     def feed(self, events: pl.DataFrame) -> None:
         """Take in the device's next events (columns of `EVENTS_SCHEMA`)."""
@@ -256,7 +258,9 @@ class Device:
         """The extent as far as it is known before the first event."""
         realize = self.evidence.realize if self.evidence is not None else None
         told = self.options.extents.get(self.name)
-        return first_extent(told, realize, self.image, geometry) or self.learned.extent
+        recorded = self.options.recorded.get(self.name)
+        extent_bytes = None if recorded is None else recorded.extent_bytes
+        return first_extent(told, realize, self.image, geometry, extent_bytes) or self.learned.extent
 
     def _know_extent(self, extent: Extent | None) -> None:
         if extent is None:

@@ -27,7 +27,11 @@ class Extent:
 
 
 def first_extent(
-    told: int | None, realize: Realize | None, image: NDArray[np.uint8] | None, geometry: Geometry
+    told: int | None,
+    realize: Realize | None,
+    image: NDArray[np.uint8] | None,
+    geometry: Geometry,
+    recorded: int | None = None,
 ) -> Extent | None:
     """The extent as far as it is known before the first event: the first of these that says one.
 
@@ -36,13 +40,20 @@ def first_extent(
         realize: what the device says of itself.
         image: its contents before the trace; shorter than the region, or with a variable store in it.
         geometry: its region.
+        recorded: what its run directory says where the image is lost, bytes.
     """
     if told is not None:
         return Extent(told, "--extent")
     if realize is not None and realize.extent is not None:
         return Extent(realize.extent, "its pflash_realize event")
-    if image is None:
+    if image is not None:
+        return _extent_of(image, geometry)
+    if recorded is None or recorded > geometry.size:
         return None
+    return Extent(recorded, "FvLength of the variable store, by its run directory")
+
+
+def _extent_of(image: NDArray[np.uint8], geometry: Geometry) -> Extent | None:
     if len(image) < geometry.size:
         return Extent(len(image), "the length of its image")
     volume = find_nv_volume(image[:HEADER_BYTES].tobytes(), limit=geometry.size)

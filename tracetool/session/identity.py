@@ -14,7 +14,7 @@ from tracetool.sizes import format_size
 if TYPE_CHECKING:
     from replay.geometry import Geometry
     from tracetool.session.evidence import Evidence
-    from tracetool.session.options import Options
+    from tracetool.session.options import Options, RecordedFlash
 
 __all__ = ["NAMELESS", "Identity", "identify"]
 
@@ -43,6 +43,9 @@ class Identity:
 def _board(name: str, options: Options, evidence: Evidence, image_bytes: int | None) -> tuple[Board | None, str]:
     if options.board is not None:
         return boards()[options.board], "--board"
+    recorded = options.recorded.get(name)
+    if recorded is not None and recorded.board in boards():
+        return boards()[recorded.board], "the machine that was run"
     candidates = boards_with(name)
     region = evidence.realize.region if evidence.realize and evidence.realize.region else image_bytes
     for board in candidates:
@@ -107,8 +110,18 @@ def _read_only(name: str, options: Options, evidence: Evidence, board: Board | N
         return evidence.realize.read_only, "its pflash_realize event", False
     if evidence.stores:
         return False, "it stores what is written", False
+    if name in options.recorded:
+        return *_as_recorded(options.recorded[name]), False
     if evidence.refusals:
         return True, "it refuses what is written", False
+    return _by_custom(name, board)
+
+
+def _as_recorded(flash: RecordedFlash) -> tuple[bool, str]:
+    return flash.read_only, "its drive was read-only" if flash.read_only else "its drive was writable"
+
+
+def _by_custom(name: str, board: Board | None) -> tuple[bool, str, bool]:
     if board is not None and board.code == name:
         return True, "it holds the firmware's code, read-only by custom", True
     return False, "nothing says otherwise", False

@@ -32,6 +32,8 @@ class TraceNotes:
     started_with_reset: bool = False
     ends_midway: bool = False
     left_in_command: int | None = None
+    changed_before: bool = False
+    """Its image is not, or not certainly, the one that the trace before left."""
     last_seq: int = -1
 
 

@@ -13,14 +13,27 @@ from tracetool.errors import UsageError
 from tracetool.sizes import parse_size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from replay.backing import Policy
 
-__all__ = ["ANY_DEVICE", "Options", "apply_geometry", "parse_behaviour", "parse_board", "split_device"]
+__all__ = ["ANY_DEVICE", "Options", "RecordedFlash", "apply_geometry", "parse_behaviour", "parse_board", "split_device"]
 
 ANY_DEVICE = ""
 """Key of an option that names no device: it means the one device that is written."""
+
+
+@dataclass(frozen=True)
+class RecordedFlash:
+    """What a run directory says of a device, used where neither an option nor the trace does.
+
+    `board` None: not known. `extent_bytes` None: no variable store was found.
+    """
+
+    board: str | None
+    read_only: bool
+    extent_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,9 @@ class Options:
 
     Sizes in bytes. `policy` None means the default of the command: what the trace was recorded on for a replay.
     `at` is the last seq of the last trace that is replayed; `inspect` the seq of the event of
-    trace number `inspect_trace` that is looked at closely.
+    trace number `inspect_trace` that is looked at closely. `recorded` is what run directories say, by device;
+    `changed_images` the image that a device began trace number N with where it is not the one that the trace before
+    left (None: that is not known), by number and device.
     """
 
     images: dict[str, Path] = field(default_factory=dict)
@@ -47,6 +62,8 @@ class Options:
     story: bool = False
     inspect: int | None = None
     inspect_trace: int = 0
+    recorded: Mapping[str, RecordedFlash] = field(default_factory=dict)
+    changed_images: Mapping[tuple[int, str], Path | None] = field(default_factory=dict)
 
 
 def split_device(text: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from tracetool.session.device import PREROLL, Device, Learned
 from tracetool.session.evidence import gather
 from tracetool.session.identity import identify
 from tracetool.session.options import ANY_DEVICE
+from tracetool.session.runs import with_runs
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def replay_readers(readers: Sequence[TraceReader], options: Options, *, watcher:
     """Replay traces that are open already; they are read again where a pass learns something it needed before."""
     # A trace that is long enough for its reader to be compiled is long enough for the machine too.
     add_listener(compile_beside)
+    options = with_runs(readers, options)
     images = _Images(options)
     lessons: dict[str, Learned] = {}
     rereadable = all(reader.rereadable for reader in readers)
@@ -150,8 +152,8 @@ class _Pass:
         return self.replayed
 
     def _run_trace(self, number: int, reader: TraceReader, at: int | None) -> None:
-        for device in self.replayed.devices.values():
-            device.begin_trace(number)
+        for name, device in self.replayed.devices.items():
+            device.begin_trace(number, self.images.of(self.options.changed_images.get((number, name))))
         events = 0
         start: int | None = None
         with closing(read_ahead(reader.chunks(number))) as ahead:
@@ -180,7 +182,7 @@ class _Pass:
     def _device(self, name: str, number: int) -> Device:
         found = self.replayed.devices.get(name)
         if found is None:
-            image = self.images.of(self.options.images.get(name))
+            image = self.images.of(self.options.changed_images.get((number, name)) or self.options.images.get(name))
             found = Device(name, self.options, image, self.lessons.get(name), self.watcher)
             found.begin_trace(number)
             self.replayed.devices[name] = found
@@ -246,6 +248,7 @@ class _Pass:
         options = self.options
         known = self.names
         named = {*options.images, *options.extents, *options.geometries, *options.read_only}
+        named -= options.recorded.keys()
         for name in sorted((named | {options.device or ANY_DEVICE}) - {ANY_DEVICE}):
             if name not in known:
                 raise UsageError(f"no device {name!r} in the trace; it has {', '.join(known)}")

@@ -11,6 +11,7 @@ from tracetool.errors import UsageError
 from tracetool.findings.words import count_of
 from tracetool.qemu.about import about
 from tracetool.session.choice import chosen_device
+from tracetool.session.runs import images_after
 from tracetool.session.session import replay_readers
 from tracetool.verify.plan import plan_for
 from tracetool.verify.real import try_on
@@ -45,7 +46,8 @@ def verify(
     Args:
         readers: the traces, open.
         options: what is said of the devices.
-        after: image files after the last trace, by device; `ANY_DEVICE` is the one that is written.
+        after: image files after the last trace, by device; `ANY_DEVICE` is the one that is written. A run directory
+            brings its own.
         program: a QEMU whose flash is given the same accesses; None: there is none.
         seconds: how long it is driven at most.
 
@@ -62,6 +64,7 @@ def verify(
     images = {
         chosen_device(replayed, name, "--after").name: path for name, path in (after or {}).items() if replayed.devices
     }
+    images = {name: path for name, path in images_after(readers).items() if name in replayed.devices} | images
     if found is None or not replayed.devices:
         devices = tuple(_of_recording(replayed, images))
         return Verification(tuple(replayed.traces), devices)

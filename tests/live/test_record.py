@@ -1,0 +1,310 @@
+"""Real guests recorded: what is found in their arguments, what is kept of them, and what their users see."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.live.firmware import padded
+from tests.requirements import needed_file, needed_program
+from tests.tracetool.cli.program import COMMAND, Ended, environment, tracetool
+from tracetool.qemu.emulator import emulator
+from tracetool.recording.arguments import read_command_line
+from tracetool.runs.directory import read_run_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.live
+
+REGION = 64 << 20
+PATIENCE_S = 120
+PROMPT = b"Shell> "
+
+
+@dataclass(frozen=True)
+class Guest:
+    """AAVMF on a machine without anything else."""
+
+    program: str
+    code: Path
+    image: Path
+
+    def command(self, *, form: str = "raw") -> list[str]:
+        """The command line, on a terminal."""
+        drives = [f"format=raw,readonly=on,file={self.code}", f"format={form},file={self.image}"]
+        options = [part for drive in drives for part in ("-drive", f"if=pflash,{drive}")]
+        machine = ["-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-accel", "tcg", "-nic", "none"]
+        return [self.program, *machine, "-display", "none", "-serial", "stdio", *options]
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Guest:
+    program = needed_program("qemu-system-aarch64", "qemu-system-arm")
+    code = needed_file("/usr/share/AAVMF/AAVMF_CODE.fd", "qemu-efi-aarch64")
+    image = tmp_path / "my vars.fd"
+    with image.open("wb") as file:
+        file.truncate(REGION)
+    return Guest(program, padded(code, tmp_path / "code.fd", REGION), image)
+
+
+@dataclass
+class Recording:
+    """A recording in the background."""
+
+    process: subprocess.Popen[bytes]
+    seen: bytes = b""
+
+    def until(self, text: bytes) -> None:
+        """Read what the guest writes until this comes."""
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + PATIENCE_S
+        while text not in self.seen and time.monotonic() < deadline:
+            data = os.read(self.process.stdout.fileno(), 1 << 16)
+            assert data, self.seen[-500:]
+            self.seen += data
+        assert text in self.seen
+
+    def end(self) -> Ended:
+        """Wait for its end."""
+        out, err = self.process.communicate(timeout=PATIENCE_S)
+        return Ended(self.process.returncode, self.seen + out, err.decode())
+
+    def guest(self) -> int:
+        """The process of the guest."""
+        (child,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return int(child)
+
+
+def started(run: Path, command: list[str]) -> Recording:
+    arguments = [*COMMAND, "record", "-o", str(run), "--", *command]
+    pipe = subprocess.PIPE
+    return Recording(subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=environment()))
+
+
+def booted(run: Path, command: list[str]) -> Ended:
+    """Record a boot to the shell, ended by a signal to the recorder."""
+    recording = started(run, command)
+    recording.until(PROMPT)
+    recording.process.send_signal(signal.SIGTERM)
+    return recording.end()
+
+
+def _audit(*runs: Path) -> tuple[int, dict[str, Any]]:
+    ended = tracetool("audit", *runs, "--format", "json")
+    return ended.code, json.loads(ended.out)
+
+
+def _device(document: dict[str, Any], name: str = "virt.flash1") -> dict[str, Any]:
+    found: dict[str, Any] = next(entry for entry in document["devices"] if entry["name"] == name)
+    return found
+
+
+def test_two_boots_are_recorded_and_follow_each_other(guest: Guest, tmp_path: Path) -> None:
+    runs = [tmp_path / "run 1", tmp_path / "run 2"]
+    for run in runs:
+        ended = booted(run, guest.command())
+        assert (ended.code, b"WITHIN-EXTENT" in ended.out) == (0, True), ended.err
+        assert b"RO001" in ended.out
+        assert tracetool("verify", run).code == 0
+    assert (runs[1] / "after" / "virt.flash1.fd").read_bytes() == guest.image.read_bytes()
+    code, document = _audit(*runs)
+    assert (code, _device(document)["verdict"]) == (0, "within-extent")
+    code, document = _audit(*reversed(runs))
+    assert (code, _device(document)["verdict"]) == (4, "inconclusive")
+    assert any(found["rule"] == "TRC007" for found in document["findings"])
+
+
+def test_an_interrupt_ends_the_guest_and_finishes_the_run(guest: Guest, tmp_path: Path) -> None:
+    recording = started(tmp_path / "run", guest.command())
+    recording.until(b"BdsDxe")
+    recording.process.send_signal(signal.SIGINT)
+    ended = recording.end()
+    assert b"virt.flash1  within-extent" in ended.out
+    assert read_run_directory(str(tmp_path / "run")).run.state == "finished"
+
+
+def test_a_qcow2_image_is_kept_as_the_guest_sees_it(guest: Guest, tmp_path: Path) -> None:
+    convert = [needed_program("qemu-img", "qemu-utils"), "convert", "-f", "raw", "-O"]
+    image = tmp_path / "vars.qcow2"
+    subprocess.run([*convert, "qcow2", guest.image, image], check=True)
+    ended = booted(tmp_path / "run", Guest(guest.program, guest.code, image).command(form="qcow2"))
+    assert ended.code == 0, ended.err
+    assert tracetool("verify", tmp_path / "run").code == 0
+    (_, store) = read_run_directory(str(tmp_path / "run")).run.flashes
+    assert (store.format, store.before is not None and store.before.bytes) == ("qcow2", REGION)
+
+
+def test_a_qemu_that_is_killed_leaves_what_it_did(guest: Guest, tmp_path: Path) -> None:
+    recording = started(tmp_path / "run", guest.command())
+    recording.until(PROMPT)
+    os.kill(recording.guest(), signal.SIGKILL)
+    ended = recording.end()
+    assert (ended.code, b"ended by signal 9" in ended.out) == (4, True)
+    assert (tmp_path / "run/after/virt.flash1.fd").read_bytes() == guest.image.read_bytes()
+    assert tracetool("verify", tmp_path / "run").code in (0, 4)
+
+
+def test_a_recorder_that_is_killed_leaves_guest_and_trace_alone(guest: Guest, tmp_path: Path) -> None:
+    recording = started(tmp_path / "run", guest.command())
+    recording.until(b"BdsDxe")
+    child = recording.guest()
+    recording.process.kill()
+    recording.process.wait()
+    recording.until(PROMPT)  # the guest goes on
+    os.kill(child, signal.SIGTERM)
+    recording.end()
+    code, document = _audit(tmp_path / "run")
+    assert (code, _device(document)["verdict"]) == (4, "inconclusive")
+    assert tracetool("replay", tmp_path / "run", "--write-image", f"virt.flash1={tmp_path}/replayed.fd").code == 4
+    assert (tmp_path / "replayed.fd").read_bytes() == guest.image.read_bytes()
+
+
+# --- images that QEMU does not take ------------------------------------------------------------------------------
+
+
+def _refused(run: Path, command: list[str]) -> str:
+    ended = tracetool("record", "-o", run, "--", *command)
+    assert (ended.code, ended.out) == (1, b"")
+    message, *_, said = ended.err.splitlines()
+    assert said == f"tracetool: QEMU did not start (exit code 1): nothing was recorded, {run} can be used again"
+    return message
+
+
+def test_an_image_that_another_guest_writes_is_refused(guest: Guest, tmp_path: Path) -> None:
+    """QEMU itself would take it: flash drives share their images with everybody."""
+    recording = started(tmp_path / "run", guest.command())
+    recording.until(b"UEFI")
+    ended = tracetool("record", "-o", tmp_path / "other", "--", *guest.command())
+    assert (ended.code, ended.out) == (3, b"")
+    assert f"{guest.image}: another QEMU has it open for writing; end that guest first" in ended.err
+    assert not (tmp_path / "other").exists()
+    recording.process.send_signal(signal.SIGTERM)
+    assert recording.end().code == 0
+
+
+@pytest.fixture
+def read_only_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    with (disk / "vars.fd").open("wb") as file:
+        file.truncate(REGION)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_an_image_that_cannot_be_written_is_qemu_s_own_complaint(
+    guest: Guest, read_only_disk: Path, tmp_path: Path
+) -> None:
+    command = Guest(guest.program, guest.code, read_only_disk / "vars.fd").command()
+    assert "Read-only file system" in _refused(tmp_path / "run", command)
+
+
+# --- arguments ---------------------------------------------------------------------------------------------------
+
+JSON_FILE = """if=pflash,file=json:{"driver":"qcow2",,"file":{"driver":"file",,"filename":"DIR/v,,1.qcow2"}}"""
+STORAGE = '{"driver":"file","filename":"DIR/a b.fd","node-name":"s0","auto-read-only":true}'
+FORMAT = '{"node-name":"f0","read-only":true,"driver":"raw","file":"s0"}'
+
+FORMS = {
+    "drives in turn": ["-drive", "if=pflash,format=raw,readonly=on,file=DIR/a b.fd", "-pflash", "DIR/b.fd"],
+    "units": ["-drive", "if=pflash,format=raw,unit=1,file=DIR/b.fd", "-drive", "if=pflash,file=DIR/a b.fd,format=raw"],
+    "index": ["-drive", "if=pflash,index=1,file=DIR/b.fd,format=raw", "-pflash", "DIR/a b.fd"],
+    "commas": ["-drive", "if=pflash,file=DIR/v,,1.qcow2", "-drive", "if=pflash,format=raw,file=file:DIR/b.fd"],
+    "file.filename": ["-drive", "if=pflash,format=qcow2,file.filename=DIR/v,,1.qcow2"],
+    "file.driver": ["-drive", "if=pflash,driver=raw,read-only=on,file.driver=file,file.filename=DIR/b.fd"],
+    "json": ["-drive", JSON_FILE],
+    "libvirt": ["-blockdev", STORAGE, "-blockdev", FORMAT, "-machine", "pflash0=f0"],
+    "inline": ["-blockdev", "driver=raw,node-name=n,file.driver=file,file.filename=DIR/b.fd", "-machine", "pflash0=n"],
+    "over": [
+        *("-blockdev", "driver=qcow2,node-name=q,file.driver=file,file.filename=DIR/v,,1.qcow2"),
+        *("-blockdev", "driver=raw,node-name=r,file=q", "-machine", "pflash0=r"),
+    ],
+    "drive by id": ["-drive", "if=none,id=x,format=raw,readonly=on,file=DIR/b.fd", "-machine", "pflash0=x"],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_found_in_the_arguments_is_what_qemu_opens(form: str, tmp_path: Path) -> None:
+    program = needed_program("qemu-system-x86_64", "qemu-system-x86")
+    convert = [needed_program("qemu-img", "qemu-utils"), "create", "-q", "-f", "qcow2"]
+    for name in ("a b.fd", "b.fd"):
+        (tmp_path / name).write_bytes(bytes(1 << 16))
+    subprocess.run([*convert, tmp_path / "v,1.qcow2", "64K"], check=True)
+    arguments = ["-M", "q35", *(text.replace("DIR", str(tmp_path)) for text in FORMS[form])]
+    found = {
+        flash.unit: (flash.image.path, flash.image.format or _kind(flash.image.path), flash.image.read_only)
+        for flash in read_command_line(arguments).flashes
+    }
+    with emulator(program, [*arguments, "-S", "-display", "none", "-nodefaults"], tmp_path / "said") as running:
+        opened = dict(_opened(running.control.execute("query-block")))
+        running.quit()
+    assert found == opened
+
+
+def _kind(path: str) -> str:
+    return "qcow2" if path.endswith("qcow2") else "raw"
+
+
+def _opened(devices: list[dict[str, Any]]) -> Iterator[tuple[int, tuple[str, str, bool]]]:
+    """What QEMU says of its flash drives: unit, and path, format and read-only."""
+    for entry in devices:
+        name = entry["device"] if entry["device"].startswith("pflash") else entry.get("qdev", "")
+        if "flash" not in name:
+            continue
+        image = entry["inserted"]["image"]
+        while "backing-image" in image:
+            image = image["backing-image"]
+        path = _innermost(image["filename"])
+        yield int(name[-1]), (path, _kind(path), entry["inserted"]["ro"])
+
+
+def _innermost(name: str) -> str:
+    """The file of a name, which may be a description of nodes."""
+    if not name.startswith("json:"):
+        return name
+    node: Any = json.loads(name.removeprefix("json:"))
+    while "filename" not in node:
+        node = node["file"]
+    return str(node["filename"])
+
+
+def test_the_firmware_of_the_distribution_is_left_as_it_was() -> None:
+    """Both in one command each: from nothing to the verdict."""
+    needed_program("qemu-system-aarch64", "qemu-system-arm")
+    needed_file("/usr/share/AAVMF/AAVMF_CODE.fd", "qemu-efi-aarch64")
+    store = needed_file("/usr/share/AAVMF/AAVMF_VARS.fd", "qemu-efi-aarch64")
+    before = store.stat()
+    begin = time.monotonic()
+    ended = tracetool("audit-firmware", "aavmf")
+    assert time.monotonic() - begin < PATIENCE_S
+    assert (ended.code, ended.text.startswith("WITHIN-EXTENT")) == (0, True), ended.err
+    assert "RO001    virt.flash0" in ended.text
+    assert ended.err.count("the UEFI shell after") == 2
+    assert (store.stat().st_mtime_ns, store.stat().st_size) == (before.st_mtime_ns, before.st_size)
+
+
+def test_a_firmware_that_is_stopped_too_early_is_not_called_safe(tmp_path: Path) -> None:
+    needed_program("qemu-system-aarch64", "qemu-system-arm")
+    needed_file("/usr/share/AAVMF/AAVMF_CODE.fd", "qemu-efi-aarch64")
+    ended = tracetool("audit-firmware", "aavmf", "--seconds", "1", "-o", tmp_path / "runs")
+    assert (ended.code, ended.text.startswith("INCONCLUSIVE")) == (4, True)
+    assert "stopped (--seconds) after" in ended.err
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["boot-1", "boot-2", "qemu.txt", "vars.fd"]
+    assert tracetool("audit", tmp_path / "runs/boot-1", tmp_path / "runs/boot-2").code == 4
+    shutil.rmtree(tmp_path / "runs")

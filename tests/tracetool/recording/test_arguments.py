@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracetool.errors import UsageError
+from tracetool.recording.arguments import CommandLine, FlashDrive, read_command_line
+from tracetool.recording.blocks import BlockImage
+from tracetool.recording.syntax import doubled
+
+
+def line(text: str) -> CommandLine:
+    return read_command_line(shlex.split(text))
+
+
+def images(text: str) -> list[tuple[int, str, str | None, bool]]:
+    """Unit, path, format and read-only of each flash."""
+    return [(flash.unit, *_facts(flash.image)) for flash in line(text).flashes]
+
+
+def _facts(image: BlockImage) -> tuple[str, str | None, bool]:
+    return image.path, image.format, image.read_only
+
+
+FILE = "-blockdev driver=file,node-name=f,filename=/a.fd,read-only=on"
+LIBVIRT = """
+-blockdev '{"driver":"file","filename":"/usr/share/AAVMF/AAVMF_CODE.fd","node-name":"libvirt-pflash0-storage",
+            "auto-read-only":true,"discard":"unmap"}'
+-blockdev '{"node-name":"libvirt-pflash0-format","read-only":true,"driver":"raw","file":"libvirt-pflash0-storage"}'
+-blockdev '{"driver":"file","filename":"/var/lib/libvirt/qemu/nvram/my guest,1_VARS.fd",
+            "node-name":"libvirt-pflash1-storage","auto-read-only":true,"discard":"unmap"}'
+-blockdev '{"node-name":"libvirt-pflash1-format","read-only":false,"driver":"qcow2","file":"libvirt-pflash1-storage"}'
+-machine virt-7.2,accel=kvm,usb=off,pflash0=libvirt-pflash0-format,pflash1=libvirt-pflash1-format,acpi=on
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-drive if=pflash,file=a.fd", [(0, "a.fd", None, False)]),
+        ("-drive if=pflash,format=raw,readonly=on,file=a.fd", [(0, "a.fd", "raw", True)]),
+        ("-drive if=pflash,format=raw,read-only=on,file=a.fd", [(0, "a.fd", "raw", True)]),
+        ("--drive if=pflash,readonly,file=a.fd", [(0, "a.fd", None, True)]),
+        ("-drive 'if=pflash,file=my vars,,1.fd,format=raw'", [(0, "my vars,1.fd", "raw", False)]),
+        ("-drive if=pflash,file=file:a.fd", [(0, "a.fd", None, False)]),
+        ("-drive if=pflash,file=./nbd:a.fd", [(0, "./nbd:a.fd", None, False)]),
+        ("-drive if=pflash,file.filename=a.fd,format=qcow2", [(0, "a.fd", "qcow2", False)]),
+        ("-drive if=pflash,driver=raw,file.driver=file,file.filename=a.fd", [(0, "a.fd", "raw", False)]),
+        (
+            """-drive 'if=pflash,file=json:{"driver":"qcow2",,"file":{"driver":"file",,"filename":"a,,b.fd"}}'""",
+            [(0, "a,b.fd", "qcow2", False)],
+        ),
+        ("-drive if=pflash,file=a -drive if=pflash,file=b", [(0, "a", None, False), (1, "b", None, False)]),
+        (
+            "-drive if=pflash,unit=1,file=b -drive if=pflash,file=a",
+            [(0, "a", None, False), (1, "b", None, False)],
+        ),
+        ("-drive if=pflash,index=1,file=b", [(1, "b", None, False)]),
+        ("-pflash a -drive if=pflash,file=b", [(0, "a", None, False), (1, "b", None, False)]),
+        ("-pflash a,b", [(0, "a,b", None, False)]),
+        ("-drive if=none,id=x,file=a,format=raw -M virt -machine pflash1=x", [(1, "a", "raw", False)]),
+        ("-drive if=virtio,file=disk.img -drive if=pflash,file=a", [(0, "a", None, False)]),
+        (f"{FILE} -machine pflash0=f", [(0, "/a.fd", "raw", True)]),
+        (
+            "-blockdev driver=qcow2,node-name=q,file.driver=file,file.filename=/a.fd -M q35,pflash0=q",
+            [(0, "/a.fd", "qcow2", False)],
+        ),
+        (
+            (
+                "-blockdev driver=raw,node-name=r,file=q,read-only=on "
+                "-blockdev driver=qcow2,node-name=q,file.driver=file,file.filename=/a.fd -M q35,pflash0=r"
+            ),
+            [(0, "/a.fd", "qcow2", True)],
+        ),
+        (
+            "-blockdev driver=raw,node-name=r,file.driver=file,file.node-name=s,file.filename=/a -M virt,pflash0=s",
+            [(0, "/a", "raw", False)],
+        ),
+        (
+            LIBVIRT,
+            [
+                (0, "/usr/share/AAVMF/AAVMF_CODE.fd", "raw", True),
+                (1, "/var/lib/libvirt/qemu/nvram/my guest,1_VARS.fd", "qcow2", False),
+            ],
+        ),
+    ],
+)
+def test_a_flash_image_is_found(text: str, expected: list[tuple[int, str, str | None, bool]]) -> None:
+    assert images(text) == expected
+
+
+@given(st.text(min_size=1).filter(lambda text: ":" not in text.partition("/")[0]))
+def test_any_path_is_found_in_every_way_to_write_it(path: str) -> None:
+    node = {"driver": "raw", "node-name": "n", "file": {"driver": "file", "filename": path}}
+    inner = json.dumps({"driver": "raw", "file": node["file"]})
+    for arguments in (
+        ["-drive", f"if=pflash,format=raw,file={doubled(path)}"],
+        ["-drive", f"if=pflash,format=raw,file.filename={doubled(path)}"],
+        ["-drive", f"if=pflash,file={doubled('json:' + inner)}"],
+        ["-blockdev", json.dumps(node), "-machine", "virt,pflash0=n"],
+        ["-blockdev", f"driver=raw,node-name=n,file.driver=file,file.filename={doubled(path)}", "-M", "pflash0=n"],
+    ):
+        assert read_command_line(arguments).flashes == (FlashDrive(0, BlockImage(path, "raw", read_only=False)),)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("-M virt", "no flash image in QEMU's arguments; give it as -drive if=pflash"),
+        ("-bios b.fd -M virt", "-bios b.fd: firmware given so is plain memory and no flash"),
+        ("-M virt,firmware=b.fd", "-bios b.fd: firmware given so is plain memory"),
+        ("-drive if=pflash,file=nbd://h/x", "nbd: is a protocol"),
+        ("-drive if=pflash,file=", "the file has no name"),
+        ("-drive if=pflash,format=vmdk,file=a", "format vmdk is not known"),
+        ("-drive if=pflash,format=raw,offset=4096,file=a", "offset=4096: a part of a file"),
+        ("-drive if=pflash,file.driver=nbd,file.host=h", "file.driver=nbd is not known"),
+        ("-drive if=pflash,file.driver=qcow2,file.file.filename=a", "a format over a format"),
+        ("-drive if=pflash,file=/dev/fdset/1", "is a descriptor of QEMU's alone"),
+        ("-drive if=pflash,readonly=perhaps,file=a", "readonly=perhaps is neither on nor off"),
+        ("-drive if=pflash,unit=x,file=a", "unit 'x' is no number"),
+        ("-drive if=pflash,bus=1,file=a", "bus=1: flash has one bus alone"),
+        ("-drive if=pflash,unit=1,file=a -drive if=pflash,index=1,file=b", "two flash images for unit 1: a and b"),
+        ("-drive 'if=pflash,file=json:{'", "is not JSON"),
+        ("""-drive 'if=pflash,format=raw,file=json:{"driver":"qcow2"}'""", "format=raw contradicts the driver qcow2"),
+        ("-blockdev '{'", "-blockdev {: is not JSON"),
+        ("-drive if=pflash", "file.filename is not given"),
+        ("-machine virt,pflash0=n", "-machine pflash0=n: no -blockdev and no -drive has the name 'n'"),
+        (f"{FILE} -blockdev driver=raw,node-name=n,file=m -M virt,pflash0=n", "no -blockdev has this node-name"),
+        ("-blockdev driver=raw,node-name=n,file=n -M virt,pflash0=n", "without end"),
+        ("-blockdev node-name=n,filename=a -M virt,pflash0=n", "driver is not given"),
+        ("-blockdev driver=throttle,node-name=n,file.driver=file -M virt,pflash0=n", "driver=throttle is not known"),
+        (
+            (
+                "-blockdev driver=qcow2,node-name=n,file.driver=qcow2,file.file.driver=file,file.file.filename=a "
+                "-M virt,pflash0=n"
+            ),
+            "qcow2 over qcow2",
+        ),
+        ("-D log -drive if=pflash,file=a", "-D log: the log holds the trace"),
+        ("-trace pflash*,file=x -drive if=pflash,file=a", "leave file= out"),
+        ("-readconfig x -drive if=pflash,file=a", "-readconfig: flash images are not looked for"),
+        ("-daemonize -drive if=pflash,file=a", "-daemonize: the recorder waits"),
+        ("-drive", "-drive has no value"),
+    ],
+)
+def test_what_is_not_understood_is_refused_with_its_reason(text: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        line(text)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_machine_and_what_its_user_logs_are_kept() -> None:
+    found = line("-machine accel=tcg -M virt-7.2 -d guest_errors -trace 'usb*' -msg timestamp=on -snapshot -pflash a")
+    assert (found.machine, found.timestamps, found.snapshot) == ("virt-7.2", True, True)
+    assert [note.partition(":")[0] for note in found.notes] == [
+        "what -d guest_errors logs goes into the trace's file",
+        "events of your own -trace go into the trace's file",
+        "-snapshot",
+    ]
+
+
+def test_firmware_for_another_mode_of_the_processor_goes_beside_flash() -> None:
+    assert images("-M virt -bios opensbi.bin -drive if=pflash,file=a") == [(0, "a", None, False)]

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import struct
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.tracetool.cli.program import tracetool
+from tracetool.errors import InputError, UsageError
+from tracetool.recording import firmware as module
+from tracetool.recording.boot import drives_of
+from tracetool.recording.firmware import firmware_by_files, firmware_by_name, firmware_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BRANCH = struct.pack("<I", 0x14000400)
+RESET = b"VTF\0" + bytes(16)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for descriptors that stands for the system's, and firmware beside it."""
+    folder = tmp_path / "qemu" / "firmware"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(module, "_DESCRIPTORS", ())
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "code.fd").write_bytes(BRANCH + bytes(508))
+    (tmp_path / "vars.fd").write_bytes(bytes(512))
+    return folder
+
+
+def describe(folder: Path, name: str, **changes: Any) -> None:  # noqa: ANN401  whatever the field is
+    files = {
+        "device": "flash",
+        "executable": {"filename": str(folder.parents[1] / "code.fd"), "format": "raw"},
+        "nvram-template": {"filename": str(folder.parents[1] / "vars.fd"), "format": "raw"},
+    }
+    document = {
+        "interface-types": ["uefi"],
+        "mapping": files,
+        "targets": [{"architecture": "aarch64", "machines": ["virt-*"]}],
+        "features": ["verbose-static"],
+    }
+    (folder / name).write_text(json.dumps(document | changes))
+
+
+def test_a_firmware_is_found_by_its_descriptor(installed: Path) -> None:
+    describe(installed, "40-secure.json", features=["secure-boot"])
+    describe(installed, "50-x86.json", targets=[{"architecture": "x86_64"}])
+    describe(installed, "55-bios.json", **{"interface-types": ["bios"]})
+    (installed / "56-hidden.json").touch()
+    (installed / "57-broken.json").write_text("[]")
+    describe(installed, "60-plain.json")
+    found = firmware_by_name("aavmf")
+    assert (found.code, found.machine, found.size) == (installed.parents[1] / "code.fd", "virt", 64 << 20)
+    assert firmware_by_name("ovmf").machine == "q35"
+
+
+def test_a_firmware_that_is_not_installed_is_named_with_its_package(
+    installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not list(installed.iterdir())
+    monkeypatch.setitem(module._data()["aavmf"], "paths", [])  # noqa: SLF001  what is installed here does not count
+    with pytest.raises(InputError, match="aavmf is not installed: on Debian: apt-get install -y qemu-efi-aarch64"):
+        firmware_by_name("aavmf")
+
+
+def test_two_files_are_told_by_their_code(installed: Path) -> None:
+    folder = installed.parents[1]
+    (folder / "x86.fd").write_bytes(bytes(492) + RESET)
+    (folder / "none.fd").write_bytes(bytes(3))
+    store = str(folder / "vars.fd")
+    assert firmware_by_files(str(folder / "code.fd"), store).architecture == "aarch64"
+    assert firmware_by_files(str(folder / "x86.fd"), store).program == "qemu-system-x86_64"
+    with pytest.raises(UsageError, match="which processor it is for cannot be told"):
+        firmware_by_files(str(folder / "none.fd"), store)
+    with pytest.raises(InputError, match="no such file; give the firmware's code"):
+        firmware_by_files(str(folder / "code.fd"), str(folder / "other.fd"))
+
+
+def test_two_files_with_a_descriptor_are_what_that_says(installed: Path) -> None:
+    targets = [{"architecture": "x86_64"}]
+    describe(installed, "50-secure.json", targets=targets, features=["secure-boot", "requires-smm"])
+    folder = installed.parents[1]
+    found = firmware_by_files(str(folder / "code.fd"), str(folder / "vars.fd"))
+    assert (found.architecture, "smm=on" in found.options) == ("x86_64", True)
+    describe(installed, "50-secure.json", targets=[{"architecture": "loongarch64"}])
+    with pytest.raises(UsageError, match="is for loongarch64, and firmware is booted here for aarch64, x86_64"):
+        firmware_by_files(str(folder / "code.fd"), str(folder / "vars.fd"))
+
+
+def test_files_shorter_than_their_flash_are_copied_with_zeros_behind(installed: Path, tmp_path: Path) -> None:
+    describe(installed, "60-plain.json")
+    work = tmp_path / "a,b"
+    work.mkdir()
+    drives = drives_of(firmware_by_name("aavmf"), work)
+    assert [drive.rpartition("=")[2] for drive in drives[1::2]] == [
+        f"{tmp_path}/a,,b/{name}.fd" for name in ("code", "vars")
+    ]
+    assert [(work / name).stat().st_size for name in ("code.fd", "vars.fd")] == [64 << 20] * 2
+    assert (work / "code.fd").stat().st_blocks * 512 < 1 << 20
+    assert (tmp_path / "vars.fd").stat().st_size == 512
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["seabios"], 2, "seabios: give aavmf or ovmf, or the two files CODE and VARS"),
+        (["a", "b", "c"], 2, "a b c: give a name, or the two files CODE and VARS"),
+        (["a", "b"], 3, "a: no such file; give the firmware's code and its variable store"),
+    ],
+)
+def test_what_is_no_firmware_is_said_in_one_line(arguments: list[str], code: int, words: str) -> None:
+    ended = tracetool("audit-firmware", *arguments)
+    assert (ended.code, ended.out, ended.err) == (code, b"", f"tracetool: {words}\n")
+
+
+def test_names_are_completed() -> None:
+    assert firmware_names() == ["aavmf", "ovmf"]

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tracetool.cli.program import tracetool
+from tests.tracetool.runs.support import FIRST_BOOT, PADDING, a_run
+from tracetool.errors import InputError
+from tracetool.runs.directory import read_run_directory, write_run
+from tracetool.runs.reading import FormError, parse_run
+from tracetool.runs.run import NOT_STARTED, RECORDING, SCHEMA, Flash, Run, SavedImage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_images = st.none() | st.builds(SavedImage, st.none() | st.just("after/a.fd"), st.integers(0, 1 << 40), st.text())
+_flashes = st.builds(
+    Flash, st.integers(0, 9), st.none() | st.text(), st.booleans(), st.text(), st.text(), _images, _images
+)
+_runs = st.builds(
+    replace,
+    st.just(a_run()),
+    command=st.lists(st.text()).map(tuple),
+    version=st.none() | st.text(),
+    started=st.none() | st.floats(0, 2e9),
+    exit_code=st.none() | st.integers(0, 255),
+    flashes=st.lists(_flashes).map(tuple),
+    notes=st.lists(st.text()).map(tuple),
+)
+
+
+@given(_runs)
+def test_what_is_written_is_what_is_read(run: Run) -> None:
+    assert parse_run(json.dumps({"schema": SCHEMA, **asdict(run)})) == run
+
+
+def _document(**changes: Any) -> str:  # noqa: ANN401
+    flash = {"unit": 1, "name": "f", "read_only": False, "image": "/f", "format": "raw"}
+    document = {"schema": SCHEMA, **asdict(a_run()), "flashes": [flash]} | changes
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "holds no object"),
+        ("{}", "schema is None, and this program reads 'tracetool.run/1'"),
+        (_document(schema="tracetool.run/2"), "schema is 'tracetool.run/2'"),
+        (json.dumps({"schema": SCHEMA}), "state is missing"),
+        (_document(command="qemu"), "command is no list"),
+        (_document(command=["qemu", 1]), r"command\[1\] is 1, which is no str"),
+        (_document(exit_code=True), "exit_code is True, which is no int"),
+        (_document(signal=-1), "signal is -1"),
+        (_document(flashes=[{"unit": 0}]), r"flashes\[0\].name is missing"),
+        (_document(flashes=[3]), r"flashes\[0\] is no object"),
+    ],
+)
+def test_what_is_wrong_with_a_description_is_said_with_its_place(text: str, words: str) -> None:
+    with pytest.raises(FormError, match=words):
+        parse_run(text)
+
+
+def test_fields_of_later_programs_are_passed_over() -> None:
+    assert parse_run(_document(weather="fine")).machine == "virt"
+
+
+def test_a_damaged_description_is_named_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{")
+    ended = tracetool("audit", tmp_path)
+    assert (ended.code, ended.out) == (3, b"")
+    assert ended.err.startswith(f"tracetool: {tmp_path}/run.json: is not JSON")
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../trace.log"])
+def test_a_description_does_not_lead_out_of_its_directory(name: str, tmp_path: Path) -> None:
+    write_run(tmp_path, a_run(trace=name))
+    with pytest.raises(InputError, match="leads out of the directory"):
+        read_run_directory(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": NOT_STARTED, "exit_code": 1}, r"holds no trace: QEMU did not start \(exit code 1\)"),
+        ({"trace": "other.log"}, "other.log: No such file or directory; record the run again"),
+        ({"trace": "empty.log", "state": RECORDING}, "empty.log: is empty: is still being recorded"),
+        ({"trace": "empty.log"}, "empty.log: is empty: QEMU logged no pflash event"),
+    ],
+)
+def test_a_run_without_a_trace_says_why(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.log").touch()
+    write_run(tmp_path, a_run(**changes))
+    ended = tracetool("info", tmp_path)
+    assert ended.code == 3
+    assert pytest.approx(1) == ended.err.count("\n")
+    with pytest.raises(InputError, match=words):
+        _ = read_run_directory(str(tmp_path)).trace
+
+
+# --- as a trace --------------------------------------------------------------------------------------------------
+
+
+def _audited(*arguments: str | Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    ended = tracetool("audit", *arguments, "--format", "json")
+    document = json.loads(ended.out)
+    (device,) = [entry for entry in document["devices"] if entry["name"] == "virt.flash1"]
+    return ended.code, device, document
+
+
+def test_a_run_directory_needs_no_option(tmp_path: Path) -> None:
+    code, device, _ = _audited(PADDING.at(tmp_path / "run"))
+    assert (code, device["verdict"]) == (1, "outside-extent")
+    assert device["extent_source"] == "FvLength of the variable store in its image"
+    ended = tracetool("verify", tmp_path / "run")
+    assert ended.code == 0
+    assert "no image" not in ended.text
+
+
+def test_options_come_before_what_the_directory_says(tmp_path: Path) -> None:
+    run = PADDING.at(tmp_path / "run")
+    code, device, _ = _audited(run, "--extent", "2M")
+    assert (code, device["verdict"], device["extent_source"]) == (0, "within-extent", "--extent")
+
+
+@pytest.mark.parametrize("command", ["info", "events", "operations", "blocks", "findings", "audit"])
+def test_every_command_takes_a_run_directory(command: str, tmp_path: Path) -> None:
+    ended = tracetool(command, FIRST_BOOT.at(tmp_path / "run"))
+    assert (ended.code, ended.err) == (0, "")
+    assert "virt.flash1" in ended.text
+
+
+def test_a_command_does_not_write_over_a_run(tmp_path: Path) -> None:
+    run = FIRST_BOOT.at(tmp_path / "run")
+    ended = tracetool("audit", run, "-o", run / "trace.log.zst")
+    assert (ended.code, "would be overwritten" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": RECORDING}, "is still being recorded, or its recorder was killed"),
+        ({"signal": 9, "exit_code": None}, "QEMU was ended by signal 9"),
+        ({"cut": "the disk was full"}, "the disk was full"),
+    ],
+)
+def test_a_run_that_may_lack_its_end_is_inconclusive(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    code, device, _ = _audited(FIRST_BOOT.at(tmp_path / "run", **changes))
+    assert (code, device["verdict"]) == (4, "inconclusive")
+    assert any(words in reason for reason in device["verdict_reasons"])
+
+
+def test_runs_that_follow_each_other_are_boots_of_one_machine(tmp_path: Path) -> None:
+    first, second = FIRST_BOOT.at(tmp_path / "run-1"), PADDING.at(tmp_path / "run-2")
+    code, _, document = _audited(first, second)
+    assert code == 1
+    assert not [found for found in document["findings"] if found["rule"] == "TRC007"]
+
+
+def test_an_image_that_changed_between_two_runs_is_said(tmp_path: Path) -> None:
+    first, second = FIRST_BOOT.at(tmp_path / "run-1"), FIRST_BOOT.at(tmp_path / "run-2")
+    code, device, document = _audited(first, second)
+    assert (code, device["verdict"]) == (4, "inconclusive")
+    (found,) = [found for found in document["findings"] if found["rule"] == "TRC007"]
+    assert "run-2/trace.log.zst is not, or not certainly, the one after" in found["message"]
+    assert tracetool("verify", first, second).code == 4
+
+
+def test_the_contents_after_a_change_are_those_that_the_run_began_with(tmp_path: Path) -> None:
+    first, second = FIRST_BOOT.at(tmp_path / "run-1"), FIRST_BOOT.at(tmp_path / "run-2")
+    ended = tracetool("replay", first, second, "--write-image", f"virt.flash1={tmp_path / 'out.fd'}")
+    assert ended.code == 4, ended.err
+    assert (tmp_path / "out.fd").read_bytes() == (second / "after" / "virt.flash1.fd").read_bytes()

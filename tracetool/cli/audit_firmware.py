@@ -1,0 +1,111 @@
+"""`tracetool audit-firmware`: the verdict on a firmware that is installed, without a guest of one's own."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracetool.cli import common
+from tracetool.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracetool.recording.firmware import Firmware
+
+_BOOTS = {1: "its variable store as it is delivered", 2: "the store that the first boot left"}
+_FILES = 2
+
+
+def _complete_firmware(incomplete: str) -> list[str]:
+    from tracetool.recording.firmware import firmware_names
+
+    return [name for name in firmware_names() if name.startswith(incomplete)]
+
+
+def audit_firmware(
+    firmware: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="aavmf|ovmf|CODE VARS",
+            help="An installed firmware by its name, or its two files.",
+            autocompletion=_complete_firmware,
+        ),
+    ],
+    *,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Keep the run directories, boot-1 and boot-2."),
+    ] = None,
+    qemu_binary: Annotated[
+        str | None, typer.Option("--qemu-binary", metavar="PATH", help="The QEMU that boots it.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=1, metavar="SECONDS", help="How long one boot may take (50).")
+    ] = 50,
+) -> None:
+    """Boot an installed firmware twice under trace, and say whether it wrote outside the extent of its flash.
+
+    The first boot is with a copy of its variable store as it is delivered,
+    the second with what the first left. A boot ends at the UEFI shell or
+    the boot manager. No file of the firmware's is written to.
+
+    Exit code as of audit.
+    """
+    found = _firmware(firmware)
+    with _folder(output) as folder:
+        runs = _booted(found, folder, qemu_binary or found.program, seconds)
+        from tracetool.cli.audit import run_audit
+
+        raise typer.Exit(run_audit(runs))
+
+
+def _firmware(words: list[str]) -> Firmware:
+    from tracetool.recording.firmware import firmware_by_files, firmware_by_name
+
+    if len(words) > _FILES:
+        raise UsageError(f"{' '.join(words)}: give a name, or the two files CODE and VARS")
+    return firmware_by_name(words[0]) if len(words) == 1 else firmware_by_files(*words)
+
+
+@contextmanager
+def _folder(output: str | None) -> Iterator[Path]:
+    """The directory for the runs: one that is kept, or one for the time of the block."""
+    if output is None:
+        with tempfile.TemporaryDirectory(prefix="tracetool-") as name:
+            yield Path(name)
+        return
+    folder = Path(output).expanduser()
+    try:
+        folder.mkdir(exist_ok=True)
+        if any(folder.iterdir()):
+            raise UsageError(f"{folder}: is not empty; name another directory with -o")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}; name another directory with -o") from error
+    yield folder
+
+
+def _booted(firmware: Firmware, folder: Path, program: str, seconds: float) -> list[str]:
+    """Boot it as often as there are boots; the run directories."""
+    from tracetool.recording.boot import Boot, drives_of
+    from tracetool.recording.record import plan_recording, record
+
+    try:
+        drives = drives_of(firmware, folder)
+    except OSError as error:
+        raise InputError(f"{error.filename or folder}: {error.strerror}: no copy of the firmware's files") from error
+    machine = ["-M", firmware.machine, *firmware.options, "-m", "256", "-accel", "tcg"]
+    plan = plan_recording([program, *machine, "-display", "none", "-nodefaults", "-nic", "none", *drives])
+    runs = []
+    common.say(f"{firmware.code} on {plan.about.name if plan.about else program}")
+    for number, store in _BOOTS.items():
+        boot = Boot(folder / "qemu.txt", seconds)
+        run = folder / f"boot-{number}"
+        record(plan, run, boot.run)
+        common.say(f"boot {number}, {store}: {boot.reached or 'stopped (--seconds)'} after {boot.seconds:.1f} s")
+        runs.append(str(run))
+    return runs

@@ -1,0 +1,95 @@
+"""`tracetool record`: from a QEMU command line to the verdict."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracetool.cli import common
+from tracetool.errors import UsageError
+
+if TYPE_CHECKING:
+    from tracetool.recording.record import Recorded
+
+_BACKENDS = ("log", "simple")
+
+
+def _complete_backend(incomplete: str) -> list[str]:
+    return [name for name in _BACKENDS if name.startswith(incomplete)]
+
+
+def record(
+    command: Annotated[list[str], typer.Argument(metavar="QEMU ARGS", help="The guest's own command line.")],
+    *,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="DIR", help="The run directory (flash-run-N).")
+    ] = None,
+    backend: Annotated[
+        str,
+        typer.Option(
+            "--backend",
+            metavar="log|simple",
+            help="How QEMU writes the trace: simple is smaller, where QEMU was built with it.",
+            autocompletion=_complete_backend,
+        ),
+    ] = "log",
+) -> None:
+    """Run a guest under trace, keep its flash images before and after, and say what it did to them.
+
+    As in: tracetool record -o run -- qemu-system-aarch64 -M virt ...
+
+    Leaves a run directory, which every command takes as a TRACE.
+    The terminal is the guest's, and signals are passed on to it;
+    the images are only ever read.
+
+    Exit code as of audit; QEMU's own where it did not start.
+    """
+    from tracetool.recording.guest import Signals, run_in_foreground
+    from tracetool.recording.record import plan_recording
+    from tracetool.recording.record import record as record_run
+
+    plan = plan_recording(command, backend)
+    folder = Path(output).expanduser() if output is not None else free_directory()
+    with Signals().forwarded() as signals:
+        recorded = record_run(plan, folder, lambda arguments: run_in_foreground(arguments, signals))
+    raise typer.Exit(conclude(recorded))
+
+
+def free_directory() -> Path:
+    """The first run directory that is not there yet, or holds nothing."""
+    from tracetool.runs.directory import is_run_directory, read_run_directory
+    from tracetool.runs.run import NOT_STARTED
+
+    for number in range(1, 10_000):
+        path = Path(f"flash-run-{number}")
+        unused = is_run_directory(path) and read_run_directory(str(path)).run.state == NOT_STARTED
+        if unused or not path.exists():
+            return path
+    raise UsageError("flash-run-1 to flash-run-9999 exist; name a directory with -o")
+
+
+def end_guest_output() -> None:
+    """Begin a line of one's own below what the guest wrote, which seldom ends one."""
+    print("\x1b[0m" if sys.stdout.isatty() else "", flush=True)
+
+
+def conclude(recorded: Recorded) -> int:
+    """Say what became of a run, audit it, and give the exit code."""
+    from tracetool.cli.audit import run_audit
+    from tracetool.runs.run import NOT_STARTED
+
+    path, run, end = recorded.directory.path, recorded.directory.run, recorded.end
+    if run.state == NOT_STARTED:
+        common.say(f"QEMU did not start (exit code {end.code}): nothing was recorded, {path} can be used again")
+        return end.code
+    for note in run.notes:
+        common.say(note)
+    if end.failed:
+        how = f"was ended by signal {end.signal}" if end.signal else f"ended with exit code {end.code}"
+        common.say(f"QEMU {how}")
+    common.say(f"recorded in {path}; the same as: tracetool audit {path}")
+    end_guest_output()
+    return run_audit([path])

@@ -1,0 +1,222 @@
+"""A QEMU command line as its user wrote it: the machine, the flash images, and what does not go with a recording."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from tracetool.errors import UsageError
+from tracetool.recording.blocks import BlockImage, image_of_drive, image_of_node
+from tracetool.recording.syntax import parse, split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["CommandLine", "FlashDrive", "read_command_line"]
+
+Options = dict[str, str]
+
+_TAKEN = ("drive", "blockdev", "machine", "M", "pflash", "bios", "D", "d", "trace", "msg", "readconfig")
+"""Options of QEMU that are looked at; all of them have a value."""
+
+_PFLASH_PROPERTY = re.compile(r"pflash(\d+)")
+_HOW = "give it as -drive if=pflash,unit=0,format=raw,readonly=on,file=FILE"
+_NO_FLASH = "no flash image in QEMU's arguments; " + _HOW
+
+
+@dataclass(frozen=True)
+class FlashDrive:
+    """A flash image and the drive unit it is plugged into."""
+
+    unit: int
+    image: BlockImage
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What the arguments say. `machine` None: QEMU's default; `notes` say what the recording changes."""
+
+    machine: str | None
+    flashes: tuple[FlashDrive, ...]
+    timestamps: bool
+    snapshot: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Given:
+    """The options that are looked at, with their values, in order; and the names of those that stand alone."""
+
+    options: list[tuple[str, str]] = field(default_factory=list)
+    alone: set[str] = field(default_factory=set)
+
+    def values(self, *names: str) -> list[str]:
+        """The values of options of these names, in order."""
+        return [value for name, value in self.options if name in names]
+
+
+def read_command_line(arguments: Sequence[str]) -> CommandLine:
+    """Read the arguments of a QEMU, without the program.
+
+    Raises:
+        UsageError: a flash image is described in a way that is not known, there is none, or an option does not go
+            with a recording; names the option and the reason.
+    """
+    given = _sorted_out(arguments)
+    _refuse(given)
+    machine = _machine(given)
+    flashes = sorted(_flashes(given, machine), key=lambda flash: flash.unit)
+    _check_units(flashes)
+    if not flashes:
+        raise UsageError(_why_no_flash(given, machine))
+    timestamps = any("timestamp" in parse(text) for text in given.values("msg"))
+    return CommandLine(machine.get("type"), tuple(flashes), timestamps, "snapshot" in given.alone, tuple(_notes(given)))
+
+
+def _sorted_out(arguments: Sequence[str]) -> _Given:
+    given = _Given()
+    rest = iter(arguments)
+    for argument in rest:
+        name = re.sub(r"^--?", "", argument)
+        if argument.startswith("-") and name in _TAKEN:
+            value = next(rest, None)
+            if value is None:
+                raise UsageError(f"{argument} has no value")
+            given.options.append((name, value))
+        elif argument.startswith("-"):
+            given.alone.add(name)
+    return given
+
+
+def _machine(given: _Given) -> Options:
+    """The machine's properties; several options add up."""
+    found: Options = {}
+    for text in given.values("machine", "M"):
+        found |= parse(text, "type")
+    return found
+
+
+# --- what does not go with a recording ---------------------------------------------------------------------------
+
+
+def _refuse(given: _Given) -> None:
+    if given.values("D"):
+        raise UsageError(f"-D {given.values('D')[-1]}: the log holds the trace, in the run directory; leave -D out")
+    for text in given.values("trace"):
+        if any(part.startswith("file=") for part in split(text)):
+            raise UsageError(f"-trace {text}: the trace's file is in the run directory; leave file= out")
+    if given.values("readconfig"):
+        raise UsageError("-readconfig: flash images are not looked for in a configuration file; give them as arguments")
+    if "daemonize" in given.alone:
+        raise UsageError("-daemonize: the recorder waits for QEMU's end; leave it out, and use & instead")
+
+
+def _why_no_flash(given: _Given, machine: Options) -> str:
+    bios = [name for name in (*given.values("bios"), machine.get("firmware")) if name]
+    if bios:
+        return f"-bios {bios[0]}: firmware given so is plain memory and no flash, so nothing is traced; {_HOW}"
+    return _NO_FLASH
+
+
+def _notes(given: _Given) -> Iterator[str]:
+    """What the user's own options come to."""
+    if given.values("d"):
+        yield f"what -d {','.join(given.values('d'))} logs goes into the trace's file"
+    if given.values("trace"):
+        yield "events of your own -trace go into the trace's file"
+    if "snapshot" in given.alone:
+        yield "-snapshot: QEMU throws away what the guest writes, so the images are the same after it"
+
+
+# --- flash images ------------------------------------------------------------------------------------------------
+
+
+def _flashes(given: _Given, machine: Options) -> Iterator[FlashDrive]:
+    """The images of `-drive` and `-pflash`, which take the next free unit in turn, and those of the machine."""
+    named: dict[str, tuple[str, Options]] = {}
+    taken: set[int] = set()
+    for name, text in given.options:
+        if name not in ("drive", "pflash"):
+            continue
+        drive = _parsed("-drive", text) if name == "drive" else {"if": "pflash", "file": text}
+        if "id" in drive:
+            named[drive["id"]] = (text, drive)
+        if drive.get("if") == "pflash":
+            unit = _unit(text, drive, taken)
+            taken.add(unit)
+            yield FlashDrive(unit, _found(f"-{name} {text}", drive))
+    yield from _of_machine(given, machine, named)
+
+
+def _of_machine(given: _Given, machine: Options, named: dict[str, tuple[str, Options]]) -> Iterator[FlashDrive]:
+    """The images that the machine's properties name: drives first, as QEMU looks for them."""
+    nodes = _nodes(given)
+    for key, name in machine.items():
+        match = _PFLASH_PROPERTY.fullmatch(key)
+        if match is None or not name:
+            continue
+        if name in named:
+            image = _found(f"-drive {named[name][0]}", named[name][1])
+        else:
+            image = _at(f"-machine {key}={name}", partial(image_of_node, name, nodes))
+        yield FlashDrive(int(match[1]), image)
+
+
+def _nodes(given: _Given) -> dict[str, Options]:
+    """The `-blockdev` nodes by name, with those that are written out inside others."""
+    found: dict[str, Options] = {}
+    for text in given.values("blockdev"):
+        options = _parsed("-blockdev", text)
+        for key in [key for key in options if key == "node-name" or key.endswith(".node-name")]:
+            prefix = key.removesuffix("node-name")
+            found[options[key]] = {
+                name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)
+            }
+    return found
+
+
+def _parsed(option: str, text: str) -> Options:
+    try:
+        return parse(text)
+    except UsageError as error:
+        raise UsageError(f"{option} {text}: {error}") from error
+
+
+def _found(where: str, drive: Options) -> BlockImage:
+    return _at(where, partial(image_of_drive, drive))
+
+
+def _at(where: str, find: Callable[[], BlockImage]) -> BlockImage:
+    try:
+        return find()
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+# --- units -------------------------------------------------------------------------------------------------------
+
+
+def _unit(text: str, drive: Options, taken: set[int]) -> int:
+    if drive.get("bus", "0") != "0":
+        raise UsageError(f"-drive {text}: bus={drive['bus']}: flash has one bus alone; leave it out")
+    given = drive.get("unit", drive.get("index"))
+    if given is None:
+        return _next_unit(taken)
+    if not given.isdecimal():
+        raise UsageError(f"-drive {text}: unit {given!r} is no number")
+    return int(given)
+
+
+def _next_unit(taken: set[int]) -> int:
+    return next(unit for unit in range(len(taken) + 1) if unit not in taken)
+
+
+def _check_units(flashes: Sequence[FlashDrive]) -> None:
+    for earlier, later in pairwise(flashes):
+        if earlier.unit == later.unit:
+            raise UsageError(
+                f"two flash images for unit {later.unit}: {earlier.image.path} and {later.image.path}; leave one out"
+            )

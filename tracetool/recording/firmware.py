@@ -1,0 +1,197 @@
+"""Firmware that is installed: by its name, or by its two files.
+
+Ref: QEMU's docs/interop/firmware.json: descriptors in /etc and /usr/share, of which the first by file name counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tracetool.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Firmware", "firmware_by_files", "firmware_by_name", "firmware_names"]
+
+_DESCRIPTORS = ("/etc/qemu/firmware", "/usr/share/qemu/firmware")
+_SECURE = "requires-smm"
+_SPECIAL = frozenset(["secure-boot", "enrolled-keys", _SECURE])
+"""Features that a firmware taken by its name does not have: what it does without them is asked first."""
+
+_ARM_BRANCH = 0x14
+"""Top byte of an unconditional branch, with which the image of an AArch64 firmware begins."""
+
+_X86_TOP = b"VTF\0"
+"""The volume top file's mark, before the last 16 bytes of an image, at which an x86 processor begins."""
+
+_X86_TOP_FROM_END = 20
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """A firmware's files and how it is booted. `size` of each flash in bytes, None: as long as its image."""
+
+    code: Path
+    code_format: str
+    variables: Path
+    variables_format: str
+    architecture: str
+    machine: str
+    options: tuple[str, ...]
+    size: int | None
+
+    @property
+    def program(self) -> str:
+        """The QEMU of its architecture."""
+        return f"qemu-system-{self.architecture}"
+
+
+@dataclass(frozen=True)
+class _Files:
+    code: str
+    variables: str
+    code_format: str = "raw"
+    variables_format: str = "raw"
+    architectures: tuple[str, ...] = ()
+    features: frozenset[str] = frozenset()
+
+
+@cache
+def _data() -> dict[str, Any]:
+    text = files("tracetool.recording").joinpath("firmware.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def firmware_names() -> list[str]:
+    """Names that stand for an installed firmware."""
+    return [name for name, entry in _data().items() if "package" in entry]
+
+
+def firmware_by_name(name: str) -> Firmware:
+    """Find an installed firmware.
+
+    Raises:
+        UsageError: there is no such name.
+        InputError: it is not installed; says how to get it.
+    """
+    if name not in firmware_names():
+        raise UsageError(f"{name}: give {' or '.join(firmware_names())}, or the two files CODE and VARS")
+    entry = _data()[name]
+    for found in _candidates(entry):
+        if Path(found.code).is_file() and Path(found.variables).is_file():
+            return _firmware(found, entry["architecture"])
+    package = entry["package"]
+    raise InputError(f"{name} is not installed: on Debian: apt-get install -y {package}; or give CODE and VARS")
+
+
+def _candidates(entry: dict[str, Any]) -> Iterator[_Files]:
+    for found in _described():
+        if entry["architecture"] in found.architectures and not found.features & _SPECIAL:
+            yield found
+    for code, variables in entry["paths"]:
+        yield _Files(code, variables)
+
+
+def firmware_by_files(code: str, variables: str) -> Firmware:
+    """Take a firmware's two files; what they are is looked up in the descriptors, else in the code itself.
+
+    Raises:
+        InputError: a file cannot be read.
+        UsageError: nothing says which processor it is for.
+    """
+    paths = [Path(name).expanduser() for name in (code, variables)]
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; give the firmware's code and its variable store")
+    known = [found for found in _described() if _same(found.code, paths[0])]
+    fitting = [found for found in known if _same(found.variables, paths[1])] or known
+    if not fitting:
+        return _firmware(_Files(str(paths[0]), str(paths[1])), _architecture_of(paths[0]))
+    found = fitting[0]
+    files_given = _Files(
+        str(paths[0]), str(paths[1]), found.code_format, found.variables_format, features=found.features
+    )
+    return _firmware(files_given, found.architectures[0])
+
+
+def _same(one: str, other: Path) -> bool:
+    return Path(one).is_file() and Path(one).absolute() == other.absolute()
+
+
+def _firmware(found: _Files, architecture: str) -> Firmware:
+    machine = _data()["machines"].get(architecture)
+    if machine is None:
+        known = ", ".join(_data()["machines"])
+        raise UsageError(f"{found.code}: is for {architecture}, and firmware is booted here for {known}")
+    options = (*machine["options"], *(machine.get("secure", []) if _SECURE in found.features else []))
+    return Firmware(
+        Path(found.code),
+        found.code_format,
+        Path(found.variables),
+        found.variables_format,
+        architecture,
+        machine["machine"],
+        options,
+        machine.get("size"),
+    )
+
+
+def _architecture_of(code: Path) -> str:
+    """Tell a processor by how its firmware begins, or where it is entered."""
+    with code.open("rb") as file:
+        head = file.read(4)
+        file.seek(-min(_X86_TOP_FROM_END, code.stat().st_size), os.SEEK_END)
+        top = file.read(len(_X86_TOP))
+    if top == _X86_TOP:
+        return "x86_64"
+    if head[3:] == bytes([_ARM_BRANCH]):
+        return "aarch64"
+    raise UsageError(f"{code}: which processor it is for cannot be told from it; give a firmware of QEMU's virt or q35")
+
+
+# --- descriptors -------------------------------------------------------------------------------------------------
+
+
+def _folders() -> list[Path]:
+    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return [Path(home).expanduser() / "qemu" / "firmware", *map(Path, _DESCRIPTORS)]
+
+
+def _described() -> Iterator[_Files]:
+    """The firmware for flash that descriptors name; one of a folder that comes first hides others of its name."""
+    by_name: dict[str, Path] = {}
+    for folder in _folders():
+        for path in folder.glob("*.json"):
+            by_name.setdefault(path.name, path)
+    for _, path in sorted(by_name.items()):
+        found = _read(path)
+        if found is not None:
+            yield found
+
+
+def _read(path: Path) -> _Files | None:
+    """Read one descriptor; None where it describes nothing that could be booted here, or hides another."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        mapping = document["mapping"]
+        if mapping["device"] != "flash" or "uefi" not in document["interface-types"]:
+            return None
+        code, variables = mapping["executable"], mapping["nvram-template"]
+        return _Files(
+            code["filename"],
+            variables["filename"],
+            code["format"],
+            variables["format"],
+            tuple(target["architecture"] for target in document["targets"]),
+            frozenset(document["features"]),
+        )
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

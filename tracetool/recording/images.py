@@ -1,0 +1,140 @@
+"""Copies of flash images: raw and sparse, whole or not at all. The image itself is only ever read."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import struct
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracetool.errors import InputError, MissingDependencyError, UsageError
+from tracetool.runs.run import SavedImage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["format_of", "in_use", "measured", "saved"]
+
+_CHUNK = 1 << 16  # looked at for zeros at once: runs of them become holes
+_ZEROS = bytes(_CHUNK)
+_FLOCK = struct.Struct("hhqqi4x")  # of 64-bit Linux
+_WRITE_PERMISSION = 101
+_QCOW2 = b"QFI\xfb"
+_OTHERS = {b"KDMV": "vmdk", b"COWD": "vmdk", b"vhdxfile": "vhdx", b"conectix": "vpc", b"QED\0": "qed", b"LUKS": "luks"}
+
+
+def format_of(image: Path, told: str | None) -> str:
+    """Give an image's format: what QEMU is told, else what it would find.
+
+    Raises:
+        InputError: there is no such image, or it cannot be read.
+        UsageError: it is in a format that is not known.
+    """
+    try:
+        with image.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{image}: the flash image cannot be read: {reason}; the guest was not started") from error
+    if told is not None:
+        return told
+    other = next((name for magic, name in _OTHERS.items() if head.startswith(magic)), None)
+    if other is not None:
+        raise UsageError(f"{image}: is {other}; convert it first: qemu-img convert -O raw")
+    return "qcow2" if head.startswith(_QCOW2) else "raw"
+
+
+def in_use(image: Path) -> bool:
+    """Whether another QEMU has the image open for writing; True only where its lock is seen.
+
+    QEMU does not refuse a flash image that a second guest writes, too.
+    Ref: QEMU's docs/system/images, "disk image file locking": byte 100 and up, one for each permission that is taken.
+    """
+    question = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _WRITE_PERMISSION, 1, 0)
+    try:
+        with image.open("rb") as file:
+            kind, *_ = _FLOCK.unpack(fcntl.fcntl(file, fcntl.F_GETLK, question))
+    except OSError:
+        return False
+    return bool(kind != fcntl.F_UNLCK)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    bytes: int
+    sha256: str
+
+
+def saved(image: Path, form: str, folder: Path, name: str) -> SavedImage:
+    """Copy an image to the raw file `name` in `folder`, which is there in the end or not at all.
+
+    Raises:
+        OSError: it cannot be read, or there is no room.
+        MissingDependencyError: qemu-img is needed and not here.
+        InputError: it is not in this format.
+    """
+    target = folder / name
+    target.parent.mkdir(exist_ok=True)
+    temporary = target.with_name(f".{target.name}.tmp")
+    try:
+        found = _copied(image, temporary) if form == "raw" else _converted(image, form, temporary)
+        temporary.chmod(0o444)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return SavedImage(name, found.bytes, found.sha256)
+
+
+def measured(image: Path) -> SavedImage:
+    """Give length and hash of a raw image, where there is no room for a copy. OSError if it cannot be read."""
+    found = _read(image)
+    return SavedImage(None, found.bytes, found.sha256)
+
+
+def _copied(source: Path, target: Path) -> _Measure:
+    with target.open("wb", buffering=0) as file:
+
+        def keep(data: bytes, offset: int) -> None:
+            if data != _ZEROS[: len(data)]:
+                _write(file.fileno(), data, offset)
+
+        found = _read(source, keep)
+        os.ftruncate(file.fileno(), found.bytes)
+        os.fsync(file.fileno())
+    return found
+
+
+def _read(source: Path, keep: Callable[[bytes, int], None] | None = None) -> _Measure:
+    """Read an image piece by piece, and have each kept with its offset where that is asked."""
+    digest, length = hashlib.sha256(), 0
+    with source.open("rb", buffering=0) as file:
+        while data := file.read(_CHUNK):
+            digest.update(data)
+            if keep is not None:
+                keep(data, length)
+            length += len(data)
+    return _Measure(length, digest.hexdigest())
+
+
+def _write(descriptor: int, data: bytes, offset: int) -> None:
+    while data:
+        count = os.pwrite(descriptor, data, offset)
+        data, offset = data[count:], offset + count
+
+
+def _converted(source: Path, form: str, target: Path) -> _Measure:
+    program = shutil.which("qemu-img")
+    if program is None:
+        raise MissingDependencyError(
+            f"{source}: is {form}, which qemu-img converts, and there is none; on Debian: apt-get install -y qemu-utils"
+        )
+    command = [program, "convert", "-U", "-f", form, "-O", "raw", str(source), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
+    if done.returncode:
+        raise InputError(f"{source}: cannot be converted: {' '.join(done.stderr.split())}")
+    return _read(target)

@@ -1,0 +1,277 @@
+"""One recorded run: the images copied, the guest run under trace, and a directory left that says what there is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracetool.errors import EmulatorError, InputError, TracetoolError, UsageError
+from tracetool.ingest import open_trace
+from tracetool.qemu.about import about
+from tracetool.qemu.backends import backends
+from tracetool.qemu.machines import machine_type_of
+from tracetool.recording.arguments import read_command_line
+from tracetool.recording.guest import DiskWatch
+from tracetool.recording.images import format_of, in_use, measured, saved
+from tracetool.recording.syntax import doubled
+from tracetool.runs.directory import RunDirectory, is_run_directory, read_run_directory, write_run
+from tracetool.runs.run import FINISHED, NOT_STARTED, RECORDING, Flash, Run, SavedImage
+from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tracetool.qemu.about import About
+    from tracetool.recording.arguments import CommandLine, FlashDrive
+    from tracetool.recording.guest import GuestEnd
+
+__all__ = ["BACKENDS", "Plan", "Recorded", "plan_recording", "record"]
+
+BACKENDS = ("log", "simple")
+
+_RESERVE = ".reserve"
+_RESERVE_BYTES = 1 << 16
+"""Room that is kept on the disk for the last `run.json`, however full QEMU's log makes it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be recorded: the command line as it was understood, and the QEMU by its own word if it gave one."""
+
+    command: tuple[str, ...]
+    line: CommandLine
+    about: About | None
+    backend: str
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run that is over, and how QEMU ended."""
+
+    directory: RunDirectory
+    end: GuestEnd
+
+
+def plan_recording(command: Sequence[str], backend: str = "log") -> Plan:
+    """Understand a command line; nothing is run but the QEMU itself, to be asked what it is.
+
+    Raises:
+        UsageError: it cannot be recorded; says why.
+        MissingDependencyError: there is no such QEMU.
+    """
+    if backend not in BACKENDS:
+        raise UsageError(f"--backend {backend!r}: give one of {', '.join(BACKENDS)}")
+    line = read_command_line(command[1:])
+    try:
+        found = about(command[0])
+        has = backends(found.path)
+    except EmulatorError:
+        return Plan(tuple(command), line, None, "log")  # what is wrong with it, it says itself when it is run
+    if backend not in has:
+        raise UsageError(f"--backend {backend}: {found.name} was built without it; it has {_listed(has)}")
+    return Plan(tuple(command), line, found, backend)
+
+
+def _listed(names: frozenset[str]) -> str:
+    return " and ".join(sorted(names)) or "neither log nor simple, so its events cannot be recorded"
+
+
+def record(plan: Plan, folder: Path, run: Callable[[Sequence[str]], GuestEnd]) -> Recorded:
+    """Copy the images, have `run` run the guest until its end, and leave the run directory `folder`.
+
+    Raises:
+        UsageError: the directory is in use.
+        InputError: an image cannot be copied; the guest was not started, and nothing is left.
+        MissingDependencyError: the guest cannot be run.
+    """
+    recording = _Recording(plan, folder)
+    _claim(folder)
+    try:
+        recording.begin()
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    with DiskWatch(folder) as disk:
+        end = run(recording.run.arguments)
+    recording.finish(end, ran_full=disk.ran_full)
+    return Recorded(RunDirectory(str(folder), recording.run), end)
+
+
+def _claim(folder: Path) -> None:
+    """Make the directory; one in which nothing could be recorded is taken again.
+
+    Raises:
+        UsageError: it holds something.
+    """
+    if "%" in str(folder.absolute()):
+        raise UsageError(f"{folder}: QEMU takes a % in the name of its log for a pattern; name another directory")
+    with contextlib.suppress(InputError):
+        if is_run_directory(folder) and read_run_directory(str(folder)).run.state == NOT_STARTED:
+            shutil.rmtree(folder)
+    try:
+        folder.mkdir()
+    except FileExistsError as error:
+        if not folder.is_dir() or any(folder.iterdir()):
+            raise UsageError(f"{folder}: exists and is not empty; name another directory with -o") from error
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}; name another directory with -o") from error
+
+
+class _Recording:
+    """The run directory while it is filled: `run` is what `run.json` says."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self._plan = plan
+        self._folder = folder
+        self.run = _described(plan, folder)
+
+    def begin(self) -> None:
+        """Copy the images as they are before the run."""
+        try:
+            (self._folder / _RESERVE).write_bytes(bytes(_RESERVE_BYTES))
+            self._write()
+            for flash in self.run.flashes:
+                before = saved(Path(flash.image), flash.format, self._folder, _file("before", flash))
+                self._replace(flash, before=before)
+        except OSError as error:
+            where = error.filename or self._folder
+            raise InputError(f"{where}: {error.strerror}: no copy of the image; the guest was not started") from error
+        self.run = replace(self.run, started=time.time())
+        self._write()
+
+    def finish(self, end: GuestEnd, *, ran_full: bool) -> None:
+        """Keep what there is after the run, whatever went wrong."""
+        (self._folder / _RESERVE).unlink(missing_ok=True)
+        cut = "the disk ran full while the guest ran: events may be missing" if ran_full else end.cut
+        self.run = replace(
+            self.run, ended=time.time(), exit_code=end.exit_code, signal=end.signal, cut=cut, state=FINISHED
+        )
+        if end.failed and not self._has_events():
+            self.run = replace(self.run, state=NOT_STARTED)
+        self._write_if_possible()
+        for flash in self.run.flashes:
+            self._keep_after(flash)
+        self._write_if_possible()
+
+    def _keep_after(self, flash: Flash) -> None:
+        after: SavedImage | None
+        try:
+            after = self._unchanged(flash)
+            after = after or saved(Path(flash.image), flash.format, self._folder, _file("after", flash))
+        except (OSError, TracetoolError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._note(f"{_label(flash)}: its image after the run was not copied: {reason}")
+            after = self._measured(flash)
+        self._replace(flash, after=after)
+
+    def _unchanged(self, flash: Flash) -> SavedImage | None:
+        """The copy from before, where it is the same: of a code flash there need not be two."""
+        if not flash.read_only or flash.format != "raw" or flash.before is None:
+            return None
+        found = measured(Path(flash.image))
+        return flash.before if found.sha256 == flash.before.sha256 else None
+
+    def _measured(self, flash: Flash) -> SavedImage | None:
+        with contextlib.suppress(OSError):
+            return measured(Path(flash.image)) if flash.format == "raw" else None
+        return None
+
+    def _replace(self, flash: Flash, **changes: SavedImage | None) -> None:
+        changed = replace(flash, **changes)  # type: ignore[arg-type]
+        changed = _with_extent(changed, self._folder)
+        flashes = tuple(changed if other.unit == flash.unit else other for other in self.run.flashes)
+        self.run = replace(self.run, flashes=flashes)
+
+    def _note(self, note: str) -> None:
+        self.run = replace(self.run, notes=(*self.run.notes, note))
+
+    def _has_events(self) -> bool:
+        try:
+            chunks = open_trace(str(self._folder / self.run.trace)).chunks()
+            return next(chunks, None) is not None
+        except InputError:
+            return False
+
+    def _write(self) -> None:
+        write_run(self._folder, self.run)
+
+    def _write_if_possible(self) -> None:
+        """An older `run.json` stays where there is no room for this one; it says that the run is not over."""
+        with contextlib.suppress(OSError):
+            self._write()
+
+
+# --- what is known before the run --------------------------------------------------------------------------------
+
+
+def _described(plan: Plan, folder: Path) -> Run:
+    """Describe the run that is to come.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    about, line = plan.about, plan.line
+    machine = line.machine or (about.default_machine if about is not None else None)
+    kind = machine_type_of(machine, about.architecture) if machine and about else None
+    trace = f"trace.{plan.backend}"
+    slots = [slot.device for slot in kind.slots] if kind is not None else []
+    flashes = [_flash(drive, slots) for drive in line.flashes]
+    unnamed = [flash for flash in flashes if flash.name is None]
+    unknown = f"which device a drive is of is not known for the machine {machine}: give --image DEV=FILE"
+    return Run(
+        state=RECORDING,
+        command=plan.command,
+        arguments=(*plan.command, *_trace_options(plan, folder.absolute() / trace)),
+        folder=str(Path.cwd()),
+        program=about.path if about is not None else plan.command[0],
+        version=about.version if about is not None else None,
+        architecture=about.architecture if about is not None else None,
+        machine=machine,
+        board=kind.board if kind is not None else None,
+        backend=plan.backend,
+        trace=trace,
+        flashes=tuple(flashes),
+        notes=(*line.notes, unknown) if unnamed else line.notes,
+    )
+
+
+def _flash(drive: FlashDrive, slots: Sequence[str]) -> Flash:
+    path = Path(drive.image.path).absolute()
+    if not drive.image.read_only and in_use(path):
+        raise InputError(f"{path}: another QEMU has it open for writing; end that guest first, or give a copy")
+    name = slots[drive.unit] if drive.unit < len(slots) else None
+    return Flash(drive.unit, name, drive.image.read_only, str(path), format_of(path, drive.image.format))
+
+
+def _trace_options(plan: Plan, trace: Path) -> list[str]:
+    """Options that make this QEMU write its flash events to a file, each with its time."""
+    times = [] if plan.line.timestamps else ["-msg", "timestamp=on"]
+    if plan.backend == "simple":
+        return ["-trace", f"pflash*,file={doubled(str(trace))}"]
+    return ["-trace", "pflash*", "-D", os.fspath(trace), *times]
+
+
+def _label(flash: Flash) -> str:
+    return flash.name or f"flash of unit {flash.unit}"
+
+
+def _file(moment: str, flash: Flash) -> str:
+    return f"{moment}/{flash.name or f'unit{flash.unit}'}.fd"
+
+
+def _with_extent(flash: Flash, folder: Path) -> Flash:
+    """Add what the variable store in the image says, before or after the run, of its length."""
+    for moment, image in (("before", flash.before), ("after", flash.after)):
+        if image is None or image.file is None:
+            continue
+        with (folder / image.file).open("rb") as file:
+            volume = find_nv_volume(file.read(HEADER_BYTES), limit=image.bytes)
+        if volume is not None:
+            source = f"FvLength of the variable store {moment} the run"
+            return replace(flash, extent_bytes=volume.fv_length, extent_source=source)
+    return flash

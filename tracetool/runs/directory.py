@@ -1,0 +1,100 @@
+"""A run directory on the disk: `run.json` read with clear errors, and replaced whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tracetool.errors import InputError
+from tracetool.runs.reading import FormError, parse_run
+from tracetool.runs.run import NOT_STARTED, SCHEMA, Flash, Run, SavedImage
+
+__all__ = ["RUN_FILE", "RunDirectory", "is_run_directory", "read_run_directory", "write_run"]
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """A run and where it lies; `path` is as the user gave it."""
+
+    path: str
+    run: Run
+
+    @property
+    def trace(self) -> str:
+        """The path of the trace.
+
+        Raises:
+            InputError: there is none; says why.
+        """
+        trace = Path(self.path) / self.run.trace
+        if self.run.state == NOT_STARTED:
+            raise InputError(f"{self.path}: holds no trace: QEMU did not start (exit code {self.run.exit_code})")
+        try:
+            empty = not trace.stat().st_size
+        except OSError as error:
+            raise InputError(f"{trace}: {error.strerror}; record the run again") from error
+        if empty:
+            raise InputError(f"{trace}: is empty: {self.run.doubt or 'QEMU logged no pflash event'}; record it again")
+        return str(trace)
+
+    def before(self, flash: Flash) -> Path | None:
+        """The file with the contents of a flash before the run; None: there is none."""
+        return self._file(flash.before)
+
+    def after(self, flash: Flash) -> Path | None:
+        """The file with its contents after the run; None: there is none."""
+        return self._file(flash.after)
+
+    def _file(self, image: SavedImage | None) -> Path | None:
+        if image is None or image.file is None:
+            return None
+        path = Path(self.path) / image.file
+        return path if path.is_file() else None
+
+
+def is_run_directory(path: str | Path) -> bool:
+    """Whether there is a `run.json` in it."""
+    try:
+        return (Path(path) / RUN_FILE).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def read_run_directory(path: str) -> RunDirectory:
+    """Read what a directory says of its run.
+
+    Raises:
+        InputError: `run.json` cannot be read, or is none.
+    """
+    file = Path(path) / RUN_FILE
+    try:
+        run = parse_run(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}; check its permissions") from error
+    except (FormError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: {error}; give the trace itself with --image and --read-only") from error
+    for name in _files(run):
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise InputError(f"{file}: {name!r} leads out of the directory; give the trace itself")
+    return RunDirectory(path, run)
+
+
+def _files(run: Run) -> list[str]:
+    images = [image for flash in run.flashes for image in (flash.before, flash.after)]
+    return [run.trace, *(image.file for image in images if image is not None and image.file is not None)]
+
+
+def write_run(folder: Path, run: Run) -> None:
+    """Replace `run.json`: whoever reads it meets the old or the new one, never half of either."""
+    document = {"schema": SCHEMA, **asdict(run)}
+    temporary = folder / f".{RUN_FILE}.tmp"
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(document, file, indent=2, ensure_ascii=True)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / RUN_FILE)

@@ -1,0 +1,101 @@
+"""What is known of one run: the contents of `run.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FINISHED", "NOT_STARTED", "RECORDING", "SCHEMA", "Flash", "Run", "SavedImage"]
+
+SCHEMA = "tracetool.run/1"
+"""Name and version of the format; fields may be added to a version, so unknown ones are passed over."""
+
+RECORDING = "recording"
+"""The run goes on, or whoever recorded it was killed."""
+
+FINISHED = "finished"
+"""QEMU has ended, and all that could be kept is there."""
+
+NOT_STARTED = "not-started"
+"""QEMU ended with an error before it logged a single event."""
+
+
+@dataclass(frozen=True)
+class SavedImage:
+    """A flash image at one moment: a raw file in the run directory.
+
+    `file` is relative to the directory, None where only its length and hash could be kept.
+    """
+
+    file: str | None
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Flash:
+    """One flash drive: which device it is, its image, and what that held.
+
+    `name` is the device's in the trace, None where the machine is not known. `image` is an absolute path; `bytes`
+    are its contents' as the guest sees them. `extent_bytes` is what the variable store in it says, before or after.
+    """
+
+    unit: int
+    name: str | None
+    read_only: bool
+    image: str
+    format: str
+    before: SavedImage | None = None
+    after: SavedImage | None = None
+    extent_bytes: int | None = None
+    extent_source: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a guest. Times in seconds since 1970; what is not known is None.
+
+    Attributes:
+        state: `RECORDING`, `FINISHED` or `NOT_STARTED`.
+        command: what the user gave.
+        arguments: what was run, with the trace's options.
+        folder: the working directory.
+        backend: `log` or `simple`: how the trace was recorded.
+        trace: its file, relative to the directory.
+        flashes: the flash drives by unit.
+        exit_code: QEMU's; None while it runs and where a signal ended it.
+        signal: the signal that ended it.
+        cut: why events may be missing that no reader of the trace can know of.
+        notes: what else is missing or unusual, a sentence each.
+    """
+
+    state: str
+    command: tuple[str, ...]
+    arguments: tuple[str, ...]
+    folder: str
+    program: str
+    version: str | None
+    architecture: str | None
+    machine: str | None
+    board: str | None
+    backend: str
+    trace: str
+    flashes: tuple[Flash, ...] = ()
+    started: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    cut: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the trace may not be whole; None if nothing speaks against it."""
+        if self.state == RECORDING:
+            return "is still being recorded, or its recorder was killed: the end is missing, and the images after it"
+        if self.signal is not None:
+            return f"QEMU was ended by signal {self.signal}: what it still held is missing"
+        return self.cut
+
+    def flash(self, name: str) -> Flash | None:
+        """The flash of a device; None if there is none of that name."""
+        return next((flash for flash in self.flashes if flash.name == name), None)
