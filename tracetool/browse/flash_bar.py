@@ -36,6 +36,7 @@ class FlashBar:
     region_bytes: int
     extent_bytes: int | None
     spans: tuple[Span, ...]
+    block_bytes: int = 1
     sized: bool = True
     """Whether the region is known, and not just as large as the trace shows."""
 
@@ -64,7 +65,9 @@ def flash_bar(device: DeviceAudit, audit: Audit) -> FlashBar | None:
         return None
     extent = device.extent.bytes if device.extent else None
     spans = (*_block_spans(device, extent), *_outside_spans(device, audit))
-    return FlashBar(max(device.region_bytes, extent or 0), extent, spans, sized=device.geometry.size_known)
+    return FlashBar(
+        max(device.region_bytes, extent or 0), extent, spans, device.geometry.block, device.geometry.size_known
+    )
 
 
 def _block_spans(device: DeviceAudit, extent: int | None) -> Iterator[Span]:
@@ -88,8 +91,9 @@ def close_up(bar: FlashBar) -> FlashBar | None:
     few = 8
     if not bar.reach or bar.reach * few > bar.region_bytes:
         return None
-    beyond = bar.reach if bar.extent_bytes is None or bar.reach > bar.extent_bytes else bar.extent_bytes * 5 // 4
-    return replace(bar, region_bytes=min(beyond, bar.region_bytes), sized=True)
+    end = bar.reach if bar.reach != bar.extent_bytes else bar.reach * 5 // 4
+    whole_blocks = -(-end // bar.block_bytes) * bar.block_bytes
+    return replace(bar, region_bytes=min(whole_blocks, bar.region_bytes), sized=True)
 
 
 def draw_bar(bar: FlashBar, width: int) -> list[BarCell]:
