@@ -40,14 +40,8 @@ def shown(
 
 def test_the_first_screen_of_a_small_terminal_answers_the_question() -> None:
     screen = shown("padding", (80, 24))
-    for words in (
-        "OUTSIDE-EXTENT",
-        "0x100000",
-        "smallest safe backing  1.25 MiB",
-        "┃",
-        "3 errors, 2 warnings",
-        "EXT001",
-    ):
+    told = ("OUTSIDE-EXTENT", "0x100000", "smallest safe backing  1.25 MiB", "┃", "3 errors, 2 warnings", "EXT001")
+    for words in told:
         assert words in screen
 
 
@@ -81,7 +75,7 @@ def test_enter_on_a_finding_jumps_to_its_event() -> None:
         jumps.extend(app.jumps)
 
     shown("padding", (80, 24), choose)
-    assert jumps in ([(4373, 0)], [(4370, 0)])
+    assert jumps == [(4370, 0)]
 
 
 def test_a_click_on_a_finding_jumps_too() -> None:

@@ -26,9 +26,11 @@ class Frame(App[None]):
         self.jumps: list[tuple[int, int]] = []
 
     def compose(self) -> ComposeResult:
+        """The view alone."""
         yield self.view
 
     def on_jump_to(self, message: JumpTo) -> None:
+        """Keep what was asked for."""
         self.jumps.append((message.seq, message.trace))
 
 
