@@ -157,6 +157,7 @@ class Device:
         """The next trace is the next start of the same machine."""
         self.notes.append(TraceNotes(trace))
         if self.machine is not None:
+            self.current.changes_before = len(self.machine.journal)
             self.machine.power_cycle()
         if self.policy_machine is not None:
             self.policy_machine.power_cycle()

@@ -33,6 +33,8 @@ class TraceNotes:
     ends_midway: bool = False
     left_in_command: int | None = None
     last_seq: int = -1
+    changes_before: int = 0
+    """Changes in the journal when the trace began, where a journal is kept."""
 
 
 class Watch(Protocol):

@@ -1,4 +1,4 @@
-"""Messages between the views."""
+"""Messages between views and the app."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["JumpTo"]
 
 
 class JumpTo(Message):
-    """Show this event of a trace."""
+    """Someone wants to see an event: number `seq` among the pflash events of trace number `trace`, both from 0."""
 
-    def __init__(self, seq: int, trace: int = 0) -> None:
+    def __init__(self, seq: int, trace: int) -> None:
         super().__init__()
         self.seq = seq
         self.trace = trace
