@@ -154,6 +154,8 @@ class JournalKind(IntEnum):
     WRITE_BACK = 4
     FORGET = 5
     """The contents of the range are no longer known."""
+    RESTART = 6
+    """The machine started again: storage was read from the image file, before the first event of a trace (seq -1)."""
 
 
 class Target(IntFlag):

@@ -16,10 +16,10 @@ from replay import state as slot
 from replay.backing import UPSTREAM, Backing, Policy
 from replay.behaviour import Behaviour
 from replay.cfi import Opcode, Status, cfi_table
-from replay.columns import RowKind
+from replay.columns import JournalKind, RowKind, Target
 from replay.compiled import compiled_run
 from replay.contents import close_window
-from replay.journal import Journal
+from replay.journal import Change, Journal
 from replay.machine import run
 from replay.pointers import addresses_of
 from replay.state import BYTE_ARRAYS, Chip, Rows, Steps
@@ -245,11 +245,13 @@ class Machine:
     def power_cycle(self) -> None:
         """The machine ends and starts again: storage is read from the image file, state is that of power-up."""
         chip = self.chip
-        low, high = chip.state[slot.DIRTY_LOW], min(chip.state[slot.DIRTY_HIGH], chip.geo[slot.BACKED])
-        chip.storage[low:high] = chip.backing[low:high]
-        chip.storage_mask[low:high] = chip.backing_mask[low:high]
-        if chip.geo[slot.BACKED] < chip.geo[slot.SIZE]:
-            self._blank_beyond(chip.geo[slot.BACKED])
+        low, high = int(chip.state[slot.DIRTY_LOW]), int(chip.state[slot.DIRTY_HIGH])
+        backed, size = int(chip.geo[slot.BACKED]), int(chip.geo[slot.SIZE])
+        first, end = (low, high) if backed == size else (min(low, backed) if low < high else backed, size)
+        before = _copy_span(chip, first, end) if self.keep_journal else None
+        self._read_image(low, min(high, backed))
+        if before is not None:
+            self._note_restart(first, before)
         close_window(chip)
         operations, unknown = chip.state[slot.OP], chip.state[slot.UNKNOWN_SEEN]
         chip.state[:] = _power_on_state()
@@ -258,6 +260,36 @@ class Machine:
         chip.seen[:] = [0] * slot.KINDS
         chip.missing[:] = [-1] * slot.KINDS
         chip.geo[slot.BEHAVIOUR] = int(self.config.behaviour)
+
+    def _read_image(self, low: int, high: int) -> None:
+        chip = self.chip
+        chip.storage[low:high] = chip.backing[low:high]
+        chip.storage_mask[low:high] = chip.backing_mask[low:high]
+        if chip.geo[slot.BACKED] < chip.geo[slot.SIZE]:
+            self._blank_beyond(chip.geo[slot.BACKED])
+
+    def _note_restart(self, low: int, before: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
+        """Enter into the journal what the restart changed."""
+        chip = self.chip
+        after = _copy_span(chip, low, low + len(before[0]))
+        changed = np.flatnonzero((before[0] != after[0]) | (before[1] != after[1]))
+        if not len(changed):
+            return
+        span = slice(int(changed[0]), int(changed[-1]) + 1)
+        known = chip.geo[slot.KNOWN]
+        self.journal.add(
+            Change(
+                -1,
+                JournalKind.RESTART,
+                Target.STORAGE,
+                low + span.start,
+                span.stop - span.start,
+                before[0][span],
+                before[1][span] == known,
+                after[0][span],
+                after[1][span] == known,
+            )
+        )
 
     def _blank_beyond(self, extent: int) -> None:
         """Beyond the file there is nothing: zeros that nobody wrote. Pages that were never touched stay so."""
@@ -390,6 +422,11 @@ class Machine:
     def has_seen(self, kind: RowKind) -> bool:
         """Whether a row of this kind was among those fed."""
         return bool(self.chip.seen[kind])
+
+
+def _copy_span(chip: Chip, low: int, high: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Bytes and mask of storage."""
+    return chip.storage[low:high].copy(), chip.storage_mask[low:high].copy()
 
 
 def _copy(column: Any) -> Any:  # noqa: ANN401  a list or an int64 array

@@ -6,7 +6,9 @@ the end, or forwards from the start, gives the contents at any moment without a 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from replay.state import Chip
 
-__all__ = ["Change", "Journal"]
+__all__ = ["Change", "Journal", "JournalIndex"]
 
 
 class Change(NamedTuple):
@@ -45,6 +47,16 @@ class Change(NamedTuple):
     before_known: NDArray[np.bool_]
     after: NDArray[np.uint8]
     after_known: NDArray[np.bool_]
+
+
+class JournalIndex(NamedTuple):
+    """What changed where, without the bytes: int64 columns, one entry a change, in the order of the journal."""
+
+    seq: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    target: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    length: NDArray[np.int64]
 
 
 @dataclass
@@ -62,6 +74,32 @@ class Journal:
         self._rows.append(rows)
         self._blobs.append(chip.blob[:size].copy())
         self._known = chip.geo[KNOWN]
+
+    def add(self, change: Change) -> None:
+        """Append a change that no access made, such as a restart that reads the image file again."""
+        known, unknown = self._known, 1 - self._known
+        masks = [np.where(mask, known, unknown) for mask in (change.before_known, change.after_known)]
+        blob = np.concatenate([change.before, masks[0], change.after, masks[1]]).astype(np.uint8)
+        places = [change.length * part for part in range(4)]
+        row = [change.seq, change.kind, change.target, change.offset, change.length, *places]
+        self._rows.append(np.array([row], np.int64))
+        self._blobs.append(blob)
+
+    def index(self) -> JournalIndex:
+        """Every change without its bytes."""
+        rows = np.concatenate([np.zeros((0, JOURNAL_WIDTH), np.int64), *self._rows])
+        return JournalIndex(*(np.ascontiguousarray(rows[:, column]) for column in range(5)))
+
+    def changes(self, start: int, stop: int) -> Iterator[Change]:
+        """The changes with these numbers, oldest first; `stop` is exclusive."""
+        ends = list(accumulate(len(rows) for rows in self._rows))
+        at = start
+        while at < min(stop, len(self)):
+            chunk = bisect_right(ends, at)
+            first = ends[chunk] - len(self._rows[chunk])
+            for row in self._rows[chunk][at - first : stop - first].tolist():
+                yield self._change(row, self._blobs[chunk])
+            at = ends[chunk]
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._rows)

@@ -261,3 +261,40 @@ def test_the_journal_has_room_for_the_worst_row(block: int) -> None:
     file.apply(machine.journal, Target.BACKING)
     assert storage.matches(machine.storage().tobytes(), machine.chip.storage_mask.tobytes())
     assert file.matches(machine.backing().tobytes(), machine.chip.backing_mask.tobytes())
+
+
+def test_any_stretch_of_it_can_be_read() -> None:
+    _, journal = _two_erases()
+    whole = list(journal)
+    for start, stop in itertools.product(range(4), repeat=2):
+        assert [change.seq for change in journal.changes(start, stop)] == [c.seq for c in whole[start:stop]]
+    index = journal.index()
+    assert index.offset.tolist() == [change.offset for change in whole]
+    assert index.kind.tolist() == [change.kind for change in whole]
+
+
+def test_a_restart_that_changes_storage_is_in_it() -> None:
+    backing = Backing(VIRT.block, Policy.VOLATILE)
+    offset = VIRT.block
+    events: list[Event] = [RESET, write(offset, 0x400040), write(offset, 0x12345678)]
+    machine, _ = replayed(Config(VIRT, Behaviour.STAGED_AT_DATA, backing=backing, image=~BLANK, journal=True), events)
+    before = machine.storage().copy()
+    machine.power_cycle()
+    *_, last = machine.journal
+    assert (last.kind, last.seq, last.target) == (JournalKind.RESTART, -1, Target.STORAGE)
+    before[last.offset : last.offset + last.length] = last.after
+    assert np.array_equal(before, machine.storage())
+
+
+def test_a_restart_that_changes_nothing_is_not() -> None:
+    machine, journal = _two_erases()
+    count = len(journal)
+    machine.power_cycle()
+    assert len(journal) == count
+
+
+def _two_erases() -> tuple[Machine, Journal]:
+    steps = itertools.product(range(2), (0x200020, 0xD000D0, 0xFF00FF))
+    events = [RESET, *(write(block * VIRT.block, value) for block, value in steps)]
+    machine, _ = replayed(Config(VIRT, Behaviour.STAGED_AT_DATA, image=BLANK, journal=True), events)
+    return machine, machine.journal

@@ -20,6 +20,7 @@ from tracetool.cli import (
     replay,
     rules,
     verify,
+    view,
 )
 
 __all__ = ["app"]
@@ -66,6 +67,7 @@ app.command("operations")(operations.operations)
 app.command("blocks")(operations.blocks)
 app.command("explain")(explain.explain)
 app.command("audit")(audit.audit)
+app.command("view")(view.view)
 app.command("findings")(findings.findings)
 app.command("replay")(replay.replay)
 app.command("export")(export.export)

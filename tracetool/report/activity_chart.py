@@ -56,8 +56,9 @@ class Lane:
 
 @dataclass(frozen=True)
 class ActivityChart:
-    """The operations of a device in one trace. Positions on a canvas 1,000 wide."""
+    """The operations of a device in one trace (`number`, from 0). Positions on a canvas 1,000 wide."""
 
+    number: int
     trace: str
     lanes: tuple[Lane, ...]
     ticks: tuple[tuple[float, str], ...]
@@ -83,6 +84,7 @@ def _chart(part: pl.DataFrame, trace: TraceReport, number: int) -> ActivityChart
     lanes = tuple(lane for lane in (_lane(label, part, axis, width) for label in _LANES) if lane.total)
     said = ", ".join(count_of(lane.total, lane.label.removesuffix("s"), lane.label) for lane in lanes)
     return ActivityChart(
+        number=number,
         trace=f"Trace {number + 1}: {trace.meta.name}",
         lanes=lanes,
         ticks=tuple(axis.ticks()),

@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from tracetool.audit.verdict import Verdict
-from tracetool.findings import RULES, Severity
+from tracetool.findings import RULES
 from tracetool.findings.words import count_of
 from tracetool.report.activity_chart import LEFT, PLOT, draw_activity
 from tracetool.report.facts import device_facts, headline, worst_first
+from tracetool.report.figures import SIGNS, Figure, device_figures, evidence, severity_counts, trace_remarks
 from tracetool.report.flash_map import NARROWEST, draw_flash
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from tracetool.audit import Audit, DeviceAudit
+    from tracetool.audit.verdict import Verdict
     from tracetool.findings import Finding
     from tracetool.report.activity_chart import ActivityChart
     from tracetool.report.flash_map import FlashMap
-    from tracetool.session.session import TraceReport
 
 __all__ = ["write_html"]
 
@@ -44,26 +44,8 @@ ROWS_OPEN = 32
 CHARTS_SHOWN = 6
 """Traces whose activity is shown without asking."""
 
-_SIGNS = {
-    Verdict.OUTSIDE_EXTENT: "✖",
-    Verdict.INCONCLUSIVE: "?",
-    Verdict.NO_EXTENT: "–",  # noqa: RUF001  a dash
-    Verdict.WITHIN_EXTENT: "✔",
-    "error": "✖",
-    "warning": "▲",
-    "note": "●",
-}
-"""A shape beside each colour."""
-
 # Control characters, lone surrogates, and what turns the direction of the text around it.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class _Figure:
-    label: str
-    value: str
-    key: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +55,7 @@ class _Card:
     name: str
     verdict: Verdict
     reasons: tuple[str, ...]
-    figures: tuple[_Figure, ...]
+    figures: tuple[Figure, ...]
     map: FlashMap | None
     charts: list[ActivityChart]
     facts: list[tuple[str, str]]
@@ -91,14 +73,14 @@ def write_html(audit: Audit) -> str:
         headline=words,
         names=_names([trace.meta.name for trace in audit.traces]),
         policy=audit.policy.label,
-        counts=_counts(audit),
+        counts=severity_counts(audit.findings),
         devices=[_card(device, audit) for device in worst_first(audit.devices)],
         policies=audit.policies,
         findings=audit.findings,
         traces=audit.traces,
         several_traces=len(audit.traces) > 1,
         rules=RULES,
-        signs=_SIGNS,
+        signs=SIGNS,
         style=style,
         script=script,
         script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
@@ -128,7 +110,7 @@ def _environment() -> Environment:
         "count": _count,
         "event": _event,
         "evidence": _evidence,
-        "remarks": _remarks,
+        "remarks": trace_remarks,
     }
     environment.filters.update(filters)
     environment.globals.update(left=LEFT, plot=PLOT, narrowest=NARROWEST)
@@ -151,12 +133,6 @@ def _names(names: list[str]) -> str:
     return ", ".join(names) if more <= 0 else f"{', '.join(names[:shown])} and {count_of(more, 'more trace')}"
 
 
-def _counts(audit: Audit) -> str:
-    severities = [finding.severity for finding in audit.findings]
-    counted = [(severities.count(severity), severity.label) for severity in sorted(Severity, reverse=True)]
-    return ", ".join(count_of(count, label) for count, label in counted if count)
-
-
 def _count(number: int | None) -> str:
     return "?" if number is None else f"{number:,}"
 
@@ -168,35 +144,7 @@ def _event(row: Mapping[str, Any], which: str, several: bool) -> str:
 
 
 def _evidence(finding: Finding, several: bool) -> str:
-    """Where a finding can be seen."""
-    parts = []
-    if finding.first_seq is not None:
-        events = f"event {finding.first_seq}"
-        if finding.last_seq not in (None, finding.first_seq):
-            events = f"events {finding.first_seq} to {finding.last_seq}"
-        parts.append(events + (f" of trace {(finding.trace or 0) + 1}" if several else ""))
-    if finding.offset is not None:
-        end = finding.offset + (finding.length or 0)
-        parts.append(f"bytes {format_offset(finding.offset)} to {format_offset(end)}")
-    if finding.count > 1:
-        parts.append(f"{finding.count:,} times")
-    return "; ".join(parts) or "the device as a whole"
-
-
-def _remarks(trace: TraceReport) -> str:
-    health = trace.health
-    said = []
-    if health.first_damaged:
-        first = health.first_damaged[0]
-        said.append(f"{trace.meta.unit} {first.number:,}: {first.reason}: {first.excerpt}")
-    if health.truncated:
-        said.append(health.truncated)
-    elif health.unterminated:
-        said.append("the last line has no newline")
-    if health.host_write_failures:
-        first_failure = health.host_write_failures[0]
-        said.append(f"line {first_failure.number:,}: {first_failure.text}")
-    return "; ".join(said)
+    return evidence(finding, several=several)
 
 
 # --- a device ----------------------------------------------------------------------------------------------------
@@ -208,34 +156,10 @@ def _card(device: DeviceAudit, audit: Audit) -> _Card:
         name=device.name,
         verdict=device.verdict,
         reasons=device.reasons,
-        figures=tuple(_figures(device, audit.guests)),
+        figures=tuple(device_figures(device, audit.guests)),
         map=draw_flash(device, audit),
         charts=draw_activity(device, audit.traces),
         facts=facts,
         blocks=device.blocks.head(MOST_BLOCKS).to_dicts(),
         blocks_used=len(device.blocks),
     )
-
-
-def _figures(device: DeviceAudit, guests: int) -> Iterator[_Figure]:
-    read_only = device.identity is not None and device.identity.read_only
-    if device.minimum_backing_bytes is not None and not read_only:
-        label = (
-            "smallest backing, as far as seen" if device.verdict == Verdict.INCONCLUSIVE else "smallest safe backing"
-        )
-        yield _Figure(label, format_size(device.minimum_backing_bytes), key=True)
-        if device.saved_bytes is not None:
-            yield _Figure("saved, one guest", format_size(device.saved_bytes))
-            if guests > 1:
-                yield _Figure(f"saved, {guests:,} guests", f"{device.saved_bytes * guests / (1 << 30):,.1f} GiB")
-    if device.extent is not None:
-        yield _Figure("extent", format_size(device.extent.bytes))
-    totals = device.totals
-    counts = {
-        "erases": totals.erases,
-        "programs": totals.buffered_programs + totals.programs,
-        "bytes programmed": totals.bytes_programmed,
-        "bus writes": totals.writes,
-        "refused or aborted": totals.refused + totals.aborted,
-    }
-    yield from (_Figure(label, f"{count:,}") for label, count in counts.items() if count)

@@ -35,6 +35,8 @@ class TraceNotes:
     changed_before: bool = False
     """Its image is not, or not certainly, the one that the trace before left."""
     last_seq: int = -1
+    changes_before: int = 0
+    """Changes in the journal when the trace began, where a journal is kept."""
 
 
 class Watch(Protocol):

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.widgets import OptionList
+
+from tests.tracetool.report.cases import CASES
+from tests.tracetool.tui.views import HOSTILE, Frame, screen_text
+from tracetool.browse.overview import overview
+from tracetool.tui.overview import Overview
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from textual.pilot import Pilot
+
+    from tracetool.audit import Audit
+
+
+def shown(
+    case: str | Audit, size: tuple[int, int], then: Callable[[Frame, Pilot[None]], Awaitable[None]] | None = None
+) -> str:
+    """The screen of the overview of an audit, after `then`."""
+
+    async def run() -> str:
+        view = Overview()
+        app = Frame(view)
+        async with app.run_test(size=size) as pilot:
+            await view.show(overview(CASES[case]() if isinstance(case, str) else case))
+            await pilot.pause()
+            if then is not None:
+                await then(app, pilot)
+            return screen_text(app)
+
+    return asyncio.run(run())
+
+
+def test_the_first_screen_of_a_small_terminal_answers_the_question() -> None:
+    screen = shown("padding", (80, 24))
+    told = ("OUTSIDE-EXTENT", "0x100000", "smallest safe backing  1.25 MiB", "┃", "3 errors, 2 warnings", "EXT001")
+    for words in told:
+        assert words in screen
+
+
+def test_a_large_terminal_shows_everything_at_once() -> None:
+    screen = shown("boots", (200, 60))
+    for words in ("virt.flash0", "region", "SEQ001", "erases", "programs", "seconds since the trace began"):
+        assert words in screen
+    lines = screen.splitlines()
+    assert any("1  " in line and "2  " in line and "first-boot" in line for line in lines)
+
+
+def test_before_anything_is_known_it_says_so() -> None:
+    async def run() -> str:
+        view = Overview()
+        app = Frame(view)
+        async with app.run_test(size=(80, 24)) as pilot:
+            view.wait_for("12 % read")
+            await pilot.pause()
+            return screen_text(app)
+
+    assert "12 % read" in asyncio.run(run())
+
+
+def test_enter_on_a_finding_jumps_to_its_event() -> None:
+    jumps: list[tuple[int, int]] = []
+
+    async def choose(app: Frame, pilot: Pilot[None]) -> None:
+        app.query_one(OptionList).focus()
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        jumps.extend(app.jumps)
+
+    shown("padding", (80, 24), choose)
+    assert jumps == [(4370, 0)]
+
+
+def test_a_click_on_a_finding_jumps_too() -> None:
+    jumps: list[tuple[int, int]] = []
+
+    async def choose(app: Frame, pilot: Pilot[None]) -> None:
+        await pilot.click(OptionList, offset=(4, 0))
+        await pilot.pause()
+        jumps.extend(app.jumps)
+
+    shown("padding", (160, 50), choose)
+    assert jumps == [(4370, 0)]
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (37, 11), (300, 80)])
+def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
+    for case in ("boots", "incomplete", "no-extent", "damaged"):
+        shown(case, size)
+
+
+def test_it_survives_a_storm_of_resizes() -> None:
+    async def storm(_: Frame, pilot: Pilot[None]) -> None:
+        for size in ((20, 5), (200, 60), (1, 1), (81, 24), (149, 3), (150, 50)):
+            await pilot.resize_terminal(*size)
+
+    assert "OUTSIDE-EXTENT" in shown("padding", (80, 24), storm)
+
+
+def test_names_that_mean_harm_are_shown_as_they_are() -> None:
+    audit = CASES["outside"]()
+    devices = tuple(replace(device, name=HOSTILE) for device in audit.devices)
+    findings = tuple(replace(found, device=HOSTILE, message=HOSTILE) for found in audit.findings)
+    screen = shown(replace(audit, devices=devices, findings=findings), (80, 60))
+    assert "[bold]x[/]" in screen
+    assert "\\x1b[2J" in screen
+    assert "\x1b" not in screen
+    assert "\u202e" not in screen
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
+def test_a_shape_stands_beside_each_colour(theme: str) -> None:
+    async def paint(app: Frame, pilot: Pilot[None]) -> None:
+        app.theme = theme
+        await pilot.pause()
+
+    screen = shown("padding", (160, 50), paint)
+    assert all(sign in screen for sign in "✖▲–█┃")  # noqa: RUF001  a dash
+
+
+def test_a_second_model_takes_the_place_of_the_first() -> None:
+    async def again(app: Frame, pilot: Pilot[None]) -> None:
+        await app.query_one(Overview).show(overview(CASES["within"]()))
+        await pilot.pause()
+
+    screen = shown("padding", (80, 24), again)
+    assert "WITHIN-EXTENT" in screen
+    assert "virt.flash0" not in screen

@@ -1,0 +1,40 @@
+"""What tests of views share: an app around one view, and its screen as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import App
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.widget import Widget
+
+    from tracetool.tui.messages import JumpTo
+
+
+HOSTILE = "[bold]x[/] \x1b[2J\u202eevil \u05d0\u05d1 \u65ad\u96fb [link=a]" + "y" * 3000
+"""What a device should never be called."""
+
+
+class Frame(App[None]):
+    """One view, and the jumps that it asked for."""
+
+    def __init__(self, view: Widget) -> None:
+        super().__init__()
+        self.view = view
+        self.jumps: list[tuple[int, int]] = []
+
+    def compose(self) -> ComposeResult:
+        """The view alone."""
+        yield self.view
+
+    def on_jump_to(self, message: JumpTo) -> None:
+        """Keep what was asked for."""
+        self.jumps.append((message.seq, message.trace))
+
+
+def screen_text(app: App[None]) -> str:
+    """What stands on the screen, line by line."""
+    lines = app.screen._compositor.render_strips()  # noqa: SLF001  there is no public way to the characters
+    return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)

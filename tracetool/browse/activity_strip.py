@@ -1,0 +1,37 @@
+"""Activity over time as rows of characters, from the lanes that the reports draw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracetool.report.activity_chart import LANE, LEFT, PLOT
+
+if TYPE_CHECKING:
+    from tracetool.report.activity_chart import ActivityChart, Lane
+
+__all__ = ["LEVELS", "draw_axis", "draw_lane"]
+
+LEVELS = " ▁▂▃▄▅▆▇█"
+"""Characters by how much was done; the first is for nothing."""
+
+
+def draw_lane(lane: Lane, width: int) -> str:
+    """A lane in `width` characters; each shows the busiest moment in it, against the busiest of the lane."""
+    heights = [0.0] * width
+    for bar in lane.bars:
+        first = int((bar.x - LEFT) * width / PLOT)
+        last = max(first + 1, round((bar.x + bar.width - LEFT) * width / PLOT))
+        for at in range(min(first, width - 1), min(last, width)):
+            heights[at] = max(heights[at], bar.height)
+    top = len(LEVELS) - 1
+    return "".join(LEVELS[min(-int(-height * top // LANE), top)] for height in heights)
+
+
+def draw_axis(chart: ActivityChart, width: int) -> str:
+    """The ticks of a chart under a lane of `width` characters; those that would touch the one before are left out."""
+    line = ""
+    for x, label in chart.ticks:
+        at = round((x - LEFT) * width / PLOT)
+        if at + len(label) <= width and (not line or at > len(line) + 1):
+            line = line.ljust(at) + label
+    return line

@@ -1,0 +1,1 @@
+"""The terminal app: widgets over `tracetool.browse`, and the only place that knows textual."""

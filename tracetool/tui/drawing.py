@@ -1,0 +1,85 @@
+"""A widget drawn line by line for the width it has, and the pieces that views draw with.
+
+Data goes into `Content` as it is, never through markup.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from textual.geometry import Size
+
+__all__ = ["SEVERITY_STYLES", "VERDICT_STYLES", "Drawn", "Heading", "hanging"]
+
+VERDICT_STYLES = {
+    "outside-extent": "bold $text-error",
+    "inconclusive": "bold $text-warning",
+    "no-extent": "bold",
+    "within-extent": "bold $text-success",
+}
+SEVERITY_STYLES = {"error": "$text-error", "warning": "$text-warning", "note": "$text-primary"}
+
+
+class Drawn(Widget):
+    """Draws itself anew for every width; `lines` is what it shows."""
+
+    DEFAULT_CSS = """
+    Drawn { height: auto; width: 1fr; }
+    """
+
+    def lines(self, width: int) -> Iterable[Content]:
+        """What is shown in `width` columns."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Something to be shown has changed."""
+        self.refresh(layout=True)
+
+    def render(self) -> Content:
+        """The lines, for the width that the widget has now."""
+        return Content("\n").join(self.lines(max(self.content_size.width, 1)))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        """As many lines as are drawn in `width` columns, which is before the widget has that width."""
+        return sum(1 for _ in self.lines(max(width, 1)))
+
+
+class Heading(Drawn):
+    """A line above a part of a view."""
+
+    DEFAULT_CSS = "Heading { padding: 0 1; }"
+
+    def __init__(self, words: str = "") -> None:
+        super().__init__()
+        self._words = words
+
+    def say(self, words: str) -> None:
+        """Show other words."""
+        self._words = words
+        self.redraw()
+
+    def lines(self, width: int) -> Iterable[Content]:
+        """The words, wrapped."""
+        return Content.styled(self._words, "bold").wrap(width) if self._words else ()
+
+
+def hanging(head: str | Content, words: str | Content, width: int, indent: int) -> Iterator[Content]:
+    """Words after a head of `indent` columns, wrapped; the lines that follow begin where the words do.
+
+    Where there is no room for both beside each other, the words follow below the head.
+    """
+    head, words = Content(head) if isinstance(head, str) else head, Content(words) if isinstance(words, str) else words
+    least = 12
+    if width - indent < least:
+        yield from (line.rstrip() for line in head.wrap(width))
+        yield from (line.rstrip() for line in words.wrap(width))
+        return
+    for number, line in enumerate(words.wrap(width - indent)):
+        start = head.truncate(indent, ellipsis=True) if number == 0 else Content("")
+        yield Content.assemble(start.pad_right(indent - start.cell_length), line.rstrip())

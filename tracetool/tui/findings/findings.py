@@ -1,0 +1,102 @@
+"""The findings view: a table of what was found, and below it the finding under the cursor in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import DataTable
+
+from tracetool.browse.findings import FindingsModel
+from tracetool.findings import Severity
+from tracetool.tui.drawing import Heading
+from tracetool.tui.findings.detail import Detail
+from tracetool.tui.messages import JumpTo
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from tracetool.browse.findings import FindingRow
+
+__all__ = ["FindingsView"]
+
+_COLUMNS = ("severity", "rule", "times", "device", "place", "what")
+_THEME_COLOURS = {Severity.ERROR: "text-error", Severity.WARNING: "text-warning", Severity.NOTE: "text-primary"}
+
+
+class FindingsView(Vertical):
+    """Shows a `FindingsModel`; before the first, that it is being made."""
+
+    DEFAULT_CSS = """
+    FindingsView { height: 1fr; width: 1fr; }
+    FindingsView DataTable { height: auto; max-height: 50%; min-height: 3; }
+    FindingsView #detail { height: 1fr; border-top: solid $foreground 30%; }
+    """
+
+    BINDING_GROUP_TITLE = "Findings"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: tuple[FindingRow, ...] = ()
+        self._words = ""
+
+    def compose(self) -> ComposeResult:
+        """The table, and the detail below it."""
+        yield Heading()
+        yield DataTable(cursor_type="row", zebra_stripes=True)
+        with VerticalScroll(id="detail", can_focus=True):
+            yield Detail()
+
+    def on_mount(self) -> None:
+        """Columns; what is not known yet is said. Cells keep their colours, so a new theme means new cells."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._recolour())
+        self.query_one(DataTable).add_columns(*_COLUMNS)
+        self.query_one(Detail).say("reading the trace…")
+
+    def show(self, model: FindingsModel) -> None:
+        """Show a model in the place of the one before; the cursor stays on its finding where there still is one."""
+        table = self.query_one(DataTable)
+        before = self._current()
+        self._rows, self._words = model.rows, model.words
+        table.clear()
+        for row in model.rows:
+            table.add_row(*self._cells(row))
+        table.display = bool(model.rows)
+        self.query_one(Heading).say(model.words if model.rows else "")
+        if not model.rows:
+            self.query_one(Detail).say(model.words)
+            return
+        keys = [(row.rule, row.device) for row in model.rows]
+        at = keys.index((before.rule, before.device)) if before and (before.rule, before.device) in keys else 0
+        table.move_cursor(row=at)
+        self.query_one(Detail).show(model.rows[at])
+
+    def _recolour(self) -> None:
+        if self._rows:
+            self.show(FindingsModel(self._rows, self._words))
+
+    def _current(self) -> FindingRow | None:
+        at = self.query_one(DataTable).cursor_row
+        return self._rows[at] if 0 <= at < len(self._rows) else None
+
+    def _cells(self, row: FindingRow) -> list[Text]:
+        colour = self.app.theme_variables.get(_THEME_COLOURS[row.severity], "")
+        style = colour if colour.startswith("#") else ""
+        count = Text(f"{row.count:,}", justify="right")
+        words = [Text(word) for word in (row.device, row.place, row.message)]
+        return [Text(f"{row.sign} {row.severity.label}", style), Text(row.rule), count, *words]
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """The cursor moved: show that finding below."""
+        event.stop()
+        if 0 <= event.cursor_row < len(self._rows):
+            self.query_one(Detail).show(self._rows[event.cursor_row])
+            self.query_one("#detail").scroll_home(animate=False)
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Jump to the first event of a finding; one about a whole device has none."""
+        event.stop()
+        target = self._rows[event.cursor_row].target
+        if target is not None:
+            self.post_message(JumpTo(*target))

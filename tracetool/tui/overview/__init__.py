@@ -1,0 +1,5 @@
+"""The overview: is it fine, without a key press."""
+
+from tracetool.tui.overview.overview import Overview
+
+__all__ = ["Overview"]

@@ -1,0 +1,160 @@
+"""The overview: the verdict, a card for each device, the findings worth a look, and the traces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Container, ItemGrid, VerticalScroll
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from tracetool.tui.drawing import SEVERITY_STYLES, VERDICT_STYLES, Drawn, Heading, hanging
+from tracetool.tui.messages import JumpTo
+from tracetool.tui.overview.boot import Boot
+from tracetool.tui.overview.card import Card
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textual.app import ComposeResult
+    from textual.events import Resize
+
+    from tracetool.browse.findings import FindingRow
+    from tracetool.browse.overview import OverviewModel
+
+__all__ = ["Overview"]
+
+CARD_WIDTH = 72
+"""Least columns of a card where several stand side by side."""
+
+WIDE = 150
+"""Columns from which the findings stand beside the cards."""
+
+BOOT_WIDTH = 48
+"""Least columns of a trace."""
+
+
+class Headline(Drawn):
+    """The verdict on the whole, or that it is not known yet."""
+
+    DEFAULT_CSS = "Headline { padding: 0 1; margin: 0 0 1 0; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._model: OverviewModel | None = None
+        self._waiting = "reading the trace…"
+
+    def show(self, model: OverviewModel) -> None:
+        """Say what came out."""
+        self._model = model
+        self.redraw()
+
+    def wait_for(self, words: str) -> None:
+        """Say what is being done until then."""
+        self._waiting = words
+        self.redraw()
+
+    def lines(self, width: int) -> Iterator[Content]:
+        """Sign, verdict and a sentence."""
+        if self._model is None:
+            yield from Content.styled(f"○ {self._waiting}", "$foreground-muted").wrap(width)
+            return
+        model, style = self._model, VERDICT_STYLES[self._model.verdict]
+        words = Content.assemble((str(model.verdict).upper(), style), f"  {model.headline}")
+        yield from hanging(Content.styled(model.sign, style), words, width, 2)
+
+
+class Overview(VerticalScroll):
+    """Shows an `OverviewModel`; before the first, that it is being made."""
+
+    DEFAULT_CSS = """
+    Overview { height: 1fr; width: 1fr; }
+    Overview ItemGrid { grid-gutter: 0 1; }
+    Overview #answer { height: auto; layout: vertical; }
+    Overview.wide #answer { layout: horizontal; }
+    Overview #found { height: auto; width: 1fr; }
+    Overview.wide #found { padding: 1 1 0 1; }
+    Overview OptionList > .option-list--option { padding: 0 1; }
+    Overview OptionList:focus { border: none; }
+    Overview OptionList { height: auto; max-height: 200; border: none; padding: 0; margin: 0 0 1 0;
+        background: $background; }
+    """
+
+    BINDING_GROUP_TITLE = "Overview"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: tuple[FindingRow, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Empty places for what will be shown."""
+        yield Headline()
+        with Container(id="answer"):
+            with ItemGrid(id="cards", min_column_width=CARD_WIDTH):
+                yield Skeleton()
+            with Container(id="found"):
+                yield Heading()
+                yield OptionList(markup=False)
+        yield ItemGrid(id="quiet", min_column_width=CARD_WIDTH)
+        yield ItemGrid(id="boots", min_column_width=BOOT_WIDTH)
+
+    def on_mount(self) -> None:
+        """Nothing was found yet."""
+        self.query_one(OptionList).display = False
+
+    def on_resize(self, event: Resize) -> None:
+        """Where there is room the findings stand beside the cards."""
+        self.set_class(event.size.width >= WIDE, "wide")
+
+    def wait_for(self, words: str) -> None:
+        """Say what is being done, until `show` is called."""
+        self.query_one(Headline).wait_for(words)
+
+    async def show(self, model: OverviewModel) -> None:
+        """Show a model in the place of the one before."""
+        self.query_one(Headline).show(model)
+        self._rows = model.findings
+        self.query_one(Heading).say(f"findings: {model.findings_words}")
+        found = self.query_one(OptionList)
+        found.clear_options()
+        found.add_options([Option(_found(row)) for row in model.findings])
+        found.display = bool(model.findings)
+        loud = [card for card in model.cards if not card.quiet] or list(model.cards)
+        await self._fill("cards", [Card(card) for card in loud])
+        await self._fill("quiet", [Card(card) for card in model.cards if card not in loud])
+        await self._fill("boots", [Boot(boot) for boot in model.boots])
+
+    async def _fill(self, place: str, widgets: list[Card] | list[Boot]) -> None:
+        grid = self.query_one(f"#{place}", ItemGrid)
+        async with self.batch():
+            await grid.remove_children()
+            await grid.mount_all(widgets)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Jump to the event of a finding; one about a whole device has none."""
+        event.stop()
+        target = self._rows[event.option_index].target
+        if target is not None:
+            self.post_message(JumpTo(*target))
+
+
+class Skeleton(Drawn):
+    """The shape of a card that is not known yet."""
+
+    DEFAULT_CSS = "Skeleton { height: auto; border: round $foreground 30%; }"
+
+    def lines(self, width: int) -> Iterator[Content]:
+        """Bars of dust."""
+        for part in (3, 2, 2, 1):
+            yield Content.styled("░" * max(width * part // 4, 1), "$foreground-muted")
+
+
+def _found(row: FindingRow) -> Content:
+    """A finding on one line, or as many as it needs."""
+    label = row.severity.label
+    return Content.assemble(
+        (f"{row.sign} {row.rule}", SEVERITY_STYLES[label]),
+        f"  {row.device}  " if row.device else "  ",
+        row.message,
+    )
