@@ -1,1 +1,1 @@
-"""View models: what the terminal app shows, as plain functions over the core; no library of user interfaces."""
+"""What the terminal app shows, as plain data and functions: nothing here knows a terminal."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tracetool.cli import audit, demo, events, explain, export, findings, info, operations, replay, rules, verify
+from tracetool.cli import audit, demo, events, explain, export, findings, info, operations, replay, rules, verify, view
 
 __all__ = ["app"]
 
@@ -50,6 +50,7 @@ app.command("operations")(operations.operations)
 app.command("blocks")(operations.blocks)
 app.command("explain")(explain.explain)
 app.command("audit")(audit.audit)
+app.command("view")(view.view)
 app.command("findings")(findings.findings)
 app.command("replay")(replay.replay)
 app.command("export")(export.export)

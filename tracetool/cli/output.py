@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from tracetool.cli.common import say
-from tracetool.errors import InputError
+from tracetool.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,37 +27,10 @@ def standard_output() -> Iterator[BinaryIO]:
 
 @contextmanager
 def open_output(path: str) -> Iterator[BinaryIO]:
-    """A binary file that takes the name `path` once it is complete; devices and pipes are written straight.
-
-    Raises:
-        InputError: the file cannot be written; nothing of it is left.
-    """
-    target = Path(path).expanduser()
-    try:
-        if target.exists() and not target.is_file():
-            with target.open("wb") as straight:
-                yield straight
-            return
-        if target.exists():
-            target.open("ab").close()  # a file that may not be written may not be replaced either
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.resolve().parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-            temporary.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
-            temporary.replace(target.resolve())
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}; name another file") from error
+    """A binary file that takes the name `path` once it is complete; InputError where it cannot be written."""
+    with whole_file(path) as file:
+        yield file
     say(f"wrote {path}")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def goes_to_a_file() -> bool:

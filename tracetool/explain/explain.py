@@ -13,7 +13,7 @@ from tracetool.errors import UsageError
 from tracetool.explain.words import event_words, policy_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tracetool.findings import Finding
     from tracetool.ingest import TraceReader
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracetool.session.inspect import Inspection
     from tracetool.session.options import Options
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "explain_device"]
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,38 @@ def explain(readers: Sequence[TraceReader], options: Options, seq: int) -> Expla
     inspection = device.inspection
     if inspection is None:
         raise UsageError(f"there is no event {seq}")
-    operation = _operation(device, trace, seq)
+    return explain_device(
+        device,
+        inspection,
+        trace=trace,
+        operation=_operation(device, trace, seq),
+        findings=result.findings,
+        start_ns=replayed.traces[0].start_ns,
+    )
+
+
+def explain_device(
+    device: Device,
+    inspection: Inspection,
+    *,
+    trace: int,
+    operation: dict[str, Any] | None,
+    findings: Iterable[Finding],
+    start_ns: int | None,
+) -> Explanation:
+    """Put into words what was seen of an event of trace number `trace` while its device was replayed.
+
+    `operation` is the row of its operation; of `findings` those are kept that it is a case of.
+    """
+    span = _span(operation, int(inspection.event["seq"]))
     return Explanation(
         device=device.name,
         inspection=inspection,
         sentences=tuple(event_words(inspection)),
         operation=operation,
         policy=_policy(device, inspection),
-        findings=tuple(f for f in result.findings if _concerns(f, device.name, trace, _span(operation, seq))),
-        start_ns=replayed.traces[0].start_ns,
+        findings=tuple(finding for finding in findings if _concerns(finding, device.name, trace, span)),
+        start_ns=start_ns,
     )
 
 

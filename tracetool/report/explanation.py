@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tracetool.explain import Explanation
     from tracetool.session.inspect import Moment
 
-__all__ = ["print_explanation"]
+__all__ = ["change_title", "explanation_facts", "hex_diff", "operation_words", "print_explanation", "state_words"]
 
 _LINE = 16
 _MOST_LINES = 6
@@ -38,15 +38,16 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
     for sentence in explanation.sentences:
         console.print(Text(sentence), soft_wrap=not console.is_terminal)
     console.print()
-    print_grid(console, list(_facts(explanation)), first_style="dim")
+    print_grid(console, list(explanation_facts(explanation)), first_style="dim")
     for change in explanation.inspection.changes:
         console.print()
-        console.print(Text(_title(change)), soft_wrap=True)
+        console.print(Text(change_title(change)), soft_wrap=True)
         for line in hex_diff(change):
             console.print(line, soft_wrap=True)
 
 
-def _facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
+def explanation_facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    """What is to be said beside the sentences: a label and the words."""
     inspection = explanation.inspection
     event = inspection.event
     if event["time_ns"] is not None and explanation.start_ns is not None:
@@ -87,7 +88,8 @@ def operation_words(operation: dict[str, object]) -> str:
 # --- bytes -------------------------------------------------------------------------------------------------------
 
 
-def _title(change: Change) -> str:
+def change_title(change: Change) -> str:
+    """Where a change is, and how much of it."""
     where = {Target.STORAGE: "in the flash", Target.BACKING: "in the image file"}
     place = where.get(change.target, "in the flash and in the image file")
     span = f"{format_size(change.length)} at {format_offset(change.offset)}"

@@ -1,1 +1,1 @@
-"""The terminal app: screens and widgets over the same core."""
+"""The terminal app: widgets over `tracetool.browse`, and the only place that knows textual."""

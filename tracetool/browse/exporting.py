@@ -1,0 +1,83 @@
+"""What is shown, as a file or as the command that gives the same."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracetool.errors import UsageError
+from tracetool.report.frames import write_frames
+from tracetool.report.tables import write_table
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    import polars as pl
+
+    from tracetool.browse.timeline import Timeline
+    from tracetool.session.options import Options
+
+__all__ = ["EXPORT_FORMATS", "command_line", "export_format", "shown_rows", "write_shown"]
+
+EXPORT_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
+"""The format that a file's name asks for."""
+
+
+def export_format(path: str) -> str:
+    """The format by the end of a file's name; UsageError that says what there is."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in EXPORT_FORMATS:
+        raise UsageError(f"{path!r}: name a file that ends in {', '.join(EXPORT_FORMATS)}")
+    return EXPORT_FORMATS[suffix]
+
+
+def shown_rows(timeline: Timeline) -> pl.DataFrame:
+    """The rows that the filter leaves, with all columns of their table."""
+    items = timeline.items
+    if timeline.level.of_operations:
+        return timeline.tables.operations[items]
+    return timeline.tables.gather_events(items)
+
+
+def write_shown(timeline: Timeline, output_format: str, file: BinaryIO) -> int:
+    """Write the rows that are shown as csv, jsonl or parquet, in the bytes that the command line writes; how many."""
+    rows = shown_rows(timeline)
+    if timeline.level.of_operations:
+        write_table(rows, "operations", output_format, file)
+        return len(rows)
+    return write_frames([rows], output_format, file)
+
+
+# --- the same from the command line ------------------------------------------------------------------------------
+
+
+def command_line(timeline: Timeline) -> str:
+    """The command that gives what is shown."""
+    query = timeline.filter.active
+    where = [] if query is None else ["--where", query.text]
+    paths = [trace.meta.path for trace in timeline.loaded.traces]
+    options = timeline.loaded.settings.options
+    if timeline.level.of_operations:
+        return shlex.join(["tracetool", "operations", *where, *_device_options(options), *paths])
+    if timeline.level.of_accesses:
+        accesses = "event in (io_write, io_read, outer_write, outer_read, read)"
+        where = ["--where", accesses if query is None else f"({query.text}) and {accesses}"]
+    device = [] if options.device is None else ["--device", options.device]
+    return shlex.join(["tracetool", "events", *where, *device, *paths])
+
+
+def _device_options(options: Options) -> list[str]:
+    words: list[str] = []
+    for option, values in (
+        ("--image", options.images),
+        ("--extent", options.extents),
+        ("--geometry", options.geometries),
+    ):
+        for device, value in values.items():
+            words += [option, f"{device}={value}" if device else str(value)]
+    words += [] if options.board is None else ["--board", options.board]
+    for device in sorted(options.read_only):
+        words += ["--read-only", device]
+    words += ["--qemu", options.behaviour.label] if options.behaviour else []
+    return words + ([] if options.device is None else ["--device", options.device])

@@ -1,0 +1,103 @@
+"""One event explained, from what is loaded: only what came before it is replayed again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracetool.errors import UsageError
+from tracetool.explain import explain_device
+from tracetool.session.device import PREROLL
+from tracetool.session.session import replay_readers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import polars as pl
+
+    from tracetool.browse.keeping import KeptTrace
+    from tracetool.browse.loading import Loaded, Progress
+    from tracetool.browse.tables import Tables
+    from tracetool.explain import Explanation
+    from tracetool.ingest import Health, TraceMeta
+    from tracetool.session.options import Options
+
+__all__ = ["inspect"]
+
+_ENOUGH = 2 * PREROLL
+"""Events that are replayed at least, so that a device is taken for the same as in the audit."""
+
+
+def inspect(tables: Tables, trace: int, seq: int, progress: Progress) -> Explanation:
+    """Explain event `seq` of a trace.
+
+    Raises:
+        UsageError: the device is not replayed, so that there is nothing to say.
+        Cancelled: the progress was stopped.
+    """
+    loaded = tables.loaded
+    device = str(tables.event(tables.number(trace, seq))["device"])
+    readers = [_Quietly(kept, progress) for kept in loaded.traces[: trace + 1]]
+    replayed = replay_readers(readers, _options(loaded, device, trace, seq))
+    found = replayed.devices.get(device)
+    if found is None or found.inspection is None:
+        raise UsageError(f"event {seq} cannot be explained: {device} was left out")
+    at = tables.operation_at(trace, seq, device)
+    operation = None if at is None else tables.operations.row(at, named=True)
+    return explain_device(
+        found,
+        found.inspection,
+        trace=trace,
+        operation=operation,
+        findings=loaded.audit.findings,
+        start_ns=loaded.start_ns,
+    )
+
+
+def _options(loaded: Loaded, device: str, trace: int, seq: int) -> Options:
+    """The audit's options, with what the audit found out, for one device up to the event."""
+    options = loaded.settings.options
+    audited = loaded.device(device)
+    known = {name: size for name, size in loaded.extents.items() if name == device}
+    return replace(
+        options,
+        device=device,
+        extents=known,
+        images={name: path for name, path in options.images.items() if name in ("", device)},
+        geometries={name: spec for name, spec in options.geometries.items() if name in ("", device)},
+        read_only=frozenset({device} & options.read_only),
+        behaviour=options.behaviour if audited is None else audited.behaviour,
+        policy=loaded.audit.policy,
+        at=max(seq, _ENOUGH),
+        inspect=seq,
+        inspect_trace=trace,
+    )
+
+
+class _Quietly:
+    """A kept trace, read again for one event: it can be stopped, and nobody else's progress moves."""
+
+    def __init__(self, kept: KeptTrace, progress: Progress) -> None:
+        self._kept = kept
+        self._progress = progress
+
+    @property
+    def meta(self) -> TraceMeta:
+        """What it is."""
+        return self._kept.meta
+
+    @property
+    def health(self) -> Health:
+        """How well it could be read."""
+        return self._kept.health
+
+    @property
+    def rereadable(self) -> bool:
+        """Always."""
+        return True
+
+    def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
+        """As `TraceReader.chunks`."""
+        for start, frame in self._kept.kept(trace):
+            self._progress.report(start, self._kept.events)
+            yield frame

@@ -1,0 +1,169 @@
+"""Audit the traces and keep the tables; in a thread, with progress, and until somebody stops it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from tracetool.audit.audit import audit_replayed
+from tracetool.browse.keeping import KeptTrace
+from tracetool.errors import InputError
+from tracetool.findings import WEAR_LIMIT
+from tracetool.findings.words import count_of
+from tracetool.session.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import polars as pl
+
+    from tracetool.audit import Audit, DeviceAudit
+    from tracetool.ingest import TraceReader
+
+__all__ = ["Cancelled", "Job", "Loaded", "Progress", "Settings", "load", "start"]
+
+
+class Cancelled(Exception):  # noqa: N818  nothing went wrong
+    """The work was stopped because nobody needs it any more."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the audit is asked: the command line's options, or what was typed in the app since."""
+
+    options: Options = field(default_factory=Options)
+    guests: int = 1
+    strict_silicon: bool = False
+    wear_limit: int = WEAR_LIMIT
+
+
+@dataclass
+class Progress:
+    """How far the work is, in bytes of files or in kept events; written by the thread, read by whoever shows it."""
+
+    done: int = 0
+    total: int | None = None
+    stop: Event = field(default_factory=Event, repr=False)
+
+    def report(self, done: int, total: int | None) -> None:
+        """Note how far it is; Cancelled where somebody stopped it."""
+        if self.stop.is_set():
+            raise Cancelled
+        self.done, self.total = done, total
+
+    @property
+    def share(self) -> float | None:
+        """0 to 1; None where the end is not known."""
+        return min(self.done / self.total, 1.0) if self.total else None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The audit and the tables it was made of.
+
+    `operations` is a frame of `OPERATIONS_SCHEMA`, by trace and first seq; `start_ns` the recorded time of the first
+    event, from which times count, None where there are none.
+    """
+
+    traces: tuple[KeptTrace, ...]
+    settings: Settings
+    audit: Audit
+    operations: pl.DataFrame
+    start_ns: int | None
+
+    def device(self, name: str) -> DeviceAudit | None:
+        """What the audit says of a device."""
+        return next((device for device in self.audit.devices if device.name == name), None)
+
+    @property
+    def extents(self) -> dict[str, int]:
+        """The extent of each device that has one, in bytes."""
+        return {device.name: device.extent.bytes for device in self.audit.devices if device.extent is not None}
+
+    @property
+    def written(self) -> str | None:
+        """The one device that is written; None where there is none, or more than one."""
+        written = [device.name for device in self.audit.devices if device.totals.writes and not device.excused]
+        return written[0] if len(written) == 1 else None
+
+    @property
+    def name(self) -> str:
+        """What was loaded, for titles."""
+        first = self.traces[0].meta.name
+        more = len(self.traces) - 1
+        return f"{first} and {count_of(more, 'more trace')}" if more else first
+
+
+def load(traces: Sequence[KeptTrace], settings: Settings) -> Loaded:
+    """Audit the traces, and keep the timeline.
+
+    Raises:
+        InputError: a trace or image cannot be read, or holds no pflash event.
+        UsageError: options contradict each other or the trace.
+        Cancelled: the progress that the traces report to was stopped.
+    """
+    options = replace(settings.options, keep_operations=True, keep_occurrences=True)
+    replayed, audit = audit_replayed(
+        traces,
+        options,
+        guests=settings.guests,
+        strict_silicon=settings.strict_silicon,
+        wear_limit=settings.wear_limit,
+    )
+    _require_events(traces)
+    return Loaded(tuple(traces), settings, audit, replayed.operations(), replayed.traces[0].start_ns)
+
+
+def _require_events(traces: Sequence[KeptTrace]) -> None:
+    silent = next((trace for trace in traces if not trace.events), None)
+    if silent is not None:
+        seen = count_of(silent.health.lines, silent.meta.unit)
+        raise InputError(f"{silent.meta.name}: no pflash event in {seen}; start QEMU with -trace 'pflash*'")
+
+
+class Job:
+    """Work in a thread: `done` is set at its end, with `result` or `error`, or neither where it was cancelled."""
+
+    def __init__(self, work: Callable[[], Loaded], progress: Progress) -> None:
+        self._work = work
+        self.progress = progress
+        self.done = Event()
+        self.result: Loaded | None = None
+        self.error: Exception | None = None
+        self._thread = Thread(target=self._run, name="loading", daemon=True)
+
+    def start(self) -> Job:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def cancel(self) -> None:
+        """Stop at the next report of progress."""
+        self.progress.stop.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the end; whether it has come."""
+        return self.done.wait(seconds)
+
+    def _run(self) -> None:
+        try:
+            self.result = self._work()
+        except Cancelled:
+            pass
+        except Exception as error:  # noqa: BLE001  whatever it is, it is shown, and the app goes on
+            self.error = error
+        finally:
+            self.done.set()
+
+
+def start(
+    openers: Sequence[Callable[[Callable[[int, int | None], None]], TraceReader]] | Sequence[KeptTrace],
+    settings: Settings,
+) -> Job:
+    """Begin to load traces: from what opens each of them and reports its progress, or from traces that are kept."""
+    progress = Progress()
+    kept = [opener if isinstance(opener, KeptTrace) else KeptTrace(opener(progress.report)) for opener in openers]
+    for trace in kept:
+        trace.on_reread = progress.report
+    return Job(lambda: load(kept, settings), progress).start()

@@ -1,0 +1,61 @@
+"""The lines of the app that say where one is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracetool.browse.changing import settings_words
+from tracetool.browse.harmless import harmless
+from tracetool.browse.levels import Level
+from tracetool.browse.times import TimeMode
+from tracetool.findings.words import count_of
+
+if TYPE_CHECKING:
+    from tracetool.browse.loading import Loaded, Progress
+    from tracetool.browse.timeline import Timeline
+
+__all__ = ["progress_words", "timeline_status", "title"]
+
+_ONE = {Level.OPERATIONS: "operation", Level.ACCESSES: "access", Level.EVENTS: "event"}
+
+
+def timeline_status(timeline: Timeline, search: str = "") -> str:
+    """How many rows there are and how many are hidden by what; the search, and other times than usual."""
+    parts = [_rows(timeline)]
+    query = timeline.filter.query
+    if query is not None:
+        parts.append(f"filter{'' if timeline.filter.on else ' (off, F: on)'}: {harmless(query.text)}")
+    if search:
+        parts.append(search)
+    if timeline.mode is not TimeMode.START:
+        parts.append(timeline.mode.words)
+    return " │ ".join(parts)
+
+
+def _rows(timeline: Timeline) -> str:
+    if timeline.filter.active is None:
+        return _counted(timeline.total, timeline.level)
+    left = timeline.total - timeline.hidden
+    return f"{left:,} of {_counted(timeline.total, timeline.level)}, {timeline.hidden:,} hidden"
+
+
+def _counted(count: int, level: Level) -> str:
+    return f"{count:,} {level.value}" if count != 1 else f"1 {_ONE[level]}"
+
+
+def progress_words(progress: Progress) -> str:
+    """How far the loading is."""
+    share = progress.share
+    return "reading …" if share is None else f"reading {share:4.0%}"
+
+
+def title(loaded: Loaded) -> str:
+    """What is shown, and under which settings."""
+    changed = settings_words(loaded.settings)
+    events = sum(trace.events for trace in loaded.traces)
+    words = f"{harmless(_base(loaded.name))}, {count_of(events, 'event')}"
+    return f"{words}, {changed}" if changed else words
+
+
+def _base(name: str) -> str:
+    return name.rpartition("/")[2] or name

@@ -1,0 +1,310 @@
+"""The timeline as rows: what stands in each, where an event stands, and what opening one shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tracetool.browse.cells import Look, columns_of, common_prefix, event_line, operation_line
+from tracetool.browse.filtering import Filter, selected
+from tracetool.browse.levels import Level
+from tracetool.browse.outline import Children, Outline
+from tracetool.browse.tables import Tables, bus_event
+from tracetool.browse.times import TimeMode
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tracetool.browse.cells import Cell, Column
+    from tracetool.browse.loading import Loaded
+    from tracetool.browse.outline import Spot
+
+Row = dict[str, Any]
+
+__all__ = ["Shown", "Timeline"]
+
+
+class Shown(NamedTuple):
+    """What a row is about: its operation (None at other levels than operations), and one event of it."""
+
+    operation: int | None
+    trace: int
+    seq: int
+    device: str
+
+
+@dataclass(frozen=True)
+class _Where:
+    """An event's place among the items: the item, and the event's own number."""
+
+    item: int
+    number: int
+
+
+class Timeline:
+    """Rows of one level, those that the filter leaves, some of them opened."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.tables = Tables(loaded)
+        self.level = Level.OPERATIONS
+        self.filter = Filter()
+        self.mode = TimeMode.START
+        self.mark_ns: int | None = None
+        self._opened: dict[int, set[int]] = {}
+        self._outline = Outline(len(self.tables.operations))
+        self._look = self._new_look()
+
+    def continued(self, loaded: Loaded) -> Timeline:
+        """The same view of newly loaded tables."""
+        other = Timeline(loaded)
+        other.mode, other.mark_ns, other.filter = self.mode, self.mark_ns, self.filter
+        other.set_level(self.level)
+        return other
+
+    # --- what a grid asks ----------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._outline)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns."""
+        return self._look.columns
+
+    def lines(self, start: int, count: int) -> list[list[Cell]]:
+        """The cells of rows `start` to `start + count`, as far as there are any."""
+        spots = [self._outline.spot(row) for row in range(start, min(start + count, len(self)))]
+        before = self._origin_before(start) if self.mode is TimeMode.DELTA else None
+        operations, events = self._rows_of(spots)
+        lines = []
+        for spot in spots:
+            origin = before if self.mode is TimeMode.DELTA else self._origin
+            if spot.child is None and self.level.of_operations:
+                row = operations[spot.item]
+                lines.append(self._operation_line(spot.item, row, origin))
+            else:
+                row = events[spot.item if spot.child is None else spot.child]
+                lines.append(event_line(row, self._look, origin, spot.depth))
+            before = row["time_ns"] if row["time_ns"] is not None else before
+        return lines
+
+    def _operation_line(self, item: int, row: Row, origin: int | None) -> list[Cell]:
+        return operation_line(
+            row,
+            self._look,
+            origin,
+            self.tables.marks.get(item),
+            open=self._outline.is_open(item),
+            outside=bool(self.tables.outside[item]),
+        )
+
+    def _rows_of(self, spots: list[Spot]) -> tuple[dict[int, Row], dict[int, Row]]:
+        """The rows of operations and events that spots show, by their number."""
+        bare = [spot.item for spot in spots if spot.child is None]
+        numbers = [spot.child for spot in spots if spot.child is not None]
+        operations = {}
+        if self.level.of_operations:
+            rows = self.tables.operations[bare].iter_rows(named=True)
+            operations = dict(zip(bare, rows, strict=True))
+        else:
+            numbers += bare
+        unique = np.unique(np.array(numbers, np.int64))
+        events = self.tables.gather_events(unique).iter_rows(named=True)
+        return operations, dict(zip(unique.tolist(), events, strict=True))
+
+    # --- time ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _origin(self) -> int | None:
+        return self.mark_ns if self.mode is TimeMode.MARK else self.loaded.start_ns
+
+    def _origin_before(self, row: int) -> int | None:
+        return None if row == 0 else self.time_of(row - 1)
+
+    def time_of(self, row: int) -> int | None:
+        """The recorded time of a row, None where it has none."""
+        spot = self._outline.spot(row)
+        if spot.child is None and self.level.of_operations:
+            time = self.tables.operations["time_ns"][spot.item]
+            return None if time is None else int(time)
+        found = self.tables.event(spot.item if spot.child is None else spot.child)["time_ns"]
+        return None if found is None else int(found)
+
+    def set_mode(self, mode: TimeMode) -> None:
+        """Show times in another way."""
+        self.mode = mode
+        self._look = self._new_look()
+
+    def set_mark(self, row: int) -> None:
+        """Count times from this row on."""
+        self.mark_ns = self.time_of(row)
+        self.set_mode(TimeMode.MARK)
+
+    def _new_look(self) -> Look:
+        wall = self.loaded.traces[0].meta.clock == "wall"
+        columns = columns_of(self.tables, self.mode)
+        prefix = common_prefix([device.name for device in self.loaded.audit.devices])
+        return Look(self.mode, self.loaded.start_ns, self.mark_ns, wall, columns, prefix)
+
+    # --- rows and events -----------------------------------------------------------------------------------------
+
+    def shown(self, row: int) -> Shown | None:
+        """What a row is about; None where there is no such row."""
+        if not 0 <= row < len(self):
+            return None
+        spot = self._outline.spot(row)
+        if self.level.of_operations and spot.child is None:
+            found = self.tables.operations.row(spot.item, named=True)
+            mark = self.tables.marks.get(spot.item)
+            seq = self.tables.main_seq(spot.item) if mark is None else mark.seq
+            return Shown(spot.item, found["trace"], seq, found["device"])
+        event = self.tables.event(spot.item if spot.child is None else spot.child)
+        operation = spot.item if self.level.of_operations else None
+        return Shown(operation, event["trace"], event["seq"], str(event["device"]))
+
+    def operation(self, row: int) -> int | None:
+        """The operation that a row belongs to."""
+        shown = self.shown(row)
+        if shown is None or shown.operation is not None:
+            return None if shown is None else shown.operation
+        return self.tables.operation_at(shown.trace, shown.seq, shown.device)
+
+    def row_of_event(self, trace: int, seq: int) -> int | None:
+        """The row that shows an event, or the nearest after it where it is hidden; None without rows."""
+        if not len(self):
+            return None
+        where = self._where(trace, seq)
+        if where is None:
+            return None
+        child = self._outline.row_of_child(where.item, where.number)
+        return self.row_of_item(where.item) if child is None else child
+
+    def row_of_item(self, item: int) -> int:
+        """The row of an item, or that of the nearest after it where it is hidden."""
+        return self._outline.row(min(self._outline.index_from(item), self._outline.count - 1))
+
+    def item_of_row(self, row: int) -> int:
+        """The item that a row shows, or stands under."""
+        return self._outline.spot(row).item if len(self) else 0
+
+    def _where(self, trace: int, seq: int) -> _Where | None:
+        trace = min(max(trace, 0), len(self.loaded.traces) - 1)
+        seq = min(max(seq, 0), self.loaded.traces[trace].events - 1)
+        number = self.tables.number(trace, seq)
+        if not self.level.of_operations:
+            return _Where(number, number)
+        device = str(self.tables.event(number)["device"])
+        item = self.tables.operation_at(trace, seq, device)
+        return None if item is None else _Where(item, number)
+
+    def shows(self, item: int) -> bool:
+        """Whether the filter leaves an item."""
+        return self._outline.index(item) is not None
+
+    @property
+    def items(self) -> NDArray[np.int64]:
+        """The items that the filter leaves: numbers of operations or events, int64."""
+        return self._outline.items()
+
+    def share(self, millionths: int) -> int:
+        """The row at a part of all rows."""
+        return (len(self) - 1) * millionths // 1_000_000 if len(self) else 0
+
+    # --- filter and level ----------------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        """Items of the level, hidden or not."""
+        if self.level.of_operations:
+            return len(self.tables.operations)
+        return len(self.tables.accesses) if self.level.of_accesses else self.tables.events
+
+    @property
+    def hidden(self) -> int:
+        """Items that the filter hides."""
+        return self.total - self._outline.count
+
+    def set_filter(self, query: Filter) -> None:
+        """Hide what a query does not select, or show all again; what is open stays open."""
+        self.filter = query
+        self._outline = self._outline.narrowed(self._items())
+
+    def set_level(self, level: Level) -> None:
+        """Look more or less closely; all is closed. A filter of another level is kept, and off."""
+        if level.of_operations != self.level.of_operations:
+            self.filter = replace(self.filter, on=False)
+        self.level = level
+        self._opened = {}
+        self._outline = Outline(self._items())
+
+    def _items(self) -> NDArray[np.int64] | int:
+        query = self.filter.active
+        if query is not None:
+            return selected(self.tables, self.level, query)
+        return self.tables.accesses if self.level.of_accesses else self.total
+
+    # --- opening -------------------------------------------------------------------------------------------------
+
+    def opens(self, row: int) -> bool:
+        """Whether something stands, or could stand, under a row."""
+        return bool(len(self) and self._inside(self._outline.spot(row)))
+
+    def _inside(self, spot: Spot) -> list[int]:
+        """The events that stand under a row once it is opened."""
+        if spot.child is None and self.level.of_operations:
+            return [int(number) for number in self.tables.accesses_of(spot.item)]
+        number = spot.item if spot.child is None else spot.child
+        if self.level is Level.EVENTS or not bus_event(self.tables.event(number)["event"]):
+            return []
+        return [int(inner) for inner in self.tables.inner_events(number)]
+
+    def is_open(self, row: int) -> bool:
+        """Whether what stands under a row is shown."""
+        spot = self._outline.spot(row)
+        if spot.child is None:
+            return self._outline.is_open(spot.item)
+        return spot.child in self._opened.get(spot.item, ())
+
+    def open(self, row: int) -> None:
+        """Show what stands under a row."""
+        spot = self._outline.spot(row)
+        opened = self._opened.setdefault(spot.item, set())
+        if spot.child is not None:
+            opened.add(spot.child)
+        self._show_children(spot.item, opened)
+
+    def close(self, row: int) -> int:
+        """Close a row, or the one that it stands under; the row that was closed."""
+        spot = self._outline.spot(row)
+        opened = self._opened.get(spot.item, set())
+        if spot.child is not None and spot.child in opened:
+            opened.discard(spot.child)
+            self._show_children(spot.item, opened)
+            return row
+        parent = self._parent(spot, opened)
+        if parent is not None:
+            opened.discard(parent)
+            self._show_children(spot.item, opened)
+            return self._outline.row_of_child(spot.item, parent) or row
+        self._opened.pop(spot.item, None)
+        self._outline.close(spot.item)
+        return self._outline.row(self._outline.index_from(spot.item))
+
+    def _parent(self, spot: Spot, opened: set[int]) -> int | None:
+        """The opened access that a row of the second depth stands under."""
+        if spot.child is None:
+            return None
+        return next((number for number in opened if spot.child in self.tables.inner_events(number)), None)
+
+    def _show_children(self, item: int, opened: set[int]) -> None:
+        events: list[int] = []
+        depths: list[int] = []
+        accesses = self.tables.accesses_of(item) if self.level.of_operations else self.tables.inner_events(item)
+        for number in accesses.tolist():
+            inner = self.tables.inner_events(number).tolist() if number in opened else []
+            events += [number, *inner]
+            depths += [1] + [2] * len(inner)
+        self._outline.open(item, Children(np.array(events, np.int64), np.array(depths, np.int64)))

@@ -1,0 +1,69 @@
+"""`tracetool view`: the terminal app."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracetool.cli import common
+from tracetool.cli.devices import DeviceOptions, takes_options
+from tracetool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@takes_options
+def view(
+    traces: common.TracePaths,
+    *,
+    policy: common.PolicyName = None,
+    guests: Annotated[int, typer.Option("--guests", min=1, help="How many guests the saving is worked out for.")] = 1,
+    strict_silicon: common.StrictSilicon = False,
+    wear_limit: common.WearLimit = None,
+    reading: common.Reading,
+    devices: DeviceOptions,
+) -> None:
+    """Look at traces in the terminal: verdict, timeline, every event explained; ? shows the keys.
+
+    Ends with exit code 0 whatever was found; 3 if a trace cannot be read at all.
+    """
+    options = devices.session(
+        policy=policy,
+    )
+    _require_terminal()
+    if traces.count("-") > 1:
+        raise UsageError("standard input can be read only once")
+    from tracetool.browse.loading import Settings, start
+
+    settings = Settings(options, guests, strict_silicon, common.wear_limit(wear_limit))
+    job = start([partial(reading.open, path) for path in _with_keyboard(traces)], settings)
+    from tracetool.tui.app import TraceApp
+
+    app = TraceApp(job)
+    code = app.run()
+    if app.failure is not None:
+        raise app.failure
+    raise typer.Exit(code or 0)
+
+
+def _require_terminal() -> None:
+    if not sys.stdout.isatty():
+        raise UsageError("view needs a terminal to show itself in; `tracetool audit` writes to files and pipes")
+
+
+def _with_keyboard(traces: Sequence[str]) -> list[str]:
+    """The same traces; one that comes in on standard input under another number, as the keys come in there."""
+    if "-" not in traces:
+        return list(traces)
+    stream = os.dup(sys.stdin.fileno())
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY)
+    except OSError as error:
+        raise UsageError("a trace on standard input leaves no keyboard; give the name of a file") from error
+    os.dup2(terminal, sys.stdin.fileno())
+    return [f"/dev/fd/{stream}" if path == "-" else path for path in traces]

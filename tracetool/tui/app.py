@@ -1,0 +1,179 @@
+"""The app: views, the line at the top, and a thread that loads what they show."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.widgets import ContentSwitcher, Footer
+
+from tracetool.browse.loading import start
+from tracetool.browse.status import progress_words, title
+from tracetool.tui.actions import bindings_of
+from tracetool.tui.asking import Asking
+from tracetool.tui.help import HelpScreen
+from tracetool.tui.keys import keys_path, read_keys
+from tracetool.tui.messages import JumpTo  # noqa: TC001  textual reads the annotation
+from tracetool.tui.palette import ActionCommands
+from tracetool.tui.prompt import Prompt
+from tracetool.tui.theme import DARK, LIGHT, THEMES
+from tracetool.tui.timeline import TimelineView
+from tracetool.tui.top_bar import TopBar
+from tracetool.tui.views import VIEWS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from textual.app import ComposeResult
+    from textual.timer import Timer
+
+    from tracetool.browse.loading import Job, Settings
+    from tracetool.browse.selection import Selection
+    from tracetool.tui.actions import Action
+
+__all__ = ["TraceApp"]
+
+_POLL = 0.04
+_TERMINATED = 128 + signal.SIGTERM
+
+
+class TraceApp(Asking):
+    """The app over traces that `job` is loading; `failure` is why nothing could be shown at all."""
+
+    TITLE = "tracetool"
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar = {ActionCommands}
+    BINDINGS = bindings_of("anywhere")  # type: ignore[assignment]
+    CSS = """
+    Screen { layers: base; background: $background; }
+    ContentSwitcher { height: 1fr; }
+    Footer { background: $panel; }
+    ToastRack { margin-bottom: 2; }
+    """
+
+    def __init__(self, job: Job, *, keys: Path | None = None) -> None:
+        super().__init__()
+        self.job: Job | None = job
+        self._histories = {}
+        self.selection: Selection | None = None
+        self.failure: Exception | None = None
+        self._keys_path = keys or keys_path()
+        self.own_keys: dict[str, str] = {}
+        self._timer: Timer | None = None
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+
+    def compose(self) -> ComposeResult:
+        """The skeleton, which is seen while the trace is read."""
+        yield TopBar(VIEWS)
+        with ContentSwitcher(initial=VIEWS[0].id):
+            for view in VIEWS:
+                yield view.make()
+        yield Prompt()
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Take the user's keys, and wait for the trace."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: self.exit(_TERMINATED))
+        self.own_keys, wrong = read_keys(self._keys_path)
+        self.set_keymap(self.own_keys)
+        if wrong is not None:
+            self.tell(wrong, wrong=True)
+        self.action_view(VIEWS[0].id)
+        self._wait()
+
+    # --- loading -------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        self._timer = self.set_interval(_POLL, self._look)
+        self._look()
+
+    def _look(self) -> None:
+        """Show how far the thread is; take what it has loaded."""
+        job = self.job
+        if job is None:
+            return
+        if not job.done.is_set():
+            self.query_one(TopBar).say(f"{progress_words(job.progress)}  Esc stops")
+            return
+        if self._timer is not None:
+            self._timer.stop()
+        self.job = None
+        self._take(job)
+
+    def _take(self, job: Job) -> None:
+        if job.result is not None:
+            self.loaded = job.result
+            for view in VIEWS:
+                view.show(self.query_one(f"#{view.id}"), job.result)
+        elif self.loaded is None:
+            self.failure = job.error
+            self.exit()
+            return
+        elif job.error is not None:
+            self.tell(str(job.error), wrong=True)
+        self.query_one(TopBar).say("" if self.loaded is None else title(self.loaded))
+        self.refresh_bindings()
+
+    def load_again(self, settings: Settings) -> None:
+        """Audit the same traces under other settings; what is shown stays until that is done."""
+        if self.loaded is None:
+            return
+        if self.job is not None:
+            self.job.cancel()
+        self.job = start(self.loaded.traces, settings)
+        self._wait()
+
+    def action_cancel(self) -> None:
+        """Stop loading, or drop the selection."""
+        if self.job is not None:
+            self.job.cancel()
+            return
+        self.query_one(TimelineView).grid.drop_range()
+
+    # --- views ---------------------------------------------------------------------------------------------------
+
+    def on_top_bar_chosen(self, message: TopBar.Chosen) -> None:
+        """A tab was clicked."""
+        self.action_view(message.view)
+
+    def on_jump_to(self, message: JumpTo) -> None:
+        """Show the event in the timeline."""
+        self.action_view("timeline")
+        self.query_one(TimelineView).go_to_event(message.trace, message.seq)
+
+    def on_timeline_view_selected(self, message: TimelineView.Selected) -> None:
+        """The timeline's event is selected for all views."""
+        self.selection = message.selection
+
+    def on_prompt_closed(self) -> None:
+        """The keys are the view's again."""
+        self.action_view(self.current_view)
+
+    # --- the rest ------------------------------------------------------------------------------------------------
+
+    async def perform(self, action: Action) -> None:
+        """Do what an action says, where it works now."""
+        target: Any = {"anywhere": self, "timeline": self.query_one(TimelineView)}.get(action.where)
+        if target is None:
+            target = self.query_one(TimelineView).grid
+        await self.run_action(action.call, target)
+
+    def action_theme(self) -> None:
+        """Light or dark."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        self.call_after_refresh(self.query_one(TimelineView).inspector.recolour)
+
+    def action_help(self) -> None:
+        """All keys."""
+        inside = {type(node) for node in self.focused.ancestors_with_self} if self.focused is not None else set()
+        first = ["timeline", "table"] if TimelineView in inside else []
+        self.push_screen(HelpScreen(first, self.own_keys))
+
+    def action_leave(self) -> None:
+        """Leave, with exit code 0."""
+        if self.job is not None:
+            self.job.cancel()
+        self.exit(0)

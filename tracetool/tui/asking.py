@@ -1,0 +1,145 @@
+"""What the app asks for in its prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracetool.browse.changing import CHANGES_HELP, changed_settings
+from tracetool.browse.exporting import export_format, write_shown
+from tracetool.browse.filtering import Filter, vocabulary
+from tracetool.browse.going import row_of_place
+from tracetool.browse.places import PLACES_HELP, parse_place
+from tracetool.errors import TracetoolError, UsageError
+from tracetool.timeline.query import QueryError, complete, parse
+from tracetool.tui.moving import Moving
+from tracetool.tui.prompt import Prompt, Question
+from tracetool.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from tracetool.browse.timeline import Timeline
+
+__all__ = ["Asking"]
+
+
+class Asking(Moving):
+    """Part of the app: each action asks for a line and does what it says."""
+
+    _histories: dict[str, list[str]]
+
+    def _ask(self, name: str, question: Question) -> None:
+        question.history = self._histories.setdefault(name, [])
+        self.query_one(Prompt).ask(question)
+
+    # --- filter and search ---------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Ask for a query that hides rows."""
+        timeline = self.ready()
+        if timeline is None:
+            return
+        words = vocabulary(timeline.tables, timeline.level)
+        query = timeline.filter.query
+        self._ask(
+            "filter",
+            Question(
+                "Filter: rows like",
+                self._filter,
+                initial="" if query is None else query.text,
+                hint="offset >= 768K and op == program   Tab completes, ↑ brings back older ones, empty shows all",
+                complete=lambda text, position: complete(text, position, words),
+                check=lambda text: _what_is_wrong(text, timeline),
+            ),
+        )
+
+    def _filter(self, text: str) -> str | None:
+        timeline = self.view().timeline
+        if timeline is None:
+            return None
+        if not text.strip():
+            self.view().change(lambda shown: shown.set_filter(Filter()))
+            return None
+        try:
+            query = parse(text, vocabulary(timeline.tables, timeline.level))
+        except QueryError as error:
+            return error.pretty()
+        self.view().change(lambda shown: shown.set_filter(Filter(query)))
+        return None
+
+    def action_search(self) -> None:
+        """Ask for what to search."""
+        timeline = self.ready()
+        if timeline is not None:
+            hint = "words, an offset or a query: erase, 0x40000, length > 4K   then n and N"
+            self._ask("search", Question("Search", self.begin_search, hint=hint))
+
+    def action_go_to(self) -> None:
+        """Ask for a place."""
+        if self.ready() is not None:
+            self._ask("goto", Question("Go to", self._go_to, hint=PLACES_HELP))
+
+    def _go_to(self, text: str) -> str | None:
+        view = self.view()
+        if not text.strip() or view.timeline is None:
+            return None
+        try:
+            view.go_to_row(row_of_place(view.timeline, view.grid.cursor, parse_place(text)))
+        except UsageError as error:
+            return str(error)
+        return None
+
+    # --- export --------------------------------------------------------------------------------------------------
+
+    def action_export(self) -> None:
+        """Ask for a file to write what is shown to."""
+        timeline = self.ready()
+        if timeline is not None:
+            name = f"{timeline.level.value}.csv"
+            hint = f"{timeline.total - timeline.hidden:,} rows, as .csv, .jsonl or .parquet"
+            self._ask("export", Question("Export to", self._export, initial=name, hint=hint))
+
+    def _export(self, text: str) -> str | None:
+        timeline = self.view().timeline
+        if timeline is None:
+            return None
+        path = text.strip()
+        try:
+            self._keep_inputs(Path(path).expanduser(), timeline)
+            output_format = export_format(path)
+            with whole_file(path) as file:
+                count = write_shown(timeline, output_format, file)
+        except TracetoolError as error:
+            return str(error)
+        self.tell(f"wrote {count:,} rows to {path}")
+        return None
+
+    def _keep_inputs(self, path: Path, timeline: Timeline) -> None:
+        options = timeline.loaded.settings.options
+        inputs = [*(Path(trace.meta.path) for trace in timeline.loaded.traces), *options.images.values()]
+        if path.exists() and any(other.exists() and other.samefile(path) for other in inputs):
+            raise UsageError(f"{path}: is what is shown, and would be overwritten; name another file")
+
+    # --- what if -------------------------------------------------------------------------------------------------
+
+    def action_what_if(self) -> None:
+        """Ask for another extent or policy."""
+        if self.ready() is not None:
+            self._ask("what-if", Question("What if", self._what_if, hint=CHANGES_HELP))
+
+    def _what_if(self, text: str) -> str | None:
+        loaded = self.loaded
+        if not text.strip() or loaded is None:
+            return None
+        try:
+            self.load_again(changed_settings(loaded.settings, text, loaded.written))
+        except UsageError as error:
+            return str(error)
+        return None
+
+
+def _what_is_wrong(text: str, timeline: Timeline) -> str | None:
+    try:
+        parse(text, vocabulary(timeline.tables, timeline.level))
+    except QueryError as error:
+        return error.pretty()
+    return None

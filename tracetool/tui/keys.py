@@ -1,0 +1,50 @@
+"""The user's own keys: `tracetool/keys.toml` in the configuration directory.
+
+```toml
+[keys]
+"finding.next" = "ctrl+n"
+"quit" = "q,ctrl+x"
+```
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from platformdirs import user_config_path
+
+from tracetool.browse.harmless import harmless
+from tracetool.tui.actions import ACTIONS
+
+__all__ = ["keys_path", "read_keys"]
+
+_SHOWN = 3
+
+
+def keys_path() -> Path:
+    """Where the file is looked for."""
+    return Path(user_config_path("tracetool")) / "keys.toml"
+
+
+def read_keys(path: Path) -> tuple[dict[str, str], str | None]:
+    """Keys by the id of their action, and what is wrong with the file in one line; without a file, neither.
+
+    What is wrong is left out, what is right is taken.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text).get("keys", {})
+    except FileNotFoundError:
+        return {}, None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return {}, f"{path.name} is not used: {harmless(' '.join(str(error).split()))}"
+    if not isinstance(table, dict):
+        return {}, f"{path.name} is not used: [keys] is no table"
+    known = {action.id for action in ACTIONS}
+    good = {name: value for name, value in table.items() if name in known and isinstance(value, str) and value.strip()}
+    wrong = [name for name in table if name not in good]
+    if not wrong:
+        return good, None
+    names = ", ".join(harmless(name, 40) for name in wrong[:_SHOWN])
+    return good, f"{path.name}: not understood: {names}{' …' if len(wrong) > _SHOWN else ''}"

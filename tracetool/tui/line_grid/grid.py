@@ -1,0 +1,254 @@
+"""The grid: rows seen through a window, a cursor, and a range of rows selected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tracetool.browse.cells import Cell
+from tracetool.tui.actions import bindings_of
+from tracetool.tui.line_grid.source import Pages
+from tracetool.tui.line_grid.strips import Layout
+
+if TYPE_CHECKING:
+    from textual import events
+
+    from tracetool.tui.line_grid.source import RowSource
+
+__all__ = ["LineGrid"]
+
+_KINDS = ("bad", "warn", "note", "good", "quiet", "strong", "header", "cursor", "range")
+
+
+class LineGrid(ScrollView, can_focus=True):
+    """Rows of a `RowSource`, under a header that stays."""
+
+    BINDINGS = bindings_of("table")  # type: ignore[assignment]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"grid--{kind}" for kind in _KINDS}
+    DEFAULT_CSS = """
+    LineGrid {
+        background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
+        & > .grid--header { text-style: bold; color: $text-muted; background: $panel; }
+        & > .grid--cursor { background: $panel-lighten-2; text-style: bold; }
+        &:focus > .grid--cursor {
+            color: $block-cursor-foreground; background: $block-cursor-background; text-style: bold;
+        }
+        & > .grid--range { background: $secondary-muted; }
+        & > .grid--bad { color: $text-error; text-style: bold; }
+        & > .grid--warn { color: $text-warning; }
+        & > .grid--note { color: $text-accent; }
+        & > .grid--good { color: $text-success; }
+        & > .grid--quiet { color: $text-muted; }
+        & > .grid--strong { text-style: bold; }
+    }
+    """
+
+    cursor: reactive[int] = reactive(0)
+    """The row that the cursor is on."""
+
+    class CursorMoved(Message):
+        """The cursor is on another row."""
+
+        def __init__(self, row: int) -> None:
+            super().__init__()
+            self.row = row
+
+    class Opened(Message):
+        """A row was double-clicked."""
+
+        def __init__(self, row: int) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self, empty: str = "", *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
+        super().__init__(id=id)
+        self._empty = empty
+        self._pages: Pages | None = None
+        self._layout: Layout | None = None
+        self._anchor: int | None = None
+        self._styles: dict[tuple[str, str], Style] = {}
+
+    # --- what is shown -------------------------------------------------------------------------------------------
+
+    def show(self, source: RowSource, cursor: int = 0, empty: str = "") -> None:
+        """Show the rows of a source, which may have changed, with the cursor on one of them."""
+        self._pages = Pages(source)
+        self._anchor = None
+        self._empty = empty or self._empty
+        self._lay_out()
+        self.go(cursor)
+        self.refresh()
+
+    @property
+    def count(self) -> int:
+        """Rows there are."""
+        return 0 if self._pages is None else len(self._pages.source)
+
+    @property
+    def selected(self) -> range:
+        """The rows that are selected: the range, or the one under the cursor."""
+        if not self.count:
+            return range(0)
+        anchor = self.cursor if self._anchor is None else self._anchor
+        return range(min(anchor, self.cursor), max(anchor, self.cursor) + 1)
+
+    @property
+    def has_range(self) -> bool:
+        """Whether a range of rows is selected."""
+        return self._anchor is not None
+
+    def drop_range(self) -> None:
+        """Select the row under the cursor alone."""
+        self._anchor = None
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        if self._pages is None:
+            return
+        self._layout = Layout(self._pages.source.columns, self.size.width)
+        self.virtual_size = Size(self._layout.width, self.count + 1)
+
+    def on_resize(self) -> None:
+        """Lay the columns out in the room there is now."""
+        self._lay_out()
+        self._keep_in_sight(self.cursor)
+
+    def notify_style_update(self) -> None:
+        """Colours may be others."""
+        super().notify_style_update()
+        self._styles.clear()
+
+    # --- lines ---------------------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the window: the header, or the row at this place."""
+        x, top = self.scroll_offset
+        width = self.size.width
+        row = top + y - 1
+        if y == 0 and self._layout is not None:
+            strip, style = self._header(self._layout), self._style("header")
+        elif row < self.count and self._layout is not None:
+            strip, style = self._row(row, self._layout), self._style("", self._state(row))
+        else:
+            text = self._empty if y == 1 and not self.count else ""
+            return Strip([Segment(text, self.rich_style)]).adjust_cell_length(width, self.rich_style)
+        return strip.crop_extend(x, x + width, style)
+
+    def _header(self, layout: Layout) -> Strip:
+        titles = [Cell(column.title) for column in layout.columns]
+        return layout.strip(titles, self._style("header"), lambda _: self._style("header"))
+
+    def _row(self, row: int, layout: Layout) -> Strip:
+        if self._pages is None:
+            return Strip.blank(0)
+        state = self._state(row)
+        return layout.strip(self._pages.line(row), self._style("", state), lambda kind: self._style(kind, state))
+
+    def _state(self, row: int) -> str:
+        if row == self.cursor:
+            return "cursor"
+        return "range" if self._anchor is not None and row in self.selected else ""
+
+    def _style(self, kind: str, state: str = "") -> Style:
+        """The style of a kind of cell in a row that is under the cursor or in the range."""
+        key = (kind, f"{state}{self.has_focus}")
+        found = self._styles.get(key)
+        if found is None:
+            found = self._styles[key] = self._made_style(kind, state)
+        return found
+
+    def _made_style(self, kind: str, state: str) -> Style:
+        base = self.rich_style if not state else self.get_component_rich_style(f"grid--{state}")
+        if not kind:
+            return base
+        own = self.get_component_rich_style(f"grid--{kind}")
+        if kind == "header":
+            return own
+        if state == "cursor" and self.has_focus:
+            return base + Style(bold=own.bold)
+        return base + Style(color=own.color, bold=own.bold)
+
+    # --- the cursor ----------------------------------------------------------------------------------------------
+
+    def go(self, row: int, *, middle: bool = False) -> None:
+        """Put the cursor on a row, and into sight: into the middle, where that is asked and it is not in sight yet."""
+        row = min(max(row, 0), max(self.count - 1, 0))
+        height = max(self.size.height - 1, 1)
+        top = self.scroll_offset.y
+        if middle and not top <= row < top + height:
+            self.scroll_to(y=max(row - height // 2, 0), animate=False)
+        self.cursor = row
+        self._keep_in_sight(row)
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Draw both rows anew and tell whoever follows."""
+        if self.has_range:
+            self.refresh()
+        self.refresh_line(old + 1)
+        self.refresh_line(new + 1)
+        self.post_message(self.CursorMoved(new))
+
+    def _keep_in_sight(self, row: int) -> None:
+        height = max(self.size.height - 1, 1)
+        top = self.scroll_offset.y
+        if row < top:
+            self.scroll_to(y=row, animate=False)
+        elif row >= top + height:
+            self.scroll_to(y=row - height + 1, animate=False)
+
+    def _move(self, row: int) -> None:
+        self._anchor = None
+        self.go(row)
+        self.refresh()
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor by rows."""
+        self._move(self.cursor + rows)
+
+    def action_move_pages(self, halves: int) -> None:
+        """Move the cursor by half pages."""
+        self._move(self.cursor + halves * max(self.size.height - 1, 2) // 2)
+
+    def action_edge(self, last: bool) -> None:
+        """Move to the first or the last row."""
+        self._move(self.count - 1 if last else 0)
+
+    def action_extend(self, rows: int) -> None:
+        """Select rows from where the cursor was."""
+        if self._anchor is None:
+            self._anchor = self.cursor
+        self.go(self.cursor + rows)
+        self.refresh()
+
+    def action_sideways(self, columns: int) -> None:
+        """Scroll to the columns that are out of sight."""
+        self.scroll_to(x=self.scroll_offset.x + columns, animate=False)
+
+    # --- the mouse -----------------------------------------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor there; with shift, select up to there; a double click opens."""
+        row = self.scroll_offset.y + event.y - 1
+        if event.y < 1 or row >= self.count:
+            return
+        if event.shift:
+            self.action_extend(row - self.cursor)
+            return
+        self._move(row)
+        if event.chain == 2:  # noqa: PLR2004
+            self.post_message(self.Opened(row))
+
+    # --- copies --------------------------------------------------------------------------------------------------
+
+    def text_of(self, rows: range) -> str:
+        """Rows as text, cells separated by tabs."""
+        if self._pages is None:
+            return ""
+        return "\n".join("\t".join(cell.text.strip() for cell in self._pages.line(row)) for row in rows)

@@ -1,0 +1,157 @@
+"""One line to type into, at the bottom: for filters, searches, places, files and changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual import events
+    from textual.app import ComposeResult
+
+    from tracetool.timeline.query import Completion
+
+__all__ = ["Prompt", "Question"]
+
+_OFFERED = 8
+
+
+@dataclass
+class Question:
+    """What is asked: `answer` takes the text and gives what is wrong with it, or None."""
+
+    title: str
+    answer: Callable[[str], str | None]
+    initial: str = ""
+    hint: str = ""
+    complete: Callable[[str, int], Sequence[Completion]] | None = None
+    check: Callable[[str], str | None] | None = None
+    history: list[str] = field(default_factory=list)
+
+
+class Prompt(Vertical):
+    """Hidden until something is asked."""
+
+    DEFAULT_CSS = """
+    Prompt {
+        display: none; height: auto; dock: bottom; background: $panel;
+        & > #asked { height: 1; padding: 0 1; }
+        & > #asked Input { border: none; height: 1; padding: 0; width: 1fr; background: $surface; }
+        & > #said { height: auto; max-height: 4; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
+        & > #said.-wrong { color: $text-error; }
+        & > Input { border: none; height: 1; padding: 0 1; background: $surface; }
+    }
+    """
+    BINDINGS: ClassVar = [("escape", "close", "Close"), ("tab", "complete", "Complete")]
+
+    class Closed(Message):
+        """Nothing is asked any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._question: Question | None = None
+        self._back = 0
+
+    def compose(self) -> ComposeResult:
+        """A title, the line, and what is to be said about it."""
+        yield Static(id="title")
+        yield Input(id="typed", compact=True)
+        yield Static(id="said")
+
+    @property
+    def asking(self) -> bool:
+        """Whether something is asked."""
+        return self._question is not None
+
+    def ask(self, question: Question) -> None:
+        """Show the question and take the keys."""
+        self._question, self._back = question, 0
+        self.display = True
+        self.query_one("#title", Static).update(Text(f" {question.title}", style="bold"))
+        line = self.query_one(Input)
+        line.value = question.initial
+        line.cursor_position = len(question.initial)
+        line.focus()
+        self._say(question.hint)
+
+    def _say(self, text: str, *, wrong: bool = False) -> None:
+        said = self.query_one("#said", Static)
+        said.set_class(wrong, "-wrong")
+        said.update(Text(text, no_wrap=True))
+        said.display = bool(text)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say what may stand here, or what is wrong."""
+        event.stop()
+        question = self._question
+        if question is None:
+            return
+        offered = self._offered()
+        if offered:
+            self._say("  ".join(completion.text for completion in offered[:_OFFERED]))
+            return
+        wrong = question.check(event.value) if question.check and event.value.strip() else None
+        self._say(wrong or question.hint, wrong=wrong is not None)
+
+    def _offered(self) -> Sequence[Completion]:
+        line, question = self.query_one(Input), self._question
+        if question is None or question.complete is None:
+            return ()
+        return question.complete(line.value, line.cursor_position)
+
+    def action_complete(self) -> None:
+        """Write what all words have in common that may stand here."""
+        line, offered = self.query_one(Input), self._offered()
+        if not offered:
+            return
+        start, end = offered[0].start, offered[0].end
+        word = _common_start([completion.text for completion in offered])
+        if len(offered) == 1:
+            word += " "
+        line.value = line.value[:start] + word + line.value[end:]
+        line.cursor_position = start + len(word)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Answer; stay where the answer is wrong."""
+        event.stop()
+        question = self._question
+        if question is None:
+            return
+        wrong = question.answer(event.value)
+        if wrong is not None:
+            self._say(wrong, wrong=True)
+            return
+        if event.value.strip() and event.value not in question.history[-1:]:
+            question.history.append(event.value)
+        self.action_close()
+
+    def on_key(self, event: events.Key) -> None:
+        """Older answers with the arrow keys."""
+        question = self._question
+        if question is None or event.key not in ("up", "down"):
+            return
+        event.stop()
+        self._back = min(max(self._back + (1 if event.key == "up" else -1), 0), len(question.history))
+        line = self.query_one(Input)
+        line.value = question.history[-self._back] if self._back else question.initial
+        line.cursor_position = len(line.value)
+
+    def action_close(self) -> None:
+        """Ask no more."""
+        self._question = None
+        self.display = False
+        self.post_message(self.Closed())
+
+
+def _common_start(words: Sequence[str]) -> str:
+    """How all of the words begin."""
+    first, last = min(words), max(words)
+    same = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return first[:same]

@@ -1,0 +1,138 @@
+"""The event under the cursor in words."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.text import Text
+from textual import work
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.widgets import Static
+
+from tracetool.browse.inspecting import inspect
+from tracetool.browse.loading import Cancelled, Progress
+from tracetool.tui.timeline.words import brief, explained
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.timer import Timer
+
+    from tracetool.browse.tables import Tables
+    from tracetool.explain import Explanation
+
+__all__ = ["Inspector"]
+
+_PAUSE = 0.12
+"""Seconds for which the cursor rests before an event is explained."""
+
+_KEPT = 256
+
+
+class _Event(NamedTuple):
+    trace: int
+    seq: int
+
+
+class Inspector(VerticalScroll):
+    """Follows the cursor; what takes long is done in a thread, for the last event asked for alone."""
+
+    DEFAULT_CSS = """
+    Inspector { padding: 0 1; background: $surface; border-left: vkey $panel; }
+    Inspector:focus { border-left: vkey $primary; }
+    Inspector > Static { width: 1fr; }
+    """
+
+    class Explained(Message):
+        """An event has been explained, or cannot be."""
+
+        def __init__(self, tables: Tables, event: _Event, found: Explanation | str) -> None:
+            super().__init__()
+            self.tables = tables
+            self.event = event
+            self.found = found
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tables: Tables | None = None
+        self._event: _Event | None = None
+        self._known: OrderedDict[_Event, Explanation | str] = OrderedDict()
+        self._timer: Timer | None = None
+        self._progress = Progress()
+
+    def compose(self) -> ComposeResult:
+        """The text."""
+        yield Static()
+
+    def follow(self, tables: Tables, trace: int, seq: int) -> None:
+        """Explain this event, as soon as the cursor rests."""
+        if tables is not self._tables:
+            self._known.clear()
+        event = _Event(trace, seq)
+        if tables is self._tables and event == self._event:
+            return
+        self._tables, self._event = tables, event
+        self._progress.stop.set()
+        self._show()
+        if self._timer is not None:
+            self._timer.stop()
+        if event not in self._known:
+            self._timer = self.set_timer(_PAUSE, self._begin)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._event = None
+        self.query_one(Static).update(Text(""))
+
+    def _show(self) -> None:
+        event, tables = self._event, self._tables
+        if event is None or tables is None:
+            return
+        found = self._known.get(event)
+        if found is None or isinstance(found, str):
+            row = tables.event(tables.number(*event))
+            at = tables.operation_at(event.trace, event.seq, str(row["device"]))
+            operation = None if at is None else tables.operations.row(at, named=True)
+            text = brief(row, operation, found or "explaining …")
+        else:
+            text = explained(found, self._colours())
+        self.query_one(Static).update(text)
+        self.scroll_to(y=0, animate=False)
+
+    def _colours(self) -> dict[str, str]:
+        of = self.app.theme_variables
+        names = {"error": "error", "warning": "warning", "note": "accent", "old": "warning", "new": "accent"}
+        return {label: of.get(f"text-{name}", of.get(name, "")) for label, name in names.items()}
+
+    def recolour(self) -> None:
+        """Show the same in the colours of the theme."""
+        self._show()
+
+    # --- in a thread ---------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if self._event is not None and self._tables is not None:
+            self._progress = Progress()
+            self._explain(self._tables, self._event, self._progress)
+
+    @work(thread=True, exclusive=True, group="explain")
+    def _explain(self, tables: Tables, event: _Event, progress: Progress) -> None:
+        try:
+            found: Explanation | str = inspect(tables, event.trace, event.seq, progress)
+        except Cancelled:
+            return
+        except Exception as error:  # noqa: BLE001  whatever it is, it is shown
+            found = f"cannot be explained: {error}"
+        self.post_message(self.Explained(tables, event, found))
+
+    def on_inspector_explained(self, message: Explained) -> None:
+        """Keep it, and show it where it is still asked for."""
+        message.stop()
+        if message.tables is not self._tables:
+            return
+        self._known[message.event] = message.found
+        while len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        if message.event == self._event:
+            self._show()

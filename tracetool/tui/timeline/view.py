@@ -1,0 +1,194 @@
+"""The timeline view: what hides rows, the rows, and the inspector beside them or below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.containers import Container
+from textual.message import Message
+from textual.widgets import Static
+
+from tracetool.browse.selection import Selection
+from tracetool.browse.status import timeline_status
+from tracetool.browse.timeline import Timeline
+from tracetool.tui.actions import bindings_of
+from tracetool.tui.line_grid import LineGrid
+from tracetool.tui.timeline.inspector import Inspector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual import events
+    from textual.app import ComposeResult
+
+    from tracetool.browse.loading import Loaded
+
+__all__ = ["TimelineView"]
+
+_BESIDE = 120
+"""Columns from which there is room for the inspector beside the table."""
+
+_BELOW = 14
+"""Lines from which there is room for it below."""
+
+
+class TimelineView(Container):
+    """The table of operations."""
+
+    BINDINGS = bindings_of("timeline")  # type: ignore[assignment]
+    DEFAULT_CSS = """
+    TimelineView { layout: vertical; }
+    TimelineView > #status { height: 1; padding: 0 1; color: $text-muted; background: $surface; text-wrap: nowrap; }
+    TimelineView > #body { layout: horizontal; height: 1fr; }
+    TimelineView LineGrid { width: 1fr; height: 1fr; }
+    TimelineView Inspector { width: 66; height: 1fr; }
+    TimelineView.-below > #body { layout: vertical; }
+    TimelineView.-below Inspector { width: 1fr; height: 40%; border-left: none; border-top: hkey $panel-lighten-2; }
+    TimelineView.-below Inspector:focus { border-top: hkey $primary; }
+    TimelineView.-alone Inspector { display: none; }
+    """
+
+    class Selected(Message):
+        """The cursor is on another event."""
+
+        def __init__(self, selection: Selection) -> None:
+            super().__init__()
+            self.selection = selection
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
+        super().__init__(id=id)
+        self.timeline: Timeline | None = None
+        self.visited = False
+
+    def compose(self) -> ComposeResult:
+        """The parts."""
+        yield Static(id="status")
+        with Container(id="body"):
+            yield LineGrid("reading …", id="rows")
+            yield Inspector()
+
+    @property
+    def grid(self) -> LineGrid:
+        """The table."""
+        return self.query_one(LineGrid)
+
+    @property
+    def inspector(self) -> Inspector:
+        """What stands beside it."""
+        return self.query_one(Inspector)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Put the inspector where there is room."""
+        self.set_class(event.size.width < _BESIDE, "-below")
+        self.set_class(event.size.width < _BESIDE and event.size.height < _BELOW, "-alone")
+
+    def focus_table(self) -> None:
+        """Give the keys to the table."""
+        self.grid.focus()
+
+    # --- what is shown -------------------------------------------------------------------------------------------
+
+    def show_loaded(self, loaded: Loaded) -> None:
+        """Show new tables, at the same event as before."""
+        old, here = self.timeline, None
+        if old is not None:
+            here = old.shown(self.grid.cursor)
+        self.timeline = Timeline(loaded) if old is None else old.continued(loaded)
+        row = 0 if here is None else self.timeline.row_of_event(here.trace, here.seq) or 0
+        self._show(row)
+
+    def _show(self, row: int) -> None:
+        timeline = self.timeline
+        if timeline is None:
+            return
+        empty = "the filter hides all rows" if timeline.hidden else "no operation in this trace"
+        self.grid.show(timeline, row, empty)
+        self._follow()
+        self.say_status()
+
+    def change(self, change: Callable[[Timeline], None]) -> None:
+        """Change which rows are shown, or how, and stay at the same event."""
+        timeline = self.timeline
+        if timeline is None:
+            return
+        here = timeline.shown(self.grid.cursor)
+        change(timeline)
+        found = None if here is None else timeline.row_of_event(here.trace, here.seq)
+        self._show(found or 0)
+
+    def say_status(self, search: str = "") -> None:
+        """The line above the table."""
+        if self.timeline is not None:
+            self.query_one("#status", Static).update(Text(timeline_status(self.timeline, search), no_wrap=True))
+
+    # --- the cursor ----------------------------------------------------------------------------------------------
+
+    def go_to_event(self, trace: int, seq: int) -> None:
+        """Put the cursor on the row of an event, and explain that event."""
+        timeline = self.timeline
+        if timeline is None:
+            return
+        row = timeline.row_of_event(trace, seq)
+        if row is None:
+            return
+        self.visited = True
+        with self.prevent(LineGrid.CursorMoved):
+            self.grid.drop_range()
+            self.grid.go(row, middle=True)
+        self._select(trace, seq)
+
+    def go_to_row(self, row: int) -> None:
+        """Put the cursor on a row."""
+        self.visited = True
+        self.grid.drop_range()
+        self.grid.go(row, middle=True)
+
+    def on_line_grid_cursor_moved(self, message: LineGrid.CursorMoved) -> None:
+        """Explain what is under the cursor."""
+        message.stop()
+        self.visited |= message.row > 0
+        self._follow()
+
+    def _follow(self) -> None:
+        shown = None if self.timeline is None else self.timeline.shown(self.grid.cursor)
+        if shown is None:
+            self.inspector.clear()
+        else:
+            self._select(shown.trace, shown.seq)
+
+    def _select(self, trace: int, seq: int) -> None:
+        timeline = self.timeline
+        if timeline is None:
+            return
+        self.inspector.follow(timeline.tables, trace, seq)
+        shown = timeline.shown(self.grid.cursor)
+        self.post_message(self.Selected(Selection(None if shown is None else shown.device, trace, seq)))
+
+    # --- opening -------------------------------------------------------------------------------------------------
+
+    def on_line_grid_opened(self, message: LineGrid.Opened) -> None:
+        """Open the row, or close it."""
+        message.stop()
+        if self.timeline is not None and self.timeline.is_open(message.row):
+            self.action_close()
+        else:
+            self.action_open()
+
+    def action_open(self) -> None:
+        """Show what stands under the row; once it is shown, go there."""
+        timeline, row = self.timeline, self.grid.cursor
+        if timeline is None or not timeline.opens(row):
+            return
+        if timeline.is_open(row):
+            self.grid.action_move(1)
+            return
+        timeline.open(row)
+        self.grid.show(timeline, row)
+
+    def action_close(self) -> None:
+        """Hide it."""
+        timeline = self.timeline
+        if timeline is None or not len(timeline):
+            return
+        self.grid.show(timeline, timeline.close(self.grid.cursor))
