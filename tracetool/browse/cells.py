@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from tracetool.browse.harmless import harmless
+from tracetool.browse.plain import plain
 from tracetool.browse.times import TimeMode, show_time
 from tracetool.events import render
+from tracetool.report.figures import SIGNS
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["Cell", "Column", "Look", "columns_of", "common_prefix", "event_line"
 _QUIET = ("status", "identify", "query", "read-array", "clear-status", "lock", "unlock")
 """Operations that change no bytes."""
 
-_LETTERS = {"ERROR": ("E", "bad"), "WARNING": ("W", "warn"), "NOTE": ("n", "note")}
+_STYLES = {"error": "bad", "warning": "warn", "note": "note"}
 
 
 class Cell(NamedTuple):
@@ -100,7 +101,7 @@ def _greatest(column: pl.Series) -> int:
 
 
 def _widest(texts: list[str], least: int, most: int) -> int:
-    return min(max([least, *(len(harmless(text)) for text in texts)]), most)
+    return min(max([least, *(len(plain(text)) for text in texts)]), most)
 
 
 def _time_width(tables: Tables) -> int:
@@ -126,7 +127,7 @@ def operation_line(row: dict[str, Any], look: Look, origin: int | None, mark: Ma
         "trace": Cell(str(row["trace"] + 1), "quiet"),
         "seq": Cell(str(row["first_seq"]), quiet),
         "time": Cell(_time(row, look, origin), quiet),
-        "device": Cell(harmless(row["device"].removeprefix(look.prefix)), quiet),
+        "device": Cell(plain(row["device"].removeprefix(look.prefix)), quiet),
         "operation": Cell(row["kind"], quiet or ("strong" if row["kind"] == "erase" else "")),
         "offset": Cell("" if row["offset"] is None else format_offset(row["offset"]), "bad" if outside else quiet),
         "length": Cell("" if row["length"] is None else format_size(row["length"]), quiet),
@@ -144,8 +145,8 @@ def _detail(row: dict[str, Any], *, outside: bool) -> str:
 
 
 def _mark_cell(mark: Mark | None, *, opened: bool) -> Cell:
-    letter, style = _LETTERS[mark.severity.name] if mark is not None else (" ", "")
-    return Cell(f"{letter}{'-' if opened else ' '}", style)
+    label = "" if mark is None else mark.severity.label
+    return Cell(SIGNS.get(label, " ") + ("▾" if opened else " "), _STYLES.get(label, ""))
 
 
 def _time(row: dict[str, Any], look: Look, origin: int | None) -> str:
@@ -162,12 +163,12 @@ def event_line(row: dict[str, Any], look: Look, origin: int | None, depth: int) 
         "trace": Cell(str(row["trace"] + 1), "quiet"),
         "seq": Cell(str(row["seq"]), "note" if depth else ""),
         "time": Cell(_time(row, look, origin), "quiet"),
-        "device": Cell(harmless(str(row["device"]).removeprefix(look.prefix)), "quiet"),
+        "device": Cell(plain(str(row["device"]).removeprefix(look.prefix)), "quiet"),
         "operation": Cell("  " * depth + row["event"]),
         "offset": Cell("" if row["offset"] is None else format_offset(row["offset"])),
         "length": Cell("" if size is None else format_size(size), "quiet"),
         "changed": Cell(""),
         "outcome": Cell("" if value is None else f"{value:#x}"),
-        "detail": Cell(harmless(words.partition(": ")[2] or words), "quiet"),
+        "detail": Cell(plain(words.partition(": ")[2] or words), "quiet"),
     }
     return [cells[column.id] for column in look.columns]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracetool.browse.changing import settings_words
-from tracetool.browse.harmless import harmless
 from tracetool.browse.levels import Level
+from tracetool.browse.plain import plain
 from tracetool.browse.times import TimeMode
 from tracetool.findings.words import count_of
 
@@ -24,7 +24,7 @@ def timeline_status(timeline: Timeline, search: str = "") -> str:
     parts = [_rows(timeline)]
     query = timeline.filter.query
     if query is not None:
-        parts.append(f"filter{'' if timeline.filter.on else ' (off, F: on)'}: {harmless(query.text)}")
+        parts.append(f"filter{'' if timeline.filter.on else ' (off, F: on)'}: {plain(query.text)}")
     if search:
         parts.append(search)
     if timeline.mode is not TimeMode.START:
@@ -53,7 +53,7 @@ def title(loaded: Loaded) -> str:
     """What is shown, and under which settings."""
     changed = settings_words(loaded.settings)
     events = sum(trace.events for trace in loaded.traces)
-    words = f"{harmless(_base(loaded.name))}, {count_of(events, 'event')}"
+    words = f"{plain(_base(loaded.name))}, {count_of(events, 'event')}"
     return f"{words}, {changed}" if changed else words
 
 

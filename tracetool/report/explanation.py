@@ -102,16 +102,16 @@ def change_title(change: Change) -> str:
     return f"{words}, {unknown:,} B were not known" if unknown else words
 
 
-def hex_diff(change: Change) -> Iterator[Text]:
-    """Lines of 16 bytes that changed, old above new, the bytes that differ marked; equal lines are left out."""
+def hex_diff(change: Change, width: int = _LINE) -> Iterator[Text]:
+    """Lines of `width` bytes that changed, old above new, the bytes that differ marked; equal lines are left out."""
     if change.kind == JournalKind.FORGET:
         return
     unknown = ~(change.before_known & change.after_known)
     differs = (change.before != change.after) | unknown
-    first = change.offset // _LINE * _LINE
+    first = change.offset // width * width
     shown = left = 0
-    for line in range(first, change.offset + change.length, _LINE):
-        low, high = max(line - change.offset, 0), min(line + _LINE - change.offset, change.length)
+    for line in range(first, change.offset + change.length, width):
+        low, high = max(line - change.offset, 0), min(line + width - change.offset, change.length)
         if not differs[low:high].any():
             continue
         if shown == _MOST_LINES:

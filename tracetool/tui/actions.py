@@ -68,7 +68,9 @@ def _shown(key: str) -> str:
 
 
 ACTIONS: tuple[Action, ...] = (
+    Action("view.overview", "1", "view('overview')", "Overview", "Show the verdict, the devices and what was found."),
     Action("view.timeline", "2", "view('timeline')", "Timeline", "Show the table of operations."),
+    Action("view.findings", "4", "view('findings')", "Findings", "Show every finding: why it matters, what to do."),
     Action(
         "finding.next",
         "e",

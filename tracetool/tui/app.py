@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
-    from tracetool.browse.loading import Job, Settings
+    from tracetool.browse.loading import Job, Loaded, Settings
     from tracetool.browse.selection import Selection
     from tracetool.tui.actions import Action
 
@@ -70,7 +70,7 @@ class TraceApp(Asking):
         yield TopBar(VIEWS)
         with ContentSwitcher(initial=VIEWS[0].id):
             for view in VIEWS:
-                yield view.make()
+                yield view.widget()
         yield Prompt()
         yield Footer(compact=True, show_command_palette=False)
 
@@ -96,7 +96,10 @@ class TraceApp(Asking):
         if job is None:
             return
         if not job.done.is_set():
-            self.query_one(TopBar).say(f"{progress_words(job.progress)}  Esc stops")
+            words = progress_words(job.progress)
+            self.query_one(TopBar).say(f"{words}  Esc stops")
+            for view in VIEWS:
+                view.wait(self.query_one(f"#{view.id}"), words)
             return
         if self._timer is not None:
             self._timer.stop()
@@ -106,8 +109,7 @@ class TraceApp(Asking):
     def _take(self, job: Job) -> None:
         if job.result is not None:
             self.loaded = job.result
-            for view in VIEWS:
-                view.show(self.query_one(f"#{view.id}"), job.result)
+            self.call_later(self._show_loaded, job.result)
         elif self.loaded is None:
             self.failure = job.error
             self.exit()
@@ -115,6 +117,14 @@ class TraceApp(Asking):
         elif job.error is not None:
             self.tell(str(job.error), wrong=True)
         self.query_one(TopBar).say("" if self.loaded is None else title(self.loaded))
+        self.refresh_bindings()
+
+    async def _show_loaded(self, loaded: Loaded) -> None:
+        """Give it to the views, that in front first."""
+        for view in sorted(VIEWS, key=lambda view: view.id != self.current_view):
+            done = view.show(self.query_one(f"#{view.id}"), loaded)
+            if done is not None:
+                await done
         self.refresh_bindings()
 
     def load_again(self, settings: Settings) -> None:
@@ -164,7 +174,6 @@ class TraceApp(Asking):
     def action_theme(self) -> None:
         """Light or dark."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
-        self.call_after_refresh(self.query_one(TimelineView).inspector.recolour)
 
     def action_help(self) -> None:
         """All keys."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
-from tracetool.browse.harmless import harmless
+from tracetool.browse.plain import plain
 from tracetool.tui.actions import ACTIONS
 
 __all__ = ["keys_path", "read_keys"]
@@ -38,7 +38,7 @@ def read_keys(path: Path) -> tuple[dict[str, str], str | None]:
     except FileNotFoundError:
         return {}, None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return {}, f"{path.name} is not used: {harmless(' '.join(str(error).split()))}"
+        return {}, f"{path.name} is not used: {plain(' '.join(str(error).split()))}"
     if not isinstance(table, dict):
         return {}, f"{path.name} is not used: [keys] is no table"
     known = {action.id for action in ACTIONS}
@@ -46,5 +46,5 @@ def read_keys(path: Path) -> tuple[dict[str, str], str | None]:
     wrong = [name for name in table if name not in good]
     if not wrong:
         return good, None
-    names = ", ".join(harmless(name, 40) for name in wrong[:_SHOWN])
+    names = ", ".join(plain(name, 40) for name in wrong[:_SHOWN])
     return good, f"{path.name}: not understood: {names}{' …' if len(wrong) > _SHOWN else ''}"

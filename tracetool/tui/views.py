@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from textual.widgets import DataTable
+
+from tracetool.browse.findings import findings
+from tracetool.browse.overview import overview
+from tracetool.tui.findings import FindingsView
+from tracetool.tui.overview import Overview
 from tracetool.tui.timeline import TimelineView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from textual.widget import Widget
 
@@ -19,23 +25,45 @@ __all__ = ["VIEWS", "View"]
 
 @dataclass(frozen=True)
 class View:
-    """A view: `show` gives the widget what was loaded, `focus` the keys."""
+    """A view: `show` gives the widget what was loaded, `focus` the keys, `wait` words until then."""
 
     id: str
     key: str
     title: str
     make: Callable[[], Widget]
-    show: Callable[[Any, Loaded], None]
-    focus: Callable[[Any], None]
+    show: Callable[[Any, Loaded], Awaitable[None] | None]
+    focus: Callable[[Any], object]
+    wait: Callable[[Any, str], None] = lambda _view, _words: None
+
+    def widget(self) -> Widget:
+        """The view's widget, which has its id."""
+        made = self.make()
+        made.id = self.id
+        return made
+
+
+def _focus_findings(view: FindingsView) -> None:
+    view.query_one(DataTable).focus()
 
 
 VIEWS: tuple[View, ...] = (
     View(
-        "timeline",
-        "2",
-        "Timeline",
-        lambda: TimelineView(id="timeline"),
-        TimelineView.show_loaded,
-        TimelineView.focus_table,
+        "overview",
+        "1",
+        "Overview",
+        Overview,
+        lambda view, loaded: view.show(overview(loaded.audit)),
+        Overview.focus,
+        Overview.wait_for,
+    ),
+    View("timeline", "2", "Timeline", TimelineView, TimelineView.show_loaded, TimelineView.focus_table),
+    View(
+        "findings",
+        "4",
+        "Findings",
+        FindingsView,
+        lambda view, loaded: view.show(findings(loaded.audit)),
+        _focus_findings,
     ),
 )
+"""In the order of their tabs; the first is the one that is seen first."""

@@ -34,7 +34,7 @@ class LineGrid(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"grid--{kind}" for kind in _KINDS}
     DEFAULT_CSS = """
     LineGrid {
-        background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
+        background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
         & > .grid--header { text-style: bold; color: $text-muted; background: $panel; }
         & > .grid--cursor { background: $panel-lighten-2; text-style: bold; }
         &:focus > .grid--cursor {
@@ -85,6 +85,8 @@ class LineGrid(ScrollView, can_focus=True):
         self._lay_out()
         self.go(cursor)
         self.refresh()
+        # The room to scroll in is known once the new size was taken in.
+        self.call_after_refresh(self._keep_cursor_in_sight)
 
     @property
     def count(self) -> int:
@@ -118,7 +120,8 @@ class LineGrid(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Lay the columns out in the room there is now."""
         self._lay_out()
-        self._keep_in_sight(self.cursor)
+        self._keep_cursor_in_sight()
+        self.call_after_refresh(self._keep_cursor_in_sight)
 
     def notify_style_update(self) -> None:
         """Colours may be others."""
@@ -139,7 +142,7 @@ class LineGrid(ScrollView, can_focus=True):
         else:
             text = self._empty if y == 1 and not self.count else ""
             return Strip([Segment(text, self.rich_style)]).adjust_cell_length(width, self.rich_style)
-        return strip.crop_extend(x, x + width, style)
+        return self._layout.window(strip, x, style)
 
     def _header(self, layout: Layout) -> Strip:
         titles = [Cell(column.title) for column in layout.columns]
@@ -194,6 +197,9 @@ class LineGrid(ScrollView, can_focus=True):
         self.refresh_line(old + 1)
         self.refresh_line(new + 1)
         self.post_message(self.CursorMoved(new))
+
+    def _keep_cursor_in_sight(self) -> None:
+        self._keep_in_sight(self.cursor)
 
     def _keep_in_sight(self, row: int) -> None:
         height = max(self.size.height - 1, 1)

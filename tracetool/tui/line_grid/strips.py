@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Layout", "fit"]
 
+_READABLE = 24
+"""Columns that the last column is to have before others are set further apart."""
+
 
 def fit(text: str, width: int, *, right: bool) -> str:
     """The text in so many columns of a terminal, cut where it is longer."""
@@ -26,13 +29,19 @@ def fit(text: str, width: int, *, right: bool) -> str:
     return " " * (width - length) + text if right else text + " " * (width - length)
 
 
+_STUMP = 10
+"""Columns below which nothing can be read of the last column."""
+
+
 class Layout:
     """How wide the columns of a grid are, given the room that there is."""
 
     def __init__(self, columns: Sequence[Column], room: int) -> None:
         self.columns = columns
         fixed = sum(column.width for column in columns[:-1])
-        self._gap = 2 if fixed + 2 * (len(columns) - 1) <= room else 1
+        self._gap = 2 if fixed + 2 * (len(columns) - 1) + _READABLE <= room else 1
+        self._room = room
+        self._last = fixed + self._gap * (len(columns) - 1)
         self.width = fixed + self._gap * (len(columns) - 1) + (columns[-1].width if columns else 0)
 
     def strip(self, cells: Sequence[Cell], style: Style, of: Callable[[str], Style]) -> Strip:
@@ -43,3 +52,13 @@ class Layout:
             segments.append(Segment(fit(cell.text, column.width, right=column.right), of(cell.style)))
             segments.append(space)
         return Strip(segments[:-1], self.width)
+
+    def window(self, strip: Strip, x: int, style: Style) -> Strip:
+        """What is seen of a row from column x on; a mark where it goes on, and no stump of the last column."""
+        seen = self._room
+        if x == 0 and self.width > self._room and 0 < self._room - self._last < _STUMP:
+            seen = self._last
+        cut = strip.crop_extend(x, x + seen, style)
+        if strip.cell_length > x + seen == x + self._room and strip.crop(x + seen - 1, x + seen + 1).text.strip():
+            cut = Strip.join([cut.crop(0, seen - 1), Strip([Segment("…", style)])])
+        return cut.adjust_cell_length(self._room, style)

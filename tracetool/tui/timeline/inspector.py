@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
-from rich.text import Text
 from textual import work
 from textual.containers import VerticalScroll
 from textual.message import Message
-from textual.widgets import Static
 
 from tracetool.browse.inspecting import inspect
 from tracetool.browse.loading import Cancelled, Progress
+from tracetool.tui.drawing import Drawn
 from tracetool.tui.timeline.words import brief, explained
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textual.app import ComposeResult
+    from textual.content import Content
     from textual.timer import Timer
 
     from tracetool.browse.tables import Tables
@@ -35,13 +37,26 @@ class _Event(NamedTuple):
     seq: int
 
 
+class _Page(Drawn):
+    """The lines, in the width there is."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__()
+        self._inspector = inspector
+
+    def lines(self, width: int) -> Iterator[Content]:
+        """What the inspector knows."""
+        return self._inspector.lines(width)
+
+
 class Inspector(VerticalScroll):
     """Follows the cursor; what takes long is done in a thread, for the last event asked for alone."""
 
     DEFAULT_CSS = """
-    Inspector { padding: 0 1; background: $surface; border-left: vkey $panel; }
-    Inspector:focus { border-left: vkey $primary; }
-    Inspector > Static { width: 1fr; }
+    Inspector {
+        padding: 0 1; background: $surface; border-left: vkey $panel; scrollbar-size-vertical: 1;
+        &:focus { border-left: vkey $primary; }
+    }
     """
 
     class Explained(Message):
@@ -63,7 +78,7 @@ class Inspector(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         """The text."""
-        yield Static()
+        yield _Page(self)
 
     def follow(self, tables: Tables, trace: int, seq: int) -> None:
         """Explain this event, as soon as the cursor rests."""
@@ -83,31 +98,25 @@ class Inspector(VerticalScroll):
     def clear(self) -> None:
         """Show nothing."""
         self._event = None
-        self.query_one(Static).update(Text(""))
+        self._show()
 
     def _show(self) -> None:
+        self.query_one(_Page).redraw()
+        self.scroll_to(y=0, animate=False)
+
+    def lines(self, width: int) -> Iterator[Content]:
+        """What is known of the event."""
         event, tables = self._event, self._tables
         if event is None or tables is None:
             return
         found = self._known.get(event)
-        if found is None or isinstance(found, str):
-            row = tables.event(tables.number(*event))
-            at = tables.operation_at(event.trace, event.seq, str(row["device"]))
-            operation = None if at is None else tables.operations.row(at, named=True)
-            text = brief(row, operation, found or "explaining …")
-        else:
-            text = explained(found, self._colours())
-        self.query_one(Static).update(text)
-        self.scroll_to(y=0, animate=False)
-
-    def _colours(self) -> dict[str, str]:
-        of = self.app.theme_variables
-        names = {"error": "error", "warning": "warning", "note": "accent", "old": "warning", "new": "accent"}
-        return {label: of.get(f"text-{name}", of.get(name, "")) for label, name in names.items()}
-
-    def recolour(self) -> None:
-        """Show the same in the colours of the theme."""
-        self._show()
+        if found is not None and not isinstance(found, str):
+            yield from explained(found, width)
+            return
+        row = tables.event(tables.number(*event))
+        at = tables.operation_at(event.trace, event.seq, str(row["device"]))
+        operation = None if at is None else tables.operations.row(at, named=True)
+        yield from brief(row, operation, found or "explaining …", width)
 
     # --- in a thread ---------------------------------------------------------------------------------------------
 

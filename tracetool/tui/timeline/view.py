@@ -42,7 +42,7 @@ class TimelineView(Container):
     TimelineView > #status { height: 1; padding: 0 1; color: $text-muted; background: $surface; text-wrap: nowrap; }
     TimelineView > #body { layout: horizontal; height: 1fr; }
     TimelineView LineGrid { width: 1fr; height: 1fr; }
-    TimelineView Inspector { width: 66; height: 1fr; }
+    TimelineView Inspector { width: 69; height: 1fr; }
     TimelineView.-below > #body { layout: vertical; }
     TimelineView.-below Inspector { width: 1fr; height: 40%; border-left: none; border-top: hkey $panel-lighten-2; }
     TimelineView.-below Inspector:focus { border-top: hkey $primary; }

@@ -1,58 +1,75 @@
-"""An explanation as text with colours, for the inspector."""
+"""An explanation as lines, for the inspector."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
+from textual.content import Content
 
-from tracetool.browse.harmless import harmless
+from tracetool.browse.plain import plain
 from tracetool.events import render
 from tracetool.report.explanation import change_title, explanation_facts, hex_diff, operation_words
+from tracetool.tui.drawing import SEVERITY_STYLES, hanging
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from rich.text import Text
+
+    from replay.journal import Change
     from tracetool.explain import Explanation
 
 __all__ = ["brief", "explained"]
 
-_SEVERITIES = ("error", "warning", "note")
+_LABEL = 11
+_WIDE = 62
+"""Columns that a line of sixteen bytes takes."""
+
+_STYLES = {"red": "$text-warning", "green": "$text-primary"}
+"""The bytes before and after in colours that can be told apart; signs and marks say the same without any."""
 
 
-def brief(event: Mapping[str, Any], operation: dict[str, Any] | None, rest: str) -> Text:
+def brief(event: Mapping[str, Any], operation: dict[str, Any] | None, rest: str, width: int) -> Iterator[Content]:
     """What is known of an event before it is explained, and what is being done about the rest."""
-    text = _title(event)
+    yield from _title(event, width)
     if operation is not None:
-        text.append(f"\n\n{operation_words(operation)}")
-    return text.append(f"\n\n{rest}", style="dim")
+        yield from _fact("operation", operation_words(operation), width)
+    yield Content("")
+    yield from Content.styled(plain(rest), "$text-muted").wrap(width)
 
 
-def _title(event: Mapping[str, Any]) -> Text:
-    return Text(harmless(f"event {event['seq']}: {render(event)}"), style="bold")
+def _title(event: Mapping[str, Any], width: int) -> Iterator[Content]:
+    words = Content.assemble((f"event {event['seq']:,}", "bold"), f"  {plain(render(event))}")
+    yield from words.wrap(width)
+    yield Content("")
 
 
-def explained(explanation: Explanation, styles: Mapping[str, str]) -> Text:
-    """All that is known; `styles` has a colour for each severity, and for `old` and `new` bytes."""
-    text = _title(explanation.inspection.event)
-    text.append("\n\n")
-    text.append(harmless(" ".join(explanation.sentences), 2000))
-    text.append("\n")
+def explained(explanation: Explanation, width: int) -> Iterator[Content]:
+    """All that is known."""
+    yield from _title(explanation.inspection.event, width)
+    yield from Content.styled(plain(" ".join(explanation.sentences)), "bold").wrap(width)
+    yield Content("")
     for label, words in explanation_facts(explanation):
-        text.append(f"\n{label}  ", style=f"bold {styles.get(label, '')}" if label in _SEVERITIES else "dim")
-        text.append(harmless(words, 2000))
+        yield from _fact(label, plain(words), width)
     for change in explanation.inspection.changes:
-        text.append(f"\n\n{change_title(change)}")
-        for line in hex_diff(change):
-            text.append("\n")
-            text.append_text(_recoloured(line, styles))
-    return text
+        yield from _change(change, width)
 
 
-def _recoloured(line: Text, styles: Mapping[str, str]) -> Text:
-    """The bytes in the colours of the theme; signs and marks say the same without any."""
-    ours = {"red": styles.get("old", ""), "green": styles.get("new", "")}
-    again = Text(line.plain)
+def _fact(label: str, words: str, width: int) -> Iterator[Content]:
+    style = SEVERITY_STYLES.get(label)
+    head = Content.styled(label, f"bold {style}" if style else "$text-muted")
+    yield from hanging(head, words, width, _LABEL)
+
+
+def _change(change: Change, width: int) -> Iterator[Content]:
+    yield Content("")
+    yield from Content(change_title(change)).wrap(width)
+    for line in hex_diff(change, 16 if width >= _WIDE else 8):
+        yield _coloured(line)
+
+
+def _coloured(line: Text) -> Content:
+    content = Content(line.plain)
     for span in line.spans:
-        again.stylize(ours.get(str(span.style), str(span.style)), span.start, span.end)
-    return again
+        content = content.stylize(_STYLES.get(str(span.style), ""), span.start, span.end)
+    return content
