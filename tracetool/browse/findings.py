@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracetool.browse.harmless import harmless
+from tracetool.browse.plain import plain
 from tracetool.findings import RULES, Severity
 from tracetool.report.figures import SIGNS, evidence, severity_counts
 from tracetool.sizes import format_offset
@@ -18,9 +18,6 @@ __all__ = ["FindingCase", "FindingRow", "FindingsModel", "finding_rows", "findin
 
 MOST_CASES = 200
 """Cases of one finding that are listed."""
-
-TEXT = 1000
-"""Characters of a text that are shown."""
 
 _NAME = 24
 
@@ -89,10 +86,10 @@ def _row(finding: Finding, *, several: bool) -> FindingRow:
         sign=SIGNS[finding.severity.label],
         rule=finding.rule,
         title=rule.title,
-        device=harmless(finding.device or "", _NAME),
+        device=plain(finding.device or "", _NAME),
         count=finding.count,
         place="" if finding.offset is None else format_offset(finding.offset),
-        message=harmless(finding.message, TEXT),
+        message=plain(finding.message),
         why=rule.why,
         cause=rule.cause,
         remedy=rule.remedy,

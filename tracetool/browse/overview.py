@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracetool.audit.verdict import Verdict
-from tracetool.browse.findings import TEXT, FindingRow, finding_rows
+from tracetool.browse.findings import FindingRow, finding_rows
 from tracetool.browse.flash_bar import flash_bar
-from tracetool.browse.harmless import harmless
+from tracetool.browse.plain import plain
 from tracetool.findings import Severity
 from tracetool.findings.words import count_of
 from tracetool.report.activity_chart import draw_activity
@@ -81,7 +81,7 @@ def overview(audit: Audit) -> OverviewModel:
     return OverviewModel(
         verdict=verdict,
         sign=SIGNS[verdict],
-        headline=harmless(words, TEXT),
+        headline=plain(words),
         cards=tuple(_card(device, audit) for device in worst_first(audit.devices)),
         findings=shown,
         findings_words=_findings_words(audit, len(rows) - len(shown)),
@@ -103,14 +103,14 @@ def _card(device: DeviceAudit, audit: Audit) -> DeviceCard:
     facts = [(label, words) for label, words in device_facts(device, audit) if words not in device.reasons]
     by_label = dict(facts)
     return DeviceCard(
-        name=harmless(device.name, _NAME),
+        name=plain(device.name, _NAME),
         verdict=device.verdict,
         sign=SIGNS[device.verdict],
-        reasons=tuple(harmless(reason, TEXT) for reason in device.reasons),
+        reasons=tuple(map(plain, device.reasons)),
         bar=flash_bar(device, audit),
         figures=tuple(device_figures(device, audit.guests)),
-        facts=tuple((label, harmless(words, TEXT)) for label, words in facts if label in (*_FACTS, "region")),
-        self_check=harmless(by_label.get("self-check", ""), TEXT),
+        facts=tuple((label, plain(words)) for label, words in facts if label in (*_FACTS, "region")),
+        self_check=plain(by_label.get("self-check", "")),
         quiet=device.excused and device.verdict != Verdict.OUTSIDE_EXTENT,
     )
 
@@ -121,16 +121,15 @@ def _card(device: DeviceAudit, audit: Audit) -> DeviceCard:
 def _boot(number: int, trace: TraceReport, audit: Audit) -> BootColumn:
     health = list(_health(trace))
     charts = [
-        (harmless(device.name, _NAME), chart)
+        (plain(device.name, _NAME), chart)
         for device in worst_first(audit.devices)
         for chart in draw_activity(device, audit.traces)
         if chart.number == number
     ]
     return BootColumn(
         number=number,
-        title=f"{harmless(trace.meta.name, TEXT)}: {count_of(trace.events, 'event')}",
-        health="; ".join(harmless(words, TEXT) for words in health)
-        or f"{count_of(trace.health.lines, trace.meta.unit)}, read to the end",
+        title=f"{plain(trace.meta.name)}: {count_of(trace.events, 'event')}",
+        health="; ".join(map(plain, health)) or f"{count_of(trace.health.lines, trace.meta.unit)}, read to the end",
         healthy=not health,
         charts=tuple(charts),
     )
