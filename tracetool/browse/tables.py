@@ -110,15 +110,11 @@ class Tables:
     # --- operations ----------------------------------------------------------------------------------------------
 
     def operation_at(self, trace: int, seq: int, device: str | None = None) -> int | None:
-        """The operation that an event belongs to, or else the last one that began before it, or the first of all."""
-        if self.operations.is_empty():
-            return None
+        """The operation that an event belongs to: the last one of its device that began at or before it."""
         earlier = pl.col("trace").cast(pl.Int64) * (1 << 40) + pl.col("first_seq") <= trace * (1 << 40) + seq
         mine = earlier if device is None else earlier & (pl.col("device").cast(pl.String) == device)
         found = self.operations.select(mine.arg_true())[:, 0]
-        if not len(found) and device is not None:
-            return self.operation_at(trace, seq)
-        return int(found[-1]) if len(found) else 0
+        return int(found[-1]) if len(found) else None
 
     def main_seq(self, operation: int) -> int:
         """The event that says most about an operation: its last write, else its first event."""

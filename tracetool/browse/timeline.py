@@ -177,8 +177,6 @@ class Timeline:
         if not len(self):
             return None
         where = self._where(trace, seq)
-        if where is None:
-            return None
         child = self._outline.row_of_child(where.item, where.number)
         return self.row_of_item(where.item) if child is None else child
 
@@ -190,7 +188,8 @@ class Timeline:
         """The item that a row shows, or stands under."""
         return self._outline.spot(row).item if len(self) else 0
 
-    def _where(self, trace: int, seq: int) -> _Where | None:
+    def _where(self, trace: int, seq: int) -> _Where:
+        """The operation of an event, or else the first one; or the event itself."""
         trace = min(max(trace, 0), len(self.loaded.traces) - 1)
         seq = min(max(seq, 0), self.loaded.traces[trace].events - 1)
         number = self.tables.number(trace, seq)
@@ -198,7 +197,7 @@ class Timeline:
             return _Where(number, number)
         device = str(self.tables.event(number)["device"])
         item = self.tables.operation_at(trace, seq, device)
-        return None if item is None else _Where(item, number)
+        return _Where(item or 0, number)
 
     def shows(self, item: int) -> bool:
         """Whether the filter leaves an item."""

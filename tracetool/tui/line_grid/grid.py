@@ -73,6 +73,7 @@ class LineGrid(ScrollView, can_focus=True):
         self._pages: Pages | None = None
         self._layout: Layout | None = None
         self._anchor: int | None = None
+        self._to_middle = False
         self._styles: dict[tuple[str, str], Style] = {}
 
     # --- what is shown -------------------------------------------------------------------------------------------
@@ -85,8 +86,8 @@ class LineGrid(ScrollView, can_focus=True):
         self._lay_out()
         self.go(cursor)
         self.refresh()
-        # The room to scroll in is known once the new size was taken in.
-        self.call_after_refresh(self._keep_cursor_in_sight)
+        # The room there is, and the room to scroll in, are known once the new size was taken in.
+        self.call_after_refresh(self._settle)
 
     @property
     def count(self) -> int:
@@ -120,8 +121,8 @@ class LineGrid(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Lay the columns out in the room there is now."""
         self._lay_out()
-        self._keep_cursor_in_sight()
-        self.call_after_refresh(self._keep_cursor_in_sight)
+        self._keep_in_sight(self.cursor)
+        self.call_after_refresh(self._settle)
 
     def notify_style_update(self) -> None:
         """Colours may be others."""
@@ -142,7 +143,7 @@ class LineGrid(ScrollView, can_focus=True):
         else:
             text = self._empty if y == 1 and not self.count else ""
             return Strip([Segment(text, self.rich_style)]).adjust_cell_length(width, self.rich_style)
-        return self._layout.window(strip, x, style)
+        return self._layout.window(strip, x, width, style)
 
     def _header(self, layout: Layout) -> Strip:
         titles = [Cell(column.title) for column in layout.columns]
@@ -185,10 +186,16 @@ class LineGrid(ScrollView, can_focus=True):
         row = min(max(row, 0), max(self.count - 1, 0))
         height = max(self.size.height - 1, 1)
         top = self.scroll_offset.y
+        self._to_middle = middle and not self.size.height
         if middle and not top <= row < top + height:
             self.scroll_to(y=max(row - height // 2, 0), animate=False)
         self.cursor = row
         self._keep_in_sight(row)
+
+    def keep_in_sight_below(self, rows: int) -> None:
+        """Scroll so that so many rows after the cursor are seen, as far as there is room below it."""
+        height = max(self.size.height - 1, 1)
+        self._keep_in_sight(min(self.cursor + min(rows, height - 1), self.count - 1))
 
     def watch_cursor(self, old: int, new: int) -> None:
         """Draw both rows anew and tell whoever follows."""
@@ -198,7 +205,11 @@ class LineGrid(ScrollView, can_focus=True):
         self.refresh_line(new + 1)
         self.post_message(self.CursorMoved(new))
 
-    def _keep_cursor_in_sight(self) -> None:
+    def _settle(self) -> None:
+        self._lay_out()
+        if self._to_middle and self.size.height:
+            self._to_middle = False
+            self.go(self.cursor, middle=True)
         self._keep_in_sight(self.cursor)
 
     def _keep_in_sight(self, row: int) -> None:

@@ -40,7 +40,6 @@ class Layout:
         self.columns = columns
         fixed = sum(column.width for column in columns[:-1])
         self._gap = 2 if fixed + 2 * (len(columns) - 1) + _READABLE <= room else 1
-        self._room = room
         self._last = fixed + self._gap * (len(columns) - 1)
         self.width = fixed + self._gap * (len(columns) - 1) + (columns[-1].width if columns else 0)
 
@@ -53,12 +52,10 @@ class Layout:
             segments.append(space)
         return Strip(segments[:-1], self.width)
 
-    def window(self, strip: Strip, x: int, style: Style) -> Strip:
+    def window(self, strip: Strip, x: int, width: int, style: Style) -> Strip:
         """What is seen of a row from column x on; a mark where it goes on, and no stump of the last column."""
-        seen = self._room
-        if x == 0 and self.width > self._room and 0 < self._room - self._last < _STUMP:
-            seen = self._last
+        seen = self._last if x == 0 and 0 < width - self._last < min(_STUMP, self.width - self._last) else width
         cut = strip.crop_extend(x, x + seen, style)
-        if strip.cell_length > x + seen == x + self._room and strip.crop(x + seen - 1, x + seen + 1).text.strip():
+        if seen == width and strip.crop(x + seen - 1, strip.cell_length).text[1:].strip():
             cut = Strip.join([cut.crop(0, seen - 1), Strip([Segment("…", style)])])
-        return cut.adjust_cell_length(self._room, style)
+        return cut.adjust_cell_length(width, style)

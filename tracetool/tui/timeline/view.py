@@ -183,8 +183,10 @@ class TimelineView(Container):
         if timeline.is_open(row):
             self.grid.action_move(1)
             return
+        before = len(timeline)
         timeline.open(row)
         self.grid.show(timeline, row)
+        self.call_after_refresh(self.grid.keep_in_sight_below, len(timeline) - before)
 
     def action_close(self) -> None:
         """Hide it."""

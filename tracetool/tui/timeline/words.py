@@ -35,7 +35,7 @@ def brief(event: Mapping[str, Any], operation: dict[str, Any] | None, rest: str,
     if operation is not None:
         yield from _fact("operation", operation_words(operation), width)
     yield Content("")
-    yield from Content.styled(plain(rest), "$text-muted").wrap(width)
+    yield from Content.styled(plain(rest), "$foreground-muted").wrap(width)
 
 
 def _title(event: Mapping[str, Any], width: int) -> Iterator[Content]:
@@ -57,7 +57,7 @@ def explained(explanation: Explanation, width: int) -> Iterator[Content]:
 
 def _fact(label: str, words: str, width: int) -> Iterator[Content]:
     style = SEVERITY_STYLES.get(label)
-    head = Content.styled(label, f"bold {style}" if style else "$text-muted")
+    head = Content.styled(label, f"bold {style}" if style else "$foreground-muted")
     yield from hanging(head, words, width, _LABEL)
 
 
