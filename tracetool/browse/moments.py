@@ -8,6 +8,7 @@ and there are fewer of them where they would take too much memory.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from replay.journal import Change, Journal
     from tracetool.session.device import Device
 
-__all__ = ["Commit", "Moments", "moments_of"]
+__all__ = ["Commit", "Moments", "Past", "moments_of"]
 
 SPACING = 256
 """Changes between keyframes, to begin with."""
@@ -231,14 +232,27 @@ def _differences(before: Block, after: Block, offset: int) -> list[tuple[int, in
     return [(offset + start, offset + end) for start, end in edges.reshape(-1, 2).tolist()]
 
 
-def moments_of(device: Device) -> Moments | None:
-    """The moments of a replayed device; None where it was not replayed.
+class Past:
+    """What time travel needs of a device replayed with a journal; worked out when somebody asks for a moment.
 
-    The device must have been replayed with a journal, and its machine is not fed any more.
+    The device's machine must not be fed any more.
     """
-    machine = device.machine
-    if machine is None:
-        return None
-    traces = [(notes.trace, notes.changes_before) for notes in device.notes]
-    chip, geometry = machine.chip, machine.config.geometry
-    return Moments(machine.journal, chip.storage, chip.storage_mask, int(chip.geo[KNOWN]), geometry.block, traces)
+
+    def __init__(self, device: Device) -> None:
+        self._machine = device.machine
+        self._traces = [(notes.trace, notes.changes_before) for notes in device.notes]
+
+    @cached_property
+    def moments(self) -> Moments | None:
+        """The moments; None where the device was not replayed."""
+        if self._machine is None:
+            return None
+        chip, block = self._machine.chip, self._machine.config.geometry.block
+        return Moments(
+            self._machine.journal, chip.storage, chip.storage_mask, int(chip.geo[KNOWN]), block, self._traces
+        )
+
+
+def moments_of(device: Device) -> Moments | None:
+    """The moments of a device replayed with a journal; None where it was not replayed."""
+    return Past(device).moments
