@@ -22,11 +22,11 @@ __all__ = ["GLYPHS", "LEVELS", "MapRow", "cell_sizes", "glyph", "lay_out", "leve
 LEVELS = 5
 """Steps of the ramp of colours; 0 is nothing."""
 
-GLYPHS = "·░▒▓█"
+GLYPHS = "▪░▒▓█"
 """A shape beside each colour but that of nothing, by level from 1 on."""
 
-UNTOUCHED, COMMANDED = " ", "∙"
-"""Shapes of a cell that nobody addressed, and of one that got commands alone."""
+UNTOUCHED, COMMANDED = " ", "-"
+"""Shapes of a cell that nobody addressed, and of one where something was done that is not counted."""
 
 SHORTEST_FOLD = 2
 """Rows of padding that are folded."""

@@ -52,7 +52,7 @@ class Statistics:
                 yield count_of(count, noun)
         if self.bytes_programmed:
             yield f"{_bytes(self.bytes_programmed)} programmed"
-        if self.bytes_changed is not None:
+        if self.bytes_changed is not None and (self.erases or self.programs):
             yield f"{_bytes(self.bytes_changed)} changed"
         if self.accesses:
             yield count_of(self.accesses, "access", "accesses")
