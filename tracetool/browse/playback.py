@@ -78,6 +78,10 @@ class Playback:
             return replace(self, step=0, playing=self.steps > 0, _into_ns=0.0)
         return replace(self, playing=not self.playing)
 
+    def pause(self) -> Playback:
+        """Not running."""
+        return replace(self, playing=False)
+
     def faster(self, steps: int = 1) -> Playback:
         """The next speed, or the one before with a negative number."""
         at = min(max(SPEEDS.index(self.speed) + steps, 0), len(SPEEDS) - 1)

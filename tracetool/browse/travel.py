@@ -151,14 +151,14 @@ class Travel:
         if event is None:
             return f"before the first of {count_of(count, 'change')}"
         trace, seq = event
-        after = "the restart before its first event" if seq < 0 else f"event {seq:,}"
-        where = f"after {after}" + (f" of trace {trace + 1}" if several else "")
-        return f"{where}, change {self._position:,} of {count:,}"
+        cause = "the restart before it" if seq < 0 else f"event {seq:,}"
+        where = f"{cause}, trace {trace + 1}" if several else cause
+        return f"change {self._position:,} of {count:,}: {where}"
 
     def difference(self) -> str:
         """What differs from what."""
         count = sum(end - start for start, end in self.changed)
-        return f"{count_of(count, 'byte')} other than at {self.against.value}" if count else f"as {self.against.value}"
+        return f"{count:,} B unlike {self.against.value}" if count else f"as {self.against.value}"
 
     def byte_words(self, offset: int) -> str:
         """A byte, and what stood there."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.segment import Segment
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tracetool.browse.stretches import ROW_BYTES
 from tracetool.tui.actions import bindings_of
+from tracetool.tui.part_styles import PartStyles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ _UNKNOWN = "??"
 _PRINTABLE = range(0x20, 0x7F)
 
 
-class ImageGrid(ScrollView, can_focus=True):
+class ImageGrid(PartStyles):
     """Shows a `Travel`."""
 
     BINDINGS = bindings_of("image")  # type: ignore[assignment]
@@ -97,13 +97,13 @@ class ImageGrid(ScrollView, can_focus=True):
         """One line of hex, or a fold."""
         line, width = self.scroll_offset.y + y, self.size.width
         if self.travel is None or line >= len(self.travel):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.part(""))
         row = self.travel.row(line)
         strip = Strip(list(self._fold(self.travel, row, line) if row.fold else self._bytes(row)))
-        return strip.crop_extend(self.scroll_offset.x, self.scroll_offset.x + width, self.rich_style)
+        return strip.crop_extend(self.scroll_offset.x, self.scroll_offset.x + width, self.part(""))
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"image--{name}")
+        return self.part(f"image--{name}")
 
     def _offset(self, row: HexRow) -> Segment:
         beyond = self.extent is not None and row.offset >= self.extent
@@ -122,9 +122,9 @@ class ImageGrid(ScrollView, can_focus=True):
             if at < len(row.data):
                 byte = row.data[at]
                 yield Segment(_UNKNOWN if byte is None else f"{byte:02x}", self._byte_style(row, at))
-                yield Segment(space, self.rich_style)
+                yield Segment(space, self.part(""))
             else:
-                yield Segment("  " + space, self.rich_style)
+                yield Segment("  " + space, self.part(""))
         for at, byte in enumerate(row.data):
             text = "?" if byte is None else chr(byte) if byte in _PRINTABLE else "·"
             yield Segment(text, self._byte_style(row, at))
@@ -134,7 +134,7 @@ class ImageGrid(ScrollView, can_focus=True):
             return self._style("cursor")
         if row.changed[at]:
             return self._style("changed")
-        return self._style("quiet") if row.data[at] in (None, 0, 0xFF) else self.rich_style
+        return self._style("quiet") if row.data[at] in (None, 0, 0xFF) else self.part("")
 
     # --- the cursor ----------------------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ class ImageView(Vertical):
     DEFAULT_CSS = """
     ImageView { height: 1fr; }
     ImageView ImageGrid { height: 1fr; }
-    ImageView #byte { background: $panel; }
+    ImageView #byte { background: $panel; height: 1; }
     ImageView.-low #byte { display: none; }
     ImageView.-low Slider { display: none; }
     """
@@ -126,8 +126,6 @@ class ImageView(Vertical):
         self.query_one(Slider).show(self.travel.position, len(self.travel.moments))
         several = self._loaded is not None and len(self._loaded.traces) > 1
         parts = [plain(self.subject.device, 48), self.travel.where(several=several), self.travel.difference()]
-        if self._timer is not None:
-            parts.append(self.clock.words)
         self.query_one(Heading).say(" │ ".join(parts))
         commit = self.travel.moments.commit(self.travel.position)
         if commit is not None:
@@ -137,7 +135,9 @@ class ImageView(Vertical):
         """Say what is under the cursor."""
         message.stop()
         if self.travel is not None:
-            self.query_one("#byte", Heading).say(self.travel.byte_words(self.grid.cursor))
+            playing = [self.clock.words] if self._timer is not None else []
+            words = " │ ".join([*playing, self.travel.byte_words(self.grid.cursor)])
+            self.query_one("#byte", Heading).say(words)
 
     def on_slider_slid(self, message: Slider.Slid) -> None:
         """Show the moment that was chosen."""
@@ -238,7 +238,7 @@ class ImageView(Vertical):
             self._stop()
             self._look()
             return
-        self.clock = self.clock.seek(travel.position).toggle()
+        self.clock = self.clock.pause().seek(travel.position).toggle()
         travel.go(self.clock.step)
         self._drawn = monotonic()
         self._timer = self.set_interval(_FRAME, self._tick)
@@ -265,6 +265,7 @@ class ImageView(Vertical):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+        self.clock = self.clock.pause()
 
 
 def _times(travel: Travel, subject: Subject) -> list[int | None]:

@@ -8,13 +8,13 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tracetool.browse.flash_map import glyph
 from tracetool.sizes import format_offset
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.map.ramp import ramp
+from tracetool.tui.part_styles import PartStyles
 
 if TYPE_CHECKING:
     from textual import events
@@ -42,7 +42,7 @@ def columns_in(width: int) -> int:
     return 1 << max((room // CELL).bit_length() - 1, 0) if room >= CELL else 1
 
 
-class MapGrid(ScrollView, can_focus=True):
+class MapGrid(PartStyles):
     """Shows a `Drawing`."""
 
     BINDINGS = bindings_of("map")  # type: ignore[assignment]
@@ -123,23 +123,23 @@ class MapGrid(ScrollView, can_focus=True):
         """One row of the map."""
         at, width = self.scroll_offset.y + y, self.size.width
         if self.drawing is None or at >= len(self.drawing.rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.part(""))
         row = self.drawing.rows[at]
         segments = self._cells(self.drawing, row) if row.kind == "cells" else self._line(row, width)
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        return Strip(segments).adjust_cell_length(width, self.part(""))
 
     def _line(self, row: MapRow, width: int) -> list[Segment]:
         """The line of the extent, or a fold."""
         if row.kind == "extent":
-            style = self.get_component_rich_style("map--extent")
+            style = self.part("map--extent")
             return [Segment(f"━━━━━━━━━ ▲ {row.words} ".ljust(width, "━"), style)]
         selected = row.first <= self.cursor < row.last
-        style = self.get_component_rich_style("map--cursor" if selected else "map--quiet")
+        style = self.part("map--cursor" if selected else "map--quiet")
         return [Segment(f"{format_offset(row.start):>{LABEL - 2}}  ⋯ {row.words} ⋯", style)]
 
     def _cells(self, drawing: Drawing, row: MapRow) -> list[Segment]:
-        quiet = self.get_component_rich_style("map--quiet")
-        label = quiet if row.inside else self.get_component_rich_style("map--outside")
+        quiet = self.part("map--quiet")
+        label = quiet if row.inside else self.part("map--outside")
         segments = [Segment(f"{format_offset(row.start):>{LABEL - 2}}  ", label)]
         styles = ramp(dark=self.app.current_theme.dark)
         segments += [self._cell(drawing, cell, styles, inside=row.inside) for cell in range(row.first, row.last)]
@@ -150,21 +150,18 @@ class MapGrid(ScrollView, can_focus=True):
 
     def _cell(self, drawing: Drawing, cell: int, styles: tuple[Style, ...], *, inside: bool) -> Segment:
         shape = glyph(int(drawing.levels[cell]), touched=bool(drawing.heat.touched[cell]))
-        style = self.rich_style + styles[int(drawing.levels[cell])]
+        style = self.part("") + styles[int(drawing.levels[cell])]
         text = shape * CELL if shape != " " else ("· " if inside else "  ")
         if not inside and shape != " ":  # whatever is counted, a touch beyond the image file stands out
-            text, style = f"✖{shape}", style + self._chosen("map--outside")
+            text, style = f"✖{shape}", style + self.part("map--outside")
         first, last = self._selected
         if cell == self.cursor:
-            return Segment(f"[{text[0].strip() or ' '}", self._chosen("map--cursor"))
+            return Segment(f"[{text[0].strip() or ' '}", self.part("map--cursor"))
         if self._anchor is not None and first <= cell <= last:
-            return Segment(text, style + Style(bgcolor=self._chosen("map--range").bgcolor))
+            return Segment(text, style + Style(bgcolor=self.part("map--range").bgcolor))
         if self._followed is not None and self._touches(drawing, cell):
             return Segment(f"◆{text[1]}" if inside else text, style + Style(reverse=True))
         return Segment(text, style)
-
-    def _chosen(self, name: str) -> Style:
-        return self.get_component_rich_style(name)
 
     def _touches(self, drawing: Drawing, cell: int) -> bool:
         start, end = drawing.cells.span(cell)

@@ -54,7 +54,7 @@ class MapView(Vertical):
     DEFAULT_CSS = """
     MapView { height: 1fr; }
     MapView MapGrid { height: 1fr; }
-    MapView #range { height: auto; background: $panel; }
+    MapView #range { height: 2; background: $panel; }
     MapView.-low Legend { display: none; }
     """
     _LOW = 10
