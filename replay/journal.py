@@ -6,7 +6,7 @@ the end, or forwards from the start, gives the contents at any moment without a 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
@@ -90,16 +90,15 @@ class Journal:
         rows = np.concatenate([np.zeros((0, JOURNAL_WIDTH), np.int64), *self._rows])
         return JournalIndex(*(np.ascontiguousarray(rows[:, column]) for column in range(5)))
 
-    def changes(self, start: int, stop: int) -> Iterator[Change]:
-        """The changes with these numbers, oldest first; `stop` is exclusive."""
+    def changes(self, start: int, stop: int, *, newest_first: bool = False) -> Iterator[Change]:
+        """The changes with these numbers, oldest first unless asked otherwise; `stop` is exclusive."""
         ends = list(accumulate(len(rows) for rows in self._rows))
-        at = start
-        while at < min(stop, len(self)):
-            chunk = bisect_right(ends, at)
+        chunks = range(bisect_right(ends, start), min(bisect_left(ends, stop) + 1, len(ends)))
+        for chunk in reversed(chunks) if newest_first else chunks:
             first = ends[chunk] - len(self._rows[chunk])
-            for row in self._rows[chunk][at - first : stop - first].tolist():
+            rows = self._rows[chunk][max(start - first, 0) : max(stop - first, 0)].tolist()
+            for row in reversed(rows) if newest_first else rows:
                 yield self._change(row, self._blobs[chunk])
-            at = ends[chunk]
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._rows)

@@ -267,7 +267,9 @@ def test_any_stretch_of_it_can_be_read() -> None:
     _, journal = _two_erases()
     whole = list(journal)
     for start, stop in itertools.product(range(4), repeat=2):
-        assert [change.seq for change in journal.changes(start, stop)] == [c.seq for c in whole[start:stop]]
+        seqs = [change.seq for change in whole[start:stop]]
+        assert [change.seq for change in journal.changes(start, stop)] == seqs
+        assert [change.seq for change in journal.changes(start, stop, newest_first=True)] == seqs[::-1]
     index = journal.index()
     assert index.offset.tolist() == [change.offset for change in whole]
     assert index.kind.tolist() == [change.kind for change in whole]

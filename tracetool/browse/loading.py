@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 from tracetool.audit.audit import audit_replayed
 from tracetool.browse.keeping import KeptTrace
+from tracetool.browse.moments import Past
 from tracetool.errors import InputError
 from tracetool.findings import WEAR_LIMIT
 from tracetool.findings.words import count_of
 from tracetool.session.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import polars as pl
 
     from tracetool.audit import Audit, DeviceAudit
+    from tracetool.browse.moments import Moments
     from tracetool.ingest import TraceReader
 
 __all__ = ["Cancelled", "Job", "Loaded", "Progress", "Settings", "load", "start"]
@@ -71,6 +73,13 @@ class Loaded:
     audit: Audit
     operations: pl.DataFrame
     start_ns: int | None
+    pasts: Mapping[str, Past] = field(default_factory=dict, repr=False, compare=False)
+    """What time travel needs, by device."""
+
+    def moments(self, device: str) -> Moments | None:
+        """The contents of a device at every moment, worked out the first time; None where it was not replayed."""
+        past = self.pasts.get(device)
+        return None if past is None else past.moments
 
     def device(self, name: str) -> DeviceAudit | None:
         """What the audit says of a device."""
@@ -103,7 +112,7 @@ def load(traces: Sequence[KeptTrace], settings: Settings) -> Loaded:
         UsageError: options contradict each other or the trace.
         Cancelled: the progress that the traces report to was stopped.
     """
-    options = replace(settings.options, keep_operations=True, keep_occurrences=True)
+    options = replace(settings.options, keep_operations=True, keep_occurrences=True, journal=True)
     replayed, audit = audit_replayed(
         traces,
         options,
@@ -112,7 +121,8 @@ def load(traces: Sequence[KeptTrace], settings: Settings) -> Loaded:
         wear_limit=settings.wear_limit,
     )
     _require_events(traces)
-    return Loaded(tuple(traces), settings, audit, replayed.operations(), replayed.traces[0].start_ns)
+    pasts = {name: Past(device) for name, device in replayed.devices.items()}
+    return Loaded(tuple(traces), settings, audit, replayed.operations(), replayed.traces[0].start_ns, pasts)
 
 
 def _require_events(traces: Sequence[KeptTrace]) -> None:

@@ -126,6 +126,8 @@ class Timeline:
 
     def time_of(self, row: int) -> int | None:
         """The recorded time of a row, None where it has none."""
+        if not 0 <= row < len(self):
+            return None
         spot = self._outline.spot(row)
         if spot.child is None and self.level.of_operations:
             time = self.tables.operations["time_ns"][spot.item]

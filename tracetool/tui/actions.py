@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual.binding import Binding
+
+from tracetool.tui.action import Action
+from tracetool.tui.flash_actions import FLASH_ACTIONS
 
 __all__ = ["ACTIONS", "PLACES", "Action", "bindings_of"]
 
@@ -12,64 +13,17 @@ PLACES = {
     "anywhere": "Anywhere",
     "timeline": "In the timeline",
     "table": "In tables of rows",
+    "map": "In the map",
+    "image": "In the image",
 }
 """Where actions work, in the order of the help, with the heading there."""
-
-
-@dataclass(frozen=True)
-class Action:
-    """Something that can be done.
-
-    `keys` are textual's names, separated by commas; `call` the action of the widget that it works in; the footer
-    shows it where `footer` is a word for it.
-    """
-
-    id: str
-    keys: str
-    call: str
-    title: str
-    help: str
-    where: str = "anywhere"
-    footer: str = ""
-
-    @property
-    def shown_keys(self) -> str:
-        """The keys as people read them."""
-        return " ".join(_shown(key) for key in self.keys.split(","))
-
-
-_SYMBOLS = {
-    "question_mark": "?",
-    "colon": ":",
-    "slash": "/",
-    "full_stop": ".",
-    "comma": ",",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "enter": "Enter",
-    "escape": "Esc",
-    "space": "Space",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "home": "Home",
-    "end": "End",
-    "tab": "Tab",
-}
-
-
-def _shown(key: str) -> str:
-    *modifiers, last = key.split("+")
-    names = [modifier.capitalize() for modifier in modifiers]
-    return "+".join([*names, _SYMBOLS.get(last, last)])
 
 
 ACTIONS: tuple[Action, ...] = (
     Action("view.overview", "1", "view('overview')", "Overview", "Show the verdict, the devices and what was found."),
     Action("view.timeline", "2", "view('timeline')", "Timeline", "Show the table of operations."),
+    Action("view.image", "5", "view('image')", "Image", "Show the bytes of the flash at any moment."),
+    Action("view.map", "3", "view('map')", "Map", "Show the flash as a map of what was done where."),
     Action("view.findings", "4", "view('findings')", "Findings", "Show every finding: why it matters, what to do."),
     Action(
         "finding.next",
@@ -164,12 +118,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "place.next",
         "full_stop",
-        "jump('PLACE', True)",
+        "app.jump('PLACE', True)",
         "Next on the same place",
         "Go to the next operation that touches the same bytes.",
         "timeline",
     ),
-    Action("place.previous", "comma", "jump('PLACE', False)", "Previous there", "The same, backwards.", "timeline"),
+    Action("place.previous", "comma", "app.jump('PLACE', False)", "Previous there", "The same, backwards.", "timeline"),
     Action("row.up", "up,k", "move(-1)", "Up", "The row above.", "table"),
     Action("row.down", "down,j", "move(1)", "Down", "The row below.", "table"),
     Action("page.up", "pageup,ctrl+b", "move_pages(-2)", "Page up", "As many rows up as are seen.", "table"),
@@ -191,6 +145,7 @@ ACTIONS: tuple[Action, ...] = (
         "See columns on the right.",
         "table",
     ),
+    *FLASH_ACTIONS,
 )
 """All of them; ids are those of the file of keys."""
 

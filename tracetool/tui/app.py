@@ -13,8 +13,10 @@ from tracetool.browse.status import progress_words, title
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.asking import Asking
 from tracetool.tui.help import HelpScreen
+from tracetool.tui.image import ImageView
 from tracetool.tui.keys import keys_path, read_keys
-from tracetool.tui.messages import JumpTo  # noqa: TC001  textual reads the annotation
+from tracetool.tui.map import MapView
+from tracetool.tui.messages import FilterTo, JumpTo, MomentChanged, Pick  # noqa: TC001  textual reads the annotations
 from tracetool.tui.palette import ActionCommands
 from tracetool.tui.prompt import Prompt
 from tracetool.tui.theme import DARK, LIGHT, THEMES
@@ -156,7 +158,24 @@ class TraceApp(Asking):
 
     def on_timeline_view_selected(self, message: TimelineView.Selected) -> None:
         """The timeline's event is selected for all views."""
-        self.selection = message.selection
+        chosen = self.selection = message.selection
+        if chosen.seq is not None:
+            self.query_one(ImageView).go_to_event(chosen.device, chosen.trace, chosen.seq)
+
+    def on_pick(self, message: Pick) -> None:
+        """An event was selected elsewhere: the timeline follows."""
+        self.query_one(TimelineView).go_to_event(message.trace, message.seq)
+
+    def on_filter_to(self, message: FilterTo) -> None:
+        """Show the operations that a query selects."""
+        wrong = self._filter(message.query)
+        self.action_view("timeline")
+        if wrong is not None:
+            self.tell(wrong, wrong=True)
+
+    def on_moment_changed(self, message: MomentChanged) -> None:
+        """The map shows where the image's moment was made."""
+        self.query_one(MapView).follow(message.device, message.start, message.end)
 
     def on_prompt_closed(self) -> None:
         """The keys are the view's again."""
@@ -166,10 +185,15 @@ class TraceApp(Asking):
 
     async def perform(self, action: Action) -> None:
         """Do what an action says, where it works now."""
-        target: Any = {"anywhere": self, "timeline": self.query_one(TimelineView)}.get(action.where)
-        if target is None:
-            target = self.query_one(TimelineView).grid
-        await self.run_action(action.call, target)
+        timeline = self.query_one(TimelineView)
+        targets: dict[str, Any] = {
+            "anywhere": self,
+            "timeline": timeline,
+            "table": timeline.grid,
+            "map": self.query_one(MapView).grid,
+            "image": self.query_one(ImageView).grid,
+        }
+        await self.run_action(action.call, targets[action.where])
 
     def action_theme(self) -> None:
         """Light or dark."""
@@ -177,9 +201,8 @@ class TraceApp(Asking):
 
     def action_help(self) -> None:
         """All keys."""
-        inside = {type(node) for node in self.focused.ancestors_with_self} if self.focused is not None else set()
-        first = ["timeline", "table"] if TimelineView in inside else []
-        self.push_screen(HelpScreen(first, self.own_keys))
+        places = {"timeline": ["timeline", "table"], "map": ["map"], "image": ["image"]}
+        self.push_screen(HelpScreen(places.get(self.current_view, []), self.own_keys))
 
     def action_leave(self) -> None:
         """Leave, with exit code 0."""

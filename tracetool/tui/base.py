@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import App
 from textual.widgets import ContentSwitcher
 
+from tracetool.browse.plain import plain
 from tracetool.tui.prompt import Prompt
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.top_bar import TopBar
@@ -26,7 +27,7 @@ class ViewsApp(App[int]):
 
     def tell(self, words: str, *, wrong: bool = False) -> None:
         """Say something in passing; never as markup."""
-        self.notify(words, severity="error" if wrong else "information", markup=False, timeout=6 if wrong else 3)
+        self.notify(plain(words), severity="error" if wrong else "information", markup=False, timeout=6 if wrong else 3)
 
     def load_again(self, settings: Settings) -> None:
         """Audit the same traces under other settings."""

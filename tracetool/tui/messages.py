@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-__all__ = ["JumpTo"]
+__all__ = ["FilterTo", "JumpTo", "MomentChanged", "Pick"]
 
 
 class JumpTo(Message):
@@ -14,3 +14,30 @@ class JumpTo(Message):
         super().__init__()
         self.seq = seq
         self.trace = trace
+
+
+class Pick(Message):
+    """An event is selected, for all views; the view in front stays."""
+
+    def __init__(self, seq: int, trace: int) -> None:
+        super().__init__()
+        self.seq = seq
+        self.trace = trace
+
+
+class FilterTo(Message):
+    """The timeline should show the operations that a query selects."""
+
+    def __init__(self, query: str) -> None:
+        super().__init__()
+        self.query = query
+
+
+class MomentChanged(Message):
+    """The image shows another moment, to which a change of bytes `start` to `end` of a device led."""
+
+    def __init__(self, device: str, start: int, end: int) -> None:
+        super().__init__()
+        self.device = device
+        self.start = start
+        self.end = end

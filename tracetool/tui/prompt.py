@@ -41,10 +41,8 @@ class Prompt(Vertical):
 
     DEFAULT_CSS = """
     Prompt {
-        display: none; height: auto; dock: bottom; background: $panel;
-        & > #asked { height: 1; padding: 0 1; }
-        & > #asked Input { border: none; height: 1; padding: 0; width: 1fr; background: $surface; }
-        & > #said { height: auto; max-height: 4; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
+        display: none; height: auto; background: $panel;
+        & > #said { height: auto; max-height: 5; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
         & > #said.-wrong { color: $text-error; }
         & > Input { border: none; height: 1; padding: 0 1; background: $surface; }
     }

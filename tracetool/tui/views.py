@@ -10,6 +10,8 @@ from textual.widgets import DataTable
 from tracetool.browse.findings import findings
 from tracetool.browse.overview import overview
 from tracetool.tui.findings import FindingsView
+from tracetool.tui.image import ImageView
+from tracetool.tui.map import MapView
 from tracetool.tui.overview import Overview
 from tracetool.tui.timeline import TimelineView
 
@@ -46,6 +48,15 @@ def _focus_findings(view: FindingsView) -> None:
     view.query_one(DataTable).focus()
 
 
+def _show(begin: Callable[[Any, Loaded], object]) -> Callable[[Any, Loaded], None]:
+    """Begin to show what was loaded; the view goes on by itself."""
+
+    def show(view: Widget, loaded: Loaded) -> None:
+        begin(view, loaded)
+
+    return show
+
+
 VIEWS: tuple[View, ...] = (
     View(
         "overview",
@@ -57,6 +68,7 @@ VIEWS: tuple[View, ...] = (
         Overview.wait_for,
     ),
     View("timeline", "2", "Timeline", TimelineView, TimelineView.show_loaded, TimelineView.focus_table),
+    View("map", "3", "Map", MapView, _show(MapView.show_loaded), MapView.focus_cells),
     View(
         "findings",
         "4",
@@ -65,5 +77,6 @@ VIEWS: tuple[View, ...] = (
         lambda view, loaded: view.show(findings(loaded.audit)),
         _focus_findings,
     ),
+    View("image", "5", "Image", ImageView, _show(ImageView.show_loaded), ImageView.focus_bytes),
 )
 """In the order of their tabs; the first is the one that is seen first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
@@ -34,7 +34,7 @@ class Frame(App[None]):
         self.jumps.append((message.seq, message.trace))
 
 
-def screen_text(app: App[None]) -> str:
+def screen_text(app: App[Any]) -> str:
     """What stands on the screen, line by line."""
     lines = app.screen._compositor.render_strips()  # noqa: SLF001  there is no public way to the characters
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)

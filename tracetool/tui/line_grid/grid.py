@@ -27,7 +27,7 @@ __all__ = ["LineGrid"]
 _KINDS = ("bad", "warn", "note", "good", "quiet", "strong", "header", "cursor", "range")
 
 
-class LineGrid(ScrollView, can_focus=True):
+class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of a `RowSource`, under a header that stays."""
 
     BINDINGS = bindings_of("table")  # type: ignore[assignment]
@@ -73,7 +73,7 @@ class LineGrid(ScrollView, can_focus=True):
         self._pages: Pages | None = None
         self._layout: Layout | None = None
         self._anchor: int | None = None
-        self._to_middle = False
+        self._to_middle = False  # until the cursor is moved: a view that comes in front is laid out in steps
         self._styles: dict[tuple[str, str], Style] = {}
 
     # --- what is shown -------------------------------------------------------------------------------------------
@@ -120,8 +120,7 @@ class LineGrid(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Lay the columns out in the room there is now."""
-        self._lay_out()
-        self._keep_in_sight(self.cursor)
+        self._settle()
         self.call_after_refresh(self._settle)
 
     def notify_style_update(self) -> None:
@@ -188,9 +187,12 @@ class LineGrid(ScrollView, can_focus=True):
         top = self.scroll_offset.y
         self._to_middle = middle and not self.size.height
         if middle and not top <= row < top + height:
-            self.scroll_to(y=max(row - height // 2, 0), animate=False)
+            self._center(row)
         self.cursor = row
         self._keep_in_sight(row)
+
+    def _center(self, row: int) -> None:
+        self.scroll_to(y=max(row - (self.size.height - 1) // 2, 0), animate=False)
 
     def keep_in_sight_below(self, rows: int) -> None:
         """Scroll so that so many rows after the cursor are seen, as far as there is room below it."""
@@ -208,8 +210,7 @@ class LineGrid(ScrollView, can_focus=True):
     def _settle(self) -> None:
         self._lay_out()
         if self._to_middle and self.size.height:
-            self._to_middle = False
-            self.go(self.cursor, middle=True)
+            self._center(self.cursor)
         self._keep_in_sight(self.cursor)
 
     def _keep_in_sight(self, row: int) -> None:
@@ -222,6 +223,7 @@ class LineGrid(ScrollView, can_focus=True):
 
     def _move(self, row: int) -> None:
         self._anchor = None
+        self._to_middle = False
         self.go(row)
         self.refresh()
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Inspector"]
 
-_PAUSE = 0.12
-"""Seconds for which the cursor rests before an event is explained."""
+_PAUSE = 0.1
+"""Seconds for which the cursor rests before an event is shown."""
 
 _KEPT = 256
 
@@ -89,11 +89,10 @@ class Inspector(VerticalScroll):
             return
         self._tables, self._event = tables, event
         self._progress.stop.set()
-        self._show()
+        # While the cursor runs, nothing is laid out anew: rows are to pass as fast as keys come.
         if self._timer is not None:
             self._timer.stop()
-        if event not in self._known:
-            self._timer = self.set_timer(_PAUSE, self._begin)
+        self._timer = self.set_timer(_PAUSE, self._begin)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -121,7 +120,8 @@ class Inspector(VerticalScroll):
     # --- in a thread ---------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        if self._event is not None and self._tables is not None:
+        self._show()
+        if self._event is not None and self._tables is not None and self._event not in self._known:
             self._progress = Progress()
             self._explain(self._tables, self._event, self._progress)
 

@@ -1,0 +1,119 @@
+"""The app over a sample that is loaded already, driven by a script of keys."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.widgets import Input
+
+from tests.tracetool.browse.samples import padding
+from tracetool.browse.loading import Job, Progress
+from tracetool.tui.app import TraceApp
+from tracetool.tui.timeline import TimelineView
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from textual.pilot import Pilot
+
+    from tracetool.browse.loading import Loaded
+
+    Script = Callable[["Driver"], Awaitable[Any]]
+
+NO_KEYS = Path("/nonexistent/keys.toml")
+_PATIENCE = 400
+
+
+class Driver:
+    """The app and its pilot."""
+
+    def __init__(self, app: TraceApp, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def press(self, *keys: str) -> None:
+        """Press keys and let what they do be done."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        """Write into the prompt, in the place of what stands there, and answer."""
+        self.app.screen.query_one(Input).value = text
+        await self.press("enter")
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for what is done in a thread."""
+        for _ in range(_PATIENCE):
+            if condition():
+                return
+            await self.pilot.pause(0.01)
+        raise AssertionError(f"this did not come about; the screen is:\n{self.text}")
+
+    async def explained(self) -> None:
+        """Wait until the inspector has explained the event under the cursor."""
+        await self.until(lambda: "explaining" not in self.inspector)
+
+    @property
+    def text(self) -> str:
+        """The screen."""
+        lines = self.app.screen._compositor.render_strips()  # noqa: SLF001  there is no public way to the characters
+        return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)
+
+    @property
+    def view(self) -> TimelineView:
+        """The timeline's view."""
+        return self.app.screen_stack[0].query_one(TimelineView)
+
+    @property
+    def inspector(self) -> str:
+        """What the inspector says, on one line."""
+        return " ".join(" ".join(line.plain for line in self.view.inspector.lines(200)).split())
+
+    @property
+    def status(self) -> str:
+        """The line above the table."""
+        return str(self.view.query_one("#status").render())
+
+    @property
+    def seq(self) -> int:
+        """The event that is selected."""
+        selection = self.app.selection
+        assert selection is not None
+        assert selection.seq is not None
+        return selection.seq
+
+    @property
+    def told(self) -> list[str]:
+        """What was said in passing."""
+        return [notification.message for notification in self.app._notifications]  # noqa: SLF001
+
+    def cells(self, row: int) -> dict[str, str]:
+        """The cells of a row of the timeline."""
+        timeline = self.view.timeline
+        assert timeline is not None
+        (line,) = timeline.lines(row, 1)
+        return {column.id: cell.text.strip() for column, cell in zip(timeline.columns, line, strict=True)}
+
+
+def drive(
+    script: Script, *, size: tuple[int, int] = (120, 30), loaded: Loaded | None = None, keys: Path = NO_KEYS
+) -> Any:  # noqa: ANN401  whatever the script gives
+    """Run the app over what is loaded; the padding sample, where nothing else is said."""
+    shown = padding() if loaded is None else loaded
+    return drive_job(script, Job(lambda: shown, Progress()).start(), size=size, keys=keys)
+
+
+def drive_job(script: Script, job: Job, *, size: tuple[int, int] = (120, 30), keys: Path = NO_KEYS) -> Any:  # noqa: ANN401
+    """Run the app over what a job gives."""
+
+    async def run() -> Any:  # noqa: ANN401
+        app = TraceApp(job, keys=keys)
+        async with app.run_test(size=size) as pilot:
+            driver = Driver(app, pilot)
+            await driver.until(lambda: app.job is None)
+            await pilot.pause()
+            return await script(driver)
+
+    return asyncio.run(run())

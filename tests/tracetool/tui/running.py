@@ -1,0 +1,72 @@
+"""The whole app over a sample, driven by keys."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.tracetool.traces import reader
+from tests.tracetool.tui.views import screen_text
+from tracetool.browse.loading import Settings, start
+from tracetool.bundled import sample
+from tracetool.tui.app import TraceApp
+from tracetool.tui.image import ImageView
+from tracetool.tui.map import MapView
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from textual.pilot import Pilot
+
+    from tests.tracetool.traces import Trace
+    from tracetool.ingest import TraceReader
+
+PADDING = sample("aavmf-shell-padding/trace.log.zst")
+FIRST_BOOT = sample("aavmf-first-boot/trace.log.zst")
+
+
+def run(
+    traces: Sequence[Trace],
+    then: Callable[[TraceApp, Pilot[int]], Awaitable[None]],
+    *,
+    size: tuple[int, int] = (80, 24),
+    settings: Settings | None = None,
+) -> str:
+    """Load, do `then`, and give the screen."""
+
+    async def running() -> str:
+        job = start([partial(_opened, trace) for trace in traces], settings or Settings())
+        app = TraceApp(job, keys=Path("/nonexistent/keys.toml"))
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: app.loaded is not None)
+            await until(
+                pilot, lambda: bool(app.query_one(MapView).subjects) and app.query_one(ImageView).travel is not None
+            )
+            await then(app, pilot)
+            await pilot.pause()
+            return screen_text(app)
+
+    return asyncio.run(running())
+
+
+def _opened(trace: Trace, _progress: Callable[[int, int | None], None]) -> TraceReader:
+    return reader(trace)
+
+
+async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
+    """Wait until something holds; AssertionError where it does not come to that."""
+    for _ in range(400):
+        await pilot.pause()
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come to that")
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    """Press keys, and let everything that they began come to its end."""
+    await pilot.press(*keys)
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()

@@ -1,0 +1,171 @@
+"""Every action: in palette, help and documentation, and with keys that do something."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.captures import ROOT
+from tests.test_docs import generated
+from tests.tracetool.tui.driving import Driver, drive
+from tracetool.tui.actions import ACTIONS, PLACES
+from tracetool.tui.app import TraceApp
+from tracetool.tui.help import help_text
+from tracetool.tui.keys import read_keys
+from tracetool.tui.line_grid import LineGrid
+from tracetool.tui.timeline import TimelineView
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = ROOT / "docs" / "tui.md"
+BEGIN, END = "<!-- actions: begin -->\n", "<!-- actions: end -->\n"
+
+
+def table() -> str:
+    lines = []
+    for where, heading in PLACES.items():
+        lines += [f"### {heading}", "", "| keys | action | id | what it does |", "|---|---|---|---|"]
+        lines += [
+            f"| {' '.join(f'`{key}`' for key in action.shown_keys.split())} | {action.title} | `{action.id}` "
+            f"| {action.help} |"
+            for action in ACTIONS
+            if action.where == where
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def test_every_action_is_documented() -> None:
+    before, begin, rest = PAGE.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert (begin, end) == (BEGIN, END)
+    expected = before + BEGIN + table() + END + after
+    assert generated(PAGE, expected) == expected
+
+
+def test_ids_and_titles_are_used_once() -> None:
+    for names in ([action.id for action in ACTIONS], [action.title for action in ACTIONS]):
+        assert len(names) == len(set(names))
+
+
+def test_no_key_means_two_things_in_one_place() -> None:
+    for places in (("anywhere", "timeline", "table"),):
+        keys = [key for action in ACTIONS if action.where in places for key in action.keys.split(",")]
+        assert sorted(keys) == sorted(set(keys))
+
+
+def test_every_action_is_in_the_help() -> None:
+    text = help_text(["timeline"], {}, 160).plain
+    assert all(action.title in text and action.help in text for action in ACTIONS)
+    assert text.startswith(PLACES["timeline"])
+
+
+def test_every_action_is_there_to_be_called() -> None:
+    owner = {"anywhere": TraceApp, "timeline": TimelineView, "table": LineGrid}
+    for action in ACTIONS:
+        namespace, _, name = action.call.partition("(")[0].rpartition(".")
+        assert hasattr(TraceApp if namespace == "app" else owner[action.where], f"action_{name}"), action.id
+
+
+def test_every_key_calls_its_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each key is pressed in the timeline, where all of them work; what it calls is noted instead of done."""
+    called: list[str] = []
+
+    async def note(action: str, *_arguments: object, **_options: object) -> bool:
+        called.append(action)
+        return True
+
+    async def script(driver: Driver) -> None:
+        await driver.press("2")
+        monkeypatch.setattr(driver.app, "run_action", note)
+        keys = [(key, action.call) for action in ACTIONS for key in action.keys.split(",")]
+        await driver.press(*(key for key, _ in keys))
+        assert called == [call for _, call in keys]
+
+    drive(script)
+
+
+def test_the_palette_finds_every_action_and_does_it() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "ctrl+p")
+        await driver.press(*"Next", "space", *"erase")
+        await driver.until(lambda: "Next erase" in driver.text and "(b)" in driver.text)
+        await driver.press("enter")
+        await driver.until(lambda: "erase 1 of 2" in driver.status)
+
+    drive(script)
+
+
+def test_the_footer_has_keys_that_work() -> None:
+    async def script(driver: Driver) -> str:
+        await driver.press("2")
+        return driver.text.splitlines()[-1]
+
+    footer = drive(script, size=(80, 24))
+    for words in ("open", "e finding", "f filter", "/ search", "? help", "q quit"):
+        assert words in footer
+
+
+def test_the_help_is_shown_and_left() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "question_mark")
+        assert "Keys (Esc closes)" in driver.text
+        await driver.press("escape")
+        assert "Keys (Esc closes)" not in driver.text
+
+    drive(script)
+
+
+# --- keys of one's own -------------------------------------------------------------------------------------------
+
+
+def test_keys_can_be_others(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.toml"
+    keys.write_text('[keys]\n"finding.next" = "ctrl+n"\nquit = "Q"\n')
+
+    async def script(driver: Driver) -> int | None:
+        await driver.press("2", "e", "q")
+        assert driver.status == "224 operations"
+        await driver.press("ctrl+n")
+        assert "finding 1 of 5" in driver.status
+        await driver.press("question_mark")
+        assert re.search(r"ctrl\+n +Next finding", driver.text)
+        await driver.press("escape", "Q")
+        return driver.app.return_code
+
+    assert drive(script, keys=keys, size=(120, 200)) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "good", "wrong"),
+    [
+        ('[keys]\nquit = "Q"\n', {"quit": "Q"}, None),
+        ("", {}, None),
+        ("[keys", {}, "keys.toml is not used"),
+        ("keys = 3", {}, r"\[keys\] is no table"),
+        ('[keys]\nquit = 3\nfly = "f"\nfilter = "Z"\n', {"filter": "Z"}, "not understood: quit, fly"),
+    ],
+)
+def test_a_damaged_file_of_keys_is_a_message(
+    tmp_path: Path, text: str, good: dict[str, str], wrong: str | None
+) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text(text)
+    found, said = read_keys(path)
+    assert found == good
+    assert said is None if wrong is None else re.search(wrong, said or "")
+
+
+def test_a_file_of_bytes_and_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    assert read_keys(path) == ({}, None)
+    path.write_bytes(b"\xff\xfe")
+    assert read_keys(path)[1] is not None
+
+    async def script(driver: Driver) -> None:
+        assert any("keys.toml is not used" in words for words in driver.told)
+
+    drive(script, keys=path)

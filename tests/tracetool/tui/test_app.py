@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tracetool.browse.samples import OUTSIDE, first_boot, job, opening, padding
+from tests.tracetool.cli.program import PADDING
+from tests.tracetool.tui.driving import Driver, drive, drive_job
+from tracetool.browse.loading import Job, Progress, Settings, start
+from tracetool.session.options import Options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from textual.app import App
+
+
+def test_from_the_verdict_to_the_exported_rows(tmp_path: Path) -> None:
+    target = tmp_path / "outside.csv"
+
+    async def script(driver: Driver) -> int | None:
+        assert "OUTSIDE-EXTENT" in driver.text
+        await driver.press("e")
+        assert driver.seq == OUTSIDE
+        assert driver.cells(driver.view.grid.cursor)["offset"] == "0x100000"
+        await driver.explained()
+        assert "It is the data of the program command. The word is stored." in driver.inspector
+        assert "Under discard it would never have reached the chip" in driver.inspector
+        assert "error EXT001" in driver.inspector
+        await driver.press("f")
+        await driver.type("offset >= 768K")
+        assert "5 of 224 operations, 219 hidden" in driver.status
+        await driver.press("x")
+        await driver.type(str(target))
+        await driver.press("q")
+        return driver.app.return_code
+
+    assert drive(script) == 0
+    with target.open(newline="") as file:
+        assert [row["offset"] for row in csv.DictReader(file)] == [str(0x100000)] * 5
+
+
+def test_the_cursor_is_in_sight_after_a_jump_from_the_overview() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("e")
+        await driver.pilot.pause()
+        lines = [line for line in driver.text.splitlines() if line.startswith("✖")]
+        assert len(lines) > 1
+
+    drive(script, size=(80, 24))
+
+
+# --- filter ------------------------------------------------------------------------------------------------------
+
+
+def test_a_filter_is_switched_off_and_on_without_losing_the_place() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("e", "f")
+        await driver.type("kind in (program, erase)")
+        here = driver.seq
+        assert driver.cells(driver.view.grid.cursor)["seq"] == "4368"
+        await driver.press("F")
+        assert driver.status.startswith("224 operations │ filter (off, F: on)")
+        assert (driver.cells(driver.view.grid.cursor)["seq"], driver.seq) == ("4368", here)
+        await driver.press("F")
+        assert "hidden" in driver.status
+        await driver.press("f")
+        await driver.type("")
+        assert driver.status == "224 operations"
+
+    drive(script)
+
+
+def test_a_wrong_filter_is_said_with_its_place_and_not_taken() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "f", *"offset")
+        await driver.press(*["space", "greater_than_sign", "space"], *"what", "enter")
+        assert "^" in driver.text
+        assert "'what'" in driver.text
+        await driver.press("escape")
+        assert driver.status == "224 operations"
+        assert driver.app.focused is driver.view.grid
+
+    drive(script)
+
+
+def test_words_are_offered_and_completed_and_old_filters_come_back() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "f", *"kin")
+        assert "kind" in driver.text.splitlines()[-2], driver.text
+        await driver.press("tab", *"==", "space", *"era", "tab", "enter")
+        assert "filter: kind == erase" in driver.status
+        await driver.press("f")
+        await driver.type("")
+        await driver.press("f", "up", "enter")
+        assert "2 of 224 operations" in driver.status
+
+    drive(script)
+
+
+def test_a_filter_that_hides_all_says_so() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "f")
+        await driver.type("offset > 63M")
+        assert "the filter hides all rows" in driver.text
+        await driver.press("enter", "left", "down", "G", "y", "e", "n", "T", "z", "t")
+        assert driver.app.is_running
+
+    drive(script)
+
+
+# --- moving ------------------------------------------------------------------------------------------------------
+
+
+def test_search_goes_from_match_to_match_and_round() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "slash")
+        await driver.type("erase")
+        assert "/erase: 1 of 2" in driver.status
+        first = driver.seq
+        await driver.press("n")
+        assert "/erase: 2 of 2" in driver.status
+        await driver.press("n")
+        assert driver.seq == first
+        await driver.press("N")
+        assert "/erase: 2 of 2" in driver.status
+        await driver.press("slash")
+        await driver.type("nonsense")
+        assert "no row has 'nonsense'" in driver.text
+
+    drive(script)
+
+
+@pytest.mark.parametrize(("place", "seq"), [("0x100000", OUTSIDE), ("#19", 90), ("100%", 4380), ("t=14.6s", OUTSIDE)])
+def test_a_typed_place_is_gone_to(place: str, seq: int) -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "colon")
+        await driver.type(place)
+        assert driver.seq == seq
+
+    drive(script)
+
+
+def test_a_place_that_is_none_is_said() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "colon")
+        await driver.type("yonder")
+        assert "'yonder' is no place: 0x40000 offset" in driver.text
+
+    drive(script)
+
+
+def test_opened_rows_and_levels() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("e", "enter", "right")
+        assert driver.cells(driver.view.grid.cursor)["operation"] == "io_write"
+        await driver.press("down", "right")
+        assert driver.cells(driver.view.grid.cursor + 2)["operation"] == "data_write"
+        await driver.press("left", "left")
+        assert driver.cells(driver.view.grid.cursor)["operation"] == "program"
+        await driver.press("z")
+        assert driver.status == "2,118 accesses"
+        assert driver.seq == OUTSIDE
+        await driver.press("z", "B", "B")
+        assert "4,383 events │ erase 1 of 2" in driver.status
+        await driver.press("z")
+        assert driver.status == "224 operations"
+
+    drive(script)
+
+
+def test_times_go_round() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("e", "t")
+        assert driver.cells(driver.view.grid.cursor)["time"].startswith("+")
+        await driver.press("T")
+        assert driver.cells(driver.view.grid.cursor)["time"] == "+0.000000"
+        await driver.press("t")
+        assert ":" in driver.cells(driver.view.grid.cursor)["time"]
+        await driver.press("t")
+        assert driver.status == "224 operations"
+
+    drive(script)
+
+
+def test_a_finding_leads_to_its_event() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("4", "down", "down", "down", "enter")
+        assert driver.app.current_view == "timeline"
+        assert driver.seq == 2
+
+    drive(script)
+
+
+# --- copies ------------------------------------------------------------------------------------------------------
+
+
+def test_rows_and_the_command_are_copied() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("e", "y")
+        assert driver.app.clipboard.split("\t")[1:4] == ["4368", "14.643056", "flash1"]
+        await driver.press("shift+down", "shift+down", "Y")
+        assert len(driver.app.clipboard.splitlines()) == 3
+        await driver.press("f")
+        await driver.type("kind == erase")
+        await driver.press("C")
+        assert driver.app.clipboard.startswith("tracetool operations --where 'kind == erase' ")
+
+    drive(script)
+
+
+def test_the_trace_itself_is_not_written_over(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_bytes(PADDING.read_bytes())
+
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "x")
+        await driver.type(str(trace))
+        assert "would be overwritten" in driver.text
+
+    drive_job(script, job(trace), size=(160, 40))
+    assert trace.read_bytes() == PADDING.read_bytes()
+
+
+# --- loading -----------------------------------------------------------------------------------------------------
+
+
+def test_another_extent_is_asked_for_and_seen() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "P")
+        await driver.type("extent 2M")
+        await driver.until(lambda: driver.app.job is None and "extent virt.flash1=2 MiB" in driver.text)
+        await driver.press("1")
+        await driver.until(lambda: "WITHIN-EXTENT" in driver.text)
+        await driver.press("o")
+        assert "no operation outside the extent" in driver.told
+        await driver.press("P")
+        await driver.type("extent plenty")
+        assert "is not a size" in driver.text
+        await driver.press("escape", "P")
+        await driver.type("extent nobody=1M")
+        await driver.until(lambda: any("no device 'nobody'" in words for words in driver.told))
+        await driver.press("1")
+        assert "WITHIN-EXTENT" in driver.text
+
+    drive(script)
+
+
+def test_the_skeleton_is_seen_and_works_while_the_trace_is_read() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("e", "f", "z", "2", "enter", "4", "1", "question_mark", "escape", "y", "slash")
+        assert driver.told == ["the trace is still being read"] * 5
+        assert "reading" in driver.text
+
+    waiting = Job(padding, Progress())
+
+    async def run() -> None:
+        from tests.tracetool.tui.driving import NO_KEYS  # noqa: PLC0415
+        from tracetool.tui.app import TraceApp  # noqa: PLC0415
+
+        app = TraceApp(waiting, keys=NO_KEYS)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            driver = Driver(app, pilot)
+            await script(driver)
+            waiting.start()
+            await driver.until(lambda: "OUTSIDE-EXTENT" in driver.text)
+
+    import asyncio  # noqa: PLC0415
+
+    asyncio.run(run())
+
+
+def test_a_first_load_that_fails_ends_the_app_with_its_reason() -> None:
+    async def script(driver: Driver) -> App[int]:
+        return driver.app
+
+    failing = start([opening(PADDING)], Settings(Options(extents={"nobody": 1 << 20})))
+    app = drive_job(script, failing)
+    assert "no device 'nobody'" in str(app.failure)
+
+
+def test_a_trace_without_errors_or_times_is_shown() -> None:
+    async def script(driver: Driver) -> None:
+        assert "WITHIN-EXTENT" in driver.text
+        await driver.press("e")
+        assert "finding 1 of 2" in driver.status
+
+    drive(script, loaded=first_boot())

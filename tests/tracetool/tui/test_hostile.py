@@ -1,0 +1,100 @@
+"""Terminals and data that nobody should have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from tests.tracetool.browse.samples import finished, job, padding
+from tests.tracetool.cli.program import PADDING
+from tests.tracetool.tui.driving import Driver, drive
+from tests.tracetool.tui.views import HOSTILE
+from tracetool.browse.keeping import KeptTrace
+from tracetool.browse.loading import Loaded, Settings, load
+from tracetool.ingest import open_trace
+
+EVERY_KEY = ("2", "e", "enter", "down", "enter", "z", "4", "1", "2", "t", "question_mark", "escape", "f", "escape")
+
+
+class _Renamed:
+    """A trace whose flashes have the worst of names."""
+
+    def __init__(self) -> None:
+        self._reader = open_trace(str(PADDING))
+        self.meta = replace(self._reader.meta, name=HOSTILE, path=HOSTILE)
+        self.health = self._reader.health
+        self.rereadable = True
+
+    def chunks(self, trace: int = 0) -> list[pl.DataFrame]:
+        """Frames with other names in them."""
+        named = pl.col("device").cast(pl.String) + HOSTILE
+        return [
+            frame.with_columns(named.cast(pl.Categorical()).alias("device")) for frame in self._reader.chunks(trace)
+        ]
+
+
+def hostile() -> Loaded:
+    trace = KeptTrace(_Renamed())  # type: ignore[arg-type]
+    return load([trace], Settings())
+
+
+def test_hostile_names_are_shown_harmless() -> None:
+    async def script(driver: Driver) -> None:
+        for key in EVERY_KEY:
+            await driver.press(key)
+            text = driver.text
+            assert "\x1b" not in text
+            assert "\u202e" not in text
+            assert "\u05d0" not in text
+        await driver.press("2", "C")
+        assert any("[bold]" in words for words in driver.told)
+        assert all("\x1b" not in words for words in driver.told)
+
+    drive(script, loaded=hostile())
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (3, 2), (40, 10)])
+def test_small_terminals_show_something_and_do_not_crash(size: tuple[int, int]) -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press(*EVERY_KEY)
+        assert driver.app.is_running
+
+    drive(script, size=size)
+
+
+def test_a_storm_of_sizes() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("e", "enter")
+        for width, height in ((80, 24), (20, 5), (200, 60), (1, 1), (119, 13), (121, 15), (80, 24)):
+            await driver.pilot.resize_terminal(width, height)
+        await driver.pilot.pause()
+        assert "✖▾" in driver.text
+
+    drive(script)
+
+
+def test_without_colours_the_cursor_is_still_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def script(driver: Driver) -> None:
+        await driver.press("e")
+        strips = driver.app.screen._compositor.render_strips()  # noqa: SLF001
+        styles = [segment.style for strip in strips for segment in strip if "program" in segment.text]
+        assert driver.app.no_color
+        assert len({style.bgcolor for style in styles if style is not None}) > 1
+
+    drive(script)
+
+
+def test_a_trace_of_one_event() -> None:
+    lonely = finished(job(PADDING))
+    short = replace(lonely, operations=lonely.operations.head(0))
+
+    async def script(driver: Driver) -> None:
+        await driver.press(*EVERY_KEY, "G", "y", "n", "b", "T", "C")
+        assert driver.app.is_running
+
+    drive(script, loaded=short)
+    assert len(padding().operations)

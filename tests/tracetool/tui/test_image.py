@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.widgets import Input
+
+from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run, until
+from tracetool.browse.loading import Settings
+from tracetool.browse.playback import AS_FAST_AS_DRAWN, SPEEDS
+from tracetool.bundled import sample
+from tracetool.session.options import Options
+from tracetool.tui.image import ImageView
+from tracetool.tui.image.slider import Slider
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+    from tracetool.tui.app import TraceApp
+
+PLACE = 0x100000
+KNOWN = Settings(Options(images={"virt.flash1": sample("aavmf-shell-padding/flash1-before.fd.zst")}))
+
+
+def image_of(app: TraceApp) -> ImageView:
+    return app.query_one(ImageView)
+
+
+async def typed(app: TraceApp, pilot: Pilot[int], key: str, text: str) -> None:
+    await press(pilot, key)
+    app.query_one(Input).value = text
+    await press(pilot, "enter")
+
+
+def test_the_write_to_the_padding_is_seen_and_taken_away() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5")
+        assert image_of(app).grid.cursor == PLACE
+
+    screen = run([PADDING], look, settings=KNOWN)
+    assert "00100000* 40 00 40 00 00" in screen
+    assert "change 55 of 55: event 4,370 " in screen
+    assert "0x100000: 40, 00 at the moment before" in screen
+
+    async def take_away(_: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "left_square_bracket")
+
+    screen = run([PADDING], take_away, settings=KNOWN)
+    assert "40 00 40 00" not in screen
+    assert "000c0000! ⋯ 63.25 MiB zeros ⋯" in screen
+
+
+def test_a_click_in_the_map_then_5_shows_the_bytes() -> None:
+    async def click(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "left_curly_bracket", "3")
+        grid = app.query_one("MapGrid")
+        await press(pilot, "G")
+        await press(pilot, "up")
+        await press(pilot, "enter", "down", "end", "5")
+        assert grid is not None
+
+    assert "virt.flash1" in run([PADDING], click, settings=KNOWN)
+
+
+def test_the_timeline_s_event_is_the_moment() -> None:
+    async def choose(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "left_curly_bracket")
+        assert image_of(app).travel is not None
+        await press(pilot, "e")
+        await press(pilot, "5")
+        travel = image_of(app).travel
+        assert travel is not None
+        assert travel.moments.event(travel.position) == (0, 4370)
+
+    run([PADDING], choose)
+
+
+def test_bytes_and_text_are_found() -> None:
+    async def find(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "home")
+        await typed(app, pilot, "slash", "BootOrder")
+        first = image_of(app).grid.cursor
+        await press(pilot, "n")
+        second = image_of(app).grid.cursor
+        assert first < second
+        await press(pilot, "N")
+        assert image_of(app).grid.cursor == first
+        await typed(app, pilot, "slash", "40 00 40 00")
+        await press(pilot, "n")
+        await typed(app, pilot, "slash", "nobody wrote this")
+
+    run([PADDING], find, settings=KNOWN)
+
+
+def test_places_can_be_gone_to() -> None:
+    async def go(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5")
+        grid = image_of(app).grid
+        for text, offset in (("0x40000", 0x40000), ("+64K", 0x50000), ("block:3", 0xC0000)):
+            await typed(app, pilot, "colon", text)
+            assert grid.cursor == offset
+        await typed(app, pilot, "colon", "#1")
+        travel = image_of(app).travel
+        assert travel is not None
+        assert travel.position == 0
+        await typed(app, pilot, "colon", "12%")
+        await press(pilot, "escape")
+        await typed(app, pilot, "colon", "nowhere")
+
+    assert "is no place" in run([PADDING], go)
+
+
+def test_moments_are_compared_with_others() -> None:
+    async def compare(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "d")
+        travel = image_of(app).travel
+        assert travel is not None
+        assert travel.difference().endswith("the beginning of the trace")
+        await press(pilot, "M", "left_square_bracket", "full_stop", "comma", "right_curly_bracket", "D")
+
+    assert "virt.flash0" in run([PADDING], compare, settings=KNOWN)
+
+
+def test_the_cursor_moves_over_bytes_lines_and_folds() -> None:
+    async def walk(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "home", "right", "right", "down")
+        grid = image_of(app).grid
+        assert grid.cursor == 18
+        await press(pilot, "left", "up", "pagedown", "pageup")
+        assert grid.cursor == 1
+        await press(pilot, "end", "left", "right", "up", "down")
+        assert grid.cursor > PLACE
+        await pilot.click(grid, offset=(12, 2))
+        await pilot.click(grid, offset=(62, 2))
+        await pilot.pause()
+
+    run([PADDING], walk, settings=KNOWN)
+
+
+def test_the_slider_goes_to_any_moment() -> None:
+    async def slide(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5")
+        await pilot.click(Slider, offset=(2, 0))
+        await pilot.pause()
+        travel = image_of(app).travel
+        assert travel is not None
+        assert travel.position == 0
+        await pilot.click(Slider, offset=(77, 0))
+        await pilot.pause()
+        assert travel.position == len(travel.moments)
+
+    run([PADDING], slide)
+
+
+def test_the_first_boot_plays_to_its_end_with_the_map_following() -> None:
+    async def play(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "left_curly_bracket")
+        view = image_of(app)
+        await press(pilot, *["plus"] * len(SPEEDS))
+        assert view.clock.speed == AS_FAST_AS_DRAWN
+        travel = view.travel
+        assert travel is not None
+        await pilot.press("space")
+        await until(pilot, lambda: travel.position > 3)
+        await pilot.press("space")
+        await pilot.pause()
+        assert not view.clock.playing
+        travel.go(len(travel.moments) - 3)
+        await pilot.press("space")
+        await until(pilot, lambda: travel.position == len(travel.moments) and not view.clock.playing)
+
+    run([FIRST_BOOT], play)
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (37, 9), (250, 70)])
+def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
+    async def look(_: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "left_square_bracket", "right", "end", "d")
+        await pilot.resize_terminal(80, 24)
+        await pilot.resize_terminal(*size)
+
+    run([PADDING], look, size=size)
+
+
+def test_two_boots_are_one_line_of_moments() -> None:
+    async def look(_: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5")
+
+    screen = run([FIRST_BOOT, PADDING], look, size=(120, 30))
+    assert "change 295 of 295: event 4,370, trace 2" in screen

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.cells import cell_len
+from textual.app import App
+
+from tracetool.browse.cells import Cell, Column
+from tracetool.tui.line_grid import LineGrid
+from tracetool.tui.line_grid.strips import fit
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from textual.app import ComposeResult
+    from textual.pilot import Pilot
+
+ROWS = 12_000_000
+
+
+class Numbers:
+    """Rows that are made when they are asked for."""
+
+    columns = (Column("number", "number", 10, right=True), Column("word", "word", 30))
+
+    def __init__(self, count: int = ROWS) -> None:
+        self.count = count
+        self.made = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def lines(self, start: int, count: int) -> list[list[Cell]]:
+        """The rows of a window."""
+        rows = range(start, min(start + count, self.count))
+        self.made += len(rows)
+        return [[Cell(str(row)), Cell(f"row {row}")] for row in rows]
+
+
+class Frame(App[None]):
+    """A grid alone."""
+
+    def __init__(self, source: Numbers) -> None:
+        super().__init__()
+        self.source = source
+        self.moves: list[int] = []
+
+    def compose(self) -> ComposeResult:
+        """The grid."""
+        yield LineGrid()
+
+    def on_mount(self) -> None:
+        """Show the rows."""
+        self.query_one(LineGrid).show(self.source)
+        self.query_one(LineGrid).focus()
+
+    def on_line_grid_cursor_moved(self, message: LineGrid.CursorMoved) -> None:
+        """Note it."""
+        self.moves.append(message.row)
+
+
+def run(script: Callable[[Frame, LineGrid, Pilot[None]], Awaitable[Any]], source: Numbers | None = None) -> None:
+    async def go() -> None:
+        app = Frame(Numbers() if source is None else source)
+        async with app.run_test(size=(30, 11)) as pilot:
+            await pilot.pause()
+            await script(app, app.query_one(LineGrid), pilot)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("keys", "row"),
+    [
+        ("j j k", 1),
+        ("down down up", 1),
+        ("G", ROWS - 1),
+        ("G g g", 0),
+        ("end home down", 1),
+        ("ctrl+d", 5),
+        ("ctrl+d ctrl+d ctrl+u", 5),
+        ("pagedown", 10),
+        ("ctrl+f ctrl+f ctrl+b", 10),
+        ("k", 0),
+    ],
+)
+def test_keys_move_the_cursor_and_it_stays_in_sight(keys: str, row: int) -> None:
+    async def script(app: Frame, grid: LineGrid, pilot: Pilot[None]) -> None:
+        await pilot.press(*keys.split())
+        await pilot.pause()
+        assert grid.cursor == row
+        assert grid.scroll_offset.y <= row < grid.scroll_offset.y + 10
+        assert app.moves[-1:] in ([row], [])
+
+    run(script)
+
+
+def test_only_rows_near_those_seen_are_made() -> None:
+    source = Numbers()
+
+    async def script(_app: Frame, grid: LineGrid, pilot: Pilot[None]) -> None:
+        await pilot.press("G")
+        await pilot.pause()
+        assert f"row {ROWS - 1}" in str(grid.render_line(10).text)
+        assert source.made < 1000
+
+    run(script, source)
+
+
+def test_a_range_is_selected_and_dropped() -> None:
+    async def script(_app: Frame, grid: LineGrid, pilot: Pilot[None]) -> None:
+        await pilot.press("j", "shift+down", "J")
+        assert grid.selected == range(1, 4)
+        assert grid.text_of(grid.selected) == "1\trow 1\n2\trow 2\n3\trow 3"
+        await pilot.press("K")
+        assert grid.selected == range(1, 3)
+        await pilot.press("j")
+        assert grid.selected == range(3, 4)
+
+    run(script)
+
+
+def test_the_mouse_does_the_same() -> None:
+    async def script(_app: Frame, grid: LineGrid, pilot: Pilot[None]) -> None:
+        await pilot.click(LineGrid, offset=(3, 5))
+        assert grid.cursor == 4
+        await pilot.click(LineGrid, offset=(3, 8), shift=True)
+        assert grid.selected == range(4, 8)
+        await pilot.click(LineGrid, offset=(3, 0))
+        assert grid.cursor == 7
+
+    run(script)
+
+
+def test_columns_out_of_sight_are_scrolled_to() -> None:
+    async def script(_app: Frame, grid: LineGrid, pilot: Pilot[None]) -> None:
+        assert grid.render_line(1).text.startswith("         0 row 0")
+        await pilot.press("greater_than_sign")
+        await pilot.pause()
+        assert grid.render_line(1).text.startswith(" 0 row 0")
+        await pilot.press("less_than_sign")
+        await pilot.pause()
+        assert grid.scroll_offset.x == 0
+
+    run(script)
+
+
+def test_a_grid_without_rows() -> None:
+    async def script(_app: Frame, grid: LineGrid, pilot: Pilot[None]) -> None:
+        await pilot.press("j", "G", "g", "J", "pagedown")
+        assert (grid.cursor, grid.selected, grid.count) == (0, range(0), 0)
+
+    run(script, Numbers(0))
+
+
+@pytest.mark.parametrize("text", ["", "short", "much too long a text", "断電断電断電断電", "a断b電c断d電e断"])
+@pytest.mark.parametrize("width", [1, 2, 7, 8])
+@pytest.mark.parametrize("right", [True, False])
+def test_a_text_takes_just_its_columns(text: str, width: int, right: bool) -> None:
+    assert cell_len(fit(text, width, right=right)) == width

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tracetool.report.cases import within
+from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run
+from tracetool.browse.heat import Metric
+from tracetool.tui.map import MapView
+from tracetool.tui.timeline import TimelineView
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+    from tracetool.tui.app import TraceApp
+
+PLACE = 0x100000
+
+
+def map_of(app: TraceApp) -> MapView:
+    return app.query_one(MapView)
+
+
+def test_the_write_to_the_padding_stands_beyond_the_line_at_every_zoom() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "minus", "minus", "minus")
+        for _ in range(7):
+            drawing = map_of(app).grid.drawing
+            assert drawing is not None
+            rows = drawing.rows
+            line = next(number for number, row in enumerate(rows) if row.kind == "extent")
+            assert drawing.row_of(drawing.cells.at(PLACE)) > line
+            await press(pilot, "G", "up")
+            await press(pilot, "plus")
+
+    screen = run([PADDING], look)
+    assert "✖" in screen
+    assert "of padding, untouched" in screen
+
+
+def test_the_screen_says_what_is_where_and_what_the_shapes_mean() -> None:
+    async def look(_: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+
+    screen = run([FIRST_BOOT], look, size=(100, 40))
+    for words in (
+        "programs by 4 KiB",
+        "variables",
+        "FTW working",
+        "FTW spare",
+        "end of the image file, 768 KiB (0xc0000)",
+    ):
+        assert words in screen
+    assert "63.25 MiB of padding, untouched" in screen
+    assert "few ▪▪░░▒▒▓▓██ many" in screen
+
+
+def test_a_click_selects_in_the_timeline_what_was_done_there() -> None:
+    async def click(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        grid = map_of(app).grid
+        drawing = grid.drawing
+        assert drawing is not None
+        row = drawing.row_of(drawing.cells.at(PLACE))
+        await pilot.click(grid, offset=(12, row))
+        await pilot.pause()
+        assert app.selection is not None
+        assert app.selection.seq == 4370
+        assert grid.range[0] == PLACE
+
+    run([PADDING], click)
+
+
+def test_enter_filters_the_timeline_to_the_range() -> None:
+    async def choose(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "shift+right", "shift+right", "enter")
+        timeline = app.query_one(TimelineView).timeline
+        assert app.current_view == "timeline"
+        assert timeline is not None
+        assert timeline.filter.query is not None
+        assert timeline.filter.query.text == 'device == "virt.flash1" and offset < 0x3000 and end > 0x0'
+        assert 0 < timeline.total - timeline.hidden < timeline.total
+
+    assert "hidden" in run([PADDING], choose, size=(120, 40))
+
+
+def test_every_metric_and_device_can_be_shown() -> None:
+    async def go_round(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        seen = set()
+        for _ in Metric:
+            await press(pilot, "v")
+            drawing = map_of(app).grid.drawing
+            assert drawing is not None
+            seen.add(drawing.heat.metric)
+        assert seen == set(Metric)
+        await press(pilot, "V", "D")
+        subject = map_of(app).subject
+        assert subject is not None
+        assert subject.device == "virt.flash0"
+
+    assert "virt.flash0" in run([PADDING], go_round)
+
+
+def test_the_cursor_goes_over_folds_and_lines() -> None:
+    async def walk(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        grid = map_of(app).grid
+        drawing = grid.drawing
+        assert drawing is not None
+        await press(pilot, *["down"] * 30)
+        assert grid.cursor == drawing.rows[-1].first
+        await press(pilot, "left")
+        assert grid.range[0] < drawing.rows[-1].start
+        await press(pilot, "G")
+        await press(pilot, "pageup", "home")
+        assert grid.cursor == 0
+        await press(pilot, "pagedown", "right", "shift+up", "shift+down")
+
+    run([PADDING], walk)
+
+
+def test_dragging_selects_a_range() -> None:
+    async def drag(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        grid = map_of(app).grid
+        await pilot.mouse_down(grid, offset=(11, 0))
+        await pilot.hover(grid, offset=(17, 0))
+        await pilot.mouse_up(grid, offset=(17, 0))
+        await pilot.pause()
+        assert grid.range[0] == 0
+
+    run([PADDING], drag)
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (37, 9), (250, 70)])
+def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
+    async def look(_: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "right", "plus", "G")
+        await pilot.resize_terminal(80, 24)
+        await pilot.resize_terminal(*size)
+
+    run([PADDING], look, size=size)
+
+
+def test_a_device_without_extent_has_no_line() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        drawing = map_of(app).grid.drawing
+        assert drawing is not None
+        assert not any(row.kind == "extent" for row in drawing.rows)
+
+    run([within()], look)

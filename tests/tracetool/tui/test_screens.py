@@ -1,0 +1,54 @@
+"""How the views look, character by character and colour by colour; looked at as pictures before they were accepted."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from tests.captures import ROOT
+from tests.tracetool.browse.samples import finished
+from tests.tracetool.tui.driving import Driver, drive
+from tests.tracetool.tui.screens import matches
+from tracetool.browse.loading import Loaded, Settings, start
+from tracetool.ingest import open_trace
+
+SMALL, LARGE = (80, 24), (160, 50)
+_SAMPLE = "samples/aavmf-shell-padding/trace.log.zst"
+
+
+@cache
+def sample() -> Loaded:
+    """Load the padding sample under a name that is the same on every machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        return finished(start([lambda report: open_trace(_SAMPLE, progress=report)], Settings()))
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x50"])
+def test_the_views_in_both_themes(size: tuple[int, int]) -> None:
+    ending = f"{size[0]}x{size[1]}"
+
+    async def script(driver: Driver) -> None:
+        await driver.press("e", "enter")
+        await driver.explained()
+        for theme in ("dark", "light"):
+            for key, view in (("1", "overview"), ("4", "findings"), ("2", "timeline")):
+                await driver.press(key)
+                await driver.pilot.pause()
+                matches(driver.app, f"{view}-{theme}-{ending}")
+            await driver.press("ctrl+t")
+            await driver.pilot.pause()
+
+    drive(script, size=size, loaded=sample())
+
+
+def test_what_stands_over_the_views() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "f", *"kind", "space", *"=~", "space")
+        await driver.pilot.pause()
+        matches(driver.app, "filter-dark-80x24")
+        await driver.press("escape", "question_mark")
+        matches(driver.app, "help-dark-80x24")
+
+    drive(script, size=SMALL, loaded=sample())

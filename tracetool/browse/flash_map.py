@@ -1,0 +1,135 @@
+"""The flash as rows of cells: how hot each is, where the image file ends, what the regions are called, and folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tracetool.browse.heat import SMALLEST_CELL, Cells, Heat, Metric
+from tracetool.sizes import format_offset, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from tracetool.uefi.regions import Region
+
+__all__ = ["GLYPHS", "LEVELS", "MapRow", "cell_sizes", "glyph", "lay_out", "levels"]
+
+LEVELS = 5
+"""Steps of the ramp of colours; 0 is nothing."""
+
+GLYPHS = "▪░▒▓█"
+"""A shape beside each colour but that of nothing, by level from 1 on."""
+
+UNTOUCHED, COMMANDED = " ", "-"
+"""Shapes of a cell that nobody addressed, and of one where something was done that is not counted."""
+
+SHORTEST_FOLD = 2
+"""Rows of padding that are folded."""
+
+SHORTEST_FOLD_INSIDE = 8
+"""The same inside the extent, where each block has an owner."""
+
+_STEP = 4
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """A row of the map: cells `first` to `last` (exclusive), a fold of such rows, or the line where the extent ends.
+
+    `start` and `end` are bytes; `words` what a fold or the line says, or the names of regions that begin in the row.
+    """
+
+    kind: Literal["cells", "fold", "extent"]
+    first: int
+    last: int
+    start: int
+    end: int
+    inside: bool
+    words: str = ""
+
+
+def cell_sizes(block_bytes: int) -> list[int]:
+    """Sizes of cells to zoom through, from a block down to the smallest buffer."""
+    sizes = [block_bytes]
+    while sizes[-1] > SMALLEST_CELL:
+        sizes.append(max(sizes[-1] // _STEP, SMALLEST_CELL))
+    return sizes
+
+
+def levels(heat: Heat) -> NDArray[np.int64]:
+    """The level of every cell. Moments are spread evenly over the trace, amounts on a logarithmic scale."""
+    values = heat.values.astype(np.float64)
+    if not heat.most:
+        return np.zeros(len(values), np.int64)
+    share = values / heat.most if heat.metric == Metric.LAST else np.log1p(values) / np.log1p(heat.most)
+    steps = np.minimum(1 + (LEVELS * share * 0.999).astype(np.int64), LEVELS)
+    found: NDArray[np.int64] = np.where(heat.values > 0, steps, 0)
+    return found
+
+
+def glyph(level_of_cell: int, *, touched: bool) -> str:
+    """The shape of a cell."""
+    if level_of_cell:
+        return GLYPHS[level_of_cell - 1]
+    return COMMANDED if touched else UNTOUCHED
+
+
+# --- rows --------------------------------------------------------------------------------------------------------
+
+
+def lay_out(cells: Cells, touched: NDArray[np.bool_], columns: int, regions: Iterable[Region] = ()) -> list[MapRow]:
+    """The rows of a map that is `columns` cells wide.
+
+    A row never holds cells of both sides of the extent, whose line stands between them as a row of its own. Rows of
+    padding that nothing touched are folded into one; rows inside only where they are many.
+    """
+    columns, named = max(columns, 1), list(regions)
+    inside = list(_rows(cells, 0, cells.inside, columns, inside=True))
+    rows = list(_folded(inside, touched, SHORTEST_FOLD_INSIDE, "untouched", named))
+    if cells.extent_bytes is not None and cells.extent_bytes <= cells.region_bytes:
+        rows.append(_line(cells))
+    beyond = list(_rows(cells, cells.inside, cells.count, columns, inside=False))
+    rows += _folded(beyond, touched, SHORTEST_FOLD, "padding, untouched", named)
+    return rows
+
+
+def _rows(cells: Cells, first: int, last: int, columns: int, *, inside: bool) -> Iterator[MapRow]:
+    for at in range(first, last, columns):
+        end = min(at + columns, last)
+        yield MapRow("cells", at, end, cells.span(at)[0], cells.span(end - 1)[1], inside)
+
+
+def _line(cells: Cells) -> MapRow:
+    extent = cells.extent_bytes or 0
+    words = f"end of the image file, {format_size(extent)} ({format_offset(extent)})"
+    return MapRow("extent", cells.inside, cells.inside, extent, extent, inside=True, words=words)
+
+
+def _folded(
+    rows: Sequence[MapRow], touched: NDArray[np.bool_], shortest: int, what: str, regions: Sequence[Region]
+) -> Iterator[MapRow]:
+    """The rows, runs of untouched ones joined; none in which a region begins."""
+    run: list[MapRow] = []
+    for row in rows:
+        names = [region.name for region in regions if row.start <= region.start < row.end]
+        if not names and not touched[row.first : row.last].any():
+            run.append(row)
+            continue
+        yield from _fold(run, shortest, what)
+        run = []
+        yield MapRow(row.kind, row.first, row.last, row.start, row.end, row.inside, " · ".join(names))
+    yield from _fold(run, shortest, what)
+
+
+def _fold(run: list[MapRow], shortest: int, what: str) -> Iterator[MapRow]:
+    if len(run) < shortest:
+        yield from run
+        return
+    first, last = run[0], run[-1]
+    words = f"{format_size(last.end - first.start)} of {what}"
+    yield MapRow("fold", first.first, last.last, first.start, last.end, first.inside, words)

@@ -1,0 +1,197 @@
+"""What was done where: operations counted into cells of the flash, for every metric of the map.
+
+Every operation is one or two steps of a sum over cells, so the time is that of going through the table once,
+whatever an operation spans.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Cells", "Heat", "Metric", "heat"]
+
+SMALLEST_CELL = 128
+"""Bytes: the buffer of a buffered program on the boards of QEMU."""
+
+_PROGRAMS = ("program", "buffered-program")
+_WRITING = ("erase", *_PROGRAMS)
+_REFUSED = ("refused", "aborted")
+
+
+class Metric(StrEnum):
+    """What the colour of a cell says."""
+
+    ERASES = "erases"
+    PROGRAMS = "programs"
+    CHANGED = "changed bytes"
+    REFUSED = "refused"
+    LAST = "last touched"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A flash cut into cells of `cell_bytes`; one that the extent would cut in two is two. Sizes in bytes."""
+
+    region_bytes: int
+    cell_bytes: int
+    extent_bytes: int | None = None
+
+    @property
+    def inside(self) -> int:
+        """Cells inside the extent; all of them where none is known."""
+        if self.extent_bytes is None:
+            return self.count
+        return -(-min(self.extent_bytes, self.region_bytes) // self.cell_bytes)
+
+    @property
+    def count(self) -> int:
+        """How many cells there are."""
+        return self._shift + -(-self.region_bytes // self.cell_bytes)
+
+    @property
+    def _shift(self) -> int:
+        """1 where the extent cuts a cell in two."""
+        if self.extent_bytes is None or self.extent_bytes >= self.region_bytes:
+            return 0
+        return int(self.extent_bytes % self.cell_bytes != 0)
+
+    def of(self, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The cell of each offset."""
+        cells = offsets // self.cell_bytes
+        if self._shift and self.extent_bytes is not None:
+            cells = cells + (offsets >= self.extent_bytes)
+        return np.minimum(cells, self.count - 1)
+
+    def at(self, offset: int) -> int:
+        """The cell of one offset."""
+        return int(self.of(np.array([offset], np.int64))[0])
+
+    def span(self, cell: int) -> tuple[int, int]:
+        """The bytes of a cell, the end exclusive."""
+        if self._shift and self.extent_bytes is not None and cell >= self.inside:
+            start = max((cell - 1) * self.cell_bytes, self.extent_bytes)
+            return start, min(cell * self.cell_bytes, self.region_bytes)
+        end = min((cell + 1) * self.cell_bytes, self.region_bytes)
+        if self.extent_bytes is not None and cell < self.inside:
+            end = min(end, self.extent_bytes)
+        return cell * self.cell_bytes, end
+
+
+@dataclass(frozen=True)
+class Heat:
+    """The values of a metric, int64, one a cell; 0 where there was nothing. `touched`: any command went there.
+
+    For `Metric.LAST` a value is 1 + the row, in the operations given, of the last that wrote or should have.
+    """
+
+    metric: Metric
+    cells: Cells
+    values: NDArray[np.int64]
+    touched: NDArray[np.bool_]
+
+    @property
+    def most(self) -> int:
+        """The largest value."""
+        return int(self.values.max(initial=0))
+
+
+def heat(operations: pl.DataFrame, cells: Cells, metric: Metric) -> Heat:
+    """Count operations (columns of `OPERATIONS_SCHEMA`) of one device into cells."""
+    placed = operations.select("kind", "outcome", "offset", "length", "bytes_changed")
+    low, high = _ends(placed, pl.col("offset").is_not_null(), cells)[:2]
+    touched = _sums(low, high, None, cells.count) > 0
+    return Heat(metric, cells, _values(placed, cells, metric), touched)
+
+
+def _values(placed: pl.DataFrame, cells: Cells, metric: Metric) -> NDArray[np.int64]:
+    chosen = _chosen(metric) & pl.col("offset").is_not_null()
+    if metric == Metric.LAST:
+        rows = placed.with_row_index("row", offset=1)
+        low, high, found = _ends(rows, chosen, cells)
+        return _latest(low, high, found["row"].cast(pl.Int64).to_numpy(), cells.count)
+    low, high, found = _ends(placed, chosen, cells)
+    if metric != Metric.CHANGED:
+        return _sums(low, high, None, cells.count)
+    return _sums(low, high, found["bytes_changed"].fill_null(0).to_numpy(), cells.count)
+
+
+def _chosen(metric: Metric) -> pl.Expr:
+    kind, outcome = pl.col("kind"), pl.col("outcome")
+    refused = outcome.is_in(_REFUSED)
+    if metric == Metric.ERASES:
+        return (kind == "erase") & ~refused
+    if metric == Metric.PROGRAMS:
+        return kind.is_in(_PROGRAMS) & ~refused
+    if metric == Metric.REFUSED:
+        return kind.is_in(_WRITING) & refused
+    if metric == Metric.CHANGED:
+        return pl.col("bytes_changed") > 0
+    return kind.is_in(_WRITING)
+
+
+def _ends(
+    placed: pl.DataFrame, chosen: pl.Expr, cells: Cells
+) -> tuple[NDArray[np.int64], NDArray[np.int64], pl.DataFrame]:
+    """First and last cell of each chosen operation, and these operations."""
+    found = placed.filter(chosen)
+    offsets = found["offset"].to_numpy()
+    ends = offsets + np.maximum(found["length"].fill_null(1).to_numpy(), 1)
+    return cells.of(offsets), cells.of(ends - 1), found
+
+
+def _sums(
+    low: NDArray[np.int64], high: NDArray[np.int64], amounts: NDArray[np.int64] | None, count: int
+) -> NDArray[np.int64]:
+    """Sums over cells; amounts are spread evenly over the cells of an operation, the first taking what is left over."""
+    if amounts is None:
+        steps = np.bincount(low, minlength=count + 1) - np.bincount(high + 1, minlength=count + 1)
+        return np.cumsum(steps)[:count]
+    wide = np.flatnonzero(high > low)
+    if not len(wide):
+        return np.bincount(low, amounts, count).round().astype(np.int64)
+    shares = amounts.copy()
+    shares[wide] //= high[wide] - low[wide] + 1
+    rest = np.bincount(low[wide], amounts[wide] - shares[wide] * (high[wide] - low[wide] + 1), count)
+    steps = np.bincount(low, shares, count + 1) - np.bincount(high + 1, shares, count + 1)
+    return (np.cumsum(steps)[:count] + rest).round().astype(np.int64)
+
+
+def _latest(low: NDArray[np.int64], high: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The largest row over each cell. Rows rise, so of assignments to one place the last stands.
+
+    A span is covered by two of the next smaller power of two; these are pushed down level by level.
+    """
+    found, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    found[low], ends[high] = rows, rows
+    np.maximum(found, ends, out=found)
+    wide = np.flatnonzero(high - low > 1)
+    if len(wide):
+        np.maximum(found, _latest_wide(low[wide], high[wide], rows[wide], count), out=found)
+    return found
+
+
+def _latest_wide(
+    low: NDArray[np.int64], high: NDArray[np.int64], rows: NDArray[np.int64], count: int
+) -> NDArray[np.int64]:
+    """`_latest` of operations that span more than two cells."""
+    levels = np.frexp((high - low + 1).astype(np.float64))[1] - 1
+    above = np.zeros(count, np.int64)
+    for level in range(int(levels.max()), -1, -1):
+        width, these = 1 << level, levels == level
+        here = above.copy()
+        if 2 * width <= count:
+            np.maximum(here[width:], above[:-width], out=here[width:])
+        for starts in (low[these], high[these] - width + 1):
+            found = np.zeros(count, np.int64)
+            found[starts] = rows[these]
+            np.maximum(here, found, out=here)
+        above = here
+    return above

@@ -1,0 +1,136 @@
+"""What the map is drawn of: a device, its operations, and the names of its regions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tracetool.browse.flash_map import cell_sizes, lay_out, levels
+from tracetool.browse.heat import Cells, Heat, Metric, heat
+from tracetool.browse.plain import plain
+from tracetool.browse.statistics import statistics, within
+from tracetool.sizes import format_offset, format_size
+from tracetool.uefi.regions import nv_regions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tracetool.browse.flash_map import MapRow
+    from tracetool.browse.loading import Loaded
+    from tracetool.browse.moments import Moments
+    from tracetool.uefi.regions import Region
+
+__all__ = ["Drawing", "Subject", "draw", "subjects"]
+
+_WRITING = ("erase", "program", "buffered-program")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One device. Sizes in bytes; `operations` a frame of `OPERATIONS_SCHEMA`, this device's alone."""
+
+    device: str
+    region_bytes: int
+    block_bytes: int
+    extent_bytes: int | None
+    operations: pl.DataFrame
+    regions: tuple[Region, ...] = ()
+
+    @property
+    def zooms(self) -> list[int]:
+        """Bytes of a cell at each zoom."""
+        return cell_sizes(self.block_bytes)
+
+    def event_at(self, start: int, end: int) -> tuple[int, int] | None:
+        """Trace and seq of the last operation that wrote to a range, or that touched it; None where none did."""
+        found = within(self.operations, start, end)
+        writing = found.filter(pl.col("kind").cast(pl.String).is_in(_WRITING))
+        rows = found if writing.is_empty() else writing
+        return None if rows.is_empty() else (int(rows["trace"][-1]), int(rows["last_seq"][-1]))
+
+    def words(self, start: int, end: int) -> str:
+        """A range: where it is, whose, and what was done there."""
+        names = [region.name for region in self.regions if region.start < end and start < region.end]
+        if self.extent_bytes is not None and end > self.extent_bytes:
+            names.append("beyond the image file")
+        where = f"{format_offset(start)} to {format_offset(end)}, {format_size(end - start)}"
+        done = ", ".join(statistics(within(self.operations, start, end)).words())
+        return " │ ".join([where, *(["; ".join(names)] if names else []), done])
+
+    def query(self, start: int, end: int, *, several: bool) -> str:
+        """The query that selects the operations of a range; `several`: the session has more than one device."""
+        mine = f'device == "{_quoted(self.device)}" and ' if several else ""
+        return f"{mine}offset < {end:#x} and end > {start:#x}"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def subjects(loaded: Loaded) -> tuple[Subject, ...]:
+    """The devices whose region is known: those that were written first, as the overview has them."""
+    audited = sorted(loaded.audit.devices, key=lambda device: (device.excused, device.name))
+    return tuple(
+        Subject(
+            device.name,
+            device.region_bytes,
+            device.geometry.block,
+            device.extent.bytes if device.extent is not None else None,
+            loaded.operations.filter(pl.col("device").cast(pl.String) == device.name),
+            tuple(_regions(loaded.moments(device.name), device.region_bytes)),
+        )
+        for device in audited
+        if device.geometry is not None and device.region_bytes
+    )
+
+
+def _regions(moments: Moments | None, region_bytes: int) -> Sequence[Region]:
+    """The named regions at the end of the trace."""
+    if moments is None:
+        return ()
+    picture = moments.picture(len(moments))
+
+    def read(offset: int, length: int) -> bytes | None:
+        block = picture.read(offset, length)
+        return block.data.tobytes() if len(block.data) == length and block.known.all() else None
+
+    return nv_regions(read, limit=region_bytes)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A map that can be put on a screen: rows of cells, how hot each cell is, and what was counted."""
+
+    subject: Subject
+    heat: Heat
+    levels: NDArray[np.int64]
+    rows: tuple[MapRow, ...]
+
+    @property
+    def cells(self) -> Cells:
+        """How the flash was cut."""
+        return self.heat.cells
+
+    def row_of(self, cell: int) -> int:
+        """The row that a cell is in, or the fold that hides it."""
+        return next((at for at, row in enumerate(self.rows) if row.first <= cell < row.last), 0)
+
+    @property
+    def words(self) -> str:
+        """What is shown."""
+        size = format_size(self.cells.cell_bytes)
+        most = f", at most {self.heat.most:,}" if self.heat.most and self.heat.metric != Metric.LAST else ""
+        return f"{plain(self.subject.device, 48)}: {self.heat.metric.value} by {size}{most}"
+
+
+def draw(subject: Subject, cell_bytes: int, metric: Metric, columns: int) -> Drawing:
+    """Count the operations of a device, and lay out the map; takes as long as the operations are many."""
+    cells = Cells(subject.region_bytes, cell_bytes, subject.extent_bytes)
+    found = heat(subject.operations, cells, metric)
+    rows = lay_out(cells, found.touched, columns, subject.regions)
+    return Drawing(subject, found, levels(found), tuple(rows))

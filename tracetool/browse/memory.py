@@ -1,0 +1,175 @@
+"""What is remembered of a trace between two looks at it: bookmarks with notes, and where the app was.
+
+One file a trace in the user's state directory, named after the contents of the trace, so that it is found again
+wherever the trace was moved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_state_path
+
+from tracetool.browse.plain import plain
+from tracetool.errors import InputError
+from tracetool.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Bookmark", "Memory", "content_key", "memory_path", "recall", "remember"]
+
+SCHEMA = "tracetool.memory/1"
+MOST_BOOKMARKS = 10_000
+_MOST_BYTES = 16 << 20
+_NOTE = 1000
+_PIECE = 1 << 20
+_ENDS = 16
+
+
+@dataclass(frozen=True, order=True)
+class Bookmark:
+    """An event somebody wants to find again."""
+
+    trace: int
+    seq: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered. None: nothing is."""
+
+    bookmarks: tuple[Bookmark, ...] = ()
+    view: str | None = None
+    filter: str | None = None
+    trace: int = 0
+    seq: int | None = None
+    theme: str | None = None
+
+    def marked(self, bookmark: Bookmark) -> Memory:
+        """With a bookmark, in the place of one for the same event."""
+        others = [b for b in self.bookmarks if (b.trace, b.seq) != (bookmark.trace, bookmark.seq)]
+        return replace(self, bookmarks=tuple(sorted([*others, bookmark]))[:MOST_BOOKMARKS])
+
+    def unmarked(self, trace: int, seq: int) -> Memory:
+        """Without the bookmark of an event."""
+        return replace(self, bookmarks=tuple(b for b in self.bookmarks if (b.trace, b.seq) != (trace, seq)))
+
+    def bookmark(self, trace: int, seq: int) -> Bookmark | None:
+        """The bookmark of an event."""
+        return next((b for b in self.bookmarks if (b.trace, b.seq) == (trace, seq)), None)
+
+
+def content_key(paths: Sequence[str]) -> str | None:
+    """What names the contents of traces: a hash of their sizes and of pieces of them; None for a stream.
+
+    Of a long file sixteen pieces are read, which takes a moment however long it is. A CTF trace is its files.
+    """
+    digest = hashlib.sha256()
+    for text in paths:
+        path = Path(text)
+        try:
+            files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+            if not path.is_dir() and not path.is_file():
+                return None
+            for file in files:
+                _take(digest, file)
+        except OSError:
+            return None
+    return digest.hexdigest()[:32]
+
+
+def _take(digest: Any, file: Path) -> None:  # noqa: ANN401  hashlib has no public type of its hashes
+    size = file.stat().st_size
+    digest.update(f"{size}\n".encode())
+    with file.open("rb") as stream:
+        if size <= _ENDS * _PIECE:
+            digest.update(stream.read())
+            return
+        for number in range(_ENDS):
+            stream.seek((size - _PIECE) * number // (_ENDS - 1))
+            digest.update(stream.read(_PIECE))
+
+
+def memory_path(key: str, folder: Path | None = None) -> Path:
+    """The file of a trace, in the user's state directory unless another is given."""
+    return (folder or Path(user_state_path("tracetool"))) / "traces" / f"{key}.json"
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def recall(path: Path) -> tuple[Memory, str | None]:
+    """What is remembered, and what is wrong with the file in one line; a damaged file is nothing remembered."""
+    try:
+        return _read(json.loads(_contents(path))), None
+    except FileNotFoundError:
+        return Memory(), None
+    except (OSError, ValueError, RecursionError) as error:
+        words = plain(" ".join(str(error).split()))
+        return Memory(), f"{path.name}: what was remembered of this trace cannot be read and is not used: {words}"
+
+
+class _DamagedError(ValueError):
+    """The file is not one that `remember` wrote."""
+
+
+def _contents(path: Path) -> str:
+    if path.stat().st_size > _MOST_BYTES:
+        raise _DamagedError("it is too long")
+    return path.read_text(encoding="utf-8")
+
+
+def _read(document: Any) -> Memory:  # noqa: ANN401  whatever stands in the file
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise _DamagedError(f"it is not of {SCHEMA}")
+    marks = document.get("bookmarks", [])
+    if not isinstance(marks, list):
+        raise _DamagedError("bookmarks are not a list")
+    texts = {name: _text(document, name) for name in ("view", "filter", "theme")}
+    seq = document.get("seq")
+    return Memory(
+        bookmarks=tuple(sorted(_bookmark(mark) for mark in marks[:MOST_BOOKMARKS])),
+        trace=_number(document.get("trace", 0), "trace"),
+        seq=None if seq is None else _number(seq, "seq"),
+        **texts,
+    )
+
+
+def _text(document: dict[str, Any], name: str) -> str | None:
+    value = document.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _DamagedError(f"{name} is not a text")
+    return value
+
+
+def _number(value: Any, name: str) -> int:  # noqa: ANN401
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+        raise _DamagedError(f"{name} is not a number of an event")
+    return value
+
+
+def _bookmark(mark: Any) -> Bookmark:  # noqa: ANN401
+    if not isinstance(mark, dict) or not isinstance(mark.get("note", ""), str):
+        raise _DamagedError("a bookmark is not one")
+    return Bookmark(_number(mark.get("trace"), "trace"), _number(mark.get("seq"), "seq"), mark.get("note", "")[:_NOTE])
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def remember(memory: Memory, path: Path) -> str | None:
+    """Write what is to be remembered, whole or not at all; words where that is not possible."""
+    document = {"schema": SCHEMA, **asdict(memory)}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(str(path)) as file:
+            file.write(json.dumps(document, indent=1).encode() + b"\n")
+    except (OSError, InputError) as error:
+        return f"nothing of this trace will be remembered: {plain(str(error))}"
+    return None

@@ -1,0 +1,109 @@
+"""Playback: a clock that takes the trace's moments through real time. It reads no clock itself and draws nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["AS_FAST_AS_DRAWN", "SPEEDS", "Playback", "playback"]
+
+AS_FAST_AS_DRAWN = 0.0
+"""The speed that goes one step each time something is drawn."""
+
+SPEEDS = (0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 100.0, AS_FAST_AS_DRAWN)
+"""Speeds to choose from: seconds of the trace in one second, the last without regard to time."""
+
+_NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Playback:
+    """A trace being played: immutable, each change gives the next.
+
+    Attributes:
+        times_ns: recorded time of each step, ascending; empty where the trace has none.
+        steps: how many there are.
+        speed: one of `SPEEDS`.
+        playing: whether it runs.
+        step: steps that have been played.
+        longest_pause_ns: pauses of the trace longer than this are cut to it; None keeps them.
+    """
+
+    times_ns: tuple[int, ...]
+    steps: int
+    speed: float = 1.0
+    playing: bool = False
+    step: int = 0
+    longest_pause_ns: int | None = None
+    _into_ns: float = 0.0
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything was played."""
+        return self.step >= self.steps
+
+    @property
+    def in_real_time(self) -> bool:
+        """Whether the time of the trace counts."""
+        return self.speed != AS_FAST_AS_DRAWN and bool(self.times_ns)
+
+    def tick(self, elapsed: float) -> Playback:
+        """What was played after `elapsed` seconds of real time; it stops at the end."""
+        if not self.playing or self.at_end:
+            return replace(self, playing=self.playing and not self.at_end)
+        if not self.in_real_time:
+            return self._to(self.step + 1, 0.0)
+        step, left = self.step, self._into_ns + max(elapsed, 0.0) * self.speed * _NANOSECONDS
+        while step < self.steps and (pause := self._pause(step)) <= left:
+            step, left = step + 1, left - pause
+        return self._to(step, left)
+
+    def _pause(self, step: int) -> int:
+        """How long the trace waits before a step, ns; the first comes at once."""
+        pause = max(self.times_ns[step] - self.times_ns[step - 1], 0) if step else 0
+        return pause if self.longest_pause_ns is None else min(pause, self.longest_pause_ns)
+
+    def _to(self, step: int, into_ns: float) -> Playback:
+        ended = step >= self.steps
+        return replace(self, step=step, playing=not ended, _into_ns=0.0 if ended else into_ns)
+
+    def toggle(self) -> Playback:
+        """Play or pause; at the end, from the beginning."""
+        if self.at_end:
+            return replace(self, step=0, playing=self.steps > 0, _into_ns=0.0)
+        return replace(self, playing=not self.playing)
+
+    def pause(self) -> Playback:
+        """Not running."""
+        return replace(self, playing=False)
+
+    def faster(self, steps: int = 1) -> Playback:
+        """The next speed, or the one before with a negative number."""
+        at = min(max(SPEEDS.index(self.speed) + steps, 0), len(SPEEDS) - 1)
+        return replace(self, speed=SPEEDS[at])
+
+    def seek(self, step: int) -> Playback:
+        """As it is after a step."""
+        return replace(self, step=min(max(step, 0), self.steps), _into_ns=0.0)
+
+    @property
+    def words(self) -> str:
+        """What is being done."""
+        speed = f"{self.speed:g}×" if self.in_real_time else "as fast as drawn"  # noqa: RUF001  a multiplication sign
+        return f"{'▶' if self.playing else '⏸'} {speed}  {self.step:,} of {self.steps:,}"
+
+
+def playback(times_ns: Sequence[int | None], *, longest_pause_ns: int | None = None) -> Playback:
+    """Play steps at these recorded times; without regard to time where one of them is not known.
+
+    A clock that was set back stands still until it has caught up.
+    """
+    if any(time is None for time in times_ns):
+        return Playback((), len(times_ns), longest_pause_ns=longest_pause_ns)
+    rising = np.maximum.accumulate(np.array(times_ns, np.int64)) if times_ns else np.zeros(0, np.int64)
+    return Playback(tuple(rising.tolist()), len(times_ns), longest_pause_ns=longest_pause_ns)

@@ -1,0 +1,159 @@
+"""A picture of the flash as rows of hex, long stretches of nothing folded into one line each."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tracetool.sizes import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from tracetool.browse.picture import Block, Picture
+
+__all__ = ["ROW_BYTES", "Stretch", "Stretches", "stretches_of"]
+
+ROW_BYTES = 16
+"""Bytes of one row of hex."""
+
+SHORTEST_FOLD = 4
+"""Rows of nothing that are folded; fewer are shown."""
+
+_ROUND = 1 << 10
+
+KINDS = ("data", "erased", "zeros", "unknown")
+"""What a row is; all but the first may be folded."""
+
+_WORDS = {"erased": "erased (0xff)", "zeros": "zeros", "unknown": "not known"}
+
+
+class Stretch(NamedTuple):
+    """Rows of one kind: bytes from `start` to `end`, and whether they are one line."""
+
+    start: int
+    end: int
+    kind: str
+    folded: bool
+
+    @property
+    def lines(self) -> int:
+        """Lines that it takes."""
+        return 1 if self.folded else -(-(self.end - self.start) // ROW_BYTES)
+
+    @property
+    def words(self) -> str:
+        """What a fold says."""
+        length = self.end - self.start
+        size = format_size(length) if length % _ROUND == 0 else f"{length:,} bytes"
+        return f"{size} {_WORDS.get(self.kind, self.kind)}"
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """All of a picture in order, and where each line begins."""
+
+    stretches: tuple[Stretch, ...]
+    _ends: tuple[int, ...]
+
+    @property
+    def lines(self) -> int:
+        """Lines of the whole."""
+        return self._ends[-1] if self._ends else 0
+
+    def at_line(self, line: int) -> tuple[Stretch, int]:
+        """The stretch a line is in, and the offset that the line begins with; IndexError beyond the last."""
+        if not 0 <= line < self.lines:
+            raise IndexError(line)
+        number = bisect_right(self._ends, line)
+        found = self.stretches[number]
+        return found, found.start + (line - (self._ends[number] - found.lines)) * ROW_BYTES
+
+    def line_of(self, offset: int) -> int:
+        """The line that shows a byte; the last where the flash ends before it."""
+        number = bisect_right(self.stretches, offset, key=lambda stretch: stretch.start) - 1
+        if number < 0:
+            return 0
+        found = self.stretches[number]
+        into = 0 if found.folded else min((offset - found.start) // ROW_BYTES, found.lines - 1)
+        return self._ends[number] - found.lines + into
+
+
+def stretches_of(picture: Picture, marked: Iterable[tuple[int, int]] = ()) -> Stretches:
+    """Fold a picture; rows that hold a byte of a `marked` range (offset, end) are never folded."""
+    kinds = list(_join(_runs(picture)))
+    for start, end in marked:
+        kinds = list(_join(_kept_open(kinds, start // ROW_BYTES * ROW_BYTES, -(-end // ROW_BYTES) * ROW_BYTES)))
+    found = tuple(_folded(start, end, kind) for start, end, kind in kinds)
+    return Stretches(found, tuple(accumulate(stretch.lines for stretch in found)))
+
+
+_Run = tuple[int, int, str]
+
+
+def _folded(start: int, end: int, kind: str) -> Stretch:
+    return Stretch(start, end, kind, folded=kind != "data" and end - start >= SHORTEST_FOLD * ROW_BYTES)
+
+
+def _kept_open(runs: Iterable[_Run], start: int, end: int) -> Iterator[_Run]:
+    """The runs, with the rows from `start` to `end` as data."""
+    for low, high, kind in runs:
+        inner = max(low, start), min(high, end)
+        if kind == "data" or inner[0] >= inner[1]:
+            yield low, high, kind
+            continue
+        pieces = ((low, inner[0], kind), (*inner, "data"), (inner[1], high, kind))
+        yield from (piece for piece in pieces if piece[0] < piece[1])
+
+
+def _join(runs: Iterable[_Run]) -> Iterator[_Run]:
+    """Neighbours of one kind as one."""
+    before: _Run | None = None
+    for run in runs:
+        if before is not None and before[2] == run[2]:
+            before = (before[0], run[1], run[2])
+            continue
+        if before is not None:
+            yield before
+        before = run
+    if before is not None:
+        yield before
+
+
+def _runs(picture: Picture) -> Iterator[_Run]:
+    size = picture.rest.block_bytes
+    for number in range(-(-len(picture) // size)):
+        start, end = number * size, min((number + 1) * size, len(picture))
+        if not picture.knows_any(number):
+            yield start, end, "unknown"
+        elif picture.touched(number):
+            yield from _runs_of_block(picture.block(number), start)
+        else:
+            remembered = picture.rest.runs
+            if number not in remembered:
+                remembered[number] = tuple(_runs_of_block(picture.block(number), start))
+            yield from remembered[number]
+
+
+def _runs_of_block(block: Block, base: int) -> Iterator[_Run]:
+    kinds = _row_kinds(block)
+    edges = np.flatnonzero(np.diff(kinds)) + 1
+    for low, high in zip([0, *edges.tolist()], [*edges.tolist(), len(kinds)], strict=True):
+        yield base + low * ROW_BYTES, base + min(high * ROW_BYTES, len(block.data)), KINDS[int(kinds[low])]
+
+
+def _row_kinds(block: Block) -> NDArray[np.int64]:
+    """The index in `KINDS` of each row."""
+    short = -len(block.data) % ROW_BYTES
+    data = np.pad(block.data, (0, short), mode="edge").reshape(-1, ROW_BYTES)
+    known = np.pad(block.known, (0, short), mode="edge").reshape(-1, ROW_BYTES)
+    first = data[:, 0]
+    even = (data == first[:, None]).all(axis=1) & known.all(axis=1)
+    tests = [~known.any(axis=1), even & (first == 0xFF), even & (first == 0)]  # noqa: PLR2004  an erased byte
+    return np.select(tests, [KINDS.index(kind) for kind in ("unknown", "erased", "zeros")], 0)

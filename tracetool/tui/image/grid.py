@@ -1,0 +1,230 @@
+"""The bytes of a flash as hex and text, with a cursor, and what differs from another moment marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+
+from tracetool.browse.stretches import ROW_BYTES
+from tracetool.tui.actions import bindings_of
+from tracetool.tui.part_styles import PartStyles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.style import Style
+    from textual import events
+
+    from tracetool.browse.travel import HexRow, Travel
+
+__all__ = ["ImageGrid"]
+
+OFFSET = 10
+"""Columns of the offset and the mark behind it."""
+
+_UNKNOWN = "??"
+_PRINTABLE = range(0x20, 0x7F)
+
+
+class ImageGrid(PartStyles):
+    """Shows a `Travel`."""
+
+    BINDINGS = bindings_of("image")  # type: ignore[assignment]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"image--cursor", "image--changed", "image--quiet", "image--beyond"}
+    DEFAULT_CSS = """
+    ImageGrid {
+        background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
+        & > .image--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
+        & > .image--changed { background: $warning-muted; color: $text-warning; text-style: bold underline; }
+        & > .image--quiet { color: $foreground-muted; }
+        & > .image--beyond { color: $text-error; text-style: bold; }
+    }
+    """
+
+    class Moved(Message):
+        """The cursor is on another byte."""
+
+    class Asked(Message):
+        """Something else is to be done: a name of the view's, and a direction."""
+
+        def __init__(self, what: str, steps: int = 0) -> None:
+            super().__init__()
+            self.what = what
+            self.steps = steps
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.travel: Travel | None = None
+        self.extent: int | None = None
+        self.cursor = 0
+
+    # --- what is shown -------------------------------------------------------------------------------------------
+
+    def show(self, travel: Travel, extent: int | None) -> None:
+        """Show a device; `extent` in bytes."""
+        self.travel, self.extent = travel, extent
+        self.look(0)
+
+    def look(self, offset: int | None = None) -> None:
+        """Draw anew: the moment is another; the cursor goes to an offset, or stays."""
+        if self.travel is None:
+            return
+        self.virtual_size = Size(OFFSET + 4 * ROW_BYTES + 3, len(self.travel))
+        self.go(self.cursor if offset is None else offset)
+
+    def go(self, offset: int) -> None:
+        """Put the cursor on a byte, and into sight."""
+        if self.travel is None:
+            return
+        self.cursor = min(max(offset, 0), len(self.travel.picture) - 1)
+        line, top, height = self.travel.line_of(self.cursor), self.scroll_offset.y, max(self.size.height, 1)
+        if not top <= line < top + height:
+            self.scroll_to(y=max(line - height // 3, 0), animate=False)
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight, also when the view is seen for the first time."""
+        self.go(self.cursor)
+
+    # --- lines ---------------------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """One line of hex, or a fold."""
+        line, width = self.scroll_offset.y + y, self.size.width
+        if self.travel is None or line >= len(self.travel):
+            return Strip.blank(width, self.part(""))
+        row = self.travel.row(line)
+        strip = Strip(list(self._fold(self.travel, row, line) if row.fold else self._bytes(row)))
+        return strip.crop_extend(self.scroll_offset.x, self.scroll_offset.x + width, self.part(""))
+
+    def _style(self, name: str) -> Style:
+        return self.part(f"image--{name}")
+
+    def _offset(self, row: HexRow) -> Segment:
+        beyond = self.extent is not None and row.offset >= self.extent
+        mark = "*" if any(row.changed) else "!" if beyond else " "
+        return Segment(f"{row.offset:08x}{mark} ", self._style("beyond" if beyond else "quiet"))
+
+    def _fold(self, travel: Travel, row: HexRow, line: int) -> Iterator[Segment]:
+        yield self._offset(row)
+        selected = travel.line_of(self.cursor) == line
+        yield Segment(f"⋯ {row.fold} ⋯", self._style("cursor" if selected else "quiet"))
+
+    def _bytes(self, row: HexRow) -> Iterator[Segment]:
+        yield self._offset(row)
+        for at in range(ROW_BYTES):
+            space = "  " if at == ROW_BYTES // 2 - 1 else " "
+            if at < len(row.data):
+                byte = row.data[at]
+                yield Segment(_UNKNOWN if byte is None else f"{byte:02x}", self._byte_style(row, at))
+                yield Segment(space, self.part(""))
+            else:
+                yield Segment("  " + space, self.part(""))
+        for at, byte in enumerate(row.data):
+            text = "?" if byte is None else chr(byte) if byte in _PRINTABLE else "·"
+            yield Segment(text, self._byte_style(row, at))
+
+    def _byte_style(self, row: HexRow, at: int) -> Style:
+        if row.offset + at == self.cursor:
+            return self._style("cursor")
+        if row.changed[at]:
+            return self._style("changed")
+        return self._style("quiet") if row.data[at] in (None, 0, 0xFF) else self.part("")
+
+    # --- the cursor ----------------------------------------------------------------------------------------------
+
+    def action_byte(self, steps: int) -> None:
+        """Move along the bytes; a fold is one step."""
+        travel = self.travel
+        if travel is None:
+            return
+        stretch, _ = travel.stretches.at_line(travel.line_of(self.cursor))
+        if stretch.folded:
+            self.go(stretch.end if steps > 0 else stretch.start - 1)
+        else:
+            self.go(self.cursor + steps)
+
+    def action_line(self, lines: int) -> None:
+        """Move by lines, in the same column."""
+        travel = self.travel
+        if travel is None:
+            return
+        line = min(max(travel.line_of(self.cursor) + lines, 0), len(travel) - 1)
+        row = travel.row(line)
+        column = 0 if row.fold else min(self.cursor % ROW_BYTES, len(row.data) - 1)
+        self.go(row.offset + column)
+
+    def action_page(self, pages: int) -> None:
+        """Move by as many lines as are seen."""
+        self.action_line(pages * max(self.size.height - 1, 1))
+
+    def action_edge(self, last: bool) -> None:
+        """Go to the first or the last byte."""
+        if self.travel is not None:
+            self.go(len(self.travel.picture) - 1 if last else 0)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the byte there."""
+        travel, line = self.travel, self.scroll_offset.y + event.y
+        if travel is None or line >= len(travel):
+            return
+        row = travel.row(line)
+        column = self.scroll_offset.x + event.x - OFFSET
+        at = column // 3 if column < 3 * ROW_BYTES // 2 else (column - 1) // 3
+        if column > 3 * ROW_BYTES:
+            at = column - 3 * ROW_BYTES - 1
+        self.go(row.offset + min(max(at, 0), max(len(row.data) - 1, 0)))
+
+    # --- what the view does --------------------------------------------------------------------------------------
+
+    def _ask(self, what: str, steps: int = 0) -> None:
+        self.post_message(self.Asked(what, steps))
+
+    def action_step(self, forward: bool) -> None:
+        """The next change, or the one before."""
+        self._ask("step", 1 if forward else -1)
+
+    def action_ends(self, last: bool) -> None:
+        """After all changes, or before them."""
+        self._ask("ends", 1 if last else -1)
+
+    def action_compare(self) -> None:
+        """Compare with another moment."""
+        self._ask("compare")
+
+    def action_mark(self) -> None:
+        """Compare with this moment from now on."""
+        self._ask("mark")
+
+    def action_play(self) -> None:
+        """Play, or stop."""
+        self._ask("play")
+
+    def action_speed(self, steps: int) -> None:
+        """Faster or slower."""
+        self._ask("speed", steps)
+
+    def action_go_to(self) -> None:
+        """Ask where to go."""
+        self._ask("go_to")
+
+    def action_find(self) -> None:
+        """Ask what to find."""
+        self._ask("find")
+
+    def action_found(self, forward: bool) -> None:
+        """The next match, or the one before."""
+        self._ask("found", 1 if forward else -1)
+
+    def action_changed(self, forward: bool) -> None:
+        """The next bytes that differ."""
+        self._ask("changed", 1 if forward else -1)
+
+    def action_device(self) -> None:
+        """Another device."""
+        self._ask("device")

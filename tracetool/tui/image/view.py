@@ -1,0 +1,278 @@
+"""The image view: which moment it is, a slider over the trace, the bytes, and the one under the cursor."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import polars as pl
+from textual import work
+from textual.containers import Vertical
+
+from tracetool.browse.mapping import subjects
+from tracetool.browse.places import PlaceKind, parse_place
+from tracetool.browse.plain import plain
+from tracetool.browse.playback import playback
+from tracetool.browse.travel import Travel, patterns
+from tracetool.errors import UsageError
+from tracetool.tui.drawing import Heading
+from tracetool.tui.image.grid import ImageGrid
+from tracetool.tui.image.slider import Slider
+from tracetool.tui.messages import MomentChanged
+from tracetool.tui.prompt import Prompt, Question
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.timer import Timer
+
+    from tracetool.browse.loading import Loaded
+    from tracetool.browse.mapping import Subject
+    from tracetool.browse.playback import Playback
+
+__all__ = ["ImageView"]
+
+_FRAME = 1 / 20
+_LONGEST_PAUSE_NS = 1_000_000_000
+_PLACES = "0x40000 offset, +64K or -64K from here, block:3, #1234 the moment after that event"
+
+
+class ImageView(Vertical):
+    """Shows the contents of a device of what was loaded."""
+
+    DEFAULT_CSS = """
+    ImageView { height: 1fr; }
+    ImageView ImageGrid { height: 1fr; }
+    ImageView #byte { background: $panel; height: 1; }
+    ImageView.-low #byte { display: none; }
+    ImageView.-low Slider { display: none; }
+    """
+    _LOW = 8
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
+        super().__init__(id=id)
+        self.travel: Travel | None = None
+        self.clock: Playback = playback([])
+        self._loaded: Loaded | None = None
+        self._subjects: tuple[Subject, ...] = ()
+        self._device = 0
+        self._pattern: list[bytes] = []
+        self._timer: Timer | None = None
+        self._drawn = 0.0
+
+    def compose(self) -> ComposeResult:
+        """The parts."""
+        yield Heading("reading the trace…")
+        yield Slider()
+        yield ImageGrid()
+        words = Heading()
+        words.id = "byte"
+        yield words
+
+    @property
+    def grid(self) -> ImageGrid:
+        """The bytes."""
+        return self.query_one(ImageGrid)
+
+    def focus_bytes(self) -> None:
+        """Give the keys to the bytes."""
+        self.grid.focus()
+
+    @property
+    def subject(self) -> Subject | None:
+        """The device that is shown."""
+        return self._subjects[self._device] if self._subjects else None
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Leave room for the bytes."""
+        self.set_class(event.size.height < self._LOW, "-low")
+
+    # --- what is shown -------------------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="image-load")
+    async def show_loaded(self, loaded: Loaded) -> None:
+        """Show another trace, at its end."""
+        self._subjects = await asyncio.to_thread(subjects, loaded)
+        self._loaded, self._device = loaded, 0
+        await self._show_device()
+
+    async def _show_device(self) -> None:
+        subject, loaded = self.subject, self._loaded
+        moments = None if subject is None or loaded is None else await asyncio.to_thread(loaded.moments, subject.device)
+        if moments is None or subject is None:
+            self.query_one(Heading).say("no device that could be replayed: give --board or --geometry")
+            return
+        self._stop()
+        self.travel = Travel(moments)
+        self.clock = playback(_times(self.travel, subject), longest_pause_ns=_LONGEST_PAUSE_NS)
+        self.grid.show(self.travel, subject.extent_bytes)
+        self._look(self.travel.first_changed())
+
+    def go_to_event(self, device: str | None, trace: int, seq: int) -> None:
+        """Show the moment after an event, where it is of this device."""
+        if self.travel is None or self.subject is None or device not in (None, self.subject.device):
+            return
+        before = self.travel.position
+        self.travel.go_to_event(trace, seq)
+        if before != self.travel.position:
+            self._look(self.travel.first_changed())
+
+    def _look(self, offset: int | None = None) -> None:
+        """The moment is another."""
+        if self.travel is None or self.subject is None:
+            return
+        self.grid.look(offset)
+        self.query_one(Slider).show(self.travel.position, len(self.travel.moments))
+        several = self._loaded is not None and len(self._loaded.traces) > 1
+        parts = [plain(self.subject.device, 48), self.travel.where(several=several), self.travel.difference()]
+        self.query_one(Heading).say(" │ ".join(parts))
+        commit = self.travel.moments.commit(self.travel.position)
+        if commit is not None:
+            self.post_message(MomentChanged(self.subject.device, commit.offset, commit.end))
+
+    def on_image_grid_moved(self, message: ImageGrid.Moved) -> None:
+        """Say what is under the cursor."""
+        message.stop()
+        if self.travel is not None:
+            playing = [self.clock.words] if self._timer is not None else []
+            words = " │ ".join([*playing, self.travel.byte_words(self.grid.cursor)])
+            self.query_one("#byte", Heading).say(words)
+
+    def on_slider_slid(self, message: Slider.Slid) -> None:
+        """Show the moment that was chosen."""
+        message.stop()
+        if self.travel is not None:
+            self.travel.go(message.value)
+            self._look(self.travel.first_changed())
+
+    # --- actions -------------------------------------------------------------------------------------------------
+
+    async def on_image_grid_asked(self, message: ImageGrid.Asked) -> None:
+        """Do what was asked for."""
+        message.stop()
+        travel = self.travel
+        if travel is None:
+            return
+        if message.what == "step":
+            self._step(travel, forward=message.steps > 0)
+        elif message.what == "ends":
+            travel.go(len(travel.moments) if message.steps > 0 else 0)
+            self._look(travel.first_changed())
+        elif message.what == "device":
+            self._device = (self._device + 1) % len(self._subjects)
+            await self._show_device()
+        else:
+            self._do(travel, message.what, message.steps)
+
+    def _step(self, travel: Travel, *, forward: bool) -> None:
+        if not travel.step(forward=forward):
+            self._tell("nothing changes after this" if forward else "nothing was changed before this")
+            return
+        commit = travel.moments.commit(travel.position if forward else travel.moments.next(travel.position) or 0)
+        self._look(None if commit is None else commit.offset)
+
+    def _do(self, travel: Travel, what: str, steps: int) -> None:
+        if what in ("compare", "mark"):
+            travel.next_comparison() if what == "compare" else travel.set_mark()
+            self._look()
+        elif what in ("play", "speed"):
+            self._play(travel) if what == "play" else self._speed(steps)
+        elif what == "found":
+            self._found(forward=steps > 0)
+        elif what == "changed":
+            found = travel.next_changed(self.grid.cursor, forward=steps > 0)
+            self._go(found, "nothing else differs")
+        elif what == "go_to":
+            self._ask("Go to", self._go_to, _PLACES)
+        else:
+            self._ask("Find", self._find, "bytes, 40 00 40 00, or a text: BootOrder   then n and N")
+
+    def _ask(self, title: str, answer: object, hint: str) -> None:
+        self.app.query_one(Prompt).ask(Question(title, answer, hint=hint))  # type: ignore[arg-type]
+
+    def _tell(self, words: str) -> None:
+        self.app.notify(words, markup=False, timeout=3)
+
+    def _go(self, offset: int | None, otherwise: str) -> None:
+        if offset is None:
+            self._tell(otherwise)
+        else:
+            self.grid.go(offset)
+
+    def _go_to(self, text: str) -> str | None:
+        if not text.strip() or self.travel is None or self.subject is None:
+            return None
+        try:
+            place = parse_place(text)
+        except UsageError as error:
+            return str(error)
+        if place.kind is PlaceKind.EVENT:
+            event = self.travel.moments.event(self.travel.position)
+            self.go_to_event(None, 0 if event is None else event[0], place.value)
+            return None
+        scale = {PlaceKind.OFFSET: 1, PlaceKind.RELATIVE: 1, PlaceKind.BLOCK: self.subject.block_bytes}
+        if place.kind not in scale:
+            return f"this is no place in the image: {_PLACES}"
+        self.grid.go(place.value * scale[place.kind] + (self.grid.cursor if place.kind is PlaceKind.RELATIVE else 0))
+        return None
+
+    def _find(self, text: str) -> str | None:
+        self._pattern = patterns(text) if text.strip() else []
+        return self._found(forward=True)
+
+    def _found(self, *, forward: bool) -> str | None:
+        if self.travel is None or not self._pattern:
+            return None
+        start = self.grid.cursor + (1 if forward else 0)
+        found = self.travel.find(self._pattern, start, forward=forward)
+        if found is None:  # round the end
+            found = self.travel.find(self._pattern, 0 if forward else len(self.travel.picture), forward=forward)
+        self._go(found, "it is nowhere in the image at this moment")
+        return None
+
+    # --- playback ------------------------------------------------------------------------------------------------
+
+    def _play(self, travel: Travel) -> None:
+        if self._timer is not None:
+            self._stop()
+            self._look()
+            return
+        self.clock = self.clock.pause().seek(travel.position).toggle()
+        travel.go(self.clock.step)
+        self._drawn = monotonic()
+        self._timer = self.set_interval(_FRAME, self._tick)
+        self._look()
+
+    def _speed(self, steps: int) -> None:
+        self.clock = self.clock.faster(steps)
+        self._look()
+        if self._timer is None:
+            self._tell(self.clock.words)
+
+    def _tick(self) -> None:
+        now = monotonic()
+        self.clock = self.clock.tick(now - self._drawn)
+        self._drawn = now
+        if self.travel is not None and self.travel.position != self.clock.step:
+            self.travel.go(self.clock.step)
+            self._look(self.travel.first_changed())
+        if not self.clock.playing:
+            self._stop()
+            self._look()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        self.clock = self.clock.pause()
+
+
+def _times(travel: Travel, subject: Subject) -> list[int | None]:
+    """When each change was made: the recorded time of its operation."""
+    events = [travel.moments.event(position) or (0, 0) for position in range(1, len(travel.moments) + 1)]
+    changes = pl.DataFrame(events, schema={"trace": pl.UInt16, "seq": pl.Int64}, orient="row").with_row_index("at")
+    operations = subject.operations.select("trace", seq="first_seq", time="time_ns").sort("seq")
+    joined = changes.sort("seq").join_asof(operations, on="seq", by="trace", check_sortedness=False)
+    times: list[int | None] = joined.sort("at")["time"].to_list()
+    return times

@@ -1,0 +1,169 @@
+"""The map view: what is counted, the cells, the range under the cursor, and a legend."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from textual import work
+from textual.containers import Vertical
+from textual.content import Content
+
+from tracetool.browse.flash_map import COMMANDED, GLYPHS
+from tracetool.browse.heat import Metric
+from tracetool.browse.mapping import draw, subjects
+from tracetool.tui.drawing import Drawn, Heading
+from tracetool.tui.map.grid import MapGrid, columns_in
+from tracetool.tui.map.ramp import ramp
+from tracetool.tui.messages import FilterTo, Pick
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textual import events
+    from textual.app import ComposeResult
+
+    from tracetool.browse.loading import Loaded
+    from tracetool.browse.mapping import Subject
+
+__all__ = ["MapView"]
+
+
+class Legend(Drawn):
+    """What the shapes mean."""
+
+    DEFAULT_CSS = "Legend { padding: 0 1; background: $panel; }"
+
+    def lines(self, width: int) -> Iterator[Content]:
+        """One line, as far as there is room."""
+        styles = ramp(dark=self.app.current_theme.dark)
+        parts: list[str | tuple[str, str]] = ["few "]
+        colours = [style.color.name for style in styles if style.color is not None]
+        parts += [(shape * 2, colour) for shape, colour in zip(GLYPHS, colours, strict=True)]
+        parts += [
+            f" many  {COMMANDED}{COMMANDED} touched otherwise  ",
+            ("✖ beyond ", "bold $text-error"),
+            ("▲ end of the image file", "bold $text-error"),
+        ]
+        yield Content.assemble(*parts).truncate(width, ellipsis=True)
+
+
+class MapView(Vertical):
+    """Shows the operations of what was loaded as a heat map."""
+
+    DEFAULT_CSS = """
+    MapView { height: 1fr; }
+    MapView MapGrid { height: 1fr; }
+    MapView #range { height: 2; background: $panel; }
+    MapView.-low Legend { display: none; }
+    """
+    _LOW = 10
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
+        super().__init__(id=id)
+        self.subjects: tuple[Subject, ...] = ()
+        self.metric = Metric.PROGRAMS
+        self._device = 0
+        self._zoom = 3
+        self._several = False
+        self._columns = 0
+
+    def compose(self) -> ComposeResult:
+        """The parts."""
+        yield Heading("reading the trace…")
+        yield MapGrid()
+        words = Heading()
+        words.id = "range"
+        yield words
+        yield Legend()
+
+    @property
+    def grid(self) -> MapGrid:
+        """The cells."""
+        return self.query_one(MapGrid)
+
+    def focus_cells(self) -> None:
+        """Give the keys to the cells."""
+        self.grid.focus()
+
+    @property
+    def subject(self) -> Subject | None:
+        """The device that is shown."""
+        return self.subjects[self._device] if self.subjects else None
+
+    # --- what is shown -------------------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="map-load")
+    async def show_loaded(self, loaded: Loaded) -> None:
+        """Show other tables: the same device, where it is still there."""
+        before = self.subject
+        found = await asyncio.to_thread(subjects, loaded)
+        names = [subject.device for subject in found]
+        self._device = names.index(before.device) if before is not None and before.device in names else 0
+        self.subjects, self._several = found, len(loaded.audit.devices) > 1
+        if found:
+            self.redraw()
+        else:
+            self.query_one(Heading).say("no device whose size is known: give --board or --geometry")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Rows of as many cells as there is room for."""
+        self.set_class(event.size.height < self._LOW, "-low")
+        if columns_in(event.size.width) != self._columns:
+            self.redraw()
+
+    @work(exclusive=True, group="map-draw")
+    async def redraw(self, offset: int | None = None) -> None:
+        """Count and lay out in a thread, and show that; the cursor stays where it is in the flash."""
+        subject = self.subject
+        if subject is None or not self.size.width:
+            return
+        self._columns = columns_in(self.size.width)
+        zooms = subject.zooms
+        cell_bytes = zooms[min(self._zoom, len(zooms) - 1)]
+        drawing = await asyncio.to_thread(draw, subject, cell_bytes, self.metric, self._columns)
+        grid = self.grid
+        keep = grid.range[0] if offset is None else offset
+        self.query_one(Heading).say(drawing.words)
+        grid.show(drawing, min(keep, subject.region_bytes - 1))
+
+    def follow(self, device: str, start: int, end: int) -> None:
+        """Mark where another view is looking."""
+        if self.subject is not None and self.subject.device == device:
+            self.grid.follow(start, end)
+
+    # --- the cursor ----------------------------------------------------------------------------------------------
+
+    def on_map_grid_moved(self, message: MapGrid.Moved) -> None:
+        """Say what was done there; a place that was picked is selected in the timeline."""
+        message.stop()
+        subject = self.subject
+        if subject is None:
+            return
+        self.query_one("#range", Heading).say(subject.words(message.start, message.end))
+        event = subject.event_at(message.start, message.end) if message.picked else None
+        if event is not None:
+            self.post_message(Pick(event[1], event[0]))
+
+    def on_map_grid_opened(self, message: MapGrid.Opened) -> None:
+        """Show the operations of the range in the timeline."""
+        message.stop()
+        if self.subject is not None:
+            self.post_message(FilterTo(self.subject.query(*self.grid.range, several=self._several)))
+
+    # --- what is counted -----------------------------------------------------------------------------------------
+
+    def on_map_grid_changed(self, message: MapGrid.Changed) -> None:
+        """Count something else, cut the flash into other cells, or show another device."""
+        message.stop()
+        subject = self.subject
+        if subject is None:
+            return
+        if message.what == "metric":
+            metrics = list(Metric)
+            self.metric = metrics[(metrics.index(self.metric) + message.steps) % len(metrics)]
+        elif message.what == "zoom":
+            self._zoom = min(max(self._zoom + message.steps, 0), len(subject.zooms) - 1)
+        else:
+            self._device = (self._device + message.steps) % len(self.subjects)
+        self.redraw(0 if message.what == "device" else None)

@@ -1,0 +1,33 @@
+"""Styles of the parts of a widget drawn by lines, looked up once: a lookup for every cell would be seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.scroll_view import ScrollView
+
+if TYPE_CHECKING:
+    from rich.style import Style
+
+__all__ = ["PartStyles"]
+
+
+class PartStyles(ScrollView, can_focus=True):
+    """A widget of lines; the styles of its parts are those of `COMPONENT_CLASSES`."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
+        super().__init__(id=id)
+        self._parts: dict[tuple[str, bool], Style] = {}
+
+    def part(self, name: str) -> Style:
+        """The style of a part; an empty name is the widget itself."""
+        key = (name, self.has_focus)
+        found = self._parts.get(key)
+        if found is None:
+            found = self._parts[key] = self.get_component_rich_style(name) if name else self.rich_style
+        return found
+
+    def notify_style_update(self) -> None:
+        """Colours may be others."""
+        super().notify_style_update()
+        self._parts.clear()
