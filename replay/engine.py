@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from replay.geometry import Geometry
 
+    Bytes = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
 __all__ = ["Config", "Disagreement", "Machine", "Stop"]
 
 _JOURNAL_ROWS = 1 << 14
@@ -238,9 +240,15 @@ class Machine:
     def change_image(self, image: NDArray[np.uint8]) -> None:
         """Put other contents into the image file: uint8, from offset 0. The next `power_cycle` reads them."""
         chip, length = self.chip, min(len(image), self.backed_bytes)
-        for contents, mask in ((chip.backing, chip.backing_mask), (chip.storage, chip.storage_mask)):
+        for target, contents, mask in (
+            (Target.BACKING, chip.backing, chip.backing_mask),
+            (Target.STORAGE, chip.storage, chip.storage_mask),
+        ):
+            before = (contents[:length].copy(), mask[:length].copy()) if self.keep_journal else None
             contents[:length] = image[:length]
             mask[:length] = chip.geo[slot.KNOWN]
+            if before is not None:
+                self._note_restart(target, 0, before, (contents[:length], mask[:length]))
 
     def power_cycle(self) -> None:
         """The machine ends and starts again: storage is read from the image file, state is that of power-up."""
@@ -251,7 +259,7 @@ class Machine:
         before = _copy_span(chip, first, end) if self.keep_journal else None
         self._read_image(low, min(high, backed))
         if before is not None:
-            self._note_restart(first, before)
+            self._note_restart(Target.STORAGE, first, before, _copy_span(chip, first, end))
         close_window(chip)
         operations, unknown = chip.state[slot.OP], chip.state[slot.UNKNOWN_SEEN]
         chip.state[:] = _power_on_state()
@@ -268,25 +276,23 @@ class Machine:
         if chip.geo[slot.BACKED] < chip.geo[slot.SIZE]:
             self._blank_beyond(chip.geo[slot.BACKED])
 
-    def _note_restart(self, low: int, before: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
-        """Enter into the journal what the restart changed."""
-        chip = self.chip
-        after = _copy_span(chip, low, low + len(before[0]))
+    def _note_restart(self, target: Target, low: int, before: Bytes, after: Bytes) -> None:
+        """Enter into the journal what changed between two starts; bytes and mask of the same span."""
         changed = np.flatnonzero((before[0] != after[0]) | (before[1] != after[1]))
         if not len(changed):
             return
         span = slice(int(changed[0]), int(changed[-1]) + 1)
-        known = chip.geo[slot.KNOWN]
+        known = self.chip.geo[slot.KNOWN]
         self.journal.add(
             Change(
                 -1,
                 JournalKind.RESTART,
-                Target.STORAGE,
+                target,
                 low + span.start,
                 span.stop - span.start,
                 before[0][span],
                 before[1][span] == known,
-                after[0][span],
+                after[0][span].copy(),
                 after[1][span] == known,
             )
         )

@@ -295,6 +295,22 @@ def test_a_restart_that_changes_nothing_is_not() -> None:
     assert len(journal) == count
 
 
+def test_an_image_that_was_changed_between_two_starts_is_in_it() -> None:
+    image = BLANK.copy()
+    image[0x100:0x104] = 7
+    machine, _ = replayed(Config(VIRT, Behaviour.DIRECT, image=BLANK, journal=True), [RESET, write(0, 0x20)])
+    machine.change_image(image)
+    machine.power_cycle()
+    storage, file = Copy(BLANK, VIRT.size), Copy(BLANK, VIRT.size)
+    storage.apply(machine.journal, Target.STORAGE, after=-2)
+    file.apply(machine.journal, Target.BACKING, after=-2)
+    assert np.array_equal(storage.bytes, machine.storage())
+    assert np.array_equal(file.bytes, image)
+    assert storage.known.all()
+    assert file.known.all()
+    assert [(c.kind, c.offset, c.length) for c in machine.journal] == [(JournalKind.RESTART, 0x100, 4)] * 2
+
+
 def _two_erases() -> tuple[Machine, Journal]:
     steps = itertools.product(range(2), (0x200020, 0xD000D0, 0xFF00FF))
     events = [RESET, *(write(block * VIRT.block, value) for block, value in steps)]
