@@ -1,0 +1,175 @@
+"""The readme's recipes, run as they stand there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.captures import capture_path
+from tests.live.firmware import padded
+from tests.requirements import needed_file, needed_program
+from tests.test_docs import section
+from tests.tracetool.cli.program import COMMAND, Ended, environment
+from tests.tracetool.recording import fake_qemu
+from tests.tracetool.runs.support import PADDING
+from tracetool.compression import compression_of, decompressed
+
+pytestmark = pytest.mark.live
+
+REGION = 64 << 20
+PATIENCE_S = 120
+AAVMF_CODE = "/usr/share/AAVMF/AAVMF_CODE.fd"
+LIBVIRT_LOG = "/var/log/libvirt/qemu/guest.log"
+
+
+def recipe(title: str) -> str:
+    """A recipe's text."""
+    found = section("Recipes").partition(f"### {title}\n")[2].partition("\n### ")[0]
+    assert found, title
+    return found
+
+
+def block(text: str, language: str) -> str:
+    """The only block of a language in it."""
+    (found,) = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return str(found)
+
+
+def commands(text: str) -> list[list[str]]:
+    """Its lines that run the program, without what a shell joins."""
+    return [shlex.split(line) for line in text.replace("\\\n", " ").splitlines() if line.startswith("tracetool ")]
+
+
+def run(arguments: list[str], folder: Path, **settings: str) -> Ended:
+    done = subprocess.run(
+        [*COMMAND, *arguments[1:]],
+        cwd=folder,
+        env=environment(**settings),
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=PATIENCE_S,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr.decode())
+
+
+def run_to_the_shell(command: list[str], folder: Path, *, said: Path | None = None) -> bytes:
+    """Run a guest, or a recording of one, until its shell's prompt, and end it; what it wrote."""
+    errors = (said or folder / "errors").open("ab")
+    with (
+        errors,
+        subprocess.Popen(
+            command, cwd=folder, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
+    ):
+        assert process.stdout is not None
+        seen = b""
+        deadline = time.monotonic() + PATIENCE_S
+        while b"Shell> " not in seen and time.monotonic() < deadline:
+            seen += process.stdout.read1()  # type: ignore[attr-defined]
+        process.send_signal(signal.SIGTERM)
+        seen += process.stdout.read()
+    assert process.returncode == 0
+    return seen
+
+
+@pytest.fixture
+def aavmf(tmp_path: Path) -> Path:
+    """A folder with an empty variable store, where AAVMF and its QEMU are installed."""
+    needed_program("qemu-system-aarch64", "qemu-system-arm")
+    needed_file(AAVMF_CODE, "qemu-efi-aarch64")
+    with (tmp_path / "vars.fd").open("wb") as file:
+        file.truncate(REGION)
+    return tmp_path
+
+
+def test_a_guest_is_recorded(aavmf: Path) -> None:
+    (command,) = commands(block(section("From a QEMU command to the answer"), "sh"))
+    seen = run_to_the_shell([*COMMAND, *command[1:]], aavmf)
+    assert b"WITHIN-EXTENT" in seen
+    assert command in [arguments[: len(command)] for arguments in _examples()]
+
+
+def _examples() -> list[list[str]]:
+    text = re.sub(r"  # exit code \d$", "", section("Commands"), flags=re.MULTILINE)
+    return commands(block(text, "sh"))
+
+
+def test_the_distribution_s_aavmf_is_audited(aavmf: Path) -> None:
+    (command,) = commands(block(recipe("Does my distribution's AAVMF stay within its variable store?"), "sh"))
+    ended = run(command, aavmf)
+    assert (ended.code, "RO001" in ended.text) == (0, True), ended.err
+    assert command in _examples()
+
+
+def test_the_distribution_s_ovmf_is_audited(tmp_path: Path) -> None:
+    needed_program("qemu-system-x86_64", "qemu-system-x86")
+    needed_file("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf")
+    plain, secure = commands(block(recipe("And its OVMF?"), "sh"))
+    for command in (plain, secure):
+        ended = run(command, tmp_path)
+        assert (ended.code, ended.text.startswith("WITHIN-EXTENT")) == (0, True), ended.err
+    assert (tmp_path / "runs" / "boot-2" / "run.json").exists()
+
+
+def test_a_libvirt_guest_s_log_is_audited(aavmf: Path) -> None:
+    """Its QEMU gets the domain's arguments, and its messages go into one file as libvirt has it."""
+    text = recipe("A guest of libvirt's")
+    namespace = "{http://libvirt.org/schemas/domain/qemu/1.0}"
+    arguments = [entry.attrib["value"] for entry in ET.fromstring(block(text, "xml")).iter(f"{namespace}arg")]  # noqa: S314
+    log = aavmf / "guest.log"
+    log.write_text("2026-01-01 00:00:00.000+0000: starting up libvirt version: 9.0.0, qemu version: 7.2.22\n")
+    shutil.copyfile(aavmf / "vars.fd", aavmf / "before.fd")
+    code = padded(Path(AAVMF_CODE), aavmf / "code.fd", REGION)
+    drives = [f"if=pflash,format=raw,file={name}" for name in (f"{code},readonly=on", "vars.fd")]
+    machine = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-nographic", "-nodefaults"]
+    machine += ["-serial", "stdio", "-msg", "timestamp=on", "-drive", drives[0], "-drive", drives[1]]
+    run_to_the_shell([*machine, *arguments], aavmf, said=log)
+    (command,) = commands(block(text, "sh"))
+    assert LIBVIRT_LOG in command
+    ended = run([str(log) if part == LIBVIRT_LOG else part for part in command], aavmf)
+    assert (ended.code, ended.text.startswith("WITHIN-EXTENT")) == (0, True), ended.err + ended.text
+
+
+def test_the_ci_job_fails_when_the_padding_is_touched(aavmf: Path) -> None:
+    job = block(recipe("A CI job that fails when the padding is touched"), "yaml")
+    boots, report = (shlex.split(line) for line in re.findall(r"- (tracetool .*)", job))
+    for command in (boots, report):
+        assert run(command, aavmf).code == 0
+    assert (aavmf / "flash.xml").read_text().startswith("<?xml")
+    shutil.rmtree(aavmf / "runs" / "boot-2")
+    PADDING.at(aavmf / "runs" / "boot-2")
+    assert run(report, aavmf).code == 1
+
+
+def test_a_qemu_with_the_rfc_patch_is_read(tmp_path: Path) -> None:
+    """Its trace is the one that such a QEMU wrote; a program that stands for it writes it again."""
+    record, audit = commands(block(recipe("A QEMU with the RFC patch"), "sh"))
+    capture = capture_path("aavmf-rfc-v2/trace.log.zst")
+    with capture.open("rb") as packed, (tmp_path / "recorded.log").open("wb") as plain:
+        shutil.copyfileobj(decompressed(packed, compression_of(packed.peek(8))), plain)
+    program = tmp_path / "qemu-system-aarch64"
+    program.write_text(f"#!{sys.executable}\n{Path(fake_qemu.__file__).read_text()}")
+    program.chmod(0o755)
+    for name, size in (("code-2M.fd", 2 << 20), ("vars-768K.fd", 768 << 10)):
+        (tmp_path / name).write_bytes(bytes(size))
+    ended = run(record, tmp_path, FAKE_TRACE=str(tmp_path / "recorded.log"))
+    assert (ended.code, "768 KiB (its pflash_realize event)" in ended.text) == (1, True), ended.err
+    ended = run([*audit, "--format", "json"], tmp_path)
+    document = json.loads(ended.out)
+    assert [device["verdict"] for device in document["devices"]] == ["within-extent", "outside-extent"]
+
+
+@pytest.mark.parametrize("title", re.findall(r"^### (.*)$", section("Recipes"), re.MULTILINE))
+def test_every_recipe_has_a_test(title: str) -> None:
+    assert title in Path(__file__).read_text()
