@@ -298,7 +298,7 @@ def test_a_restart_that_changes_nothing_is_not() -> None:
 def test_an_image_that_was_changed_between_two_starts_is_in_it() -> None:
     image = BLANK.copy()
     image[0x100:0x104] = 7
-    machine, _ = replayed(Config(VIRT, Behaviour.DIRECT, image=BLANK, journal=True), [RESET, write(0, 0x20)])
+    machine, _ = replayed(Config(VIRT, Behaviour.DIRECT, image=BLANK, journal=True), [RESET])
     machine.change_image(image)
     machine.power_cycle()
     storage, file = Copy(BLANK, VIRT.size), Copy(BLANK, VIRT.size)
