@@ -193,25 +193,34 @@ def test_an_image_that_another_guest_writes_is_refused(guest: Guest, tmp_path: P
 
 
 @pytest.fixture
-def read_only_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own."""
     disk = tmp_path / "disk"
     disk.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True, text=True, check=False
     )
     if done.returncode:
         pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    with (disk / "vars.fd").open("wb") as file:
-        file.truncate(REGION)
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     yield disk
     subprocess.run(["umount", disk], check=True)
 
 
-def test_an_image_that_cannot_be_written_is_qemu_s_own_complaint(
-    guest: Guest, read_only_disk: Path, tmp_path: Path
-) -> None:
-    command = Guest(guest.program, guest.code, read_only_disk / "vars.fd").command()
+def test_a_disk_that_runs_full_during_a_boot_is_said(guest: Guest, disk: Path) -> None:
+    """There is room for the code's copy and for half of the trace."""
+    ended = booted(disk / "run", guest.command())
+    assert (ended.code, b"the disk ran full while the guest ran" in ended.out) == (4, True), ended.err
+    run = read_run_directory(str(disk / "run")).run
+    assert (run.state, run.exit_code) == ("finished", 0)
+    assert "virt.flash1: its image after the run was not copied: No space left on device" in ended.err
+    assert (disk / "run/before/virt.flash1.fd").stat().st_size == REGION
+
+
+def test_an_image_that_cannot_be_written_is_qemu_s_own_complaint(guest: Guest, disk: Path, tmp_path: Path) -> None:
+    with (disk / "vars.fd").open("wb") as file:
+        file.truncate(REGION)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    command = Guest(guest.program, guest.code, disk / "vars.fd").command()
     assert "Read-only file system" in _refused(tmp_path / "run", command)
 
 

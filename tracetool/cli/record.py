@@ -52,6 +52,8 @@ def record(
     from tracetool.recording.record import record as record_run
 
     plan = plan_recording(command, backend)
+    for note in plan.line.notes:
+        common.say(note)
     folder = Path(output).expanduser() if output is not None else free_directory()
     with Signals().forwarded() as signals:
         recorded = record_run(plan, folder, lambda arguments: run_in_foreground(arguments, signals))
@@ -85,8 +87,8 @@ def conclude(recorded: Recorded) -> int:
     if run.state == NOT_STARTED:
         common.say(f"QEMU did not start (exit code {end.code}): nothing was recorded, {path} can be used again")
         return end.code
-    for note in run.notes:
-        common.say(note)
+    for missing in run.missing:
+        common.say(missing)
     if end.failed:
         how = f"was ended by signal {end.signal}" if end.signal else f"ended with exit code {end.code}"
         common.say(f"QEMU {how}")

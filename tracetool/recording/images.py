@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,8 @@ def in_use(image: Path) -> bool:
     QEMU does not refuse a flash image that a second guest writes, too.
     Ref: QEMU's docs/system/images, "disk image file locking": byte 100 and up, one for each permission that is taken.
     """
+    if sys.platform != "linux":
+        return False
     question = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _WRITE_PERMISSION, 1, 0)
     try:
         with image.open("rb") as file:

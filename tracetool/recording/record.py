@@ -165,7 +165,7 @@ class _Recording:
             after = after or saved(Path(flash.image), flash.format, self._folder, _file("after", flash))
         except (OSError, TracetoolError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            self._note(f"{_label(flash)}: its image after the run was not copied: {reason}")
+            self._miss(f"{_label(flash)}: its image after the run was not copied: {reason}")
             after = self._measured(flash)
         self._replace(flash, after=after)
 
@@ -187,8 +187,8 @@ class _Recording:
         flashes = tuple(changed if other.unit == flash.unit else other for other in self.run.flashes)
         self.run = replace(self.run, flashes=flashes)
 
-    def _note(self, note: str) -> None:
-        self.run = replace(self.run, notes=(*self.run.notes, note))
+    def _miss(self, what: str) -> None:
+        self.run = replace(self.run, missing=(*self.run.missing, what))
 
     def _has_events(self) -> bool:
         try:
@@ -236,7 +236,8 @@ def _described(plan: Plan, folder: Path) -> Run:
         backend=plan.backend,
         trace=trace,
         flashes=tuple(flashes),
-        notes=(*line.notes, unknown) if unnamed else line.notes,
+        missing=(unknown,) if unnamed else (),
+        notes=line.notes,
     )
 
 

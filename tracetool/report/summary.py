@@ -11,9 +11,12 @@ from rich.text import Text
 
 from tracetool.errors import UsageError
 from tracetool.findings.words import count_of
+from tracetool.ingest.run import RunTrace
 from tracetool.report.layout import print_grid
+from tracetool.report.run import run_facts
 from tracetool.report.story import story_lines
 from tracetool.session.options import Options
+from tracetool.session.runs import with_runs
 from tracetool.session.session import replay_readers
 from tracetool.sizes import format_offset
 
@@ -56,7 +59,7 @@ def summarise(reader: TraceReader) -> tuple[TraceSummary, Replayed | None]:
     """Read a trace to its end, count, and replay it; None instead of the replay where it contradicts its devices."""
     counting = _Counting(reader)
     try:
-        replayed = replay_readers([counting], Options(story=True))
+        replayed = replay_readers([counting], with_runs([reader], Options(story=True)))
     except UsageError:
         for _ in counting.chunks() if reader.rereadable else ():
             continue
@@ -135,6 +138,8 @@ def print_summary(reader: TraceReader, summary: TraceSummary, replayed: Replayed
 def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, str]]:
     meta, health = reader.meta, reader.health
     packed = f", {meta.compression}" if meta.compression else ""
+    if isinstance(reader, RunTrace):
+        yield from run_facts(reader.directory)
     yield "format", f"{meta.reason}{packed}"
     yield "times", _times(summary, meta.clock)
     yield "events", f"{summary.events:,} of pflash, in {count_of(health.lines, meta.unit)}"

@@ -33,12 +33,13 @@ class RunDirectory:
         trace = Path(self.path) / self.run.trace
         if self.run.state == NOT_STARTED:
             raise InputError(f"{self.path}: holds no trace: QEMU did not start (exit code {self.run.exit_code})")
+        why = self.run.doubt or "QEMU logged no pflash event"
         try:
             empty = not trace.stat().st_size
         except OSError as error:
-            raise InputError(f"{trace}: {error.strerror}; record the run again") from error
+            raise InputError(f"{trace}: {error.strerror}: {why}; record it again") from error
         if empty:
-            raise InputError(f"{trace}: is empty: {self.run.doubt or 'QEMU logged no pflash event'}; record it again")
+            raise InputError(f"{trace}: is empty: {why}; record it again")
         return str(trace)
 
     def before(self, flash: Flash) -> Path | None:

@@ -65,7 +65,8 @@ class Run:
         exit_code: QEMU's; None while it runs and where a signal ended it.
         signal: the signal that ended it.
         cut: why events may be missing that no reader of the trace can know of.
-        notes: what else is missing or unusual, a sentence each.
+        missing: what could not be kept, a sentence each.
+        notes: what the user's own options come to, likewise.
     """
 
     state: str
@@ -85,6 +86,7 @@ class Run:
     exit_code: int | None = None
     signal: int | None = None
     cut: str | None = None
+    missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -166,11 +166,12 @@ def test_a_full_disk_is_said_and_what_was_recorded_is_kept(scene: Scene, small_d
     assert "No space left" in ended.err
     run = read_run_directory(str(small_disk / "run")).run
     assert run.cut == "the disk ran full while the guest ran: events may be missing"
-    assert "virt.flash1: its image after the run was not copied: No space left on device" in run.notes
+    assert "virt.flash1: its image after the run was not copied: No space left on device" in run.missing
     (store,) = [flash for flash in run.flashes if flash.name == "virt.flash1"]
     assert store.after is not None
     assert (store.after.file, store.after.sha256) == (None, scene.contents("vars.fd"))
     assert "the disk ran full" in tracetool("audit", small_disk / "run").text
+    assert "its image after the run was not copied" in tracetool("info", small_disk / "run").text
     assert ended.code == 4
 
 

@@ -90,7 +90,7 @@ def test_a_description_does_not_lead_out_of_its_directory(name: str, tmp_path: P
     ("changes", "words"),
     [
         ({"state": NOT_STARTED, "exit_code": 1}, r"holds no trace: QEMU did not start \(exit code 1\)"),
-        ({"trace": "other.log"}, "other.log: No such file or directory; record the run again"),
+        ({"trace": "other.log"}, "other.log: No such file or directory: QEMU logged no pflash event; record it again"),
         ({"trace": "empty.log", "state": RECORDING}, "empty.log: is empty: is still being recorded"),
         ({"trace": "empty.log"}, "empty.log: is empty: QEMU logged no pflash event"),
     ],
@@ -122,6 +122,16 @@ def test_a_run_directory_needs_no_option(tmp_path: Path) -> None:
     ended = tracetool("verify", tmp_path / "run")
     assert ended.code == 0
     assert "no image" not in ended.text
+
+
+def test_info_says_what_was_run_and_what_is_missing(tmp_path: Path) -> None:
+    run = FIRST_BOOT.at(tmp_path / "run", missing=("the weather",), notes=("-snapshot",), started=1.0, ended=3.5)
+    lines = [line.strip().partition("  ") for line in tracetool("info", run).text.splitlines()[1:]]
+    facts = {name: text.strip() for name, _, text in lines}
+    assert facts["run"] == "qemu-system-aarch64 7.2.22, exit code 0 after 2.5 s"
+    assert facts["command"] == "qemu-system-aarch64 -M virt"
+    assert facts["virt.flash1 image"] == "/vars.fd (raw), writable, 64 MiB, changed after the run"
+    assert (facts["missing"], facts["note"]) == ("the weather", "-snapshot")
 
 
 def test_options_come_before_what_the_directory_says(tmp_path: Path) -> None:
