@@ -159,12 +159,13 @@ class TraceApp(Asking):
     def on_timeline_view_selected(self, message: TimelineView.Selected) -> None:
         """The timeline's event is selected for all views."""
         chosen = self.selection = message.selection
-        if chosen.seq is not None:
-            self.query_one(ImageView).go_to_event(chosen.device, chosen.trace, chosen.seq)
+        for image in self.screen_stack[0].query(ImageView):
+            image.follow(chosen)
 
     def on_pick(self, message: Pick) -> None:
         """An event was selected elsewhere: the timeline follows."""
-        self.query_one(TimelineView).go_to_event(message.trace, message.seq)
+        for timeline in self.screen_stack[0].query(TimelineView):
+            timeline.go_to_event(message.trace, message.seq)
 
     def on_filter_to(self, message: FilterTo) -> None:
         """Show the operations that a query selects."""
@@ -175,7 +176,8 @@ class TraceApp(Asking):
 
     def on_moment_changed(self, message: MomentChanged) -> None:
         """The map shows where the image's moment was made."""
-        self.query_one(MapView).follow(message.device, message.start, message.end)
+        for view in self.screen_stack[0].query(MapView):
+            view.follow(message.device, message.start, message.end)
 
     def on_prompt_closed(self) -> None:
         """The keys are the view's again."""

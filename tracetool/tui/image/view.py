@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tracetool.browse.loading import Loaded
     from tracetool.browse.mapping import Subject
     from tracetool.browse.playback import Playback
+    from tracetool.browse.selection import Selection
 
 __all__ = ["ImageView"]
 
@@ -60,6 +61,8 @@ class ImageView(Vertical):
         self._pattern: list[bytes] = []
         self._timer: Timer | None = None
         self._drawn = 0.0
+        self._waiting: Loaded | None = None
+        self._wanted: Selection | None = None
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -90,12 +93,37 @@ class ImageView(Vertical):
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
+    def show_loaded(self, loaded: Loaded) -> None:
+        """Show another trace, as soon as the view is in front."""
+        self._waiting = loaded
+        if self.is_on_screen and self.display:
+            self.on_show()
+
+    def on_show(self) -> None:
+        """The view is in front: show what was loaded and selected since it last was."""
+        loaded, self._waiting = self._waiting, None
+        if loaded is not None:
+            self._take(loaded)
+        elif self._wanted is not None:
+            self._go_to_wanted()
+
+    def follow(self, selection: Selection) -> None:
+        """Show the moment after the selected event, as soon as the view is in front."""
+        self._wanted = selection
+        if self.is_on_screen and self.display and self._waiting is None:
+            self._go_to_wanted()
+
+    def _go_to_wanted(self) -> None:
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and wanted.seq is not None:
+            self.go_to_event(wanted.device, wanted.trace, wanted.seq)
+
     @work(exclusive=True, group="image-load")
-    async def show_loaded(self, loaded: Loaded) -> None:
-        """Show another trace, at its end."""
+    async def _take(self, loaded: Loaded) -> None:
         self._subjects = await asyncio.to_thread(subjects, loaded)
         self._loaded, self._device = loaded, 0
         await self._show_device()
+        self._go_to_wanted()
 
     async def _show_device(self) -> None:
         subject, loaded = self.subject, self._loaded
