@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-__all__ = ["ACTIONS", "PLACES", "Action", "bindings_of"]
+__all__ = ["ACTIONS", "PLACES", "Action", "bindings_of", "shown_key"]
 
 PLACES = {
     "anywhere": "Anywhere",
@@ -35,7 +35,7 @@ class Action:
     @property
     def shown_keys(self) -> str:
         """The keys as people read them."""
-        return " ".join(_shown(key) for key in self.keys.split(","))
+        return " ".join(shown_key(key) for key in self.keys.split(","))
 
 
 _SYMBOLS = {
@@ -61,7 +61,8 @@ _SYMBOLS = {
 }
 
 
-def _shown(key: str) -> str:
+def shown_key(key: str) -> str:
+    """A key as people read it."""
     *modifiers, last = key.split("+")
     names = [modifier.capitalize() for modifier in modifiers]
     return "+".join([*names, _SYMBOLS.get(last, last)])

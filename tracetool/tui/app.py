@@ -6,13 +6,14 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from tracetool.browse.loading import start
 from tracetool.browse.status import progress_words, title
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.asking import Asking
 from tracetool.tui.help import HelpScreen
+from tracetool.tui.key_bar import KeyBar
 from tracetool.tui.keys import keys_path, read_keys
 from tracetool.tui.messages import JumpTo  # noqa: TC001  textual reads the annotation
 from tracetool.tui.palette import ActionCommands
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["TraceApp"]
 
 _POLL = 0.04
+_INTERRUPTED = 130
 _TERMINATED = 128 + signal.SIGTERM
 
 
@@ -48,7 +50,6 @@ class TraceApp(Asking):
     CSS = """
     Screen { layers: base; background: $background; }
     ContentSwitcher { height: 1fr; }
-    Footer { background: $panel; }
     ToastRack { margin-bottom: 2; }
     """
 
@@ -72,7 +73,7 @@ class TraceApp(Asking):
             for view in VIEWS:
                 yield view.widget()
         yield Prompt()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Take the user's keys, and wait for the trace."""
@@ -112,7 +113,7 @@ class TraceApp(Asking):
             self.call_later(self._show_loaded, job.result)
         elif self.loaded is None:
             self.failure = job.error
-            self.exit()
+            self.exit(_INTERRUPTED)
             return
         elif job.error is not None:
             self.tell(str(job.error), wrong=True)
