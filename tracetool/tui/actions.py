@@ -132,7 +132,6 @@ ACTIONS: tuple[Action, ...] = (
         "time",
         "Way of showing times",
         "Since the first event, since the row above, since the mark, or as recorded.",
-        footer="time",
     ),
     Action("time.mark", "T", "mark", "Count times from here", "Show the time since this row."),
     Action("what-if", "P", "what_if", "What if", "Audit again with another extent or policy: extent 512K."),

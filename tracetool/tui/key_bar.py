@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyBar"]
 
+_LEADING = ("help", "quit")
+
 
 class KeyBar(Widget):
     """Drawn as one line: a widget for each key would be made anew whenever another one has the focus."""
@@ -42,18 +44,36 @@ class KeyBar(Widget):
                 seen.add(active.binding.action)
                 yield active.binding.key, active.binding.description
 
+    def _pieces(self) -> list[tuple[str, str, str]]:
+        """Key, what is written of it, and its word; what leads on comes first where there is no room for all."""
+        keys = [(key, "⏎" if key == "enter" else shown_key(key), word) for key, word in self._keys()]
+        if self._wide(keys, 1) <= self.content_size.width:
+            return keys
+        leading = [piece for piece in keys if piece[2] in _LEADING]
+        return [*leading, *(piece for piece in keys if piece not in leading)]
+
+    @staticmethod
+    def _wide(keys: list[tuple[str, str, str]], gap: int) -> int:
+        return sum(len(shown) + 1 + len(word) + gap for _, shown, word in keys) - gap
+
+    def _gap(self, keys: list[tuple[str, str, str]]) -> int:
+        return 2 if self._wide(keys, 2) <= self.content_size.width else 1
+
     def render(self) -> Content:
         """The line."""
+        keys = self._pieces()
+        gap = " " * self._gap(keys)
         pieces: list[str | tuple[str, str]] = []
-        for key, word in self._keys():
-            pieces += [(shown_key(key), "bold $text-primary"), f" {word}  "]
+        for _, shown, word in keys:
+            pieces += [(shown, "bold $text-primary"), f" {word}{gap}"]
         return Content.assemble(*pieces)
 
     def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked."""
+        keys = self._pieces()
         start = 1
-        for key, word in self._keys():
-            end = start + len(shown_key(key)) + len(word) + 3
+        for key, shown, word in keys:
+            end = start + len(shown) + 1 + len(word) + self._gap(keys)
             if start <= event.x < end:
                 self.app.simulate_key(key)
                 return

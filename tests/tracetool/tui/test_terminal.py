@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAM = f"{sys.executable} -c 'from tracetool.cli import main; main()'"
-_PATIENCE = 60.0
+_PATIENCE = 20.0
 
 
 class Terminal:
@@ -32,7 +32,7 @@ class Terminal:
 
     def run(self, command: str, size: tuple[int, int]) -> None:
         """Start a command, and show its exit code once it has ended."""
-        script = f"{command}; echo ended with $?; stty -a | grep -o ' echo ' ; sleep 600"
+        script = f"{command}; echo ended with $?; stty -a | grep -q ' echo ' && echo keys are echoed; sleep 600"
         environment = {**os.environ, "TEXTUAL_ANIMATIONS": "none", "TERM": "xterm-256color"}
         start = ("new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "sh", "-c", script)
         subprocess.run([*self._tmux, *start], cwd=ROOT, env=environment, check=True)
@@ -93,7 +93,7 @@ def test_the_question_is_answered_shown_and_exported(terminal: Terminal, tmp_pat
     with target.open(newline="") as file:
         assert {row["offset"] for row in csv.DictReader(file)} == {str(0x100000)}
     terminal.send("q")
-    terminal.wait("ended with 0", " echo ")
+    terminal.wait("ended with 0", "keys are echoed")
 
 
 def test_a_killed_app_leaves_the_terminal_as_it_was(terminal: Terminal, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_killed_app_leaves_the_terminal_as_it_was(terminal: Terminal, tmp_path
     terminal.run(command, (80, 24))
     terminal.wait("WITHIN-EXTENT")
     os.kill(int(note.read_text()), 15)
-    seen = terminal.wait("ended with 143", " echo ")
+    seen = terminal.wait("ended with 143", "keys are echoed")
     assert "WITHIN-EXTENT" not in seen
 
 
