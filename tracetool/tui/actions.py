@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from tracetool.tui.action import Action
+from tracetool.tui.action import Action, shown_key
 from tracetool.tui.flash_actions import FLASH_ACTIONS
 
-__all__ = ["ACTIONS", "PLACES", "Action", "bindings_of"]
+__all__ = ["ACTIONS", "PLACES", "Action", "bindings_of", "shown_key"]
 
 PLACES = {
     "anywhere": "Anywhere",
@@ -85,7 +85,6 @@ ACTIONS: tuple[Action, ...] = (
         "time",
         "Way of showing times",
         "Since the first event, since the row above, since the mark, or as recorded.",
-        footer="time",
     ),
     Action("time.mark", "T", "mark", "Count times from here", "Show the time since this row."),
     Action("what-if", "P", "what_if", "What if", "Audit again with another extent or policy: extent 512K."),

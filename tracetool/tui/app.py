@@ -6,7 +6,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from tracetool.browse.loading import start
 from tracetool.browse.status import progress_words, title
@@ -14,6 +14,7 @@ from tracetool.tui.actions import bindings_of
 from tracetool.tui.asking import Asking
 from tracetool.tui.help import HelpScreen
 from tracetool.tui.image import ImageView
+from tracetool.tui.key_bar import KeyBar
 from tracetool.tui.keys import keys_path, read_keys
 from tracetool.tui.map import MapView
 from tracetool.tui.messages import FilterTo, JumpTo, MomentChanged, Pick  # noqa: TC001  textual reads the annotations
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["TraceApp"]
 
 _POLL = 0.04
+_INTERRUPTED = 130
 _TERMINATED = 128 + signal.SIGTERM
 
 
@@ -50,7 +52,6 @@ class TraceApp(Asking):
     CSS = """
     Screen { layers: base; background: $background; }
     ContentSwitcher { height: 1fr; }
-    Footer { background: $panel; }
     ToastRack { margin-bottom: 2; }
     """
 
@@ -74,7 +75,7 @@ class TraceApp(Asking):
             for view in VIEWS:
                 yield view.widget()
         yield Prompt()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Take the user's keys, and wait for the trace."""
@@ -114,7 +115,7 @@ class TraceApp(Asking):
             self.call_later(self._show_loaded, job.result)
         elif self.loaded is None:
             self.failure = job.error
-            self.exit()
+            self.exit(_INTERRUPTED)
             return
         elif job.error is not None:
             self.tell(str(job.error), wrong=True)
