@@ -44,6 +44,7 @@ _SYMBOLS = {
     "plus": "+",
     "equals_sign": "=",
     "minus": "-",
+    "apostrophe": "'",
     "enter": "Enter",
     "escape": "Esc",
     "space": "Space",

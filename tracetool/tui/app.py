@@ -11,7 +11,6 @@ from textual.widgets import ContentSwitcher
 from tracetool.browse.loading import start
 from tracetool.browse.status import progress_words, title
 from tracetool.tui.actions import bindings_of
-from tracetool.tui.asking import Asking
 from tracetool.tui.help import HelpScreen
 from tracetool.tui.image import ImageView
 from tracetool.tui.key_bar import KeyBar
@@ -20,6 +19,7 @@ from tracetool.tui.map import MapView
 from tracetool.tui.messages import FilterTo, JumpTo, MomentChanged, Pick  # noqa: TC001  textual reads the annotations
 from tracetool.tui.palette import ActionCommands
 from tracetool.tui.prompt import Prompt
+from tracetool.tui.remembering import Remembering
 from tracetool.tui.theme import DARK, LIGHT, THEMES
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.top_bar import TopBar
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from tracetool.browse.loading import Job, Loaded, Settings
-    from tracetool.browse.selection import Selection
     from tracetool.tui.actions import Action
 
 __all__ = ["TraceApp"]
@@ -42,7 +41,7 @@ _INTERRUPTED = 130
 _TERMINATED = 128 + signal.SIGTERM
 
 
-class TraceApp(Asking):
+class TraceApp(Remembering):
     """The app over traces that `job` is loading; `failure` is why nothing could be shown at all."""
 
     TITLE = "tracetool"
@@ -55,11 +54,11 @@ class TraceApp(Asking):
     ToastRack { margin-bottom: 2; }
     """
 
-    def __init__(self, job: Job, *, keys: Path | None = None) -> None:
+    def __init__(self, job: Job, *, keys: Path | None = None, remembers_in: Path | None = None) -> None:
         super().__init__()
         self.job: Job | None = job
         self._histories = {}
-        self.selection: Selection | None = None
+        self.remembers_in = remembers_in
         self.failure: Exception | None = None
         self._keys_path = keys or keys_path()
         self.own_keys: dict[str, str] = {}
@@ -128,6 +127,7 @@ class TraceApp(Asking):
             done = view.show(self.query_one(f"#{view.id}"), loaded)
             if done is not None:
                 await done
+        self.recall_place(loaded)
         self.refresh_bindings()
 
     def load_again(self, settings: Settings) -> None:
@@ -211,4 +211,6 @@ class TraceApp(Asking):
         """Leave, with exit code 0."""
         if self.job is not None:
             self.job.cancel()
+        if self.loaded is not None:
+            self.remember_place()
         self.exit(0)
