@@ -29,11 +29,13 @@ class Terminal:
 
     def __init__(self, tmux: str, socket: Path) -> None:
         self._tmux = (tmux, "-S", str(socket), "-f", "/dev/null")
+        self._state = socket.parent / "state"
 
     def run(self, command: str, size: tuple[int, int]) -> None:
         """Start a command, and show its exit code once it has ended."""
         script = f"{command}; echo ended with $?; stty -a | grep -q ' echo ' && echo keys are echoed; sleep 600"
         environment = {**os.environ, "TEXTUAL_ANIMATIONS": "none", "TERM": "xterm-256color"}
+        environment["XDG_STATE_HOME"] = str(self._state)
         start = ("new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "sh", "-c", script)
         subprocess.run([*self._tmux, *start], cwd=ROOT, env=environment, check=True)
 
@@ -92,6 +94,27 @@ def test_the_question_is_answered_shown_and_exported(terminal: Terminal, tmp_pat
     terminal.wait("wrote 5 rows")
     with target.open(newline="") as file:
         assert {row["offset"] for row in csv.DictReader(file)} == {str(0x100000)}
+    terminal.send("q")
+    terminal.wait("ended with 0", "keys are echoed")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)], ids=["80x24", "200x60"])
+def test_the_padding_is_seen_in_the_map_and_in_the_image(terminal: Terminal, size: tuple[int, int]) -> None:
+    terminal.run(f"{PROGRAM} view {shlex.quote(str(PADDING))}", size)
+    terminal.wait("OUTSIDE-EXTENT")
+    terminal.send("3")
+    seen = terminal.wait("end of the image file, 768 KiB", "✖▪").splitlines()
+    line = next(number for number, text in enumerate(seen) if "end of the image file, 768" in text)
+    assert any("0x100000  ✖" in text for text in seen[line:])
+    terminal.send("5")
+    terminal.wait("00100000* 40 00 40 00", "change 55 of 55")
+    terminal.send("[")
+    assert "40 00 40 00" not in terminal.wait("change 54 of 55")
+    terminal.send("m")
+    terminal.wait("Bookmark event 4,356")
+    terminal.write("the padding")
+    terminal.send("Enter")
+    terminal.wait("bookmarked event 4,356")
     terminal.send("q")
     terminal.wait("ended with 0", "keys are echoed")
 

@@ -19,7 +19,7 @@ from tracetool.errors import UsageError
 from tracetool.tui.drawing import Heading
 from tracetool.tui.image.grid import ImageGrid
 from tracetool.tui.image.slider import Slider
-from tracetool.tui.messages import MomentChanged
+from tracetool.tui.messages import MomentChanged, Pick
 from tracetool.tui.prompt import Prompt, Question
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ class ImageView(Vertical):
         if self.travel is not None:
             self.travel.go(message.value)
             self._look(self.travel.first_changed())
+            self._select(self.travel)
 
     # --- actions -------------------------------------------------------------------------------------------------
 
@@ -187,6 +188,7 @@ class ImageView(Vertical):
         elif message.what == "ends":
             travel.go(len(travel.moments) if message.steps > 0 else 0)
             self._look(travel.first_changed())
+            self._select(travel)
         elif message.what == "device":
             self._device = (self._device + 1) % len(self._subjects)
             await self._show_device()
@@ -199,6 +201,13 @@ class ImageView(Vertical):
             return
         commit = travel.moments.commit(travel.position if forward else travel.moments.next(travel.position) or 0)
         self._look(None if commit is None else commit.offset)
+        self._select(travel)
+
+    def _select(self, travel: Travel) -> None:
+        """The event that led to this moment is selected in all views."""
+        event = travel.moments.event(travel.position)
+        if event is not None and event[1] >= 0:
+            self.post_message(Pick(event[1], event[0]))
 
     def _do(self, travel: Travel, what: str, steps: int) -> None:
         if what in ("compare", "mark"):
@@ -265,6 +274,7 @@ class ImageView(Vertical):
         if self._timer is not None:
             self._stop()
             self._look()
+            self._select(travel)
             return
         self.clock = self.clock.pause().seek(travel.position).toggle()
         travel.go(self.clock.step)
