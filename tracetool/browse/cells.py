@@ -79,7 +79,7 @@ def columns_of(tables: Tables, mode: TimeMode) -> tuple[Column, ...]:
         Column("offset", "offset", max(len(format_offset(offset)), 6), right=True),
         Column("length", "length", _length_width(operations), right=True),
         Column("changed", "changed", max(len(f"{changed:,}"), 7), right=True),
-        Column("outcome", "outcome", _widest(_names(operations["outcome"]), 7, 10)),
+        Column("outcome", "outcome", 10),
         Column("detail", "detail", 48),
     ]
     return tuple(columns)

@@ -21,7 +21,7 @@ from tracetool.whole_file import whole_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Bookmark", "Memory", "content_key", "memory_path", "recall", "remember"]
+__all__ = ["Bookmark", "Memory", "content_key", "memory_path", "recall", "remember", "state_folder"]
 
 SCHEMA = "tracetool.memory/1"
 MOST_BOOKMARKS = 10_000
@@ -96,9 +96,14 @@ def _take(digest: Any, file: Path) -> None:  # noqa: ANN401  hashlib has no publ
             digest.update(stream.read(_PIECE))
 
 
-def memory_path(key: str, folder: Path | None = None) -> Path:
-    """The file of a trace, in the user's state directory unless another is given."""
-    return (folder or Path(user_state_path("tracetool"))) / "traces" / f"{key}.json"
+def state_folder() -> Path:
+    """Where what is remembered is kept, unless somebody wants it elsewhere: the user's state directory."""
+    return Path(user_state_path("tracetool"))
+
+
+def memory_path(key: str, folder: Path) -> Path:
+    """The file of a trace."""
+    return folder / "traces" / f"{key}.json"
 
 
 # --- reading -----------------------------------------------------------------------------------------------------

@@ -25,6 +25,10 @@ def view(
     guests: Annotated[int, typer.Option("--guests", min=1, help="How many guests the saving is worked out for.")] = 1,
     strict_silicon: common.StrictSilicon = False,
     wear_limit: common.WearLimit = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Neither use nor keep what is remembered of the trace."),
+    ] = False,
     reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
@@ -42,9 +46,10 @@ def view(
 
     settings = Settings(options, guests, strict_silicon, common.wear_limit(wear_limit))
     job = start([partial(reading.open, path) for path in _with_keyboard(traces)], settings)
+    from tracetool.browse.memory import state_folder
     from tracetool.tui.app import TraceApp
 
-    app = TraceApp(job)
+    app = TraceApp(job, remembers_in=None if fresh else state_folder())
     code = app.run()
     if app.failure is not None:
         raise app.failure

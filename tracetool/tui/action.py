@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Action"]
+__all__ = ["Action", "shown_key"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Action:
     @property
     def shown_keys(self) -> str:
         """The keys as people read them."""
-        return " ".join(_shown(key) for key in self.keys.split(","))
+        return " ".join(shown_key(key) for key in self.keys.split(","))
 
 
 _SYMBOLS = {
@@ -37,6 +37,14 @@ _SYMBOLS = {
     "comma": ",",
     "less_than_sign": "<",
     "greater_than_sign": ">",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+    "apostrophe": "'",
     "enter": "Enter",
     "escape": "Esc",
     "space": "Space",
@@ -52,7 +60,8 @@ _SYMBOLS = {
 }
 
 
-def _shown(key: str) -> str:
+def shown_key(key: str) -> str:
+    """A key as people read it."""
     *modifiers, last = key.split("+")
     names = [modifier.capitalize() for modifier in modifiers]
     return "+".join([*names, _SYMBOLS.get(last, last)])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from tracetool.tui.action import Action
+from tracetool.tui.action import Action, shown_key
 from tracetool.tui.flash_actions import FLASH_ACTIONS
 
-__all__ = ["ACTIONS", "PLACES", "Action", "bindings_of"]
+__all__ = ["ACTIONS", "PLACES", "Action", "bindings_of", "shown_key"]
 
 PLACES = {
     "anywhere": "Anywhere",
@@ -22,9 +22,9 @@ PLACES = {
 ACTIONS: tuple[Action, ...] = (
     Action("view.overview", "1", "view('overview')", "Overview", "Show the verdict, the devices and what was found."),
     Action("view.timeline", "2", "view('timeline')", "Timeline", "Show the table of operations."),
-    Action("view.image", "5", "view('image')", "Image", "Show the bytes of the flash at any moment."),
     Action("view.map", "3", "view('map')", "Map", "Show the flash as a map of what was done where."),
     Action("view.findings", "4", "view('findings')", "Findings", "Show every finding: why it matters, what to do."),
+    Action("view.image", "5", "view('image')", "Image", "Show the bytes of the flash at any moment."),
     Action(
         "finding.next",
         "e",
@@ -85,7 +85,6 @@ ACTIONS: tuple[Action, ...] = (
         "time",
         "Way of showing times",
         "Since the first event, since the row above, since the mark, or as recorded.",
-        footer="time",
     ),
     Action("time.mark", "T", "mark", "Count times from here", "Show the time since this row."),
     Action("what-if", "P", "what_if", "What if", "Audit again with another extent or policy: extent 512K."),
@@ -99,6 +98,16 @@ ACTIONS: tuple[Action, ...] = (
         "Export",
         "Write exactly the rows that the filter leaves to a file: .csv, .jsonl or .parquet.",
         footer="export",
+    ),
+    Action(
+        "bookmark",
+        "m",
+        "bookmark",
+        "Bookmark",
+        "Keep this event, with a note; it is there again whenever the same trace is shown.",
+    ),
+    Action(
+        "bookmarks", "apostrophe", "bookmarks", "Bookmarks", "List the bookmarks: Enter goes there, Delete drops one."
     ),
     Action("theme", "ctrl+t", "theme", "Light or dark", "Change between the light and the dark theme."),
     Action("palette", "ctrl+p", "command_palette", "All commands", "Find a command by its name."),

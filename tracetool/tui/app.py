@@ -6,19 +6,20 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from tracetool.browse.loading import start
 from tracetool.browse.status import progress_words, title
 from tracetool.tui.actions import bindings_of
-from tracetool.tui.asking import Asking
 from tracetool.tui.help import HelpScreen
 from tracetool.tui.image import ImageView
+from tracetool.tui.key_bar import KeyBar
 from tracetool.tui.keys import keys_path, read_keys
 from tracetool.tui.map import MapView
 from tracetool.tui.messages import FilterTo, JumpTo, MomentChanged, Pick  # noqa: TC001  textual reads the annotations
 from tracetool.tui.palette import ActionCommands
 from tracetool.tui.prompt import Prompt
+from tracetool.tui.remembering import Remembering
 from tracetool.tui.theme import DARK, LIGHT, THEMES
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.top_bar import TopBar
@@ -31,16 +32,16 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from tracetool.browse.loading import Job, Loaded, Settings
-    from tracetool.browse.selection import Selection
     from tracetool.tui.actions import Action
 
 __all__ = ["TraceApp"]
 
 _POLL = 0.04
+_INTERRUPTED = 130
 _TERMINATED = 128 + signal.SIGTERM
 
 
-class TraceApp(Asking):
+class TraceApp(Remembering):
     """The app over traces that `job` is loading; `failure` is why nothing could be shown at all."""
 
     TITLE = "tracetool"
@@ -50,15 +51,14 @@ class TraceApp(Asking):
     CSS = """
     Screen { layers: base; background: $background; }
     ContentSwitcher { height: 1fr; }
-    Footer { background: $panel; }
     ToastRack { margin-bottom: 2; }
     """
 
-    def __init__(self, job: Job, *, keys: Path | None = None) -> None:
+    def __init__(self, job: Job, *, keys: Path | None = None, remembers_in: Path | None = None) -> None:
         super().__init__()
         self.job: Job | None = job
         self._histories = {}
-        self.selection: Selection | None = None
+        self.remembers_in = remembers_in
         self.failure: Exception | None = None
         self._keys_path = keys or keys_path()
         self.own_keys: dict[str, str] = {}
@@ -74,7 +74,7 @@ class TraceApp(Asking):
             for view in VIEWS:
                 yield view.widget()
         yield Prompt()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Take the user's keys, and wait for the trace."""
@@ -114,7 +114,7 @@ class TraceApp(Asking):
             self.call_later(self._show_loaded, job.result)
         elif self.loaded is None:
             self.failure = job.error
-            self.exit()
+            self.exit(_INTERRUPTED)
             return
         elif job.error is not None:
             self.tell(str(job.error), wrong=True)
@@ -127,6 +127,7 @@ class TraceApp(Asking):
             done = view.show(self.query_one(f"#{view.id}"), loaded)
             if done is not None:
                 await done
+        self.recall_place(loaded)
         self.refresh_bindings()
 
     def load_again(self, settings: Settings) -> None:
@@ -159,12 +160,13 @@ class TraceApp(Asking):
     def on_timeline_view_selected(self, message: TimelineView.Selected) -> None:
         """The timeline's event is selected for all views."""
         chosen = self.selection = message.selection
-        if chosen.seq is not None:
-            self.query_one(ImageView).go_to_event(chosen.device, chosen.trace, chosen.seq)
+        for image in self.screen_stack[0].query(ImageView):
+            image.follow(chosen)
 
     def on_pick(self, message: Pick) -> None:
         """An event was selected elsewhere: the timeline follows."""
-        self.query_one(TimelineView).go_to_event(message.trace, message.seq)
+        for timeline in self.screen_stack[0].query(TimelineView):
+            timeline.go_to_event(message.trace, message.seq)
 
     def on_filter_to(self, message: FilterTo) -> None:
         """Show the operations that a query selects."""
@@ -175,7 +177,8 @@ class TraceApp(Asking):
 
     def on_moment_changed(self, message: MomentChanged) -> None:
         """The map shows where the image's moment was made."""
-        self.query_one(MapView).follow(message.device, message.start, message.end)
+        for view in self.screen_stack[0].query(MapView):
+            view.follow(message.device, message.start, message.end)
 
     def on_prompt_closed(self) -> None:
         """The keys are the view's again."""
@@ -208,4 +211,6 @@ class TraceApp(Asking):
         """Leave, with exit code 0."""
         if self.job is not None:
             self.job.cancel()
+        if self.loaded is not None:
+            self.remember_place()
         self.exit(0)

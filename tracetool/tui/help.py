@@ -4,40 +4,58 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
-from tracetool.tui.actions import ACTIONS, PLACES
+from tracetool.tui.actions import ACTIONS, PLACES, shown_key
+from tracetool.tui.drawing import Drawn, hanging
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from textual.app import ComposeResult
 
-__all__ = ["HelpScreen", "help_text"]
+__all__ = ["HelpScreen", "help_lines"]
 
-_KEYS = 18
+_KEYS = 16
 _TITLE = 32
+_WIDE = 110
+"""Columns from which what an action does stands in a column of its own."""
 
 
-def help_text(first: Sequence[str], keys: Mapping[str, str], width: int = 100) -> Text:
+def help_lines(first: Sequence[str], keys: Mapping[str, str], width: int) -> Iterator[Content]:
     """The actions under the headings of where they work; `keys` has those that the user chose."""
-    text = Text()
     for where in [*first, *(place for place in PLACES if place not in first)]:
-        text.append(f"{PLACES[where]}\n", style="bold underline")
+        yield Content.styled(PLACES[where], "bold underline")
         for action in ACTIONS:
             if action.where == where:
-                shown = keys.get(action.id, "") or action.shown_keys
-                text.append(f"  {shown:<{_KEYS}}", style="bold")
-                text.append(f"{action.title:<{_TITLE}}")
-                text.append(f"\n{'':{_KEYS + 2}}{action.help}\n" if width < _WIDE else f"{action.help}\n", style="dim")
-        text.append("\n")
-    return text
+                own = keys.get(action.id)
+                shown = action.shown_keys if own is None else " ".join(shown_key(key) for key in own.split(","))
+                yield from _line(shown, action.title, action.help, width)
+        yield Content("")
 
 
-_WIDE = 130
+def _line(keys: str, title: str, words: str, width: int) -> Iterator[Content]:
+    head = Content.styled(keys, "bold $text-primary")
+    if width < _WIDE:
+        yield from hanging(head, Content.assemble((title, "bold"), f"  {words}"), width, _KEYS)
+        return
+    both = Content.assemble(head.pad_right(max(_KEYS - head.cell_length, 1)), (title, "bold"))
+    yield from hanging(both, words, width, _KEYS + _TITLE)
+
+
+class _Page(Drawn):
+    """The lines."""
+
+    def __init__(self, first: Sequence[str], keys: Mapping[str, str]) -> None:
+        super().__init__()
+        self._first = first
+        self._keys = keys
+
+    def lines(self, width: int) -> Iterator[Content]:
+        """As wide as there is room."""
+        return help_lines(self._first, self._keys, width)
 
 
 class HelpScreen(ModalScreen[None]):
@@ -46,18 +64,19 @@ class HelpScreen(ModalScreen[None]):
     BINDINGS: ClassVar = [("escape,q,question_mark", "app.pop_screen", "Close")]
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
-    HelpScreen > VerticalScroll { width: 90%; height: 90%; background: $surface; border: round $primary; padding: 0 1; }
-    HelpScreen Static { width: 1fr; }
+    HelpScreen > VerticalScroll {
+        width: 90%; height: 90%; background: $surface; border: round $primary; padding: 0 1;
+        scrollbar-size-vertical: 1;
+    }
     """
 
     def __init__(self, first: Sequence[str], keys: Mapping[str, str]) -> None:
         super().__init__()
-        self._first = first
-        self._keys = keys
+        self._page = _Page(first, keys)
 
     def compose(self) -> ComposeResult:
         """The text."""
-        page = VerticalScroll(Static(help_text(self._first, self._keys, self.app.size.width)))
+        page = VerticalScroll(self._page)
         page.border_title = "Keys (Esc closes)"
         yield page
 

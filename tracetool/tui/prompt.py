@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -13,7 +14,6 @@ from textual.widgets import Input, Static
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from textual import events
     from textual.app import ComposeResult
 
     from tracetool.timeline.query import Completion
@@ -42,12 +42,19 @@ class Prompt(Vertical):
     DEFAULT_CSS = """
     Prompt {
         display: none; height: auto; background: $panel;
-        & > #said { height: auto; max-height: 5; padding: 0 1; color: $text-muted; text-wrap: nowrap; }
+        & > #said { height: auto; max-height: 5; padding: 0 1; color: $text-muted; text-wrap: nowrap;
+                  text-overflow: ellipsis; }
         & > #said.-wrong { color: $text-error; }
         & > Input { border: none; height: 1; padding: 0 1; background: $surface; }
     }
     """
-    BINDINGS: ClassVar = [("escape", "close", "Close"), ("tab", "complete", "Complete")]
+    BINDINGS: ClassVar = [
+        Binding("enter", "answer", "do it"),
+        Binding("tab", "complete", "complete"),
+        Binding("up", "older(1)", "older"),
+        Binding("down", "older(-1)", "newer", show=False),
+        Binding("escape", "close", "close"),
+    ]
 
     class Closed(Message):
         """Nothing is asked any more."""
@@ -71,6 +78,7 @@ class Prompt(Vertical):
     def ask(self, question: Question) -> None:
         """Show the question and take the keys."""
         self._question, self._back = question, 0
+        self.add_class("-asking")
         self.display = True
         self.query_one("#title", Static).update(Text(f" {question.title}", style="bold"))
         line = self.query_one(Input)
@@ -130,13 +138,16 @@ class Prompt(Vertical):
             question.history.append(event.value)
         self.action_close()
 
-    def on_key(self, event: events.Key) -> None:
-        """Older answers with the arrow keys."""
+    async def action_answer(self) -> None:
+        """As Enter does."""
+        await self.query_one(Input).action_submit()
+
+    def action_older(self, back: int) -> None:
+        """Bring back what was typed before."""
         question = self._question
-        if question is None or event.key not in ("up", "down"):
+        if question is None:
             return
-        event.stop()
-        self._back = min(max(self._back + (1 if event.key == "up" else -1), 0), len(question.history))
+        self._back = min(max(self._back + back, 0), len(question.history))
         line = self.query_one(Input)
         line.value = question.history[-self._back] if self._back else question.initial
         line.cursor_position = len(line.value)
@@ -145,6 +156,7 @@ class Prompt(Vertical):
         """Ask no more."""
         self._question = None
         self.display = False
+        self.remove_class("-asking")
         self.post_message(self.Closed())
 
 

@@ -41,9 +41,6 @@ def run(
         app = TraceApp(job, keys=Path("/nonexistent/keys.toml"))
         async with app.run_test(size=size) as pilot:
             await until(pilot, lambda: app.loaded is not None)
-            await until(
-                pilot, lambda: bool(app.query_one(MapView).subjects) and app.query_one(ImageView).travel is not None
-            )
             await then(app, pilot)
             await pilot.pause()
             return screen_text(app)
@@ -66,7 +63,12 @@ async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
-    """Press keys, and let everything that they began come to its end."""
-    await pilot.press(*keys)
+    """Press keys, and let everything that they began come to its end; `3` and `5` until their view is made."""
+    for key in keys:
+        await pilot.press(key)
+        if key == "3":
+            await until(pilot, lambda: pilot.app.query_one(MapView).grid.drawing is not None)
+        elif key == "5":
+            await until(pilot, lambda: pilot.app.query_one(ImageView).travel is not None)
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()

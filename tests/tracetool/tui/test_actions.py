@@ -12,9 +12,11 @@ from tests.test_docs import generated
 from tests.tracetool.tui.driving import Driver, drive
 from tracetool.tui.actions import ACTIONS, PLACES
 from tracetool.tui.app import TraceApp
-from tracetool.tui.help import help_text
+from tracetool.tui.help import help_lines
+from tracetool.tui.image.grid import ImageGrid
 from tracetool.tui.keys import read_keys
 from tracetool.tui.line_grid import LineGrid
+from tracetool.tui.map.grid import MapGrid
 from tracetool.tui.timeline import TimelineView
 
 if TYPE_CHECKING:
@@ -52,26 +54,29 @@ def test_ids_and_titles_are_used_once() -> None:
 
 
 def test_no_key_means_two_things_in_one_place() -> None:
-    for places in (("anywhere", "timeline", "table"),):
+    for places in (("anywhere", "timeline", "table"), ("map",), ("image",)):
         keys = [key for action in ACTIONS if action.where in places for key in action.keys.split(",")]
         assert sorted(keys) == sorted(set(keys))
 
 
 def test_every_action_is_in_the_help() -> None:
-    text = help_text(["timeline"], {}, 160).plain
+    text = "\n".join(line.plain for line in help_lines(["timeline"], {}, 300))
     assert all(action.title in text and action.help in text for action in ACTIONS)
     assert text.startswith(PLACES["timeline"])
 
 
 def test_every_action_is_there_to_be_called() -> None:
-    owner = {"anywhere": TraceApp, "timeline": TimelineView, "table": LineGrid}
+    owner = {"anywhere": TraceApp, "timeline": TimelineView, "table": LineGrid, "map": MapGrid, "image": ImageGrid}
     for action in ACTIONS:
         namespace, _, name = action.call.partition("(")[0].rpartition(".")
         assert hasattr(TraceApp if namespace == "app" else owner[action.where], f"action_{name}"), action.id
 
 
-def test_every_key_calls_its_action(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each key is pressed in the timeline, where all of them work; what it calls is noted instead of done."""
+@pytest.mark.parametrize(
+    ("view", "places"), [("2", ["timeline", "table", "anywhere"]), ("3", ["map"]), ("5", ["image"])]
+)
+def test_every_key_calls_its_action(view: str, places: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each key is pressed in a view where it works; what it calls is noted instead of done."""
     called: list[str] = []
 
     async def note(action: str, *_arguments: object, **_options: object) -> bool:
@@ -79,9 +84,9 @@ def test_every_key_calls_its_action(monkeypatch: pytest.MonkeyPatch) -> None:
         return True
 
     async def script(driver: Driver) -> None:
-        await driver.press("2")
+        await driver.press(view)
         monkeypatch.setattr(driver.app, "run_action", note)
-        keys = [(key, action.call) for action in ACTIONS for key in action.keys.split(",")]
+        keys = [(key, action.call) for action in ACTIONS if action.where in places for key in action.keys.split(",")]
         await driver.press(*(key for key, _ in keys))
         assert called == [call for _, call in keys]
 
@@ -132,7 +137,7 @@ def test_keys_can_be_others(tmp_path: Path) -> None:
         await driver.press("ctrl+n")
         assert "finding 1 of 5" in driver.status
         await driver.press("question_mark")
-        assert re.search(r"ctrl\+n +Next finding", driver.text)
+        assert re.search(r"Ctrl\+n +Next finding", driver.text)
         await driver.press("escape", "Q")
         return driver.app.return_code
 

@@ -12,6 +12,7 @@ from tracetool.bundled import sample
 from tracetool.session.options import Options
 from tracetool.tui.image import ImageView
 from tracetool.tui.image.slider import Slider
+from tracetool.tui.map import MapView
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -53,19 +54,20 @@ def test_the_write_to_the_padding_is_seen_and_taken_away() -> None:
 def test_a_click_in_the_map_then_5_shows_the_bytes() -> None:
     async def click(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "left_curly_bracket", "3")
-        grid = app.query_one("MapGrid")
-        await press(pilot, "G")
-        await press(pilot, "up")
-        await press(pilot, "enter", "down", "end", "5")
-        assert grid is not None
+        grid = app.query_one(MapView).grid
+        drawing = grid.drawing
+        assert drawing is not None
+        await pilot.click(grid, offset=(12, drawing.row_of(drawing.cells.at(PLACE))))
+        await press(pilot, "5")
 
-    assert "virt.flash1" in run([PADDING], click, settings=KNOWN)
+    assert "00100000* 40 00 40 00 00" in run([PADDING], click, settings=KNOWN)
 
 
 def test_the_timeline_s_event_is_the_moment() -> None:
     async def choose(app: TraceApp, pilot: Pilot[int]) -> None:
-        await press(pilot, "5", "left_curly_bracket")
-        assert image_of(app).travel is not None
+        await press(pilot, "5", "left_square_bracket")
+        assert app.selection is not None
+        assert app.selection.seq == 4356
         await press(pilot, "e")
         await press(pilot, "5")
         travel = image_of(app).travel

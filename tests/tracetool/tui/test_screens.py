@@ -12,6 +12,8 @@ from tests.tracetool.tui.driving import Driver, drive
 from tests.tracetool.tui.screens import matches
 from tracetool.browse.loading import Loaded, Settings, start
 from tracetool.ingest import open_trace
+from tracetool.tui.image import ImageView
+from tracetool.tui.map import MapView
 
 SMALL, LARGE = (80, 24), (160, 50)
 _SAMPLE = "samples/aavmf-shell-padding/trace.log.zst"
@@ -30,11 +32,19 @@ def test_the_views_in_both_themes(size: tuple[int, int]) -> None:
     ending = f"{size[0]}x{size[1]}"
 
     async def script(driver: Driver) -> None:
+        def made() -> bool:
+            """Whether the view in front is there; map and image are made in a thread."""
+            view = driver.app.query_one(f"#{driver.app.current_view}")
+            if isinstance(view, MapView):
+                return view.grid.drawing is not None
+            return not isinstance(view, ImageView) or view.travel is not None
+
         await driver.press("e", "enter")
         await driver.explained()
         for theme in ("dark", "light"):
-            for key, view in (("1", "overview"), ("4", "findings"), ("2", "timeline")):
+            for key, view in (("1", "overview"), ("3", "map"), ("4", "findings"), ("5", "image"), ("2", "timeline")):
                 await driver.press(key)
+                await driver.until(made)
                 await driver.pilot.pause()
                 matches(driver.app, f"{view}-{theme}-{ending}")
             await driver.press("ctrl+t")

@@ -83,7 +83,7 @@ class ImageGrid(PartStyles):
         self.cursor = min(max(offset, 0), len(self.travel.picture) - 1)
         line, top, height = self.travel.line_of(self.cursor), self.scroll_offset.y, max(self.size.height, 1)
         if not top <= line < top + height:
-            self.scroll_to(y=max(line - height // 3, 0), animate=False)
+            self.scroll_to(y=max(line - height // 3, 0), animate=False, force=True, immediate=True)
         self.refresh()
         self.post_message(self.Moved())
 

@@ -19,7 +19,7 @@ from tracetool.errors import UsageError
 from tracetool.tui.drawing import Heading
 from tracetool.tui.image.grid import ImageGrid
 from tracetool.tui.image.slider import Slider
-from tracetool.tui.messages import MomentChanged
+from tracetool.tui.messages import MomentChanged, Pick
 from tracetool.tui.prompt import Prompt, Question
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tracetool.browse.loading import Loaded
     from tracetool.browse.mapping import Subject
     from tracetool.browse.playback import Playback
+    from tracetool.browse.selection import Selection
 
 __all__ = ["ImageView"]
 
@@ -60,6 +61,8 @@ class ImageView(Vertical):
         self._pattern: list[bytes] = []
         self._timer: Timer | None = None
         self._drawn = 0.0
+        self._waiting: Loaded | None = None
+        self._wanted: Selection | None = None
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -90,12 +93,37 @@ class ImageView(Vertical):
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
+    def show_loaded(self, loaded: Loaded) -> None:
+        """Show another trace, as soon as the view is in front."""
+        self._waiting = loaded
+        if self.is_on_screen and self.display:
+            self.on_show()
+
+    def on_show(self) -> None:
+        """The view is in front: show what was loaded and selected since it last was."""
+        loaded, self._waiting = self._waiting, None
+        if loaded is not None:
+            self._take(loaded)
+        elif self._wanted is not None:
+            self._go_to_wanted()
+
+    def follow(self, selection: Selection) -> None:
+        """Show the moment after the selected event, as soon as the view is in front."""
+        self._wanted = selection
+        if self.is_on_screen and self.display and self._waiting is None:
+            self._go_to_wanted()
+
+    def _go_to_wanted(self) -> None:
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and wanted.seq is not None:
+            self.go_to_event(wanted.device, wanted.trace, wanted.seq)
+
     @work(exclusive=True, group="image-load")
-    async def show_loaded(self, loaded: Loaded) -> None:
-        """Show another trace, at its end."""
+    async def _take(self, loaded: Loaded) -> None:
         self._subjects = await asyncio.to_thread(subjects, loaded)
         self._loaded, self._device = loaded, 0
         await self._show_device()
+        self._go_to_wanted()
 
     async def _show_device(self) -> None:
         subject, loaded = self.subject, self._loaded
@@ -145,6 +173,7 @@ class ImageView(Vertical):
         if self.travel is not None:
             self.travel.go(message.value)
             self._look(self.travel.first_changed())
+            self._select(self.travel)
 
     # --- actions -------------------------------------------------------------------------------------------------
 
@@ -159,6 +188,7 @@ class ImageView(Vertical):
         elif message.what == "ends":
             travel.go(len(travel.moments) if message.steps > 0 else 0)
             self._look(travel.first_changed())
+            self._select(travel)
         elif message.what == "device":
             self._device = (self._device + 1) % len(self._subjects)
             await self._show_device()
@@ -171,6 +201,13 @@ class ImageView(Vertical):
             return
         commit = travel.moments.commit(travel.position if forward else travel.moments.next(travel.position) or 0)
         self._look(None if commit is None else commit.offset)
+        self._select(travel)
+
+    def _select(self, travel: Travel) -> None:
+        """The event that led to this moment is selected in all views."""
+        event = travel.moments.event(travel.position)
+        if event is not None and event[1] >= 0:
+            self.post_message(Pick(event[1], event[0]))
 
     def _do(self, travel: Travel, what: str, steps: int) -> None:
         if what in ("compare", "mark"):
@@ -237,6 +274,7 @@ class ImageView(Vertical):
         if self._timer is not None:
             self._stop()
             self._look()
+            self._select(travel)
             return
         self.clock = self.clock.pause().seek(travel.position).toggle()
         travel.go(self.clock.step)

@@ -185,7 +185,7 @@ class MapGrid(PartStyles):
         row, height = self.drawing.row_of(self.cursor), max(self.size.height, 1)
         top = self.scroll_offset.y
         if not top <= row < top + height:
-            self.scroll_to(y=row if row < top else row - height + 1, animate=False)
+            self.scroll_to(y=row if row < top else row - height + 1, animate=False, force=True)
         self.refresh()
         self.post_message(self.Moved(*self.range, picked=picked))
 

@@ -66,6 +66,7 @@ class MapView(Vertical):
         self._device = 0
         self._zoom = 3
         self._several = False
+        self._waiting: Loaded | None = None
         self._columns = 0
 
     def compose(self) -> ComposeResult:
@@ -93,9 +94,21 @@ class MapView(Vertical):
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
+    def show_loaded(self, loaded: Loaded) -> None:
+        """Show other tables, as soon as the view is in front."""
+        self._waiting = loaded
+        if self.is_on_screen and self.display:
+            self.on_show()
+
+    def on_show(self) -> None:
+        """The view is in front: show what was loaded since it last was."""
+        loaded, self._waiting = self._waiting, None
+        if loaded is not None:
+            self._take(loaded)
+
     @work(exclusive=True, group="map-load")
-    async def show_loaded(self, loaded: Loaded) -> None:
-        """Show other tables: the same device, where it is still there."""
+    async def _take(self, loaded: Loaded) -> None:
+        """The same device as before, where it is still there."""
         before = self.subject
         found = await asyncio.to_thread(subjects, loaded)
         names = [subject.device for subject in found]

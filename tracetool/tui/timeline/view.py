@@ -9,6 +9,7 @@ from textual.containers import Container
 from textual.message import Message
 from textual.widgets import Static
 
+from tracetool.browse.ranging import range_words
 from tracetool.browse.selection import Selection
 from tracetool.browse.status import timeline_status
 from tracetool.browse.timeline import Timeline
@@ -60,6 +61,7 @@ class TimelineView(Container):
         super().__init__(id=id)
         self.timeline: Timeline | None = None
         self.visited = False
+        self._ranged = False
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -149,6 +151,14 @@ class TimelineView(Container):
         message.stop()
         self.visited |= message.row > 0
         self._follow()
+        self._say_range()
+
+    def _say_range(self) -> None:
+        """What the selected rows come to, as long as some are."""
+        if self.timeline is None or not (self._ranged or self.grid.has_range):
+            return
+        self._ranged = self.grid.has_range
+        self.say_status(range_words(self.timeline, self.grid.selected) if self._ranged else "")
 
     def _follow(self) -> None:
         shown = None if self.timeline is None else self.timeline.shown(self.grid.cursor)

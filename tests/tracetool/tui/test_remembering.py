@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.widgets import Input
+
+from tests.tracetool.browse.samples import padding
+from tests.tracetool.tui.driving import NO_KEYS, Driver
+from tracetool.browse.loading import Job, Progress
+from tracetool.tui.app import TraceApp
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+import asyncio
+
+
+def drive(script: Callable[[Driver], Awaitable[None]], folder: Path | None) -> None:
+    """Run the app over the padding sample; what it remembers lies in `folder`."""
+
+    async def run() -> None:
+        app = TraceApp(Job(padding, Progress()).start(), keys=NO_KEYS, remembers_in=folder)
+        async with app.run_test(size=(100, 30)) as pilot:
+            driver = Driver(app, pilot)
+            await driver.until(lambda: app.job is None and app.view().timeline is not None)
+            await pilot.pause()
+            await script(driver)
+
+    asyncio.run(run())
+
+
+async def bookmark(driver: Driver, note: str) -> None:
+    await driver.press("m")
+    driver.app.query_one(Input).value = note
+    await driver.press("enter")
+
+
+def test_bookmarks_are_there_again_and_lead_to_their_event(tmp_path: Path) -> None:
+    async def make(driver: Driver) -> None:
+        await driver.press("2", "e")
+        await bookmark(driver, "[bold]the write\x1b[2J")
+        await driver.press("g", "q")
+
+    async def use(driver: Driver) -> None:
+        await driver.press("apostrophe")
+        assert "event 4,370  [bold]the write\\x1b[2J" in driver.text
+        await driver.press("enter")
+        await driver.until(lambda: driver.seq == 4370)
+        await driver.press("apostrophe", "delete", "escape", "apostrophe")
+        assert any("there is no bookmark" in told for told in driver.told)
+
+    drive(make, tmp_path)
+    drive(use, tmp_path)
+
+
+def test_the_app_comes_back_to_where_it_was(tmp_path: Path) -> None:
+    async def leave(driver: Driver) -> None:
+        await driver.press("2", "f")
+        await driver.type("op == erase")
+        await driver.press("down", "ctrl+t", "4", "q")
+
+    async def come_back(driver: Driver) -> None:
+        assert driver.app.current_view == "findings"
+        assert driver.app.theme == "tracetool-light"
+        assert "op == erase" in driver.status
+        assert driver.view.grid.cursor == 1
+
+    drive(leave, tmp_path)
+    drive(come_back, tmp_path)
+
+
+def test_a_damaged_memory_is_reported_and_not_used(tmp_path: Path) -> None:
+    async def leave(driver: Driver) -> None:
+        await driver.press("4", "q")
+
+    async def come_back(driver: Driver) -> None:
+        assert driver.app.current_view == "overview"
+        assert any("cannot be read and is not used" in told for told in driver.told)
+
+    drive(leave, tmp_path)
+    (file,) = (tmp_path / "traces").iterdir()
+    file.write_text("{")
+    drive(come_back, tmp_path)
+
+
+def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
+    async def look(driver: Driver) -> None:
+        await driver.press("apostrophe", "2", "e")
+        await bookmark(driver, "")
+        await bookmark(driver, "again")
+        assert [mark.note for mark in driver.app.memory.bookmarks] == ["again"]
+        await driver.press("q")
+
+    drive(look, None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_range_of_rows_is_added_up() -> None:
+    async def choose(driver: Driver) -> None:
+        await driver.press("2", "g", "J", "J")
+        assert "selected: 3 operations" in driver.status
+        await driver.press("z", "g", "J")
+        assert "selected: " in driver.status
+        await driver.press("down")
+        assert "selected" not in driver.status
+
+    drive(choose, None)

@@ -1,0 +1,110 @@
+"""What the app remembers of a trace: bookmarks, and where it was when it was left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracetool.browse.memory import Bookmark, Memory, content_key, memory_path, recall, remember
+from tracetool.tui.asking import Asking
+from tracetool.tui.bookmarks import BookmarksScreen
+from tracetool.tui.prompt import Question
+from tracetool.tui.theme import THEMES
+from tracetool.tui.views import VIEWS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracetool.browse.loading import Loaded
+    from tracetool.browse.selection import Selection
+
+__all__ = ["Remembering"]
+
+
+class Remembering(Asking):
+    """Part of the app: without `remembers_in` nothing is kept but for as long as the app runs."""
+
+    remembers_in: Path | None = None
+    selection: Selection | None = None
+    memory: Memory = Memory()
+    _memory_file: Path | None = None
+
+    # --- from one time to the next -------------------------------------------------------------------------------
+
+    def recall_place(self, loaded: Loaded) -> None:
+        """Go where the app was when this trace was shown last."""
+        if self.remembers_in is None or self._memory_file is not None:
+            return
+        key = content_key([trace.meta.path for trace in loaded.traces])
+        if key is None:
+            return
+        self._memory_file = memory_path(key, self.remembers_in)
+        self.memory, wrong = recall(self._memory_file)
+        if wrong is not None:
+            self.tell(wrong, wrong=True)
+        self._go_back(self.memory)
+
+    def _go_back(self, memory: Memory) -> None:
+        if memory.theme in {theme.name for theme in THEMES}:
+            self.theme = memory.theme
+        if memory.filter is not None and self._filter(memory.filter) is not None:
+            self.tell("the filter that was used last is not understood any more")
+        if memory.seq is not None and memory.trace < len(self.loaded.traces if self.loaded else ()):
+            self.view().go_to_event(memory.trace, memory.seq)
+        if memory.view in {view.id for view in VIEWS}:
+            self.action_view(memory.view)
+
+    def remember_place(self) -> None:
+        """Keep where the app is."""
+        if self._memory_file is None:
+            return
+        timeline, chosen = self.view().timeline, self.selection
+        query = None if timeline is None else timeline.filter.query
+        place = replace(
+            self.memory,
+            view=self.current_view,
+            filter=None if query is None else query.text,
+            trace=0 if chosen is None else chosen.trace,
+            seq=None if chosen is None else chosen.seq,
+            theme=self.theme,
+        )
+        self._keep(place)
+
+    def _keep(self, memory: Memory) -> None:
+        self.memory = memory
+        wrong = None if self._memory_file is None else remember(memory, self._memory_file)
+        if wrong is not None:
+            self.tell(wrong, wrong=True)
+
+    # --- bookmarks -----------------------------------------------------------------------------------------------
+
+    def action_bookmark(self) -> None:
+        """Keep the selected event, with a note."""
+        chosen = self.selection
+        if chosen is None or chosen.seq is None:
+            self.tell("no event is selected")
+            return
+        trace, seq = chosen.trace, chosen.seq
+        before = self.memory.bookmark(trace, seq)
+
+        def answer(note: str) -> None:
+            self._keep(self.memory.marked(Bookmark(trace, seq, note.strip()[:1000])))
+            self.tell(f"bookmarked event {seq:,}; ' lists the bookmarks")
+
+        initial = "" if before is None else before.note
+        self._ask("bookmark", Question(f"Bookmark event {seq:,}: note", answer, initial=initial))
+
+    def action_bookmarks(self) -> None:
+        """List the bookmarks."""
+        if not self.memory.bookmarks:
+            self.tell("there is no bookmark; m makes one")
+            return
+        several = self.loaded is not None and len(self.loaded.traces) > 1
+        self.push_screen(BookmarksScreen(self.memory.bookmarks, self._drop, several=several), self._go_to_bookmark)
+
+    def _drop(self, bookmark: Bookmark) -> None:
+        self._keep(self.memory.unmarked(bookmark.trace, bookmark.seq))
+
+    def _go_to_bookmark(self, bookmark: Bookmark | None) -> None:
+        if bookmark is not None and self.ready() is not None:
+            self.view().go_to_event(bookmark.trace, bookmark.seq)
