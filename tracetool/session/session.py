@@ -94,8 +94,17 @@ def replay_traces(
     return replay_readers(readers, options)
 
 
-def replay_readers(readers: Sequence[TraceReader], options: Options, *, watcher: Watcher | None = None) -> Replayed:
-    """Replay traces that are open already; they are read again where a pass learns something it needed before."""
+def replay_readers(
+    readers: Sequence[TraceReader],
+    options: Options,
+    *,
+    watcher: Watcher | None = None,
+    begun: Callable[[Replayed], None] | None = None,
+) -> Replayed:
+    """Replay traces that are open already; they are read again where a pass learns something it needed before.
+
+    `begun` is given what each pass fills, before it does.
+    """
     # A trace that is long enough for its reader to be compiled is long enough for the machine too.
     add_listener(compile_beside)
     options = with_runs(readers, options)
@@ -103,7 +112,10 @@ def replay_readers(readers: Sequence[TraceReader], options: Options, *, watcher:
     lessons: dict[str, Learned] = {}
     rereadable = all(reader.rereadable for reader in readers)
     for _ in range(MAX_PASSES):
-        replayed = _Pass(options, images, lessons, watcher).run(readers)
+        reading = _Pass(options, images, lessons, watcher)
+        if begun is not None:
+            begun(reading.replayed)
+        replayed = reading.run(readers)
         late = {name: device for name, device in replayed.devices.items() if device.needs_another_pass}
         if not late:
             break
