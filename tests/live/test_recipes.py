@@ -107,8 +107,15 @@ def _examples() -> list[list[str]]:
 
 def test_the_distribution_s_aavmf_is_audited(aavmf: Path) -> None:
     (command,) = commands(block(recipe("Does my distribution's AAVMF stay within its variable store?"), "sh"))
+    store = needed_file("/usr/share/AAVMF/AAVMF_VARS.fd", "qemu-efi-aarch64")
+    before = store.stat()
+    begin = time.monotonic()
     ended = run(command, aavmf)
-    assert (ended.code, "RO001" in ended.text) == (0, True), ended.err
+    assert time.monotonic() - begin < PATIENCE_S
+    assert (ended.code, ended.text.startswith("WITHIN-EXTENT")) == (0, True), ended.err
+    assert "RO001    virt.flash0" in ended.text
+    assert ended.err.count("the UEFI shell after") == 2
+    assert (store.stat().st_mtime_ns, store.stat().st_size) == (before.st_mtime_ns, before.st_size)
     assert command in _examples()
 
 

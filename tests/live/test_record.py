@@ -293,21 +293,6 @@ def _innermost(name: str) -> str:
     return str(node["filename"])
 
 
-def test_the_firmware_of_the_distribution_is_left_as_it_was() -> None:
-    """Both in one command each: from nothing to the verdict."""
-    needed_program("qemu-system-aarch64", "qemu-system-arm")
-    needed_file("/usr/share/AAVMF/AAVMF_CODE.fd", "qemu-efi-aarch64")
-    store = needed_file("/usr/share/AAVMF/AAVMF_VARS.fd", "qemu-efi-aarch64")
-    before = store.stat()
-    begin = time.monotonic()
-    ended = tracetool("audit-firmware", "aavmf")
-    assert time.monotonic() - begin < PATIENCE_S
-    assert (ended.code, ended.text.startswith("WITHIN-EXTENT")) == (0, True), ended.err
-    assert "RO001    virt.flash0" in ended.text
-    assert ended.err.count("the UEFI shell after") == 2
-    assert (store.stat().st_mtime_ns, store.stat().st_size) == (before.st_mtime_ns, before.st_size)
-
-
 def test_a_firmware_that_is_stopped_too_early_is_not_called_safe(tmp_path: Path) -> None:
     needed_program("qemu-system-aarch64", "qemu-system-arm")
     needed_file("/usr/share/AAVMF/AAVMF_CODE.fd", "qemu-efi-aarch64")

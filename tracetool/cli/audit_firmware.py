@@ -59,6 +59,8 @@ def audit_firmware(
     found = _firmware(firmware)
     with _folder(output) as folder:
         runs = _booted(found, folder, qemu_binary or found.program, seconds)
+        if output is None:
+            common.say("the two runs are not kept; -o DIR keeps them")
         from tracetool.cli.audit import run_audit
 
         raise typer.Exit(run_audit(runs))

@@ -2,6 +2,7 @@
 
 FAKE_BACKENDS: those that it has, `log` if not given. FAKE_TRACE: what its log becomes. FAKE_IMAGE and FAKE_AFTER: the
 flash image, and what is put into it. FAKE_END: `quit`, `wait` (for a signal), `kill` (itself) or `fail`.
+FAKE_SERIAL: what comes on the serial line, where there is one.
 FAKE_SIGNALS: the file where signals that came are written.
 """
 
@@ -16,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 ARGUMENTS = sys.argv[1:]
 BACKENDS = os.environ.get("FAKE_BACKENDS", "log").split()
@@ -36,18 +37,21 @@ def trace_file() -> str:
     return after("-trace").partition("file=")[2]
 
 
+def channel(name: str) -> TextIO:
+    """A stream that the program was started with."""
+    number = int(next(part for part in ARGUMENTS if part.startswith(f"socket,id={name}")).partition("fd=")[2])
+    return socket.socket(fileno=number).makefile("rw")
+
+
 def control() -> None:
     """Speak the control protocol until `quit`, and trace it."""
-    number = int(next(part for part in ARGUMENTS if part.startswith("socket,id=control")).partition("fd=")[2])
-    stream = socket.socket(fileno=number).makefile("rw")
+    stream = channel("control")
     print(json.dumps({"QMP": {}}), file=stream, flush=True)
     for line in stream:
         command = json.loads(line)["execute"]
         print(json.dumps({"return": ANSWERS.get(command, {})}), file=stream, flush=True)
         if command == "quit":
             break
-    if trace_file():
-        trace_control()
 
 
 def trace_control() -> None:
@@ -95,6 +99,14 @@ def main() -> None:
             signal.signal(wanted, note_signal)
     if after("-M") == "none":
         control()
+        if trace_file():
+            trace_control()
+    elif "-serial" in ARGUMENTS:
+        guest()
+        serial = channel("serial")
+        print(os.environ["FAKE_SERIAL"], end="", file=serial, flush=True)
+        control()
+        serial.close()
     else:
         guest()
         end()

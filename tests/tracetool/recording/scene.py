@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.captures import sha256
 from tests.tracetool.cli.program import COMMAND, SAMPLES, Ended, environment, tracetool
 from tests.tracetool.recording import fake_qemu
@@ -17,6 +19,7 @@ from tracetool.images import load_image, write_image
 from tracetool.runs.directory import read_run_directory
 
 if TYPE_CHECKING:
+    from tests.tracetool.cli.program import Quick
     from tracetool.runs.run import Run
 
 REGION = 64 << 20
@@ -24,10 +27,11 @@ REGION = 64 << 20
 
 @dataclass
 class Scene:
-    """A folder with a QEMU that does as the sample says, and the images."""
+    """A folder with a QEMU that does as the sample says, and the images; `quick` records in this process."""
 
     folder: Path
     sample: str = "aavmf-first-boot"
+    quick: Quick | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,7 +73,13 @@ class Scene:
     def record(self, *options: str, **settings: Any) -> Ended:  # noqa: ANN401  environment variables
         """Record it."""
         directory = ["-o", str(self.folder / "run")]
-        return tracetool("record", *directory, *options, "--", *self.command, **(self.settings | settings))
+        arguments = ["record", *directory, *options, "--", *self.command]
+        if self.quick is None:
+            return tracetool(*arguments, **(self.settings | settings))
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (self.settings | settings).items():
+                patch.setenv(name, value)
+            return self.quick(*arguments)
 
     def start(self, **settings: str) -> subprocess.Popen[bytes]:
         """Start a recording whose guest waits for a signal, and wait until it does."""

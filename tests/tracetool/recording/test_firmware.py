@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.tracetool.cli.program import tracetool
+from tests.tracetool.recording.scene import Scene
 from tracetool.errors import InputError, UsageError
 from tracetool.recording import firmware as module
 from tracetool.recording.boot import drives_of
 from tracetool.recording.firmware import firmware_by_files, firmware_by_name, firmware_names
+from tracetool.runs.directory import read_run_directory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.tracetool.cli.program import Ended, Quick
+
+    Booted = Callable[..., Ended]
 
 BRANCH = struct.pack("<I", 0x14000400)
 RESET = b"VTF\0" + bytes(16)
@@ -119,3 +126,61 @@ def test_what_is_no_firmware_is_said_in_one_line(arguments: list[str], code: int
 
 def test_names_are_completed() -> None:
     assert firmware_names() == ["aavmf", "ovmf"]
+
+
+# --- boots -------------------------------------------------------------------------------------------------------
+
+COUNTDOWN = "Press \x1b[1mESC\x1b[0m in 5 seconds to skip \x1b[1mstartup.nsh\x1b[0m or any other key to continue."
+
+
+@pytest.fixture
+def booted(installed: Path, quick: Quick, monkeypatch: pytest.MonkeyPatch) -> Booted:
+    """Audit the firmware of the fixture on a QEMU that stands for one: what it writes on the serial line decides."""
+    folder = installed.parents[1]
+    (folder / "scene").mkdir()
+    scene = Scene(folder / "scene")
+
+    def run(serial: str, *options: str) -> Ended:
+        for name, value in (scene.settings | {"FAKE_SERIAL": serial, "FAKE_IMAGE": f"{folder}/runs/vars.fd"}).items():
+            monkeypatch.setenv(name, value)
+        files = [str(folder / "code.fd"), str(folder / "vars.fd")]
+        return quick("audit-firmware", "-o", folder / "runs", "--qemu-binary", scene.command[0], *options, *files)
+
+    (folder / "vars.fd").write_bytes(bytes(512))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("serial", "reached"),
+    [
+        (COUNTDOWN + "\r\n\x1b[1m\x1b[33mShell> \x1b[0m\x1b[37m", "the UEFI shell"),
+        ("BdsDxe: No bootable option or device was found.\r\n", "the boot manager"),
+    ],
+)
+def test_a_firmware_is_booted_twice_to_where_it_waits(
+    serial: str, reached: str, booted: Booted, tmp_path: Path
+) -> None:
+    ended = booted(serial)
+    assert (ended.code, "WITHIN-EXTENT" in ended.text) == (0, True), ended.err
+    assert ended.err.count(f": {reached} after") == 2
+    runs = [read_run_directory(str(tmp_path / "runs" / name)).run for name in ("boot-1", "boot-2")]
+    assert [run.cut for run in runs] == [None, None]
+    left, found = runs[0].flash("virt.flash1"), runs[1].flash("virt.flash1")
+    assert left is not None
+    assert found is not None
+    assert left.after is not None
+    assert found.before is not None
+    assert left.after.sha256 == found.before.sha256
+
+
+def test_a_firmware_that_does_not_get_there_is_not_called_safe(booted: Booted) -> None:
+    ended = booted("UEFI firmware", "--seconds", "1")
+    assert (ended.code, "INCONCLUSIVE" in ended.text) == (4, True)
+    assert "the firmware was stopped after 1 s, before its shell or boot manager" in ended.text
+
+
+def test_runs_are_kept_only_in_an_empty_directory(booted: Booted, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "mine").touch()
+    ended = booted("Shell> ")
+    assert (ended.code, "is not empty; name another directory with -o" in ended.err) == (2, True)

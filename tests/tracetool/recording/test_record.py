@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.tracetool.cli.program import Quick
+
 
 REGION = 64 << 20
 PATIENCE_S = 30
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    return Scene(tmp_path)
+def scene(tmp_path: Path, quick: Quick) -> Scene:
+    return Scene(tmp_path, quick=quick)
 
 
 def _audit(scene: Scene, name: str = "run") -> dict[str, Any]:
@@ -70,8 +72,8 @@ def test_copies_take_no_room_for_zeros(scene: Scene) -> None:
     assert taken < 2 << 20
 
 
-def test_the_guest_s_own_end_does_not_hide_the_verdict(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, "aavmf-shell-padding")
+def test_the_guest_s_own_end_does_not_hide_the_verdict(tmp_path: Path, quick: Quick) -> None:
+    scene = Scene(tmp_path, "aavmf-shell-padding", quick)
     ended = scene.record(FAKE_END="fail")
     assert ended.code == 1
     assert "OUTSIDE-EXTENT" in ended.text
@@ -207,7 +209,8 @@ def test_an_image_that_is_not_there_is_named(scene: Scene) -> None:
 
 
 def test_an_image_that_is_locked_for_writing_is_refused(scene: Scene) -> None:
-    """The lock is the one that a QEMU with the image open holds."""
+    """The lock is the one that a QEMU with the image open holds; a process does not see its own."""
+    scene.quick = None
     with scene.image.open("r+b") as file:
         fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, 101)
         ended = scene.record()

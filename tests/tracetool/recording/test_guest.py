@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tracetool.errors import MissingDependencyError
+from tracetool.recording import guest as module
+from tracetool.recording.guest import DiskWatch, GuestEnd, Signals, run_in_foreground
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("script", "end", "code"),
+    [
+        ("exit 0", GuestEnd(0), 0),
+        ("exit 3", GuestEnd(3), 3),
+        ("kill -9 $$", GuestEnd(None, 9), 137),
+    ],
+)
+def test_a_guest_s_end_is_told_apart(script: str, end: GuestEnd, code: int) -> None:
+    found = run_in_foreground(["/bin/sh", "-c", script], Signals())
+    assert (found, found.code, found.failed) == (end, code, code != 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_this_process_is_passed_on(number: signal.Signals) -> None:
+    handlers = [signal.getsignal(each) for each in module.FORWARDED]
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), number))
+    with Signals().forwarded() as signals:
+        timer.start()
+        found = run_in_foreground(["sleep", "30"], signals)
+    assert found == GuestEnd(None, number)
+    assert [signal.getsignal(each) for each in module.FORWARDED] == handlers
+
+
+def test_a_signal_that_comes_before_the_guest_reaches_it() -> None:
+    with Signals().forwarded() as signals:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert run_in_foreground(["sleep", "30"], signals) == GuestEnd(None, signal.SIGTERM)
+
+
+def test_a_signal_after_the_guest_s_end_does_nothing() -> None:
+    with Signals().forwarded() as signals:
+        run_in_foreground(["true"], signals)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingDependencyError, match="cannot be run: No such file or directory"):
+        run_in_foreground([str(tmp_path / "qemu")], Signals())
+
+
+def test_a_disk_without_room_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with DiskWatch(tmp_path) as disk:
+        assert not disk.ran_full
+    assert not disk.ran_full
+    monkeypatch.setattr(module, "LOW_BYTES", sys.maxsize)
+    with DiskWatch(tmp_path) as disk:
+        deadline = time.monotonic() + 10
+        while not disk.ran_full and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert disk.ran_full
+
+
+def test_the_guest_stays_in_the_group_that_the_terminal_s_keys_reach() -> None:
+    code = "import os, sys; sys.exit(os.getpgid(0) != int(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(os.getpgid(0))]
+    assert run_in_foreground(command, Signals()) == GuestEnd(0)
