@@ -117,8 +117,13 @@ class Tables:
         return int(found[-1]) if len(found) else None
 
     def main_seq(self, operation: int) -> int:
-        """The event that says most about an operation: its last write, else its first event."""
+        """The event that says most about an operation: its last write, else its first event.
+
+        Of an erase the first write, at which QEMU erases.
+        """
         row = self.operations.row(operation, named=True)
+        if row["kind"] == "erase":
+            return int(row["first_seq"])
         writes = self._span(row).filter(pl.col("event").cast(pl.String).is_in(_WRITES))["seq"]
         return int(writes[-1]) if len(writes) else int(row["first_seq"])
 

@@ -46,6 +46,9 @@ def test_a_row_is_about_its_worst_finding_else_about_its_last_write() -> None:
     assert shown is not None
     event = timeline.tables.event(shown.seq)
     assert (event["event"], hex(event["value"])) == ("io_write", "0xd000d0")
+    erase = timeline.shown(filtered(timeline, "kind == erase").row_of_item(0))
+    assert erase is not None
+    assert hex(timeline.tables.event(erase.seq)["value"]) == "0x200020"
 
 
 def test_an_operation_opens_into_accesses_and_those_into_events() -> None:
