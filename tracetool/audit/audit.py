@@ -17,7 +17,7 @@ from tracetool.timeline.activity import ACTIVITY_SCHEMA
 from tracetool.timeline.blocks import BLOCKS_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from replay.behaviour import Behaviour
     from replay.geometry import Geometry
@@ -123,8 +123,9 @@ def audit_replayed(
     guests: int = 1,
     strict_silicon: bool = False,
     wear_limit: int = WEAR_LIMIT,
+    begun: Callable[[Replayed], None] | None = None,
 ) -> tuple[Replayed, Audit]:
-    """As `audit`, with the replayed devices for whoever looks closer."""
+    """As `audit`, with the replayed devices for whoever looks closer; `begun` is given them before they are filled."""
     if options.policy is None:
         options = replace(options, policy=Policy.DISCARD)
     chip = chip_profiles()[DEFAULT_CHIP]
@@ -132,7 +133,7 @@ def audit_replayed(
     def watcher(geometry: Geometry) -> OperationWatch:
         return OperationWatch(geometry, chip, listed=options.keep_occurrences)
 
-    replayed = replay_readers(readers, options, watcher=watcher)
+    replayed = replay_readers(readers, options, watcher=watcher, begun=begun)
     policy = options.policy or Policy.PADDED
     devices = tuple(_judged(replayed.devices[name], replayed) for name in sorted(replayed.devices))
     return replayed, Audit(

@@ -10,9 +10,13 @@ import polars as pl
 
 from tracetool.browse.places import PlaceKind, parse_place
 from tracetool.errors import UsageError
+from tracetool.events import EVENT_NAMES
+from tracetool.timeline.operations import KINDS, OUTCOMES
 from tracetool.timeline.query import EVENTS, OPERATIONS, QueryError, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from tracetool.browse.levels import Level
@@ -64,18 +68,24 @@ def matching(tables: Tables, level: Level, text: str) -> NDArray[np.int64]:
     try:
         return selected(tables, level, parse(text, vocabulary(tables, level)))
     except QueryError:
-        words = [_word(word, level) for word in text.split()]
+        words = [_word(word, tables, level) for word in text.split()]
         return _chosen(tables, level, pl.all_horizontal(words) if words else pl.lit(value=False))
 
 
-def _word(word: str, level: Level) -> pl.Expr:
-    names = ("kind", "outcome", "device") if level.of_operations else ("event", "device", "text")
-    inside = [_contains(name, word) for name in names]
+def _word(word: str, tables: Tables, level: Level) -> pl.Expr:
+    devices = tuple(device.name for device in tables.loaded.audit.devices)
+    if level.of_operations:
+        inside = [_named("kind", KINDS, word), _named("outcome", OUTCOMES, word), _named("device", devices, word)]
+    else:
+        text = pl.col("text").str.to_lowercase().str.contains(word.lower(), literal=True)
+        inside = [_named("event", EVENT_NAMES, word), _named("device", devices, word), text]
     return pl.any_horizontal([*inside, *_covering(word, level)]).fill_null(value=False)
 
 
-def _contains(name: str, word: str) -> pl.Expr:
-    return pl.col(name).cast(pl.String).str.to_lowercase().str.contains(word.lower(), literal=True)
+def _named(column: str, names: Sequence[str], word: str) -> pl.Expr:
+    """Whether the column has one of those names that hold the word: names are few, rows are many."""
+    found = [name for name in names if word.lower() in name.lower()]
+    return pl.col(column).is_in(found) if found else pl.lit(value=False)
 
 
 def _covering(word: str, level: Level) -> list[pl.Expr]:

@@ -70,9 +70,10 @@ class KeptTrace:
         self._complete = True
 
     def _keep(self, frame: pl.DataFrame) -> None:
+        # In this order: whoever looks while the trace is read sees no event whose frame is not there.
+        self._frames.append(_slim(frame))
         self._starts.append(self.events)
         self.events += len(frame)
-        self._frames.append(_slim(frame))
 
     def kept(self, trace: int = 0) -> Iterator[tuple[int, pl.DataFrame]]:
         """What was read: frames of `EVENTS_SCHEMA`, each with the seq of its first event."""

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field, replace
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+import polars as pl
+
+from replay.backing import Policy
+from tracetool.audit import Audit
 from tracetool.audit.audit import audit_replayed
 from tracetool.browse.keeping import KeptTrace
 from tracetool.browse.moments import Past
@@ -13,17 +17,17 @@ from tracetool.errors import InputError
 from tracetool.findings import WEAR_LIMIT
 from tracetool.findings.words import count_of
 from tracetool.session.options import Options
+from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import polars as pl
-
-    from tracetool.audit import Audit, DeviceAudit
+    from tracetool.audit import DeviceAudit
     from tracetool.browse.moments import Moments
     from tracetool.ingest import TraceReader
+    from tracetool.session.session import Replayed
 
-__all__ = ["Cancelled", "Job", "Loaded", "Progress", "Settings", "load", "start"]
+__all__ = ["Cancelled", "Job", "Loaded", "Progress", "Settings", "load", "so_far", "start"]
 
 
 class Cancelled(Exception):  # noqa: N818  nothing went wrong
@@ -73,6 +77,8 @@ class Loaded:
     audit: Audit
     operations: pl.DataFrame
     start_ns: int | None
+    complete: bool = True
+    """False while the traces are still being read: there is no audit yet, and there will be more rows."""
     pasts: Mapping[str, Past] = field(default_factory=dict, repr=False, compare=False)
     """What time travel needs, by device."""
 
@@ -104,8 +110,8 @@ class Loaded:
         return f"{first} and {count_of(more, 'more trace')}" if more else first
 
 
-def load(traces: Sequence[KeptTrace], settings: Settings) -> Loaded:
-    """Audit the traces, and keep the timeline.
+def load(traces: Sequence[KeptTrace], settings: Settings, begun: Callable[[Replayed], None] | None = None) -> Loaded:
+    """Audit the traces, and keep the timeline; `begun` is given what is filled meanwhile.
 
     Raises:
         InputError: a trace or image cannot be read, or holds no pflash event.
@@ -119,10 +125,27 @@ def load(traces: Sequence[KeptTrace], settings: Settings) -> Loaded:
         guests=settings.guests,
         strict_silicon=settings.strict_silicon,
         wear_limit=settings.wear_limit,
+        begun=begun,
     )
     _require_events(traces)
     pasts = {name: Past(device) for name, device in replayed.devices.items()}
-    return Loaded(tuple(traces), settings, audit, replayed.operations(), replayed.traces[0].start_ns, pasts)
+    return Loaded(tuple(traces), settings, audit, replayed.operations(), replayed.traces[0].start_ns, pasts=pasts)
+
+
+def so_far(traces: Sequence[KeptTrace], settings: Settings, replayed: Replayed) -> Loaded | None:
+    """The operations that have ended, while another thread goes on; None where there are none yet."""
+    frames = [frame for device in list(replayed.devices.values()) for frame in list(device.operations)]
+    if not frames:
+        return None
+    operations = pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
+    times = traces[0].rows(0, _FIRST)["time_ns"].drop_nulls()
+    audit = Audit(settings.options.policy or Policy.DISCARD, settings.guests, (), (), ())
+    start_ns = int(times[0]) if len(times) else None
+    return Loaded(tuple(traces), settings, audit, operations, start_ns, complete=False)
+
+
+_FIRST = 1000
+"""Events among which the first time is looked for, as long as not all are read."""
 
 
 def _require_events(traces: Sequence[KeptTrace]) -> None:
@@ -135,9 +158,12 @@ def _require_events(traces: Sequence[KeptTrace]) -> None:
 class Job:
     """Work in a thread: `done` is set at its end, with `result` or `error`, or neither where it was cancelled."""
 
-    def __init__(self, work: Callable[[], Loaded], progress: Progress) -> None:
+    def __init__(
+        self, work: Callable[[], Loaded], progress: Progress, so_far: Callable[[], Loaded | None] = lambda: None
+    ) -> None:
         self._work = work
         self.progress = progress
+        self.so_far = so_far
         self.done = Event()
         self.result: Loaded | None = None
         self.error: Exception | None = None
@@ -176,4 +202,9 @@ def start(
     kept = [opener if isinstance(opener, KeptTrace) else KeptTrace(opener(progress.report)) for opener in openers]
     for trace in kept:
         trace.on_reread = progress.report
-    return Job(lambda: load(kept, settings), progress).start()
+    passes: list[Replayed] = []
+    return Job(
+        lambda: load(kept, settings, passes.append),
+        progress,
+        lambda: so_far(kept, settings, passes[-1]) if passes else None,
+    ).start()

@@ -34,7 +34,7 @@ def timeline_status(timeline: Timeline, search: str = "") -> str:
 
 def _rows(timeline: Timeline) -> str:
     if timeline.filter.active is None:
-        return _counted(timeline.total, timeline.level)
+        return _counted(timeline.total, timeline.level) + ("" if timeline.loaded.complete else " so far")
     left = timeline.total - timeline.hidden
     return f"{left:,} of {_counted(timeline.total, timeline.level)}, {timeline.hidden:,} hidden"
 

@@ -28,7 +28,7 @@ _OF_READS = ("data_read", "read_status", "manufacturer_id", "device_id", "device
 _NEAR = 64
 """Events around an access among which its inner events are looked for."""
 
-_ACCESS = pl.col("event").cast(pl.String).is_in(ACCESSES)
+_ACCESS = pl.col("event").is_in(list(ACCESSES))
 
 
 class Mark(NamedTuple):

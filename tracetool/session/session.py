@@ -91,13 +91,25 @@ def replay_traces(
     return replay_readers(readers, options)
 
 
-def replay_readers(readers: Sequence[TraceReader], options: Options, *, watcher: Watcher | None = None) -> Replayed:
-    """Replay traces that are open already; they are read again where a pass learns something it needed before."""
+def replay_readers(
+    readers: Sequence[TraceReader],
+    options: Options,
+    *,
+    watcher: Watcher | None = None,
+    begun: Callable[[Replayed], None] | None = None,
+) -> Replayed:
+    """Replay traces that are open already; they are read again where a pass learns something it needed before.
+
+    `begun` is given what each pass fills, before it does.
+    """
     images = _Images(options)
     lessons: dict[str, Learned] = {}
     rereadable = all(reader.rereadable for reader in readers)
     for _ in range(MAX_PASSES):
-        replayed = _Pass(options, images, lessons, watcher).run(readers)
+        reading = _Pass(options, images, lessons, watcher)
+        if begun is not None:
+            begun(reading.replayed)
+        replayed = reading.run(readers)
         late = {name: device for name, device in replayed.devices.items() if device.needs_another_pass}
         if not late:
             break

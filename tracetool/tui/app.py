@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.widgets import ContentSwitcher
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["TraceApp"]
 
 _POLL = 0.04
+_PART = 1.5
+"""Seconds between two looks at what has been read so far."""
 _INTERRUPTED = 130
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -63,6 +66,7 @@ class TraceApp(Remembering):
         self._keys_path = keys or keys_path()
         self.own_keys: dict[str, str] = {}
         self._timer: Timer | None = None
+        self._next_part = 0.0
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DARK.name
@@ -102,11 +106,22 @@ class TraceApp(Remembering):
             self.query_one(TopBar).say(f"{words}  Esc stops")
             for view in VIEWS:
                 view.wait(self.query_one(f"#{view.id}"), words)
+            self._show_so_far(job)
             return
         if self._timer is not None:
             self._timer.stop()
         self.job = None
         self._take(job)
+
+    def _show_so_far(self, job: Job) -> None:
+        """The rows there are, now and then, before anything else can be shown."""
+        now = monotonic()
+        if self.loaded is not None or now < self._next_part:
+            return
+        self._next_part = now + _PART
+        part = job.so_far()
+        if part is not None:
+            self.view().show_loaded(part)
 
     def _take(self, job: Job) -> None:
         if job.result is not None:

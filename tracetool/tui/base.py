@@ -50,10 +50,13 @@ class ViewsApp(App[int]):
         """The timeline's view."""
         return self.query_one(TimelineView)
 
-    def ready(self) -> Timeline | None:
-        """The timeline, with its view in front; None, and a word about it, as long as there is none."""
+    def ready(self, *, partly: bool = False) -> Timeline | None:
+        """The timeline, with its view in front; None, and a word about it, as long as there is none.
+
+        `partly`: what is shown while the trace is read will do.
+        """
         timeline = self.view().timeline
-        if timeline is None:
+        if timeline is None or not (timeline.loaded.complete or partly):
             self.tell("the trace is still being read")
             return None
         if self.current_view != "timeline":

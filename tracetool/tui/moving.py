@@ -86,7 +86,7 @@ class Moving(ViewsApp):
     # --- how it is shown -----------------------------------------------------------------------------------------
 
     def _change(self, change: Callable[[Timeline], None]) -> None:
-        if self.ready() is not None:
+        if self.ready(partly=True) is not None:
             self.view().change(change)
 
     def action_level(self) -> None:
@@ -116,7 +116,7 @@ class Moving(ViewsApp):
 
     def action_copy(self, selection: bool) -> None:
         """Put a row, or those selected, into the clipboard."""
-        if self.ready() is None:
+        if self.ready(partly=True) is None:
             return
         grid = self.view().grid
         rows = grid.selected if selection else range(grid.cursor, grid.cursor + bool(grid.count))

@@ -9,13 +9,21 @@ from tests.tracetool.browse.samples import both, finished, first_boot, job, padd
 from tests.tracetool.cli.program import PADDING
 from tracetool.audit import audit
 from tracetool.audit.verdict import Verdict
-from tracetool.browse.loading import Cancelled, Progress, Settings, start
+from tracetool.browse.keeping import KeptTrace
+from tracetool.browse.loading import Cancelled, Loaded, Progress, Settings, load, so_far, start
+from tracetool.browse.status import timeline_status
+from tracetool.browse.timeline import Timeline
 from tracetool.errors import InputError, UsageError
 from tracetool.ingest import open_trace
 from tracetool.session.options import Options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    import polars as pl
+
+    from tracetool.session.session import Replayed
 
 
 def test_what_is_loaded_is_what_the_audit_says() -> None:
@@ -78,3 +86,25 @@ def test_names_of_what_was_loaded() -> None:
     assert both().name.endswith("and 1 more trace")
     assert padding().written == "virt.flash1"
     assert first_boot().extents == {"virt.flash1": 768 * 1024}
+
+
+def test_while_the_trace_is_read_there_are_rows_already() -> None:
+    reader = open_trace(str(PADDING), chunk_bytes=20_000)
+    passes: list[Replayed] = []
+    seen: list[Loaded | None] = []
+
+    class Looking(KeptTrace):
+        def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
+            for frame in super().chunks(trace):
+                yield frame
+                seen.append(so_far([self], Settings(), passes[-1]))
+
+    trace = Looking(reader)
+    whole = load([trace], Settings(), passes.append)
+    part = so_far([trace], Settings(), passes[-1])
+    assert part is not None
+    assert (part.complete, whole.complete, part.start_ns) == (False, True, whole.start_ns)
+    assert part.operations.equals(whole.operations)
+    assert len(Timeline(part).lines(0, 300)) == 224
+    assert "so far" in timeline_status(Timeline(part))
+    assert len(seen) > 1

@@ -112,10 +112,15 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._anchor = None
         self.refresh()
 
+    @property
+    def _room(self) -> int:
+        """Columns that are seen."""
+        return self.scrollable_content_region.width
+
     def _lay_out(self) -> None:
         if self._pages is None:
             return
-        self._layout = Layout(self._pages.source.columns, self.size.width)
+        self._layout = Layout(self._pages.source.columns, self._room)
         self.virtual_size = Size(self._layout.width, self.count + 1)
 
     def on_resize(self) -> None:
@@ -133,7 +138,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """One line of the window: the header, or the row at this place."""
         x, top = self.scroll_offset
-        width = self.size.width
+        width = self._room
         row = top + y - 1
         if y == 0 and self._layout is not None:
             strip, style = self._header(self._layout), self._style("header")

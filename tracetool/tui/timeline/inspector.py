@@ -115,15 +115,17 @@ class Inspector(VerticalScroll):
         row = tables.event(tables.number(*event))
         at = tables.operation_at(event.trace, event.seq, str(row["device"]))
         operation = None if at is None else tables.operations.row(at, named=True)
-        yield from brief(row, operation, found or "explaining …", width)
+        rest = "explaining …" if tables.loaded.complete else "explained once the trace has been read"
+        yield from brief(row, operation, found or rest, width)
 
     # --- in a thread ---------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
         self._show()
-        if self._event is not None and self._tables is not None and self._event not in self._known:
+        tables = self._tables
+        if tables is not None and tables.loaded.complete and self._event is not None and self._event not in self._known:
             self._progress = Progress()
-            self._explain(self._tables, self._event, self._progress)
+            self._explain(tables, self._event, self._progress)
 
     @work(thread=True, exclusive=True, group="explain")
     def _explain(self, tables: Tables, event: _Event, progress: Progress) -> None:
