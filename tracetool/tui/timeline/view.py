@@ -51,11 +51,12 @@ class TimelineView(Container):
     """
 
     class Selected(Message):
-        """The cursor is on another event."""
+        """The cursor is on another event; `visited` once somebody went there."""
 
-        def __init__(self, selection: Selection) -> None:
+        def __init__(self, selection: Selection, *, visited: bool) -> None:
             super().__init__()
             self.selection = selection
+            self.visited = visited
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
         super().__init__(id=id)
@@ -173,7 +174,9 @@ class TimelineView(Container):
             return
         self.inspector.follow(timeline.tables, trace, seq)
         shown = timeline.shown(self.grid.cursor)
-        self.post_message(self.Selected(Selection(None if shown is None else shown.device, trace, seq)))
+        self.post_message(
+            self.Selected(Selection(None if shown is None else shown.device, trace, seq), visited=self.visited)
+        )
 
     # --- opening -------------------------------------------------------------------------------------------------
 
