@@ -55,6 +55,7 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@.ci/need-babeltrace $(BIN)/python
+	@.ci/need-tmux
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow" --cov --cov-fail-under=$(COVERAGE)
 
 prove: $(VENV)/.dev

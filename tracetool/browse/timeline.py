@@ -62,6 +62,10 @@ class Timeline:
         other = Timeline(loaded)
         other.mode, other.mark_ns, other.filter = self.mode, self.mark_ns, self.filter
         other.set_level(self.level)
+        if len(other.tables.operations) == len(self.tables.operations):
+            for item, opened in self._opened.items():
+                other._opened[item] = opened
+                other._show_children(item, opened)
         return other
 
     # --- what a grid asks ----------------------------------------------------------------------------------------

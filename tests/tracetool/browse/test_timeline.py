@@ -143,9 +143,10 @@ def test_several_traces_go_on_in_one_table() -> None:
 def test_new_tables_are_shown_in_the_same_way() -> None:
     timeline = filtered(padding_timeline(), "offset >= 768K")
     timeline.set_mode(TimeMode.DELTA)
+    timeline.open(0)
     loaded = finished(start(padding().traces, Settings(Options(extents={"virt.flash1": 2 << 20}))))
     again = timeline.continued(loaded)
-    assert (len(again), again.mode) == (5, TimeMode.DELTA)
+    assert (len(again), again.mode, again.is_open(0)) == (7, TimeMode.DELTA, True)
     assert cells(again, 0)["mark"] != "✖"
     assert title(loaded).endswith("4,383 events, extent virt.flash1=2 MiB")
 

@@ -17,7 +17,7 @@ from tests.requirements import needed_program
 from tests.tracetool.cli.program import FIRST_BOOT, PADDING, tracetool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PROGRAM = f"{sys.executable} -c 'from tracetool.cli import main; main()'"
@@ -53,13 +53,17 @@ class Terminal:
 
     def wait(self, *words: str) -> str:
         """Wait until all of these are seen."""
+        return self.wait_until(lambda seen: all(word in seen for word in words), words)
+
+    def wait_until(self, condition: Callable[[str], bool], what: object = "") -> str:
+        """Wait until the screen is like that, and give it."""
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
             seen = self.screen()
-            if all(word in seen for word in words):
+            if condition(seen):
                 return seen
             time.sleep(0.03)
-        raise AssertionError(f"not seen: {words} in\n{self.screen()}")
+        raise AssertionError(f"not seen: {what} in\n{self.screen()}")
 
     def close(self) -> None:
         """End the terminal, and what runs in it."""
@@ -89,6 +93,7 @@ def test_the_question_is_answered_shown_and_exported(terminal: Terminal, tmp_pat
     terminal.send("x")
     terminal.wait("Export to", "operations.csv")
     terminal.send("C-u")
+    terminal.wait_until(lambda seen: "operations.csv" not in seen)
     terminal.write(str(target))
     terminal.send("Enter")
     terminal.wait("wrote 5 rows")

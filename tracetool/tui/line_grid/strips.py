@@ -54,8 +54,10 @@ class Layout:
 
     def window(self, strip: Strip, x: int, width: int, style: Style) -> Strip:
         """What is seen of a row from column x on; a mark where it goes on, and no stump of the last column."""
-        seen = self._last if x == 0 and 0 < width - self._last < min(_STUMP, self.width - self._last) else width
-        cut = strip.crop_extend(x, x + seen, style)
-        if seen == width and strip.crop(x + seen - 1, strip.cell_length).text[1:].strip():
-            cut = Strip.join([cut.crop(0, seen - 1), Strip([Segment("…", style)])])
+        whole = self._last - self._gap
+        if x == 0 and whole <= width < min(self._last + _STUMP, self.width):
+            return strip.crop(0, whole).adjust_cell_length(width, style)
+        cut = strip.crop_extend(x, x + width, style)
+        if strip.crop(x + width - 1, strip.cell_length).text[1:].strip():
+            cut = Strip.join([cut.crop(0, width - 1), Strip([Segment("…", style)])])
         return cut.adjust_cell_length(width, style)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TimelineView"]
 
-_BESIDE = 120
+_BESIDE = 150
 """Columns from which there is room for the inspector beside the table."""
 
 _BELOW = 14
