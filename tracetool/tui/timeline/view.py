@@ -93,9 +93,9 @@ class TimelineView(Container):
     # --- what is shown -------------------------------------------------------------------------------------------
 
     def show_loaded(self, loaded: Loaded) -> None:
-        """Show new tables, at the same event as before."""
+        """Show new tables, at the same event as before, if somebody went there."""
         old, here = self.timeline, None
-        if old is not None:
+        if old is not None and self.visited:
             here = old.shown(self.grid.cursor)
         self.timeline = Timeline(loaded) if old is None else old.continued(loaded)
         row = 0 if here is None else self.timeline.row_of_event(here.trace, here.seq) or 0
@@ -106,7 +106,8 @@ class TimelineView(Container):
         if timeline is None:
             return
         empty = "the filter hides all rows" if timeline.hidden else "no operation in this trace"
-        self.grid.show(timeline, row, empty)
+        with self.prevent(LineGrid.CursorMoved):  # nobody moved it
+            self.grid.show(timeline, row, empty)
         self._follow()
         self.say_status()
 
