@@ -30,6 +30,9 @@ __all__ = ["Commit", "Moments", "Past", "moments_of"]
 SPACING = 256
 """Changes between keyframes, to begin with."""
 
+RECENT = 4
+"""Pictures that are at hand: a moment, and what it is compared with."""
+
 BUDGET = 64 << 20
 """Bytes that keyframes may take together; the one at the end is not counted."""
 
@@ -74,6 +77,7 @@ class Moments:
         self._budget = budget
         self._spacing = SPACING
         self._storage = (self._index.target & int(Target.STORAGE)) != 0
+        self._recent: dict[int, Picture] = {}
         self._keyframes = self._make_keyframes()
 
     def __len__(self) -> int:
@@ -140,6 +144,13 @@ class Moments:
     def picture(self, position: int) -> Picture:
         """The contents at a position."""
         position = min(max(position, 0), len(self))
+        found = self._recent.pop(position, None) or self._make_picture(position)
+        self._recent[position] = found
+        for old in list(self._recent)[:-RECENT]:
+            del self._recent[old]
+        return found
+
+    def _make_picture(self, position: int) -> Picture:
         frames = sorted(self._keyframes)
         frame = frames[bisect_left(frames, position)]
         blocks = dict(self._keyframes[frame])

@@ -149,11 +149,22 @@ def _runs_of_block(block: Block, base: int) -> Iterator[_Run]:
 
 
 def _row_kinds(block: Block) -> NDArray[np.int64]:
-    """The index in `KINDS` of each row."""
-    short = -len(block.data) % ROW_BYTES
-    data = np.pad(block.data, (0, short), mode="edge").reshape(-1, ROW_BYTES)
-    known = np.pad(block.known, (0, short), mode="edge").reshape(-1, ROW_BYTES)
-    first = data[:, 0]
-    even = (data == first[:, None]).all(axis=1) & known.all(axis=1)
-    tests = [~known.any(axis=1), even & (first == 0xFF), even & (first == 0)]  # noqa: PLR2004  an erased byte
+    """The index in `KINDS` of each row, looked at as two words: every moment that is shown needs all of them."""
+    data, known = _words(block.data), _words(block.known.view(np.uint8))
+    all_known = (known == _ALL_KNOWN).all(axis=1)
+    tests = [
+        (known == 0).all(axis=1),
+        all_known & (data == _ALL_ERASED).all(axis=1),
+        all_known & (data == 0).all(axis=1),
+    ]
     return np.select(tests, [KINDS.index(kind) for kind in ("unknown", "erased", "zeros")], 0)
+
+
+_ALL_KNOWN, _ALL_ERASED = np.uint64(0x0101010101010101), np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+def _words(column: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Rows of two words; a short last row is filled with its last byte."""
+    short = -len(column) % ROW_BYTES
+    whole = np.pad(column, (0, short), mode="edge") if short else np.ascontiguousarray(column)
+    return whole.view(np.uint64).reshape(-1, 2)

@@ -175,8 +175,9 @@ class TraceApp(Remembering):
     def on_timeline_view_selected(self, message: TimelineView.Selected) -> None:
         """The timeline's event is selected for all views."""
         chosen = self.selection = message.selection
-        for image in self.screen_stack[0].query(ImageView):
-            image.follow(chosen)
+        if message.visited:
+            for image in self.screen_stack[0].query(ImageView):
+                image.follow(chosen)
 
     def on_pick(self, message: Pick) -> None:
         """An event was selected elsewhere: the timeline follows."""

@@ -51,7 +51,7 @@ class Remembering(Asking):
             self.tell("the filter that was used last is not understood any more")
         if memory.seq is not None and memory.trace < len(self.loaded.traces if self.loaded else ()):
             self.view().go_to_event(memory.trace, memory.seq)
-        if memory.view in {view.id for view in VIEWS}:
+        if memory.view in {view.id for view in VIEWS} and self.current_view == VIEWS[0].id:
             self.action_view(memory.view)
 
     def remember_place(self) -> None:

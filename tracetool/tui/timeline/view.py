@@ -51,11 +51,12 @@ class TimelineView(Container):
     """
 
     class Selected(Message):
-        """The cursor is on another event."""
+        """The cursor is on another event; `visited` once somebody went there."""
 
-        def __init__(self, selection: Selection) -> None:
+        def __init__(self, selection: Selection, *, visited: bool) -> None:
             super().__init__()
             self.selection = selection
+            self.visited = visited
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
         super().__init__(id=id)
@@ -92,9 +93,9 @@ class TimelineView(Container):
     # --- what is shown -------------------------------------------------------------------------------------------
 
     def show_loaded(self, loaded: Loaded) -> None:
-        """Show new tables, at the same event as before."""
+        """Show new tables, at the same event as before, if somebody went there."""
         old, here = self.timeline, None
-        if old is not None:
+        if old is not None and self.visited:
             here = old.shown(self.grid.cursor)
         self.timeline = Timeline(loaded) if old is None else old.continued(loaded)
         row = 0 if here is None else self.timeline.row_of_event(here.trace, here.seq) or 0
@@ -105,7 +106,8 @@ class TimelineView(Container):
         if timeline is None:
             return
         empty = "the filter hides all rows" if timeline.hidden else "no operation in this trace"
-        self.grid.show(timeline, row, empty)
+        with self.prevent(LineGrid.CursorMoved):  # nobody moved it
+            self.grid.show(timeline, row, empty)
         self._follow()
         self.say_status()
 
@@ -173,7 +175,9 @@ class TimelineView(Container):
             return
         self.inspector.follow(timeline.tables, trace, seq)
         shown = timeline.shown(self.grid.cursor)
-        self.post_message(self.Selected(Selection(None if shown is None else shown.device, trace, seq)))
+        self.post_message(
+            self.Selected(Selection(None if shown is None else shown.device, trace, seq), visited=self.visited)
+        )
 
     # --- opening -------------------------------------------------------------------------------------------------
 
