@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # A test is no benchmark: machines are slow and busy. `thorough` is for whoever looks for the rare case,
 # `found` for whoever asks whether a test fails and not by what.
-settings.register_profile("quick", deadline=None, max_examples=50)
+settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.register_profile("found", deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

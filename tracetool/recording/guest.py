@@ -93,8 +93,19 @@ def run_in_foreground(command: Sequence[str], signals: Signals) -> GuestEnd:
         except OSError as error:
             raise MissingDependencyError(f"{command[0]}: cannot be run: {error.strerror or error}") from error
         signals.pass_to(process)
-        code = process.wait()
+        code = _waited_for(process)
     return GuestEnd(code) if code >= 0 else GuestEnd(None, -code)
+
+
+def _waited_for(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process's end and give its code.
+
+    Not in one blocking call: a signal that another thread is given, or that comes just before the call, would not
+    interrupt it, and would reach the guest only after its end.
+    """
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(_LOOK_S)
 
 
 @contextlib.contextmanager

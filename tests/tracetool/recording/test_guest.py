@@ -41,6 +41,20 @@ def test_a_signal_to_this_process_is_passed_on(number: signal.Signals) -> None:
     assert [signal.getsignal(each) for each in module.FORWARDED] == handlers
 
 
+def test_a_signal_that_another_thread_was_given_is_passed_on() -> None:
+    def take() -> None:
+        time.sleep(0.5)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    thread = threading.Thread(target=take)
+    begin = time.monotonic()
+    with Signals().forwarded() as signals:
+        thread.start()
+        assert run_in_foreground(["sleep", "30"], signals) == GuestEnd(None, signal.SIGTERM)
+    thread.join()
+    assert time.monotonic() - begin < 20
+
+
 def test_a_signal_that_comes_before_the_guest_reaches_it() -> None:
     with Signals().forwarded() as signals:
         os.kill(os.getpid(), signal.SIGTERM)
