@@ -15,27 +15,29 @@ from tests.tracetool.logs import log
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.tracetool.cli.program import Quick
+
 FORMATS = ["html", "sarif", "junit"]
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_a_file_gets_the_bytes_that_standard_output_gets(output_format: str, tmp_path: Path) -> None:
+def test_a_file_gets_the_bytes_that_standard_output_gets(output_format: str, tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / "out"
-    shown = tracetool("audit", "--format", output_format, PADDING)
-    written = tracetool("audit", "--format", output_format, PADDING, "-o", target)
+    shown = quick("audit", "--format", output_format, PADDING)
+    written = quick("audit", "--format", output_format, PADDING, "-o", target)
     assert (target.read_bytes(), written.out) == (shown.out, b"")
     assert (shown.code, shown.err) == (written.code, "")
     assert shown.out.endswith(b"\n")
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_exit_codes_are_those_of_the_text(output_format: str, tmp_path: Path) -> None:
+def test_exit_codes_are_those_of_the_text(output_format: str, tmp_path: Path, quick: Quick) -> None:
     incomplete = tmp_path / "t.log"
     incomplete.write_text(log("virt.flash1").reset().program(0, 1).without("io_write").text)
     cases = ([PADDING], [FIRST_BOOT], [FIRST_BOOT, "--fail-on", "warning"], [incomplete])
-    codes = [tracetool("audit", *arguments, "--format", output_format).code for arguments in cases]
+    codes = [quick("audit", *arguments, "--format", output_format).code for arguments in cases]
     assert codes == [1, 0, 1, 4]
-    assert tracetool("audit", incomplete, "--allow-inconclusive", "--format", output_format).code == 0
+    assert quick("audit", incomplete, "--allow-inconclusive", "--format", output_format).code == 0
 
 
 def test_a_page_is_not_written_to_a_terminal() -> None:
@@ -61,15 +63,15 @@ def test_standard_input_is_reported_on(output_format: str) -> None:
 
 
 @pytest.mark.parametrize("output_format", ["text", "json", *FORMATS])
-def test_a_trace_whose_name_is_not_utf_8_is_reported_on(output_format: str, tmp_path: Path) -> None:
+def test_a_trace_whose_name_is_not_utf_8_is_reported_on(output_format: str, tmp_path: Path, quick: Quick) -> None:
     path = tmp_path / "bad\udcff.log"
     path.write_text(log("virt.flash1").reset().program(0, 1).read_array().text)
-    shown = tracetool("audit", path, "--extent", "768K", "--format", output_format)
+    shown = quick("audit", path, "--extent", "768K", "--format", output_format)
     assert (shown.code, shown.err) == (0, "")
     assert shown.text
 
 
-def test_the_policies_compared_are_on_the_page() -> None:
-    shown = tracetool("audit", PADDING, "--policy", "all", "--format", "html").text
+def test_the_policies_compared_are_on_the_page(quick: Quick) -> None:
+    shown = quick("audit", PADDING, "--policy", "all", "--format", "html").text
     assert "Policies compared" in shown
-    assert "Policies compared" not in tracetool("audit", PADDING, "--format", "html").text
+    assert "Policies compared" not in quick("audit", PADDING, "--format", "html").text

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tracetool.cli.program import tracetool
 from tests.tracetool.runs.support import FIRST_BOOT, PADDING, a_run
 from tracetool.errors import InputError
 from tracetool.runs.directory import read_run_directory, write_run
@@ -17,6 +16,8 @@ from tracetool.runs.run import NOT_STARTED, RECORDING, SCHEMA, Flash, Run, Saved
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.tracetool.cli.program import Quick
 
 _images = st.none() | st.builds(SavedImage, st.none() | st.just("after/a.fd"), st.integers(0, 1 << 40), st.text())
 _flashes = st.builds(
@@ -71,9 +72,9 @@ def test_fields_of_later_programs_are_passed_over() -> None:
     assert parse_run(_document(weather="fine")).machine == "virt"
 
 
-def test_a_damaged_description_is_named_with_its_file(tmp_path: Path) -> None:
+def test_a_damaged_description_is_named_with_its_file(tmp_path: Path, quick: Quick) -> None:
     (tmp_path / "run.json").write_text("{")
-    ended = tracetool("audit", tmp_path)
+    ended = quick("audit", tmp_path)
     assert (ended.code, ended.out) == (3, b"")
     assert ended.err.startswith(f"tracetool: {tmp_path}/run.json: is not JSON")
     assert ended.err.count("\n") == 1
@@ -95,10 +96,10 @@ def test_a_description_does_not_lead_out_of_its_directory(name: str, tmp_path: P
         ({"trace": "empty.log"}, "empty.log: is empty: QEMU logged no pflash event"),
     ],
 )
-def test_a_run_without_a_trace_says_why(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+def test_a_run_without_a_trace_says_why(changes: dict[str, Any], words: str, tmp_path: Path, quick: Quick) -> None:
     (tmp_path / "empty.log").touch()
     write_run(tmp_path, a_run(**changes))
-    ended = tracetool("info", tmp_path)
+    ended = quick("info", tmp_path)
     assert ended.code == 3
     assert pytest.approx(1) == ended.err.count("\n")
     with pytest.raises(InputError, match=words):
@@ -108,25 +109,25 @@ def test_a_run_without_a_trace_says_why(changes: dict[str, Any], words: str, tmp
 # --- as a trace --------------------------------------------------------------------------------------------------
 
 
-def _audited(*arguments: str | Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
-    ended = tracetool("audit", *arguments, "--format", "json")
+def _audited(quick: Quick, *arguments: str | Path) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    ended = quick("audit", *arguments, "--format", "json")
     document = json.loads(ended.out)
     (device,) = [entry for entry in document["devices"] if entry["name"] == "virt.flash1"]
     return ended.code, device, document
 
 
-def test_a_run_directory_needs_no_option(tmp_path: Path) -> None:
-    code, device, _ = _audited(PADDING.at(tmp_path / "run"))
+def test_a_run_directory_needs_no_option(tmp_path: Path, quick: Quick) -> None:
+    code, device, _ = _audited(quick, PADDING.at(tmp_path / "run"))
     assert (code, device["verdict"]) == (1, "outside-extent")
     assert device["extent_source"] == "FvLength of the variable store in its image"
-    ended = tracetool("verify", tmp_path / "run")
+    ended = quick("verify", tmp_path / "run")
     assert ended.code == 0
     assert "no image" not in ended.text
 
 
-def test_info_says_what_was_run_and_what_is_missing(tmp_path: Path) -> None:
+def test_info_says_what_was_run_and_what_is_missing(tmp_path: Path, quick: Quick) -> None:
     run = FIRST_BOOT.at(tmp_path / "run", missing=("the weather",), notes=("-snapshot",), started=1.0, ended=3.5)
-    lines = [line.strip().partition("  ") for line in tracetool("info", run).text.splitlines()[1:]]
+    lines = [line.strip().partition("  ") for line in quick("info", run).text.splitlines()[1:]]
     facts = {name: text.strip() for name, _, text in lines}
     assert facts["run"] == "qemu-system-aarch64 7.2.22, exit code 0 after 2.5 s"
     assert facts["command"] == "qemu-system-aarch64 -M virt"
@@ -134,22 +135,22 @@ def test_info_says_what_was_run_and_what_is_missing(tmp_path: Path) -> None:
     assert (facts["missing"], facts["note"]) == ("the weather", "-snapshot")
 
 
-def test_options_come_before_what_the_directory_says(tmp_path: Path) -> None:
+def test_options_come_before_what_the_directory_says(tmp_path: Path, quick: Quick) -> None:
     run = PADDING.at(tmp_path / "run")
-    code, device, _ = _audited(run, "--extent", "2M")
+    code, device, _ = _audited(quick, run, "--extent", "2M")
     assert (code, device["verdict"], device["extent_source"]) == (0, "within-extent", "--extent")
 
 
 @pytest.mark.parametrize("command", ["info", "events", "operations", "blocks", "findings", "audit"])
-def test_every_command_takes_a_run_directory(command: str, tmp_path: Path) -> None:
-    ended = tracetool(command, FIRST_BOOT.at(tmp_path / "run"))
+def test_every_command_takes_a_run_directory(command: str, tmp_path: Path, quick: Quick) -> None:
+    ended = quick(command, FIRST_BOOT.at(tmp_path / "run"))
     assert (ended.code, ended.err) == (0, "")
     assert "virt.flash1" in ended.text
 
 
-def test_a_command_does_not_write_over_a_run(tmp_path: Path) -> None:
+def test_a_command_does_not_write_over_a_run(tmp_path: Path, quick: Quick) -> None:
     run = FIRST_BOOT.at(tmp_path / "run")
-    ended = tracetool("audit", run, "-o", run / "trace.log.zst")
+    ended = quick("audit", run, "-o", run / "trace.log.zst")
     assert (ended.code, "would be overwritten" in ended.err) == (2, True)
 
 
@@ -161,30 +162,32 @@ def test_a_command_does_not_write_over_a_run(tmp_path: Path) -> None:
         ({"cut": "the disk was full"}, "the disk was full"),
     ],
 )
-def test_a_run_that_may_lack_its_end_is_inconclusive(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
-    code, device, _ = _audited(FIRST_BOOT.at(tmp_path / "run", **changes))
+def test_a_run_that_may_lack_its_end_is_inconclusive(
+    changes: dict[str, Any], words: str, tmp_path: Path, quick: Quick
+) -> None:
+    code, device, _ = _audited(quick, FIRST_BOOT.at(tmp_path / "run", **changes))
     assert (code, device["verdict"]) == (4, "inconclusive")
     assert any(words in reason for reason in device["verdict_reasons"])
 
 
-def test_runs_that_follow_each_other_are_boots_of_one_machine(tmp_path: Path) -> None:
+def test_runs_that_follow_each_other_are_boots_of_one_machine(tmp_path: Path, quick: Quick) -> None:
     first, second = FIRST_BOOT.at(tmp_path / "run-1"), PADDING.at(tmp_path / "run-2")
-    code, _, document = _audited(first, second)
+    code, _, document = _audited(quick, first, second)
     assert code == 1
     assert not [found for found in document["findings"] if found["rule"] == "TRC007"]
 
 
-def test_an_image_that_changed_between_two_runs_is_said(tmp_path: Path) -> None:
+def test_an_image_that_changed_between_two_runs_is_said(tmp_path: Path, quick: Quick) -> None:
     first, second = FIRST_BOOT.at(tmp_path / "run-1"), FIRST_BOOT.at(tmp_path / "run-2")
-    code, device, document = _audited(first, second)
+    code, device, document = _audited(quick, first, second)
     assert (code, device["verdict"]) == (4, "inconclusive")
     (found,) = [found for found in document["findings"] if found["rule"] == "TRC007"]
     assert "run-2/trace.log.zst is not, or not certainly, the one after" in found["message"]
-    assert tracetool("verify", first, second).code == 4
+    assert quick("verify", first, second).code == 4
 
 
-def test_the_contents_after_a_change_are_those_that_the_run_began_with(tmp_path: Path) -> None:
+def test_the_contents_after_a_change_are_those_that_the_run_began_with(tmp_path: Path, quick: Quick) -> None:
     first, second = FIRST_BOOT.at(tmp_path / "run-1"), FIRST_BOOT.at(tmp_path / "run-2")
-    ended = tracetool("replay", first, second, "--write-image", f"virt.flash1={tmp_path / 'out.fd'}")
+    ended = quick("replay", first, second, "--write-image", f"virt.flash1={tmp_path / 'out.fd'}")
     assert ended.code == 4, ended.err
     assert (tmp_path / "out.fd").read_bytes() == (second / "after" / "virt.flash1.fd").read_bytes()

@@ -20,6 +20,8 @@ from tracetool.verify import Standing, Subject, verify
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.tracetool.cli.program import Quick
+
 FOLDER = ROOT / "samples" / "aavmf-shell-padding"
 TRACE, BEFORE, AFTER = (FOLDER / name for name in ("trace.log.zst", "flash1-before.fd.zst", "flash1-after.fd.zst"))
 FLASH = "virt.flash1"
@@ -40,12 +42,12 @@ def check(ended: Ended, subject: str, device: str = FLASH) -> dict[str, Any]:
     return dict(one)
 
 
-def verified(*arguments: str | Path) -> Ended:
-    return tracetool("verify", *arguments, "--format", "json")
+def verified(quick: Quick, *arguments: str | Path) -> Ended:
+    return quick("verify", *arguments, "--format", "json")
 
 
-def test_a_sample_is_proved_with_its_images() -> None:
-    ended = verified(TRACE, "--image", BEFORE, "--after", AFTER)
+def test_a_sample_is_proved_with_its_images(quick: Quick) -> None:
+    ended = verified(quick, TRACE, "--image", BEFORE, "--after", AFTER)
     assert (ended.code, ended.err) == (PROVED, "")
     assert (check(ended, "self-check")["standing"], check(ended, "self-check")["compared"]) == ("proved", 4378)
     assert (check(ended, "image")["standing"], check(ended, "image")["compared"]) == ("proved", 64 << 20)
@@ -53,12 +55,12 @@ def test_a_sample_is_proved_with_its_images() -> None:
     assert flash["not_compared"] == ["no real device: give --qemu-binary"]
 
 
-def test_a_changed_byte_of_the_image_is_found_and_who_should_have_written_it(tmp_path: Path) -> None:
+def test_a_changed_byte_of_the_image_is_found_and_who_should_have_written_it(tmp_path: Path, quick: Quick) -> None:
     image = load_image(AFTER, limit=64 << 20)
     image[0x100002] ^= 0xFF
     changed = tmp_path / "after.fd"
     write_image(changed, image)
-    ended = verified(TRACE, "--image", BEFORE, "--after", f"{FLASH}={changed}")
+    ended = verified(quick, TRACE, "--image", BEFORE, "--after", f"{FLASH}={changed}")
     assert ended.code == DIFFERENT
     found = check(ended, "image")
     assert (found["standing"], found["place"]["offset"]) == ("different", 0x100002)
@@ -67,18 +69,18 @@ def test_a_changed_byte_of_the_image_is_found_and_who_should_have_written_it(tmp
     assert "last written by the program of events 4368 to 4370" in found["message"]
 
 
-def test_a_changed_byte_where_nobody_wrote_is_said_to_be_that(tmp_path: Path) -> None:
+def test_a_changed_byte_where_nobody_wrote_is_said_to_be_that(tmp_path: Path, quick: Quick) -> None:
     image = load_image(AFTER, limit=64 << 20)
     image[-1] ^= 1
     write_image(tmp_path / "after.fd", image)
-    ended = verified(TRACE, "--image", BEFORE, "--after", tmp_path / "after.fd")
+    ended = verified(quick, TRACE, "--image", BEFORE, "--after", tmp_path / "after.fd")
     assert ended.code == DIFFERENT
     assert check(ended, "image")["message"].endswith("nothing in the trace writes there")
 
 
-def test_an_image_of_another_length_differs_where_the_shorter_ends(tmp_path: Path) -> None:
+def test_an_image_of_another_length_differs_where_the_shorter_ends(tmp_path: Path, quick: Quick) -> None:
     write_image(tmp_path / "after.fd", load_image(AFTER, limit=64 << 20)[: 1 << 20])
-    ended = verified(TRACE, "--image", BEFORE, "--after", tmp_path / "after.fd")
+    ended = verified(quick, TRACE, "--image", BEFORE, "--after", tmp_path / "after.fd")
     assert ended.code == DIFFERENT
     assert check(ended, "image")["place"] == {
         "trace": None,
@@ -89,15 +91,15 @@ def test_an_image_of_another_length_differs_where_the_shorter_ends(tmp_path: Pat
     }
 
 
-def test_without_contents_only_what_the_trace_wrote_is_compared(tmp_path: Path) -> None:
-    ended = verified(TRACE, "--after", AFTER)
+def test_without_contents_only_what_the_trace_wrote_is_compared(tmp_path: Path, quick: Quick) -> None:
+    ended = verified(quick, TRACE, "--after", AFTER)
     assert ended.code == INCONCLUSIVE
     found = check(ended, "image")
     assert (found["standing"], found["compared"]) == ("unproved", 262_148)
     image = load_image(AFTER, limit=64 << 20)
     image[0x100000] ^= 1
     write_image(tmp_path / "after.fd", image)
-    assert verified(TRACE, "--after", tmp_path / "after.fd").code == DIFFERENT
+    assert verified(quick, TRACE, "--after", tmp_path / "after.fd").code == DIFFERENT
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +110,7 @@ def lines() -> list[str]:
 
 @pytest.mark.parametrize(("event", "number", "field"), [("io_read", 60, "value"), ("data_write_block", 500, "offset")])
 def test_a_changed_value_is_found_where_it_stands(
-    event: str, number: int, field: str, lines: list[str], tmp_path: Path
+    event: str, number: int, field: str, lines: list[str], tmp_path: Path, quick: Quick
 ) -> None:
     places = [seq for seq, line in enumerate(lines) if f"pflash_{event} " in line]
     seq = places[number]
@@ -116,7 +118,7 @@ def test_a_changed_value_is_found_where_it_stands(
     changed[seq] = lines[seq].replace(f"{field}:0x", f"{field}:0x1", 1)
     path = tmp_path / "trace.log"
     path.write_text("".join(changed))
-    ended = verified(path, "--image", BEFORE, "--after", AFTER)
+    ended = verified(quick, path, "--image", BEFORE, "--after", AFTER)
     assert ended.code == INCONCLUSIVE
     found = check(ended, "self-check")
     assert (found["standing"], found["place"]["seq"]) == ("different", seq)
@@ -124,7 +126,7 @@ def test_a_changed_value_is_found_where_it_stands(
     assert check(ended, "image")["standing"] == "proved"
 
 
-def test_the_second_trace_continues_the_first_and_is_named(tmp_path: Path) -> None:
+def test_the_second_trace_continues_the_first_and_is_named(tmp_path: Path, quick: Quick) -> None:
     first, second = tmp_path / "1.log", tmp_path / "2.log"
     first.write_text(log(FLASH).reset().program(0, 0x1234).text)
     second.write_text(log(FLASH).reset().program(4, 0x5678).read_status(0, 0x900090).text)
@@ -133,7 +135,7 @@ def test_the_second_trace_continues_the_first_and_is_named(tmp_path: Path) -> No
     write_image(blank, image)
     image[:8] = np.frombuffer(bytes.fromhex("3412000078560000"), np.uint8)
     write_image(after, image)
-    ended = verified(first, second, "--image", blank, "--after", after)
+    ended = verified(quick, first, second, "--image", blank, "--after", after)
     assert ended.code == INCONCLUSIVE
     assert check(ended, "image")["standing"] == "proved"
     assert (check(ended, "self-check")["place"]["trace"], check(ended, "self-check")["place"]["seq"]) == (1, 6)
@@ -173,17 +175,17 @@ def test_a_short_file_is_compared_as_far_as_it_goes(tmp_path: Path) -> None:
         (["--after", "/nonexistent"], UNREADABLE, "/nonexistent: cannot be read as a flash image"),
     ],
 )
-def test_wrong_usage_is_one_line(arguments: list[str], code: int, words: str) -> None:
-    ended = tracetool("verify", TRACE, *arguments)
+def test_wrong_usage_is_one_line(arguments: list[str], code: int, words: str, quick: Quick) -> None:
+    ended = quick("verify", TRACE, *arguments)
     assert (ended.code, ended.out) == (code, b"")
     (line,) = ended.err.splitlines()
     assert words in line
 
 
-def test_a_device_must_be_named_where_two_are_written(tmp_path: Path) -> None:
+def test_a_device_must_be_named_where_two_are_written(tmp_path: Path, quick: Quick) -> None:
     path = tmp_path / "trace.log"
     path.write_text(log("collie.fl1").reset().program(0, 1).of(log("collie.fl2").reset().program(0, 1)).text)
-    ended = tracetool("verify", path, "--after", AFTER)
+    ended = quick("verify", path, "--after", AFTER)
     assert ended.code == USAGE
     assert "as in --after collie.fl1=FILE; the trace has collie.fl1, collie.fl2" in ended.err
 
@@ -194,10 +196,10 @@ def test_a_trace_without_events_is_refused() -> None:
     assert "no pflash event" in ended.err
 
 
-def test_a_file_that_is_read_is_not_written_over(tmp_path: Path) -> None:
+def test_a_file_that_is_read_is_not_written_over(tmp_path: Path, quick: Quick) -> None:
     image = tmp_path / "after.fd"
     write_image(image, load_image(AFTER, limit=64 << 20))
-    ended = tracetool("verify", TRACE, "--after", image, "-o", image)
+    ended = quick("verify", TRACE, "--after", image, "-o", image)
     assert ended.code == USAGE
     assert "is read by this command" in ended.err
     assert image.stat().st_size == 64 << 20
