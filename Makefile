@@ -56,17 +56,16 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@.ci/need-babeltrace $(BIN)/python
-	@.ci/need-tmux
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow" $(if $(filter true,$(CI)),$(COVER))
 
 coverage: $(VENV)/.dev
 	@.ci/need-babeltrace $(BIN)/python
-	@.ci/need-tmux
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow" $(COVER)
 
 prove: $(VENV)/.dev
 	@.ci/need-qemu
 	@.ci/need-babeltrace $(BIN)/python
+	@.ci/need-tmux
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "live or slow"
 
 fuzz: $(VENV)/.dev

@@ -11,16 +11,20 @@ import pytest
 from hypothesis import Phase, settings
 
 from tests.captures import capture_path
+from tests.tracetool.cli.program import Ended
+from tracetool.cli import main
 from tracetool.compression import MAGIC_BYTES, compression_of, decompressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.tracetool.cli.program import Quick
+
 
 # A test is no benchmark: machines are slow and busy. `thorough` is for whoever looks for the rare case,
 # `found` for whoever asks whether a test fails and not by what.
-settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("quick", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.register_profile("found", deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
@@ -81,3 +85,19 @@ def _unpack(source: Path, folder: Path) -> Path:
             shutil.copyfileobj(decompressed(packed, compression_of(packed.peek(MAGIC_BYTES))), plain, 1 << 20)
         part.replace(target)
     return target
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Quick:
+    """Run the program in this process: sooner done, where a process of its own would show nothing more."""
+
+    def run(*arguments: str | Path) -> Ended:
+        monkeypatch.setattr("sys.argv", ["tracetool", *map(str, arguments)])
+        capfdbinary.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfdbinary.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, out, err.decode())
+
+    return run

@@ -9,20 +9,21 @@ import inspect
 import os
 import re
 import shlex
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 import typer
 
 from tests.captures import ROOT
-from tests.tracetool.cli.program import COMMAND, environment, tracetool
+from tests.tracetool.cli.program import tracetool
 from tracetool.cli.app import app
 from tracetool.findings import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.tracetool.cli.program import Quick
 
 README = ROOT / "README.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
@@ -164,13 +165,14 @@ EXAMPLES = [found for found in _EXAMPLE.findall(section("Commands")) if found[0]
 
 
 @pytest.mark.parametrize(("command", "code"), EXAMPLES, ids=[command.split()[1] for command, _ in EXAMPLES])
-def test_the_readme_s_commands_end_as_they_say(command: str, code: str, tmp_path: Path) -> None:
+def test_the_readme_s_commands_end_as_they_say(
+    command: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: Quick
+) -> None:
     (tmp_path / "samples").symlink_to(ROOT / "samples")
     arguments = shlex.split(command.replace("\\\n", ""))[1:]
-    done = subprocess.run(
-        [*COMMAND, *arguments], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, "Traceback" in done.stderr) == (int(code), False), done.stderr
+    monkeypatch.chdir(tmp_path)
+    ended = quick(*arguments)
+    assert (ended.code, "Traceback" in ended.err) == (int(code), False), ended.err
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:

@@ -95,7 +95,9 @@ def _alterations(
         yield f"{event}.{name}", number, _altered(lines[number], name, rng)
 
 
-@pytest.mark.parametrize("capture", CAPTURES)
+@pytest.mark.parametrize(
+    "capture", ["padding", *(pytest.param(name, marks=pytest.mark.slow) for name in CAPTURES if name != "padding")]
+)
 def test_one_altered_value_is_found_where_it_stands(capture: str, unpacked: Callable[[str], Path]) -> None:
     trace, image = CAPTURES[capture]
     lines = unpacked(trace).read_text().splitlines()[:LINES]

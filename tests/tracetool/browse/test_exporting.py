@@ -8,7 +8,7 @@ import pytest
 
 from tests.tracetool.browse.samples import finished, job, padding_timeline
 from tests.tracetool.browse.test_timeline import filtered
-from tests.tracetool.cli.program import PADDING, tracetool
+from tests.tracetool.cli.program import PADDING
 from tracetool.browse.changing import changed_settings, settings_words
 from tracetool.browse.exporting import command_line, export_format, write_shown
 from tracetool.browse.levels import Level
@@ -20,6 +20,8 @@ from tracetool.session.options import Options, parse_behaviour
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.tracetool.cli.program import Quick
+
 
 def exported(timeline: Timeline, output_format: str) -> bytes:
     file = io.BytesIO()
@@ -29,16 +31,16 @@ def exported(timeline: Timeline, output_format: str) -> bytes:
 
 @pytest.mark.parametrize("level", list(Level))
 @pytest.mark.parametrize("output_format", ["csv", "jsonl"])
-def test_the_command_gives_the_same_bytes(level: Level, output_format: str) -> None:
+def test_the_command_gives_the_same_bytes(level: Level, output_format: str, quick: Quick) -> None:
     timeline = padding_timeline()
     timeline.set_level(level)
     filtered(timeline, "offset >= 768K")
-    ended = tracetool(*shlex.split(command_line(timeline))[1:], "--format", output_format)
+    ended = quick(*shlex.split(command_line(timeline))[1:], "--format", output_format)
     assert ended.code == 0, ended.err
     assert ended.out == exported(timeline, output_format)
 
 
-def test_the_command_has_the_options_of_the_audit(tmp_path: Path) -> None:
+def test_the_command_has_the_options_of_the_audit(tmp_path: Path, quick: Quick) -> None:
     image = tmp_path / "it's.fd"
     image.write_bytes(b"\xff" * (64 << 20))
     options = Options(
@@ -50,7 +52,7 @@ def test_the_command_has_the_options_of_the_audit(tmp_path: Path) -> None:
     )
     line = command_line(Timeline(finished(job(PADDING, settings=Settings(options)))))
     assert shlex.split(line)[:4] == ["tracetool", "operations", "--image", f"virt.flash1={image}"]
-    assert tracetool(*shlex.split(line)[1:], "--format", "csv").code == 0
+    assert quick(*shlex.split(line)[1:], "--format", "csv").code == 0
 
 
 def test_the_name_of_a_file_says_its_format() -> None:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.captures import ROOT
-from tests.tracetool.cli.program import tracetool
 from tests.tracetool.export.support import Frames, exported, frames, made
 from tests.tracetool.ingest.support import Reading, collect
 from tests.tracetool.traces import audited
@@ -29,6 +28,8 @@ from tracetool.report.frames import write_parquet_frames
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from tests.tracetool.cli.program import Quick
 
 FIRST_BOOT = ROOT / "samples" / "aavmf-first-boot" / "trace.log.zst"
 RESET = {"event": "reset", "device": "virt.flash1"}
@@ -171,8 +172,8 @@ def test_rows_that_are_missing_are_lost_events(target: Path) -> None:
 
 
 @pytest.mark.parametrize("query", ["seq < 100", "seq >= 100", "event = io_write"])
-def test_a_table_of_some_events_is_an_incomplete_trace(query: str, target: Path) -> None:
-    assert tracetool("events", FIRST_BOOT, "--where", query, "--format", "parquet", "-o", target).code == 0
+def test_a_table_of_some_events_is_an_incomplete_trace(query: str, target: Path, quick: Quick) -> None:
+    assert quick("events", FIRST_BOOT, "--where", query, "--format", "parquet", "-o", target).code == 0
     found = collect(open_trace(str(target)))
     assert found.health.lost == 18_585 - found.frame.height > 0
 

@@ -277,6 +277,7 @@ def test_words_are_looked_at_alike(compiled_words: dict[str, Callable[..., int]]
 # --- bounds ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_nothing_outside_its_arrays_is_touched() -> None:
     """Pointers have no bounds: the kernel is compiled for arrays that have, and run on all sorts of lines."""
     environment = os.environ | {"NUMBA_BOUNDSCHECK": "1"}

@@ -274,6 +274,7 @@ def test_chunks_of_any_size_give_the_same(chunk_bytes: int, monkeypatch: pytest.
     assert_equal(compiled(SAMPLE, monkeypatch, chunk_bytes=chunk_bytes), WHOLE)
 
 
+@pytest.mark.slow
 def test_a_trace_cut_anywhere_gives_what_is_whole() -> None:
     for end in range(BODY, len(SAMPLE)):
         reading = read(SAMPLE[:end], chunk_bytes=5000)
@@ -283,7 +284,7 @@ def test_a_trace_cut_anywhere_gives_what_is_whole() -> None:
     assert read(SAMPLE[:-1]).health.truncated == "the last record is cut: 65 bytes of it, from byte 2,136 on"
 
 
-@pytest.mark.parametrize("flip", [0x01, 0x80])
+@pytest.mark.parametrize("flip", [0x01, pytest.param(0x80, marks=pytest.mark.slow)])
 def test_a_damaged_byte_anywhere_is_survived(flip: int) -> None:
     """What is lost with it is told: counted as damage or as another event. Behind the names it is little."""
     for at in range(BODY, len(SAMPLE)):

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 REGION = 64 << 20
 PATIENCE_S = 30
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scene(tmp_path: Path, quick: Quick) -> Scene:

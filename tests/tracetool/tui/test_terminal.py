@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PROGRAM = f"{sys.executable} -c 'from tracetool.cli import main; main()'"
 _PATIENCE = 20.0
 
+pytestmark = pytest.mark.slow
+
 
 class Terminal:
     """A terminal of tmux, with a server of its own."""
