@@ -6,13 +6,16 @@
 
 # Empty: the first Python from 3.11 on that .ci/find-python finds.
 PYTHON :=
-# Tests run in this many processes.
-WORKERS := auto
+# Tests run in this many processes: one more than there are processors, since those of the app wait now and then.
+WORKERS := $(shell echo $$(($$(nproc) + 1)))
 # How long `make fuzz` goes on.
 MINUTES := 5
 # Least branch coverage, in percent. Measuring it takes a third more time, so `make test` does it where CI is set.
 COVERAGE := 90
 COVER = --cov --cov-fail-under=$(COVERAGE)
+
+# What Python compiled is kept, whatever the environment says: else each of some hundred processes compiles anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -407,6 +407,7 @@ def test_events_of_one_device_alone(quick: Quick) -> None:
     assert {json.loads(line)["device"] for line in lines} == {"virt.flash0"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["audit", "info"])
 def test_standard_input_is_read_for_a_dash(command: str) -> None:
     by_name, by_stream = tracetool(command, PADDING), tracetool(command, "-", stdin=PADDING.read_bytes())

@@ -218,6 +218,7 @@ def test_a_footer_longer_than_the_file_is_damage(target: Path) -> None:
 
 @given(st.data())
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
 def test_damage_in_a_file_without_a_sum_is_no_panic(
     tmp_path_factory: pytest.TempPathFactory, capfd: pytest.CaptureFixture[str], data: st.DataObject
 ) -> None:

@@ -284,7 +284,8 @@ def test_a_trace_cut_anywhere_gives_what_is_whole() -> None:
     assert read(SAMPLE[:-1]).health.truncated == "the last record is cut: 65 bytes of it, from byte 2,136 on"
 
 
-@pytest.mark.parametrize("flip", [0x01, pytest.param(0x80, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("flip", [0x01, 0x80])
 def test_a_damaged_byte_anywhere_is_survived(flip: int) -> None:
     """What is lost with it is told: counted as damage or as another event. Behind the names it is little."""
     for at in range(BODY, len(SAMPLE)):

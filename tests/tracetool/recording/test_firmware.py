@@ -157,6 +157,7 @@ def booted(installed: Path, quick: Quick, monkeypatch: pytest.MonkeyPatch) -> Bo
         ("BdsDxe: No bootable option or device was found.\r\n", "the boot manager"),
     ],
 )
+@pytest.mark.slow
 def test_a_firmware_is_booted_twice_to_where_it_waits(
     serial: str, reached: str, booted: Booted, tmp_path: Path
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_firmware_is_booted_twice_to_where_it_waits(
     assert left.after.sha256 == found.before.sha256
 
 
+@pytest.mark.slow
 def test_a_firmware_that_does_not_get_there_is_not_called_safe(booted: Booted) -> None:
     ended = booted("UEFI firmware", "--seconds", "1")
     assert (ended.code, "INCONCLUSIVE" in ended.text) == (4, True)

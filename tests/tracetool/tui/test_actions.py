@@ -75,6 +75,7 @@ def test_every_action_is_there_to_be_called() -> None:
 @pytest.mark.parametrize(
     ("view", "places"), [("2", ["timeline", "table", "anywhere"]), ("3", ["map"]), ("5", ["image"])]
 )
+@pytest.mark.slow
 def test_every_key_calls_its_action(view: str, places: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each key is pressed in a view where it works; what it calls is noted instead of done."""
     called: list[str] = []

@@ -15,6 +15,8 @@ from tracetool.browse.keeping import KeptTrace
 from tracetool.browse.loading import Loaded, Settings, load
 from tracetool.ingest import open_trace
 
+pytestmark = pytest.mark.slow
+
 EVERY_KEY = ("2", "e", "enter", "down", "enter", "z", "4", "1", "2", "t", "question_mark", "escape", "f", "escape")
 
 

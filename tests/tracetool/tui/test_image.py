@@ -94,6 +94,7 @@ def test_bytes_and_text_are_found() -> None:
     run([PADDING], find, settings=KNOWN)
 
 
+@pytest.mark.slow
 def test_places_can_be_gone_to() -> None:
     async def go(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5")
@@ -123,6 +124,7 @@ def test_moments_are_compared_with_others() -> None:
     assert "virt.flash0" in run([PADDING], compare, settings=KNOWN)
 
 
+@pytest.mark.slow
 def test_the_cursor_moves_over_bytes_lines_and_folds() -> None:
     async def walk(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "home", "right", "right", "down")
@@ -154,6 +156,7 @@ def test_the_slider_goes_to_any_moment() -> None:
     run([PADDING], slide)
 
 
+@pytest.mark.slow
 def test_the_first_boot_plays_to_its_end_with_the_map_following() -> None:
     async def play(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "left_curly_bracket")
@@ -174,6 +177,7 @@ def test_the_first_boot_plays_to_its_end_with_the_map_following() -> None:
     run([FIRST_BOOT], play)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (37, 9), (250, 70)])
 def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:

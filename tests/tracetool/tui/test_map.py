@@ -22,6 +22,7 @@ def map_of(app: TraceApp) -> MapView:
     return app.query_one(MapView)
 
 
+@pytest.mark.slow
 def test_the_write_to_the_padding_stands_beyond_the_line_at_every_zoom() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3", "minus", "minus", "minus")
@@ -103,6 +104,7 @@ def test_every_metric_and_device_can_be_shown() -> None:
     assert "virt.flash0" in run([PADDING], go_round)
 
 
+@pytest.mark.slow
 def test_the_cursor_goes_over_folds_and_lines() -> None:
     async def walk(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
@@ -134,6 +136,7 @@ def test_dragging_selects_a_range() -> None:
     run([PADDING], drag)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (37, 9), (250, 70)])
 def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:
