@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -92,6 +93,6 @@ def conclude(recorded: Recorded) -> int:
     if end.failed:
         how = f"was ended by signal {end.signal}" if end.signal else f"ended with exit code {end.code}"
         common.say(f"QEMU {how}")
-    common.say(f"recorded in {path}; the same as: tracetool audit {path}")
+    common.say(f"recorded in {path}; the same as: tracetool audit {shlex.quote(str(path))}")
     end_guest_output()
     return run_audit([path])

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import termios
@@ -230,6 +231,13 @@ def test_runs_are_numbered_where_no_directory_is_named(scene: Scene, monkeypatch
     for _ in range(2):
         tracetool("record", *scene.command, **scene.settings)
     assert [path.name for path in sorted(scene.folder.glob("flash-run-*"))] == ["flash-run-1", "flash-run-2"]
+
+
+def test_the_command_for_the_audit_can_be_pasted(scene: Scene) -> None:
+    ended = tracetool("record", "-o", scene.folder / "a run", "--", *scene.command, **scene.settings)
+    (line,) = [line for line in ended.err.splitlines() if "the same as: " in line]
+    again = tracetool(*shlex.split(line.partition("the same as: ")[2])[1:])
+    assert (again.code, again.out) == (ended.code, ended.out.partition(b"the guest speaks\n\n")[2])
 
 
 # --- backends ----------------------------------------------------------------------------------------------------
