@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
     from tracetool.browse.tables import Mark, Tables
 
-__all__ = ["Cell", "Column", "Look", "columns_of", "common_prefix", "event_line", "operation_line"]
+__all__ = ["BOOKMARK", "Cell", "Column", "Look", "columns_of", "common_prefix", "event_line", "operation_line"]
 
 _QUIET = ("status", "identify", "query", "read-array", "clear-status", "lock", "unlock")
 """Operations that change no bytes."""
+
+BOOKMARK = "◆"
+"""The sign of a row with a bookmark."""
 
 _STYLES = {"error": "bad", "warning": "warn", "note": "note"}
 
@@ -119,11 +122,11 @@ def _length_width(operations: pl.DataFrame) -> int:
 
 
 def operation_line(row: dict[str, Any], look: Look, origin: int | None, mark: Mark | None, **are: bool) -> list[Cell]:
-    """The cells of an operation; `are` says whether it is `open` and `outside`."""
+    """The cells of an operation; `are` says whether it is `open`, `outside` and `bookmarked`."""
     outside, changed = are.get("outside", False), row["bytes_changed"]
     quiet = "quiet" if row["kind"] in _QUIET else ""
     cells = {
-        "mark": _mark_cell(mark, opened=are.get("open", False)),
+        "mark": _mark_cell(mark, opened=are.get("open", False), bookmarked=are.get("bookmarked", False)),
         "trace": Cell(str(row["trace"] + 1), "quiet"),
         "seq": Cell(str(row["first_seq"]), quiet),
         "time": Cell(_time(row, look, origin), quiet),
@@ -144,22 +147,26 @@ def _detail(row: dict[str, Any], *, outside: bool) -> str:
     return ", ".join(parts)
 
 
-def _mark_cell(mark: Mark | None, *, opened: bool) -> Cell:
+def _mark_cell(mark: Mark | None, *, opened: bool, bookmarked: bool) -> Cell:
+    """Two signs: the finding comes before the bookmark, and what is open shows its bookmark in the event's own row."""
     label = "" if mark is None else mark.severity.label
-    return Cell(SIGNS.get(label, " ") + ("▾" if opened else " "), _STYLES.get(label, ""))
+    signs = SIGNS.get(label, "") + (BOOKMARK if bookmarked else "")
+    return Cell(f"{signs[:1]:1}▾" if opened else f"{signs:2}", _STYLES.get(label, "note"))
 
 
 def _time(row: dict[str, Any], look: Look, origin: int | None) -> str:
     return show_time(row["time_ns"], look.mode, origin_ns=origin, wall=look.wall)
 
 
-def event_line(row: dict[str, Any], look: Look, origin: int | None, depth: int) -> list[Cell]:
+def event_line(
+    row: dict[str, Any], look: Look, origin: int | None, depth: int, *, bookmarked: bool = False
+) -> list[Cell]:
     """The cells of an event."""
     size = row["size"] if row["length"] is None else row["length"]
     value = row["value"]
     words = render(row).partition(" ")[2]
     cells = {
-        "mark": Cell("  "),
+        "mark": Cell(f"{BOOKMARK if bookmarked else '':2}", "note"),
         "trace": Cell(str(row["trace"] + 1), "quiet"),
         "seq": Cell(str(row["seq"]), "note" if depth else ""),
         "time": Cell(_time(row, look, origin), "quiet"),

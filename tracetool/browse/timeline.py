@@ -15,6 +15,8 @@ from tracetool.browse.tables import Tables, bus_event
 from tracetool.browse.times import TimeMode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from tracetool.browse.cells import Cell, Column
@@ -53,6 +55,8 @@ class Timeline:
         self.filter = Filter()
         self.mode = TimeMode.START
         self.mark_ns: int | None = None
+        self._bookmarks: frozenset[tuple[int, int]] = frozenset()
+        self._bookmarked: frozenset[int] = frozenset()
         self._opened: dict[int, set[int]] = {}
         self._outline = Outline(len(self.tables.operations))
         self._look = self._new_look()
@@ -62,6 +66,7 @@ class Timeline:
         other = Timeline(loaded)
         other.mode, other.mark_ns, other.filter = self.mode, self.mark_ns, self.filter
         other.set_level(self.level)
+        other.set_bookmarks(self._bookmarks)
         if len(other.tables.operations) == len(self.tables.operations):
             for item, opened in self._opened.items():
                 other._opened[item] = opened
@@ -91,7 +96,7 @@ class Timeline:
                 lines.append(self._operation_line(spot.item, row, origin))
             else:
                 row = events[spot.item if spot.child is None else spot.child]
-                lines.append(event_line(row, self._look, origin, spot.depth))
+                lines.append(self._event_line(row, origin, spot.depth))
             before = row["time_ns"] if row["time_ns"] is not None else before
         return lines
 
@@ -103,7 +108,12 @@ class Timeline:
             self.tables.marks.get(item),
             open=self._outline.is_open(item),
             outside=bool(self.tables.outside[item]),
+            bookmarked=item in self._bookmarked,
         )
+
+    def _event_line(self, row: Row, origin: int | None, depth: int) -> list[Cell]:
+        bookmarked = (row["trace"], row["seq"]) in self._bookmarks
+        return event_line(row, self._look, origin, depth, bookmarked=bookmarked)
 
     def _rows_of(self, spots: list[Spot]) -> tuple[dict[int, Row], dict[int, Row]]:
         """The rows of operations and events that spots show, by their number."""
@@ -118,6 +128,17 @@ class Timeline:
         unique = np.unique(np.array(numbers, np.int64))
         events = self.tables.gather_events(unique).iter_rows(named=True)
         return operations, dict(zip(unique.tolist(), events, strict=True))
+
+    def set_bookmarks(self, bookmarks: Iterable[tuple[int, int]]) -> None:
+        """Mark the rows of these events, (trace, seq); those that the traces do not have are passed over."""
+        traces = self.loaded.traces
+        there = [(trace, seq) for trace, seq in bookmarks if trace < len(traces) and seq < traces[trace].events]
+        self._bookmarks = frozenset(there)
+        found = (self.tables.operation_at(*place, self._device(*place)) for place in there)
+        self._bookmarked = frozenset(item for item in found if item is not None)
+
+    def _device(self, trace: int, seq: int) -> str:
+        return str(self.tables.event(self.tables.number(trace, seq))["device"])
 
     # --- time ----------------------------------------------------------------------------------------------------
 
@@ -201,8 +222,7 @@ class Timeline:
         number = self.tables.number(trace, seq)
         if not self.level.of_operations:
             return _Where(number, number)
-        device = str(self.tables.event(number)["device"])
-        item = self.tables.operation_at(trace, seq, device)
+        item = self.tables.operation_at(trace, seq, self._device(trace, seq))
         return _Where(item or 0, number)
 
     def shows(self, item: int) -> bool:

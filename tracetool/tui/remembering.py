@@ -42,6 +42,7 @@ class Remembering(Asking):
         self.memory, wrong = recall(self._memory_file)
         if wrong is not None:
             self.tell(wrong, wrong=True)
+        self._mark_bookmarks()
         self._go_back(self.memory)
 
     def _go_back(self, memory: Memory) -> None:
@@ -71,7 +72,9 @@ class Remembering(Asking):
         self._keep(place)
 
     def _keep(self, memory: Memory) -> None:
-        self.memory = memory
+        marked, self.memory = self.memory.bookmarks != memory.bookmarks, memory
+        if marked:
+            self._mark_bookmarks()
         wrong = None if self._memory_file is None else remember(memory, self._memory_file)
         if wrong is not None:
             self.tell(wrong, wrong=True)
@@ -101,6 +104,9 @@ class Remembering(Asking):
             return
         several = self.loaded is not None and len(self.loaded.traces) > 1
         self.push_screen(BookmarksScreen(self.memory.bookmarks, self._drop, several=several), self._go_to_bookmark)
+
+    def _mark_bookmarks(self) -> None:
+        self.view().mark((bookmark.trace, bookmark.seq) for bookmark in self.memory.bookmarks)
 
     def _drop(self, bookmark: Bookmark) -> None:
         self._keep(self.memory.unmarked(bookmark.trace, bookmark.seq))

@@ -36,6 +36,24 @@ def test_the_write_outside_is_marked_and_says_so() -> None:
     assert shown["detail"].startswith("outside the extent")
 
 
+def test_rows_with_a_bookmark_are_marked() -> None:
+    timeline = padding_timeline()
+    outside = row_outside(timeline)
+    timeline.set_bookmarks([(0, OUTSIDE), (0, 8), (0, 10**9), (7, 0)])
+    assert cells(timeline, outside)["mark"] == "✖◆"
+    plain_row = timeline.row_of_event(0, 8)
+    assert plain_row is not None
+    assert cells(timeline, plain_row)["mark"] == "◆"
+    assert sum("◆" in line[0].text for line in timeline.lines(0, len(timeline))) == 2
+    timeline.open(outside)
+    assert cells(timeline, outside)["mark"] == "✖▾"
+    assert [cells(timeline, outside + below)["mark"] for below in (1, 2)] == ["", "◆"]
+    again = timeline.continued(timeline.loaded)
+    assert cells(again, row_outside(again))["mark"] == "◆"
+    timeline.set_bookmarks([])
+    assert not any("◆" in line[0].text for line in timeline.lines(0, len(timeline)))
+
+
 def test_a_row_is_about_its_worst_finding_else_about_its_last_write() -> None:
     timeline = padding_timeline()
     found = timeline.shown(row_outside(timeline))

@@ -39,16 +39,21 @@ async def bookmark(driver: Driver, note: str) -> None:
 def test_bookmarks_are_there_again_and_lead_to_their_event(tmp_path: Path) -> None:
     async def make(driver: Driver) -> None:
         await driver.press("2", "e")
+        assert "◆" not in driver.text
         await bookmark(driver, "[bold]the write\x1b[2J")
+        assert "✖◆" in driver.text
         await driver.press("g", "q")
 
     async def use(driver: Driver) -> None:
-        await driver.press("apostrophe")
+        await driver.press("2", "e")
+        assert "✖◆" in driver.text
+        await driver.press("g", "apostrophe")
         assert "event 4,370  [bold]the write\\x1b[2J" in driver.text
         await driver.press("enter")
         await driver.until(lambda: driver.seq == 4370)
         await driver.press("apostrophe", "delete", "escape", "apostrophe")
         assert any("there is no bookmark" in told for told in driver.told)
+        assert "◆" not in driver.text
 
     drive(make, tmp_path)
     drive(use, tmp_path)

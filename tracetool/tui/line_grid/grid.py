@@ -89,6 +89,12 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         # The room there is, and the room to scroll in, are known once the new size was taken in.
         self.call_after_refresh(self._settle)
 
+    def renew(self) -> None:
+        """Ask the source for its cells again: what stands in the same rows may have changed."""
+        if self._pages is not None:
+            self._pages = Pages(self._pages.source)
+            self.refresh()
+
     @property
     def count(self) -> int:
         """Rows there are."""

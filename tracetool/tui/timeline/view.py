@@ -18,7 +18,7 @@ from tracetool.tui.line_grid import LineGrid
 from tracetool.tui.timeline.inspector import Inspector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from textual import events
     from textual.app import ComposeResult
@@ -120,6 +120,12 @@ class TimelineView(Container):
         change(timeline)
         found = None if here is None else timeline.row_of_event(here.trace, here.seq)
         self._show(found or 0)
+
+    def mark(self, bookmarks: Iterable[tuple[int, int]]) -> None:
+        """Mark the rows of these events, (trace, seq), and no others."""
+        if self.timeline is not None:
+            self.timeline.set_bookmarks(bookmarks)
+            self.grid.renew()
 
     def say_status(self, search: str = "") -> None:
         """The line above the table."""
