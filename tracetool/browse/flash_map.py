@@ -61,12 +61,16 @@ def cell_sizes(block_bytes: int) -> list[int]:
     return sizes
 
 
-def levels(heat: Heat) -> NDArray[np.int64]:
-    """The level of every cell. Moments are spread evenly over the trace, amounts on a logarithmic scale."""
+def levels(heat: Heat, most: int | None = None) -> NDArray[np.int64]:
+    """The level of every cell. Moments are spread evenly over the trace, amounts on a logarithmic scale.
+
+    `most` is the value of the highest level; the largest there is where it is not given.
+    """
     values = heat.values.astype(np.float64)
-    if not heat.most:
+    most = heat.most if most is None else most
+    if not most:
         return np.zeros(len(values), np.int64)
-    share = values / heat.most if heat.metric == Metric.LAST else np.log1p(values) / np.log1p(heat.most)
+    share = values / most if heat.metric == Metric.LAST else np.log1p(values) / np.log1p(most)
     steps = np.minimum(1 + (LEVELS * share * 0.999).astype(np.int64), LEVELS)
     found: NDArray[np.int64] = np.where(heat.values > 0, steps, 0)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -45,6 +45,11 @@ class Subject:
     def zooms(self) -> list[int]:
         """Bytes of a cell at each zoom."""
         return cell_sizes(self.block_bytes)
+
+    def until(self, trace: int, seq: int) -> Subject:
+        """The same with the operations that had begun by an event."""
+        earlier = (pl.col("trace") < trace) | ((pl.col("trace") == trace) & (pl.col("first_seq") <= seq))
+        return replace(self, operations=self.operations.filter(earlier))
 
     def event_at(self, start: int, end: int) -> tuple[int, int] | None:
         """Trace and seq of the last operation that wrote to a range, or that touched it; None where none did."""
@@ -104,12 +109,16 @@ def _regions(moments: Moments | None, region_bytes: int) -> Sequence[Region]:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A map that can be put on a screen: rows of cells, how hot each cell is, and what was counted."""
+    """A map that can be put on a screen: rows of cells, how hot each cell is, and what was counted.
+
+    `until` is the event, (trace, seq), up to which it was counted; None if the whole trace was.
+    """
 
     subject: Subject
     heat: Heat
     levels: NDArray[np.int64]
     rows: tuple[MapRow, ...]
+    until: tuple[int, int] | None = None
 
     @property
     def cells(self) -> Cells:
@@ -125,12 +134,27 @@ class Drawing:
         """What is shown."""
         size = format_size(self.cells.cell_bytes)
         most = f", at most {self.heat.most:,}" if self.heat.most and self.heat.metric != Metric.LAST else ""
-        return f"{plain(self.subject.device, 48)}: {self.heat.metric.value} by {size}{most}"
+        so_far = "" if self.until is None else f" │ {_played(self.until[1])}"
+        return f"{plain(self.subject.device, 48)}: {self.heat.metric.value} by {size}{most}{so_far}"
 
 
-def draw(subject: Subject, cell_bytes: int, metric: Metric, columns: int) -> Drawing:
-    """Count the operations of a device, and lay out the map; takes as long as the operations are many."""
+def _played(seq: int) -> str:
+    return f"played to event {seq:,}" if seq >= 0 else "not yet played"
+
+
+def draw(
+    subject: Subject, cell_bytes: int, metric: Metric, columns: int, until: tuple[int, int] | None = None
+) -> Drawing:
+    """Count the operations of a device, and lay out the map; takes as long as the operations are many.
+
+    With `until`, (trace, seq), those up to an event are counted; rows and levels are those of the whole trace, so that
+    nothing moves while the trace is played.
+    """
     cells = Cells(subject.region_bytes, cell_bytes, subject.extent_bytes)
-    found = heat(subject.operations, cells, metric)
-    rows = lay_out(cells, found.touched, columns, subject.regions)
-    return Drawing(subject, found, levels(found), tuple(rows))
+    whole = heat(subject.operations, cells, metric)
+    rows = tuple(lay_out(cells, whole.touched, columns, subject.regions))
+    if until is None:
+        return Drawing(subject, whole, levels(whole), rows)
+    earlier = subject.until(*until)
+    found = heat(earlier.operations, cells, metric)
+    return Drawing(earlier, found, levels(found, whole.most), rows, until)

@@ -192,9 +192,9 @@ class TraceApp(Remembering):
             self.tell(wrong, wrong=True)
 
     def on_moment_changed(self, message: MomentChanged) -> None:
-        """The map shows where the image's moment was made."""
+        """The map shows where the image's moment was made, and what had been done by then while it is played."""
         for view in self.screen_stack[0].query(MapView):
-            view.follow(message.device, message.start, message.end)
+            view.follow(message.device, message.start, message.end, message.played)
 
     def on_prompt_closed(self) -> None:
         """The keys are the view's again."""

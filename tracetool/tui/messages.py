@@ -34,10 +34,15 @@ class FilterTo(Message):
 
 
 class MomentChanged(Message):
-    """The image shows another moment, to which a change of bytes `start` to `end` of a device led."""
+    """The image shows another moment, to which a change of bytes `start` to `end` of a device led.
 
-    def __init__(self, device: str, start: int, end: int) -> None:
+    The range is empty before the first change. `played` is the event, (trace, seq), up to which the trace was played;
+    None if the moment was come to in another way.
+    """
+
+    def __init__(self, device: str, start: int, end: int, played: tuple[int, int] | None) -> None:
         super().__init__()
         self.device = device
         self.start = start
         self.end = end
+        self.played = played

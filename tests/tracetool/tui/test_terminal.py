@@ -116,7 +116,7 @@ def test_the_padding_is_seen_in_the_map_and_in_the_image(terminal: Terminal, siz
     terminal.send("5")
     terminal.wait("00100000* 40 00 40 00", "change 55 of 55")
     terminal.send("[")
-    assert "40 00 40 00" not in terminal.wait("change 54 of 55")
+    terminal.wait_until(lambda seen: "change 54 of 55" in seen and "40 00 40 00" not in seen)
     terminal.send("m")
     terminal.wait("Bookmark event 4,356")
     terminal.write("the padding")

@@ -146,8 +146,8 @@ class ImageView(Vertical):
         if before != self.travel.position:
             self._look(self.travel.first_changed())
 
-    def _look(self, offset: int | None = None) -> None:
-        """The moment is another."""
+    def _look(self, offset: int | None = None, *, played: bool = False) -> None:
+        """The moment is another; `played` says whether it came by itself."""
         if self.travel is None or self.subject is None:
             return
         self.grid.look(offset)
@@ -156,8 +156,10 @@ class ImageView(Vertical):
         parts = [plain(self.subject.device, 48), self.travel.where(several=several), self.travel.difference()]
         self.query_one(Heading).say(" │ ".join(parts))
         commit = self.travel.moments.commit(self.travel.position)
-        if commit is not None:
-            self.post_message(MomentChanged(self.subject.device, commit.offset, commit.end))
+        start, end = (0, 0) if commit is None else (commit.offset, commit.end)
+        event = (0, -1) if commit is None else (commit.trace, commit.seq)
+        until = event if played and not self.clock.at_end else None
+        self.post_message(MomentChanged(self.subject.device, start, end, until))
 
     def on_image_grid_moved(self, message: ImageGrid.Moved) -> None:
         """Say what is under the cursor."""
@@ -273,14 +275,14 @@ class ImageView(Vertical):
     def _play(self, travel: Travel) -> None:
         if self._timer is not None:
             self._stop()
-            self._look()
+            self._look(played=True)
             self._select(travel)
             return
         self.clock = self.clock.pause().seek(travel.position).toggle()
         travel.go(self.clock.step)
         self._drawn = monotonic()
         self._timer = self.set_interval(_FRAME, self._tick)
-        self._look()
+        self._look(played=True)
 
     def _speed(self, steps: int) -> None:
         self.clock = self.clock.faster(steps)
@@ -294,7 +296,7 @@ class ImageView(Vertical):
         self._drawn = now
         if self.travel is not None and self.travel.position != self.clock.step:
             self.travel.go(self.clock.step)
-            self._look(self.travel.first_changed())
+            self._look(self.travel.first_changed(), played=True)
         if not self.clock.playing:
             self._stop()
             self._look()

@@ -68,6 +68,9 @@ class MapView(Vertical):
         self._several = False
         self._waiting: Loaded | None = None
         self._columns = 0
+        self._until: tuple[int, int] | None = None
+        self._counted: tuple[int, int] | None = None
+        self._counting = False
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -105,6 +108,7 @@ class MapView(Vertical):
         loaded, self._waiting = self._waiting, None
         if loaded is not None:
             self._take(loaded)
+        self._count_on()
 
     @work(exclusive=True, group="map-load")
     async def _take(self, loaded: Loaded) -> None:
@@ -128,29 +132,50 @@ class MapView(Vertical):
     @work(exclusive=True, group="map-draw")
     async def redraw(self, offset: int | None = None) -> None:
         """Count and lay out in a thread, and show that; the cursor stays where it is in the flash."""
+        await self._draw(offset)
+
+    async def _draw(self, offset: int | None = None) -> None:
         subject = self.subject
         if subject is None or not self.size.width:
             return
+        self._counted = until = self._until
         self._columns = columns_in(self.size.width)
         zooms = subject.zooms
         cell_bytes = zooms[min(self._zoom, len(zooms) - 1)]
-        drawing = await asyncio.to_thread(draw, subject, cell_bytes, self.metric, self._columns)
+        drawing = await asyncio.to_thread(draw, subject, cell_bytes, self.metric, self._columns, until)
         grid = self.grid
         keep = grid.range[0] if offset is None else offset
         self.query_one(Heading).say(drawing.words)
         grid.show(drawing, min(keep, subject.region_bytes - 1))
 
-    def follow(self, device: str, start: int, end: int) -> None:
-        """Mark where another view is looking."""
+    def follow(self, device: str, start: int, end: int, played: tuple[int, int] | None) -> None:
+        """Mark where another view is looking, and count what had been done by the event that was played last."""
         if self.subject is not None and self.subject.device == device:
             self.grid.follow(start, end)
+        self._until = played
+        self._count_on()
+
+    def _count_on(self) -> None:
+        """Count up to the newest moment, one count after the other however fast it changes."""
+        if not self._counting and self._counted != self._until and self.is_on_screen and self.display:
+            self._counting = True
+            self._recount()
+
+    @work(group="map-count")
+    async def _recount(self) -> None:
+        try:
+            while self._counted != self._until and self.subject is not None and self.size.width:
+                await self._draw()
+        finally:
+            self._counting = False
 
     # --- the cursor ----------------------------------------------------------------------------------------------
 
     def on_map_grid_moved(self, message: MapGrid.Moved) -> None:
         """Say what was done there; a place that was picked is selected in the timeline."""
         message.stop()
-        subject = self.subject
+        drawing = self.grid.drawing
+        subject = None if drawing is None else drawing.subject
         if subject is None:
             return
         self.query_one("#range", Heading).say(subject.words(message.start, message.end))
