@@ -354,7 +354,7 @@ def _past_flags(data: Octets, at: int) -> int:
     at = _past_spaces(data, at + 1)
     if at < 0 or _0 <= data[at] <= _9:
         return at
-    while _SPACE < data[at] < _DELETE:
+    while _SPACE < data[at] < _DELETE and data[at] != _LOW_LINE:  # no flag, but of an event that is cut short here
         at += 1
     return _past_spaces(data, at)
 
