@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "ACCESSES",
     "CATALOGUE",
     "CFI02_ONLY",
     "EVENTS_SCHEMA",
@@ -40,6 +41,9 @@ Model = Literal["cfi01", "cfi02", "both", "rfc"]
 
 PREFIX = "pflash_"
 """What every event's name begins with in a trace."""
+
+ACCESSES = ("io_write", "io_read", "outer_write", "outer_read", "read")
+"""Events that are accesses of the guest."""
 
 NAMELESS_DEVICE = "pflash"
 """The device of events from before QEMU 6.0, which do not say which flash they come from."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from tracetool.browse.plain import plain
 from tracetool.browse.times import TimeMode, show_time
 from tracetool.events import render
+from tracetool.plain import plain
 from tracetool.report.figures import SIGNS
 from tracetool.sizes import format_offset, format_size
 
@@ -127,7 +127,7 @@ def operation_line(row: dict[str, Any], look: Look, origin: int | None, mark: Ma
     quiet = "quiet" if row["kind"] in _QUIET else ""
     cells = {
         "mark": _mark_cell(mark, opened=are.get("open", False), bookmarked=are.get("bookmarked", False)),
-        "trace": Cell(str(row["trace"] + 1), "quiet"),
+        "trace": Cell(str(row["trace"]), "quiet"),
         "seq": Cell(str(row["first_seq"]), quiet),
         "time": Cell(_time(row, look, origin), quiet),
         "device": Cell(plain(row["device"].removeprefix(look.prefix)), quiet),
@@ -151,7 +151,7 @@ def _mark_cell(mark: Mark | None, *, opened: bool, bookmarked: bool) -> Cell:
     """Two signs: the finding comes before the bookmark, and what is open shows its bookmark in the event's own row."""
     label = "" if mark is None else mark.severity.label
     signs = SIGNS.get(label, "") + (BOOKMARK if bookmarked else "")
-    return Cell(f"{signs[:1]:1}▾" if opened else f"{signs:2}", _STYLES.get(label, "note"))
+    return Cell(f"{signs[:1]:1}▾" if opened else f"{signs:2}", _STYLES.get(label, "note" if bookmarked else ""))
 
 
 def _time(row: dict[str, Any], look: Look, origin: int | None) -> str:
@@ -166,8 +166,8 @@ def event_line(
     value = row["value"]
     words = render(row).partition(" ")[2]
     cells = {
-        "mark": Cell(f"{BOOKMARK if bookmarked else '':2}", "note"),
-        "trace": Cell(str(row["trace"] + 1), "quiet"),
+        "mark": Cell(f"{BOOKMARK if bookmarked else '':2}", "note" if bookmarked else ""),
+        "trace": Cell(str(row["trace"]), "quiet"),
         "seq": Cell(str(row["seq"]), "note" if depth else ""),
         "time": Cell(_time(row, look, origin), "quiet"),
         "device": Cell(plain(str(row["device"]).removeprefix(look.prefix)), "quiet"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracetool.errors import UsageError
+from tracetool.events import ACCESSES
 from tracetool.report.frames import write_frames
 from tracetool.report.tables import write_table
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from tracetool.browse.keeping import KeptTrace
     from tracetool.browse.timeline import Timeline
     from tracetool.session.options import Options
 
@@ -56,15 +58,20 @@ def command_line(timeline: Timeline) -> str:
     """The command that gives what is shown."""
     query = timeline.filter.active
     where = [] if query is None else ["--where", query.text]
-    paths = [trace.meta.path for trace in timeline.loaded.traces]
+    paths = [_given(trace) for trace in timeline.loaded.traces]
     options = timeline.loaded.settings.options
     if timeline.level.of_operations:
         return shlex.join(["tracetool", "operations", *where, *_device_options(options), *paths])
     if timeline.level.of_accesses:
-        accesses = "event in (io_write, io_read, outer_write, outer_read, read)"
+        accesses = f"event in ({', '.join(ACCESSES)})"
         where = ["--where", accesses if query is None else f"({query.text}) and {accesses}"]
     device = [] if options.device is None else ["--device", options.device]
     return shlex.join(["tracetool", "events", *where, *device, *paths])
+
+
+def _given(trace: KeptTrace) -> str:
+    """The path by which a trace was named."""
+    return trace.meta.path if trace.directory is None else trace.directory.path
 
 
 def _device_options(options: Options) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracetool.browse.plain import plain
 from tracetool.findings import RULES, Severity
+from tracetool.plain import plain
 from tracetool.report.figures import SIGNS, evidence, severity_counts
 from tracetool.sizes import format_offset
 
@@ -115,4 +115,4 @@ def _cases(finding: Finding, *, several: bool) -> tuple[FindingCase, ...]:
 
 def _case_words(seq: int, trace: int, offset: int | None, *, several: bool) -> str:
     where = "" if offset is None or offset < 0 else f" at {format_offset(offset)}"
-    return f"event {seq:,}{where}" + (f" of trace {trace + 1}" if several else "")
+    return f"event {seq:,}{where}" + (f" of trace {trace}" if several else "")

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import EVENTS_SCHEMA
+from tracetool.ingest.run import directory_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracetool.ingest import Health, TraceMeta, TraceReader
+    from tracetool.runs.directory import RunDirectory
 
 __all__ = ["KeptTrace"]
 
@@ -49,6 +51,11 @@ class KeptTrace:
     def health(self) -> Health:
         """How well it could be read."""
         return self._reader.health
+
+    @property
+    def directory(self) -> RunDirectory | None:
+        """The run directory that it is from."""
+        return directory_of(self._reader)
 
     @property
     def rereadable(self) -> bool:

@@ -9,8 +9,8 @@ import polars as pl
 
 from tracetool.browse.flash_map import cell_sizes, lay_out, levels
 from tracetool.browse.heat import Cells, Heat, Metric, heat
-from tracetool.browse.plain import plain
 from tracetool.browse.statistics import statistics, within
+from tracetool.plain import plain
 from tracetool.sizes import format_offset, format_size
 from tracetool.uefi.regions import nv_regions
 

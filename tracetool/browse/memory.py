@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_state_path
 
-from tracetool.browse.plain import plain
 from tracetool.errors import InputError
+from tracetool.plain import plain
 from tracetool.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def content_key(paths: Sequence[str]) -> str | None:
     Of a long file sixteen pieces are read, which takes a moment however long it is. A CTF trace is its files.
     """
     digest = hashlib.sha256()
+    if "-" in paths:
+        return None
     for text in paths:
         path = Path(text)
         try:
@@ -117,7 +119,18 @@ def recall(path: Path) -> tuple[Memory, str | None]:
         return Memory(), None
     except (OSError, ValueError, RecursionError) as error:
         words = plain(" ".join(str(error).split()))
-        return Memory(), f"{path.name}: what was remembered of this trace cannot be read and is not used: {words}"
+        kept = _put_aside(path)
+        return Memory(), f"{path.name}: what was remembered of this trace cannot be read and is not used{kept}: {words}"
+
+
+def _put_aside(path: Path) -> str:
+    """Keep a damaged file from being written over: notes in it may be worth a repair."""
+    aside = path.with_suffix(".damaged.json")
+    try:
+        path.replace(aside)
+    except OSError:
+        return ""
+    return f", it is kept as {aside.name}"
 
 
 class _DamagedError(ValueError):

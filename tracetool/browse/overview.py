@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from tracetool.audit.verdict import Verdict
 from tracetool.browse.findings import FindingRow, finding_rows
 from tracetool.browse.flash_bar import flash_bar
-from tracetool.browse.plain import plain
 from tracetool.findings import Severity
 from tracetool.findings.words import count_of
+from tracetool.plain import plain
 from tracetool.report.activity_chart import draw_activity
 from tracetool.report.facts import device_facts, headline, worst_first
 from tracetool.report.figures import SIGNS, device_figures, severity_counts, trace_remarks

@@ -57,7 +57,7 @@ class Statistics:
         if self.accesses:
             yield count_of(self.accesses, "access", "accesses")
         if self.gaps is not None:
-            yield f"gaps {self.gaps} (least, median, most)"
+            yield f"gaps {self.gaps} (min/median/max)"
 
 
 def within(operations: pl.DataFrame, start: int, end: int, device: str | None = None) -> pl.DataFrame:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tracetool.browse.changing import settings_words
 from tracetool.browse.levels import Level
-from tracetool.browse.plain import plain
 from tracetool.browse.times import TimeMode
 from tracetool.findings.words import count_of
+from tracetool.plain import plain
 
 if TYPE_CHECKING:
     from tracetool.browse.loading import Loaded, Progress

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from tracetool.events import EVENTS_SCHEMA
+from tracetool.events import ACCESSES, EVENTS_SCHEMA
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from tracetool.browse.loading import Loaded
     from tracetool.findings import Severity
 
-__all__ = ["ACCESSES", "Mark", "Tables", "bus_event"]
-
-ACCESSES = ("io_write", "io_read", "outer_write", "outer_read", "read")
-"""Events that are accesses of the guest."""
+__all__ = ["Mark", "Tables", "bus_event"]
 
 _WRITES = ("io_write", "outer_write")
 _OF_READS = ("data_read", "read_status", "manufacturer_id", "device_id", "device_info", "read_unknown_state")

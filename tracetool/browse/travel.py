@@ -152,7 +152,7 @@ class Travel:
             return f"before the first of {count_of(count, 'change')}"
         trace, seq = event
         cause = "the restart before it" if seq < 0 else f"event {seq:,}"
-        where = f"{cause}, trace {trace + 1}" if several else cause
+        where = f"{cause}, trace {trace}" if several else cause
         return f"change {self._position:,} of {count:,}: {where}"
 
     def difference(self) -> str:

@@ -83,6 +83,8 @@ def _folder(output: str | None) -> Iterator[Path]:
         return
     folder = Path(output).expanduser()
     try:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder}: is no directory; name another with -o")
         folder.mkdir(exist_ok=True)
         if any(folder.iterdir()):
             raise UsageError(f"{folder}: is not empty; name another directory with -o")

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tracetool.cli import common
 from tracetool.cli.devices import DeviceOptions, takes_options
 from tracetool.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @takes_options
@@ -45,7 +42,9 @@ def view(
     from tracetool.browse.loading import Settings, start
 
     settings = Settings(options, guests, strict_silicon, common.wear_limit(wear_limit))
-    job = start([partial(reading.open, path) for path in _with_keyboard(traces)], settings)
+    if "-" in traces:
+        _free_keyboard()
+    job = start([partial(reading.open, path) for path in traces], settings)
     from tracetool.browse.memory import state_folder
     from tracetool.tui.app import TraceApp
 
@@ -53,6 +52,8 @@ def view(
     code = app.run()
     if app.failure is not None:
         raise app.failure
+    if app.unkept is not None:
+        common.say(app.unkept)
     raise typer.Exit(code or 0)
 
 
@@ -61,14 +62,12 @@ def _require_terminal() -> None:
         raise UsageError("view needs a terminal to show itself in; `tracetool audit` writes to files and pipes")
 
 
-def _with_keyboard(traces: Sequence[str]) -> list[str]:
-    """The same traces; one that comes in on standard input under another number, as the keys come in there."""
-    if "-" not in traces:
-        return list(traces)
+def _free_keyboard() -> None:
+    """Let the keys come in where a trace does: the trace stays `sys.stdin`, under another number."""
     stream = os.dup(sys.stdin.fileno())
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY)
     except OSError as error:
         raise UsageError("a trace on standard input leaves no keyboard; give the name of a file") from error
     os.dup2(terminal, sys.stdin.fileno())
-    return [f"/dev/fd/{stream}" if path == "-" else path for path in traces]
+    sys.stdin = os.fdopen(stream)

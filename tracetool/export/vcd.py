@@ -18,6 +18,7 @@ import polars as pl
 from vcd import VCDWriter
 
 from tracetool.errors import UsageError
+from tracetool.events import ACCESSES
 from tracetool.export.clock import Clock
 from tracetool.export.lossy import losses
 
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["write"]
 
-_ACCESSES = ("io_write", "io_read", "outer_write", "outer_read", "read")
 _WRITES = ("io_write", "outer_write")
-_SHOWN = (*_ACCESSES, "reset", "mode_read_array", "read_status")
+_SHOWN = (*ACCESSES, "reset", "mode_read_array", "read_status")
 _BYTE = 0xFF
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.$-]")
 
@@ -123,7 +123,7 @@ def _add(writer: VCDWriter, scopes: dict[str, _Scope], frame: pl.DataFrame, cloc
     shown = names.is_in(_SHOWN)
     rows = frame.select("device", names, "offset", "size", "value", "cmd", "wcycle").filter(shown)
     for time, (device, event, *values) in zip(times[shown.to_numpy()].tolist(), rows.iter_rows(), strict=True):
-        last = max(time, last + 1) if event in _ACCESSES else max(time, last, 0)
+        last = max(time, last + 1) if event in ACCESSES else max(time, last, 0)
         for variable, value in _changes(scopes[device], event, *values):
             writer.change(variable, last, value)
     return last
@@ -133,7 +133,7 @@ def _changes(
     scope: _Scope, event: str, offset: int, size: int, value: int | None, cmd: int | None, wcycle: int | None
 ) -> Changes:
     """What an event changes."""
-    if event in _ACCESSES:
+    if event in ACCESSES:
         yield from _access(scope, event, offset, size, value)
         if wcycle is not None:
             yield scope.wcycle, wcycle

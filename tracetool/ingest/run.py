@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracetool.ingest.chunk import Health, TraceMeta, TraceReader
     from tracetool.runs.directory import RunDirectory
 
-__all__ = ["RunTrace", "of_run"]
+__all__ = ["RunTrace", "directory_of", "of_run"]
 
 
 class RunTrace:
@@ -56,6 +56,12 @@ class RunLog(RunTrace):
     def lines_of(self, seqs: Collection[int]) -> dict[int, int]:
         """Which line each event stands in."""
         return self._lines.lines_of(seqs)
+
+
+def directory_of(reader: TraceReader) -> RunDirectory | None:
+    """The run directory that a trace is from, also where it is read through another reader; None: it is from none."""
+    found: RunDirectory | None = getattr(reader, "directory", None)
+    return found
 
 
 def of_run(directory: RunDirectory, inner: TraceReader) -> RunTrace:

@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import EmulatorError, MissingDependencyError
+from tracetool.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -159,7 +160,9 @@ def emulator(program: str, options: Sequence[str], said: Path, **channels: str) 
             yield Emulator(process, ours)
         except EmulatorError as error:
             talk = said.read_text(errors="replace").strip()
-            raise EmulatorError(f"{error}; it said: {talk!r}" if talk else str(error)) from error
+            if not talk:
+                raise EmulatorError(f"{error}: is {program} a QEMU?") from error
+            raise EmulatorError(f"{error}; it said: {plain(talk)}") from error
 
 
 def _start(command: Sequence[str], said: Path, sockets: Sequence[socket.socket]) -> subprocess.Popen[bytes]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import InputError, UsageError
+from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,8 @@ _X86_TOP = b"VTF\0"
 """The volume top file's mark, before the last 16 bytes of an image, at which an x86 processor begins."""
 
 _X86_TOP_FROM_END = 20
+
+_QCOW2 = b"QFI\xfb"
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ def firmware_by_files(code: str, variables: str) -> Firmware:
     for path in paths:
         if not path.is_file():
             raise InputError(f"{path}: no such file; give the firmware's code and its variable store")
+    _require_store(paths[1])
     known = [found for found in _described() if _same(found.code, paths[0])]
     fitting = [found for found in known if _same(found.variables, paths[1])] or known
     if not fitting:
@@ -120,6 +124,16 @@ def firmware_by_files(code: str, variables: str) -> Firmware:
         str(paths[0]), str(paths[1]), found.code_format, found.variables_format, features=found.features
     )
     return _firmware(files_given, found.architectures[0])
+
+
+def _require_store(variables: Path) -> None:
+    """Refuse what can be no variable store: it begins with a firmware volume, or is blank."""
+    with variables.open("rb") as file:
+        head = file.read(HEADER_BYTES)
+    blank = head in (bytes(HEADER_BYTES), b"\xff" * HEADER_BYTES)
+    packed = head.startswith(_QCOW2)  # looked into by QEMU
+    if not blank and not packed and find_nv_volume(head) is None:
+        raise UsageError(f"{variables}: is no UEFI variable store, nor blank; give the firmware's VARS file")
 
 
 def _same(one: str, other: Path) -> bool:

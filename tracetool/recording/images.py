@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import struct
 import subprocess
 import sys
@@ -37,6 +38,9 @@ def format_of(image: Path, told: str | None) -> str:
         UsageError: it is in a format that is not known.
     """
     try:
+        kind = image.stat().st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISBLK(kind) or stat.S_ISDIR(kind)):
+            raise InputError(f"{image}: is no file that could be copied and written; the guest was not started")
         with image.open("rb") as file:
             head = file.read(8)
     except OSError as error:

@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from tracetool.errors import EmulatorError, InputError, TracetoolError, UsageError
+from tracetool.events import ACCESSES
 from tracetool.ingest import open_trace
 from tracetool.qemu.about import about
 from tracetool.qemu.backends import backends
@@ -151,7 +154,7 @@ class _Recording:
         self.run = replace(
             self.run, ended=time.time(), exit_code=end.exit_code, signal=end.signal, cut=cut, state=FINISHED
         )
-        if end.failed and not self._has_events():
+        if end.failed and not self._has_accesses():
             self.run = replace(self.run, state=NOT_STARTED)
         self._write_if_possible()
         for flash in self.run.flashes:
@@ -190,10 +193,11 @@ class _Recording:
     def _miss(self, what: str) -> None:
         self.run = replace(self.run, missing=(*self.run.missing, what))
 
-    def _has_events(self) -> bool:
+    def _has_accesses(self) -> bool:
+        """Whether the guest came as far as its flash: QEMU resets that before it is ready to run."""
         try:
             chunks = open_trace(str(self._folder / self.run.trace)).chunks()
-            return next(chunks, None) is not None
+            return any(chunk["event"].cast(pl.String).is_in(ACCESSES).any() for chunk in chunks)
         except InputError:
             return False
 
@@ -243,10 +247,11 @@ def _described(plan: Plan, folder: Path) -> Run:
 
 def _flash(drive: FlashDrive, slots: Sequence[str]) -> Flash:
     path = Path(drive.image.path).absolute()
+    form = format_of(path, drive.image.format)  # before anything else opens it
     if not drive.image.read_only and in_use(path):
         raise InputError(f"{path}: another QEMU has it open for writing; end that guest first, or give a copy")
     name = slots[drive.unit] if drive.unit < len(slots) else None
-    return Flash(drive.unit, name, drive.image.read_only, str(path), format_of(path, drive.image.format))
+    return Flash(drive.unit, name, drive.image.read_only, str(path), form)
 
 
 def _trace_options(plan: Plan, trace: Path) -> list[str]:

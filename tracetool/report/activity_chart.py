@@ -85,7 +85,7 @@ def _chart(part: pl.DataFrame, trace: TraceReport, number: int) -> ActivityChart
     said = ", ".join(count_of(lane.total, lane.label.removesuffix("s"), lane.label) for lane in lanes)
     return ActivityChart(
         number=number,
-        trace=f"Trace {number + 1}: {trace.meta.name}",
+        trace=f"Trace {number}: {trace.meta.name}",
         lanes=lanes,
         ticks=tuple(axis.ticks()),
         axis="seconds since the trace began" if timed else "number of the event",

@@ -51,7 +51,8 @@ def explanation_facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     inspection = explanation.inspection
     event = inspection.event
     if event["time_ns"] is not None and explanation.start_ns is not None:
-        yield "when", f"{seconds(event['time_ns'] - explanation.start_ns)} s, boot {event['boot']}"
+        trace = f"trace {event['trace']}, " if event["trace"] else ""
+        yield "when", f"{seconds(event['time_ns'] - explanation.start_ns)} s, {trace}boot {event['boot']}"
     if inspection.before is not None and inspection.after is not None:
         yield "before", state_words(inspection.before)
         yield "after", "the same" if inspection.after == inspection.before else state_words(inspection.after)

@@ -74,7 +74,7 @@ def evidence(finding: Finding, *, several: bool) -> str:
         events = f"event {finding.first_seq}"
         if finding.last_seq not in (None, finding.first_seq):
             events = f"events {finding.first_seq} to {finding.last_seq}"
-        parts.append(events + (f" of trace {(finding.trace or 0) + 1}" if several else ""))
+        parts.append(events + (f" of trace {finding.trace or 0}" if several else ""))
     if finding.offset is not None:
         end = finding.offset + (finding.length or 0)
         parts.append(f"bytes {format_offset(finding.offset)} to {format_offset(end)}")

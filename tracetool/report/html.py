@@ -139,7 +139,7 @@ def _count(number: int | None) -> str:
 
 def _event(row: Mapping[str, Any], which: str, several: bool) -> str:
     """The first or last event of a block."""
-    trace = f"{row[f'{which}_trace'] + 1}:" if several else ""
+    trace = f"{row[f'{which}_trace']}:" if several else ""
     return f"{trace}{row[f'{which}_seq']}"
 
 

@@ -122,7 +122,7 @@ def _in_full(finding: Finding) -> str:
         events = f"event {finding.first_seq}"
         if finding.last_seq not in (None, finding.first_seq):
             events = f"events {finding.first_seq} to {finding.last_seq}"
-        lines.append(f"evidence: {events} of trace {(finding.trace or 0) + 1}")
+        lines.append(f"evidence: {events} of trace {finding.trace or 0}")
     return "\n".join([*lines, f"why it matters: {finding.why}", f"what to do: {finding.remedy}"])
 
 

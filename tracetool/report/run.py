@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracetool.plain import plain
 from tracetool.runs.run import RECORDING
 from tracetool.sizes import format_size
 
@@ -20,7 +21,11 @@ __all__ = ["run_facts"]
 
 def run_facts(directory: RunDirectory) -> Iterator[tuple[str, str]]:
     """Rows of a name and a text: what was run, how it ended, which images there are, what is missing."""
-    run = directory.run
+    for name, text in _facts(directory.run):
+        yield plain(name), plain(text)
+
+
+def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "run", f"{Path(run.program).name} {run.version or 'of an unknown release'}, {_ended(run)}"
     yield "command", shlex.join(run.command)
     for flash in run.flashes:

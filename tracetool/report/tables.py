@@ -156,7 +156,9 @@ def write_table(frame: pl.DataFrame, table: str, output_format: str, file: Binar
     elif output_format == "parquet":
         write_parquet_frames([data], data.schema, file)
     else:
-        file.write(_for_people(frame, _TABLES[table]).encode())
+        several = "trace" in frame.columns and frame["trace"].n_unique() > 1
+        columns = (("trace", _word("trace"), True), *_TABLES[table]) if several else _TABLES[table]
+        file.write(_for_people(frame, columns).encode())
 
 
 def _for_people(frame: pl.DataFrame, columns: tuple[_Column, ...]) -> str:

@@ -66,6 +66,6 @@ def _finding_row(finding: Finding, *, several: bool) -> tuple[Text, str, str, st
         if finding.last_seq not in (None, finding.first_seq):
             where = f", events {finding.first_seq} to {finding.last_seq}"
         if several and finding.trace is not None:
-            where += f" of trace {finding.trace + 1}"
+            where += f" of trace {finding.trace}"
     severity = Text(finding.severity.label, style=_SEVERITY_STYLE[finding.severity])
     return severity, finding.rule, finding.device or "", finding.message + where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from tracetool.errors import InputError
 from tracetool.runs.reading import FormError, parse_run
-from tracetool.runs.run import NOT_STARTED, SCHEMA, Flash, Run, SavedImage
+from tracetool.runs.run import NOT_STARTED, SCHEMA, STATES, Flash, Run, SavedImage
 
 __all__ = ["RUN_FILE", "RunDirectory", "is_run_directory", "read_run_directory", "write_run"]
 
@@ -43,18 +44,35 @@ class RunDirectory:
         return str(trace)
 
     def before(self, flash: Flash) -> Path | None:
-        """The file with the contents of a flash before the run; None: there is none."""
+        """The file with the contents of a flash before the run; None: there is none.
+
+        Raises:
+            InputError: it is not what was recorded.
+        """
         return self._file(flash.before)
 
     def after(self, flash: Flash) -> Path | None:
-        """The file with its contents after the run; None: there is none."""
+        """The file with its contents after the run; None: there is none.
+
+        Raises:
+            InputError: it is not what was recorded.
+        """
         return self._file(flash.after)
 
     def _file(self, image: SavedImage | None) -> Path | None:
         if image is None or image.file is None:
             return None
         path = Path(self.path) / image.file
-        return path if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}; give a copy with --image") from error
+        if digest != image.sha256 or path.stat().st_size != image.bytes:
+            raise InputError(f"{path}: is not the image that was recorded; --image uses it, or another, all the same")
+        return path
 
 
 def is_run_directory(path: str | Path) -> bool:
@@ -78,7 +96,11 @@ def read_run_directory(path: str) -> RunDirectory:
         raise InputError(f"{file}: cannot be read: {error.strerror}; check its permissions") from error
     except (FormError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: {error}; give the trace itself with --image and --read-only") from error
+    if run.state not in STATES:
+        raise InputError(f"{file}: state is {run.state!r}, and this program knows {', '.join(STATES)}")
     for name in _files(run):
+        if not name or not name.isprintable():
+            raise InputError(f"{file}: {name!r} is no name of a file; give the trace itself")
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise InputError(f"{file}: {name!r} leads out of the directory; give the trace itself")
     return RunDirectory(path, run)

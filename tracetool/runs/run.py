@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FINISHED", "NOT_STARTED", "RECORDING", "SCHEMA", "Flash", "Run", "SavedImage"]
+from tracetool.plain import plain
+
+__all__ = ["FINISHED", "NOT_STARTED", "RECORDING", "SCHEMA", "STATES", "Flash", "Run", "SavedImage"]
 
 SCHEMA = "tracetool.run/1"
 """Name and version of the format; fields may be added to a version, so unknown ones are passed over."""
@@ -16,7 +18,9 @@ FINISHED = "finished"
 """QEMU has ended, and all that could be kept is there."""
 
 NOT_STARTED = "not-started"
-"""QEMU ended with an error before it logged a single event."""
+"""QEMU ended with an error before the guest accessed a flash."""
+
+STATES = (RECORDING, FINISHED, NOT_STARTED)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Run:
             return "is still being recorded, or its recorder was killed: the end is missing, and the images after it"
         if self.signal is not None:
             return f"QEMU was ended by signal {self.signal}: what it still held is missing"
-        return self.cut
+        return None if self.cut is None else plain(self.cut)
 
     def flash(self, name: str) -> Flash | None:
         """The flash of a device; None if there is none of that name."""

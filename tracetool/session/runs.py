@@ -6,11 +6,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tracetool.ingest.run import RunTrace
+from tracetool.ingest.run import directory_of
 from tracetool.session.options import RecordedFlash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from tracetool.ingest import TraceReader
@@ -23,12 +23,12 @@ __all__ = ["images_after", "with_runs"]
 
 def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
     """Add what run directories say to the options; what the user said comes first."""
-    runs = [reader.directory if isinstance(reader, RunTrace) else None for reader in readers]
+    runs = [directory_of(reader) for reader in readers]
     if not any(runs):
         return options
     return replace(
         options,
-        images={**_images_before(runs[0]), **options.images},
+        images={**_images_before(runs[0], options.images), **options.images},
         recorded=dict(_recorded(runs)),
         changed_images=dict(_changed(runs)),
     )
@@ -36,11 +36,11 @@ def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
 
 def images_after(readers: Sequence[TraceReader]) -> dict[str, Path]:
     """The images of writable devices after the last trace, by device, where a run directory has them."""
-    last = readers[-1] if readers else None
-    if not isinstance(last, RunTrace):
+    last = directory_of(readers[-1]) if readers else None
+    if last is None:
         return {}
-    writable = [(name, flash) for name, flash in _named(last.directory) if not flash.read_only]
-    found = {name: last.directory.after(flash) for name, flash in writable}
+    writable = [(name, flash) for name, flash in _named(last) if not flash.read_only]
+    found = {name: last.after(flash) for name, flash in writable}
     return {name: path for name, path in found.items() if path is not None}
 
 
@@ -50,10 +50,10 @@ def _named(run: RunDirectory | None) -> Iterator[tuple[str, Flash]]:
             yield flash.name, flash
 
 
-def _images_before(run: RunDirectory | None) -> dict[str, Path]:
+def _images_before(run: RunDirectory | None, given: Collection[str | None]) -> dict[str, Path]:
     if run is None:
         return {}
-    found = {name: run.before(flash) for name, flash in _named(run)}
+    found = {name: run.before(flash) for name, flash in _named(run) if name not in given}
     return {name: path for name, path in found.items() if path is not None}
 
 

@@ -223,6 +223,10 @@ class TraceApp(Remembering):
         places = {"timeline": ["timeline", "table"], "map": ["map"], "image": ["image"]}
         self.push_screen(HelpScreen(places.get(self.current_view, []), self.own_keys))
 
+    def action_help_quit(self) -> None:
+        """What textual's Ctrl+C does where nothing is selected."""
+        self.tell("q leaves")
+
     def action_leave(self) -> None:
         """Leave, with exit code 0."""
         if self.job is not None:

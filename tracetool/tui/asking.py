@@ -26,6 +26,7 @@ class Asking(Moving):
     """Part of the app: each action asks for a line and does what it says."""
 
     _histories: dict[str, list[str]]
+    _overwrites: str | None = None
 
     def _ask(self, name: str, question: Question) -> None:
         question.history = self._histories.setdefault(name, [])
@@ -96,6 +97,7 @@ class Asking(Moving):
         if timeline is not None:
             name = f"{timeline.level.value}.csv"
             hint = f"{timeline.total - timeline.hidden:,} rows, as .csv, .jsonl or .parquet"
+            self._overwrites = None
             self._ask("export", Question("Export to", self._export, initial=name, hint=hint))
 
     def _export(self, text: str) -> str | None:
@@ -106,6 +108,10 @@ class Asking(Moving):
         try:
             self._keep_inputs(Path(path).expanduser(), timeline)
             output_format = export_format(path)
+            if Path(path).expanduser().exists() and path != self._overwrites:
+                self._overwrites = path
+                return f"{path} is there already: Enter once more writes over it"
+            self._overwrites = None
             with whole_file(path) as file:
                 count = write_shown(timeline, output_format, file)
         except TracetoolError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import App
 from textual.widgets import ContentSwitcher
 
-from tracetool.browse.plain import plain
+from tracetool.plain import plain
 from tracetool.tui.prompt import Prompt
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.top_bar import TopBar

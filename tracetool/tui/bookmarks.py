@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tracetool.browse.plain import plain
+from tracetool.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ class BookmarksScreen(ModalScreen["Bookmark | None"]):
         yield listed
 
     def _line(self, bookmark: Bookmark) -> Content:
-        where = f"trace {bookmark.trace + 1}, " if self._several else ""
+        where = f"trace {bookmark.trace}, " if self._several else ""
         return Content.assemble((f"{where}event {bookmark.seq:,}", "bold"), f"  {plain(bookmark.note)}")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

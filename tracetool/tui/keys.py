@@ -14,7 +14,7 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
-from tracetool.browse.plain import plain
+from tracetool.plain import plain
 from tracetool.tui.actions import ACTIONS
 
 __all__ = ["keys_path", "read_keys"]

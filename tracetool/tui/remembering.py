@@ -27,6 +27,8 @@ class Remembering(Asking):
     remembers_in: Path | None = None
     selection: Selection | None = None
     memory: Memory = Memory()
+    unkept: str | None = None
+    """Why nothing is remembered, known when the app is left."""
     _memory_file: Path | None = None
 
     # --- from one time to the next -------------------------------------------------------------------------------
@@ -69,15 +71,17 @@ class Remembering(Asking):
             seq=None if chosen is None else chosen.seq,
             theme=self.theme,
         )
-        self._keep(place)
+        self.unkept = self._keep(place)
 
-    def _keep(self, memory: Memory) -> None:
+    def _keep(self, memory: Memory) -> str | None:
+        """Remember, and say and give what is wrong with that."""
         marked, self.memory = self.memory.bookmarks != memory.bookmarks, memory
         if marked:
             self._mark_bookmarks()
         wrong = None if self._memory_file is None else remember(memory, self._memory_file)
         if wrong is not None:
             self.tell(wrong, wrong=True)
+        return wrong
 
     # --- bookmarks -----------------------------------------------------------------------------------------------
 
@@ -91,8 +95,9 @@ class Remembering(Asking):
         before = self.memory.bookmark(trace, seq)
 
         def answer(note: str) -> None:
-            self._keep(self.memory.marked(Bookmark(trace, seq, note.strip()[:1000])))
-            self.tell(f"bookmarked event {seq:,}; ' lists the bookmarks")
+            wrong = self._keep(self.memory.marked(Bookmark(trace, seq, note.strip()[:1000])))
+            if wrong is None:
+                self.tell(f"bookmarked event {seq:,}; ' lists the bookmarks")
 
         initial = "" if before is None else before.note
         self._ask("bookmark", Question(f"Bookmark event {seq:,}: note", answer, initial=initial))

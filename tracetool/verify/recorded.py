@@ -44,7 +44,7 @@ def self_check(device: Device, replayed: Replayed) -> Check:
 
 
 def _of_trace(trace: int, replayed: Replayed) -> str:
-    return f" of trace {trace + 1}" if len(replayed.traces) > 1 else ""
+    return f" of trace {trace}" if len(replayed.traces) > 1 else ""
 
 
 # --- the image ---------------------------------------------------------------------------------------------------

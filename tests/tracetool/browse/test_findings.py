@@ -27,4 +27,4 @@ def test_of_several_traces_the_evidence_names_the_trace() -> None:
     row = findings(CASES["boots"]()).rows[0]
     assert row.target is not None
     assert row.target[1] == 1
-    assert "of trace 2" in row.evidence
+    assert "of trace 1" in row.evidence

@@ -156,7 +156,7 @@ def test_several_traces_go_on_in_one_table() -> None:
     assert row is not None
     shown = timeline.shown(row)
     assert shown is not None
-    assert (shown.trace, shown.seq, cells(timeline, row)["trace"]) == (1, OUTSIDE, "2")
+    assert (shown.trace, shown.seq, cells(timeline, row)["trace"]) == (1, OUTSIDE, "1")
     timeline.set_level(Level.EVENTS)
     assert timeline.row_of_event(1, 0) == both().traces[0].events
 

@@ -40,7 +40,7 @@ def test_the_moment_of_an_event_is_just_after_it() -> None:
     assert found.position == 54
     found.go_to_event(0, 4370)
     assert found.position == 55
-    assert found.where(several=True) == "change 55 of 55: event 4,370, trace 1"
+    assert found.where(several=True) == "change 55 of 55: event 4,370, trace 0"
 
 
 def test_comparisons_go_round_and_the_marked_moment_is_one_of_them() -> None:

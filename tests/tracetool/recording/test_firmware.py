@@ -186,3 +186,11 @@ def test_runs_are_kept_only_in_an_empty_directory(booted: Booted, tmp_path: Path
     (tmp_path / "runs" / "mine").touch()
     ended = booted("Shell> ")
     assert (ended.code, "is not empty; name another directory with -o" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("contents", [b"", b"#!/bin/sh\n" * 50, bytes(10)])
+def test_what_is_no_variable_store_is_refused(contents: bytes, installed: Path) -> None:
+    store = installed.parents[1] / "store.fd"
+    store.write_bytes(contents)
+    with pytest.raises(UsageError, match="is no UEFI variable store, nor blank"):
+        firmware_by_files(str(installed.parents[1] / "code.fd"), str(store))

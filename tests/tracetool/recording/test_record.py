@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, environment, tracetool
+from tests.tracetool.logs import log
 from tests.tracetool.recording.scene import Scene
 from tracetool.errors import UsageError
 from tracetool.qemu.backends import backends
@@ -198,6 +199,22 @@ def test_a_directory_that_holds_something_is_left_alone(scene: Scene) -> None:
     assert (ended.code, ended.out) == (2, b"")
     assert "exists and is not empty; name another directory with -o" in ended.err
     assert (scene.folder / "run" / "mine").exists()
+
+
+def test_a_qemu_that_ends_before_the_guest_runs_has_not_started(scene: Scene) -> None:
+    """It has reset its flash by then, and logged that."""
+    (scene.folder / "recorded.log").write_text(log("virt.flash1").reset().text)
+    ended = scene.record(FAKE_END="fail", FAKE_IMAGE="")
+    assert (ended.code, scene.run.state) == (7, "not-started")
+    assert scene.record(FAKE_IMAGE="").code == 0
+
+
+def test_an_image_that_is_no_file_is_refused(scene: Scene) -> None:
+    scene.image.unlink()
+    os.mkfifo(scene.image)
+    ended = scene.record()
+    assert (ended.code, "vars.fd: is no file that could be copied" in ended.err) == (3, True)
+    assert not (scene.folder / "run").exists()
 
 
 def test_an_image_that_is_not_there_is_named(scene: Scene) -> None:

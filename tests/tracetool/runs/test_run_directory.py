@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tracetool.browse.samples import finished
 from tests.tracetool.runs.support import FIRST_BOOT, PADDING, a_run
+from tracetool.browse.exporting import command_line
+from tracetool.browse.loading import Settings, start
+from tracetool.browse.timeline import Timeline
 from tracetool.errors import InputError
+from tracetool.ingest import open_trace
 from tracetool.runs.directory import read_run_directory, write_run
 from tracetool.runs.reading import FormError, parse_run
 from tracetool.runs.run import NOT_STARTED, RECORDING, SCHEMA, Flash, Run, SavedImage
@@ -78,6 +85,30 @@ def test_a_damaged_description_is_named_with_its_file(tmp_path: Path, quick: Qui
     assert (ended.code, ended.out) == (3, b"")
     assert ended.err.startswith(f"tracetool: {tmp_path}/run.json: is not JSON")
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"trace": "a\0b"}, r"'a\\x00b' is no name of a file"),
+        ({"trace": ""}, "'' is no name of a file"),
+        ({"state": "weird"}, "state is 'weird', and this program knows recording, finished, not-started"),
+    ],
+)
+def test_a_hostile_description_is_one_line(changes: dict[str, Any], words: str, tmp_path: Path, quick: Quick) -> None:
+    write_run(tmp_path, a_run(**changes))
+    for command in ("info", "audit", "verify"):
+        ended = quick(command, tmp_path)
+        assert (ended.code, ended.err.count("\n")) == (3, 1)
+        assert re.search(words, ended.err)
+
+
+def test_nothing_in_a_description_reaches_the_terminal_as_it_is(tmp_path: Path, quick: Quick) -> None:
+    bad = "\x1b[2J\u202e"
+    run = FIRST_BOOT.at(tmp_path / "run", command=(bad,), version=bad, cut=bad, missing=(bad,), notes=(bad,))
+    for command in ("info", "audit", "verify"):
+        ended = quick(command, run)
+        assert not set(bad) & set(ended.text + ended.err) - set("[2J")
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../trace.log"])
@@ -168,6 +199,29 @@ def test_a_run_that_may_lack_its_end_is_inconclusive(
     code, device, _ = _audited(quick, FIRST_BOOT.at(tmp_path / "run", **changes))
     assert (code, device["verdict"]) == (4, "inconclusive")
     assert any(words in reason for reason in device["verdict_reasons"])
+
+
+def test_an_image_that_is_not_the_recorded_one_is_refused(tmp_path: Path, quick: Quick) -> None:
+    run = FIRST_BOOT.at(tmp_path / "run")
+    image = run / "before" / "virt.flash1.fd"
+    image.write_bytes(b"XXXX" + image.read_bytes()[4:])
+    for command in ("audit", "verify", "replay"):
+        ended = quick(command, run)
+        assert (ended.code, ended.out) == (3, b"")
+        assert "before/virt.flash1.fd: is not the image that was recorded" in ended.err
+    assert quick("audit", run, "--image", f"virt.flash1={image}").code == 0
+
+
+def test_the_terminal_app_knows_what_the_audit_knows(tmp_path: Path, quick: Quick) -> None:
+    first, second = FIRST_BOOT.at(tmp_path / "run 1"), FIRST_BOOT.at(tmp_path / "run 2")
+    loaded = finished(start([lambda report: open_trace(str(first), progress=report)], Settings()))
+    assert loaded.operations.filter(pl.col("kind") == "erase")["bytes_changed"].null_count() == 0
+    assert command_line(Timeline(loaded)) == f"tracetool operations '{first}'"
+    openers = [lambda report, run=run: open_trace(str(run), progress=report) for run in (first, second)]
+    both = finished(start(openers, Settings()))
+    _, device, _ = _audited(quick, first, second)
+    (seen,) = [found for found in both.audit.devices if found.name == "virt.flash1"]
+    assert (seen.verdict, list(seen.reasons)) == (device["verdict"], device["verdict_reasons"])
 
 
 def test_runs_that_follow_each_other_are_boots_of_one_machine(tmp_path: Path, quick: Quick) -> None:

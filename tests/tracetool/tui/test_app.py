@@ -224,6 +224,24 @@ def test_the_trace_itself_is_not_written_over(tmp_path: Path) -> None:
     assert trace.read_bytes() == PADDING.read_bytes()
 
 
+def test_a_file_that_is_there_is_written_over_when_asked_twice(tmp_path: Path) -> None:
+    target = tmp_path / "precious.csv"
+    target.write_text("precious")
+
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "x")
+        await driver.type(str(target))
+        assert "Enter once more writes over it" in driver.text
+        assert target.read_text() == "precious"
+        await driver.press("escape", "x")
+        await driver.type(str(target))
+        assert target.read_text() == "precious"
+        await driver.press("enter")
+        assert target.read_text().startswith("trace,")
+
+    drive(script, size=(200, 40))
+
+
 # --- loading -----------------------------------------------------------------------------------------------------
 
 

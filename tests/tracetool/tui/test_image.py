@@ -113,6 +113,9 @@ def test_places_can_be_gone_to() -> None:
         for text, offset in (("0x40000", 0x40000), ("+64K", 0x50000), ("block:3", 0xC0000)):
             await typed(app, pilot, "colon", text)
             assert grid.cursor == offset
+        await typed(app, pilot, "colon", "64M")
+        assert grid.cursor == 0xC0000
+        await press(pilot, "escape")
         await typed(app, pilot, "colon", "#1")
         travel = image_of(app).travel
         assert travel is not None
@@ -215,4 +218,4 @@ def test_two_boots_are_one_line_of_moments() -> None:
         await press(pilot, "5")
 
     screen = run([FIRST_BOOT, PADDING], look, size=(120, 30))
-    assert "change 295 of 295: event 4,370, trace 2" in screen
+    assert "change 295 of 295: event 4,370, trace 1" in screen

@@ -50,7 +50,7 @@ def test_a_large_terminal_shows_everything_at_once() -> None:
     for words in ("virt.flash0", "region", "SEQ001", "erases", "programs", "seconds since the trace began"):
         assert words in screen
     lines = screen.splitlines()
-    assert any("1  " in line and "2  " in line and "first-boot" in line for line in lines)
+    assert any("trace 0  " in line and "trace 1  " in line and "first-boot" in line for line in lines)
 
 
 def test_before_anything_is_known_it_says_so() -> None:

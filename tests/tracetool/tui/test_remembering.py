@@ -87,6 +87,22 @@ def test_a_damaged_memory_is_reported_and_not_used(tmp_path: Path) -> None:
     (file,) = (tmp_path / "traces").iterdir()
     file.write_text("{")
     drive(come_back, tmp_path)
+    assert file.with_suffix(".damaged.json").read_text() == "{"
+    assert not file.exists()
+
+
+def test_what_cannot_be_kept_is_said_at_once_and_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "traces").touch()
+
+    async def make(driver: Driver) -> None:
+        await driver.press("2", "e")
+        await bookmark(driver, "lost")
+        assert not any("bookmarked event" in told for told in driver.told)
+        assert any("nothing of this trace will be remembered" in told for told in driver.told)
+        await driver.press("q")
+        assert driver.app.unkept is not None
+
+    drive(make, tmp_path)
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_the_second_trace_continues_the_first_and_is_named(tmp_path: Path, quick
     assert ended.code == INCONCLUSIVE
     assert check(ended, "image")["standing"] == "proved"
     assert (check(ended, "self-check")["place"]["trace"], check(ended, "self-check")["place"]["seq"]) == (1, 6)
-    assert "at event 6 of trace 2" in check(ended, "self-check")["message"]
+    assert "at event 6 of trace 1" in check(ended, "self-check")["message"]
 
 
 def test_an_incomplete_trace_proves_nothing() -> None:

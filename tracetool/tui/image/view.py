@@ -12,10 +12,11 @@ from textual.containers import Vertical
 
 from tracetool.browse.mapping import subjects
 from tracetool.browse.places import PlaceKind, parse_place
-from tracetool.browse.plain import plain
 from tracetool.browse.playback import playback
 from tracetool.browse.travel import Travel, patterns
 from tracetool.errors import UsageError
+from tracetool.plain import plain
+from tracetool.sizes import format_offset
 from tracetool.tui.drawing import Heading
 from tracetool.tui.image.grid import ImageGrid
 from tracetool.tui.image.slider import Slider
@@ -253,7 +254,10 @@ class ImageView(Vertical):
         scale = {PlaceKind.OFFSET: 1, PlaceKind.RELATIVE: 1, PlaceKind.BLOCK: self.subject.block_bytes}
         if place.kind not in scale:
             return f"this is no place in the image: {_PLACES}"
-        self.grid.go(place.value * scale[place.kind] + (self.grid.cursor if place.kind is PlaceKind.RELATIVE else 0))
+        offset = place.value * scale[place.kind] + (self.grid.cursor if place.kind is PlaceKind.RELATIVE else 0)
+        if not 0 <= offset < len(self.travel.picture):
+            return f"the flash ends at {format_offset(len(self.travel.picture))}"
+        self.grid.go(offset)
         return None
 
     def _find(self, text: str) -> str | None:

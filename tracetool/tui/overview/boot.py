@@ -36,7 +36,7 @@ class Boot(Drawn):
     def lines(self, width: int) -> Iterator[Content]:
         """The trace's name and health, then a strip for each kind of operation."""
         boot = self.boot
-        yield from Content.styled(f"{boot.number + 1}  {boot.title}", "bold").wrap(width)
+        yield from Content.styled(f"trace {boot.number}  {boot.title}", "bold").wrap(width)
         sign, style = ("✔", "$text-success") if boot.healthy else ("▲", "$text-warning")
         yield from hanging(Content.styled(sign, style), boot.health, width, 2)
         for name, chart in boot.charts:

@@ -40,7 +40,10 @@ class TimelineView(Container):
     BINDINGS = bindings_of("timeline")  # type: ignore[assignment]
     DEFAULT_CSS = """
     TimelineView { layout: vertical; }
-    TimelineView > #status { height: 1; padding: 0 1; color: $text-muted; background: $surface; text-wrap: nowrap; }
+    TimelineView > #status {
+        height: 1; padding: 0 1; color: $text-muted; background: $surface;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     TimelineView > #body { layout: horizontal; height: 1fr; }
     TimelineView LineGrid { width: 1fr; height: 1fr; }
     TimelineView Inspector { width: 69; height: 1fr; }

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
-from tracetool.browse.plain import plain
 from tracetool.events import render
+from tracetool.plain import plain
 from tracetool.report.explanation import change_title, explanation_facts, hex_diff, operation_words
 from tracetool.tui.drawing import SEVERITY_STYLES, hanging
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracetool.browse.plain import plain
+from tracetool.plain import plain
 
 
 @pytest.mark.parametrize(
