@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from tracetool.errors import InputError
@@ -66,13 +67,20 @@ class RunDirectory:
         if not path.is_file():
             return None
         try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            now = path.stat()
+            digest = _digest(path, now.st_mtime_ns, now.st_size)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}; give a copy with --image") from error
-        if digest != image.sha256 or path.stat().st_size != image.bytes:
+        if (digest, now.st_size) != (image.sha256, image.bytes):
             raise InputError(f"{path}: is not the image that was recorded; --image uses it, or another, all the same")
         return path
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, _changed_ns: int, _bytes: int) -> str:
+    """The hash of a file; the app asks for it again with every event that it explains."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_run_directory(path: str | Path) -> bool:
