@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from tests.tracetool.cli.program import Quick
 
 
-# A test is no benchmark: machines are slow and busy. `thorough` is for whoever looks for the rare case,
-# `found` for whoever asks whether a test fails and not by what.
+# A test is no benchmark: machines are slow and busy. `quick` is for a developer, `full` for CI; `thorough` is for
+# whoever looks for the rare case, `found` for whoever asks whether a test fails and not by what.
 settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("full", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.register_profile("found", deadline=None, phases=(Phase.explicit, Phase.generate))
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full" if os.environ.get("CI") == "true" else "quick"))
 
 
 def pytest_collection_finish() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.captures import ROOT
@@ -15,6 +16,9 @@ from tracetool.runs.run import FINISHED, Flash, Run, SavedImage
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 REGION = 64 << 20
 SAMPLES = ROOT / "samples"
@@ -64,10 +68,17 @@ class Saved:
 
 
 def _image(sample: Path, folder: Path, moment: str) -> SavedImage:
-    data = load_image(sample / f"flash1-{moment}.fd.zst", limit=REGION)
+    data, digest = _contents(sample / f"flash1-{moment}.fd.zst")
     (folder / moment).mkdir()
     write_image(folder / moment / "virt.flash1.fd", data)
-    return SavedImage(f"{moment}/virt.flash1.fd", len(data), hashlib.sha256(data.tobytes()).hexdigest())
+    return SavedImage(f"{moment}/virt.flash1.fd", len(data), digest)
+
+
+@cache
+def _contents(path: Path) -> tuple[NDArray[np.uint8], str]:
+    """The bytes of an image, and their hash."""
+    data = load_image(path, limit=REGION)
+    return data, hashlib.sha256(data.tobytes()).hexdigest()
 
 
 FIRST_BOOT, PADDING = Saved("aavmf-first-boot"), Saved("aavmf-shell-padding")

@@ -103,6 +103,7 @@ def test_a_hostile_description_is_one_line(changes: dict[str, Any], words: str, 
         assert re.search(words, ended.err)
 
 
+@pytest.mark.slow
 def test_nothing_in_a_description_reaches_the_terminal_as_it_is(tmp_path: Path, quick: Quick) -> None:
     bad = "\x1b[2J\u202e"
     run = FIRST_BOOT.at(tmp_path / "run", command=(bad,), version=bad, cut=bad, missing=(bad,), notes=(bad,))
@@ -201,6 +202,7 @@ def test_a_run_that_may_lack_its_end_is_inconclusive(
     assert any(words in reason for reason in device["verdict_reasons"])
 
 
+@pytest.mark.slow
 def test_an_image_that_is_not_the_recorded_one_is_refused(tmp_path: Path, quick: Quick) -> None:
     run = FIRST_BOOT.at(tmp_path / "run")
     image = run / "before" / "virt.flash1.fd"
@@ -212,6 +214,7 @@ def test_an_image_that_is_not_the_recorded_one_is_refused(tmp_path: Path, quick:
     assert quick("audit", run, "--image", f"virt.flash1={image}").code == 0
 
 
+@pytest.mark.slow
 def test_the_terminal_app_knows_what_the_audit_knows(tmp_path: Path, quick: Quick) -> None:
     first, second = FIRST_BOOT.at(tmp_path / "run 1"), FIRST_BOOT.at(tmp_path / "run 2")
     loaded = finished(start([lambda report: open_trace(str(first), progress=report)], Settings()))
@@ -231,6 +234,7 @@ def test_runs_that_follow_each_other_are_boots_of_one_machine(tmp_path: Path, qu
     assert not [found for found in document["findings"] if found["rule"] == "TRC007"]
 
 
+@pytest.mark.slow
 def test_an_image_that_changed_between_two_runs_is_said(tmp_path: Path, quick: Quick) -> None:
     first, second = FIRST_BOOT.at(tmp_path / "run-1"), FIRST_BOOT.at(tmp_path / "run-2")
     code, device, document = _audited(quick, first, second)

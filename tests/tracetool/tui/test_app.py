@@ -86,6 +86,7 @@ def test_a_wrong_filter_is_said_with_its_place_and_not_taken() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_words_are_offered_and_completed_and_old_filters_come_back() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "f", *"kin")
@@ -114,6 +115,7 @@ def test_a_filter_that_hides_all_says_so() -> None:
 # --- moving ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_search_goes_from_match_to_match_and_round() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "slash")
@@ -152,6 +154,7 @@ def test_a_place_that_is_none_is_said() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_opened_rows_and_levels() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "enter", "right")
@@ -197,6 +200,7 @@ def test_a_finding_leads_to_its_event() -> None:
 # --- copies ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_rows_and_the_command_are_copied() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "y")
@@ -224,6 +228,7 @@ def test_the_trace_itself_is_not_written_over(tmp_path: Path) -> None:
     assert trace.read_bytes() == PADDING.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_file_that_is_there_is_written_over_when_asked_twice(tmp_path: Path) -> None:
     target = tmp_path / "precious.csv"
     target.write_text("precious")

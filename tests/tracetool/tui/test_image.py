@@ -62,6 +62,7 @@ def test_the_write_to_the_padding_is_seen_and_taken_away() -> None:
     assert "000c0000! ⋯ 63.25 MiB zeros ⋯" in screen
 
 
+@pytest.mark.slow
 def test_a_click_in_the_map_then_5_shows_the_bytes() -> None:
     async def click(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "left_curly_bracket", "3")
@@ -74,6 +75,7 @@ def test_a_click_in_the_map_then_5_shows_the_bytes() -> None:
     assert "00100000* 40 00 40 00 00" in run([PADDING], click, settings=KNOWN)
 
 
+@pytest.mark.slow
 def test_the_timeline_s_event_is_the_moment() -> None:
     async def choose(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "left_square_bracket")
@@ -88,6 +90,7 @@ def test_the_timeline_s_event_is_the_moment() -> None:
     run([PADDING], choose)
 
 
+@pytest.mark.slow
 def test_bytes_and_text_are_found() -> None:
     async def find(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "home")
@@ -127,6 +130,7 @@ def test_places_can_be_gone_to() -> None:
     assert "is no place" in run([PADDING], go)
 
 
+@pytest.mark.slow
 def test_moments_are_compared_with_others() -> None:
     async def compare(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "d")
@@ -155,6 +159,7 @@ def test_the_cursor_moves_over_bytes_lines_and_folds() -> None:
     run([PADDING], walk, settings=KNOWN)
 
 
+@pytest.mark.slow
 def test_the_slider_goes_to_any_moment() -> None:
     async def slide(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5")
@@ -213,6 +218,7 @@ def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
     run([PADDING], look, size=size)
 
 
+@pytest.mark.slow
 def test_two_boots_are_one_line_of_moments() -> None:
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5")
