@@ -401,6 +401,13 @@ def test_the_table_of_events_has_a_line_for_each(frame: pl.DataFrame, quick: Qui
     ]
 
 
+def test_operations_of_several_traces_name_theirs(quick: Quick) -> None:
+    head, *rows = quick("operations", FIRST_BOOT, PADDING, "--where", "op == erase").text.splitlines()
+    assert head.split()[:2] == ["trace", "seq"]
+    assert [row.split()[0] for row in rows] == ["0"] * 23 + ["1"] * 2
+    assert quick("operations", PADDING, "--where", "op == erase").text.split()[0] == "seq"
+
+
 def test_events_of_one_device_alone(quick: Quick) -> None:
     lines = quick("events", PADDING, "--device", "virt.flash0", "--format", "jsonl").text.splitlines()
     assert len(lines) == 5

@@ -138,8 +138,8 @@ def test_a_killed_app_leaves_the_terminal_as_it_was(terminal: Terminal, tmp_path
 
 
 def test_a_trace_may_come_through_a_pipe(terminal: Terminal) -> None:
-    terminal.run(f"cat {shlex.quote(str(PADDING))} | {PROGRAM} view -", (80, 24))
-    terminal.wait("OUTSIDE-EXTENT")
+    terminal.run(f"cat {shlex.quote(str(PADDING))} | {PROGRAM} view -", (100, 24))
+    terminal.wait("OUTSIDE-EXTENT", "standard input")
     terminal.send("2")
     terminal.wait("224 operations")
     terminal.send("q")
