@@ -63,8 +63,9 @@ def test_a_signal_that_comes_before_the_guest_reaches_it() -> None:
 
 def test_a_signal_after_the_guest_s_end_does_nothing() -> None:
     with Signals().forwarded() as signals:
-        run_in_foreground(["true"], signals)
+        ended = run_in_foreground(["true"], signals)
         os.kill(os.getpid(), signal.SIGINT)
+    assert ended == GuestEnd(0)
 
 
 def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
