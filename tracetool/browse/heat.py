@@ -21,6 +21,9 @@ __all__ = ["Cells", "Heat", "Metric", "heat"]
 SMALLEST_CELL = 128
 """Bytes: the buffer of a buffered program on the boards of QEMU."""
 
+PIECE = 1 << 20
+"""Rows counted at a time, with the same memory one after the other: new memory costs more than what is done in it."""
+
 _PROGRAMS = ("program", "buffered-program")
 _WRITING = ("erase", *_PROGRAMS)
 _REFUSED = ("refused", "aborted")
@@ -103,24 +106,27 @@ class Heat:
         return int(self.values.max(initial=0))
 
 
-def heat(operations: pl.DataFrame, cells: Cells, metric: Metric) -> Heat:
-    """Count operations (columns of `OPERATIONS_SCHEMA`) of one device into cells."""
-    placed = operations.select("kind", "outcome", "offset", "length", "bytes_changed")
-    low, high = _ends(placed, pl.col("offset").is_not_null(), cells)[:2]
-    touched = _sums(low, high, None, cells.count) > 0
-    return Heat(metric, cells, _values(placed, cells, metric), touched)
-
-
-def _values(placed: pl.DataFrame, cells: Cells, metric: Metric) -> NDArray[np.int64]:
-    chosen = _chosen(metric) & pl.col("offset").is_not_null()
-    if metric == Metric.LAST:
-        rows = placed.with_row_index("row", offset=1)
-        low, high, found = _ends(rows, chosen, cells)
-        return _latest(low, high, found["row"].cast(pl.Int64).to_numpy(), cells.count)
-    low, high, found = _ends(placed, chosen, cells)
-    if metric != Metric.CHANGED:
-        return _sums(low, high, None, cells.count)
-    return _sums(low, high, found["bytes_changed"].fill_null(0).to_numpy(), cells.count)
+def heat(operations: pl.DataFrame, cells: Cells, metric: Metric, *, piece: int = PIECE) -> Heat:
+    """Count operations (columns of `OPERATIONS_SCHEMA`) of one device into cells, `piece` rows at a time."""
+    placed = pl.col("offset").is_not_null()
+    chosen = _chosen(metric) & placed
+    touches = np.zeros(cells.count + 1, np.int64)
+    values = np.zeros(cells.count + 1, np.float64 if metric == Metric.CHANGED else np.int64)
+    rows = operations.select("kind", "outcome", "offset", "length", "bytes_changed").with_row_index("row", offset=1)
+    for part in rows.iter_slices(piece):
+        low, high, _ = _ends(part, placed, cells)
+        _add_spans(touches, low, high)
+        low, high, found = _ends(part, chosen, cells)
+        if metric == Metric.LAST:
+            latest = _latest(low, high, found["row"].cast(pl.Int64).to_numpy(), len(values))
+            np.maximum(values, latest, out=values)
+        elif metric == Metric.CHANGED:
+            _add_amounts(values, low, high, found["bytes_changed"].fill_null(0).to_numpy())
+        else:
+            _add_spans(values, low, high)
+    sums = values if metric == Metric.LAST else np.cumsum(values)
+    counted = sums[: cells.count].round().astype(np.int64)
+    return Heat(metric, cells, counted, np.cumsum(touches)[: cells.count] > 0)
 
 
 def _chosen(metric: Metric) -> pl.Expr:
@@ -147,21 +153,27 @@ def _ends(
     return cells.of(offsets), cells.of(ends - 1), found
 
 
-def _sums(
-    low: NDArray[np.int64], high: NDArray[np.int64], amounts: NDArray[np.int64] | None, count: int
-) -> NDArray[np.int64]:
-    """Sums over cells; amounts are spread evenly over the cells of an operation, the first taking what is left over."""
-    if amounts is None:
-        steps = np.bincount(low, minlength=count + 1) - np.bincount(high + 1, minlength=count + 1)
-        return np.cumsum(steps)[:count]
+def _add_spans(steps: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]) -> None:
+    """Add one over the cells of each operation. The sum of the steps up to a cell is what was added to it."""
+    steps += np.bincount(low, minlength=len(steps))
+    steps -= np.bincount(high + 1, minlength=len(steps))
+
+
+def _add_amounts(
+    steps: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64], amounts: NDArray[np.int64]
+) -> None:
+    """Add amounts, spread evenly over the cells of an operation, the first taking what is left over; steps as above."""
     wide = np.flatnonzero(high > low)
-    if not len(wide):
-        return np.bincount(low, amounts, count).round().astype(np.int64)
-    shares = amounts.copy()
-    shares[wide] //= high[wide] - low[wide] + 1
-    rest = np.bincount(low[wide], amounts[wide] - shares[wide] * (high[wide] - low[wide] + 1), count)
-    steps = np.bincount(low, shares, count + 1) - np.bincount(high + 1, shares, count + 1)
-    return (np.cumsum(steps)[:count] + rest).round().astype(np.int64)
+    shares = amounts
+    if len(wide):
+        shares = amounts.copy()
+        width = high[wide] - low[wide] + 1
+        shares[wide] //= width
+        rest = amounts[wide] - shares[wide] * width
+        steps += np.bincount(low[wide], rest, len(steps))
+        steps -= np.bincount(low[wide] + 1, rest, len(steps))
+    steps += np.bincount(low, shares, len(steps))
+    steps -= np.bincount(high + 1, shares, len(steps))
 
 
 def _latest(low: NDArray[np.int64], high: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

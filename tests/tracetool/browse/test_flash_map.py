@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.tracetool.traces import reader
 from tracetool.browse.flash_map import GLYPHS, LEVELS, cell_sizes, glyph, lay_out, levels
-from tracetool.browse.heat import Cells, Metric, heat
+from tracetool.browse.heat import PIECE, Cells, Metric, heat
 from tracetool.bundled import sample
 from tracetool.session.options import Options
 from tracetool.session.session import replay_readers
@@ -46,12 +46,17 @@ def frame_of(rows: list[tuple[str, str, int | None, int | None, int | None]]) ->
     cell=st.sampled_from([128, 256, 1000]),
     extent=st.none() | st.integers(0, 5000),
     metric=st.sampled_from(Metric),
+    piece=st.sampled_from([1, 7, PIECE]),
 )
 def test_binning_is_what_going_through_the_operations_gives(
-    rows: list[tuple[str, str, int | None, int | None, int | None]], cell: int, extent: int | None, metric: Metric
+    rows: list[tuple[str, str, int | None, int | None, int | None]],
+    cell: int,
+    extent: int | None,
+    metric: Metric,
+    piece: int,
 ) -> None:
     cells = Cells(5000, cell, extent)
-    found = heat(frame_of(rows), cells, metric)
+    found = heat(frame_of(rows), cells, metric, piece=piece)
     expected = [0] * cells.count
     touched = [False] * cells.count
     for number, (kind, outcome, offset, length, changed) in enumerate(rows):
