@@ -80,7 +80,7 @@ mutants: $(VENV)/.dev
 	@$(BIN)/python -m tests.live.mutants
 
 bench: $(VENV)/.dev
-	@$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds
+	@$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds
 	@$(BIN)/python -m benchmarks.compare
 
 check: lint types contracts

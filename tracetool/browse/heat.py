@@ -110,8 +110,7 @@ def heat(operations: pl.DataFrame, cells: Cells, metric: Metric, *, piece: int =
     """Count operations (columns of `OPERATIONS_SCHEMA`) of one device into cells, `piece` rows at a time."""
     placed = pl.col("offset").is_not_null()
     chosen = _chosen(metric) & placed
-    touches = np.zeros(cells.count + 1, np.int64)
-    values = np.zeros(cells.count + 1, np.float64 if metric == Metric.CHANGED else np.int64)
+    touches, values = np.zeros(cells.count + 1), np.zeros(cells.count + 1)
     rows = operations.select("kind", "outcome", "offset", "length", "bytes_changed").with_row_index("row", offset=1)
     for part in rows.iter_slices(piece):
         low, high, _ = _ends(part, placed, cells)
@@ -153,7 +152,7 @@ def _ends(
     return cells.of(offsets), cells.of(ends - 1), found
 
 
-def _add_spans(steps: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]) -> None:
+def _add_spans(steps: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64]) -> None:
     """Add one over the cells of each operation. The sum of the steps up to a cell is what was added to it."""
     steps += np.bincount(low, minlength=len(steps))
     steps -= np.bincount(high + 1, minlength=len(steps))
