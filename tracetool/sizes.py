@@ -6,7 +6,7 @@ import re
 
 from tracetool.errors import UsageError
 
-__all__ = ["MAX_SIZE", "format_offset", "format_size", "parse_size"]
+__all__ = ["MAX_SIZE", "about", "format_offset", "format_size", "parse_size"]
 
 MAX_SIZE = 1 << 40
 """The largest size that is understood, in bytes: far beyond any flash, far below what int64 columns hold."""
@@ -64,6 +64,17 @@ def format_size(size: int) -> str:
             whole, decimals = divmod(hundredths, 100)
             return f"{whole}.{decimals:02d}".rstrip("0").rstrip(".") + f" {unit}"
     return f"{size} B"
+
+
+def about(size: int) -> str:
+    """Write a size in bytes for the eye, where the bytes are said elsewhere: `62.94 MiB`, `768 KiB`, `6 B`.
+
+    The largest unit of which there is one, rounded to two decimals; with `~` where that is not exact.
+    """
+    unit, factor = next(((unit, factor) for unit, factor in _UNITS if size >= factor), ("B", 1))
+    hundredths, rest = divmod(100 * size, factor)
+    rounded = f"{(hundredths + (2 * rest >= factor)) / 100:.2f}".rstrip("0").rstrip(".")
+    return f"{'~' if rest else ''}{rounded} {unit}"
 
 
 def format_offset(offset: int) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracetool.errors import UsageError
-from tracetool.sizes import MAX_SIZE, format_offset, format_size, parse_size
+from tracetool.sizes import MAX_SIZE, about, format_offset, format_size, parse_size
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,27 @@ def test_a_written_size_reads_as_itself(size: int) -> None:
 def test_offsets_look_as_in_the_trace() -> None:
     assert format_offset(8) == "0x0008"
     assert format_offset(0x100000) == "0x100000"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (6, "6 B"),
+        (1536, "1.5 KiB"),
+        (66_322_432, "63.25 MiB"),
+        (64_448 << 10, "~62.94 MiB"),
+        ((1 << 20) - 1, "~1024 KiB"),
+        (768 << 10, "768 KiB"),
+    ],
+)
+def test_sizes_for_the_eye_are_rounded_and_say_so(size: int, text: str) -> None:
+    assert about(size) == text
+
+
+@given(st.integers(0, MAX_SIZE))
+def test_a_rounded_size_is_near_and_without_mark_exact(size: int) -> None:
+    number, unit = about(size).lstrip("~").split()
+    factor = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}[unit]
+    assert abs(float(number) * factor - size) <= factor / 200
+    assert about(size).startswith("~") == (round(float(number) * factor) != size)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tracetool.browse.heat import SMALLEST_CELL, Cells, Heat, Metric
-from tracetool.sizes import format_offset, format_size
+from tracetool.sizes import about, format_offset, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracetool.uefi.regions import Region
 
-__all__ = ["GLYPHS", "LEVELS", "MapRow", "cell_sizes", "glyph", "lay_out", "levels"]
+__all__ = ["GLYPHS", "LEVELS", "MapRow", "Shape", "bounds", "cell_sizes", "glyph", "lay_out", "levels"]
 
 LEVELS = 5
 """Steps of the ramp of colours; 0 is nothing."""
@@ -38,8 +38,21 @@ _STEP = 4
 
 
 @dataclass(frozen=True)
+class Shape:
+    """How cells stand on a line of the screen: `columns` beside each other, in `deep` rows."""
+
+    columns: int
+    deep: int = 1
+
+    @property
+    def cells(self) -> int:
+        """The most cells of a line."""
+        return self.columns * self.deep
+
+
+@dataclass(frozen=True)
 class MapRow:
-    """A row of the map: cells `first` to `last` (exclusive), a fold of such rows, or the line where the extent ends.
+    """A line of the map: cells `first` to `last` (exclusive), a fold of such rows, or the line where the extent ends.
 
     `start` and `end` are bytes; `words` what a fold or the line says, or the names of regions that begin in the row.
     """
@@ -66,14 +79,32 @@ def levels(heat: Heat, most: int | None = None) -> NDArray[np.int64]:
 
     `most` is the value of the highest level; the largest there is where it is not given.
     """
-    values = heat.values.astype(np.float64)
-    most = heat.most if most is None else most
+    return _levels_of(heat.values, heat.most if most is None else most, heat.metric)
+
+
+def _levels_of(values: NDArray[np.int64], most: int, metric: Metric) -> NDArray[np.int64]:
     if not most:
         return np.zeros(len(values), np.int64)
-    share = values / most if heat.metric == Metric.LAST else np.log1p(values) / np.log1p(most)
+    scaled = values.astype(np.float64)
+    share = scaled / most if metric == Metric.LAST else np.log1p(scaled) / np.log1p(most)
     steps = np.minimum(1 + (LEVELS * share * 0.999).astype(np.int64), LEVELS)
-    found: NDArray[np.int64] = np.where(heat.values > 0, steps, 0)
+    found: NDArray[np.int64] = np.where(values > 0, steps, 0)
     return found
+
+
+def bounds(most: int, metric: Metric) -> dict[int, tuple[int, int]]:
+    """The values of each level, the first and the last, where the largest is `most`; no level that none can have."""
+    ends = [0]
+    for level in range(1, LEVELS + 1):
+        low, high = ends[-1], most  # the last value of the level lies here: levels rise with values
+        while low < high:
+            middle = (low + high + 1) // 2
+            below = int(_levels_of(np.array([middle], np.int64), most, metric)[0]) <= level
+            low, high = (middle, high) if below else (low, middle - 1)
+        ends.append(low)
+    return {
+        level: (ends[level - 1] + 1, ends[level]) for level in range(1, LEVELS + 1) if ends[level - 1] < ends[level]
+    }
 
 
 def glyph(level_of_cell: int, *, touched: bool) -> str:
@@ -98,7 +129,7 @@ def lay_out(cells: Cells, touched: NDArray[np.bool_], columns: int, regions: Ite
     if cells.extent_bytes is not None and cells.extent_bytes <= cells.region_bytes:
         rows.append(_line(cells))
     beyond = list(_rows(cells, cells.inside, cells.count, columns, inside=False))
-    rows += _folded(beyond, touched, SHORTEST_FOLD, "padding, untouched", named)
+    rows += _folded(beyond, touched, SHORTEST_FOLD, "of padding, untouched", named)
     return rows
 
 
@@ -135,5 +166,5 @@ def _fold(run: list[MapRow], shortest: int, what: str) -> Iterator[MapRow]:
         yield from run
         return
     first, last = run[0], run[-1]
-    words = f"{format_size(last.end - first.start)} of {what}"
+    words = f"{about(last.end - first.start)} {what}"
     yield MapRow("fold", first.first, last.last, first.start, last.end, first.inside, words)

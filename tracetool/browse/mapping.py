@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tracetool.browse.flash_map import MapRow
+    from tracetool.browse.flash_map import MapRow, Shape
     from tracetool.browse.loading import Loaded
     from tracetool.browse.moments import Moments
     from tracetool.uefi.regions import Region
@@ -45,6 +47,12 @@ class Subject:
     def zooms(self) -> list[int]:
         """Bytes of a cell at each zoom."""
         return cell_sizes(self.block_bytes)
+
+    def zoom_for(self, cells: int) -> int:
+        """The closest zoom at which that many cells hold what the image file backs, or else all of the flash."""
+        size = self.region_bytes if self.extent_bytes is None else min(self.extent_bytes, self.region_bytes)
+        fitting = [zoom for zoom, cell_bytes in enumerate(self.zooms) if size <= cells * cell_bytes]
+        return max(fitting, default=0)
 
     def until(self, trace: int, seq: int) -> Subject:
         """The same with the operations that had begun by an event."""
@@ -109,15 +117,18 @@ def _regions(moments: Moments | None, region_bytes: int) -> Sequence[Region]:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A map that can be put on a screen: rows of cells, how hot each cell is, and what was counted.
+    """A map that can be put on a screen: lines of cells, how hot each cell is, and what was counted.
 
-    `until` is the event, (trace, seq), up to which it was counted; None if the whole trace was.
+    `most` is the largest value that a level stands for; `until` is the event, (trace, seq), up to which it was counted,
+    None if the whole trace was.
     """
 
     subject: Subject
     heat: Heat
     levels: NDArray[np.int64]
+    most: int
     rows: tuple[MapRow, ...]
+    shape: Shape
     until: tuple[int, int] | None = None
 
     @property
@@ -126,8 +137,12 @@ class Drawing:
         return self.heat.cells
 
     def row_of(self, cell: int) -> int:
-        """The row that a cell is in, or the fold that hides it."""
-        return next((at for at, row in enumerate(self.rows) if row.first <= cell < row.last), 0)
+        """The line that a cell is in, or the fold that hides it."""
+        return min(bisect_right(self._lasts, cell), len(self.rows) - 1)
+
+    @cached_property
+    def _lasts(self) -> list[int]:
+        return [row.last for row in self.rows]
 
     @property
     def words(self) -> str:
@@ -143,7 +158,7 @@ def _played(seq: int) -> str:
 
 
 def draw(
-    subject: Subject, cell_bytes: int, metric: Metric, columns: int, until: tuple[int, int] | None = None
+    subject: Subject, cell_bytes: int, metric: Metric, shape: Shape, until: tuple[int, int] | None = None
 ) -> Drawing:
     """Count the operations of a device, and lay out the map; takes as long as the operations are many.
 
@@ -152,9 +167,9 @@ def draw(
     """
     cells = Cells(subject.region_bytes, cell_bytes, subject.extent_bytes)
     whole = heat(subject.operations, cells, metric)
-    rows = tuple(lay_out(cells, whole.touched, columns, subject.regions))
+    rows = tuple(lay_out(cells, whole.touched, shape.cells, subject.regions))
     if until is None:
-        return Drawing(subject, whole, levels(whole), rows)
+        return Drawing(subject, whole, levels(whole), whole.most, rows, shape)
     earlier = subject.until(*until)
     found = heat(earlier.operations, cells, metric)
-    return Drawing(earlier, found, levels(found, whole.most), rows, until)
+    return Drawing(earlier, found, levels(found, whole.most), whole.most, rows, shape, until)

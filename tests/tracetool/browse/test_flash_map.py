@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracetool.traces import reader
-from tracetool.browse.flash_map import GLYPHS, LEVELS, cell_sizes, glyph, lay_out, levels
-from tracetool.browse.heat import PIECE, Cells, Metric, heat
+from tracetool.browse.flash_map import GLYPHS, LEVELS, bounds, cell_sizes, glyph, lay_out, levels
+from tracetool.browse.heat import PIECE, Cells, Heat, Metric, heat
 from tracetool.bundled import sample
 from tracetool.session.options import Options
 from tracetool.session.session import replay_readers
@@ -149,6 +149,23 @@ def test_the_hottest_cell_has_the_last_shape_and_nothing_has_none() -> None:
     assert glyph(0, touched=False) == " "
     assert glyph(0, touched=True) not in GLYPHS + " "
     assert levels(heat(padding().head(0), Cells(REGION, BLOCK), Metric.LAST)).max() == 0
+
+
+@given(most=st.integers(0, 3000) | st.integers(0, 1 << 40), metric=st.sampled_from(Metric), data=st.data())
+def test_the_legend_says_which_values_a_level_stands_for(most: int, metric: Metric, data: st.DataObject) -> None:
+    found = bounds(most, metric)
+    ends = [end for pair in found.values() for end in pair]
+    assert ends == sorted(ends)
+    assert bool(found) == bool(most)
+    if not most:
+        return
+    assert (ends[0], ends[-1]) == (1, most)
+    values = sorted({*ends, data.draw(st.integers(1, most))})
+    cells = Cells(len(values) * 128, 128)
+    counted = Heat(metric, cells, np.array(values), np.ones(len(values), np.bool_))
+    for value, level in zip(values, levels(counted, most).tolist(), strict=True):
+        first, last = found[level]
+        assert first <= value <= last
 
 
 def test_zooming_ends_at_the_smallest_buffer() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.tracetool.browse.samples import OUTSIDE, padding
+from tracetool.browse.flash_map import Shape
 from tracetool.browse.heat import Metric
 from tracetool.browse.mapping import draw, subjects
 
@@ -13,8 +14,8 @@ PLACE, CELL = 0x100000, 4096
 @pytest.mark.parametrize("metric", Metric)
 def test_a_map_of_a_moment_counts_up_to_it_and_stands_where_the_whole_stands(metric: Metric) -> None:
     subject = subjects(padding())[0]
-    whole = draw(subject, CELL, metric, 16)
-    before, then, end = (draw(subject, CELL, metric, 16, (0, seq)) for seq in (OUTSIDE - 3, OUTSIDE, 10**9))
+    whole = draw(subject, CELL, metric, Shape(16))
+    before, then, end = (draw(subject, CELL, metric, Shape(16), (0, seq)) for seq in (OUTSIDE - 3, OUTSIDE, 10**9))
     assert before.rows == then.rows == end.rows == whole.rows
     assert np.array_equal(end.heat.values, whole.heat.values)
     assert np.array_equal(end.levels, whole.levels)
@@ -26,7 +27,7 @@ def test_a_map_of_a_moment_counts_up_to_it_and_stands_where_the_whole_stands(met
 
 
 def test_a_moment_before_all_counts_nothing_and_says_so() -> None:
-    drawing = draw(subjects(padding())[0], CELL, Metric.PROGRAMS, 16, (0, -1))
+    drawing = draw(subjects(padding())[0], CELL, Metric.PROGRAMS, Shape(16), (0, -1))
     assert not drawing.heat.touched.any()
     assert drawing.words.endswith("not yet played")
     assert drawing.subject.event_at(0, PLACE) is None

@@ -69,7 +69,7 @@ def test_a_click_in_the_map_then_5_shows_the_bytes() -> None:
         grid = app.query_one(MapView).grid
         drawing = grid.drawing
         assert drawing is not None
-        await pilot.click(grid, offset=(12, drawing.row_of(drawing.cells.at(PLACE))))
+        await pilot.click(grid, offset=(11, drawing.row_of(drawing.cells.at(PLACE))))
         await press(pilot, "5")
 
     assert "00100000* 40 00 40 00 00" in run([PADDING], click, settings=KNOWN)

@@ -3,9 +3,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.events import MouseDown, MouseMove
 
 from tests.tracetool.report.cases import within
 from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run
+from tests.tracetool.tui.views import screen_text
 from tracetool.browse.heat import Metric
 from tracetool.tui.map import MapView
 from tracetool.tui.timeline import TimelineView
@@ -44,9 +46,9 @@ def test_the_screen_says_what_is_where_and_what_the_shapes_mean() -> None:
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
 
-    screen = run([FIRST_BOOT], look, size=(100, 40))
+    screen = run([FIRST_BOOT], look, size=(160, 40))
     for words in (
-        "programs by 4 KiB",
+        "programs by 128 B",
         "variables",
         "FTW working",
         "FTW spare",
@@ -54,7 +56,8 @@ def test_the_screen_says_what_is_where_and_what_the_shapes_mean() -> None:
     ):
         assert words in screen
     assert "63.25 MiB of padding, untouched" in screen
-    assert "few ▪▪░░▒▒▓▓██ many" in screen
+    assert "▀▄ 1 to 2  ▀▄ 3 to 5" in screen
+    assert "✖▀▄ beyond  ◆▀▄ moment  ▸▀▄ cursor" in screen
 
 
 def test_a_click_selects_in_the_timeline_what_was_done_there() -> None:
@@ -64,7 +67,7 @@ def test_a_click_selects_in_the_timeline_what_was_done_there() -> None:
         drawing = grid.drawing
         assert drawing is not None
         row = drawing.row_of(drawing.cells.at(PLACE))
-        await pilot.click(grid, offset=(12, row))
+        await pilot.click(grid, offset=(11, row))
         await pilot.pause()
         assert app.selection is not None
         assert app.selection.seq == 4370
@@ -80,7 +83,7 @@ def test_enter_filters_the_timeline_to_the_range() -> None:
         assert app.current_view == "timeline"
         assert timeline is not None
         assert timeline.filter.query is not None
-        assert timeline.filter.query.text == 'device == "virt.flash1" and offset < 0x3000 and end > 0x0'
+        assert timeline.filter.query.text == 'device == "virt.flash1" and offset < 0x300 and end > 0x0'
         assert 0 < timeline.total - timeline.hidden < timeline.total
 
     assert "hidden" in run([PADDING], choose, size=(120, 40))
@@ -123,17 +126,82 @@ def test_the_cursor_goes_over_folds_and_lines() -> None:
     run([PADDING], walk)
 
 
-def test_dragging_selects_a_range() -> None:
+@pytest.mark.parametrize(("keys", "cell_bytes"), [("", 1024), ("s", 4096)], ids=["halves", "shades"])
+def test_dragging_selects_a_range(keys: str, cell_bytes: int) -> None:
     async def drag(app: TraceApp, pilot: Pilot[int]) -> None:
-        await press(pilot, "3")
+        await press(pilot, "3", *keys)
         grid = map_of(app).grid
-        await pilot.mouse_down(grid, offset=(11, 0))
-        await pilot.hover(grid, offset=(17, 0))
-        await pilot.mouse_up(grid, offset=(17, 0))
+        assert grid.drawing is not None
+        assert grid.drawing.cells.cell_bytes == cell_bytes
+        width = 2 if keys else 1
+        await pilot._post_mouse_events([MouseDown], grid, (11, 0), button=1)  # noqa: SLF001  no button moves with hover
+        await pilot._post_mouse_events([MouseMove], grid, (11 + 6 * width, 0), button=1)  # noqa: SLF001
+        await pilot.mouse_up(grid, offset=(11 + 6 * width, 0))
         await pilot.pause()
-        assert grid.range[0] == 0
+        assert grid.range == (0, 7 * cell_bytes)
+        assert f"0x0000 to {7 * cell_bytes:#06x}" in screen_text(app)
 
     run([PADDING], drag)
+
+
+def test_a_look_without_colours_is_a_key_away_and_keeps_the_place() -> None:
+    async def change(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "G", "up", "up")
+        grid = map_of(app).grid
+        place = grid.range[0]
+        assert place == PLACE
+        assert "✖▸" in screen_text(app)
+        await press(pilot, "s")
+        assert grid.range[0] == place
+        assert "0x100000  [✖" in screen_text(app)
+        await press(pilot, "s")
+        assert "✖▸" in screen_text(app)
+
+    run([PADDING], change)
+
+
+def test_shades_are_the_look_of_a_terminal_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def look(_: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+
+    screen = run([PADDING], look)
+    assert "░░ 2 to 3" in screen
+    assert "▀" not in screen
+
+
+@pytest.mark.parametrize(("depth", "fine", "offset"), [(0.2, True, 0), (0.7, True, 0x8000), (0.7, False, 0)])
+def test_a_terminal_that_tells_of_pixels_points_at_halves(depth: float, fine: bool, offset: int) -> None:
+    async def click(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "right")
+        grid = map_of(app).grid
+        app.supports_smooth_scrolling = fine
+        grid.on_mouse_down(
+            MouseDown(grid, x=11, y=depth, delta_x=0, delta_y=0, button=1, shift=False, meta=False, ctrl=False)
+        )
+        assert grid.range[0] == offset
+
+    run([PADDING], click)
+
+
+def test_the_first_zoom_shows_all_that_the_file_backs() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        view = map_of(app)
+        for size in ((80, 24), (160, 50)):
+            await pilot.resize_terminal(*size)
+            await pilot.app.workers.wait_for_complete()
+            drawing = view.grid.drawing
+            assert drawing is not None
+            assert drawing.cells.cell_bytes == {80: 1024, 160: 128}[size[0]]
+            line = next(number for number, row in enumerate(drawing.rows) if row.kind == "extent")
+            assert line < view.grid.size.height
+        await press(pilot, "minus")
+        assert view.grid.drawing is not None
+        assert view.grid.drawing.cells.cell_bytes == 256
+
+    run([PADDING], look)
 
 
 @pytest.mark.slow

@@ -110,9 +110,12 @@ def test_the_padding_is_seen_in_the_map_and_in_the_image(terminal: Terminal, siz
     terminal.run(f"{PROGRAM} view {shlex.quote(str(PADDING))}", size)
     terminal.wait("OUTSIDE-EXTENT")
     terminal.send("3")
-    seen = terminal.wait("end of the image file, 768 KiB", "✖▪").splitlines()
-    line = next(number for number, text in enumerate(seen) if "end of the image file, 768" in text)
-    assert any("0x100000  ✖" in text for text in seen[line:])
+    for key, shapes in (("", "0x100000✖ ▀"), ("s", "0x100000  ✖")):
+        if key:
+            terminal.send(key)
+        seen = terminal.wait("end of the image file, 768 KiB", shapes).splitlines()
+        line = next(number for number, text in enumerate(seen) if "end of the image file, 768" in text)
+        assert any(shapes in text for text in seen[line:])
     terminal.send("5")
     terminal.wait("00100000* 40 00 40 00", "change 55 of 55")
     terminal.send("[")

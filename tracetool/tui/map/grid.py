@@ -5,48 +5,50 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tracetool.browse.flash_map import glyph
+from tracetool.browse.map_moves import cell_under, sideways, up_or_down
 from tracetool.sizes import format_offset
 from tracetool.tui.actions import bindings_of
-from tracetool.tui.map.ramp import ramp
+from tracetool.tui.map.halves import Halves
+from tracetool.tui.map.look import Colours, Look, Marks, shape_in
+from tracetool.tui.map.ramp import commanded, ramp
+from tracetool.tui.map.shades import Shades
 from tracetool.tui.part_styles import PartStyles
 
 if TYPE_CHECKING:
     from textual import events
 
-    from tracetool.browse.flash_map import MapRow
+    from tracetool.browse.flash_map import MapRow, Shape
     from tracetool.browse.mapping import Drawing
 
-__all__ = ["MapGrid", "columns_in"]
+__all__ = ["LOOKS", "MapGrid"]
 
 LABEL = 11
 """Columns of the offset before a row."""
 
-NAMES = 26
+NAMES = 20
 """Columns for the names of regions behind a row, where there is room."""
 
-CELL = 2
-"""Columns of a cell: as high as it is wide."""
-
 _ROOMY = 60
+_BLINK = 0.5
+"""Seconds."""
 
+_FEW_COLOURS = (None, "standard")
 
-def columns_in(width: int) -> int:
-    """Cells in a row: a power of two, so that rows begin at round offsets."""
-    room = width - LABEL - (NAMES if width >= _ROOMY else 0) - 1
-    return 1 << max((room // CELL).bit_length() - 1, 0) if room >= CELL else 1
+LOOKS: tuple[Look, ...] = (Halves(), Shades())
+"""In the order in which a key goes through them; the last needs no colours."""
 
 
 class MapGrid(PartStyles):
     """Shows a `Drawing`."""
 
     BINDINGS = bindings_of("map")  # type: ignore[assignment]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"map--cursor", "map--range", "map--extent", "map--quiet", "map--outside"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"map--{part}" for part in ("cursor", "range", "extent", "quiet", "outside", "ground", "now")
+    }
     DEFAULT_CSS = """
     MapGrid {
         background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
@@ -55,6 +57,8 @@ class MapGrid(PartStyles):
         & > .map--extent { background: $error; color: $background; text-style: bold; }
         & > .map--quiet { color: $foreground-muted; }
         & > .map--outside { color: $text-error; text-style: bold; }
+        & > .map--ground { background: $panel; }
+        & > .map--now { color: $success; }
     }
     """
 
@@ -71,7 +75,7 @@ class MapGrid(PartStyles):
         """Somebody wants to see the operations of the range."""
 
     class Changed(Message):
-        """Something else is to be shown: the next `metric`, `zoom` or `device`, or the one before."""
+        """Something else is to be shown: the next `metric`, `zoom`, `device` or `look`, or the one before."""
 
         def __init__(self, what: str, steps: int) -> None:
             super().__init__()
@@ -82,14 +86,35 @@ class MapGrid(PartStyles):
         super().__init__(id="cells")
         self.drawing: Drawing | None = None
         self.cursor = 0
+        self.look = LOOKS[0]
+        self._drawn_in = self.look
         self._anchor: int | None = None
         self._followed: tuple[int, int] | None = None
+        self._blinked = False
+
+    def on_mount(self) -> None:
+        """Take the look that the terminal can show, and let the cursor blink where things may move by themselves."""
+        few = not self.app.is_headless and self.app.console.color_system in _FEW_COLOURS
+        if self.app.no_color or few:
+            self.look = LOOKS[-1]
+        if self.app.animation_level != "none":
+            self.set_interval(_BLINK, self._blink)
+
+    def _blink(self) -> None:
+        blinked = self._drawn_in.blinks and self.has_focus and not self._blinked
+        if blinked != self._blinked and self.drawing is not None:
+            self._blinked = blinked
+            self.refresh_line(self.drawing.row_of(self.cursor))
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
-    def show(self, drawing: Drawing, offset: int) -> None:
-        """Show a drawing with the cursor on the cell of an offset."""
-        self.drawing, self._anchor = drawing, None
+    def shape_in(self, width: int) -> Shape:
+        """How cells stand in a width."""
+        return shape_in(self.look, width - LABEL - (NAMES if width >= _ROOMY else 0) - 1)
+
+    def show(self, drawing: Drawing, offset: int, look: Look) -> None:
+        """Show a drawing, made for a look, with the cursor on the cell of an offset."""
+        self.drawing, self._drawn_in, self._anchor = drawing, look, None
         self.virtual_size = Size(self.size.width, len(drawing.rows))
         self.cursor = drawing.cells.at(offset)
         self._moved(picked=False)
@@ -120,7 +145,7 @@ class MapGrid(PartStyles):
     # --- lines ---------------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """One row of the map."""
+        """One line of the map."""
         at, width = self.scroll_offset.y + y, self.size.width
         if self.drawing is None or at >= len(self.drawing.rows):
             return Strip.blank(width, self.part(""))
@@ -138,34 +163,28 @@ class MapGrid(PartStyles):
         return [Segment(f"{format_offset(row.start):>{LABEL - 2}}  ⋯ {row.words} ⋯", style)]
 
     def _cells(self, drawing: Drawing, row: MapRow) -> list[Segment]:
-        quiet = self.part("map--quiet")
+        quiet, marks = self.part("map--quiet"), self._marks(drawing)
         label = quiet if row.inside else self.part("map--outside")
-        segments = [Segment(f"{format_offset(row.start):>{LABEL - 2}}  ", label)]
-        styles = ramp(dark=self.app.current_theme.dark)
-        segments += [self._cell(drawing, cell, styles, inside=row.inside) for cell in range(row.first, row.last)]
+        before = self._drawn_in.line_mark(drawing, row, marks)
+        segments = [Segment(f"{format_offset(row.start):>{LABEL - 2}}{before}", label)]
+        segments += self._drawn_in.paint(drawing, row, marks, self.colours)
         if row.words and self.size.width >= _ROOMY:
-            used = LABEL + CELL * (row.last - row.first)
+            used = LABEL + self._drawn_in.cell_columns * min(row.last - row.first, drawing.shape.columns)
             segments.append(Segment(f" {row.words}"[: max(self.size.width - used, 0)], quiet))
         return segments
 
-    def _cell(self, drawing: Drawing, cell: int, styles: tuple[Style, ...], *, inside: bool) -> Segment:
-        shape = glyph(int(drawing.levels[cell]), touched=bool(drawing.heat.touched[cell]))
-        style = self.part("") + styles[int(drawing.levels[cell])]
-        text = shape * CELL if shape != " " else ("· " if inside else "  ")
-        if not inside and shape != " ":  # whatever is counted, a touch beyond the image file stands out
-            text, style = f"✖{shape}", style + self.part("map--outside")
-        first, last = self._selected
-        if cell == self.cursor:
-            return Segment(f"[{text[0].strip() or ' '}", self.part("map--cursor"))
-        if self._anchor is not None and first <= cell <= last:
-            return Segment(text, style + Style(bgcolor=self.part("map--range").bgcolor))
-        if self._followed is not None and self._touches(drawing, cell):
-            return Segment(f"◆{text[1]}" if inside else text, style + Style(reverse=True))
-        return Segment(text, style)
+    def _marks(self, drawing: Drawing) -> Marks:
+        now = None
+        if self._followed is not None and self._followed[0] < self._followed[1]:
+            now = (drawing.cells.at(self._followed[0]), drawing.cells.at(self._followed[1] - 1))
+        return Marks(self.cursor, *self._selected, now, self._blinked)
 
-    def _touches(self, drawing: Drawing, cell: int) -> bool:
-        start, end = drawing.cells.span(cell)
-        return self._followed is not None and start < self._followed[1] and self._followed[0] < end
+    @property
+    def colours(self) -> Colours:
+        """The colours of the theme."""
+        dark = self.app.current_theme.dark
+        styles = {name: self.part(f"map--{name}") for name in ("ground", "cursor", "range", "outside", "now")}
+        return Colours(plain=self.part(""), **styles, commanded=commanded(dark=dark), levels=ramp(dark=dark))
 
     # --- the cursor ----------------------------------------------------------------------------------------------
 
@@ -182,6 +201,7 @@ class MapGrid(PartStyles):
     def _moved(self, *, picked: bool) -> None:
         if self.drawing is None:
             return
+        self._blinked = False
         row, height = self.drawing.row_of(self.cursor), max(self.size.height, 1)
         top = self.scroll_offset.y
         if not top <= row < top + height:
@@ -195,33 +215,13 @@ class MapGrid(PartStyles):
 
     def action_cell(self, cells: int, extend: bool = False) -> None:
         """Move along a row."""
-        self._go(self._past_folds(self.cursor + cells, forward=cells > 0), extend=extend)
-
-    def _past_folds(self, cell: int, *, forward: bool) -> int:
-        """A fold is one step."""
-        drawing = self.drawing
-        if drawing is None or not 0 <= cell < drawing.cells.count:
-            return cell
-        row, before = drawing.rows[drawing.row_of(cell)], drawing.row_of(self.cursor)
-        if row.kind != "fold":
-            return cell
-        if drawing.rows[before] is row:
-            return row.last if forward else row.first - 1
-        return row.first
+        if self.drawing is not None:
+            self._go(sideways(self.drawing, self.cursor, cells), extend=extend)
 
     def action_row(self, rows: int, extend: bool = False) -> None:
         """Move to the row above or below, over lines that hold no cells."""
-        drawing = self.drawing
-        if drawing is None:
-            return
-        at = drawing.row_of(self.cursor)
-        column = self.cursor - drawing.rows[at].first if drawing.rows[at].kind == "cells" else 0
-        at += rows
-        while 0 <= at < len(drawing.rows) and drawing.rows[at].kind == "extent":
-            at += rows
-        if 0 <= at < len(drawing.rows):
-            row = drawing.rows[at]
-            self._go(row.first if row.kind == "fold" else min(row.first + column, row.last - 1), extend=extend)
+        if self.drawing is not None:
+            self._go(up_or_down(self.drawing, self.cursor, rows), extend=extend)
 
     def action_edge(self, last: bool) -> None:
         """Move to the first or the last cell."""
@@ -233,8 +233,7 @@ class MapGrid(PartStyles):
 
     def action_page(self, pages: int) -> None:
         """Move by as many rows as are seen."""
-        for _ in range(max(self.size.height - 1, 1)):
-            self.action_row(pages)
+        self.action_row(pages * max(self.size.height - 1, 1) * self._drawn_in.deep)
 
     def action_change(self, what: str, steps: int) -> None:
         """Show something else."""
@@ -242,19 +241,17 @@ class MapGrid(PartStyles):
 
     # --- the mouse -----------------------------------------------------------------------------------------------
 
-    def _cell_at(self, x: int, y: int) -> int | None:
-        at = self.scroll_offset.y + y
-        if self.drawing is None or not 0 <= at < len(self.drawing.rows):
+    def _cell_at(self, event: events.MouseEvent) -> int | None:
+        if self.drawing is None:
             return None
-        row = self.drawing.rows[at]
-        if row.kind == "extent":
-            return None
-        cell = row.first + max(x - LABEL, 0) // CELL
-        return row.first if row.kind == "fold" else min(cell, row.last - 1)
+        # Where the terminal tells of pixels, the pointer is somewhere within the character.
+        depth = event.pointer_y % 1 if self.app.supports_smooth_scrolling else None
+        column = (event.x - LABEL) // self._drawn_in.cell_columns
+        return cell_under(self.drawing, self.scroll_offset.y + event.y, column, depth)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Put the cursor there; with shift, select up to there."""
-        cell = self._cell_at(event.x, event.y)
+        cell = self._cell_at(event)
         if cell is not None:
             self.capture_mouse()
             self._go(cell, extend=event.shift, picked=True)
@@ -262,7 +259,7 @@ class MapGrid(PartStyles):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Select while the button is down."""
         if event.button and self.app.mouse_captured is self:
-            cell = self._cell_at(event.x, event.y)
+            cell = self._cell_at(event)
             if cell is not None and cell != self.cursor:
                 self._go(cell, extend=True)
 

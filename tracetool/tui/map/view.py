@@ -7,45 +7,26 @@ from typing import TYPE_CHECKING
 
 from textual import work
 from textual.containers import Vertical
-from textual.content import Content
 
-from tracetool.browse.flash_map import COMMANDED, GLYPHS
 from tracetool.browse.heat import Metric
 from tracetool.browse.mapping import draw, subjects
-from tracetool.tui.drawing import Drawn, Heading
-from tracetool.tui.map.grid import MapGrid, columns_in
-from tracetool.tui.map.ramp import ramp
+from tracetool.tui.drawing import Heading
+from tracetool.tui.map.grid import LOOKS, MapGrid
+from tracetool.tui.map.legend import Legend
 from tracetool.tui.messages import FilterTo, Pick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from textual import events
     from textual.app import ComposeResult
 
+    from tracetool.browse.flash_map import Shape
     from tracetool.browse.loading import Loaded
     from tracetool.browse.mapping import Subject
 
 __all__ = ["MapView"]
 
-
-class Legend(Drawn):
-    """What the shapes mean."""
-
-    DEFAULT_CSS = "Legend { padding: 0 1; background: $panel; }"
-
-    def lines(self, width: int) -> Iterator[Content]:
-        """One line, as far as there is room."""
-        styles = ramp(dark=self.app.current_theme.dark)
-        parts: list[str | tuple[str, str]] = ["few "]
-        colours = [style.color.name for style in styles if style.color is not None]
-        parts += [(shape * 2, colour) for shape, colour in zip(GLYPHS, colours, strict=True)]
-        parts += [
-            f" many  {COMMANDED}{COMMANDED} touched otherwise  ",
-            ("✖ beyond ", "bold $text-error"),
-            ("▲ end of the image file", "bold $text-error"),
-        ]
-        yield Content.assemble(*parts).truncate(width, ellipsis=True)
+_FURNITURE = 4
+"""Lines of the map that hold no cells inside the image file: its end, and what is known of the padding."""
 
 
 class MapView(Vertical):
@@ -64,10 +45,10 @@ class MapView(Vertical):
         self.subjects: tuple[Subject, ...] = ()
         self.metric = Metric.PROGRAMS
         self._device = 0
-        self._zoom = 3
+        self._zoom: int | None = None  # the closest that fits, until somebody wants another
         self._several = False
         self._waiting: Loaded | None = None
-        self._columns = 0
+        self._shape: Shape | None = None
         self._until: tuple[int, int] | None = None
         self._counted: tuple[int, int] | None = None
         self._counting = False
@@ -126,7 +107,7 @@ class MapView(Vertical):
     def on_resize(self, event: events.Resize) -> None:
         """Rows of as many cells as there is room for."""
         self.set_class(event.size.height < self._LOW, "-low")
-        if columns_in(event.size.width) != self._columns:
+        if self.grid.shape_in(event.size.width) != self._shape:
             self.redraw()
 
     @work(exclusive=True, group="map-draw")
@@ -139,14 +120,21 @@ class MapView(Vertical):
         if subject is None or not self.size.width:
             return
         self._counted = until = self._until
-        self._columns = columns_in(self.size.width)
-        zooms = subject.zooms
-        cell_bytes = zooms[min(self._zoom, len(zooms) - 1)]
-        drawing = await asyncio.to_thread(draw, subject, cell_bytes, self.metric, self._columns, until)
         grid = self.grid
+        look, self._shape = grid.look, grid.shape_in(self.size.width)
+        cell_bytes = subject.zooms[self._zoom_of(subject)]
+        drawing = await asyncio.to_thread(draw, subject, cell_bytes, self.metric, self._shape, until)
         keep = grid.range[0] if offset is None else offset
         self.query_one(Heading).say(drawing.words)
-        grid.show(drawing, min(keep, subject.region_bytes - 1))
+        self.query_one(Legend).explain(drawing.most, self.metric, lambda: look.swatches(grid.colours))
+        grid.show(drawing, min(keep, subject.region_bytes - 1), look)
+
+    def _zoom_of(self, subject: Subject) -> int:
+        """The zoom that is wanted, or the closest at which all that counts is seen."""
+        if self._zoom is not None:
+            return min(self._zoom, len(subject.zooms) - 1)
+        lines = max(self.grid.size.height - _FURNITURE, 1)
+        return subject.zoom_for(lines * self.grid.shape_in(self.size.width).cells)
 
     def follow(self, device: str, start: int, end: int, played: tuple[int, int] | None) -> None:
         """Mark where another view is looking, and count what had been done by the event that was played last."""
@@ -200,8 +188,10 @@ class MapView(Vertical):
         if message.what == "metric":
             metrics = list(Metric)
             self.metric = metrics[(metrics.index(self.metric) + message.steps) % len(metrics)]
+        elif message.what == "look":
+            self.grid.look = LOOKS[(LOOKS.index(self.grid.look) + message.steps) % len(LOOKS)]
         elif message.what == "zoom":
-            self._zoom = min(max(self._zoom + message.steps, 0), len(subject.zooms) - 1)
+            self._zoom = min(max(self._zoom_of(subject) + message.steps, 0), len(subject.zooms) - 1)
         else:
             self._device = (self._device + message.steps) % len(self.subjects)
         self.redraw(0 if message.what == "device" else None)
