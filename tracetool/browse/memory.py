@@ -21,7 +21,7 @@ from tracetool.whole_file import whole_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Bookmark", "Memory", "content_key", "memory_path", "recall", "remember", "state_folder"]
+__all__ = ["Bookmark", "Memory", "content_key", "memory_path", "recall", "remember", "shared", "state_folder"]
 
 SCHEMA = "tracetool.memory/1"
 MOST_BOOKMARKS = 10_000
@@ -50,6 +50,9 @@ class Memory:
     trace: int = 0
     seq: int | None = None
     theme: str | None = None
+    metric: str | None = None
+    cell_bytes: int | None = None
+    look: str | None = None
 
     def marked(self, bookmark: Bookmark) -> Memory:
         """With a bookmark, in the place of one for the same event."""
@@ -149,13 +152,16 @@ def _read(document: Any) -> Memory:  # noqa: ANN401  whatever stands in the file
     marks = document.get("bookmarks", [])
     if not isinstance(marks, list):
         raise _DamagedError("bookmarks are not a list")
-    texts = {name: _text(document, name) for name in ("view", "filter", "theme")}
-    seq = document.get("seq")
     return Memory(
         bookmarks=tuple(sorted(_bookmark(mark) for mark in marks[:MOST_BOOKMARKS])),
+        view=_text(document, "view"),
+        filter=_text(document, "filter"),
         trace=_number(document.get("trace", 0), "trace"),
-        seq=None if seq is None else _number(seq, "seq"),
-        **texts,
+        seq=_number_or_none(document, "seq"),
+        theme=_text(document, "theme"),
+        metric=_text(document, "metric"),
+        cell_bytes=_number_or_none(document, "cell_bytes"),
+        look=_text(document, "look"),
     )
 
 
@@ -168,14 +174,26 @@ def _text(document: dict[str, Any], name: str) -> str | None:
 
 def _number(value: Any, name: str) -> int:  # noqa: ANN401
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
-        raise _DamagedError(f"{name} is not a number of an event")
+        raise _DamagedError(f"{name} is not a number that it may be")
     return value
+
+
+def _number_or_none(document: dict[str, Any], name: str) -> int | None:
+    return None if document.get(name) is None else _number(document[name], name)
 
 
 def _bookmark(mark: Any) -> Bookmark:  # noqa: ANN401
     if not isinstance(mark, dict) or not isinstance(mark.get("note", ""), str):
         raise _DamagedError("a bookmark is not one")
     return Bookmark(_number(mark.get("trace"), "trace"), _number(mark.get("seq"), "seq"), mark.get("note", "")[:_NOTE])
+
+
+def shared(memory: Memory, path: Path) -> Memory:
+    """The same with the bookmarks that stand in the file now: another app may show the same trace."""
+    try:
+        return replace(memory, bookmarks=_read(json.loads(_contents(path))).bookmarks)
+    except (OSError, ValueError, RecursionError):
+        return memory
 
 
 # --- writing -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -82,13 +83,20 @@ class TraceApp(Remembering):
 
     def on_mount(self) -> None:
         """Take the user's keys, and wait for the trace."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: self.exit(_TERMINATED))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end, _TERMINATED)
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+            signal.signal(signal.SIGHUP, self._hang_up)
         self.own_keys, wrong = read_keys(self._keys_path)
         self.set_keymap(self.own_keys)
         if wrong is not None:
             self.tell(wrong, wrong=True)
         self.action_view(VIEWS[0].id)
         self._wait()
+
+    def on_unmount(self) -> None:
+        """Leave signals as they were."""
+        if signal.getsignal(signal.SIGHUP) == self._hang_up:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     # --- loading -------------------------------------------------------------------------------------------------
 
@@ -229,8 +237,21 @@ class TraceApp(Remembering):
 
     def action_leave(self) -> None:
         """Leave, with exit code 0."""
+        self._end(0)
+
+    def _hang_up(self, *_: object) -> None:
+        """The terminal is gone: remember where this was, and end at once, as whatever is written to it blocks."""
+        try:
+            if self.loaded is not None:
+                self.remember_place()
+        finally:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    def _end(self, code: int) -> None:
+        """Leave, and remember where this was."""
         if self.job is not None:
             self.job.cancel()
         if self.loaded is not None:
             self.remember_place()
-        self.exit(0)
+        self.exit(code)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tracetool.browse.memory import Bookmark, Memory, content_key, memory_path, recall, remember
+from textual.app import ScreenStackError
+from textual.css.query import NoMatches
+
+from tracetool.browse.memory import Bookmark, Memory, content_key, memory_path, recall, remember, shared
 from tracetool.tui.asking import Asking
 from tracetool.tui.bookmarks import BookmarksScreen
+from tracetool.tui.map import MapView
 from tracetool.tui.prompt import Question
 from tracetool.tui.theme import THEMES
 from tracetool.tui.views import VIEWS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tracetool.browse.loading import Loaded
     from tracetool.browse.selection import Selection
 
 __all__ = ["Remembering"]
+
+_EVERY = 5.0
+"""Seconds between two looks at whether the place is another: what a kill may lose."""
 
 
 class Remembering(Asking):
@@ -28,7 +37,7 @@ class Remembering(Asking):
     selection: Selection | None = None
     memory: Memory = Memory()
     unkept: str | None = None
-    """Why nothing is remembered, known when the app is left."""
+    """Why nothing is remembered; None while it is."""
     _memory_file: Path | None = None
 
     # --- from one time to the next -------------------------------------------------------------------------------
@@ -46,6 +55,7 @@ class Remembering(Asking):
             self.tell(wrong, wrong=True)
         self._mark_bookmarks()
         self._go_back(self.memory)
+        self.set_interval(_EVERY, self.remember_place)
 
     def _go_back(self, memory: Memory) -> None:
         if memory.theme in {theme.name for theme in THEMES}:
@@ -54,34 +64,43 @@ class Remembering(Asking):
             self.tell("the filter that was used last is not understood any more")
         if memory.seq is not None and memory.trace < len(self.loaded.traces if self.loaded else ()):
             self.view().go_to_event(memory.trace, memory.seq)
+        self.screen_stack[0].query_one(MapView).restore(memory.metric, memory.cell_bytes, memory.look)
         if memory.view in {view.id for view in VIEWS} and self.current_view == VIEWS[0].id:
             self.action_view(memory.view)
 
     def remember_place(self) -> None:
-        """Keep where the app is."""
-        if self._memory_file is None:
-            return
+        """Keep where the app is, if it was elsewhere."""
+        with suppress(NoMatches, ScreenStackError):  # the app is ending, and its views are gone
+            if self._memory_file is not None and self._place(self.memory) != self.memory:
+                self._keep(self._place, again=False)
+
+    def _place(self, memory: Memory) -> Memory:
         timeline, chosen = self.view().timeline, self.selection
         query = None if timeline is None else timeline.filter.query
-        place = replace(
-            self.memory,
+        shown = self.screen_stack[0].query_one(MapView)
+        return replace(
+            memory,
             view=self.current_view,
             filter=None if query is None else query.text,
             trace=0 if chosen is None else chosen.trace,
             seq=None if chosen is None else chosen.seq,
             theme=self.theme,
+            metric=shown.metric.value,
+            cell_bytes=shown.cell_bytes,
+            look=shown.grid.look.name,
         )
-        self.unkept = self._keep(place)
 
-    def _keep(self, memory: Memory) -> str | None:
-        """Remember, and say and give what is wrong with that."""
-        marked, self.memory = self.memory.bookmarks != memory.bookmarks, memory
-        if marked:
+    def _keep(self, change: Callable[[Memory], Memory], *, again: bool = True) -> str | None:
+        """Remember something else, and give what is wrong with that; it is said, though not `again`."""
+        marked, said = self.memory.bookmarks, self.unkept
+        file = self._memory_file
+        self.memory = change(self.memory if file is None or said is not None else shared(self.memory, file))
+        if self.memory.bookmarks != marked:
             self._mark_bookmarks()
-        wrong = None if self._memory_file is None else remember(memory, self._memory_file)
-        if wrong is not None:
-            self.tell(wrong, wrong=True)
-        return wrong
+        self.unkept = None if file is None else remember(self.memory, file)
+        if self.unkept is not None and (again or self.unkept != said):
+            self.tell(self.unkept, wrong=True)
+        return self.unkept
 
     # --- bookmarks -----------------------------------------------------------------------------------------------
 
@@ -95,7 +114,7 @@ class Remembering(Asking):
         before = self.memory.bookmark(trace, seq)
 
         def answer(note: str) -> None:
-            wrong = self._keep(self.memory.marked(Bookmark(trace, seq, note.strip()[:1000])))
+            wrong = self._keep(lambda memory: memory.marked(Bookmark(trace, seq, note.strip()[:1000])))
             if wrong is None:
                 self.tell(f"bookmarked event {seq:,}; ' lists the bookmarks")
 
@@ -114,7 +133,7 @@ class Remembering(Asking):
         self.view().mark((bookmark.trace, bookmark.seq) for bookmark in self.memory.bookmarks)
 
     def _drop(self, bookmark: Bookmark) -> None:
-        self._keep(self.memory.unmarked(bookmark.trace, bookmark.seq))
+        self._keep(lambda memory: memory.unmarked(bookmark.trace, bookmark.seq))
 
     def _go_to_bookmark(self, bookmark: Bookmark | None) -> None:
         if bookmark is not None and self.ready() is not None:

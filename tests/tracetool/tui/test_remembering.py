@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import TYPE_CHECKING
 
 from textual.widgets import Input
 
 from tests.tracetool.browse.samples import padding
 from tests.tracetool.tui.driving import NO_KEYS, Driver
+from tracetool.browse.heat import Metric
 from tracetool.browse.loading import Job, Progress
+from tracetool.browse.memory import Bookmark, Memory, remember
+from tracetool.tui import remembering
 from tracetool.tui.app import TraceApp
+from tracetool.tui.map import MapView
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-import asyncio
+    import pytest
 
 
 def drive(script: Callable[[Driver], Awaitable[None]], folder: Path | None) -> None:
@@ -73,6 +79,94 @@ def test_the_app_comes_back_to_where_it_was(tmp_path: Path) -> None:
 
     drive(leave, tmp_path)
     drive(come_back, tmp_path)
+
+
+def test_the_map_is_shown_as_it_was(tmp_path: Path) -> None:
+    async def leave(driver: Driver) -> None:
+        await driver.press("3", "plus", "v", "s", "q")
+
+    async def come_back(driver: Driver) -> None:
+        assert driver.app.current_view == "map"
+        grid = driver.app.query_one(MapView).grid
+        await driver.until(lambda: grid.drawing is not None and grid.drawing.heat.metric == Metric.CHANGED)
+        assert grid.drawing is not None
+        assert grid.drawing.cells.cell_bytes == 256
+        assert grid.look.name == "shades"
+
+    drive(leave, tmp_path)
+    drive(come_back, tmp_path)
+
+
+def test_a_memory_of_a_map_that_is_not_known_shows_the_usual_one(tmp_path: Path) -> None:
+    async def leave(driver: Driver) -> None:
+        await driver.press("3", "q")
+
+    async def come_back(driver: Driver) -> None:
+        view = driver.app.query_one(MapView)
+        await driver.until(lambda: view.grid.drawing is not None)
+        assert view.metric == Metric.PROGRAMS
+        assert view.grid.look.name == "halves"
+        assert view.grid.drawing is not None
+        assert view.grid.drawing.cells.cell_bytes == 256 << 10
+
+    drive(leave, tmp_path)
+    (file,) = (tmp_path / "traces").iterdir()
+    document = json.loads(file.read_text()) | {"metric": "joy", "look": "gold", "cell_bytes": 1 << 62}
+    file.write_text(json.dumps(document))
+    drive(come_back, tmp_path)
+
+
+def test_the_place_is_kept_while_the_app_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembering, "_EVERY", 0.02)
+
+    async def look(driver: Driver) -> None:
+        await driver.press("2", "e")
+        await driver.until(lambda: [seq for _, seq in kept()] == [4370])
+        written = kept()
+        await asyncio.sleep(0.2)
+        assert kept() == written
+
+    def kept() -> list[tuple[int, int | None]]:
+        files = list(tmp_path.rglob("*.json"))
+        return [(file.stat().st_mtime_ns, json.loads(file.read_text())["seq"]) for file in files]
+
+    drive(look, tmp_path)
+
+
+def test_what_cannot_be_kept_is_said_once_while_the_place_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembering, "_EVERY", 0.02)
+    (tmp_path / "traces").touch()
+
+    async def look(driver: Driver) -> None:
+        for key in "123412":
+            await driver.press(key)
+            await asyncio.sleep(0.05)
+        told = [words for words in driver.told if "nothing of this trace will be remembered" in words]
+        assert len(told) == 1
+        (tmp_path / "traces").unlink()
+        await driver.press("4")
+        await driver.until(lambda: driver.app.unkept is None)
+
+    drive(look, tmp_path)
+
+
+def test_bookmarks_of_two_apps_over_one_trace_are_kept(tmp_path: Path) -> None:
+    async def first(driver: Driver) -> None:
+        file = driver.app._memory_file  # noqa: SLF001  what the other app writes
+        assert file is not None
+        assert remember(Memory(bookmarks=(Bookmark(0, 3, "theirs"),)), file) is None
+        await driver.press("2", "e")
+        await bookmark(driver, "ours")
+        assert [mark.note for mark in driver.app.memory.bookmarks] == ["theirs", "ours"]
+        await driver.press("q")
+
+    async def look(driver: Driver) -> None:
+        assert [mark.note for mark in driver.app.memory.bookmarks] == ["theirs", "ours"]
+
+    drive(first, tmp_path)
+    drive(look, tmp_path)
 
 
 def test_a_damaged_memory_is_reported_and_not_used(tmp_path: Path) -> None:

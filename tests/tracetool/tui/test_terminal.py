@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shlex
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +20,6 @@ from tests.tracetool.cli.program import FIRST_BOOT, PADDING, tracetool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 PROGRAM = f"{sys.executable} -c 'from tracetool.cli import main; main()'"
 _PATIENCE = 20.0
@@ -66,6 +67,12 @@ class Terminal:
                 return seen
             time.sleep(0.03)
         raise AssertionError(f"not seen: {what} in\n{self.screen()}")
+
+    def remembered(self) -> dict[str, object]:
+        """What the app has kept of the one trace that was shown."""
+        (file,) = self._state.rglob("*.json")
+        found: dict[str, object] = json.loads(file.read_text())
+        return found
 
     def close(self) -> None:
         """End the terminal, and what runs in it."""
@@ -135,9 +142,27 @@ def test_a_killed_app_leaves_the_terminal_as_it_was(terminal: Terminal, tmp_path
     command = shlex.join([sys.executable, "-c", script, "view", str(FIRST_BOOT)])
     terminal.run(command, (80, 24))
     terminal.wait("WITHIN-EXTENT")
+    terminal.send("4")
+    terminal.wait("severity", "WEAR003")
     os.kill(int(note.read_text()), 15)
     seen = terminal.wait("ended with 143", "keys are echoed")
     assert "WITHIN-EXTENT" not in seen
+    assert terminal.remembered()["view"] == "findings"
+
+
+def test_an_app_whose_terminal_is_closed_ends_and_remembers_where_it_was(terminal: Terminal, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    script = f"import os; open({str(note)!r}, 'w').write(str(os.getpid())); from tracetool.cli import main; main()"
+    terminal.run(shlex.join([sys.executable, "-c", script, "view", str(FIRST_BOOT)]), (80, 24))
+    terminal.wait("WITHIN-EXTENT")
+    terminal.send("3")
+    terminal.wait("end of the image file, 768 KiB", "▸▀▄ cursor")
+    terminal.close()
+    end = time.monotonic() + _PATIENCE
+    while Path(f"/proc/{note.read_text()}").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{note.read_text()}").exists()
+    assert terminal.remembered()["view"] == "map"
 
 
 def test_a_trace_may_come_through_a_pipe(terminal: Terminal) -> None:

@@ -45,7 +45,7 @@ class MapView(Vertical):
         self.subjects: tuple[Subject, ...] = ()
         self.metric = Metric.PROGRAMS
         self._device = 0
-        self._zoom: int | None = None  # the closest that fits, until somebody wants another
+        self.cell_bytes: int | None = None  # the smallest of which all fit, until somebody wants others
         self._several = False
         self._waiting: Loaded | None = None
         self._shape: Shape | None = None
@@ -61,6 +61,14 @@ class MapView(Vertical):
         words.id = "range"
         yield words
         yield Legend()
+
+    def restore(self, metric: str | None, cell_bytes: int | None, look: str | None) -> None:
+        """Show what was shown another time; what is not known any more stays as it is."""
+        self.metric = next((known for known in Metric if known.value == metric), self.metric)
+        self.cell_bytes = cell_bytes
+        if self.grid.look is LOOKS[0]:  # or else the terminal has no colours
+            self.grid.look = next((known for known in LOOKS if known.name == look), LOOKS[0])
+        self.redraw()
 
     @property
     def grid(self) -> MapGrid:
@@ -131,8 +139,9 @@ class MapView(Vertical):
 
     def _zoom_of(self, subject: Subject) -> int:
         """The zoom that is wanted, or the closest at which all that counts is seen."""
-        if self._zoom is not None:
-            return min(self._zoom, len(subject.zooms) - 1)
+        if self.cell_bytes is not None:
+            wanted, zooms = self.cell_bytes, subject.zooms
+            return min(range(len(zooms)), key=lambda zoom: abs(zooms[zoom] - wanted))
         lines = max(self.grid.size.height - _FURNITURE, 1)
         return subject.zoom_for(lines * self.grid.shape_in(self.size.width).cells)
 
@@ -191,7 +200,8 @@ class MapView(Vertical):
         elif message.what == "look":
             self.grid.look = LOOKS[(LOOKS.index(self.grid.look) + message.steps) % len(LOOKS)]
         elif message.what == "zoom":
-            self._zoom = min(max(self._zoom_of(subject) + message.steps, 0), len(subject.zooms) - 1)
+            zoom = min(max(self._zoom_of(subject) + message.steps, 0), len(subject.zooms) - 1)
+            self.cell_bytes = subject.zooms[zoom]
         else:
             self._device = (self._device + message.steps) % len(self.subjects)
         self.redraw(0 if message.what == "device" else None)
