@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,6 +8,7 @@ from textual.widgets import Input
 
 from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run, until
 from tracetool.browse.loading import Settings
+from tracetool.browse.mapping import subjects
 from tracetool.browse.playback import AS_FAST_AS_DRAWN, SPEEDS
 from tracetool.bundled import sample
 from tracetool.session.options import Options
@@ -17,6 +19,8 @@ from tracetool.tui.map import MapView
 if TYPE_CHECKING:
     from textual.pilot import Pilot
 
+    from tracetool.browse.loading import Loaded
+    from tracetool.browse.mapping import Subject
     from tracetool.tui.app import TraceApp
 
 PLACE = 0x100000
@@ -60,6 +64,21 @@ def test_the_write_to_the_padding_is_seen_and_taken_away() -> None:
     screen = run([PADDING], take_away, settings=KNOWN)
     assert "40 00 40 00" not in screen
     assert "000c0000! ⋯ 63.25 MiB zeros ⋯" in screen
+
+
+def test_keys_pressed_before_the_image_is_made_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(loaded: Loaded) -> tuple[Subject, ...]:
+        time.sleep(0.5)
+        return subjects(loaded)
+
+    monkeypatch.setattr("tracetool.tui.image.view.subjects", slowly)
+
+    async def hurry(app: TraceApp, pilot: Pilot[int]) -> None:
+        await pilot.press("5", "left_square_bracket", "left_square_bracket")
+        await until(pilot, lambda: image_of(app).travel is not None)
+        await pilot.app.workers.wait_for_complete()
+
+    assert "change 53 of 55" in run([PADDING], hurry, settings=KNOWN)
 
 
 @pytest.mark.slow

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from textual.events import MouseDown, MouseMove
 
 from tests.tracetool.report.cases import within
-from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run
+from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run, until
 from tests.tracetool.tui.views import screen_text
 from tracetool.browse.heat import Metric
+from tracetool.browse.mapping import subjects
 from tracetool.tui.map import MapView
 from tracetool.tui.timeline import TimelineView
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
 
+    from tracetool.browse.loading import Loaded
+    from tracetool.browse.mapping import Subject
     from tracetool.tui.app import TraceApp
 
 PLACE = 0x100000
@@ -183,6 +187,27 @@ def test_a_terminal_that_tells_of_pixels_points_at_halves(depth: float, fine: bo
         assert grid.range[0] == offset
 
     run([PADDING], click)
+
+
+def test_keys_pressed_before_the_map_is_drawn_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(loaded: Loaded) -> tuple[Subject, ...]:
+        time.sleep(0.5)
+        return subjects(loaded)
+
+    monkeypatch.setattr("tracetool.tui.map.view.subjects", slowly)
+
+    async def hurry(app: TraceApp, pilot: Pilot[int]) -> None:
+        await pilot.press("3", "v", "minus", "D")
+        await until(pilot, lambda: map_of(app).grid.drawing is not None)
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        drawing = map_of(app).grid.drawing
+        assert drawing is not None
+        assert drawing.heat.metric == Metric.CHANGED
+        assert drawing.cells.cell_bytes == 4096
+        assert drawing.subject.device == "virt.flash0"
+
+    run([PADDING], hurry)
 
 
 def test_the_first_zoom_shows_all_that_the_file_backs() -> None:

@@ -64,6 +64,7 @@ class ImageView(Vertical):
         self._drawn = 0.0
         self._waiting: Loaded | None = None
         self._wanted: Selection | None = None
+        self._early: list[ImageGrid.Asked] = []  # keys that were pressed before there is anything to be shown
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -125,6 +126,10 @@ class ImageView(Vertical):
         self._loaded, self._device = loaded, 0
         await self._show_device()
         self._go_to_wanted()
+        early, self._early = self._early, []
+        if self.travel is not None:
+            for message in early:
+                await self._answer(message)
 
     async def _show_device(self) -> None:
         subject, loaded = self.subject, self._loaded
@@ -183,10 +188,13 @@ class ImageView(Vertical):
     async def on_image_grid_asked(self, message: ImageGrid.Asked) -> None:
         """Do what was asked for."""
         message.stop()
+        await self._answer(message)
+
+    async def _answer(self, message: ImageGrid.Asked) -> None:
         travel = self.travel
         if travel is None:
-            return
-        if message.what == "step":
+            self._early.append(message)
+        elif message.what == "step":
             self._step(travel, forward=message.steps > 0)
         elif message.what == "ends":
             travel.go(len(travel.moments) if message.steps > 0 else 0)

@@ -52,6 +52,7 @@ class MapView(Vertical):
         self._until: tuple[int, int] | None = None
         self._counted: tuple[int, int] | None = None
         self._counting = False
+        self._early: list[MapGrid.Changed] = []  # keys that were pressed before there is anything to be shown
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -107,8 +108,11 @@ class MapView(Vertical):
         names = [subject.device for subject in found]
         self._device = names.index(before.device) if before is not None and before.device in names else 0
         self.subjects, self._several = found, len(loaded.audit.devices) > 1
+        early, self._early = self._early, []
         if found:
             self.redraw()
+            for message in early:
+                self.on_map_grid_changed(message)
         else:
             self.query_one(Heading).say("no device whose size is known: give --board or --geometry")
 
@@ -193,6 +197,7 @@ class MapView(Vertical):
         message.stop()
         subject = self.subject
         if subject is None:
+            self._early.append(message)
             return
         if message.what == "metric":
             metrics = list(Metric)
