@@ -53,6 +53,25 @@ def test_the_views_in_both_themes(size: tuple[int, int]) -> None:
     drive(script, size=size, loaded=sample())
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x50"])
+def test_the_map_without_colours_and_with_a_range_and_a_moment(size: tuple[int, int]) -> None:
+    ending = f"{size[0]}x{size[1]}"
+
+    async def script(driver: Driver) -> None:
+        grid = driver.app.query_one(MapView).grid
+        await driver.press("5", "left_square_bracket", "left_square_bracket", "3")
+        await driver.until(lambda: grid.drawing is not None)
+        await driver.press("right", *["shift+right"] * 5, "shift+down")
+        assert "   0x0000◆▸▀" in driver.text
+        matches(driver.app, f"map-range-dark-{ending}")
+        await driver.press("s")
+        await driver.until(lambda: grid.drawing is not None and grid.drawing.shape.deep == 1)
+        await driver.press("right", *["shift+right"] * 5, "shift+down")
+        matches(driver.app, f"map-shades-dark-{ending}")
+
+    drive(script, size=size, loaded=sample())
+
+
 def test_what_stands_over_the_views() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "f", *"kind", "space", *"=~", "space")

@@ -49,6 +49,7 @@ class MapView(Vertical):
         self._several = False
         self._waiting: Loaded | None = None
         self._shape: Shape | None = None
+        self._moment: tuple[str, int, int] | None = None
         self._until: tuple[int, int] | None = None
         self._counted: tuple[int, int] | None = None
         self._counting = False
@@ -140,6 +141,7 @@ class MapView(Vertical):
         self.query_one(Heading).say(drawing.words)
         self.query_one(Legend).explain(drawing.most, self.metric, lambda: look.swatches(grid.colours))
         grid.show(drawing, min(keep, subject.region_bytes - 1), look)
+        self._mark_moment()
 
     def _zoom_of(self, subject: Subject) -> int:
         """The zoom that is wanted, or the closest at which all that counts is seen."""
@@ -151,10 +153,15 @@ class MapView(Vertical):
 
     def follow(self, device: str, start: int, end: int, played: tuple[int, int] | None) -> None:
         """Mark where another view is looking, and count what had been done by the event that was played last."""
-        if self.subject is not None and self.subject.device == device:
-            self.grid.follow(start, end)
+        self._moment = (device, start, end)
+        self._mark_moment()
         self._until = played
         self._count_on()
+
+    def _mark_moment(self) -> None:
+        if self._moment is not None and self.subject is not None:
+            device, start, end = self._moment
+            self.grid.follow(start, end if device == self.subject.device else start)
 
     def _count_on(self) -> None:
         """Count up to the newest moment, one count after the other however fast it changes."""
