@@ -189,6 +189,23 @@ def test_a_terminal_that_tells_of_pixels_points_at_halves(depth: float, fine: bo
     run([PADDING], click)
 
 
+def test_a_range_stays_selected_when_the_map_is_drawn_again() -> None:
+    async def again(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "right", "shift+right", "shift+down")
+        grid = map_of(app).grid
+        chosen = grid.range
+        assert chosen == (0x400, 0x8C00)
+        await press(pilot, "v")
+        assert grid.range == chosen
+        await pilot.resize_terminal(70, 30)
+        await press(pilot, "v")
+        assert grid.range == chosen
+        await press(pilot, "plus")
+        assert grid.range == (0x400, 0x500)
+
+    run([PADDING], again)
+
+
 def test_keys_pressed_before_the_map_is_drawn_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     def slowly(loaded: Loaded) -> tuple[Subject, ...]:
         time.sleep(0.5)

@@ -112,11 +112,21 @@ class MapGrid(PartStyles):
         """How cells stand in a width."""
         return shape_in(self.look, width - LABEL - (NAMES if width >= _ROOMY else 0) - 1)
 
-    def show(self, drawing: Drawing, offset: int, look: Look) -> None:
-        """Show a drawing, made for a look, with the cursor on the cell of an offset."""
-        self.drawing, self._drawn_in, self._anchor = drawing, look, None
+    def show(self, drawing: Drawing, look: Look, offset: int | None = None) -> None:
+        """Show a drawing, made for a look, with the cursor on the cell of an offset; without one it stays in place.
+
+        A range stays selected where the cells are the same, as they are while a trace is played.
+        """
+        before, start = self.drawing, self.range[0]
+        self.drawing, self._drawn_in = drawing, look
         self.virtual_size = Size(self.size.width, len(drawing.rows))
-        self.cursor = drawing.cells.at(offset)
+        if offset is None and before is not None and before.cells == drawing.cells and before.rows == drawing.rows:
+            self.refresh()
+            self.post_message(self.Moved(*self.range, picked=False))
+            return
+        if offset is not None or before is None or before.cells != drawing.cells:
+            self._anchor = None
+            self.cursor = drawing.cells.at(min(start if offset is None else offset, drawing.cells.region_bytes - 1))
         self._moved(picked=False)
 
     def follow(self, start: int, end: int) -> None:

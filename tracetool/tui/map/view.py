@@ -137,10 +137,9 @@ class MapView(Vertical):
         look, self._shape = grid.look, grid.shape_in(self.size.width)
         cell_bytes = subject.zooms[self._zoom_of(subject)]
         drawing = await asyncio.to_thread(draw, subject, cell_bytes, self.metric, self._shape, until)
-        keep = grid.range[0] if offset is None else offset
         self.query_one(Heading).say(drawing.words)
         self.query_one(Legend).explain(drawing.most, self.metric, lambda: look.swatches(grid.colours))
-        grid.show(drawing, min(keep, subject.region_bytes - 1), look)
+        grid.show(drawing, look, offset)
         self._mark_moment()
 
     def _zoom_of(self, subject: Subject) -> int:
