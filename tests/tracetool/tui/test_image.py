@@ -7,6 +7,7 @@ import pytest
 from textual.widgets import Input
 
 from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run, until
+from tests.tracetool.tui.views import screen_text
 from tracetool.browse.loading import Settings
 from tracetool.browse.mapping import subjects
 from tracetool.browse.playback import AS_FAST_AS_DRAWN, SPEEDS
@@ -197,10 +198,14 @@ def test_the_slider_goes_to_any_moment() -> None:
 @pytest.mark.slow
 def test_the_first_boot_plays_to_its_end_with_the_map_following() -> None:
     async def play(app: TraceApp, pilot: Pilot[int]) -> None:
-        await press(pilot, "5", "left_curly_bracket")
+        await press(pilot, "5", "minus")
+        assert f"{image_of(app).clock.words} │ 0x" in screen_text(app)
+        assert image_of(app).clock.words.endswith("  240 of 240")
+        await press(pilot, "plus", "left_curly_bracket")
         view = image_of(app)
         await press(pilot, *["plus"] * len(SPEEDS))
         assert view.clock.speed == AS_FAST_AS_DRAWN
+        assert f"{view.clock.words} │ 0x" in screen_text(app)
         travel = view.travel
         assert travel is not None
         await pilot.press("space")

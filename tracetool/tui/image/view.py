@@ -170,8 +170,12 @@ class ImageView(Vertical):
     def on_image_grid_moved(self, message: ImageGrid.Moved) -> None:
         """Say what is under the cursor."""
         message.stop()
+        self._say_byte(clock=self._timer is not None)
+
+    def _say_byte(self, *, clock: bool) -> None:
+        """What is under the cursor, after how fast it is played where that is of interest."""
         if self.travel is not None:
-            playing = [self.clock.words] if self._timer is not None else []
+            playing = [self.clock.words] if clock else []
             words = " │ ".join([*playing, self.travel.byte_words(self.grid.cursor)])
             self.query_one("#byte", Heading).say(words)
 
@@ -297,10 +301,10 @@ class ImageView(Vertical):
         self._look(played=True)
 
     def _speed(self, steps: int) -> None:
+        if self._timer is None and self.travel is not None:
+            self.clock = self.clock.seek(self.travel.position)
         self.clock = self.clock.faster(steps)
-        self._look()
-        if self._timer is None:
-            self._tell(self.clock.words)
+        self._say_byte(clock=True)
 
     def _tick(self) -> None:
         now = monotonic()
