@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from textual.events import MouseDown, MouseMove
 from tests.tracetool.report.cases import within
 from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run, until
 from tests.tracetool.tui.views import screen_text
+from tracetool.browse.flash_map import cell_sizes
 from tracetool.browse.heat import Metric
 from tracetool.browse.mapping import subjects
 from tracetool.tui.map import MapView
@@ -29,21 +31,25 @@ def map_of(app: TraceApp) -> MapView:
 
 
 @pytest.mark.slow
-def test_the_write_to_the_padding_stands_beyond_the_line_at_every_zoom() -> None:
+@pytest.mark.parametrize("keys", ["", "s"], ids=["halves", "shades"])
+def test_the_write_to_the_padding_stands_beyond_the_line_at_every_zoom(keys: str) -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
-        await press(pilot, "3", "minus", "minus", "minus")
-        for _ in range(7):
+        await press(pilot, "3", *keys, *["minus"] * 6)
+        for cell_bytes in cell_sizes(256 << 10):
             drawing = map_of(app).grid.drawing
             assert drawing is not None
+            assert drawing.cells.cell_bytes == cell_bytes
             rows = drawing.rows
             line = next(number for number, row in enumerate(rows) if row.kind == "extent")
             assert drawing.row_of(drawing.cells.at(PLACE)) > line
-            await press(pilot, "G", "up")
+            await press(pilot, "G")
+            seen = screen_text(app)
+            assert "MiB of padding, untouched" in seen
+            beyond = seen[seen.index("▲ end of the image file, 768 KiB") :]
+            assert len(re.findall(r"^ *0x[0-9a-f]+ *✖", beyond, re.MULTILINE)) == 1
             await press(pilot, "plus")
 
-    screen = run([PADDING], look)
-    assert "✖" in screen
-    assert "of padding, untouched" in screen
+    run([PADDING], look)
 
 
 def test_the_screen_says_what_is_where_and_what_the_shapes_mean() -> None:

@@ -51,7 +51,7 @@ class MapGrid(PartStyles):
     }
     DEFAULT_CSS = """
     MapGrid {
-        background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
+        background: $surface; scrollbar-size-vertical: 1; overflow-x: hidden;
         & > .map--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
         & > .map--range { background: $secondary-muted; }
         & > .map--extent { background: $error; color: $background; text-style: bold; }
