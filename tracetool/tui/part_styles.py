@@ -27,6 +27,11 @@ class PartStyles(ScrollView, can_focus=True):
             found = self._parts[key] = self.get_component_rich_style(name) if name else self.rich_style
         return found
 
+    @property
+    def lines_seen(self) -> int:
+        """How many lines there is room for beside a bar; at least one."""
+        return max(self.scrollable_content_region.height, 1)
+
     def notify_style_update(self) -> None:
         """Colours may be others."""
         super().notify_style_update()

@@ -67,6 +67,17 @@ def test_the_write_to_the_padding_is_seen_and_taken_away() -> None:
     assert "000c0000! ⋯ 63.25 MiB zeros ⋯" in screen
 
 
+def test_no_bar_hides_the_line_of_the_cursor() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "home", "d")
+        for _ in range(20):
+            await press(pilot, "down")
+            assert f"{image_of(app).grid.cursor:08x}" in screen_text(app)
+        assert image_of(app).grid.show_horizontal_scrollbar
+
+    run([FIRST_BOOT], look, size=(60, 20))
+
+
 def test_keys_pressed_before_the_image_is_made_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     def slowly(loaded: Loaded) -> tuple[Subject, ...]:
         time.sleep(0.5)

@@ -81,7 +81,7 @@ class ImageGrid(PartStyles):
         if self.travel is None:
             return
         self.cursor = min(max(offset, 0), len(self.travel.picture) - 1)
-        line, top, height = self.travel.line_of(self.cursor), self.scroll_offset.y, max(self.size.height, 1)
+        line, top, height = self.travel.line_of(self.cursor), self.scroll_offset.y, self.lines_seen
         if not top <= line < top + height:
             self.scroll_to(y=max(line - height // 3, 0), animate=False, force=True, immediate=True)
         self.refresh()
@@ -161,7 +161,7 @@ class ImageGrid(PartStyles):
 
     def action_page(self, pages: int) -> None:
         """Move by as many lines as are seen."""
-        self.action_line(pages * max(self.size.height - 1, 1))
+        self.action_line(pages * max(self.lines_seen - 1, 1))
 
     def action_edge(self, last: bool) -> None:
         """Go to the first or the last byte."""

@@ -212,7 +212,7 @@ class MapGrid(PartStyles):
         if self.drawing is None:
             return
         self._blinked = False
-        row, height = self.drawing.row_of(self.cursor), max(self.size.height, 1)
+        row, height = self.drawing.row_of(self.cursor), self.lines_seen
         top = self.scroll_offset.y
         if not top <= row < top + height:
             self.scroll_to(y=row if row < top else row - height + 1, animate=False, force=True)
@@ -243,7 +243,7 @@ class MapGrid(PartStyles):
 
     def action_page(self, pages: int) -> None:
         """Move by as many rows as are seen."""
-        self.action_row(pages * max(self.size.height - 1, 1) * self._drawn_in.deep)
+        self.action_row(pages * max(self.lines_seen - 1, 1) * self._drawn_in.deep)
 
     def action_change(self, what: str, steps: int) -> None:
         """Show something else."""
