@@ -195,6 +195,21 @@ def test_a_terminal_that_tells_of_pixels_points_at_halves(depth: float, fine: bo
     run([PADDING], click)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("height", [12, 13, 21, 22, 30])
+def test_the_first_zoom_stays_when_something_else_is_counted(height: int) -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        view = map_of(app)
+        assert view.grid.drawing is not None
+        first = view.grid.drawing.cells
+        await press(pilot, "v", "v")
+        assert view.grid.drawing.heat.metric == Metric.REFUSED
+        assert view.grid.drawing.cells == first
+
+    run([PADDING], look, size=(80, height))
+
+
 def test_a_range_stays_selected_when_the_map_is_drawn_again() -> None:
     async def again(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3", "right", "shift+right", "shift+down")

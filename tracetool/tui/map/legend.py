@@ -38,7 +38,8 @@ class Legend(Drawn):
 
     def lines(self, width: int) -> Iterator[Content]:
         """The values, and what else there is."""
-        if self._swatches is None:
+        if self._swatches is None:  # as high as it will be, so that cells have the same room from the beginning
+            yield from (Content(""), Content(""))
             return
         levels, others = self._swatches()
         values = [
