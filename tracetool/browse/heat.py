@@ -92,6 +92,8 @@ class Cells:
 class Heat:
     """The values of a metric, int64, one a cell; 0 where there was nothing. `touched`: any command went there.
 
+    What an operation over many cells changed, such as an erase, is spread evenly over them: where in them is not known.
+
     For `Metric.LAST` a value is 1 + the row, in the operations given, of the last that wrote or should have.
     """
 
@@ -161,16 +163,8 @@ def _add_spans(steps: NDArray[np.float64], low: NDArray[np.int64], high: NDArray
 def _add_amounts(
     steps: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64], amounts: NDArray[np.int64]
 ) -> None:
-    """Add amounts, spread evenly over the cells of an operation, the first taking what is left over; steps as above."""
-    wide = np.flatnonzero(high > low)
-    shares = amounts
-    if len(wide):
-        shares = amounts.copy()
-        width = high[wide] - low[wide] + 1
-        shares[wide] //= width
-        rest = amounts[wide] - shares[wide] * width
-        steps += np.bincount(low[wide], rest, len(steps))
-        steps -= np.bincount(low[wide] + 1, rest, len(steps))
+    """Add amounts, spread evenly over the cells of an operation; steps as above."""
+    shares = amounts / (high - low + 1)
     steps += np.bincount(low, shares, len(steps))
     steps -= np.bincount(high + 1, shares, len(steps))
 

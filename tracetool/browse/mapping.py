@@ -149,6 +149,7 @@ class Drawing:
         """What is shown."""
         size = format_size(self.cells.cell_bytes)
         most = f", at most {self.heat.most:,}" if self.heat.most and self.heat.metric != Metric.LAST else ""
+        most += ", erases spread over their cells" if self.heat.metric == Metric.CHANGED else ""
         so_far = "" if self.until is None else f" │ {_played(self.until[1])}"
         return f"{plain(self.subject.device, 48)}: {self.heat.metric.value} by {size}{most}{so_far}"
 

@@ -167,7 +167,7 @@ class TraceApp(Remembering):
         if self.job is not None:
             self.job.cancel()
             return
-        self.query_one(TimelineView).grid.drop_range()
+        (self.query_one(MapView) if self.current_view == "map" else self.query_one(TimelineView)).grid.drop_range()
 
     # --- views ---------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from tests.tracetool.tui.views import screen_text
 from tracetool.browse.flash_map import cell_sizes
 from tracetool.browse.heat import Metric
 from tracetool.browse.mapping import subjects
+from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
 from tracetool.tui.timeline import TimelineView
 
@@ -208,6 +209,40 @@ def test_the_first_zoom_stays_when_something_else_is_counted(height: int) -> Non
         assert view.grid.drawing.cells == first
 
     run([PADDING], look, size=(80, height))
+
+
+def test_escape_drops_the_range() -> None:
+    async def drop(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "shift+right", "shift+right")
+        assert map_of(app).grid.range == (0, 0xC00)
+        await press(pilot, "escape")
+        assert map_of(app).grid.range == (0x800, 0xC00)
+
+    run([PADDING], drop)
+
+
+@pytest.mark.slow
+def test_another_event_lets_go_of_the_moment_that_was_played() -> None:
+    async def choose(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "left_curly_bracket", *["plus"] * 20)
+        travel = app.query_one(ImageView).travel
+        assert travel is not None
+        await pilot.press("space")
+        await until(pilot, lambda: travel.position > 3)
+        await pilot.press("space")
+        await press(pilot, "3")
+        await until(pilot, lambda: "played to event" in map_of(app).grid.drawing.words)  # type: ignore[union-attr]
+        await press(pilot, "2", "G", "3")
+        await until(pilot, lambda: "played" not in map_of(app).grid.drawing.words)  # type: ignore[union-attr]
+
+    run([FIRST_BOOT], choose)
+
+
+def test_a_low_terminal_shows_cells() -> None:
+    async def look(_: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+
+    assert "0x0000" in run([PADDING], look, size=(20, 6)).split("\n")[2]
 
 
 def test_a_range_stays_selected_when_the_map_is_drawn_again() -> None:

@@ -64,6 +64,7 @@ class ImageView(Vertical):
         self._drawn = 0.0
         self._waiting: Loaded | None = None
         self._wanted: Selection | None = None
+        self._played = False
         self._early: list[ImageGrid.Asked] = []  # keys that were pressed before there is anything to be shown
 
     def compose(self) -> ComposeResult:
@@ -114,6 +115,15 @@ class ImageView(Vertical):
         self._wanted = selection
         if self.is_on_screen and self.display and self._waiting is None:
             self._go_to_wanted()
+        elif self._played and not self._is_here(selection):
+            self._mark_moment(played=False)
+
+    def _is_here(self, selection: Selection) -> bool:
+        """Whether the moment after an event is the one that is shown."""
+        if self.travel is None or self.subject is None or selection.seq is None:
+            return True
+        position = self.travel.moments.position(selection.trace, selection.seq)
+        return selection.device == self.subject.device and position == self.travel.position
 
     def _go_to_wanted(self) -> None:
         wanted, self._wanted = self._wanted, None
@@ -161,10 +171,17 @@ class ImageView(Vertical):
         several = self._loaded is not None and len(self._loaded.traces) > 1
         parts = [plain(self.subject.device, 48), self.travel.where(several=several), self.travel.difference()]
         self.query_one(Heading).say(" │ ".join(parts))
+        self._mark_moment(played=played)
+
+    def _mark_moment(self, *, played: bool) -> None:
+        """Tell the map where this moment was made, and what is to be counted."""
+        if self.travel is None or self.subject is None:
+            return
         commit = self.travel.moments.commit(self.travel.position)
         start, end = (0, 0) if commit is None else (commit.offset, commit.end)
         event = (0, -1) if commit is None else (commit.trace, commit.seq)
         until = event if played and not self.clock.at_end else None
+        self._played = until is not None
         self.post_message(MomentChanged(self.subject.device, start, end, until))
 
     def on_image_grid_moved(self, message: ImageGrid.Moved) -> None:

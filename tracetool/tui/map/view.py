@@ -37,6 +37,8 @@ class MapView(Vertical):
     MapView MapGrid { height: 1fr; }
     MapView #range { height: 2; background: $panel; }
     MapView.-low Legend { display: none; }
+    MapView.-low Heading { height: 1; }
+    MapView.-low #range { height: 1; }
     """
     _LOW = 10
 
