@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Gaps", "Statistics", "statistics", "within"]
 
 _PROGRAMS = ("program", "buffered-program")
+_ACCESS_BYTES = 4
+"""The most that an access brings: no bank of a flash of QEMU is wider, and wider accesses are cut before it."""
 _UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
 
 
@@ -79,7 +81,8 @@ def statistics(operations: pl.DataFrame) -> Statistics:
         erases=((pl.col("kind") == "erase") & done).sum(),
         programs=program.sum(),
         refused=(writing & ~done).sum(),
-        bytes_programmed=pl.col("length").filter(program).sum(),
+        # The words of a buffer may be scattered; what lies between them, within the length, is not programmed.
+        bytes_programmed=pl.min_horizontal("length", _ACCESS_BYTES * pl.col("accesses")).filter(program).sum(),
         unknown=pl.col("bytes_changed").filter(writing).is_null().any(),
         bytes_changed=pl.col("bytes_changed").sum(),
         accesses=pl.col("accesses").sum(),

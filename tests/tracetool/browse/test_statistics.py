@@ -43,6 +43,14 @@ def test_what_touches_a_stretch_of_the_flash_is_chosen() -> None:
     assert len(within(operations(), 0x200000, 0x300000)) == 0
 
 
+def test_what_lies_between_scattered_words_of_a_buffer_is_not_programmed() -> None:
+    row = {"kind": "buffered-program", "outcome": "done", "offset": 0, "length": 1 << 26, "accesses": 35}
+    frame = pl.DataFrame([row], schema={name: OPERATIONS_SCHEMA[name] for name in row})
+    found = statistics(pl.concat([OPERATIONS_SCHEMA.to_frame(), frame], how="diagonal"))
+    assert found.programs == 1
+    assert 128 <= found.bytes_programmed <= 140
+
+
 def test_unknown_contents_have_no_changed_bytes() -> None:
     made = log(DEVICE).reset().program(0, 1).text
     frame = replay_readers([reader(made)], Options(keep_operations=True)).operations()
