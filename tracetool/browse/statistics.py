@@ -17,7 +17,7 @@ __all__ = ["Gaps", "Statistics", "statistics", "within"]
 
 _PROGRAMS = ("program", "buffered-program")
 _ACCESS_BYTES = 4
-"""The most that an access brings: no bank of a flash of QEMU is wider, and wider accesses are cut before it."""
+"""The most that an access brings: the facts of the model have 8-byte accesses arrive as two of 4 bytes."""
 _UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
 
 
@@ -45,6 +45,8 @@ class Statistics:
     bytes_changed: int | None
     accesses: int
     gaps: Gaps | None
+    scattered: bool = False
+    """A program's words do not fill its span: `bytes_programmed` is an estimate that may be too low or too high."""
 
     def words(self) -> Iterator[str]:
         """One phrase each, those that say nothing left out."""
@@ -53,7 +55,7 @@ class Statistics:
             if count:
                 yield count_of(count, noun)
         if self.bytes_programmed:
-            yield f"{_bytes(self.bytes_programmed)} programmed"
+            yield f"{'~' if self.scattered else ''}{_bytes(self.bytes_programmed)} programmed"
         if self.bytes_changed is not None and (self.erases or self.programs):
             yield f"{_bytes(self.bytes_changed)} changed"
         if self.accesses:
@@ -76,13 +78,16 @@ def statistics(operations: pl.DataFrame) -> Statistics:
     done = ~pl.col("outcome").is_in(["refused", "aborted"])
     program = pl.col("kind").is_in(_PROGRAMS) & done
     writing = pl.col("kind").is_in(["erase", *_PROGRAMS])
+    most = _ACCESS_BYTES * pl.col("accesses")
     row = operations.select(
         operations=pl.len(),
         erases=((pl.col("kind") == "erase") & done).sum(),
         programs=program.sum(),
         refused=(writing & ~done).sum(),
-        # The words of a buffer may be scattered; what lies between them, within the length, is not programmed.
-        bytes_programmed=pl.min_horizontal("length", _ACCESS_BYTES * pl.col("accesses")).filter(program).sum(),
+        # An estimate: the words of a buffer may be scattered, and what lies between them, within the length, is not
+        # programmed; nor is it known how often a place was written. The audit counts what was written, exactly.
+        bytes_programmed=pl.min_horizontal("length", most).filter(program).sum(),
+        scattered=(pl.col("length") > most).filter(program).any(),
         unknown=pl.col("bytes_changed").filter(writing).is_null().any(),
         bytes_changed=pl.col("bytes_changed").sum(),
         accesses=pl.col("accesses").sum(),

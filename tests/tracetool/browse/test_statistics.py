@@ -20,7 +20,7 @@ def operations() -> pl.DataFrame:
 
 def test_a_range_is_added_up_as_the_audit_has_it() -> None:
     found = statistics(operations().filter(pl.col("device").cast(pl.String) == DEVICE))
-    assert (found.erases, found.programs, found.bytes_programmed) == (2, 53, 6660)
+    assert (found.erases, found.programs, found.bytes_programmed, found.scattered) == (2, 53, 6660, False)
     words = list(found.words())
     assert "2 erases" in words
     assert "53 programs" in words
@@ -49,6 +49,7 @@ def test_what_lies_between_scattered_words_of_a_buffer_is_not_programmed() -> No
     found = statistics(pl.concat([OPERATIONS_SCHEMA.to_frame(), frame], how="diagonal"))
     assert found.programs == 1
     assert 128 <= found.bytes_programmed <= 140
+    assert "~140 B programmed" in found.words()
 
 
 def test_unknown_contents_have_no_changed_bytes() -> None:
