@@ -11,6 +11,7 @@ from tests.requirements import lacking
 
 ROOT = Path(__file__).resolve().parents[1]
 CAPTURES = ROOT.parent / "shared" / "captures"
+CASES = ROOT.parent / "shared" / "cases"
 
 
 def capture_path(name: str) -> Path:
@@ -20,6 +21,17 @@ def capture_path(name: str) -> Path:
     need them; under `CI=true` that is a failure, so that nothing goes untested unnoticed.
     """
     path = CAPTURES / name
+    if not path.exists():
+        _missing(path)
+    return path
+
+
+def case_path(name: str) -> Path:
+    """Give the path of a recorded situation of a user, such as `docker-json.log.zst`.
+
+    Each was once answered wrongly; `NAME.md` beside it says what is right. Missing ones are treated as captures are.
+    """
+    path = CASES / name
     if not path.exists():
         _missing(path)
     return path
