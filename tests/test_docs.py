@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tests.tracetool.cli.program import Quick
 
+
 README = ROOT / "README.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 RULES_PAGE = ROOT / "docs" / "rules.md"
@@ -179,3 +180,22 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     for page in (README, COMMANDS_PAGE, RULES_PAGE):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+# --- help --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_no_types_of_the_language(name: str, quick: Quick) -> None:
+    ended = quick(name, "--help")
+    assert ended.code == 0
+    assert not re.search(r"<\w|\{|list\[", ended.text), "metavars of the field, not <bool>, <list[str]> or {TRACE}"
+
+
+def test_an_argument_that_may_be_repeated_ends_in_dots(quick: Quick) -> None:
+    assert "tracetool audit [OPTIONS] TRACE...\n" in _unpadded(quick("audit", "--help").text)
+    assert "tracetool rules [OPTIONS] [RULE]\n" in _unpadded(quick("rules", "--help").text)
+
+
+def _unpadded(text: str) -> str:
+    return "".join(f"{line.strip()}\n" for line in text.splitlines()).replace("Usage: ", "")

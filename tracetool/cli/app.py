@@ -22,6 +22,7 @@ from tracetool.cli import (
     verify,
     view,
 )
+from tracetool.cli.help import Command, Group
 
 __all__ = ["app"]
 
@@ -29,6 +30,7 @@ app = typer.Typer(
     name="tracetool",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    cls=Group,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -58,18 +60,18 @@ def _program(
     _ = version, debug  # both act before the command runs
 
 
-app.command("demo")(demo.demo)
-app.command("record", context_settings={"allow_interspersed_args": False})(record.record)
-app.command("audit-firmware")(audit_firmware.audit_firmware)
-app.command("info")(info.info)
-app.command("events")(events.events)
-app.command("operations")(operations.operations)
-app.command("blocks")(operations.blocks)
-app.command("explain")(explain.explain)
-app.command("audit")(audit.audit)
-app.command("view")(view.view)
-app.command("findings")(findings.findings)
-app.command("replay")(replay.replay)
-app.command("export")(export.export)
-app.command("verify")(verify.verify)
-app.command("rules")(rules.rules)
+app.command("demo", cls=Command)(demo.demo)
+app.command("record", cls=Command, context_settings={"allow_interspersed_args": False})(record.record)
+app.command("audit-firmware", cls=Command)(audit_firmware.audit_firmware)
+app.command("info", cls=Command)(info.info)
+app.command("events", cls=Command)(events.events)
+app.command("operations", cls=Command)(operations.operations)
+app.command("blocks", cls=Command)(operations.blocks)
+app.command("explain", cls=Command)(explain.explain)
+app.command("audit", cls=Command)(audit.audit)
+app.command("view", cls=Command)(view.view)
+app.command("findings", cls=Command)(findings.findings)
+app.command("replay", cls=Command)(replay.replay)
+app.command("export", cls=Command)(export.export)
+app.command("verify", cls=Command)(verify.verify)
+app.command("rules", cls=Command)(rules.rules)

@@ -45,8 +45,8 @@ def audit(
         str,
         typer.Option(
             "--format",
-            metavar="text|json|html|sarif|junit",
-            help="How to answer: html is a page for a browser, sarif and junit are for what shows results of CI.",
+            metavar="FORMAT",
+            help="How to answer: text, json, html (a page for a browser), sarif or junit (for results of CI).",
             autocompletion=_complete_format,
         ),
     ] = "text",
@@ -55,18 +55,22 @@ def audit(
         str | None,
         typer.Option(
             "--policy",
-            metavar="padded|discard|volatile|error|all",
-            help="What a file shorter than the region does with writes beyond it; all compares them.",
+            metavar="POLICY",
+            help="What a file shorter than the region does with writes beyond it: padded, discard, volatile or error; "
+            "all compares them.",
             autocompletion=_complete_policy,
         ),
     ] = None,
-    guests: Annotated[int, typer.Option("--guests", min=1, help="How many guests the saving is worked out for.")] = 1,
+    guests: Annotated[
+        int, typer.Option("--guests", min=1, metavar="N", help="How many guests the saving is worked out for.")
+    ] = 1,
     fail_on: Annotated[
         str,
         typer.Option(
             "--fail-on",
-            metavar="error|warning|note",
-            help="Least severity that gives exit code 1; what is wrong with the trace itself (TRC) gives 4.",
+            metavar="SEVERITY",
+            help="Least severity that gives exit code 1: error, warning or note. What is wrong with the trace itself "
+            "(TRC) gives 4.",
             autocompletion=_complete_severity,
         ),
     ] = "error",

@@ -57,7 +57,12 @@ Image = Annotated[
 ]
 Extent = Annotated[
     list[str] | None,
-    typer.Option("--extent", metavar="[DEV=]SIZE", help="Where the image file ends.", rich_help_panel="Device options"),
+    typer.Option(
+        "--extent",
+        metavar="[DEV=]SIZE",
+        help="How much of the flash the firmware calls its own.",
+        rich_help_panel="Device options",
+    ),
 ]
 Board = Annotated[
     str | None,
@@ -87,8 +92,9 @@ Qemu = Annotated[
     str,
     typer.Option(
         "--qemu",
-        metavar="VERSION|BEHAVIOUR|auto",
-        help="When buffered writes are stored; auto finds it in the trace.",
+        metavar="QEMU",
+        help="When buffered writes are stored: a release such as 9.0.2, direct, staged-at-count, staged-at-data, "
+        "or auto, which finds it in the trace.",
         autocompletion=_complete_qemu,
         rich_help_panel="Device options",
     ),
@@ -102,8 +108,8 @@ InputFormat = Annotated[
     str | None,
     typer.Option(
         "--input-format",
-        metavar="text|simple|ctf|parquet",
-        help="What the trace is, where it is not recognised.",
+        metavar="FORMAT",
+        help="What the trace is, where it is not recognised: text, simple, ctf or parquet.",
         autocompletion=_complete_input_format,
     ),
 ]
@@ -111,8 +117,8 @@ PolicyName = Annotated[
     str | None,
     typer.Option(
         "--policy",
-        metavar="padded|discard|volatile|error",
-        help="What a file shorter than the region does with writes beyond it.",
+        metavar="POLICY",
+        help="What a file shorter than the region does with writes beyond it: padded, discard, volatile or error.",
         autocompletion=complete_policy,
     ),
 ]
@@ -133,8 +139,8 @@ TableFormat = Annotated[
     str,
     typer.Option(
         "--format",
-        metavar="table|csv|jsonl|parquet",
-        help="How to write them.",
+        metavar="FORMAT",
+        help="How to write them: table, csv, jsonl or parquet.",
         autocompletion=_complete_table_format,
     ),
 ]

@@ -35,8 +35,8 @@ def export(
         str | None,
         typer.Option(
             "--format",
-            metavar="|".join(FORMATS),
-            help="What to write; without it the ending of FILE says so.",
+            metavar="FORMAT",
+            help=f"What to write: {', '.join(FORMATS)}; without it the ending of FILE says so.",
             autocompletion=_complete_format,
         ),
     ] = None,

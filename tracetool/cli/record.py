@@ -32,8 +32,8 @@ def record(
         str,
         typer.Option(
             "--backend",
-            metavar="log|simple",
-            help="How QEMU writes the trace: simple is smaller, where QEMU was built with it.",
+            metavar="BACKEND",
+            help="How QEMU writes the trace: log, or simple, which is smaller, where QEMU was built with it.",
             autocompletion=_complete_backend,
         ),
     ] = "log",

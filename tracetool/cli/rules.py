@@ -23,9 +23,7 @@ def complete_rule(incomplete: str) -> list[str]:
 
 
 def rules(
-    rule: Annotated[
-        str | None, typer.Argument(metavar="[RULE]", help="As EXT001.", autocompletion=complete_rule)
-    ] = None,
+    rule: Annotated[str | None, typer.Argument(metavar="RULE", help="As EXT001.", autocompletion=complete_rule)] = None,
 ) -> None:
     """List the rules, or say what one means, why it matters and what to do."""
     from tracetool.findings import RULES

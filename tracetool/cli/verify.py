@@ -39,7 +39,10 @@ def verify(
         typer.Option("--seconds", min=1, metavar="SECONDS", help="Drive it for so long at most; what is left is said."),
     ] = 300,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="text|json", help="How to answer.", autocompletion=_complete_format)
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", help="How to answer: text or json.", autocompletion=_complete_format
+        ),
     ] = "text",
     output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.")] = None,
     reading: common.Reading,

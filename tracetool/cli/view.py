@@ -19,7 +19,9 @@ def view(
     traces: common.TracePaths,
     *,
     policy: common.PolicyName = None,
-    guests: Annotated[int, typer.Option("--guests", min=1, help="How many guests the saving is worked out for.")] = 1,
+    guests: Annotated[
+        int, typer.Option("--guests", min=1, metavar="N", help="How many guests the saving is worked out for.")
+    ] = 1,
     strict_silicon: common.StrictSilicon = False,
     wear_limit: common.WearLimit = None,
     fresh: Annotated[
