@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from replay.behaviour import Behaviour, behaviour_of_qemu
-from tracetool.errors import EmulatorError, MissingDependencyError
+from tracetool.errors import EmulatorError
 from tracetool.qemu.emulator import emulator
-from tracetool.qemu.machines import package_of
+from tracetool.qemu.program import PREFIX, program_path
 
 __all__ = ["About", "about", "behaviour_of"]
 
-_PREFIX = "qemu-system-"
 _NAMES_SINCE = 6
 
 
@@ -45,15 +42,18 @@ class About:
         return f"{Path(self.path).name} {self.version}"
 
 
-@cache
 def about(program: str) -> About:
-    """Ask a QEMU what it is.
+    """Ask a QEMU what it is: the very file that `program_path` gives.
 
     Raises:
         MissingDependencyError: there is no such program, or it is not one that can be run; says what to install.
         EmulatorError: it does not answer as QEMU does.
     """
-    path = _found(program)
+    return _about(program_path(program))
+
+
+@cache
+def _about(path: str) -> About:
     with tempfile.TemporaryDirectory(prefix="tracetool-") as folder:
         options = ["-M", "none", "-S", "-display", "none", "-nodefaults"]
         try:
@@ -63,8 +63,8 @@ def about(program: str) -> About:
                 machines = running.control.execute("query-machines")
                 running.quit()
         except EmulatorError as error:
-            words = f"does not answer as a QEMU does: {error}; name a {_PREFIX}... program"
-            raise EmulatorError(f"{program}: {words}") from error
+            words = f"does not answer as a QEMU does: {error}; name a {PREFIX}... program"
+            raise EmulatorError(f"{path}: {words}") from error
     version = ".".join(str(release[part]) for part in ("major", "minor", "micro"))
     names = {machine.get(key) for machine in machines for key in ("name", "alias")} - {None}
     behaviour = behaviour_of_qemu(version) or Behaviour.UNDETERMINED
@@ -75,16 +75,3 @@ def about(program: str) -> About:
 def behaviour_of(program: str) -> Behaviour:
     """Give what this QEMU's release does with buffered writes."""
     return about(program).behaviour
-
-
-def _found(program: str) -> str:
-    """Give the program's absolute path."""
-    expanded = str(Path(program).expanduser()) if os.sep in program else program
-    found = shutil.which(expanded)
-    if found is not None:
-        return str(Path(found).absolute())
-    if Path(expanded).exists():
-        raise MissingDependencyError(f"{program}: is no program; name a {_PREFIX}... program")
-    package = package_of(Path(program).name.removeprefix(_PREFIX))
-    remedy = f"on Debian: apt-get install -y {package}" if package else f"name a {_PREFIX}... program"
-    raise MissingDependencyError(f"{program}: no such program; {remedy}")

@@ -18,6 +18,7 @@ from tracetool.ingest import open_trace
 from tracetool.qemu.about import about
 from tracetool.qemu.backends import backends
 from tracetool.qemu.machines import machine_type_of
+from tracetool.qemu.program import program_path
 from tracetool.recording.arguments import read_command_line
 from tracetool.recording.guest import DiskWatch
 from tracetool.recording.images import format_of, in_use, measured, saved
@@ -44,9 +45,13 @@ _RESERVE_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be recorded: the command line as it was understood, and the QEMU by its own word if it gave one."""
+    """What is to be recorded: the command line as it was understood, and the QEMU by its own word if it gave one.
+
+    `program` is the absolute path of the file that `command` names, the one that is asked and run.
+    """
 
     command: tuple[str, ...]
+    program: str
     line: CommandLine
     about: About | None
     backend: str
@@ -70,14 +75,16 @@ def plan_recording(command: Sequence[str], backend: str = "log") -> Plan:
     if backend not in BACKENDS:
         raise UsageError(f"--backend {backend!r}: give one of {', '.join(BACKENDS)}")
     line = read_command_line(command[1:])
+    program = program_path(command[0])
     try:
-        found = about(command[0])
-        has = backends(found.path)
+        found = about(program)
+        has = backends(program)
     except EmulatorError:
-        return Plan(tuple(command), line, None, "log")  # what is wrong with it, it says itself when it is run
+        # What is wrong with it, it says itself when it is run.
+        return Plan(tuple(command), program, line, None, "log")
     if backend not in has:
         raise UsageError(f"--backend {backend}: {found.name} was built without it; it has {_listed(has)}")
-    return Plan(tuple(command), line, found, backend)
+    return Plan(tuple(command), program, line, found, backend)
 
 
 def _listed(names: frozenset[str]) -> str:
@@ -230,9 +237,9 @@ def _described(plan: Plan, folder: Path) -> Run:
     return Run(
         state=RECORDING,
         command=plan.command,
-        arguments=(*plan.command, *_trace_options(plan, folder.absolute() / trace)),
+        arguments=(plan.program, *plan.command[1:], *_trace_options(plan, folder.absolute() / trace)),
         folder=str(Path.cwd()),
-        program=about.path if about is not None else plan.command[0],
+        program=plan.program,
         version=about.version if about is not None else None,
         architecture=about.architecture if about is not None else None,
         machine=machine,
