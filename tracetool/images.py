@@ -1,4 +1,4 @@
-"""Flash images: read into memory from raw or compressed files, written as raw sparse files."""
+"""Flash images: read into memory from raw, compressed or disk image files, written as raw sparse files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, decompressed
+from tracetool.containers import HEAD_BYTES, TAIL_BYTES, convert, recognise, require_flash
 from tracetool.errors import InputError
+from tracetool.runs.directory import is_run_directory
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
@@ -22,8 +25,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["load_image", "write_image"]
+    from tracetool.containers import Container
 
+__all__ = ["is_raw", "load_image", "write_image"]
+
+_OVERHEAD = 1 << 24  # what a packed disk image may be longer than its contents
 _CHUNK = 1 << 20  # read and searched for zeros at once
 _PAGE = 4096  # the finest hole that file systems keep
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]+)", re.ASCII)
@@ -31,9 +37,10 @@ _MAX_LINKS = 40  # as the kernel's limit
 
 
 def load_image(path: Path, *, limit: int) -> NDArray[np.uint8]:
-    """Read a flash image: raw, or gzip, xz or zstd by its first bytes.
+    """Read a flash image: raw, or gzip, xz or zstd by its first bytes, or a disk image that qemu-img makes raw.
 
-    Runs of zeros cost no memory, and a compressed image is unpacked no further than one byte past `limit`.
+    Runs of zeros cost no memory, and a compressed image is unpacked little further than `limit`. An image in a run
+    directory is raw, whatever the guest wrote to its flash.
 
     Args:
         path: the file, or anything that reads like one.
@@ -43,7 +50,9 @@ def load_image(path: Path, *, limit: int) -> NDArray[np.uint8]:
         The image's bytes from offset 0, at least one; writable.
 
     Raises:
-        InputError: unreadable, a directory, empty, damaged, cut, or longer than `limit`.
+        InputError: unreadable, a directory, empty, damaged, cut, longer than `limit`, no flash image, or a disk image
+            that lies over other files.
+        MissingDependencyError: it is a disk image, and there is no qemu-img.
     """
     try:
         return _load(path, limit)
@@ -58,37 +67,75 @@ def load_image(path: Path, *, limit: int) -> NDArray[np.uint8]:
 
 
 def _load(path: Path, limit: int) -> NDArray[np.uint8]:
+    recorded = is_run_directory(path.parent.parent)
     with path.open("rb") as stream:
         compression = compression_of(stream.peek(MAGIC_BYTES))
-        size = os.fstat(stream.fileno()).st_size
+        status = os.fstat(stream.fileno())
+        size, in_place = status.st_size, compression is None and stat.S_ISREG(status.st_mode)
+        if in_place and not recorded:
+            head = os.pread(stream.fileno(), HEAD_BYTES, 0)
+            container = recognise(head, os.pread(stream.fileno(), TAIL_BYTES, max(size - TAIL_BYTES, 0)))
+            if container is not None:
+                return _converted(path, container, path, limit)
+            require_flash(path, head, size)
         if compression is None and size > limit:
             raise InputError(f"{path}: the image is {format_size(size)} long, {_beyond(limit)}")
         with decompressed(stream, compression) as unpacked:
-            pieces, length = _read_pieces(unpacked, limit)
-    if length > limit:
+            image = _read(unpacked, limit if in_place else limit + _OVERHEAD)
+    if not in_place and not recorded:
+        container = recognise(image[:HEAD_BYTES].tobytes(), image[-TAIL_BYTES:].tobytes())
+        if container is not None:
+            return _converted_from(path, container, image, limit)
+        require_flash(path, image[:HEAD_BYTES].tobytes(), len(image))
+    if len(image) > limit:
         how = f"{format_size(size)} of {compression} unpack to" if compression else "the image is"
         raise InputError(f"{path}: {how} more than {format_size(limit)}, {_beyond(limit)}")
-    if not length:
+    if not len(image):
         raise InputError(f"{path}: the image is empty; give the flash's backing file, or leave the image out")
-    image = np.zeros(length, dtype=np.uint8)
-    for offset, piece in pieces:
-        image[offset : offset + piece.size] = piece
     return image
+
+
+def is_raw(path: Path) -> bool:
+    """Whether the file `path` holds an image byte for byte. OSError if it cannot be read."""
+    with path.open("rb") as stream:
+        head, size = stream.read(HEAD_BYTES), os.fstat(stream.fileno()).st_size
+        tail = os.pread(stream.fileno(), TAIL_BYTES, max(size - TAIL_BYTES, 0))
+    return compression_of(head) is None and recognise(head, tail) is None
+
+
+def _converted(path: Path, container: Container, file: Path, limit: int) -> NDArray[np.uint8]:
+    """Read the contents of the disk image in `file`, which is what `path` holds."""
+    with tempfile.TemporaryDirectory(prefix="tracetool-") as folder:
+        raw = Path(folder) / "raw.fd"
+        convert(file, container, raw, limit=limit, name=path)
+        with raw.open("rb") as stream:
+            return _read(stream, limit)
+
+
+def _converted_from(path: Path, container: Container, unpacked: NDArray[np.uint8], limit: int) -> NDArray[np.uint8]:
+    """Read the contents of a disk image that came packed or through a pipe; qemu-img needs a file."""
+    with tempfile.TemporaryDirectory(prefix="tracetool-") as folder:
+        file = Path(folder) / "unpacked"
+        write_image(file, unpacked)
+        return _converted(path, container, file, limit)
 
 
 def _beyond(limit: int) -> str:
     return f"beyond the limit of {format_size(limit)}: is it this flash's image?"
 
 
-def _read_pieces(unpacked: BufferedIOBase, limit: int) -> tuple[list[tuple[int, NDArray[np.uint8]]], int]:
-    """Read to the end, but at most one byte past `limit`: the pieces that are not all zeros, and the length read."""
+def _read(unpacked: BufferedIOBase, limit: int) -> NDArray[np.uint8]:
+    """Read to the end, but at most one byte past `limit`; zeros take no memory."""
     pieces, length = [], 0
     while chunk := unpacked.read(min(_CHUNK, limit + 1 - length)):
         piece = np.frombuffer(chunk, dtype=np.uint8)
         if piece.any():
             pieces.append((length, piece))
         length += piece.size
-    return pieces, length
+    image = np.zeros(length, dtype=np.uint8)
+    for offset, piece in pieces:
+        image[offset : offset + piece.size] = piece
+    return image
 
 
 def write_image(path: Path, data: NDArray[np.uint8]) -> None:

@@ -7,14 +7,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from tracetool.images import is_raw, load_image, write_image
 from tracetool.qemu.emulator import emulator
+from tracetool.recording.firmware import MAX_FIRMWARE
 from tracetool.recording.guest import GuestEnd
-from tracetool.recording.images import saved
 from tracetool.recording.syntax import doubled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from tracetool.qemu.emulator import Channel
     from tracetool.recording.firmware import Firmware
@@ -80,29 +85,26 @@ class Boot:
 def drives_of(firmware: Firmware, folder: Path) -> list[str]:
     """Give the options of the firmware's two drives: a copy of its variables in `folder`, the code as it lies.
 
-    Code that is shorter than its flash is copied too, with zeros behind it.
+    Code that is not raw, or shorter than its flash, is copied too; behind what is shorter lie zeros.
 
     Raises:
-        OSError: there is no room, or a file cannot be read.
+        OSError: a file cannot be read.
+        InputError: a file is no image, or there is no room.
+        MissingDependencyError: one is a disk image, and there is no qemu-img.
     """
     code, variables = firmware.code.absolute(), folder / "vars.fd"
-    saved(firmware.variables, firmware.variables_format, folder, variables.name)
-    variables.chmod(0o644)
-    _pad(variables, firmware.size)
-    form = firmware.code_format
-    if form != "raw" or (firmware.size is not None and code.stat().st_size < firmware.size):
-        saved(code, form, folder, "code.fd")
-        code, form = folder / "code.fd", "raw"
-        code.chmod(0o644)
-        _pad(code, firmware.size)
+    write_image(variables, _padded(load_image(firmware.variables, limit=MAX_FIRMWARE), firmware.size))
+    image = load_image(code, limit=MAX_FIRMWARE)
+    whole = _padded(image, firmware.size)
+    if len(whole) != code.stat().st_size or not is_raw(code):
+        code = folder / "code.fd"
+        write_image(code, whole)
     return [
-        *("-drive", f"if=pflash,unit=0,format={form},readonly=on,file={doubled(str(code))}"),
+        *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={doubled(str(code))}"),
         *("-drive", f"if=pflash,unit=1,format=raw,file={doubled(str(variables))}"),
     ]
 
 
-def _pad(image: Path, size: int | None) -> None:
-    """Lengthen an image to its flash's size; the zeros take no room."""
-    if size is not None and image.stat().st_size < size:
-        with image.open("r+b") as file:
-            file.truncate(size)
+def _padded(image: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
+    """Lengthen an image to its flash's size."""
+    return image if size is None or len(image) >= size else np.pad(image, (0, size - len(image)))

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import InputError, UsageError
+from tracetool.images import load_image
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Firmware", "firmware_by_files", "firmware_by_name", "firmware_names"]
+__all__ = ["MAX_FIRMWARE", "Firmware", "firmware_by_files", "firmware_by_name", "firmware_names"]
 
 _DESCRIPTORS = ("/etc/qemu/firmware", "/usr/share/qemu/firmware")
 _SECURE = "requires-smm"
@@ -35,7 +36,8 @@ _X86_TOP = b"VTF\0"
 
 _X86_TOP_FROM_END = 20
 
-_QCOW2 = b"QFI\xfb"
+MAX_FIRMWARE = 1 << 28
+"""The longest file of a firmware, in bytes: the largest flash of a board."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,7 @@ class Firmware:
     """A firmware's files and how it is booted. `size` of each flash in bytes, None: as long as its image."""
 
     code: Path
-    code_format: str
     variables: Path
-    variables_format: str
     architecture: str
     machine: str
     options: tuple[str, ...]
@@ -61,8 +61,6 @@ class Firmware:
 class _Files:
     code: str
     variables: str
-    code_format: str = "raw"
-    variables_format: str = "raw"
     architectures: tuple[str, ...] = ()
     features: frozenset[str] = frozenset()
 
@@ -120,19 +118,14 @@ def firmware_by_files(code: str, variables: str) -> Firmware:
     if not fitting:
         return _firmware(_Files(str(paths[0]), str(paths[1])), _architecture_of(paths[0]))
     found = fitting[0]
-    files_given = _Files(
-        str(paths[0]), str(paths[1]), found.code_format, found.variables_format, features=found.features
-    )
-    return _firmware(files_given, found.architectures[0])
+    return _firmware(_Files(str(paths[0]), str(paths[1]), features=found.features), found.architectures[0])
 
 
 def _require_store(variables: Path) -> None:
     """Refuse what can be no variable store: it begins with a firmware volume, or is blank."""
-    with variables.open("rb") as file:
-        head = file.read(HEADER_BYTES)
+    head = load_image(variables, limit=MAX_FIRMWARE)[:HEADER_BYTES].tobytes()
     blank = head in (bytes(HEADER_BYTES), b"\xff" * HEADER_BYTES)
-    packed = head.startswith(_QCOW2)  # looked into by QEMU
-    if not blank and not packed and find_nv_volume(head) is None:
+    if not blank and find_nv_volume(head) is None:
         raise UsageError(f"{variables}: is no UEFI variable store, nor blank; give the firmware's VARS file")
 
 
@@ -148,9 +141,7 @@ def _firmware(found: _Files, architecture: str) -> Firmware:
     options = (*machine["options"], *(machine.get("secure", []) if _SECURE in found.features else []))
     return Firmware(
         Path(found.code),
-        found.code_format,
         Path(found.variables),
-        found.variables_format,
         architecture,
         machine["machine"],
         options,
@@ -160,13 +151,10 @@ def _firmware(found: _Files, architecture: str) -> Firmware:
 
 def _architecture_of(code: Path) -> str:
     """Tell a processor by how its firmware begins, or where it is entered."""
-    with code.open("rb") as file:
-        head = file.read(4)
-        file.seek(-min(_X86_TOP_FROM_END, code.stat().st_size), os.SEEK_END)
-        top = file.read(len(_X86_TOP))
-    if top == _X86_TOP:
+    image = load_image(code, limit=MAX_FIRMWARE)
+    if image[-_X86_TOP_FROM_END:][: len(_X86_TOP)].tobytes() == _X86_TOP:
         return "x86_64"
-    if head[3:] == bytes([_ARM_BRANCH]):
+    if image[3:4].tobytes() == bytes([_ARM_BRANCH]):
         return "aarch64"
     raise UsageError(f"{code}: which processor it is for cannot be told from it; give a firmware of QEMU's virt or q35")
 
@@ -202,8 +190,6 @@ def _read(path: Path) -> _Files | None:
         return _Files(
             code["filename"],
             variables["filename"],
-            code["format"],
-            variables["format"],
             tuple(target["architecture"] for target in document["targets"]),
             frozenset(document["features"]),
         )

@@ -5,15 +5,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import stat
 import struct
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracetool.errors import InputError, MissingDependencyError, UsageError
+from tracetool.containers import HEAD_BYTES, Container, convert, recognise
+from tracetool.errors import InputError, UsageError
 from tracetool.runs.run import SavedImage
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ _CHUNK = 1 << 16  # looked at for zeros at once: runs of them become holes
 _ZEROS = bytes(_CHUNK)
 _FLOCK = struct.Struct("hhqqi4x")  # of 64-bit Linux
 _WRITE_PERMISSION = 101
-_QCOW2 = b"QFI\xfb"
-_OTHERS = {b"KDMV": "vmdk", b"COWD": "vmdk", b"vhdxfile": "vhdx", b"conectix": "vpc", b"QED\0": "qed", b"LUKS": "luks"}
 
 
 def format_of(image: Path, told: str | None) -> str:
@@ -42,16 +39,18 @@ def format_of(image: Path, told: str | None) -> str:
         if not (stat.S_ISREG(kind) or stat.S_ISBLK(kind) or stat.S_ISDIR(kind)):
             raise InputError(f"{image}: is no file that could be copied and written; the guest was not started")
         with image.open("rb") as file:
-            head = file.read(8)
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{image}: the flash image cannot be read: {reason}; the guest was not started") from error
     if told is not None:
         return told
-    other = next((name for magic, name in _OTHERS.items() if head.startswith(magic)), None)
-    if other is not None:
-        raise UsageError(f"{image}: is {other}; convert it first: qemu-img convert -O raw")
-    return "qcow2" if head.startswith(_QCOW2) else "raw"
+    container = recognise(head)
+    if container is None:
+        return "raw"
+    if container.driver is None:
+        raise UsageError(f"{image}: is {container.name}; make it raw first: {container.remedy(image)}")
+    return container.driver
 
 
 def in_use(image: Path) -> bool:
@@ -135,13 +134,5 @@ def _write(descriptor: int, data: bytes, offset: int) -> None:
 
 
 def _converted(source: Path, form: str, target: Path) -> _Measure:
-    program = shutil.which("qemu-img")
-    if program is None:
-        raise MissingDependencyError(
-            f"{source}: is {form}, which qemu-img converts, and there is none; on Debian: apt-get install -y qemu-utils"
-        )
-    command = [program, "convert", "-U", "-f", form, "-O", "raw", str(source), str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
-    if done.returncode:
-        raise InputError(f"{source}: cannot be converted: {' '.join(done.stderr.split())}")
+    convert(source, Container(form, form), target, trusted=True)
     return _read(target)

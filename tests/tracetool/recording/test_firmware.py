@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.requirements import needed_program
 from tests.tracetool.cli.program import tracetool
 from tests.tracetool.recording.scene import Scene
 from tracetool.errors import InputError, UsageError
@@ -188,9 +190,31 @@ def test_runs_are_kept_only_in_an_empty_directory(booted: Booted, tmp_path: Path
     assert (ended.code, "is not empty; name another directory with -o" in ended.err) == (2, True)
 
 
-@pytest.mark.parametrize("contents", [b"", b"#!/bin/sh\n" * 50, bytes(10)])
+@pytest.mark.parametrize("contents", [b"#!/bin/sh\n" * 50, bytes(10)])
 def test_what_is_no_variable_store_is_refused(contents: bytes, installed: Path) -> None:
     store = installed.parents[1] / "store.fd"
     store.write_bytes(contents)
     with pytest.raises(UsageError, match="is no UEFI variable store, nor blank"):
         firmware_by_files(str(installed.parents[1] / "code.fd"), str(store))
+
+
+def test_an_empty_variable_store_is_refused(installed: Path) -> None:
+    (installed.parents[1] / "store.fd").touch()
+    with pytest.raises(InputError, match=r"store\.fd: the image is empty"):
+        firmware_by_files(str(installed.parents[1] / "code.fd"), str(installed.parents[1] / "store.fd"))
+
+
+def test_firmware_in_disk_images_is_looked_into(installed: Path, tmp_path: Path) -> None:
+    """Fedora and RHEL have it so."""
+    program = needed_program("qemu-img", "qemu-utils")
+    folder = installed.parents[1]
+    for name in ("code", "vars"):
+        files = [folder / f"{name}.fd", folder / f"{name}.qcow2"]
+        subprocess.run([program, "convert", "-f", "raw", "-O", "qcow2", *files], check=True)
+    found = firmware_by_files(str(folder / "code.qcow2"), str(folder / "vars.qcow2"))
+    assert found.architecture == "aarch64"
+    work = tmp_path / "work"
+    work.mkdir()
+    assert drives_of(found, work)[1] == f"if=pflash,unit=0,format=raw,readonly=on,file={work}/code.fd"
+    assert (work / "code.fd").read_bytes()[:4] == BRANCH
+    assert {file.stat().st_size for file in work.iterdir()} == {64 << 20}
