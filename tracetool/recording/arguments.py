@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from tracetool.recording.blocks import BlockImage, image_of_drive, image_of_node
 from tracetool.recording.syntax import parse, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = ["CommandLine", "FlashDrive", "read_command_line"]
 
@@ -42,7 +42,6 @@ class CommandLine:
     machine: str | None
     flashes: tuple[FlashDrive, ...]
     timestamps: bool
-    snapshot: bool
     notes: tuple[str, ...] = ()
 
 
@@ -68,12 +67,12 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     given = _sorted_out(arguments)
     _refuse(given)
     machine = _machine(given)
-    flashes = sorted(_flashes(given, machine), key=lambda flash: flash.unit)
+    flashes = sorted(_settled(given, _flashes(given, machine)), key=lambda flash: flash.unit)
     _check_units(flashes)
     if not flashes:
         raise UsageError(_why_no_flash(given, machine))
     timestamps = any("timestamp" in parse(text) for text in given.values("msg"))
-    return CommandLine(machine.get("type"), tuple(flashes), timestamps, "snapshot" in given.alone, tuple(_notes(given)))
+    return CommandLine(machine.get("type"), tuple(flashes), timestamps, tuple(_notes(given, flashes)))
 
 
 def _sorted_out(arguments: Sequence[str]) -> _Given:
@@ -121,14 +120,16 @@ def _why_no_flash(given: _Given, machine: Options) -> str:
     return _NO_FLASH
 
 
-def _notes(given: _Given) -> Iterator[str]:
+def _notes(given: _Given, flashes: Sequence[FlashDrive]) -> Iterator[str]:
     """What the user's own options come to."""
     if given.values("d"):
         yield f"what -d {','.join(given.values('d'))} logs goes into the trace's file"
     if given.values("trace"):
         yield "events of your own -trace go into the trace's file"
-    if "snapshot" in given.alone:
-        yield "-snapshot: QEMU throws away what the guest writes, so the images are the same after it"
+    option = "-snapshot" if "snapshot" in given.alone else "snapshot=on"
+    for flash in flashes:
+        if flash.image.snapshot and not flash.image.read_only:
+            yield f"{option}: QEMU throws away what the guest writes to {flash.image.path}: it is the same after it"
 
 
 # --- flash images ------------------------------------------------------------------------------------------------
@@ -149,6 +150,13 @@ def _flashes(given: _Given, machine: Options) -> Iterator[FlashDrive]:
             taken.add(unit)
             yield FlashDrive(unit, _found(f"-{name} {text}", drive))
     yield from _of_machine(given, machine, named)
+
+
+def _settled(given: _Given, flashes: Iterable[FlashDrive]) -> Iterator[FlashDrive]:
+    """Say of each drive that leaves it to `-snapshot` what that comes to."""
+    for flash in flashes:
+        snapshot = "snapshot" in given.alone if flash.image.snapshot is None else flash.image.snapshot
+        yield replace(flash, image=replace(flash.image, snapshot=snapshot))
 
 
 def _of_machine(given: _Given, machine: Options, named: dict[str, tuple[str, Options]]) -> Iterator[FlashDrive]:

@@ -27,12 +27,15 @@ _KNOWN = "the recorder follows raw and qcow2 over file"
 
 @dataclass(frozen=True)
 class BlockImage:
-    """A flash's image. `format` None: QEMU finds it out by what is in the file."""
+    """A flash's image. `format` None: QEMU finds it out by what is in the file.
+
+    `snapshot`: whether what the guest writes is thrown away; None: as `-snapshot` has it, which is for drives alone.
+    """
 
     path: str
     format: str | None
     read_only: bool
-    snapshot: bool = False
+    snapshot: bool | None = None
 
 
 # --- -drive ------------------------------------------------------------------------------------------------------
@@ -50,7 +53,8 @@ def image_of_drive(options: Options) -> BlockImage:
     if form is not None and form not in _FORMATS:
         raise UsageError(f"format {form} is not known; {_KNOWN}")
     _refuse_part(options, "")
-    return BlockImage(_file_of_drive(options), form, read_only, is_on(options, "snapshot"))
+    snapshot = is_on(options, "snapshot") if "snapshot" in options else None
+    return BlockImage(_file_of_drive(options), form, read_only, snapshot)
 
 
 def _with_json(options: Options) -> Options:
@@ -105,7 +109,7 @@ def image_of_node(name: str, nodes: Mapping[str, Options]) -> BlockImage:
         raise UsageError(f"no -blockdev and no -drive has the name {name!r}")
     node = nodes[name]
     form, path = _descend(node, "", nodes, 0)
-    return BlockImage(path, form, is_on(node, "read-only"))
+    return BlockImage(path, form, is_on(node, "read-only"), snapshot=False)
 
 
 def _descend(node: Options, prefix: str, nodes: Mapping[str, Options], depth: int) -> tuple[str, str]:

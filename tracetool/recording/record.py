@@ -258,7 +258,7 @@ def _flash(drive: FlashDrive, slots: Sequence[str]) -> Flash:
     if not drive.image.read_only and in_use(path):
         raise InputError(f"{path}: another QEMU has it open for writing; end that guest first, or give a copy")
     name = slots[drive.unit] if drive.unit < len(slots) else None
-    return Flash(drive.unit, name, drive.image.read_only, str(path), form)
+    return Flash(drive.unit, name, drive.image.read_only, str(path), form, snapshot=drive.image.snapshot)
 
 
 def _trace_options(plan: Plan, trace: Path) -> list[str]:

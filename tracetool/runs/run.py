@@ -41,6 +41,8 @@ class Flash:
 
     `name` is the device's in the trace, None where the machine is not known. `image` is an absolute path; `bytes`
     are its contents' as the guest sees them. `extent_bytes` is what the variable store in it says, before or after.
+    `snapshot`: QEMU threw away what the guest wrote, and the image stays as it was; None: recorded by a version that
+    did not note it.
     """
 
     unit: int
@@ -52,6 +54,7 @@ class Flash:
     after: SavedImage | None = None
     extent_bytes: int | None = None
     extent_source: str | None = None
+    snapshot: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,10 @@ class Run:
         if self.signal is not None:
             return f"QEMU was ended by signal {self.signal}: what it still held is missing"
         return None if self.cut is None else plain(self.cut)
+
+    def throws_away(self, flash: Flash) -> bool:
+        """Whether what the guest wrote to a flash is not in its image after the run: `-snapshot`, `snapshot=on`."""
+        return "-snapshot" in self.command if flash.snapshot is None else flash.snapshot
 
     def flash(self, name: str) -> Flash | None:
         """The flash of a device; None if there is none of that name."""

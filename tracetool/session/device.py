@@ -155,7 +155,8 @@ class Device:
 
     def begin_trace(self, trace: int, image: NDArray[np.uint8] | None = None) -> None:
         """The next trace is the next start of the same machine; `image` is what it began with, if that was changed."""
-        self.notes.append(TraceNotes(trace, changed_before=(trace, self.name) in self.options.changed_images))
+        changed = self.options.changed_images.keys() - self.options.restored_images
+        self.notes.append(TraceNotes(trace, changed_before=(trace, self.name) in changed))
         if self.machine is not None:
             self.current.changes_before = len(self.machine.journal)
         for machine in (self.machine, self.policy_machine):

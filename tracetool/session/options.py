@@ -44,7 +44,7 @@ class Options:
     `at` is the last seq of the last trace that is replayed; `inspect` the seq of the event of
     trace number `inspect_trace` that is looked at closely. `recorded` is what run directories say, by device;
     `changed_images` the image that a device began trace number N with where it is not the one that the trace before
-    left (None: that is not known), by number and device.
+    left (None: that is not known), by number and device; `restored_images` those of them that QEMU itself restored.
     """
 
     images: dict[str, Path] = field(default_factory=dict)
@@ -64,6 +64,7 @@ class Options:
     inspect_trace: int = 0
     recorded: Mapping[str, RecordedFlash] = field(default_factory=dict)
     changed_images: Mapping[tuple[int, str], Path | None] = field(default_factory=dict)
+    restored_images: frozenset[tuple[int, str]] = frozenset()
 
 
 def split_device(text: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracetool.runs.run import Flash
     from tracetool.session.options import Options
 
-__all__ = ["images_after", "with_runs"]
+__all__ = ["images_after", "thrown_away", "with_runs"]
 
 
 def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
@@ -26,22 +26,39 @@ def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
     runs = [directory_of(reader) for reader in readers]
     if not any(runs):
         return options
+    changed = list(_changed(runs))
     return replace(
         options,
         images={**_images_before(runs[0], options.images), **options.images},
         recorded=dict(_recorded(runs)),
-        changed_images=dict(_changed(runs)),
+        changed_images={(change.trace, change.device): change.image for change in changed},
+        restored_images=frozenset((change.trace, change.device) for change in changed if change.explained),
     )
 
 
 def images_after(readers: Sequence[TraceReader]) -> dict[str, Path]:
-    """The images of writable devices after the last trace, by device, where a run directory has them."""
-    last = directory_of(readers[-1]) if readers else None
+    """The images of writable devices after the last trace, by device, where a run directory has them.
+
+    One that QEMU kept as it was, whatever the guest wrote, is none of them.
+    """
+    last = _last(readers)
     if last is None:
         return {}
-    writable = [(name, flash) for name, flash in _named(last) if not flash.read_only]
+    writable = [
+        (name, flash) for name, flash in _named(last) if not flash.read_only and not last.run.throws_away(flash)
+    ]
     found = {name: last.after(flash) for name, flash in writable}
     return {name: path for name, path in found.items() if path is not None}
+
+
+def thrown_away(readers: Sequence[TraceReader]) -> frozenset[str]:
+    """The devices of which QEMU threw away what the guest wrote in the last run."""
+    last = _last(readers)
+    return frozenset(name for name, flash in _named(last) if last is not None and last.run.throws_away(flash))
+
+
+def _last(readers: Sequence[TraceReader]) -> RunDirectory | None:
+    return directory_of(readers[-1]) if readers else None
 
 
 def _named(run: RunDirectory | None) -> Iterator[tuple[str, Flash]]:
@@ -65,18 +82,34 @@ def _recorded(runs: Sequence[RunDirectory | None]) -> Iterator[tuple[str, Record
             yield name, RecordedFlash(board, flash.read_only, flash.extent_bytes)
 
 
-def _changed(runs: Sequence[RunDirectory | None]) -> Iterator[tuple[tuple[int, str], Path | None]]:
-    """Devices whose image before a run is not the one after the run before it."""
+@dataclass(frozen=True)
+class _Change:
+    """A device whose contents trace number `trace` does not take from the one before it, but from `image`.
+
+    `explained`: QEMU restored them itself, which leaves no doubt.
+    """
+
+    trace: int
+    device: str
+    image: Path | None
+    explained: bool
+
+
+def _changed(runs: Sequence[RunDirectory | None]) -> Iterator[_Change]:
+    """Devices whose image before a run is not the one that the guest left in the run before it."""
     for number, (earlier, later) in enumerate(pairwise(runs), 1):
         if earlier is None or later is None:
             continue
         for name, flash in _named(later):
-            if not _follows(earlier.run.flash(name), flash):
-                yield (number, name), later.before(flash)
+            left = earlier.run.flash(name)
+            follows = _follows(left, flash)
+            restored = left is not None and not flash.read_only and earlier.run.throws_away(left)
+            if restored or not follows:
+                yield _Change(number, name, later.before(flash), explained=restored and follows)
 
 
 def _follows(left: Flash | None, found: Flash) -> bool:
-    """Whether a run begins with the contents that the one before it left."""
+    """Whether an image before a run is the one after the run before it."""
     if left is None or left.after is None or found.before is None:
         return found.read_only
     return left.after.sha256 == found.before.sha256

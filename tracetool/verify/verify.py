@@ -11,7 +11,7 @@ from tracetool.errors import UsageError
 from tracetool.findings.words import count_of
 from tracetool.qemu.about import about
 from tracetool.session.choice import chosen_device
-from tracetool.session.runs import images_after
+from tracetool.session.runs import images_after, thrown_away
 from tracetool.session.session import replay_readers
 from tracetool.verify.plan import plan_for
 from tracetool.verify.real import try_on
@@ -19,7 +19,7 @@ from tracetool.verify.recorded import image_check, self_check
 from tracetool.verify.verification import Check, DeviceProof, RealDevice, Standing, Subject, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from tracetool.ingest import TraceReader
     from tracetool.session.device import Device
@@ -65,29 +65,32 @@ def verify(
         chosen_device(replayed, name, "--after").name: path for name, path in (after or {}).items() if replayed.devices
     }
     images = {name: path for name, path in images_after(readers).items() if name in replayed.devices} | images
+    lost = thrown_away(readers)
     if found is None or not replayed.devices:
-        devices = tuple(_of_recording(replayed, images))
+        devices = tuple(_of_recording(replayed, images, lost))
         return Verification(tuple(replayed.traces), devices)
     with tempfile.TemporaryDirectory(prefix="tracetool-") as folder:
         trial = try_on(plan_for(replayed, found), readers, Path(folder), seconds)
-        devices = tuple(_of_all(replayed, images, trial))
+        devices = tuple(_of_all(replayed, images, trial, lost))
     driven = trial.driven
     real = RealDevice(found, trial.plan.machine.option, driven.accesses, driven.seconds, driven.stopped_at)
     return Verification(tuple(replayed.traces), devices, real, tuple(_conclusions(devices, trial)))
 
 
-def _of_recording(replayed: Replayed, images: Mapping[str, Path]) -> Iterator[DeviceProof]:
+def _of_recording(replayed: Replayed, images: Mapping[str, Path], lost: Collection[str]) -> Iterator[DeviceProof]:
     for name in sorted(replayed.devices):
         device = replayed.devices[name]
-        omitted = [*_without_image(device, images), "no real device: give --qemu-binary"]
+        omitted = [*_without_image(device, images, lost), "no real device: give --qemu-binary"]
         yield DeviceProof(name, tuple(_recorded(device, replayed, images)), tuple(omitted))
 
 
-def _of_all(replayed: Replayed, images: Mapping[str, Path], trial: Trial) -> Iterator[DeviceProof]:
+def _of_all(
+    replayed: Replayed, images: Mapping[str, Path], trial: Trial, lost: Collection[str]
+) -> Iterator[DeviceProof]:
     for name in sorted(replayed.devices):
         device = replayed.devices[name]
         checks = _recorded(device, replayed, images)
-        omitted = _without_image(device, images)
+        omitted = _without_image(device, images, lost)
         if name in trial.plan.parts:
             checks += trial.checks(name, images.get(name))
             omitted += _not_driven(name, trial, replayed)
@@ -104,11 +107,15 @@ def _recorded(device: Device, replayed: Replayed, images: Mapping[str, Path]) ->
     return checks
 
 
-def _without_image(device: Device, images: Mapping[str, Path]) -> list[str]:
-    """The image of a device that was written is worth asking for."""
+def _without_image(device: Device, images: Mapping[str, Path], lost: Collection[str]) -> list[str]:
+    """The image of a device that was written is worth asking for, where QEMU did not throw that away (`lost`)."""
     asked = device.name in images or not device.tally.totals.writes
     read_only = device.identity is not None and device.identity.read_only
-    return [] if asked or read_only else [f"no image after the trace: give --after {device.name}=FILE"]
+    if asked or read_only:
+        return []
+    if device.name in lost:
+        return ["its image: QEMU threw away what the guest wrote (-snapshot, snapshot=on), so it is as before the run"]
+    return [f"no image after the trace: give --after {device.name}=FILE"]
 
 
 def _not_driven(name: str, trial: Trial, replayed: Replayed) -> Iterator[str]:

@@ -104,7 +104,9 @@ def test_any_path_is_found_in_every_way_to_write_it(path: str) -> None:
         ["-blockdev", json.dumps(node), "-machine", "virt,pflash0=n"],
         ["-blockdev", f"driver=raw,node-name=n,file.driver=file,file.filename={doubled(path)}", "-M", "pflash0=n"],
     ):
-        assert read_command_line(arguments).flashes == (FlashDrive(0, BlockImage(path, "raw", read_only=False)),)
+        assert read_command_line(arguments).flashes == (
+            FlashDrive(0, BlockImage(path, "raw", read_only=False, snapshot=False)),
+        )
 
 
 @pytest.mark.parametrize(
@@ -156,12 +158,30 @@ def test_what_is_not_understood_is_refused_with_its_reason(text: str, words: str
 
 def test_the_machine_and_what_its_user_logs_are_kept() -> None:
     found = line("-machine accel=tcg -M virt-7.2 -d guest_errors -trace 'usb*' -msg timestamp=on -snapshot -pflash a")
-    assert (found.machine, found.timestamps, found.snapshot) == ("virt-7.2", True, True)
+    assert (found.machine, found.timestamps) == ("virt-7.2", True)
     assert [note.partition(":")[0] for note in found.notes] == [
         "what -d guest_errors logs goes into the trace's file",
         "events of your own -trace go into the trace's file",
         "-snapshot",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-pflash a", [False]),
+        ("-snapshot -pflash a -drive if=pflash,file=b,snapshot=off", [True, False]),
+        ("-drive if=pflash,file=a,snapshot=on -drive if=pflash,file=b", [True, False]),
+        ("--snapshot -drive if=none,id=x,file=a -M virt,pflash1=x", [True]),
+        (f"-snapshot {FILE.replace(',read-only=on', '')} -machine pflash0=f", [False]),
+    ],
+)
+def test_a_drive_whose_writes_qemu_throws_away_is_noted(text: str, expected: list[bool]) -> None:
+    """Nodes of -blockdev are written to whatever -snapshot says: it is for drives."""
+    found = line(text)
+    assert [flash.image.snapshot for flash in found.flashes] == expected
+    assert len(found.notes) == sum(expected)
+    assert all("QEMU throws away what the guest writes to " in note for note in found.notes)
 
 
 def test_firmware_for_another_mode_of_the_processor_goes_beside_flash() -> None:

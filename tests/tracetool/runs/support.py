@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REGION = 64 << 20
+WRITTEN = Flash(1, "virt.flash1", read_only=False, image="/vars.fd", format="raw")
 SAMPLES = ROOT / "samples"
 
 
@@ -41,7 +42,7 @@ def a_run(**changes: Any) -> Run:  # noqa: ANN401  whatever the field is
         "exit_code": 0,
         "flashes": (
             Flash(0, "virt.flash0", read_only=True, image="/code.fd", format="raw"),
-            Flash(1, "virt.flash1", read_only=False, image="/vars.fd", format="raw"),
+            WRITTEN,
         ),
     }
     return Run(**facts | changes)
@@ -53,15 +54,16 @@ class Saved:
 
     name: str
 
-    def at(self, folder: Path, **changes: Any) -> Path:  # noqa: ANN401
-        """Write the directory."""
+    def at(self, folder: Path, *, snapshot: bool | None = False, **changes: Any) -> Path:  # noqa: ANN401
+        """Write the directory; `snapshot`: QEMU left the image as it was, or the recorder did not note whether."""
         sample = SAMPLES / self.name
         folder.mkdir()
         shutil.copyfile(sample / "trace.log.zst", folder / "trace.log.zst")
         before, after = (_image(sample, folder, moment) for moment in ("before", "after"))
+        after = before if snapshot is not False else after
         flashes = (
             Flash(0, "virt.flash0", read_only=True, image="/code.fd", format="raw"),
-            Flash(1, "virt.flash1", read_only=False, image="/vars.fd", format="raw", before=before, after=after),
+            replace(WRITTEN, before=before, after=after, snapshot=snapshot),
         )
         write_run(folder, a_run(**{"flashes": flashes} | changes))
         return folder

@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 
 _images = st.none() | st.builds(SavedImage, st.none() | st.just("after/a.fd"), st.integers(0, 1 << 40), st.text())
 _flashes = st.builds(
-    Flash, st.integers(0, 9), st.none() | st.text(), st.booleans(), st.text(), st.text(), _images, _images
+    Flash,
+    st.integers(0, 9),
+    st.none() | st.text(),
+    st.booleans(),
+    st.text(),
+    st.text(),
+    _images,
+    _images,
+    snapshot=st.none() | st.booleans(),
 )
 _runs = st.builds(
     replace,
@@ -249,3 +257,40 @@ def test_the_contents_after_a_change_are_those_that_the_run_began_with(tmp_path:
     ended = quick("replay", first, second, "--write-image", f"virt.flash1={tmp_path / 'out.fd'}")
     assert ended.code == 4, ended.err
     assert (tmp_path / "out.fd").read_bytes() == (second / "after" / "virt.flash1.fd").read_bytes()
+
+
+# --- snapshots ---------------------------------------------------------------------------------------------------
+
+SNAPSHOT = ("qemu-system-aarch64", "-M", "virt", "-snapshot")
+SNAPSHOTS: list[dict[str, Any]] = [{"snapshot": True}, {"snapshot": None, "command": SNAPSHOT}]
+
+
+@pytest.mark.parametrize("facts", SNAPSHOTS, ids=["noted", "recorded before it was noted"])
+def test_an_image_that_qemu_left_as_it_was_is_not_compared(facts: dict[str, Any], tmp_path: Path, quick: Quick) -> None:
+    run = FIRST_BOOT.at(tmp_path / "run", **facts)
+    ended = quick("verify", run, "--format", "json")
+    assert ended.code == 0, ended.text
+    (device,) = [found for found in json.loads(ended.out)["devices"] if found["name"] == "virt.flash1"]
+    assert [(check["check"], check["standing"]) for check in device["checks"]] == [("self-check", "proved")]
+    assert "its image: QEMU threw away what the guest wrote" in device["not_compared"][0]
+    code, device, _ = _audited(quick, run)
+    assert (code, device["verdict"]) == (0, "within-extent")
+
+
+def test_an_image_that_is_given_is_compared_all_the_same(tmp_path: Path, quick: Quick) -> None:
+    run = FIRST_BOOT.at(tmp_path / "run", snapshot=True)
+    assert quick("verify", run, "--after", f"virt.flash1={run}/before/virt.flash1.fd").code == 1
+
+
+def test_a_run_after_a_snapshot_begins_with_what_was_there_before_it(tmp_path: Path, quick: Quick) -> None:
+    first, second = FIRST_BOOT.at(tmp_path / "run-1", snapshot=True), FIRST_BOOT.at(tmp_path / "run-2")
+    code, device, document = _audited(quick, first, second)
+    assert (code, device["verdict"]) == (0, "within-extent")
+    assert not [found for found in document["findings"] if found["rule"] == "TRC007"]
+    assert quick("verify", first, second).code == 0
+
+
+def test_an_image_that_was_changed_after_a_snapshot_is_said(tmp_path: Path, quick: Quick) -> None:
+    first, second = FIRST_BOOT.at(tmp_path / "run-1", snapshot=True), PADDING.at(tmp_path / "run-2")
+    _, _, document = _audited(quick, first, second)
+    assert [found for found in document["findings"] if found["rule"] == "TRC007"]
