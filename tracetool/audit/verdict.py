@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from replay.boards import boards
-from tracetool.findings.words import count_of
+from tracetool.findings.words import count_of, events_lost
 from tracetool.session.identity import NAMELESS
 from tracetool.sizes import format_offset, format_size
 
@@ -87,8 +87,9 @@ def _alone(device: Device) -> bool:
 
 def _trace_doubts(trace: TraceReport) -> Iterator[str]:
     health, name = trace.health, trace.meta.name
-    if health.lost or health.lost_places:
-        yield f"{name}: the tracer lost events"
+    lost = events_lost(health)
+    if lost:
+        yield f"{name}: {lost}, says the trace itself"
     if health.damaged:
         yield f"{name}: {health.damaged:,} of {health.lines:,} {trace.meta.unit}s were not understood"
     if health.truncated is not None:

@@ -9,7 +9,7 @@ from tracetool.audit.verdict import Verdict
 from tracetool.browse.findings import FindingRow, finding_rows
 from tracetool.browse.flash_bar import flash_bar
 from tracetool.findings import Severity
-from tracetool.findings.words import count_of
+from tracetool.findings.words import count_of, events_lost
 from tracetool.plain import plain
 from tracetool.report.activity_chart import draw_activity
 from tracetool.report.facts import device_facts, headline, worst_first
@@ -140,8 +140,9 @@ def _health(trace: TraceReport) -> Iterator[str]:
     health = trace.health
     if health.damaged:
         yield f"{health.damaged:,} of {count_of(health.lines, trace.meta.unit)} not understood"
-    if health.lost or health.lost_places:
-        yield f"{count_of(health.lost, 'event')} lost, says the tracer" if health.lost else "events lost"
+    lost = events_lost(health)
+    if lost:
+        yield f"{lost}, says the trace itself"
     remarks = trace_remarks(trace)
     if remarks:
         yield remarks

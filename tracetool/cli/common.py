@@ -373,6 +373,8 @@ def _progress(count: int) -> Iterator[Callable[[str], Callable[[int, int | None]
 
 def warn_of_damage(readers: Sequence[TraceReader]) -> None:
     """Say what could not be read, once for each trace."""
+    from tracetool.findings.words import events_lost
+
     for reader in readers:
         health, name, unit = reader.health, reader.meta.name, reader.meta.unit
         if health.damaged:
@@ -385,8 +387,9 @@ def warn_of_damage(readers: Sequence[TraceReader]) -> None:
             say(f"{name}: {health.truncated}")
         elif health.unterminated and not health.damaged:
             say(f"{name}: the last line has no newline: the file may have been cut there")
-        if health.lost:
-            say(f"{name}: {health.lost:,} events lost by the tracer")
+        lost = events_lost(health)
+        if lost:
+            say(f"{name}: {lost}, says the trace itself")
 
 
 def warn_of_disagreement(replayed: Replayed) -> None:

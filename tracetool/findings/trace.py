@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from replay.columns import TEXTS, RowKind
 from tracetool.findings.registry import rule
-from tracetool.findings.words import count_of
+from tracetool.findings.words import count_of, events_lost
 from tracetool.session.session import MAX_DEVICES
 from tracetool.sizes import format_size
 
@@ -77,12 +77,12 @@ def dropped(case: Case) -> Iterator[Finding]:
     """Losses that the tracer reports."""
     for number, trace in _traces(case):
         health = trace.health
-        if health.lost or health.lost_places:
+        lost = events_lost(health)
+        if lost:
             first = health.lost_places[0] if health.lost_places else None
             where = f", first before event {first.seq} ({trace.meta.unit} {first.number:,})" if first else ""
-            amount = count_of(health.lost, "event") if health.lost else "events"
             seq = first.seq if first else None
-            yield case.at("TRC002", number, seq, f"{trace.meta.name}: {amount} lost{where}", count=health.lost)
+            yield case.at("TRC002", number, seq, f"{trace.meta.name}: {lost}{where}", count=health.lost)
 
 
 @rule("TRC003")

@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
+    from tracetool.ingest.chunk import Health
     from tracetool.session.tally import Cluster
 
-__all__ = ["count_of", "hex_bytes", "place", "span"]
+__all__ = ["count_of", "events_lost", "hex_bytes", "place", "span"]
 
 
 def count_of(count: int, noun: str, plural: str = "") -> str:
     """`1 program`, `1,204 programs`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def events_lost(health: Health) -> str:
+    """How many events the source of a trace says that it lost; empty where it says nothing of the kind."""
+    unknown = any(not place.count for place in health.lost_places)
+    if health.lost:
+        return f"{'at least ' if unknown else ''}{count_of(health.lost, 'event')} lost"
+    return "an unknown number of events lost" if unknown else ""
 
 
 def span(offset: int, end: int) -> str:

@@ -1,34 +1,22 @@
 """Lines that are no events and yet say something of them: losses, and writes the host refused.
 
-Ref: Linux Documentation/trace/ftrace.rst (entries-in-buffer, LOST EVENTS), trace-cmd report (EVENTS DROPPED),
-QEMU hw/block/pflash_cfi01.c ("Could not update PFLASH").
+Ref: `losses.toml`; QEMU hw/block/pflash_cfi01.c ("Could not update PFLASH").
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from tracetool.ingest.chunk import PLACES, Health, HostWriteFailure, LostPlace, printable
+from tracetool.ingest.losses import read_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Notes", "read_loss"]
+__all__ = ["Notes"]
 
-_WRITTEN = re.compile(r"#\s*entries-in-buffer/entries-written:\s*(\d{1,18})/(\d{1,18})")
-_LOST = re.compile(r"\s*(?:CPU:\d+ )?\[(?:(?:LOST )?(\d{1,18}) EVENTS(?: DROPPED)?|LOST EVENTS|EVENTS DROPPED)\]")
 _FAILURE = "Could not update PFLASH"
-
-
-def read_loss(line: str) -> int | None:
-    """How many events a line of ftrace's reports as lost; 0 if it does not say how many, None if it reports none."""
-    if line.startswith("#"):
-        written = _WRITTEN.match(line)
-        return (int(written[2]) - int(written[1]) if int(written[2]) > int(written[1]) else None) if written else None
-    lost = _LOST.match(line) if "EVENTS" in line else None
-    return int(lost[1] or 0) if lost else None
 
 
 class Notes:

@@ -166,6 +166,7 @@ class TextParser:
 
     def overlong(self, number: int, head: str, *, marked: bool) -> None:
         """Count a line that is too long to be kept."""
+        self.notes.read(number, head)
         if marked or HOLE in head:
             self._damage(number, "line of more than 1 MiB" if marked else _IN_HOLE, head)
         else:

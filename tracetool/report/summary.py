@@ -10,7 +10,7 @@ import polars as pl
 from rich.text import Text
 
 from tracetool.errors import UsageError
-from tracetool.findings.words import count_of
+from tracetool.findings.words import count_of, events_lost
 from tracetool.ingest.run import RunTrace
 from tracetool.report.layout import print_grid
 from tracetool.report.run import run_facts
@@ -153,8 +153,8 @@ def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, st
         first = health.first_damaged[0]
         damaged = count_of(health.damaged, meta.unit)
         yield "not understood", f"{damaged}, first {meta.unit} {first.number:,}: {first.reason}"
-    if health.lost:
-        yield "lost", f"{health.lost:,} events, says the tracer"
+    if lost := events_lost(health):
+        yield "lost", f"{lost}, says the trace itself"
     if health.host_write_failures:
         yield "host", health.host_write_failures[0].text
     if health.truncated:

@@ -109,7 +109,7 @@ def test_what_is_known_of_a_trace_is_written_and_read() -> None:
 # --- never better than the trace it came from --------------------------------------------------------------------
 
 DOUBTS: dict[str, tuple[Health, str]] = {
-    "lost": (Health(lost=3, lost_places=[LostPlace(9, 1, 3)]), "the tracer lost events"),
+    "lost": (Health(lost=3, lost_places=[LostPlace(9, 1, 3)]), "3 events lost, says the trace itself"),
     "damaged": (Health(damaged=2, first_damaged=[Damage(7, "cut", "x")]), "2 of 5 rows were not understood"),
     "truncated": (Health(truncated="cut"), "the trace that it was made from: cut"),
     "host": (Health(host_write_failures=[HostWriteFailure(1, 2, "Could not")]), "the host could not write the image"),

@@ -1,0 +1,58 @@
+"""Lines by which a source says that it lost others, from the table in `losses.toml`.
+
+A trace with a gap that falls between two operations looks whole; these lines are all that tells.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+__all__ = ["loss_table", "read_loss"]
+
+_WORDS = (
+    "lost", "drop", "discard", "suppress", "miss", "omit", "skip", "transport failure", "overrun", "clipped",
+    "exceeded", "failed to write", "entries-in-buffer",
+)  # fmt: skip
+"""Every pattern of the table needs one of these; most lines have none."""
+
+_WRITTEN = re.compile(r"#\s*entries-in-buffer/entries-written:\s*(\d{1,18})/(\d{1,18})")
+"""Ref: Linux Documentation/trace/ftrace.rst: what was written and is not in the buffer any more."""
+
+_DIGITS = 18
+"""A number of more is damage; what is left of it is as wrong, and fits."""
+
+
+@cache
+def loss_table() -> tuple[dict[str, Any], ...]:
+    """The entries of the table, as they stand in the file."""
+    text = files("tracetool").joinpath("losses.toml").read_text(encoding="utf-8")
+    return tuple(tomllib.loads(text)["loss"])
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(entry["pattern"], re.IGNORECASE | re.ASCII) for entry in loss_table())
+
+
+def read_loss(line: str) -> int | None:
+    """How many events a line reports as lost; 0 if it does not say how many, None if it reports none."""
+    words = line.lower()
+    for word in _WORDS:  # several times as quick as one regular expression, and this is asked of every line
+        if word in words:
+            break
+    else:
+        return None
+    written = _WRITTEN.match(line)
+    if written:
+        return max(int(written[2]) - int(written[1]), 0) or None
+    for pattern in _patterns():
+        match = pattern.search(line)
+        if match:
+            numbers = [int(number[:_DIGITS]) for number in match.groups() if number is not None]
+            if not numbers or any(numbers):
+                return sum(numbers)
+    return None
