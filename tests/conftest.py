@@ -31,6 +31,9 @@ settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.register_profile("found", deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full" if os.environ.get("CI") == "true" else "quick"))
 
+COLUMNS = "1000"
+"""Width of reports: words are looked for in them, so no line is broken."""
+
 
 def pytest_collection_finish() -> None:
     """Keep the garbage collector off what lives to the end: thousands of tests, looked through again and again."""
@@ -101,6 +104,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[by
     """Run the program in this process: sooner done, where a process of its own would show nothing more."""
 
     def run(*arguments: str | Path) -> Ended:
+        monkeypatch.setenv("COLUMNS", COLUMNS)
         monkeypatch.setattr("sys.argv", ["tracetool", *map(str, arguments)])
         capfdbinary.readouterr()
         with pytest.raises(SystemExit) as ended:

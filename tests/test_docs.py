@@ -130,7 +130,7 @@ def test_every_option_of_the_program_has_help() -> None:
 
 
 def demo_block() -> str:
-    ended = tracetool("demo")
+    ended = tracetool("demo", COLUMNS="72")
     assert ended.code == 1, ended.err
     said = "exit code 1: the sample was recorded with a write outside the extent, and the audit found it"
     return f"```text\n{ended.text}\n{said}\n```\n"

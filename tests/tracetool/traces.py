@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracetool.audit import Audit, DeviceAudit, audit
+from tracetool.audit import Audit, DeviceAudit, Gate, audit
 from tracetool.ingest import TraceMeta, open_trace
 from tracetool.ingest.source import Source
 from tracetool.ingest.text import TextTrace
@@ -104,7 +104,7 @@ class Audited:
     @property
     def exit_code(self) -> int:
         """What `tracetool audit` ends with."""
-        return self.audit.exit_code()
+        return Gate().ending(self.audit).code
 
 
 def audited(*traces: Trace, options: Options | None = None, chunk_bytes: int = CHUNK, stream: bool = False) -> Audited:

@@ -10,7 +10,7 @@ import polars as pl
 from replay.backing import Policy
 from replay.silicon import DEFAULT_CHIP, chip_profiles
 from tracetool.audit.verdict import Verdict, judge
-from tracetool.findings import WEAR_LIMIT, Severity, find
+from tracetool.findings import WEAR_LIMIT, find
 from tracetool.findings.watch import OperationWatch
 from tracetool.session.session import replay_readers
 from tracetool.timeline.activity import ACTIVITY_SCHEMA
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from tracetool.session.tally import Ends, Totals
 
 __all__ = ["Audit", "DeviceAudit", "audit"]
-
-_TRACE_RULES = "TRC"
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,11 @@ class DeviceAudit:
         read_only = self.identity is not None and self.identity.read_only
         return read_only or not self.totals.writes
 
+    @property
+    def unsure(self) -> bool:
+        """Whether the question has no answer for the device."""
+        return self.verdict == Verdict.INCONCLUSIVE or (self.verdict == Verdict.NO_EXTENT and not self.excused)
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -81,22 +84,6 @@ class Audit:
     findings: tuple[Finding, ...]
     policies: tuple[Consequence, ...] = ()
     """What each policy would have meant, where they were compared."""
-
-    def exit_code(self, fail_on: Severity = Severity.ERROR, *, allow_inconclusive: bool = False) -> int:
-        """What the process should end with: 1 findings or outside, 4 inconclusive, else 0.
-
-        Findings about the trace itself (TRC) make a verdict inconclusive; they are not the guest's doing and do not
-        count here.
-        """
-        worst = [f.severity for f in self.findings if not f.rule.startswith(_TRACE_RULES)]
-        verdicts = [device.verdict for device in self.devices]
-        if Verdict.OUTSIDE_EXTENT in verdicts or any(severity >= fail_on for severity in worst):
-            return 1
-        unsure = any(
-            device.verdict == Verdict.INCONCLUSIVE or (device.verdict == Verdict.NO_EXTENT and not device.excused)
-            for device in self.devices
-        )
-        return 4 if unsure and not allow_inconclusive else 0
 
 
 def audit(

@@ -14,7 +14,7 @@ from tracetool.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracetool.audit import Audit
+    from tracetool.audit import Audit, Gate
     from tracetool.findings import Severity
     from tracetool.ingest import TraceReader
     from tracetool.session.options import Options
@@ -77,6 +77,7 @@ def audit(
     allow_inconclusive: Annotated[bool, typer.Option("--allow-inconclusive", help="Exit code 0 instead of 4.")] = False,
     strict_silicon: common.StrictSilicon = False,
     wear_limit: common.WearLimit = None,
+    width: common.Width = None,
     reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
@@ -101,6 +102,7 @@ def audit(
             strict_silicon=strict_silicon,
             wear_limit=wear_limit,
             compare=policy == _ALL,
+            width=width,
         )
     )
 
@@ -127,8 +129,10 @@ def run_audit(
     strict_silicon: bool = False,
     wear_limit: int | None = None,
     compare: bool = False,
+    width: int | None = None,
 ) -> int:
     """Audit the traces, write the report and give the exit code."""
+    from tracetool.audit import Gate
     from tracetool.audit import audit as audit_traces
     from tracetool.audit.compare import compare_policies
     from tracetool.session.options import Options
@@ -137,7 +141,7 @@ def run_audit(
         raise UsageError(f"--format {output_format!r}: give one of {', '.join(_FORMATS)}")
     if output_format == "html" and output is None and sys.stdout.isatty():
         raise UsageError("--format html is a page for a browser: give -o FILE, or redirect it")
-    severity = _severity(fail_on)
+    gate = Gate(_severity(fail_on), allow_inconclusive)
     with common.opened(traces, reading) as readers:
         result = (compare_policies if compare else audit_traces)(
             readers,
@@ -147,9 +151,8 @@ def run_audit(
             wear_limit=common.wear_limit(wear_limit),
         )
     common.require_events(readers, sum(trace.events for trace in result.traces))
-    answer = _Answer(result, readers, severity, allow_inconclusive)
-    _write(answer, output_format, output)
-    return result.exit_code(severity, allow_inconclusive=allow_inconclusive)
+    _write(_Answer(result, readers, gate, width), output_format, output)
+    return gate.ending(result).code
 
 
 class _Answer(NamedTuple):
@@ -157,8 +160,8 @@ class _Answer(NamedTuple):
 
     audit: Audit
     readers: Sequence[TraceReader]
-    fail_on: Severity
-    allow_inconclusive: bool
+    gate: Gate
+    width: int | None
 
 
 def _write(answer: _Answer, output_format: str, output: str | None) -> None:
@@ -169,7 +172,7 @@ def _write(answer: _Answer, output_format: str, output: str | None) -> None:
     elif output_format == "text":
         from tracetool.report.text import print_audit
 
-        print_audit(answer.audit, common.console())
+        print_audit(answer.audit, common.console(answer.width), answer.gate)
     else:
         from tracetool.cli.output import standard_output
 
@@ -181,21 +184,15 @@ def _write(answer: _Answer, output_format: str, output: str | None) -> None:
 
 
 def _text(answer: _Answer) -> str:
-    from io import StringIO
-
-    from rich.console import Console
-
     from tracetool.report.text import print_audit
 
-    text = StringIO()
-    print_audit(answer.audit, Console(file=text, width=common.PIPE_WIDTH, color_system=None, highlight=False))
-    return text.getvalue()
+    return common.printed(lambda console: print_audit(answer.audit, console, answer.gate), answer.width)
 
 
 def _json(answer: _Answer) -> str:
     from tracetool.report.json import write_audit
 
-    return write_audit(answer.audit)
+    return write_audit(answer.audit, answer.gate)
 
 
 def _html(answer: _Answer) -> str:
@@ -213,13 +210,13 @@ def _sarif(answer: _Answer) -> str:
         for number, seqs in lines_needed(answer.audit).items()
         if isinstance(reader := answer.readers[number], LineReader)
     }
-    return write_sarif(answer.audit, lines, answer.fail_on, allow_inconclusive=answer.allow_inconclusive)
+    return write_sarif(answer.audit, lines, answer.gate)
 
 
 def _junit(answer: _Answer) -> str:
     from tracetool.report.junit import write_junit
 
-    return write_junit(answer.audit, answer.fail_on, allow_inconclusive=answer.allow_inconclusive)
+    return write_junit(answer.audit, answer.gate)
 
 
 _RENDERED = {"text": _text, "json": _json, "html": _html, "sarif": _sarif, "junit": _junit}

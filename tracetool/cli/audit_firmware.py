@@ -47,6 +47,7 @@ def audit_firmware(
     seconds: Annotated[
         float, typer.Option("--seconds", min=1, metavar="SECONDS", help="How long one boot may take (50).")
     ] = 50,
+    quiet: common.Quiet = False,
 ) -> None:
     """Boot an installed firmware twice under trace, and say whether it wrote outside the extent of its flash.
 
@@ -56,6 +57,7 @@ def audit_firmware(
 
     Exit code as of audit.
     """
+    _ = quiet  # acts before the command runs
     found = _firmware(firmware)
     with _folder(output) as folder:
         runs = _booted(found, folder, qemu_binary or found.program, seconds)

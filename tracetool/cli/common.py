@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,6 +148,12 @@ TableFormat = Annotated[
 Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write them to FILE.")]
 
 
+Width = Annotated[
+    int | None,
+    typer.Option(
+        "--width", min=20, metavar="N", help="Columns of the report; else the terminal's, COLUMNS, or 72 in a file."
+    ),
+]
 StrictSilicon = Annotated[
     bool, typer.Option("--strict-silicon", help="What a real chip would refuse (NOR) is an error, not a note.")
 ]
@@ -300,22 +307,55 @@ def output_file(text: str, option: str) -> tuple[str, Path]:
 # --- talk on standard error --------------------------------------------------------------------------------------
 
 
+class _Talk:
+    """Whether the person at the terminal wants to hear more than the answer and errors."""
+
+    quiet = False
+
+
+def _be_quiet(value: bool) -> bool:
+    _Talk.quiet = value
+    return value
+
+
+Quiet = Annotated[
+    bool, typer.Option("-q", "--quiet", callback=_be_quiet, help="Say nothing on standard error but errors.")
+]
+
+
 def say(message: str) -> None:
     """One line to the person at the terminal."""
-    print(f"tracetool: {message}", file=sys.stderr)
+    if not _Talk.quiet:
+        print(f"tracetool: {message}", file=sys.stderr)
 
 
-def console() -> Console:
-    """Where text reports go: standard output, with its colours and width only on a terminal."""
+def console(width: int | None = None) -> Console:
+    """Where text reports go: standard output, with its colours only on a terminal."""
     from rich.console import Console
 
     if sys.stdout.isatty():
-        return Console(highlight=False)
-    return Console(highlight=False, width=PIPE_WIDTH, color_system=None)
+        return Console(highlight=False, width=width)
+    return Console(highlight=False, width=_file_width(width), color_system=None)
 
 
-PIPE_WIDTH = 160
-"""Columns of a report that goes to a file or a pipe."""
+def printed(show: Callable[[Console], None], width: int | None = None) -> str:
+    """A text report as it looks in a file."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    text = StringIO()
+    show(Console(file=text, highlight=False, width=_file_width(width), color_system=None))
+    return text.getvalue()
+
+
+_MAIL_WIDTH = 72
+
+
+def _file_width(width: int | None) -> int:
+    """Columns of a report in a file or a pipe: as asked for, as the environment has it, else as a mail."""
+    columns = os.environ.get("COLUMNS", "")
+    return width or (int(columns) if columns.isdecimal() and int(columns) else _MAIL_WIDTH)
 
 
 @dataclass(frozen=True)
@@ -324,6 +364,7 @@ class Reading:
 
     strict: bool = False
     input_format: str | None = None
+    quiet: bool = False
 
     def open(self, path: str, progress: Callable[[int, int | None], None] | None = None) -> TraceReader:
         """The trace at `path`, open; UsageError where there is no such format."""
@@ -345,7 +386,7 @@ def opened(paths: Sequence[str], reading: Reading | None = None, *, bar: bool = 
     add_listener(_say_compiling)
     if paths.count("-") > 1:
         raise UsageError("standard input can be read only once")
-    if not (bar and sys.stderr.isatty()):
+    if _Talk.quiet or not (bar and sys.stderr.isatty()):
         yield [reading.open(path) for path in paths]
         return
     with _progress(len(paths)) as report:

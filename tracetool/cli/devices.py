@@ -68,6 +68,7 @@ class DeviceOptions:
 _READING: dict[str, tuple[Any, Any]] = {
     "strict": (common.Strict, False),
     "input_format": (common.InputFormat, None),
+    "quiet": (common.Quiet, False),
 }
 
 _GROUPS: dict[str, tuple[Callable[..., Any], dict[str, tuple[Any, Any]]]] = {

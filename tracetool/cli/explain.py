@@ -16,6 +16,7 @@ def explain(
     seq: Annotated[int, typer.Argument(metavar="SEQ", min=0, help="Number of the event, as in `tracetool events`.")],
     *,
     policy: common.PolicyName = None,
+    width: common.Width = None,
     reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
@@ -28,5 +29,5 @@ def explain(
     )
     with common.opened([trace], reading) as readers:
         explanation = explain_event(readers, options, seq)
-    print_explanation(explanation, common.console())
+    print_explanation(explanation, common.console(width))
     common.warn_of_damage(readers)

@@ -37,6 +37,7 @@ def record(
             autocompletion=_complete_backend,
         ),
     ] = "log",
+    quiet: common.Quiet = False,
 ) -> None:
     """Run a guest under trace, keep its flash images before and after, and say what it did to them.
 
@@ -48,6 +49,7 @@ def record(
 
     Exit code as of audit; QEMU's own where it did not start.
     """
+    _ = quiet  # acts before the command runs
     from tracetool.recording.guest import Signals, run_in_foreground
     from tracetool.recording.record import plan_recording
     from tracetool.recording.record import record as record_run

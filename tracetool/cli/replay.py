@@ -31,6 +31,7 @@ def replay(
         int | None, typer.Option("--at", min=0, metavar="SEQ", help="The moment after this event of the last trace.")
     ] = None,
     policy: common.PolicyName = None,
+    width: common.Width = None,
     reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
@@ -40,6 +41,7 @@ def replay(
 
     Exit code 4: model and trace disagree, or the trace is incomplete; the files are written all the same.
     """
+    from tracetool.report.state import print_state
     from tracetool.session.choice import chosen_device
     from tracetool.session.contents import contents_of
     from tracetool.session.session import replay_readers
@@ -64,7 +66,7 @@ def replay(
 
         write(path, data)
         common.say(f"wrote {path}")
-    _print_state(replayed)
+    print_state(replayed, common.console(width))
     common.warn_of_damage(readers)
     raise typer.Exit(_exit_code(replayed))
 
@@ -73,12 +75,6 @@ def _check_moment(replayed: Replayed, at: int | None) -> None:
     last = max((notes.last_seq for device in replayed.devices.values() for notes in device.notes[-1:]), default=-1)
     if at is not None and at > last:
         raise UsageError(f"--at {at}: the last event of the trace is {last}")
-
-
-def _print_state(replayed: Replayed) -> None:
-    from tracetool.report.state import print_state
-
-    print_state(replayed, common.console())
 
 
 def _exit_code(replayed: Replayed) -> int:

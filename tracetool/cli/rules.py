@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tracetool.findings import Rule
 
+_TITLE_COLUMN = 17
+
 
 def complete_rule(incomplete: str) -> list[str]:
     """Identifiers of rules that begin like this."""
@@ -24,14 +26,17 @@ def complete_rule(incomplete: str) -> list[str]:
 
 def rules(
     rule: Annotated[str | None, typer.Argument(metavar="RULE", help="As EXT001.", autocompletion=complete_rule)] = None,
+    *,
+    width: common.Width = None,
 ) -> None:
     """List the rules, or say what one means, why it matters and what to do."""
     from tracetool.findings import RULES
+    from tracetool.report.layout import print_words
 
-    console = common.console()
+    console = common.console(width)
     if rule is None:
         for found in RULES.values():
-            console.print(f"{found.id}  {found.severity.label:<7}  {found.title}")
+            print_words(console, f"{found.id}  {found.severity.label:<7}  {found.title}", hang=_TITLE_COLUMN)
         return
     _explain(rule_named(rule), console)
 
@@ -46,6 +51,8 @@ def rule_named(text: str) -> Rule:
 
 
 def _explain(rule: Rule, console: Console) -> None:
+    from tracetool.report.layout import print_words
+
     console.print(f"{rule.id} ({rule.severity.label}): {rule.title}", style="bold")
     for title, words in (
         ("Why it matters", rule.why),
@@ -53,4 +60,4 @@ def _explain(rule: Rule, console: Console) -> None:
         ("What to do", rule.remedy),
     ):
         console.print(f"\n{title}", style="bold")
-        console.print(words, soft_wrap=not console.is_terminal)
+        print_words(console, words)

@@ -45,6 +45,7 @@ def verify(
         ),
     ] = "text",
     output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.")] = None,
+    width: common.Width = None,
     reading: common.Reading,
     devices: DeviceOptions,
 ) -> None:
@@ -64,7 +65,7 @@ def verify(
     with common.opened(traces, reading) as readers:
         found = verify_traces(readers, options, after=images, program=qemu_binary, seconds=seconds)
     common.require_events(readers, sum(trace.events for trace in found.traces))
-    _write(found, output_format, output)
+    _write(found, output_format, output, width)
     raise typer.Exit(found.exit_code)
 
 
@@ -78,15 +79,15 @@ def _images(given: list[str] | None) -> dict[str, Path]:
     return found
 
 
-def _write(found: Verification, output_format: str, output: str | None) -> None:
+def _write(found: Verification, output_format: str, output: str | None, width: int | None) -> None:
     from tracetool.cli.output import standard_output, write_text
 
     if output is None and output_format == "text":
         from tracetool.report.verification import print_verification
 
-        print_verification(found, common.console())
+        print_verification(found, common.console(width))
         return
-    text = _rendered(found, output_format)
+    text = _rendered(found, output_format, width)
     if output is not None:
         write_text(output, text)
         return
@@ -94,16 +95,10 @@ def _write(found: Verification, output_format: str, output: str | None) -> None:
         file.write(text.encode())
 
 
-def _rendered(found: Verification, output_format: str) -> str:
+def _rendered(found: Verification, output_format: str, width: int | None) -> str:
     """The report as it looks in a file."""
-    from io import StringIO
-
-    from rich.console import Console
-
     from tracetool.report.verification import print_verification, write_verification
 
     if output_format == "json":
         return write_verification(found)
-    text = StringIO()
-    print_verification(found, Console(file=text, width=common.PIPE_WIDTH, color_system=None, highlight=False))
-    return text.getvalue()
+    return common.printed(lambda console: print_verification(found, console), width)

@@ -10,7 +10,7 @@ from replay.cfi import Opcode, Status
 from replay.columns import JournalKind, Target
 from tracetool.events import render
 from tracetool.report.frames import seconds
-from tracetool.report.layout import print_grid
+from tracetool.report.layout import print_grid, print_words
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
     console.print(Text(f"event {event['seq']}: {render(event)}", style="bold"), soft_wrap=True)
     console.print()
     for sentence in explanation.sentences:
-        console.print(Text(sentence), soft_wrap=not console.is_terminal)
+        print_words(console, sentence)
     console.print()
     print_grid(console, list(explanation_facts(explanation)), first_style="dim")
     for change in explanation.inspection.changes:

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tracetool.audit import Gate
+from tracetool.report.facts import headline
 from tracetool.report.policies import policies_document
 
 if TYPE_CHECKING:
@@ -18,16 +20,20 @@ __all__ = ["SCHEMA", "audit_document", "write_audit"]
 SCHEMA = "tracetool.audit/1"
 
 
-def write_audit(audit: Audit) -> str:
+def write_audit(audit: Audit, gate: Gate | None = None) -> str:
     """The document as text, one newline at its end; names of files that are not UTF-8 are written with escapes."""
-    text = json.dumps(audit_document(audit), indent=2, ensure_ascii=False)
+    text = json.dumps(audit_document(audit, gate), indent=2, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
-def audit_document(audit: Audit) -> dict[str, Any]:
-    """The document as plain data. Numbers that are not known are None."""
+def audit_document(audit: Audit, gate: Gate | None = None) -> dict[str, Any]:
+    """The document as plain data. Numbers that are not known are None; `gate` is what the exit code depends on."""
+    ending = (gate or Gate()).ending(audit)
     return {
         "schema": SCHEMA,
+        "verdict": str(headline(audit)[0]),
+        "exit_code": ending.code,
+        "exit_reason": ending.why,
         "policy": audit.policy.label,
         "guests": audit.guests,
         "traces": [_trace(trace) for trace in audit.traces],

@@ -11,15 +11,16 @@ import xml.etree.ElementTree as ET
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracetool.audit import Gate
 from tracetool.audit.coverage import why_not_evaluated
 from tracetool.audit.verdict import Verdict
-from tracetool.findings import RULES, Severity
+from tracetool.findings import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tracetool.audit import Audit, DeviceAudit
-    from tracetool.findings import Finding
+    from tracetool.findings import Finding, Severity
 
 __all__ = ["write_junit"]
 
@@ -43,13 +44,14 @@ class _Outcome(NamedTuple):
     text: str = ""
 
 
-def write_junit(audit: Audit, fail_on: Severity = Severity.ERROR, *, allow_inconclusive: bool = False) -> str:
+def write_junit(audit: Audit, gate: Gate | None = None) -> str:
     """The document as text, one newline at its end.
 
-    A finding is a failure from `fail_on` on and otherwise only output; what keeps the audit from being sure is an
-    error, or skipped where that is allowed. There are failures exactly where `Audit.exit_code` gives 1.
+    A finding is a failure from the gate's severity on and otherwise only output; what keeps the audit from being sure
+    is an error, or skipped where that is allowed. There are failures exactly where the exit code is 1.
     """
-    writer = _Writer(audit, fail_on, "skipped" if allow_inconclusive else "error")
+    gate = gate or Gate()
+    writer = _Writer(audit, gate.fail_on, "skipped" if gate.allow_inconclusive else "error")
     root = ET.Element("testsuites", name="tracetool audit")
     root.extend([writer.of_traces(), *(writer.of_device(device) for device in audit.devices)])
     for name in ("tests", "failures", "errors"):
@@ -100,8 +102,7 @@ class _Writer:
         message = f"{device.verdict}: {'; '.join(device.reasons)}"
         if device.verdict == Verdict.OUTSIDE_EXTENT:
             return _Outcome("failure", str(device.verdict), message, message)
-        unsure = device.verdict == Verdict.INCONCLUSIVE or (device.verdict == Verdict.NO_EXTENT and not device.excused)
-        return _Outcome(self._unsure if unsure else "", str(device.verdict), message, message)
+        return _Outcome(self._unsure if device.unsure else "", str(device.verdict), message, message)
 
     def _outcome(self, findings: Sequence[Finding]) -> _Outcome:
         if not findings:

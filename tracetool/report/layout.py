@@ -1,11 +1,9 @@
-"""Columns for a terminal and for a file: wrapped and coloured there, plain lines without trailing blanks here."""
+"""Columns of words that fit a width: a terminal's, a mail's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -13,31 +11,54 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["print_grid"]
+__all__ = ["print_grid", "print_words"]
 
 _INDENT = 2
 _GAP = 2
+_LEAST_ROOM = 44
+"""Columns that words need: where less is left beside the other cells, the last one begins a line of its own."""
+
+
+def print_words(console: Console, words: str | Text, *, hang: int = 0) -> None:
+    """Print a sentence, wrapped at the console's width; all lines but the first are indented by `hang` columns."""
+    _print_wrapped(console, Text(), _as_text(words), hang)
 
 
 def print_grid(console: Console, rows: Sequence[Sequence[str | Text]], *, first_style: str = "") -> None:
-    """Print rows of cells in aligned columns; the last column takes what is left of the line."""
+    """Print rows of cells in aligned columns; the last one is wrapped in what is left of the line."""
     if not rows:
         return
-    if console.is_terminal:
-        _print_table(console, rows, first_style)
-        return
-    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]) - 1)]
+    widths = [max(len(row[column]) for row in rows) + _GAP for column in range(len(rows[0]) - 1)]
+    begin = _INDENT + sum(widths)
+    beside = console.width - begin >= _LEAST_ROOM
+    hang = begin if beside else 2 * _INDENT
     for row in rows:
-        cells = [str(cell).ljust(width + _GAP) for cell, width in zip(row[:-1], widths, strict=True)]
-        line = " " * _INDENT + "".join(cells) + str(row[-1])
-        console.print(Text(line.rstrip()), soft_wrap=True)
+        head = Text(" " * _INDENT)
+        for number, (cell, width) in enumerate(zip(row[:-1], widths, strict=True)):
+            head.append_text(_padded(cell, width, "" if number else first_style))
+        if not beside:
+            _print_line(console, head)
+            head = Text(" " * hang)
+        _print_wrapped(console, head, _as_text(row[-1]), hang)
 
 
-def _print_table(console: Console, rows: Sequence[Sequence[str | Text]], first_style: str) -> None:
-    table = Table.grid(padding=(0, _GAP, 0, 0))
-    for column in range(len(rows[0])):
-        last = column == len(rows[0]) - 1
-        table.add_column(style=first_style if column == 0 else "", no_wrap=not last, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console.print(Padding(table, (0, 0, 0, _INDENT)))
+def _print_wrapped(console: Console, head: Text, words: Text, hang: int) -> None:
+    first, *others = words.wrap(console, max(1, console.width - hang), overflow="fold") or [Text()]
+    _print_line(console, head.append_text(first))
+    for line in others:
+        _print_line(console, Text(" " * hang).append_text(line))
+
+
+def _print_line(console: Console, line: Text) -> None:
+    line.rstrip()
+    console.print(line, soft_wrap=True)
+
+
+def _as_text(cell: str | Text) -> Text:
+    return cell if isinstance(cell, Text) else Text(cell)
+
+
+def _padded(cell: str | Text, width: int, style: str) -> Text:
+    padded = Text(style=style).append_text(_as_text(cell))
+    padded.append(" " * (width - len(cell)))
+    return padded

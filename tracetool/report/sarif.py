@@ -13,8 +13,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from tracetool.audit import Gate
 from tracetool.audit.verdict import Verdict
-from tracetool.findings import RULES, Severity
+from tracetool.findings import RULES
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
@@ -42,18 +43,11 @@ _UNSURE = {
     Verdict.INCONCLUSIVE: "the trace does not show everything that was done to the device",
     Verdict.NO_EXTENT: "no extent is known for a device that was written",
 }
-_ENDS = {
-    0: "nothing at or above --fail-on",
-    1: "findings, or a write outside the extent",
-    4: "inconclusive, and nothing worse",
-}
 
 
-def write_sarif(
-    audit: Audit, lines: Lines | None = None, fail_on: Severity = Severity.ERROR, *, allow_inconclusive: bool = False
-) -> str:
+def write_sarif(audit: Audit, lines: Lines | None = None, gate: Gate | None = None) -> str:
     """The document as text, one newline at its end; see `sarif_document`."""
-    document = sarif_document(audit, lines, fail_on, allow_inconclusive=allow_inconclusive)
+    document = sarif_document(audit, lines, gate)
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -66,16 +60,13 @@ def lines_needed(audit: Audit) -> dict[int, set[int]]:
     return needed
 
 
-def sarif_document(
-    audit: Audit, lines: Lines | None = None, fail_on: Severity = Severity.ERROR, *, allow_inconclusive: bool = False
-) -> dict[str, Any]:
+def sarif_document(audit: Audit, lines: Lines | None = None, gate: Gate | None = None) -> dict[str, Any]:
     """The document as plain data.
 
     Args:
         audit: what to report.
         lines: those of the events that `lines_needed` names, as far as they are known.
-        fail_on: as for `Audit.exit_code`.
-        allow_inconclusive: likewise.
+        gate: what the exit code depends on.
     """
     driver = {
         "name": "tracetool",
@@ -85,15 +76,16 @@ def sarif_document(
             {"id": str(verdict), "shortDescription": {"text": _sentence(words)}} for verdict, words in _UNSURE.items()
         ],
     }
-    exit_code = audit.exit_code(fail_on, allow_inconclusive=allow_inconclusive)
+    gate = gate or Gate()
+    ending = gate.ending(audit)
     run = {
         "tool": {"driver": driver},
         "invocations": [
             {
                 "executionSuccessful": True,
-                "exitCode": exit_code,
-                "exitCodeDescription": _ENDS[exit_code],
-                "toolExecutionNotifications": list(_notifications(audit, allowed=allow_inconclusive)),
+                "exitCode": ending.code,
+                "exitCodeDescription": ending.why,
+                "toolExecutionNotifications": list(_notifications(audit, allowed=gate.allow_inconclusive)),
             }
         ],
         "artifacts": [_artifact(trace) for trace in audit.traces],
@@ -226,7 +218,7 @@ def _fingerprint(key: Sequence[object]) -> str:
 def _notifications(audit: Audit, *, allowed: bool) -> Iterator[dict[str, Any]]:
     """What keeps the audit from being sure."""
     for device in audit.devices:
-        if device.verdict in _UNSURE and not (device.verdict == Verdict.NO_EXTENT and device.excused):
+        if device.unsure:
             yield {
                 "descriptor": {"id": str(device.verdict), "index": list(_UNSURE).index(device.verdict)},
                 "level": "warning" if allowed else "error",

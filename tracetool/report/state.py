@@ -9,6 +9,7 @@ from rich.text import Text
 from replay.cfi import Opcode
 from replay.state import CMD, STATUS, WCYCLE
 from tracetool.findings.trace import difference
+from tracetool.report.layout import print_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +24,7 @@ def print_state(replayed: Replayed, console: Console) -> None:
     """One line a device: where it was left, and whether the model agreed with the trace."""
     for name in sorted(replayed.devices):
         device = replayed.devices[name]
-        console.print(Text.assemble((name, "bold"), f": {_state(device)}"), soft_wrap=True)
+        print_words(console, Text.assemble((name, "bold"), f": {_state(device)}"), hang=2)
 
 
 def _state(device: Device) -> str:

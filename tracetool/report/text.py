@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from tracetool.audit import Gate
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import Severity
 from tracetool.report.facts import device_facts, headline, worst_first
-from tracetool.report.layout import print_grid
+from tracetool.report.layout import print_grid, print_words
 from tracetool.report.policies import print_policies
 
 if TYPE_CHECKING:
@@ -29,10 +30,13 @@ _VERDICT_STYLE = {
 _SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
-def print_audit(audit: Audit, console: Console) -> None:
-    """Print the report; `console` decides about colour and width."""
+def print_audit(audit: Audit, console: Console, gate: Gate | None = None) -> None:
+    """Print the report; `console` decides about colour and width, `gate` about the exit code that it explains."""
     verdict, words = headline(audit)
-    console.print(Text.assemble((str(verdict).upper(), _VERDICT_STYLE[verdict]), ": ", words))
+    print_words(console, Text.assemble((str(verdict).upper(), _VERDICT_STYLE[verdict]), ": ", words))
+    ending = (gate or Gate()).ending(audit)
+    if ending.code:
+        print_words(console, f"exit code {ending.code}: {ending.why}")
     for device in worst_first(audit.devices):
         console.print()
         console.print(_device_title(device))

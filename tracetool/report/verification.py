@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from tracetool.findings.words import count_of
-from tracetool.report.layout import print_grid
+from tracetool.report.layout import print_grid, print_words
 from tracetool.verify import Standing, Subject
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ _LABELS = {
 def print_verification(found: Verification, console: Console) -> None:
     """Print the report; `console` decides about colour and width."""
     standing = found.standing
-    console.print(Text.assemble((_HEADLINE[standing], _STYLE[standing]), ": ", _words(found)), soft_wrap=True)
+    print_words(console, Text.assemble((_HEADLINE[standing], _STYLE[standing]), ": ", _words(found)))
     if found.real is not None:
-        console.print(Text(_real(found.real)), soft_wrap=True)
+        print_words(console, _real(found.real))
     for device in found.devices:
         console.print()
         console.print(Text.assemble((device.name, "bold"), "  ", (str(device.standing), _STYLE[device.standing])))
@@ -49,7 +49,7 @@ def print_verification(found: Verification, console: Console) -> None:
     if found.conclusions:
         console.print()
         for line in found.conclusions:
-            console.print(Text(line), soft_wrap=True)
+            print_words(console, line)
 
 
 def _words(found: Verification) -> str:

@@ -44,7 +44,7 @@ def environment(**changes: str) -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")
     }
-    return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"} | changes
+    return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "1000"} | changes
 
 
 def tracetool(*arguments: str | Path, stdin: bytes | None = None, **changes: str) -> Ended:

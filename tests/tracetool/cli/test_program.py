@@ -630,3 +630,56 @@ def test_a_query_chooses_rows(quick: Quick) -> None:
     header, row = ended.text.splitlines()
     assert header.startswith("trace,boot,device,kind,")
     assert row.startswith("0,1,virt.flash1,program,4368,4370,")
+
+
+# --- the report and the person who reads it ----------------------------------------------------------------------
+
+
+def test_a_report_in_a_file_fits_a_mail(tmp_path: Path) -> None:
+    target = tmp_path / "report.txt"
+    shown = tracetool("audit", PADDING, COLUMNS="")
+    assert tracetool("audit", PADDING, "-o", target, COLUMNS="").code == FOUND
+    assert target.read_bytes() == shown.out
+    assert max(map(len, shown.text.splitlines())) <= 72
+    assert not [line for line in shown.text.splitlines() if line != line.rstrip()]
+
+
+@pytest.mark.parametrize("width", [40, 100])
+def test_a_report_is_as_wide_as_it_is_asked_to_be(width: int, monkeypatch: pytest.MonkeyPatch, quick: Quick) -> None:
+    whole = quick("audit", PADDING).text
+    asked = quick("audit", PADDING, "--width", width).text
+    assert asked.split() == whole.split(), "wrapping loses no word"
+    assert max(map(len, asked.splitlines())) <= width < max(map(len, whole.splitlines()))
+    monkeypatch.setattr("tests.conftest.COLUMNS", str(width))
+    assert quick("audit", PADDING).text == asked
+
+
+def test_quiet_says_nothing_but_the_answer(tmp_path: Path, quick: Quick) -> None:
+    target = tmp_path / "report.json"
+    assert quick("audit", FIRST_BOOT, "--format", "json", "-o", target, "-q").err == ""
+    assert quick("audit", FIRST_BOOT, "--format", "json", "-o", target).err == f"tracetool: wrote {target}\n"
+    assert "cannot be read" in quick("audit", tmp_path / "none", "--quiet").err
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "why"),
+    [
+        ((), FOUND, "the guest wrote outside the extent; 3 findings of severity error"),
+        (
+            ("--fail-on", "warning"),
+            FOUND,
+            "the guest wrote outside the extent; 5 findings of severity warning or worse",
+        ),
+        (("--extent", "64M"), OK, ""),
+        (("--extent", "64M", "--fail-on", "warning"), FOUND, "2 findings of severity warning or worse"),
+    ],
+)
+def test_the_report_says_why_it_does_not_end_with_0(
+    options: tuple[str, ...], code: int, why: str, quick: Quick
+) -> None:
+    ended = quick("audit", PADDING, *options)
+    assert ended.code == code
+    assert f"exit code {code}: {why}\n" in ended.text if why else "exit code" not in ended.text
+    document = json.loads(quick("audit", PADDING, *options, "--format", "json").text)
+    assert document["exit_code"] == code
+    assert document["verdict"] == ("within-extent" if "--extent" in options else "outside-extent")

@@ -11,7 +11,7 @@ from replay.backing import Policy
 from replay.silicon import chip_profiles
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Again, Audited, audited
-from tracetool.audit import audit
+from tracetool.audit import Gate, audit
 from tracetool.findings import RULES, WEAR_LIMIT, Severity
 from tracetool.session.options import Options
 
@@ -353,4 +353,4 @@ def test_silicon_s_rules_are_errors_where_silicon_is_what_counts(rule: str) -> N
     readers = [Again(planted.log.text.encode(), 1 << 20)]
     found = audit(readers, Options(extents={STORE: EXTENT} if STORE in planted.log.text else {}), strict_silicon=True)
     assert {finding.severity for finding in found.findings if finding.rule == rule} == {Severity.ERROR}
-    assert found.exit_code() == 1
+    assert Gate().ending(found).code == 1

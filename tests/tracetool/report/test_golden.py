@@ -49,7 +49,7 @@ BEFORE = SAMPLES / "aavmf-shell-padding" / "flash1-before.fd.zst"
 AFTER = SAMPLES / "aavmf-shell-padding" / "flash1-after.fd.zst"
 FIRST_BOOT = SAMPLES / "aavmf-first-boot" / "trace.log.zst"
 
-WIDTH = 160
+WIDTH = 72
 
 
 def plain(printed: Callable[[Console], None]) -> bytes:

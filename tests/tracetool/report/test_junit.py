@@ -8,6 +8,7 @@ import pytest
 import xmlschema
 
 from tests.tracetool.report.cases import CASES, CONTROL, DEVICE, HOSTILE
+from tracetool.audit import Gate
 from tracetool.findings import RULES, Severity
 from tracetool.report.junit import write_junit
 
@@ -16,7 +17,7 @@ OUTCOMES = ("failure", "error", "skipped")
 
 
 def parsed(name: str, fail_on: Severity = Severity.ERROR, *, allow_inconclusive: bool = False) -> ET.Element:
-    return ET.fromstring(write_junit(CASES[name](), fail_on, allow_inconclusive=allow_inconclusive))  # noqa: S314
+    return ET.fromstring(write_junit(CASES[name](), Gate(fail_on, allow_inconclusive)))  # noqa: S314
 
 
 def suite(root: ET.Element, name: str) -> ET.Element:
@@ -42,10 +43,10 @@ def test_the_document_is_valid(name: str) -> None:
 def test_it_fails_where_the_exit_code_does(name: str, fail_on: Severity, allow: bool) -> None:
     """Failures exactly for exit code 1; errors, and no failures, exactly for 4; neither for 0."""
     audit = CASES[name]()
-    root = ET.fromstring(write_junit(audit, fail_on, allow_inconclusive=allow))  # noqa: S314
+    root = ET.fromstring(write_junit(audit, Gate(fail_on, allow)))  # noqa: S314
     found = ends(root)
     code = 1 if found["failure"] else 4 if found["error"] else 0
-    assert code == audit.exit_code(fail_on, allow_inconclusive=allow)
+    assert code == Gate(fail_on, allow).ending(audit).code
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -11,6 +11,7 @@ from jsonschema.validators import validator_for
 from tests.tracetool.logs import log
 from tests.tracetool.report.cases import CASES, DEVICE, extent, outside
 from tests.tracetool.traces import audited
+from tracetool.audit import Gate
 from tracetool.findings import RULES, Severity
 from tracetool.ingest import TraceMeta
 from tracetool.report.sarif import FINGERPRINT, lines_needed, sarif_document, write_sarif
@@ -46,7 +47,7 @@ def test_the_document_is_valid(name: str, allow: bool) -> None:
     audit = CASES[name]()
     lines = {trace: dict.fromkeys(seqs, 1) for trace, seqs in lines_needed(audit).items()}
     for known in (None, lines):
-        VALIDATOR.validate(json.loads(write_sarif(audit, known, allow_inconclusive=allow)))
+        VALIDATOR.validate(json.loads(write_sarif(audit, known, Gate(allow_inconclusive=allow))))
 
 
 def test_the_schema_that_the_document_names_is_the_one_it_is_held_against() -> None:
@@ -78,8 +79,8 @@ def test_every_finding_is_a_result(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_exit_code_is_the_audits(name: str, fail_on: Severity) -> None:
     audit = CASES[name]()
-    (invocation,) = only_run(sarif_document(audit, fail_on=fail_on))["invocations"]
-    assert invocation["exitCode"] == audit.exit_code(fail_on)
+    (invocation,) = only_run(sarif_document(audit, gate=Gate(fail_on)))["invocations"]
+    assert invocation["exitCode"] == Gate(fail_on).ending(audit).code
     assert invocation["exitCodeDescription"]
 
 
@@ -91,7 +92,8 @@ def test_what_is_not_known_is_a_notification(name: str, verdict: str) -> None:
     assert descriptors[note["descriptor"]["index"]]["id"] == note["descriptor"]["id"] == verdict
     assert note["level"] == "error"
     assert (
-        run_of(name, allow_inconclusive=True)["invocations"][0]["toolExecutionNotifications"][0]["level"] == "warning"
+        run_of(name, gate=Gate(allow_inconclusive=True))["invocations"][0]["toolExecutionNotifications"][0]["level"]
+        == "warning"
     )
 
 

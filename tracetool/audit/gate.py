@@ -1,0 +1,64 @@
+"""What an audit must not find: which exit code it ends with, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracetool.audit.verdict import Verdict
+from tracetool.findings import Severity
+from tracetool.findings.words import count_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracetool.audit.audit import Audit
+
+__all__ = ["Ending", "Gate"]
+
+_TRACE_RULES = "TRC"
+
+
+class Ending(NamedTuple):
+    """An exit code, and why it is that one, in words without a full stop."""
+
+    code: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The least severity that fails, and whether an answer is wanted though the trace does not show everything."""
+
+    fail_on: Severity = Severity.ERROR
+    allow_inconclusive: bool = False
+
+    def ending(self, audit: Audit) -> Ending:
+        """1 for findings or a write outside, 4 for inconclusive, else 0.
+
+        Findings about the trace itself (TRC) make a verdict inconclusive; they are not the guest's doing and do not
+        count here.
+        """
+        failures = list(self._failures(audit))
+        if failures:
+            return Ending(1, "; ".join(failures))
+        unsure = "; ".join(f"{device.name} is {device.verdict}" for device in audit.devices if device.unsure)
+        if unsure and not self.allow_inconclusive:
+            return Ending(4, f"{unsure} (--allow-inconclusive ends with 0)")
+        return Ending(0, f"{unsure}, which --allow-inconclusive allows" if unsure else self._nothing)
+
+    def _failures(self, audit: Audit) -> Iterator[str]:
+        if any(device.verdict == Verdict.OUTSIDE_EXTENT for device in audit.devices):
+            yield "the guest wrote outside the extent"
+        counted = [f for f in audit.findings if f.severity >= self.fail_on and not f.rule.startswith(_TRACE_RULES)]
+        if counted:
+            yield f"{count_of(len(counted), 'finding')} {self._from}"
+
+    @property
+    def _from(self) -> str:
+        worst = "" if self.fail_on == max(Severity) else " or worse"
+        return f"of severity {self.fail_on.label}{worst}"
+
+    @property
+    def _nothing(self) -> str:
+        return f"no finding {self._from}"
