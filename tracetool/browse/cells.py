@@ -12,6 +12,7 @@ from tracetool.events import render
 from tracetool.plain import plain
 from tracetool.report.figures import SIGNS
 from tracetool.sizes import format_offset, format_size
+from tracetool.timeline.starts import elapsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,6 @@ class Look:
     """What the cells depend on beside their row."""
 
     mode: TimeMode = TimeMode.START
-    start_ns: int | None = None
     mark_ns: int | None = None
     wall: bool = False
     columns: tuple[Column, ...] = ()
@@ -108,9 +108,8 @@ def _widest(texts: list[str], least: int, most: int) -> int:
 
 
 def _time_width(tables: Tables) -> int:
-    times = tables.operations["time_ns"]
-    last, start = times.max(), tables.loaded.start_ns
-    return len(str((last - start) // 1_000_000_000)) + 8 if isinstance(last, int) and start is not None else 6
+    longest = tables.operations.select(elapsed(tables.loaded.starts).max())[0, 0]
+    return 6 if longest is None else len(str(longest // 1_000_000_000)) + 8
 
 
 def _length_width(operations: pl.DataFrame) -> int:

@@ -47,7 +47,7 @@ def vocabulary(tables: Tables, level: Level) -> Vocabulary:
 
 def selected(tables: Tables, level: Level, query: Query) -> NDArray[np.int64]:
     """The items (int64, ascending) of a level that a query leaves."""
-    return _chosen(tables, level, query.expression(tables.loaded.start_ns))
+    return _chosen(tables, level, query.expression(tables.loaded.starts))
 
 
 def _chosen(tables: Tables, level: Level, condition: pl.Expr) -> NDArray[np.int64]:

@@ -48,7 +48,6 @@ class FindingRow:
     evidence: str
     seq: int | None
     trace: int | None
-    last_seq: int | None
     cases: tuple[FindingCase, ...] = ()
 
     @property
@@ -96,7 +95,6 @@ def _row(finding: Finding, *, several: bool) -> FindingRow:
         evidence=evidence(finding, several=several),
         seq=finding.first_seq,
         trace=finding.trace,
-        last_seq=finding.last_seq,
         cases=_cases(finding, several=several),
     )
 
@@ -108,9 +106,12 @@ def _cases(finding: Finding, *, several: bool) -> tuple[FindingCase, ...]:
             FindingCase(case.seq, case.trace, _case_words(case.seq, case.trace, case.offset, several=several))
             for case in finding.occurrences[:MOST_CASES]
         )
-    ends = dict.fromkeys(seq for seq in (finding.first_seq, finding.last_seq) if seq is not None)
-    trace = finding.trace or 0
-    return tuple(FindingCase(seq, trace, _case_words(seq, trace, None, several=several)) for seq in ends)
+    ends = dict.fromkeys([(finding.trace or 0, finding.first_seq), (finding.last_trace or 0, finding.last_seq)])
+    return tuple(
+        FindingCase(seq, trace, _case_words(seq, trace, None, several=several))
+        for trace, seq in ends
+        if seq is not None
+    )
 
 
 def _case_words(seq: int, trace: int, offset: int | None, *, several: bool) -> str:

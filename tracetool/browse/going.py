@@ -30,7 +30,7 @@ def row_of_place(timeline: Timeline, row: int, place: Place) -> int:
     if place.kind is PlaceKind.EVENT:
         return _row(timeline, 0 if shown is None else shown.trace, place.value)
     if place.kind is PlaceKind.TIME:
-        return _row_of_time(timeline, place.value)
+        return _row_of_time(timeline, 0 if shown is None else shown.trace, place.value)
     return _row_of_span(timeline, row, *_span(timeline, row, place))
 
 
@@ -41,13 +41,14 @@ def _row(timeline: Timeline, trace: int, seq: int) -> int:
     return timeline.row_of_event(trace, seq) or 0
 
 
-def _row_of_time(timeline: Timeline, elapsed_ns: int) -> int:
-    start, operations = timeline.loaded.start_ns, timeline.tables.operations
+def _row_of_time(timeline: Timeline, trace: int, elapsed_ns: int) -> int:
+    start = timeline.loaded.starts[trace]
     if start is None:
         raise UsageError("the trace has no times")
-    later = operations.select((pl.col("time_ns") >= start + elapsed_ns).arg_true().first())[0, 0]
-    found = len(operations) - 1 if later is None else int(later)
-    return _row(timeline, int(operations["trace"][found]), int(operations["first_seq"][found]))
+    operations = timeline.tables.operations.filter(pl.col("trace") == trace)
+    later = operations.filter(pl.col("time_ns") >= start + elapsed_ns)
+    found = operations.tail(1) if later.is_empty() else later
+    return _row(timeline, trace, 0 if found.is_empty() else int(found["first_seq"][0]))
 
 
 def _span(timeline: Timeline, row: int, place: Place) -> tuple[int, int]:

@@ -50,7 +50,7 @@ def inspect(tables: Tables, trace: int, seq: int, progress: Progress) -> Explana
         trace=trace,
         operation=operation,
         findings=loaded.audit.findings,
-        start_ns=loaded.start_ns,
+        start_ns=loaded.starts[trace],
     )
 
 

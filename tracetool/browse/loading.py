@@ -68,15 +68,15 @@ class Progress:
 class Loaded:
     """The audit and the tables it was made of.
 
-    `operations` is a frame of `OPERATIONS_SCHEMA`, by trace and first seq; `start_ns` the recorded time of the first
-    event, from which times count, None where there are none.
+    `operations` is a frame of `OPERATIONS_SCHEMA`, by trace and first seq; `starts` the recorded time (ns) of each
+    trace's first event, from which its times count, None where there are none.
     """
 
     traces: tuple[KeptTrace, ...]
     settings: Settings
     audit: Audit
     operations: pl.DataFrame
-    start_ns: int | None
+    starts: tuple[int | None, ...]
     complete: bool = True
     """False while the traces are still being read: there is no audit yet, and there will be more rows."""
     pasts: Mapping[str, Past] = field(default_factory=dict, repr=False, compare=False)
@@ -129,7 +129,7 @@ def load(traces: Sequence[KeptTrace], settings: Settings, begun: Callable[[Repla
     )
     _require_events(traces)
     pasts = {name: Past(device) for name, device in replayed.devices.items()}
-    return Loaded(tuple(traces), settings, audit, replayed.operations(), replayed.traces[0].start_ns, pasts=pasts)
+    return Loaded(tuple(traces), settings, audit, replayed.operations(), replayed.starts, pasts=pasts)
 
 
 def so_far(traces: Sequence[KeptTrace], settings: Settings, replayed: Replayed) -> Loaded | None:
@@ -138,14 +138,17 @@ def so_far(traces: Sequence[KeptTrace], settings: Settings, replayed: Replayed) 
     if not frames:
         return None
     operations = pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
-    times = traces[0].rows(0, _FIRST)["time_ns"].drop_nulls()
     audit = Audit(settings.options.policy or Policy.DISCARD, settings.guests, (), (), ())
-    start_ns = int(times[0]) if len(times) else None
-    return Loaded(tuple(traces), settings, audit, operations, start_ns, complete=False)
+    return Loaded(tuple(traces), settings, audit, operations, tuple(map(_first_time, traces)), complete=False)
 
 
 _FIRST = 1000
 """Events among which the first time is looked for, as long as not all are read."""
+
+
+def _first_time(trace: KeptTrace) -> int | None:
+    times = trace.rows(0, _FIRST)["time_ns"].drop_nulls()
+    return int(times[0]) if len(times) else None
 
 
 def _require_events(traces: Sequence[KeptTrace]) -> None:

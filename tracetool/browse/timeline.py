@@ -90,12 +90,12 @@ class Timeline:
         operations, events = self._rows_of(spots)
         lines = []
         for spot in spots:
-            origin = before if self.mode is TimeMode.DELTA else self._origin
-            if spot.child is None and self.level.of_operations:
-                row = operations[spot.item]
+            bare = spot.child is None and self.level.of_operations
+            row = operations[spot.item] if bare else events[spot.item if spot.child is None else spot.child]
+            origin = before if self.mode is TimeMode.DELTA else self._origin(row["trace"])
+            if bare:
                 lines.append(self._operation_line(spot.item, row, origin))
             else:
-                row = events[spot.item if spot.child is None else spot.child]
                 lines.append(self._event_line(row, origin, spot.depth))
             before = row["time_ns"] if row["time_ns"] is not None else before
         return lines
@@ -142,9 +142,8 @@ class Timeline:
 
     # --- time ----------------------------------------------------------------------------------------------------
 
-    @property
-    def _origin(self) -> int | None:
-        return self.mark_ns if self.mode is TimeMode.MARK else self.loaded.start_ns
+    def _origin(self, trace: int) -> int | None:
+        return self.mark_ns if self.mode is TimeMode.MARK else self.loaded.starts[trace]
 
     def _origin_before(self, row: int) -> int | None:
         return None if row == 0 else self.time_of(row - 1)
@@ -174,7 +173,7 @@ class Timeline:
         wall = self.loaded.traces[0].meta.clock == "wall"
         columns = columns_of(self.tables, self.mode)
         prefix = common_prefix([device.name for device in self.loaded.audit.devices])
-        return Look(self.mode, self.loaded.start_ns, self.mark_ns, wall, columns, prefix)
+        return Look(self.mode, self.mark_ns, wall, columns, prefix)
 
     # --- rows and events -----------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ class TimeMode(Enum):
     def words(self) -> str:
         """The mode in words."""
         return {
-            TimeMode.START: "time since the first event",
+            TimeMode.START: "time since the first event of its trace",
             TimeMode.DELTA: "time since the row above",
             TimeMode.MARK: "time since the mark",
             TimeMode.ABSOLUTE: "time as recorded",

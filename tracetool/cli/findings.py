@@ -52,6 +52,6 @@ def findings(
     found = [finding for finding in result.findings if wanted in (None, finding.rule)]
     table = findings_frame(found, each=wanted is not None)
     if query is not None:
-        table = table.filter(query.expression(None))
+        table = table.filter(query.expression(()))
     with standard_output() if output is None else open_output(output) as file:
-        write_table(table, "findings", output_format, file)
+        write_table(table, "findings", output_format, file, several=len(traces) > 1)

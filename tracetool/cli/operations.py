@@ -29,7 +29,7 @@ def operations(
     devices: DeviceOptions,
 ) -> None:
     """Write the timeline: one row for each flash operation, what it touched and how it ended."""
-    import polars as pl
+    from tracetool.timeline.starts import elapsed
 
     common.check_table_format(output_format, output)
     query = common.parse_where(where, "operations")
@@ -39,11 +39,10 @@ def operations(
     common.keep_inputs([output], [*traces, *options.images.values()])
     replayed = _replay(traces, options, reading)
     table = replayed.operations()
-    start = replayed.traces[0].start_ns
     if query is not None:
-        table = table.filter(query.expression(start))
-    table = table.with_columns(t_ns=pl.lit(None, pl.Int64) if start is None else pl.col("time_ns") - start)
-    _write(table, "operations", output_format, output)
+        table = table.filter(query.expression(replayed.starts))
+    table = table.with_columns(t_ns=elapsed(replayed.starts))
+    _write(table, "operations", output_format, output, several=len(traces) > 1)
 
 
 @takes_options
@@ -73,7 +72,7 @@ def blocks(
     table = pl.concat([BLOCKS_SCHEMA.to_frame(), *tables])
     if most_erased:
         table = table.sort("erases", "device", "block", descending=[True, False, False])
-    _write(table, "blocks", output_format, output)
+    _write(table, "blocks", output_format, output, several=len(traces) > 1)
 
 
 def _replay(traces: Sequence[str], options: Options, reading: common.Reading) -> Replayed:
@@ -87,9 +86,9 @@ def _replay(traces: Sequence[str], options: Options, reading: common.Reading) ->
     return replayed
 
 
-def _write(table: pl.DataFrame, name: str, output_format: str, output: str | None) -> None:
+def _write(table: pl.DataFrame, name: str, output_format: str, output: str | None, *, several: bool) -> None:
     from tracetool.cli.output import open_output, standard_output
     from tracetool.report.tables import write_table
 
     with standard_output() if output is None else open_output(output) as file:
-        write_table(table, name, output_format, file)
+        write_table(table, name, output_format, file, several=several)

@@ -30,7 +30,7 @@ class Explanation:
 
     `sentences` say what it is and what the device made of it; `operation` is the row of the operation it belongs to
     (columns of `OPERATIONS_SCHEMA`), `policy` what the policy makes of it, `findings` those that it is a case of.
-    `start_ns` is the time of the trace's first event.
+    `start_ns` is the time of the first event of its trace.
     """
 
     device: str
@@ -68,7 +68,7 @@ def explain(readers: Sequence[TraceReader], options: Options, seq: int) -> Expla
         trace=trace,
         operation=_operation(device, trace, seq),
         findings=result.findings,
-        start_ns=replayed.traces[0].start_ns,
+        start_ns=replayed.starts[trace],
     )
 
 

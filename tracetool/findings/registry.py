@@ -68,14 +68,15 @@ RULES: Mapping[str, Rule] = _load()
 class Finding:
     """One thing that is wrong, however often it happened.
 
-    `offset` and `length` in bytes, None where it has no place; seqs count the pflash events of trace number `trace`,
-    None where the finding is not about events.
+    `offset` and `length` in bytes, None where it has no place. `first_seq` counts the pflash events of trace number
+    `trace`, `last_seq` those of `last_trace`; None where the finding is not about events.
     """
 
     rule: str
     severity: Severity
     device: str | None
     trace: int | None
+    last_trace: int | None
     offset: int | None
     length: int | None
     first_seq: int | None
@@ -125,7 +126,7 @@ class Case:
         name = self.device.name if self.device else None
         offset, length = place if place is not None else (None, None)
         worst = RULES[rule_id].severity if severity is None else severity
-        return Finding(rule_id, worst, name, None, offset, length, None, None, count, message)
+        return Finding(rule_id, worst, name, None, None, offset, length, None, None, count, message)
 
     def finding(
         self, rule_id: str, cluster: Cluster, message: str, *, severity: Severity | None = None
@@ -136,7 +137,8 @@ class Case:
                 rule_id,
                 RULES[rule_id].severity if severity is None else severity,
                 self.device.name if self.device else None,
-                max(cluster.trace, 0),
+                cluster.trace,
+                cluster.last_trace,
                 cluster.offset if cluster.offset >= 0 else None,
                 cluster.end - cluster.offset if cluster.offset >= 0 else None,
                 cluster.first_seq,
@@ -149,7 +151,7 @@ class Case:
     def at(self, rule_id: str, trace: int, seq: int | None, message: str, *, count: int = 1) -> Finding:
         """The finding for one event of a trace, or for the trace as a whole."""
         name = self.device.name if self.device else None
-        return Finding(rule_id, RULES[rule_id].severity, name, trace, None, None, seq, seq, count, message)
+        return Finding(rule_id, RULES[rule_id].severity, name, trace, trace, None, None, seq, seq, count, message)
 
 
 _CHECKS: dict[str, Callable[[Case], Iterator[Finding]]] = {}

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
+    from tracetool.findings.registry import Finding
     from tracetool.ingest.chunk import Health
     from tracetool.session.tally import Cluster
 
-__all__ = ["count_of", "events_lost", "hex_bytes", "place", "span"]
+__all__ = ["count_of", "events_lost", "events_of", "hex_bytes", "place", "span"]
 
 
 def count_of(count: int, noun: str, plural: str = "") -> str:
@@ -37,6 +38,18 @@ def span(offset: int, end: int) -> str:
 def place(cluster: Cluster) -> str:
     """Where a cluster lies: `at 0x100000`, `at 0x100000 to 0x140000`."""
     return f"at {span(cluster.offset, cluster.end)}"
+
+
+def events_of(finding: Finding, *, several: bool) -> str:
+    """The first and the last event of a finding, with their traces where there are `several`; empty without either."""
+    if finding.first_seq is None:
+        return f"trace {finding.trace}" if several and finding.trace is not None else ""
+    of_first, of_last = (f" of trace {trace}" if several else "" for trace in (finding.trace, finding.last_trace))
+    if finding.trace != finding.last_trace:
+        return f"event {finding.first_seq}{of_first} to event {finding.last_seq}{of_last}"
+    if finding.first_seq == finding.last_seq:
+        return f"event {finding.first_seq}{of_first}"
+    return f"events {finding.first_seq} to {finding.last_seq}{of_first}"
 
 
 def hex_bytes(value: int, size: int, *, big_endian: bool = False) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracetool.audit.verdict import Verdict
-from tracetool.findings.words import count_of
+from tracetool.findings.words import count_of, events_of
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -69,12 +69,7 @@ def _sizes(device: DeviceAudit, guests: int) -> Iterator[Figure]:
 
 def evidence(finding: Finding, *, several: bool) -> str:
     """Where a finding can be seen; `several`: the session has more than one trace."""
-    parts = []
-    if finding.first_seq is not None:
-        events = f"event {finding.first_seq}"
-        if finding.last_seq not in (None, finding.first_seq):
-            events = f"events {finding.first_seq} to {finding.last_seq}"
-        parts.append(events + (f" of trace {finding.trace or 0}" if several else ""))
+    parts = [events] if (events := events_of(finding, several=several)) else []
     if finding.offset is not None:
         end = finding.offset + (finding.length or 0)
         parts.append(f"bytes {format_offset(finding.offset)} to {format_offset(end)}")

@@ -65,7 +65,7 @@ class _Counted:
             if self.start is None and len(times := frame["time_ns"].drop_nulls()):
                 self.start = int(times[0])
             chosen = frame if self._device is None else frame.filter(pl.col("device").cast(pl.String) == self._device)
-            chosen = chosen if self._query is None else chosen.filter(self._query.expression(self.start))
+            chosen = chosen if self._query is None else chosen.filter(self._query.expression((self.start,)))
             self.count += len(chosen)
             if len(chosen):
                 yield chosen

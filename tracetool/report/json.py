@@ -101,6 +101,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity.label,
         "device": finding.device,
         "trace": finding.trace,
+        "last_trace": finding.last_trace,
         "offset": finding.offset,
         "length": finding.length,
         "first_seq": finding.first_seq,

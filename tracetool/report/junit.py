@@ -15,6 +15,7 @@ from tracetool.audit import Gate
 from tracetool.audit.coverage import why_not_evaluated
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
+from tracetool.findings.words import events_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -119,11 +120,8 @@ class _Writer:
 def _in_full(finding: Finding) -> str:
     """A finding with its evidence and what to do."""
     lines = [f"{finding.severity.label}: {finding.message}"]
-    if finding.first_seq is not None:
-        events = f"event {finding.first_seq}"
-        if finding.last_seq not in (None, finding.first_seq):
-            events = f"events {finding.first_seq} to {finding.last_seq}"
-        lines.append(f"evidence: {events} of trace {finding.trace or 0}")
+    if events := events_of(finding, several=True):
+        lines.append(f"evidence: {events}")
     return "\n".join([*lines, f"why it matters: {finding.why}", f"what to do: {finding.remedy}"])
 
 

@@ -198,6 +198,7 @@ def _results(audit: Audit, lines: Lines) -> Iterator[dict[str, Any]]:
             "properties": {
                 "device": finding.device,
                 "trace": finding.trace,
+                "lastTrace": finding.last_trace,
                 "offset": finding.offset,
                 "length": finding.length,
                 "firstSeq": finding.first_seq,

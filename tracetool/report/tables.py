@@ -21,6 +21,7 @@ _FINDING_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "severity": pl.Enum(["note", "warning", "error"]),
     "device": pl.String,
     "trace": pl.UInt16,
+    "last_trace": pl.UInt16,
     "offset": pl.Int64,
     "length": pl.Int64,
     "first_seq": pl.Int64,
@@ -44,6 +45,7 @@ def _row(finding: Finding) -> tuple[Any, ...]:
         finding.severity.label,
         finding.device,
         finding.trace,
+        finding.last_trace,
         finding.offset,
         finding.length,
         finding.first_seq,
@@ -59,7 +61,7 @@ def _cases(finding: Finding) -> list[tuple[Any, ...]]:
         return [_row(finding)]
     head = (finding.rule, finding.severity.label, finding.device)
     return [
-        (*head, case.trace, case.offset, case.length, case.seq, case.seq, 1, _value(case.value))
+        (*head, case.trace, case.trace, case.offset, case.length, case.seq, case.seq, 1, _value(case.value))
         for case in finding.occurrences
     ]
 
@@ -104,6 +106,7 @@ _Column = tuple[str, "Callable[[dict[str, Any]], str]", bool]
 
 _TABLES: dict[str, tuple[_Column, ...]] = {
     "operations": (
+        ("trace", _word("trace"), True),
         ("seq", _word("first_seq"), True),
         ("time", _time, True),
         ("boot", _word("boot"), True),
@@ -125,7 +128,9 @@ _TABLES: dict[str, tuple[_Column, ...]] = {
         ("refused", _number("refused"), True),
         ("programmed", _number("bytes_programmed"), True),
         ("changed", _number("bytes_changed"), True),
+        ("trace", _word("first_trace"), True),
         ("first", _word("first_seq"), True),
+        ("trace", _word("last_trace"), True),
         ("last", _word("last_seq"), True),
         ("extent", _outside, False),
     ),
@@ -135,7 +140,9 @@ _TABLES: dict[str, tuple[_Column, ...]] = {
         ("device", _word("device"), False),
         ("offset", _offset("offset"), True),
         ("length", _size("length"), True),
+        ("trace", _word("trace"), True),
         ("first", _word("first_seq"), True),
+        ("trace", _word("last_trace"), True),
         ("last", _word("last_seq"), True),
         ("count", _number("count"), True),
         ("what", _word("message"), False),
@@ -143,8 +150,8 @@ _TABLES: dict[str, tuple[_Column, ...]] = {
 }
 
 
-def write_table(frame: pl.DataFrame, table: str, output_format: str, file: BinaryIO) -> None:
-    """Write `frame` to `file`; `table` names the columns that people are shown.
+def write_table(frame: pl.DataFrame, table: str, output_format: str, file: BinaryIO, *, several: bool = False) -> None:
+    """Write `frame` to `file`; `table` names the columns that people are shown, with traces where there are `several`.
 
     A column `t_ns`, if there is one, is for people only: it says when, from the first event of the trace.
     """
@@ -156,8 +163,7 @@ def write_table(frame: pl.DataFrame, table: str, output_format: str, file: Binar
     elif output_format == "parquet":
         write_parquet_frames([data], data.schema, file)
     else:
-        several = "trace" in frame.columns and frame["trace"].n_unique() > 1
-        columns = (("trace", _word("trace"), True), *_TABLES[table]) if several else _TABLES[table]
+        columns = tuple(column for column in _TABLES[table] if several or column[0] != "trace")
         file.write(_for_people(frame, columns).encode())
 
 

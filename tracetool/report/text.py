@@ -9,6 +9,7 @@ from rich.text import Text
 from tracetool.audit import Gate
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import Severity
+from tracetool.findings.words import events_of
 from tracetool.report.facts import device_facts, headline, worst_first
 from tracetool.report.layout import print_grid, print_words
 from tracetool.report.policies import print_policies
@@ -64,12 +65,8 @@ def _print_findings(audit: Audit, console: Console) -> None:
 
 
 def _finding_row(finding: Finding, *, several: bool) -> tuple[Text, str, str, str]:
-    where = ""
-    if finding.first_seq is not None and finding.rule[:3] != "TRC":
-        where = f", event {finding.first_seq}"
-        if finding.last_seq not in (None, finding.first_seq):
-            where = f", events {finding.first_seq} to {finding.last_seq}"
-        if several and finding.trace is not None:
-            where += f" of trace {finding.trace}"
+    events = events_of(finding, several=several)
+    # What is wrong with a trace itself names its event already.
+    where = f", {events}" if events and (several or finding.rule[:3] != "TRC") else ""
     severity = Text(finding.severity.label, style=_SEVERITY_STYLE[finding.severity])
     return severity, finding.rule, finding.device or "", finding.message + where

@@ -70,6 +70,11 @@ class Replayed:
     traces: list[TraceReport] = field(default_factory=list)
     left_out: int = 0
 
+    @property
+    def starts(self) -> tuple[int | None, ...]:
+        """The recorded time of each trace's first event, in nanoseconds; None where it has no times."""
+        return tuple(trace.start_ns for trace in self.traces)
+
     def operations(self) -> pl.DataFrame:
         """The timeline of all devices, a frame of `OPERATIONS_SCHEMA`, where operations were kept."""
         frames = [frame for device in self.devices.values() for frame in device.operations]

@@ -103,7 +103,7 @@ def test_while_the_trace_is_read_there_are_rows_already() -> None:
     whole = load([trace], Settings(), passes.append)
     part = so_far([trace], Settings(), passes[-1])
     assert part is not None
-    assert (part.complete, whole.complete, part.start_ns) == (False, True, whole.start_ns)
+    assert (part.complete, whole.complete, part.starts) == (False, True, whole.starts)
     assert part.operations.equals(whole.operations)
     assert len(Timeline(part).lines(0, 300)) == 224
     assert "so far" in timeline_status(Timeline(part))

@@ -4,8 +4,10 @@ import pytest
 
 from tests.tracetool.browse.samples import OUTSIDE, both, finished, first_boot, padding, padding_timeline
 from tracetool.browse.filtering import Filter, matching, vocabulary
+from tracetool.browse.going import row_of_place
 from tracetool.browse.levels import Level
 from tracetool.browse.loading import Settings, start
+from tracetool.browse.places import parse_place
 from tracetool.browse.status import timeline_status, title
 from tracetool.browse.timeline import Timeline
 from tracetool.browse.times import TimeMode
@@ -147,6 +149,16 @@ def test_lines_do_not_depend_on_the_window() -> None:
     timeline.set_mode(TimeMode.DELTA)
     whole = timeline.lines(0, 224)
     assert [line for start in range(0, 224, 7) for line in timeline.lines(start, 7)] == whole
+
+
+def test_times_of_each_trace_count_from_its_own_start() -> None:
+    timeline = Timeline(both())
+    second = timeline.row_of_event(1, 2)
+    assert second is not None
+    assert cells(timeline, second)["time"] < "1"
+    for trace, row in enumerate((0, second)):
+        there = cells(timeline, row_of_place(timeline, row, parse_place("t=5s")))
+        assert (there["trace"], there["time"] >= "5.0") == (str(trace), True)
 
 
 def test_several_traces_go_on_in_one_table() -> None:

@@ -14,9 +14,10 @@ import polars as pl
 from tracetool.timeline.query.patterns import expression, matching
 from tracetool.timeline.query.tree import All, Among, Compare, Known, Match, Not, Some, Within
 from tracetool.timeline.query.vocabulary import Type
+from tracetool.timeline.starts import start_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tracetool.timeline.query.tree import Leaf, Node, Term, Value
 
@@ -32,14 +33,14 @@ _OPERATORS: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
-def compiled(node: Node, start_ns: int | None) -> pl.Expr:
+def compiled(node: Node, starts: Sequence[int | None]) -> pl.Expr:
     """The condition as a boolean column without nulls."""
-    return _Compiler(start_ns).node(node).fill_null(value=False)
+    return _Compiler(starts).node(node).fill_null(value=False)
 
 
 class _Compiler:
-    def __init__(self, start_ns: int | None) -> None:
-        self._start_ns = start_ns
+    def __init__(self, starts: Sequence[int | None]) -> None:
+        self._starts = starts
 
     def node(self, node: Node) -> pl.Expr:
         match node:
@@ -64,7 +65,7 @@ class _Compiler:
                 found = _match(leaf)
                 return ~found if leaf.negated else found
             case Known():
-                known = self._known(leaf.term)
+                known = self._number(leaf.term).is_not_null()
                 return known if leaf.known else ~known
 
     def _compare(self, term: Term, symbol: str, value: Value) -> pl.Expr:
@@ -78,7 +79,7 @@ class _Compiler:
             case _ if term.column.type is Type.SPAN:
                 return _compare_span(term, symbol, value)
             case _:
-                return _OPERATORS[symbol](_number(term), self._literal(term, value))
+                return _OPERATORS[symbol](self._number(term), _integer(value))
 
     def _within(self, leaf: Within) -> pl.Expr:
         ends = []
@@ -88,16 +89,15 @@ class _Compiler:
             ends.append(self._compare(leaf.term, "<=" if leaf.closed else "<", leaf.high))
         return pl.all_horizontal(ends)
 
-    def _known(self, term: Term) -> pl.Expr:
-        present = [pl.col(name).is_not_null() for name in term.column.reads]
+    def _number(self, term: Term) -> pl.Expr:
+        """The column, or what is computed from its sources; null where one of them is."""
+        first, *rest = term.column.reads
+        number = pl.col(first)
         if term.column.type is Type.ELAPSED:
-            present.append(pl.lit(self._start_ns is not None))
-        return pl.all_horizontal(present)
-
-    def _literal(self, term: Term, value: int) -> pl.Expr:
-        if term.column.type is not Type.ELAPSED:
-            return _integer(value)
-        return pl.lit(None, dtype=pl.Int64) if self._start_ns is None else _integer(value + self._start_ns)
+            return number.cast(pl.Int128) - start_of(self._starts).cast(pl.Int128)
+        for name in rest[:1] if term.column.type is Type.SPAN else rest:
+            number = number.cast(pl.Int128) + pl.col(name).cast(pl.Int128)
+        return number if term.mask is None else number.cast(pl.Int128) & pl.lit(term.mask, dtype=pl.Int128)
 
 
 def _integer(value: int) -> pl.Expr:
@@ -105,26 +105,17 @@ def _integer(value: int) -> pl.Expr:
     return pl.lit(value, dtype=pl.Int64 if value in _INT64 else pl.Int128)
 
 
-def _number(term: Term) -> pl.Expr:
-    """The column; for `ELAPSED` the recorded time, with which the start is compared."""
-    first, *rest = term.column.reads
-    number = pl.col(first)
-    for name in rest:
-        number = number.cast(pl.Int128) + pl.col(name).cast(pl.Int128)
-    return number if term.mask is None else number.cast(pl.Int128) & pl.lit(term.mask, dtype=pl.Int128)
-
-
 def _compare_span(term: Term, symbol: str, value: int) -> pl.Expr:
-    """Whether it holds for one number from first to last; undecided where one of them is null."""
-    first, last = map(pl.col, term.column.reads)
+    """Whether it holds for one number from first to last; undecided where one of them is null.
+
+    Where the two are of different traces the numbers between them are not known, and it holds for one of the two.
+    """
+    first, last, *traces = map(pl.col, term.column.reads)
     edge = _integer(value)
-    match symbol:
-        case "==":
-            holds = (first <= edge) & (last >= edge)
-        case "<" | "<=":
-            holds = _OPERATORS[symbol](first, edge)
-        case _:
-            holds = _OPERATORS[symbol](last, edge)
+    holds = _OPERATORS[symbol](first, edge) | _OPERATORS[symbol](last, edge)
+    if symbol == "==":
+        between = (first < edge) & (last > edge)
+        holds |= between & traces[0].eq_missing(traces[1]) if traces else between
     return pl.when(first.is_not_null() & last.is_not_null()).then(holds)
 
 

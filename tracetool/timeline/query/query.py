@@ -11,6 +11,8 @@ from tracetool.timeline.query.parser import Parser
 from tracetool.timeline.query.tree import terms
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
     from tracetool.timeline.query.tree import Node
@@ -41,14 +43,14 @@ class Query:
         """The columns of the frame that `expression` reads."""
         return frozenset(name for term in terms(self.root) for name in term.column.reads)
 
-    def expression(self, start_ns: int | None) -> pl.Expr:
+    def expression(self, starts: Sequence[int | None]) -> pl.Expr:
         """The condition as a boolean expression over the table's frame, never null.
 
         Args:
-            start_ns: the recorded time of the trace's first event, from which `t` counts; None if it has no times,
-                and `t` is null then.
+            starts: for each trace, by its number, the recorded time of its first event (ns), from which `t` counts;
+                None if it has no times, and `t` is null then.
         """
-        return compiled(self.root, start_ns)
+        return compiled(self.root, starts)
 
 
 def parse(text: str, vocabulary: Vocabulary) -> Query:

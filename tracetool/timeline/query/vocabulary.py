@@ -22,7 +22,7 @@ class Type(Enum):
     DURATION = "a duration"
     """Nanoseconds, written with a unit."""
     ELAPSED = "a time since the start"
-    """Computed from recorded nanoseconds; the start is known when the query is compiled."""
+    """Computed from recorded nanoseconds and the trace; the traces' starts are known when the query is compiled."""
     SPAN = "a range of numbers"
     """First and last of a range of numbers: a comparison holds if it holds for one number in it."""
     ENUM = "a name"
@@ -48,7 +48,8 @@ class Column:
         values: an enum's names, in order; of a text column, those worth offering.
         ordered: the names of the enum can be compared with `<`.
         sources: the columns of the frame it is computed from, if not the one of its name: a `SPAN` has its first and
-            its last number there, anything else is the sum.
+            its last number there, then the trace of each where these can differ; an `ELAPSED` the recorded time and
+            the trace; anything else is the sum.
     """
 
     name: str
@@ -111,7 +112,9 @@ _SPAN = Column(
 _FIRST_SEQ = Column("first_seq", Type.COUNT, "number of its first event", aliases=("first",))
 _LAST_SEQ = Column("last_seq", Type.COUNT, "number of its last event", aliases=("last",))
 _TIME_NS = Column("time_ns", Type.TIME, "time as recorded, in nanoseconds")
-_T = Column("t", Type.ELAPSED, "time since the first event of the trace", aliases=("time",), sources=("time_ns",))
+_T = Column(
+    "t", Type.ELAPSED, "time since the first event of its trace", aliases=("time",), sources=("time_ns", "trace")
+)
 _END = Column("end", Type.OFFSET, "offset + length: the first byte after it", sources=("offset", "length"))
 
 EVENTS = Vocabulary(
@@ -180,11 +183,12 @@ FINDINGS = Vocabulary(
         Column("rule", Type.TEXT, "identifier of the rule: EXT001"),
         Column("severity", Type.ENUM, "how bad it is", values=("note", "warning", "error"), ordered=True),
         _DEVICE,
-        _TRACE,
+        Column("trace", Type.COUNT, "number of the trace of its first event, from 0"),
+        Column("last_trace", Type.COUNT, "number of the trace of its last event"),
         Column("offset", Type.OFFSET, "first byte concerned, in the device"),
         Column("length", Type.SIZE, "bytes concerned"),
         _END,
-        _SPAN,
+        replace(_SPAN, sources=(*_SPAN.sources, "trace", "last_trace")),
         _FIRST_SEQ,
         _LAST_SEQ,
         Column("count", Type.COUNT, "how often it happened"),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Answer = bool | None
+Starts = list[int | None]
 
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -59,50 +60,55 @@ class Case:
     """A query and what it means."""
 
     text: str
-    answer: Callable[[Row, int | None], Answer]
+    answer: Callable[[Row, Starts], Answer]
 
 
-def value_of(column: Column, row: Mapping[str, Any], start: int | None) -> Any:  # noqa: ANN401
-    """The column's value in a row: a number, text, or a (first, last) pair; None if unknown."""
+def value_of(column: Column, row: Mapping[str, Any], starts: Starts) -> Any:  # noqa: ANN401
+    """The column's value in a row: a number, text, or the numbers that are known of a span; None if unknown."""
     values = [row[name] for name in column.reads]
-    if None in values or (column.name == "t" and start is None):
-        return None
-    if column.name == "t" and start is not None:
-        return values[0] - start
     if column.type is Type.SPAN:
-        return tuple(values)
+        first, last, *traces = values
+        if None in (first, last):
+            return None
+        return range(first, last + 1) if not traces or traces[0] == traces[1] else (first, last)
+    if None in values:
+        return None
+    if column.name == "t":
+        time, trace = values
+        start = starts[trace] if trace < len(starts) else None
+        return None if start is None else time - start
     return sum(values) if len(values) > 1 else values[0]
 
 
-def lifted(column: Column, test: Callable[[Any], bool]) -> Callable[[Row, int | None], Answer]:
+def lifted(column: Column, test: Callable[[Any], bool]) -> Callable[[Row, Starts], Answer]:
     """The test of one value as an answer for rows: undecided for nulls, and for a span true if true for one in it."""
 
-    def answer(row: Row, start: int | None) -> Answer:
-        value = value_of(column, row, start)
+    def answer(row: Row, starts: Starts) -> Answer:
+        value = value_of(column, row, starts)
         if value is None:
             return None
         if column.type is Type.SPAN:
-            return any(map(test, range(value[0], value[1] + 1)))
+            return any(map(test, value))
         return test(value)
 
     return answer
 
 
-def negated(answer: Callable[[Row, int | None], Answer]) -> Callable[[Row, int | None], Answer]:
+def negated(answer: Callable[[Row, Starts], Answer]) -> Callable[[Row, Starts], Answer]:
     """The opposite; undecided stays so."""
 
-    def opposite(row: Row, start: int | None) -> Answer:
-        found = answer(row, start)
+    def opposite(row: Row, starts: Starts) -> Answer:
+        found = answer(row, starts)
         return None if found is None else not found
 
     return opposite
 
 
-def combined(cases: list[Case], deciding: bool) -> Callable[[Row, int | None], Answer]:
+def combined(cases: list[Case], deciding: bool) -> Callable[[Row, Starts], Answer]:
     """`or` where True decides, `and` where False does."""
 
-    def answer(row: Row, start: int | None) -> Answer:
-        answers = [case.answer(row, start) for case in cases]
+    def answer(row: Row, starts: Starts) -> Answer:
+        answers = [case.answer(row, starts) for case in cases]
         if deciding in answers:
             return deciding
         return None if None in answers else not deciding
@@ -180,7 +186,7 @@ def leaves(draw: DrawFn, vocabulary: Vocabulary) -> Case:
 @st.composite
 def null_tests(draw: DrawFn, column: Column, name: str) -> Case:
     words, known = draw(st.sampled_from([("null", False), ("known", True), ("not null", True), ("not known", False)]))
-    return Case(f"{name} is {words}", lambda row, start: (value_of(column, row, start) is not None) is known)
+    return Case(f"{name} is {words}", lambda row, starts: (value_of(column, row, starts) is not None) is known)
 
 
 @st.composite

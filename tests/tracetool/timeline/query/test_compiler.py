@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 START = 1_000_000_000
 
 
-def kept(text: str, vocabulary: Vocabulary, *, start_ns: int | None = START, **columns: pl.Series) -> list[int]:
-    """The numbers of the rows that the query keeps."""
+def kept(text: str, vocabulary: Vocabulary, *starts: int | None, **columns: pl.Series) -> list[int]:
+    """The numbers of the rows that the query keeps; `starts` are those of the traces."""
     frame = pl.DataFrame(columns).with_row_index("row")
-    return frame.filter(parse(text, vocabulary).expression(start_ns))["row"].to_list()
+    return frame.filter(parse(text, vocabulary).expression(starts))["row"].to_list()
 
 
 def series(*values: Any, dtype: PolarsDataType | None = None) -> pl.Series:  # noqa: ANN401
@@ -61,13 +61,31 @@ def test_what_is_not_known_is_in_neither_a_comparison_nor_its_opposite(text: str
 )
 def test_time_counts_from_the_start(text: str, rows: list[int]) -> None:
     times = series(START, START + 250_000_000, START + 500_000_000, None, START - 1)
-    assert kept(text, EVENTS, time_ns=times) == rows
+    assert kept(text, EVENTS, START, time_ns=times, trace=series(0, 0, 0, 0, 0)) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("t == 0", [0, 1]),
+        ("t < 7s", [0, 1, 2]),
+        ("trace == 1 and t in 1s..7s", [2]),
+        ("t > 0", [2, 3]),
+        ("t is null", [4, 5]),
+    ],
+)
+def test_time_counts_from_the_start_of_the_rows_own_trace(text: str, rows: list[int]) -> None:
+    early = 3
+    times = series(START, early, early + 2_000_000_000, START + 9_000_000_000, START, START)
+    traces = series(0, 1, 1, 0, 2, None)
+    assert kept(text, EVENTS, START, early, None, time_ns=times, trace=traces) == rows
 
 
 def test_without_a_start_no_time_since_it_is_known() -> None:
     times = series(1, 2, None, dtype=pl.Int64())
-    assert kept("t > 0 or t <= 0", EVENTS, start_ns=None, time_ns=times) == []
-    assert kept("t is null", EVENTS, start_ns=None, time_ns=times) == [0, 1, 2]
+    for starts in ((None,), ()):
+        assert kept("t > 0 or t <= 0", EVENTS, *starts, time_ns=times, trace=series(0, 0, 0)) == []
+        assert kept("t is null", EVENTS, *starts, time_ns=times, trace=series(0, 0, 0)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +106,15 @@ def test_without_a_start_no_time_since_it_is_known() -> None:
 def test_an_operation_is_where_one_of_its_events_is(text: str, rows: list[int]) -> None:
     first, last = series(10, 15, 40, None, 1), series(20, 25, 41, 3, None)
     assert kept(text, OPERATIONS, first_seq=first, last_seq=last) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [("seq == 4370", [0, 1]), ("seq == 412", [0, 1]), ("seq == 500", [0]), ("seq < 412", [0]), ("seq > 4370", [2])],
+)
+def test_a_finding_over_two_traces_has_its_first_and_its_last_event(text: str, rows: list[int]) -> None:
+    columns: dict[str, Any] = {"first_seq": series(10, 4370, 4371), "last_seq": series(4370, 412, 4371)}
+    assert kept(text, FINDINGS, **columns, trace=series(0, 0, 2), last_trace=series(0, 1, 2)) == rows
 
 
 def test_the_end_is_the_first_byte_after() -> None:
@@ -140,5 +167,5 @@ def test_truth_compares_with_true_and_false() -> None:
 
 
 def test_an_empty_frame_has_an_empty_answer() -> None:
-    frame = pl.DataFrame(schema={"time_ns": pl.Int64})
-    assert frame.select(parse("t is null or t > 1s", EVENTS).expression(None)).height == 0
+    frame = pl.DataFrame(schema={"time_ns": pl.Int64, "trace": pl.UInt16})
+    assert frame.select(parse("t is null or t > 1s", EVENTS).expression(())).height == 0
