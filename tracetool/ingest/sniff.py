@@ -103,9 +103,13 @@ def _open_simple(source: Source, path: str, head: bytes, how: How) -> TraceReade
 
 def _open_ctf(source: Source, path: str, head: bytes, how: How) -> TraceReader:
     from tracetool.ingest.ctf import open_ctf_archive  # noqa: PLC0415
+    from tracetool.ingest.folder import check_archive  # noqa: PLC0415
 
     try:
-        return open_ctf_archive(path, source, head, **how)
+        trace = open_ctf_archive(path, source, head, **how)
+        if trace.unpacked is not None:
+            check_archive(source.name, trace.unpacked.path)
+        return trace
     finally:
         source.close()
 
@@ -172,7 +176,9 @@ def open_trace(
 def _open(path: str, input_format: Format | None, how: How) -> TraceReader:
     if input_format in (None, "ctf") and Path(path).is_dir():
         from tracetool.ingest.ctf import open_ctf  # noqa: PLC0415
+        from tracetool.ingest.folder import check_folder  # noqa: PLC0415
 
+        check_folder(path)
         return open_ctf(path, **how)
     source = open_source(path)
     try:

@@ -1,0 +1,193 @@
+"""What a directory that is given as a trace holds: one trace, several runs of a guest, or something to be told apart.
+
+Ref: LTTng's documentation, "Trace data location": a session's folder holds `kernel`, `ust/uid/UID/64-bit` and
+`ust/pid/NAME-PID-DATE`, after a rotation in a folder below `archives`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracetool.errors import InputError
+from tracetool.ingest.ctf_folders import METADATA
+from tracetool.ingest.kind import kind_of
+from tracetool.plain import plain
+from tracetool.runs.directory import is_run_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["Found", "check_archive", "check_folder", "natural_order", "runs_in", "traces_in"]
+
+MOST_ENTRIES = 20_000
+MOST_FILES = 2_000
+"""Files and folders that are looked at, and files whose beginning is read; a directory with more is refused."""
+
+_SHOWN = 5
+_IN_SESSION = re.compile(r"/(?:archives/[^/]+/)?(?:kernel|ust/uid/[^/]+/[^/]+|ust/pid/[^/]+)$")
+
+RUN, CTF, STRAY = "run directory", "CTF", "CTF streams without their metadata"
+
+
+class Found(NamedTuple):
+    """A trace below a directory: the path to give for it, as the directory was given, and what it is."""
+
+    path: str
+    what: str
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """Sort key that counts: `boot-2` comes before `boot-10`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def check_folder(path: str) -> None:
+    """Refuse a directory that is no CTF trace itself, and does not hold exactly one, one level below.
+
+    A session of LTTng's counts as one trace.
+
+    Raises:
+        InputError: names what is there instead, and what to give.
+    """
+    found = traces_in(path)
+    if not found:
+        raise InputError(f"{path}: is a directory without a CTF trace: no file called {METADATA} in it or below")
+    if len(found) > 1 or found[0].what != CTF or _depth(path, found[0]) > 1:
+        raise InputError(_choice(path, found))
+
+
+def check_archive(name: str, unpacked: str) -> None:
+    """Refuse an archive of several sessions, however deep they lie.
+
+    Args:
+        name: of the archive, for the message.
+        unpacked: the directory with what was in it.
+
+    Raises:
+        InputError: names the sessions.
+    """
+    found = [plain(os.path.relpath(each.path, unpacked)) for each in traces_in(unpacked) if each.what == CTF]
+    if len(found) > 1:
+        raise InputError(f"{name}: is an archive that holds {_listed(found)}; unpack it and give one")
+
+
+def runs_in(path: str) -> list[str]:
+    """The run directories right below a directory, in natural order; empty if there is none.
+
+    Raises:
+        InputError: there is another trace, too; names what is there, and what to give.
+    """
+    try:
+        below = [entry.path for entry in os.scandir(path) if entry.is_dir() and is_run_directory(entry.path)]
+    except OSError:  # whoever opens it says what is wrong
+        return []
+    if not below:
+        return []
+    found = traces_in(path)
+    if {each.path for each in found} != set(below):
+        raise InputError(_choice(path, found))
+    return [each.path for each in found]
+
+
+def traces_in(path: str) -> list[Found]:
+    """All traces in a directory and below it, in natural order of their names; links to directories are not followed.
+
+    Raises:
+        InputError: there is too much to look through, or a part cannot be looked into.
+    """
+    survey = _Survey(path)
+    for folder, below, files in os.walk(path, onerror=survey.fail):
+        survey.look(folder, below, files)
+    return sorted(survey.found, key=lambda found: natural_order(found.path))
+
+
+@dataclass
+class _Survey:
+    """A walk through a directory, and what was found on it."""
+
+    path: str
+    entries: int = 0
+    files: int = 0
+
+    def __post_init__(self) -> None:
+        self._found: dict[str, str] = {}
+
+    @property
+    def found(self) -> Iterator[Found]:
+        """What was found, in any order."""
+        return (Found(path, what) for path, what in self._found.items())
+
+    def fail(self, error: OSError) -> None:
+        """Refuse what cannot be looked into: a trace might lie there."""
+        raise InputError(f"{error.filename}: cannot be looked into: {error.strerror}; give the trace itself") from error
+
+    def look(self, folder: str, below: list[str], files: Sequence[str]) -> None:
+        """Look at one directory; what need not be looked into is taken out of `below`."""
+        self.entries += len(below) + len(files)
+        if self.entries > MOST_ENTRIES:
+            self._refuse_size()
+        if is_run_directory(folder):
+            self._found[folder] = RUN
+            below.clear()
+            return
+        if METADATA in files:
+            self._found[self._session(folder)] = CTF
+        for name in files:
+            self._look_at(folder, name, alone=METADATA not in files)
+
+    def _look_at(self, folder: str, name: str, *, alone: bool) -> None:
+        path = Path(folder, name)
+        if name == METADATA or not _is_file(path):
+            return
+        self.files += 1
+        if self.files > MOST_FILES:
+            self._refuse_size()
+        what = kind_of(path)
+        if what == "stream":
+            if alone:
+                self._found[folder] = STRAY
+        elif what is not None:
+            self._found[str(path)] = what
+
+    def _session(self, folder: str) -> str:
+        """The folder of the session that a trace belongs to, not above the directory itself."""
+        session = _IN_SESSION.sub("", str(Path(folder).absolute()))
+        base = str(Path(self.path).absolute())
+        inside = os.path.relpath(session, base)
+        return self.path if inside.startswith("..") or inside == "." else str(Path(self.path, inside))
+
+    def _refuse_size(self) -> None:
+        raise InputError(f"{self.path}: holds too many files to look for the trace; give the trace itself")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _depth(path: str, found: Found) -> int:
+    return len(Path(os.path.relpath(found.path, path)).parts)
+
+
+def _choice(path: str, found: Sequence[Found]) -> str:
+    """The message where something else than the directory should be given."""
+    held = _listed([f"{plain(os.path.relpath(each.path, path))} ({each.what})" for each in found])
+    runs = [each.path for each in found if each.what == RUN]
+    given = runs if len(runs) == len(found) else [found[0].path]
+    command = shlex.join(["tracetool", "audit", *map(plain, given[:_SHOWN])])
+    several = "; several are consecutive boots, in order" if len(found) > 1 else ""
+    return f"{path}: is a directory that holds {held}; give what is meant, as in: {command}{several}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    *first, last = [*names[:_SHOWN], *more]
+    return f"{', '.join(first)} and {last}" if first else last
