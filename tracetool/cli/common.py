@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -168,6 +169,16 @@ def wear_limit(given: int | None) -> int:
     from tracetool.findings import WEAR_LIMIT
 
     return WEAR_LIMIT if given is None else given
+
+
+_NUMBER = re.compile(r"0x[0-9a-fA-F]{1,15}|[0-9]{1,18}", re.ASCII)
+
+
+def parse_number(text: str, name: str) -> int:
+    """The number of an event or a trace, decimal or hex; UsageError for anything else."""
+    if not _NUMBER.fullmatch(text):
+        raise UsageError(f"{name} {text!r} is not a number; write 4370 or 0x1112")
+    return int(text, 0) if text.startswith("0x") else int(text)
 
 
 def check_table_format(output_format: str, output: str | None) -> None:

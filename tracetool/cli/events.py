@@ -9,7 +9,7 @@ from tracetool.errors import UsageError
 
 @takes_options
 def events(
-    trace: common.TracePath,
+    traces: common.TracePaths,
     *,
     where: common.Where = None,
     output_format: common.TableFormat = "table",
@@ -17,31 +17,31 @@ def events(
     device: common.DeviceName = None,
     reading: common.Reading,
 ) -> None:
-    """Write the pflash events of a trace, every one with its number, whichever way it was recorded."""
+    """Write the pflash events of traces, every one with its number, whichever way they were recorded."""
     from tracetool.cli.output import goes_to_a_file, open_output, standard_output
-    from tracetool.ingest.provenance import describe
+    from tracetool.ingest.chain import described
     from tracetool.report.frames import write_frames
 
     common.check_table_format(output_format, output)
-    common.keep_inputs([output], [trace])
+    common.keep_inputs([output], traces)
     query = common.parse_where(where, "events")
     # Rows that appear on the terminal as they are read, or in a pager there, are progress enough.
     bar = output is not None or goes_to_a_file()
     with (
-        common.opened([trace], reading, bar=bar) as readers,
+        common.opened(traces, reading, bar=bar) as readers,
         standard_output() if output is None else open_output(output) as file,
     ):
-        reader = readers[0]
         count = write_frames(
-            reader.chunks(),
+            (frame for number, reader in enumerate(readers) for frame in reader.chunks(number)),
             output_format,
             file,
             device=device,
             query=query,
-            describe=lambda: describe(reader.meta, reader.health, reader.health.events),
+            describe=lambda: described(readers),
+            several=len(readers) > 1,
         )
         # Inside, so that a file of that name stays what it was.
-        common.require_events(readers, reader.health.events)
+        common.require_events(readers, sum(reader.health.events for reader in readers))
         if not count and query is None:
             raise UsageError(f"no event of a device {device!r} in the trace")
     common.warn_of_damage(readers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,8 +13,11 @@ from tracetool.errors import UsageError
 from tracetool.export.formats import FORMATS, format_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracetool.export.formats import Format
     from tracetool.export.job import Job
+    from tracetool.ingest import TraceReader
 
 _STANDARD_OUTPUT = "-"
 
@@ -26,7 +28,7 @@ def _complete_format(incomplete: str) -> list[str]:
 
 @takes_options
 def export(
-    trace: common.TracePath,
+    traces: common.TracePaths,
     *,
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="Where to; - is standard output, with --format.")
@@ -45,35 +47,39 @@ def export(
 ) -> None:
     """Write a trace in another format: simple, log and parquet are traces again, and parquet is the quickest to read.
 
+    Several traces become one, with the boots of all of them.
     Perfetto shows the operations (ui.perfetto.dev), VCD the bus (GTKWave).
     What the trace lost stays known in the formats that are traces; whatever a
     format cannot hold is said on standard error.
     """
-    chosen = _checked(trace, output, output_format, devices)
+    chosen = _checked(traces, output, output_format, devices)
     from tracetool.cli.output import open_output, standard_output
     from tracetool.export.job import Job
+    from tracetool.ingest.chain import Chain
 
     options = devices.session(keep_operations=True)
     with (
-        common.opened([trace], reading) as readers,
+        common.opened(traces, reading) as readers,
         standard_output() if output == _STANDARD_OUTPUT else open_output(output) as file,
     ):
-        job = Job(readers[0], options)
+        job = Job(Chain(readers) if len(readers) > 1 else readers[0], options)
         remarks = chosen.write(job, file)
         # Inside, so that a file of that name stays what it was.
-        _require_events(job)
+        _require_events(readers, job)
     common.warn_of_damage(readers)
+    if job.left_out:
+        remarks.append(f"{job.left_out:,} events of other devices are left out, and missing to an audit of the file")
     for remark in remarks:
-        common.say(f"{readers[0].meta.name}: {remark}")
+        common.say(f"{job.reader.meta.name}: {remark}")
 
 
-def _checked(trace: str, output: str, output_format: str | None, devices: DeviceOptions) -> Format:
+def _checked(traces: Sequence[str], output: str, output_format: str | None, devices: DeviceOptions) -> Format:
     """The format, where it and the other options can be meant together."""
     chosen = format_of(output, output_format)
     if output == _STANDARD_OUTPUT and chosen.binary and sys.stdout.isatty():
         raise UsageError(f"--format {chosen.name} is binary: give -o FILE, or redirect it")
-    if output != _STANDARD_OUTPUT and _same(trace, output):
-        raise UsageError(f"-o {output} is the trace itself; name another file")
+    if output != _STANDARD_OUTPUT:
+        common.keep_inputs([output], traces)
     described = devices.described()
     if described and not chosen.replays:
         replaying = ", ".join(found.name for found in FORMATS.values() if found.replays)
@@ -81,14 +87,7 @@ def _checked(trace: str, output: str, output_format: str | None, devices: Device
     return chosen
 
 
-def _same(trace: str, output: str) -> bool:
-    try:
-        return Path(trace).samefile(Path(output).expanduser())
-    except (OSError, ValueError):
-        return False
-
-
-def _require_events(job: Job) -> None:
-    common.require_events([job.reader], job.seen)
+def _require_events(readers: Sequence[TraceReader], job: Job) -> None:
+    common.require_events(readers, job.seen)
     if not job.events:
         raise UsageError(f"no event of a device {job.options.device!r} in the trace")

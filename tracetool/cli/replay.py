@@ -28,7 +28,8 @@ def replay(
         list[str] | None, typer.Option("--storage", metavar="[DEV=]FILE", help="What the guest would have read back.")
     ] = None,
     at: Annotated[
-        int | None, typer.Option("--at", min=0, metavar="SEQ", help="The moment after this event of the last trace.")
+        str | None,
+        typer.Option("--at", metavar="SEQ", help="The moment after this event of the last trace, also in hex."),
     ] = None,
     policy: common.PolicyName = None,
     width: common.Width = None,
@@ -46,9 +47,10 @@ def replay(
     from tracetool.session.contents import contents_of
     from tracetool.session.session import replay_readers
 
+    moment = None if at is None else common.parse_number(at, "--at")
     options = devices.session(
         policy=policy,
-        at=at,
+        at=moment,
     )
     wanted = [(*common.output_file(text, "--write-image"), True) for text in write_image or ()]
     wanted += [(*common.output_file(text, "--storage"), False) for text in storage or ()]
@@ -56,7 +58,7 @@ def replay(
     with common.opened(traces, reading) as readers:
         replayed = replay_readers(readers, options)
     common.require_events(readers, sum(trace.events for trace in replayed.traces))
-    _check_moment(replayed, at)
+    _check_moment(replayed, moment)
     files = [
         (path, contents_of(chosen_device(replayed, name, "--write-image"), backing=backing))
         for name, path, backing in wanted

@@ -45,6 +45,8 @@ class Job:
         seen: how many the last pass has seen, those of other devices too.
         losses: how many had been given out before each place where events were lost, in the last pass.
         failures: the same of each place where the host failed.
+        left_out: events of other devices, in the last pass. They end up as a loss at the end, so that an audit of what
+            is written does not take it for all that there was.
     """
 
     reader: TraceReader
@@ -53,6 +55,12 @@ class Job:
     seen: int = 0
     losses: list[int] = field(default_factory=list)
     failures: list[int] = field(default_factory=list)
+    left_out: int = 0
+
+    @property
+    def lossy(self) -> bool:
+        """Whether the trace itself lost events, or was not understood, as far as the last pass saw."""
+        return len(self.losses) > (self.left_out > 0)
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """The events as frames of `EVENTS_SCHEMA`, none empty, numbered from 0 without gaps."""
@@ -65,7 +73,7 @@ class Job:
 
         What could not be read of the trace is a loss at its end, one event for each damaged line and for a cut.
         """
-        self.events = self.seen = 0
+        self.events = self.seen = self.left_out = 0
         self.losses.clear()
         self.failures.clear()
         numbering = Numbering(0)
@@ -81,6 +89,10 @@ class Job:
         for mark in marks.rest():
             self._noted(mark)
             yield mark
+        if self.left_out:
+            mark = Loss(self.left_out)
+            self._noted(mark)
+            yield mark
 
     def _noted(self, piece: pl.DataFrame | Loss | Failure) -> pl.DataFrame | Loss | Failure:
         """The piece, counted, and of the one device alone."""
@@ -90,8 +102,10 @@ class Job:
             self.failures.append(self.events)
         else:
             device = self.options.device
+            whole = piece.height
             piece = piece if device is None else piece.filter(pl.col("device").cast(pl.String) == device)
             self.events += piece.height
+            self.left_out += whole - piece.height
         return piece
 
 

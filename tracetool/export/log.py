@@ -43,7 +43,11 @@ def write(job: Job, file: BinaryIO) -> list[str]:
             file.write(f"{piece.text}\n".encode())
         else:
             written.add(piece)
-    return [*written.remarks(), *_clocks(job)]
+    return [*written.remarks(), *_losses(job), *_clocks(job)]
+
+
+def _losses(job: Job) -> list[str]:
+    return ["what the trace lost, or was not understood in it, is marked as lost events"] if job.lossy else []
 
 
 def _clocks(job: Job) -> list[str]:
@@ -57,7 +61,6 @@ class _Log:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._left_out = 0
-        self._losses = 0
         self._fractions = False
         self._threads = 0
 
@@ -79,7 +82,6 @@ class _Log:
 
     def lose(self, count: int) -> None:
         """Write that so many events are missing."""
-        self._losses += 1
         self._file.write(f"[LOST {count} EVENTS]\n".encode() if count else b"[LOST EVENTS]\n")
 
     def remarks(self) -> list[str]:
@@ -87,8 +89,6 @@ class _Log:
         said = []
         if self._left_out:
             said.append(f"{self._left_out:,} events that have no form in a log are marked as lost")
-        if self._losses:
-            said.append("what the trace lost, or was not understood in it, is marked as lost events")
         if self._fractions:
             said.append("times are cut to microseconds")
         if self._threads:

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO
 
 from tracetool.events import EVENTS_SCHEMA
+from tracetool.ingest.chunk import LostPlace
 from tracetool.ingest.provenance import describe
 from tracetool.report.frames import write_parquet_frames
 
@@ -26,10 +27,11 @@ def write(job: Job, file: BinaryIO) -> list[str]:
 def _health(job: Job) -> Health:
     """The trace's health, with places as the file numbers its events: they differ where one device is written."""
     health = job.reader.health
-    if job.options.device is None:
+    if not job.left_out:
         return health
     places = sorted(health.lost_places, key=attrgetter("seq"))
     failures = sorted(health.host_write_failures, key=attrgetter("seq"))
+    places.append(LostPlace(health.lines, 0, job.left_out))
     lost = [replace(place, seq=seq) for place, seq in zip(places, job.losses, strict=False)]
     failed = [replace(place, seq=seq) for place, seq in zip(failures, job.failures, strict=True)]
-    return replace(health, lost_places=lost, host_write_failures=failed)
+    return replace(health, lost=health.lost + job.left_out, lost_places=lost, host_write_failures=failed)

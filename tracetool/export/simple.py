@@ -49,24 +49,23 @@ _IDS = {source: number for number, source in enumerate(dict.fromkeys(variant.sou
 def write(job: Job, file: BinaryIO) -> list[str]:
     """Write the events of the job as a simple trace; what is left out is marked in it as dropped."""
     file.write(_HEADER + b"".join(map(_mapping, _IDS)))
-    left_out = losses = failures = untimed = nobody = 0
+    left_out = failures = untimed = nobody = 0
     for piece in job.pieces():
         if isinstance(piece, Loss):
             file.write(_dropped(piece.count, piece.time_ns))
-            losses += 1
         elif isinstance(piece, Failure):
             failures += 1
         else:
             left_out += _add(piece, file)
             untimed += piece["time_ns"].null_count()
             nobody += piece["thread"].null_count()
-    return [*_said(left_out, losses, failures), *_unknown(untimed, nobody), *_clocks(job)]
+    return [*_said(left_out, failures, lossy=job.lossy), *_unknown(untimed, nobody), *_clocks(job)]
 
 
-def _said(left_out: int, losses: int, failures: int) -> Iterator[str]:
+def _said(left_out: int, failures: int, *, lossy: bool) -> Iterator[str]:
     if left_out:
         yield f"{left_out:,} events that have no form in a simple trace are marked as dropped"
-    if losses:
+    if lossy:
         yield "what the trace lost, or was not understood in it, is marked as dropped events"
     if failures:
         yield f"a simple trace does not hold that the host could not write the image, {failures:,} times"

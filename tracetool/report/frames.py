@@ -37,12 +37,14 @@ def write_frames(
     device: str | None = None,
     query: Query | None = None,
     describe: Describe | None = None,
+    several: bool = False,
 ) -> int:
     """Write event frames to `file`, one device's or those that a query selects alone; how many were written.
 
     What `describe` says once the frames have been read is kept where the format has a place for it (Parquet).
+    `several`: they are of several traces, so the table names that of each event.
     """
-    counted = _Counted(frames, device, query)
+    counted = _Counted(frames, device, query, several=several)
     if output_format == "parquet":
         write_parquet_frames(counted, EVENTS_SCHEMA, file, describe)
     else:
@@ -53,15 +55,21 @@ def write_frames(
 class _Counted:
     """The frames, filtered and counted while they pass."""
 
-    def __init__(self, frames: Iterable[pl.DataFrame], device: str | None, query: Query | None) -> None:
+    def __init__(
+        self, frames: Iterable[pl.DataFrame], device: str | None, query: Query | None, *, several: bool
+    ) -> None:
         self._frames = frames
         self._device = device
         self._query = query
+        self.several = several
         self.start: int | None = None
         self.count = 0
+        self._trace = 0
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for frame in self._frames:
+            if int(frame["trace"][0]) != self._trace:
+                self._trace, self.start = int(frame["trace"][0]), None
             if self.start is None and len(times := frame["time_ns"].drop_nulls()):
                 self.start = int(times[0])
             chosen = frame if self._device is None else frame.filter(pl.col("device").cast(pl.String) == self._device)
@@ -109,14 +117,15 @@ def write_parquet_frames(
 
 
 def _write_table(frames: _Counted, file: BinaryIO) -> None:
-    """Aligned columns: seq, seconds since the first event, boot, and the event as QEMU writes it."""
-    file.write(f"{'seq':>9}  {'time':>12}  boot  event\n".encode())
+    """Aligned columns: seq, seconds since the trace's first event, boot, and the event as QEMU writes it."""
+    file.write(f"{'trace  ' * frames.several}{'seq':>9}  {'time':>12}  boot  event\n".encode())
     for frame in frames:
         lines = []
         for row in frame.iter_rows(named=True):
             when = row["time_ns"]
             time = "" if when is None or frames.start is None else seconds(when - frames.start)
-            lines.append(f"{row['seq']:>9}  {time:>12}  {row['boot']:>4}  {render(row)}\n")
+            trace = f"{row['trace']:>5}  " * frames.several
+            lines.append(f"{trace}{row['seq']:>9}  {time:>12}  {row['boot']:>4}  {render(row)}\n")
         file.write("".join(lines).encode())
 
 

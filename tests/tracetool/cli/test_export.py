@@ -104,7 +104,45 @@ def test_one_device_alone(tmp_path: Path, quick: Quick) -> None:
     found = collect(open_trace(str(target)))
     assert found.frame["seq"].to_list() == [0, 1, 2, 3, 4]
     assert set(found.frame["device"].cast(pl.String)) == {"virt.flash0"}
-    assert found.health.lost == 0
+
+
+@pytest.mark.parametrize("device", ["virt.flash0", "virt.flash1"])
+@pytest.mark.parametrize("name", ["log", "simple", "parquet"])
+def test_devices_that_are_left_out_are_missing_to_an_audit_of_the_file(
+    name: str, device: str, tmp_path: Path, quick: Quick
+) -> None:
+    """Else a trace of a write outside becomes green by leaving out the flash that was written."""
+    target = tmp_path / f"x.{name}"
+    ended = quick("export", PADDING, "-o", target, "--device", device)
+    whole = collect(open_trace(str(PADDING))).frame.height
+    found = collect(open_trace(str(target)))
+    assert found.frame.height + found.health.lost == whole
+    assert f"{found.health.lost:,} events of other devices are left out" in ended.err
+    assert "what the trace lost" not in ended.err
+    assert quick("audit", target).code == (4 if device == "virt.flash0" else 1)
+    assert quick("audit", target, "--extent", f"{device}=64M").code == 4
+
+
+@pytest.mark.parametrize("name", ["log", "simple", "parquet"])
+def test_several_traces_become_one(name: str, tmp_path: Path, quick: Quick) -> None:
+    target = tmp_path / f"x.{name}"
+    parts = [collect(open_trace(str(path))).frame for path in (FIRST_BOOT, PADDING)]
+    assert quick("export", FIRST_BOOT, PADDING, "-o", target).code == 0
+    found = collect(open_trace(str(target))).frame
+    told = ("device", "event", "offset", "value")
+    assert_frame_equal(found.select(told), pl.concat(parts).select(told))
+    assert found["boot"].max() == 2
+    assert quick("audit", target).code == 1
+
+
+def test_what_each_of_several_traces_lost_stays_known(tmp_path: Path, quick: Quick) -> None:
+    lossy, target = capture_path("lossy/trace.simple.zst"), tmp_path / "x.parquet"
+    alone = collect(open_trace(str(lossy)))
+    assert quick("export", PADDING, lossy, "-o", target).code == 0
+    health = collect(open_trace(str(target))).health
+    events = collect(open_trace(str(PADDING))).frame.height
+    assert health.lost == alone.health.lost > 0
+    assert [place.seq for place in health.lost_places] == [events + place.seq for place in alone.health.lost_places]
 
 
 def test_rows_are_those_of_events(tmp_path: Path, quick: Quick) -> None:

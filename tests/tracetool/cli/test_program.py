@@ -632,6 +632,46 @@ def test_a_query_chooses_rows(quick: Quick) -> None:
     assert row.startswith("0,1,virt.flash1,program,4368,4370,")
 
 
+# --- several traces, and numbers -----------------------------------------------------------------------------------
+
+
+def test_events_of_several_traces_name_theirs(quick: Quick) -> None:
+    lines = quick("events", FIRST_BOOT, PADDING).text.splitlines()
+    assert lines[0].split() == ["trace", "seq", "time", "boot", "event"]
+    first = next(line for line in lines if line.split()[0] == "1")
+    assert first.split()[:3] == ["1", "0", "0.000000"], "times count from the start of the trace"
+    chosen = quick("events", FIRST_BOOT, PADDING, "--where", "trace == 1 and seq == 4370", "--format", "csv").text
+    assert chosen.splitlines()[1].startswith("1,1,4370,")
+
+
+def test_an_event_of_one_of_several_traces_is_explained(quick: Quick) -> None:
+    alone = quick("explain", PADDING, "4370")
+    assert quick("explain", PADDING, "0x1112").out == alone.out
+    assert quick("explain", PADDING, FIRST_BOOT, "0:4370").text.splitlines()[0] == alone.text.splitlines()[0]
+    assert quick("explain", FIRST_BOOT, PADDING, "1:0x1112").text.splitlines()[0] == alone.text.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((FIRST_BOOT, PADDING, "4370"), "name the trace too, 0:4370 to 1:4370"),
+        ((FIRST_BOOT, PADDING, "2:1"), "there is no trace 2"),
+        ((PADDING, "1:1"), "there is no trace 1"),
+        ((PADDING, "x"), "SEQ 'x' is not a number"),
+        ((PADDING, "0:"), "SEQ '' is not a number"),
+        ((PADDING, ":1"), "N '' is not a number"),
+        ((PADDING, "0x"), "is not a number"),
+        ((PADDING, "9" * 40), "is not a number"),
+        ((PADDING, "²"), "is not a number"),
+        ((PADDING, "4383"), "there is no event 4383"),
+    ],
+)
+def test_an_event_that_does_not_exist_is_named(arguments: tuple[str, ...], says: str, quick: Quick) -> None:
+    ended = quick("explain", *arguments)
+    assert ended.code == USAGE
+    assert says in complaint(ended.err)
+
+
 # --- the report and the person who reads it ----------------------------------------------------------------------
 
 
