@@ -52,7 +52,7 @@ def test_one_device_s_events_are_numbered_anew() -> None:
     health = Health(lost=1, lost_places=[LostPlace(1, 3, 1)], host_write_failures=[HostWriteFailure(1, 1, "Could not")])
     job = Job(Frames([made(rows)], health), Options(device="b"))
     assert pl.concat(job.frames())["seq"].to_list() == [0, 1]
-    assert (job.events, job.seen, job.losses, job.failures) == (2, 4, [1], [0])
+    assert (job.events, job.seen, job.losses, job.failures) == (2, 4, [1, 2], [0])
 
 
 def test_what_was_not_understood_is_a_loss_at_the_end() -> None:
