@@ -18,13 +18,17 @@ class ChipProfile:
     """What the data sheet of a chip says.
 
     `buffer_bytes` is the write buffer of one chip, to whose size a buffered program should be aligned; blocks are
-    locked after power-up if `locked_at_power_up`; a block is good for `erase_cycles` erases.
+    locked after power-up if `locked_at_power_up`; a block is good for `erase_cycles` erases. A program of one word, of
+    a buffer and an erase take at most `program_us`, `buffered_program_us` and `erase_us` microseconds.
     """
 
     name: str
     buffer_bytes: int
     locked_at_power_up: bool
     erase_cycles: int
+    program_us: int
+    buffered_program_us: int
+    erase_us: int
 
 
 @cache

@@ -82,6 +82,15 @@ class Log:
         self._lines = self._lines[number:]
         return self
 
+    def timed(self, start: int, *step_us: int) -> Self:
+        """The log as `-msg timestamp=on` has it: from `start` seconds on, with these steps, the last for ever."""
+        now, lines = start * 1_000_000, []
+        for number, line in enumerate(self._lines):
+            lines.append(f"4242@{now // 1_000_000}.{now % 1_000_000:06d}:{line}")
+            now += step_us[min(number, len(step_us) - 1)]
+        self._lines = lines
+        return self
+
     # --- accesses ------------------------------------------------------------------------------------------------
 
     def reset(self) -> Self:

@@ -8,7 +8,7 @@ from tracetool.findings.registry import RULES, Severity, rule
 from tracetool.findings.words import count_of, place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tracetool.findings.registry import Case, Finding
 
@@ -19,7 +19,12 @@ _WORDS = {
     "NOR003": ("sequence", "sequences", "had a second cycle that silicon refuses"),
     "NOR004": ("buffered write", "buffered writes", "had words outside start and count, or in another block"),
     "NOR005": ("buffered write", "buffered writes", "did not start at a multiple of the chip's buffer"),
-    "NOR006": ("command", "commands", "came while a chip would still be busy"),
+    "NOR006": ("command", "commands", "came while a chip could still be busy with the program or erase before"),
+    "NOR006-untimed": (
+        "command",
+        "commands",
+        "came after a program or erase whose end was not polled for; without times it is not known if too early",
+    ),
     "NOR007": ("command", "commands", "came with an error bit set"),
     "NOR008": ("program or erase", "programs and erases", "went to blocks that were never unlocked"),
     "NOR009": ("command", "commands", "reached one chip of the bank only"),
@@ -32,20 +37,21 @@ def severity_of(case: Case, rule_id: str) -> Severity:
     return Severity.ERROR if case.strict_silicon else RULES[rule_id].severity
 
 
-def _register(rule_id: str, words: tuple[str, str, str]) -> Callable[[Case], Iterator[Finding]]:
+def _register(rule_id: str, watches: Sequence[str]) -> Callable[[Case], Iterator[Finding]]:
     @rule(rule_id)
     def refused(case: Case) -> Iterator[Finding]:
-        found = case.operations(rule_id)
-        if found is not None:
-            one, several, what = words
-            message = f"{count_of(found.count, one, several)} {place(found)} {what}"
-            yield from case.finding(rule_id, found, message, severity=severity_of(case, rule_id))
+        for watched in watches:
+            found = case.operations(watched)
+            if found is not None:
+                one, several, what = _WORDS[watched]
+                message = f"{count_of(found.count, one, several)} {place(found)} {what}"
+                yield from case.finding(rule_id, found, message, severity=severity_of(case, rule_id))
 
     return refused
 
 
-for _rule_id, _words in _WORDS.items():
-    _register(_rule_id, _words)
+for _rule_id in dict.fromkeys(watched.partition("-")[0] for watched in _WORDS):
+    _register(_rule_id, [watched for watched in _WORDS if watched.startswith(_rule_id)])
 
 
 @rule("NOR011")

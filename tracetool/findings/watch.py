@@ -13,6 +13,7 @@ import polars as pl
 from replay.cfi import Opcode, Status
 from replay.columns import Flag, OpKind, Outcome
 from tracetool.session.tally import Cluster, Occurrence
+from tracetool.timeline.accesses import NO_TIME
 
 if TYPE_CHECKING:
     from replay.geometry import Geometry
@@ -24,7 +25,13 @@ _ERROR_BITS = int(Status.PROGRAM_ERROR | Status.ERASE_ERROR)
 _WRITING = [int(kind) for kind in (OpKind.ERASE, OpKind.PROGRAM, OpKind.BUFFERED_PROGRAM)]
 _HARMLESS = [int(kind) for kind in (OpKind.STATUS, OpKind.CLEAR_STATUS, OpKind.RESET)]
 _QUIET = [int(kind) for kind in (OpKind.READ_ARRAY, OpKind.IDENTIFY, OpKind.QUERY)]
+_SUSPEND = 0xB0
+# Second cycles of 0x60 that QEMU does not know: lock-down and the read configuration register.
+# Ref: Intel 28F160C18 data sheet, table 5; Numonyx L18 data sheet, order 251902, table 20.
+_LOCK_CYCLES = [0x2F, 0x03]
 _WORDS_PER_COUNT = 1
+_POLLED = -1
+"""Instead of the number of a run: the status was read as ready."""
 _LOCK_STATUS_WORD = 2  # index of a block's lock status among its identifiers; bit 0 of it is set if locked
 
 
@@ -47,6 +54,9 @@ _KNOWN = ~pl.col("unknown")
 _DOUBLE_ERROR = (pl.col("status_before") & _ERROR_BITS) != 0
 _BUFFERED = _kind(OpKind.BUFFERED_PROGRAM)
 _BLOCK_OF_COUNT = pl.col("count_offset") // pl.col("block_bytes")
+_LOW_BYTE = pl.col("command_value") & 0xFF
+_LOCK_ON_SILICON = _LOW_BYTE.eq(int(Opcode.LOCK_SETUP)) & (pl.col("bad_cycle_value") & 0xFF).is_in(_LOCK_CYCLES)
+_ALLOWED_WHEN_BUSY = pl.col("kind").is_in(_HARMLESS + _QUIET) | (_LOW_BYTE == _SUSPEND)
 
 OPERATION_RULES: dict[str, pl.Expr] = {
     "SEQ002": _BUFFERED & _ended(Outcome.REFUSED, Outcome.ABORTED) & _ON_WRITABLE,
@@ -55,22 +65,30 @@ OPERATION_RULES: dict[str, pl.Expr] = {
     "WEAR002": _IS_WRITING & _ended(Outcome.DONE) & _KNOWN & (pl.col("bytes_changed") == 0) & _ON_WRITABLE,
     "NOR001": _IS_WRITING & _KNOWN & (pl.col("bits_set_without_erase") > 0),
     "NOR002": _kind(OpKind.ERASE) & _flag(Flag.BAD_SECOND_CYCLE),
-    "NOR003": ~_kind(OpKind.ERASE) & _flag(Flag.BAD_SECOND_CYCLE),
+    # 0x98 has no second cycle: what QEMU takes for one is a command of its own on silicon.
+    # Ref: Intel 28F160C18 data sheet, table 5 (Read Query: one write, then reads).
+    "NOR003": ~pl.col("kind").is_in([int(OpKind.ERASE), int(OpKind.QUERY)])
+    & _flag(Flag.BAD_SECOND_CYCLE)
+    & ~_LOCK_ON_SILICON.fill_null(value=False),
+    # The start is the first word's place; setup and count may go anywhere in the block.
+    # Ref: ST M58PR256J data sheet, 4.8 (the same command set); Linux's cfi_cmdset_0001 and U-Boot's cfi_flash do so.
     "NOR004": _BUFFERED
     & (
-        (pl.col("words_low") < pl.col("count_offset"))
-        | (pl.col("words_high") > pl.col("count_offset") + pl.col("counted_bytes"))
+        (pl.col("words_low") < pl.col("words_start"))
+        | (pl.col("words_high") > pl.col("words_start") + pl.col("counted_bytes"))
         | (pl.col("words_low") // pl.col("block_bytes") != _BLOCK_OF_COUNT)
         | ((pl.col("words_high") - 1) // pl.col("block_bytes") != _BLOCK_OF_COUNT)
     ),
-    "NOR005": _BUFFERED & (pl.col("count_offset") % pl.col("buffer_bytes") != 0),
-    "NOR006": pl.col("busy_before") & ~pl.col("kind").is_in(_HARMLESS),
+    "NOR005": _BUFFERED & (pl.col("words_start") % pl.col("buffer_bytes") != 0),
+    # Ref: P30 data sheet, order 306666, 11.1: which commands can be issued during programming.
+    "NOR006": pl.col("busy_before") & ~_ALLOWED_WHEN_BUSY,
+    "NOR006-untimed": pl.col("unpolled_before") & ~_ALLOWED_WHEN_BUSY,
     "NOR007": _DOUBLE_ERROR & ~pl.col("kind").is_in(_HARMLESS + _QUIET),
     "NOR008": _IS_WRITING & pl.col("locked"),
     "NOR009": pl.col("one_lane"),
     "NOR010": pl.col("command_value").is_in([0xB0, 0xD0, 0xB000B0, 0xD000D0]),
 }
-"""Predicate of each rule that is about single operations."""
+"""Predicate of each rule that is about single operations; `NOR006-untimed` is what NOR006 can tell without times."""
 
 _RULES = tuple(OPERATION_RULES.items())
 
@@ -89,7 +107,7 @@ class OperationWatch:
         self.written_bytes = 0
         self.changed_bytes = 0
         self.contents_unknown = False
-        self._busy = False
+        self._writing = pl.DataFrame({"run": [_POLLED], "since_ns": [0], "longest_ns": [0]})
         self._unlocked: set[int] = set()
         self._boot = (-1, -1)
 
@@ -126,38 +144,56 @@ class OperationWatch:
             one_lane=self._one_lane(),
         )
         return frame.with_columns(
-            busy_before=self._busy_before(frame),
+            *self._busy_before(frame, trace),
             locked=pl.Series(self._locked(frame, trace), dtype=pl.Boolean),
         )
 
     def _one_lane(self) -> pl.Expr:
-        """A command for one chip of several: its byte alone in an access as wide as the bank."""
+        """A command for some chips of several: its byte alone in an access as wide as the bank, or a narrower access.
+
+        A driver that does not know the bus yet asks for identifiers in every width; these are left out.
+        """
         geometry = self._geometry
         if geometry.chips == 1:
             return pl.lit(value=False)
-        value, whole = pl.col("command_value"), pl.col("command_size") == geometry.bank_width
-        command = pl.col("kind").is_in(_WRITING) | ~pl.col("kind").is_in([int(OpKind.STRAY), int(OpKind.NONE)])
-        plain = (value > 0) & (value <= 0xFF) & (value != int(Opcode.READ_ARRAY_RESET))  # noqa: PLR2004  one byte
-        return whole & command & plain
+        value, size = pl.col("command_value"), pl.col("command_size")
+        command = ~pl.col("kind").is_in([int(OpKind.STRAY), int(OpKind.NONE), *_QUIET])
+        plain = (value > 0) & (value <= 0xFF) & (size == geometry.bank_width)  # noqa: PLR2004  one byte
+        return command & (plain | size.is_between(geometry.chip_width, geometry.bank_width, closed="left"))
 
-    def _busy_before(self, frame: pl.DataFrame) -> pl.Series:
-        """Whether a program or erase went before that nobody saw end: the status was not read as ready since."""
-        writing = frame["kind"].is_in(_WRITING)
-        polled = frame["polled_ready"]
-        marks = (
-            pl.DataFrame({"writing": writing, "polled": polled})
-            .select(
-                pl.when(pl.col("polled"))
-                .then(pl.lit(value=False))
-                .when(pl.col("writing"))
-                .then(pl.lit(value=True))
-                .otherwise(None)
-            )
-            .to_series()
+    def _busy_before(self, frame: pl.DataFrame, trace: int) -> pl.DataFrame:
+        """Whether a chip could be busy with a program or erase that nobody saw end, before each operation.
+
+        Nobody saw it end if the status was not read as ready since. `busy_before` says that the chip's longest time for
+        it was not over, `unpolled_before` that the trace has no times to tell. A reset ends everything.
+        """
+        chip, run = self._chip, _run_of(trace)
+        longest_ns = {
+            int(OpKind.ERASE): chip.erase_us * 1000,
+            int(OpKind.PROGRAM): chip.program_us * 1000,
+            int(OpKind.BUFFERED_PROGRAM): chip.buffered_program_us * 1000,
+        }
+        ends = _IS_WRITING | pl.col("polled_ready")
+        marks = frame.select(
+            pl.when("polled_ready").then(_POLLED).when(_IS_WRITING).then(run).cast(pl.Int64).alias("run"),
+            pl.when(ends).then("end_ns").cast(pl.Int64).alias("since_ns"),
+            pl.when(ends)
+            .then(pl.col("kind").replace_strict(longest_ns, default=0, return_dtype=pl.Int64))
+            .alias("longest_ns"),
         )
-        after = pl.concat([pl.Series([self._busy], dtype=pl.Boolean), marks]).fill_null(strategy="forward")
-        self._busy = bool(after[-1])
-        return after.head(len(frame))
+        after = pl.concat([self._writing, marks]).fill_null(strategy="forward")
+        self._writing = after.tail(1)
+        timed = (pl.col("since_ns") != NO_TIME) & (pl.col("time_ns") != NO_TIME)
+        elapsed_ns = pl.col("time_ns") - pl.col("since_ns")
+        unpolled = (pl.col("run") == run).fill_null(value=False)
+        return (
+            after.head(len(frame))
+            .hstack(frame.select("boot", "time_ns"))
+            .select(
+                (unpolled & timed & (elapsed_ns >= 0) & (elapsed_ns < pl.col("longest_ns"))).alias("busy_before"),
+                (unpolled & ~timed).alias("unpolled_before"),
+            )
+        )
 
     def _locked(self, frame: pl.DataFrame, trace: int) -> list[bool]:
         """Whether each operation writes to a block that was not unlocked since the chip had power or was reset.
@@ -186,6 +222,11 @@ class OperationWatch:
                 self._unlocked.discard(block)
             locked.append(block not in self._unlocked)
         return locked
+
+
+def _run_of(trace: int) -> pl.Expr:
+    """A number for the time between two resets, in which a chip goes on with what it does."""
+    return pl.col("boot").cast(pl.Int64) + (trace << 16)
 
 
 def _is_shown(name: str) -> pl.Expr:

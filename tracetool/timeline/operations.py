@@ -69,6 +69,7 @@ _TOUCHED = (pl.col("effect").is_in([int(effect) for effect in _PLACED]) | _MEANT
 _POLL = (pl.col("kind") == RowKind.IO_READ) & pl.col("cmd").is_in([int(command) for command in _STATUS_COMMANDS])
 _WORDS = _IN_BUFFER & (pl.col("wcycle") == 2)  # noqa: PLR2004  the cycle of data words
 _IDENTIFIED = (pl.col("kind") == RowKind.IO_READ) & (pl.col("cmd") == Opcode.READ_IDENTIFIER) & (pl.col("value") == 0)
+_BAD_CYCLE = _WRITE & ((pl.col("flags") & Flag.BAD_SECOND_CYCLE) != 0)
 _COUNT = _IN_BUFFER & (pl.col("wcycle") == 1)
 
 # What is kept of the accesses of one operation: how it is made, and how two halves of it are joined.
@@ -100,6 +101,8 @@ _SUMS: dict[str, tuple[pl.Expr, str]] = {
     "identifier_offset": (pl.col("offset").filter(_IDENTIFIED).last(), "last_known"),
     "count_offset": (pl.col("offset").filter(_COUNT).first(), "first_known"),
     "count_value": (pl.col("value").filter(_COUNT).first(), "first_known"),
+    "bad_cycle_value": (pl.col("value").filter(_BAD_CYCLE).last(), "last_known"),
+    "words_start": (pl.col("offset").filter(_WORDS).first(), "first_known"),
     "words_low": (pl.col("offset").filter(_WORDS).min(), "min"),
     "words_high": ((pl.col("offset") + pl.col("size")).filter(_WORDS).max(), "max"),
 }

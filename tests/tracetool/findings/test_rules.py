@@ -72,6 +72,40 @@ def filled(windows: int) -> Log:
     return trace
 
 
+def spread(count_at: int, *words: int) -> Log:
+    """A buffered write of two words whose setup, count and confirm go elsewhere."""
+    trace = store().write(count_at, 0xE800E8).write(count_at, (len(words) - 1) * 0x10001, wcycle=1)
+    if all(place // 0x1000 == count_at // 0x1000 for place in words):
+        for place in words:
+            trace.write(place, 1, wcycle=2)
+        return trace.write(count_at, 0xD000D0, wcycle=3)
+    for place in words:
+        trace.event("io_write", f"offset:{place:#06x} size:4 value:0x0001 wcycle:2")
+    trace.event("write", "block write finished")
+    trace.event("io_write", f"offset:{count_at:#06x} size:4 value:0xd000d0 wcycle:3")
+    return trace.event("write_block_abort", "block write abort").event("mode_read_array", "read array mode")
+
+
+def hurried(kind: int, step_us: int) -> Log:
+    """A program, buffered program or erase, then a program; an event every so many microseconds."""
+    begun = [store().program(0, 1), store().buffered(0, 1), store().erase(0)][kind]
+    return begun.program(0x80 if kind == 1 else 4, 1).timed(7, step_us)
+
+
+def left_query() -> Log:
+    """As Linux's cfi_probe leaves query mode: 0xf0, which does nothing, then 0xff."""
+    left = store().write(0x154, 0x980098).event("io_write", "offset:0x0000 size:4 value:0xf000f0 wcycle:1")
+    return left.event("write", "leaving query mode").write(0, 0xFF00FF, wcycle=1)
+
+
+def locked_down(confirm: int) -> Log:
+    """A second cycle of 0x60 that QEMU does not know."""
+    locked = (
+        store().write(0, 0x600060).event("io_write", f"offset:0x0000 size:4 value:{confirm * 0x10001:#06x} wcycle:1")
+    )
+    return locked.event("write", "unknown (un)locking command").event("mode_read_array", "read array mode")
+
+
 ERASE_CYCLES = 20
 
 
@@ -185,15 +219,22 @@ PLANTED = [
     ),
     Planted(
         "NOR004",
-        "word before the start",
-        store().write(0x80, 0xE800E8).write(0x80, 0, wcycle=1).write(0x7C, 7, wcycle=2).write(0x80, 0xD0, wcycle=3),
+        "word before the first",
+        spread(0x80, 0x84, 0x80),
         seq=1,
     ),
+    Planted("NOR004", "word beyond the count", spread(0, 0x80, 0x88), seq=1),
+    Planted("NOR004", "word in another block than the count", spread(0x40000, 0x3FFF8, 0x3FFFC), seq=1),
     Planted("NOR005", "half a buffer", store().buffered(0x40, 1), seq=1),
-    Planted("NOR006", "no poll", store().program(0, 1).program(4, 1), offset=4, seq=6),
+    Planted("NOR005", "half a buffer, counted at its start", spread(0, 0x40, 0x44), seq=1),
+    Planted("NOR006", "no poll, no times", store().program(0, 1).program(4, 1), offset=4, seq=6, says="without times"),
+    Planted("NOR006", "word after 300 us", hurried(0, 100), offset=4, seq=6, says="could still be busy"),
+    Planted("NOR006", "buffer after 900 us", hurried(1, 450), offset=0x80, seq=10),
+    Planted("NOR006", "block after 3 s", hurried(2, 3_000_000), offset=4, seq=4),
     Planted("NOR007", "after a refused program", code().program(0x200, 0).program(0x200, 0), seq=5),
     Planted("NOR008", "locked", store().program(0, 1), offset=0, seq=1),
     Planted("NOR009", "one lane", store().write(0, 0x70), offset=0, seq=1),
+    Planted("NOR009", "an access as wide as one chip", store().write(0x8000, 0x70, size=2), offset=0x8000, seq=1),
     Planted("NOR010", "suspend", store().write(0, 0xB000B0), offset=0, seq=1),
     Planted("NOR011", "21 erases", erased(ERASE_CYCLES + 1), offset=0, says="was erased 21 times"),
     Planted(
@@ -261,12 +302,25 @@ NEAR_MISSES = [
     ("NOR001", "bit set after an erase", store().program(0, 0).erase(0).program(0, 1)),
     ("NOR002", "confirmed", store().erase(0x40000)),
     ("NOR003", "confirmed", store().buffered(0, 7)),
+    ("NOR003", "query mode left by 0xf0, and by 0xff", left_query()),
+    ("NOR003", "block locked down", locked_down(0x2F)),
+    ("NOR003", "read configuration register written", locked_down(0x03)),
     ("NOR004", "words as counted", store().buffered(0x80, 7, 8)),
+    ("NOR004", "setup and count at the start of the block", spread(0, 0x3FF78, 0x3FF7C)),
     ("NOR005", "a buffer", store().buffered(0x80, 1)),
+    ("NOR005", "a buffer, counted elsewhere in the block", spread(0x44, 0x100, 0x104)),
     ("NOR006", "polled", store().program(0, 1).read_status(0).program(4, 1)),
+    ("NOR006", "word after 600 us", hurried(0, 200)),
+    ("NOR006", "buffer after 1.2 ms", hurried(1, 600)),
+    ("NOR006", "block after 4.5 s", hurried(2, 4_500_000)),
+    ("NOR006", "after a reset", store().program(0, 1).reset().program(4, 1)),
+    ("NOR006", "after a reset, at once", store().program(0, 1).reset().program(4, 1).timed(5, 1)),
+    ("NOR006", "read array and query, which the data sheet allows", store().program(0, 1).read_array().timed(5, 1)),
     ("NOR007", "status cleared", code().program(0x200, 0).write(0x200, 0x500050).program(0x200, 0)),
     ("NOR008", "unlocked", store().unlock(0).program(0, 1)),
     ("NOR009", "both lanes", store().write(0, 0x700070)),
+    ("NOR009", "identifiers asked for in a narrow access", store().write(0, 0x90, size=2).read_array()),
+    ("NOR009", "a byte, which no driver of these chips sends", store().write(0, 0x70, size=1)),
     ("NOR010", "confirm of an erase", store().erase(0)),
     ("NOR011", "20 erases", erased(ERASE_CYCLES)),
     ("TRC001", "status as predicted", store().write(0, 0x700070).read_status(0)),

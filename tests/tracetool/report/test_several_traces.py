@@ -25,25 +25,22 @@ if TYPE_CHECKING:
 
     from tests.tracetool.cli.program import Quick
 
-FIRST = log("virt.flash1").reset().read_status(0).read_status(0).program(0x100000, 0x1234).read_array()
+FIRST = (
+    log("virt.flash1").reset().read_status(0).read_status(0).program(0x100000, 0x1234).read_array().timed(1000, 100_000)
+)
 """Its write beyond 768 KiB is event 7, so that it is a later one than in the second trace."""
-SECOND = log("virt.flash1").reset().program(0x100004, 0x5678).read_array()
+SECOND = log("virt.flash1").reset().program(0x100004, 0x5678).read_array().timed(10, 1_000_000)
+"""The earlier one by its clock."""
 EXTENT = Options(extents={"virt.flash1": 0xC0000})
 WORDS = "event 7 of trace 0 to event 3 of trace 1"
 
 
-def stamped(text: str, start: int, step: int) -> str:
-    """The log as `-msg timestamp=on` has it: a line every `step` microseconds from `start` seconds on."""
-    lines = text.splitlines()
-    return "".join(f"4242@{start + n * step // 10**6}.{n * step % 10**6:06d}:{line}\n" for n, line in enumerate(lines))
-
-
 @pytest.fixture
 def two(tmp_path: Path) -> tuple[Path, Path]:
-    """The same machine's two starts; the second is the earlier one by its clock, and takes 9 s."""
+    """The same machine's two starts."""
     first, second = tmp_path / "first.log", tmp_path / "second.log"
-    first.write_text(stamped(FIRST.text, 1000, 100_000))
-    second.write_text(stamped(SECOND.text, 10, 1_000_000))
+    first.write_text(FIRST.text)
+    second.write_text(SECOND.text)
     return first, second
 
 

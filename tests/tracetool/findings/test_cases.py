@@ -1,0 +1,41 @@
+"""What real drivers do is not held against them, and what goes wrong in recorded situations is named."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from tests.captures import capture_path, case_path
+from tests.tracetool.traces import Audited, audited
+
+
+@cache
+def case(name: str) -> Audited:
+    """A recorded situation, audited."""
+    return audited(case_path(f"{name}.log.zst"))
+
+
+def messages(found: Audited, rule: str) -> list[str]:
+    """What a rule says."""
+    return [finding.message for finding in found.findings(rule)]
+
+
+def test_linux_mtd_s_buffered_writes_are_legal_and_begin_off_the_buffer() -> None:
+    found = case("linux-mtd-buffered")
+    assert {"NOR003", "NOR004"} & found.rules == set()
+    (said,) = messages(found, "NOR005")
+    assert said == "2 buffered writes at 0x60023 to 0x602e7 did not start at a multiple of the chip's buffer"
+
+
+def test_u_boot_drives_one_chip_of_two() -> None:
+    found = case("uboot-saveenv-qemu-2343")
+    assert {"NOR003", "NOR004", "NOR005"} & found.rules == set()
+    (finding,) = found.findings("NOR009", "virt.flash1")
+    assert finding.count > 100
+
+
+@pytest.mark.parametrize("name", ["aavmf-first-boot", "aavmf-reclaim", "aavmf-shell-padding"])
+def test_edk2_s_driver_breaks_none_of_silicon_s_rules_of_sequence(name: str) -> None:
+    found = audited(capture_path(f"{name}/trace.log.zst"))
+    assert {"NOR003", "NOR004", "NOR005", "NOR006", "NOR009"} & found.rules == set()
