@@ -50,7 +50,10 @@ def audit(
             autocompletion=_complete_format,
         ),
     ] = "text",
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.", callback=common.named_file),
+    ] = None,
     policy: Annotated[
         str | None,
         typer.Option(

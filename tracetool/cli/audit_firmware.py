@@ -39,7 +39,13 @@ def audit_firmware(
     *,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Keep the run directories, boot-1 and boot-2."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Keep the run directories, boot-1 and boot-2.",
+            callback=common.run_folder,
+        ),
     ] = None,
     qemu_binary: Annotated[
         str | None, typer.Option("--qemu-binary", metavar="PATH", help="The QEMU that boots it.")

@@ -146,7 +146,18 @@ TableFormat = Annotated[
         autocompletion=_complete_table_format,
     ),
 ]
-Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write them to FILE.")]
+STANDARD_OUTPUT = "-"
+
+
+def named_file(output: str | None) -> str | None:
+    """The file that `-o` names; None where it is standard output."""
+    return None if output == STANDARD_OUTPUT else output
+
+
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="FILE", help="Write them to FILE.", callback=named_file),
+]
 
 
 Width = Annotated[
@@ -278,40 +289,23 @@ def _expanded(text: str) -> Path:
 
 def keep_inputs(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
     """UsageError where a command would write over a file that it reads, or twice to one file."""
-    read = [file for path in inputs for file in _files_of(path)]
-    taken = {_identity(path): "is read by this command" for path in read}
-    for path in outputs:
-        identity = None if path is None else _identity(path)
-        if identity is None:
-            continue
-        if identity in taken:
-            raise UsageError(f"{path}: {taken[identity]}, and would be overwritten; name another file")
-        taken[identity] = "is written twice"
+    from tracetool.ingest.inputs import keep_inputs as keep
+
+    keep(outputs, inputs)
 
 
-def _files_of(path: str | Path) -> list[Path]:
-    """The file itself, or all that is in a run directory."""
-    from tracetool.runs.directory import is_run_directory
-
-    target = Path(path).expanduser()
-    return list(target.rglob("*")) if is_run_directory(target) else [target]
-
-
-def _identity(path: str | Path) -> Path | tuple[int, int] | None:
-    """What two names of one file have in common; None for what is no file, and keeps nothing."""
-    target = Path(path).expanduser()
-    try:
-        if target.is_file():
-            status = target.stat()
-            return status.st_dev, status.st_ino
-        return None if target.exists() else target.resolve()
-    except OSError:
-        return None
+def run_folder(output: str | None) -> str | None:
+    """The directory that `-o` names for a run; UsageError where it is standard output."""
+    if output == STANDARD_OUTPUT:
+        raise UsageError("-o -: a run is a directory; name one")
+    return output
 
 
 def output_file(text: str, option: str) -> tuple[str, Path]:
-    """`[DEV=]FILE` of an option that writes: device (or any) and path."""
+    """`[DEV=]FILE` of an option: device (or any) and path; UsageError for a standard stream."""
     ((device, value),) = _by_device(option, [text]).items()
+    if value == STANDARD_OUTPUT:
+        raise UsageError(f"{option} -: an image is a file of its own; give FILE")
     return device, _expanded(value)
 
 

@@ -9,6 +9,7 @@ from inspect import Parameter
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from tracetool.cli import common
+from tracetool.cli.traces import named_traces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,10 @@ _GROUPS: dict[str, tuple[Callable[..., Any], dict[str, tuple[Any, Any]]]] = {
 
 
 def takes_options(command: Callable[P, None]) -> Callable[..., None]:
-    """Replace a command's parameters `reading` and `devices` by one option each, which typer sees in its signature."""
+    """Replace a command's parameters `reading` and `devices` by one option each, which typer sees in its signature.
+
+    Its `traces` are those that `named_traces` gives for the arguments.
+    """
     signature = inspect.signature(command, eval_str=True)
     own = [parameter for parameter in signature.parameters.values() if parameter.name not in _GROUPS]
     groups = {name: group for name, group in _GROUPS.items() if name in signature.parameters}
@@ -93,6 +97,8 @@ def takes_options(command: Callable[P, None]) -> Callable[..., None]:
     def run(*arguments: Any, **given: Any) -> None:  # noqa: ANN401  whatever the command takes
         for group, (make, members) in groups.items():
             given[group] = make(**{name: given.pop(name) for name in members})
+        if "traces" in given:
+            given["traces"] = named_traces(given["traces"])
         command(*arguments, **given)
 
     run.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tracetool.export.job import Job
     from tracetool.ingest import TraceReader
 
-_STANDARD_OUTPUT = "-"
-
 
 def _complete_format(incomplete: str) -> list[str]:
     return [name for name in FORMATS if name.startswith(incomplete)]
@@ -52,15 +50,16 @@ def export(
     What the trace lost stays known in the formats that are traces; whatever a
     format cannot hold is said on standard error.
     """
-    chosen = _checked(traces, output, output_format, devices)
+    chosen = _checked(output, output_format, devices)
     from tracetool.cli.output import open_output, standard_output
     from tracetool.export.job import Job
     from tracetool.ingest.chain import Chain
 
     options = devices.session(keep_operations=True)
+    common.keep_inputs([output], [*traces, *options.images.values()])
     with (
         common.opened(traces, reading) as readers,
-        standard_output() if output == _STANDARD_OUTPUT else open_output(output) as file,
+        standard_output() if output == common.STANDARD_OUTPUT else open_output(output) as file,
     ):
         job = Job(Chain(readers) if len(readers) > 1 else readers[0], options)
         remarks = chosen.write(job, file)
@@ -73,13 +72,11 @@ def export(
         common.say(f"{job.reader.meta.name}: {remark}")
 
 
-def _checked(traces: Sequence[str], output: str, output_format: str | None, devices: DeviceOptions) -> Format:
+def _checked(output: str, output_format: str | None, devices: DeviceOptions) -> Format:
     """The format, where it and the other options can be meant together."""
     chosen = format_of(output, output_format)
-    if output == _STANDARD_OUTPUT and chosen.binary and sys.stdout.isatty():
+    if output == common.STANDARD_OUTPUT and chosen.binary and sys.stdout.isatty():
         raise UsageError(f"--format {chosen.name} is binary: give -o FILE, or redirect it")
-    if output != _STANDARD_OUTPUT:
-        common.keep_inputs([output], traces)
     described = devices.described()
     if described and not chosen.replays:
         replaying = ", ".join(found.name for found in FORMATS.values() if found.replays)

@@ -26,7 +26,10 @@ def record(
     command: Annotated[list[str], typer.Argument(metavar="QEMU ARGS", help="The guest's own command line.")],
     *,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="DIR", help="The run directory (flash-run-N).")
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="The run directory (flash-run-N).", callback=common.run_folder
+        ),
     ] = None,
     backend: Annotated[
         str,

@@ -44,7 +44,10 @@ def verify(
             "--format", metavar="FORMAT", help="How to answer: text or json.", autocompletion=_complete_format
         ),
     ] = "text",
-    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.", callback=common.named_file),
+    ] = None,
     width: common.Width = None,
     reading: common.Reading,
     devices: DeviceOptions,

@@ -14,7 +14,7 @@ from tracetool.ingest.magic import CTF_STREAM, PARQUET, SIMPLE, UTF16, is_tar
 from tracetool.ingest.parser import TextParser
 from tracetool.ingest.source import open_source
 from tracetool.ingest.text import TextTrace
-from tracetool.runs.directory import is_run_directory, read_run_directory
+from tracetool.runs.directory import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +155,7 @@ def open_trace(
 
     Args:
         path: a file, plain or packed with gzip, xz or zstd; `-` for standard input; the directory of a CTF trace or
-            of a run.
+            of a run, or the trace in a run's directory, which is the same.
         input_format: what it is; None: told by what is in it.
         strict: raise on the first damaged line or record.
         chunk_bytes: about so many bytes of the trace make a frame.
@@ -165,10 +165,10 @@ def open_trace(
         InputError: the file does not exist, cannot be read, is empty, or is no trace.
     """
     how: How = {"strict": strict, "chunk_bytes": max(1, chunk_bytes), "progress": progress}
-    if is_run_directory(path):
+    directory = run_of(path)
+    if directory is not None:
         from tracetool.ingest.run import of_run  # noqa: PLC0415
 
-        directory = read_run_directory(path)
         return of_run(directory, _open(directory.trace, input_format, how))
     return _open(path, input_format, how)
 

@@ -13,7 +13,7 @@ from tracetool.errors import InputError
 from tracetool.runs.reading import FormError, parse_run
 from tracetool.runs.run import NOT_STARTED, SCHEMA, STATES, Flash, Run, SavedImage
 
-__all__ = ["RUN_FILE", "RunDirectory", "is_run_directory", "read_run_directory", "write_run"]
+__all__ = ["RUN_FILE", "RunDirectory", "is_run_directory", "read_run_directory", "run_of", "write_run"]
 
 RUN_FILE = "run.json"
 
@@ -43,6 +43,11 @@ class RunDirectory:
         if empty:
             raise InputError(f"{trace}: is empty: {why}; record it again")
         return str(trace)
+
+    @property
+    def files(self) -> list[Path]:
+        """Paths of `run.json` and of all files that it names."""
+        return [Path(self.path) / name for name in (RUN_FILE, *_files(self.run))]
 
     def before(self, flash: Flash) -> Path | None:
         """The file with the contents of a flash before the run; None: there is none.
@@ -112,6 +117,24 @@ def read_run_directory(path: str) -> RunDirectory:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise InputError(f"{file}: {name!r} leads out of the directory; give the trace itself")
     return RunDirectory(path, run)
+
+
+def run_of(path: str) -> RunDirectory | None:
+    """The run that a path stands for: its directory, or the trace in it; None if it is another file.
+
+    Raises:
+        InputError: `run.json` of the directory cannot be read, or is none.
+    """
+    if is_run_directory(path):
+        return read_run_directory(path)
+    folder = Path(path).parent
+    if not is_run_directory(folder) or not Path(path).is_file():
+        return None
+    try:
+        found = read_run_directory(str(folder))
+    except InputError:  # the trace alone may be all that is left to read
+        return None
+    return found if found.run.trace == Path(path).name else None
 
 
 def _files(run: Run) -> list[str]:

@@ -11,6 +11,7 @@ from tracetool.browse.filtering import Filter, vocabulary
 from tracetool.browse.going import row_of_place
 from tracetool.browse.places import PLACES_HELP, parse_place
 from tracetool.errors import TracetoolError, UsageError
+from tracetool.ingest.inputs import keep_inputs
 from tracetool.timeline.query import QueryError, complete, parse
 from tracetool.tui.moving import Moving
 from tracetool.tui.prompt import Prompt, Question
@@ -106,7 +107,7 @@ class Asking(Moving):
             return None
         path = text.strip()
         try:
-            self._keep_inputs(Path(path).expanduser(), timeline)
+            _keep_inputs(path, timeline)
             output_format = export_format(path)
             if Path(path).expanduser().exists() and path != self._overwrites:
                 self._overwrites = path
@@ -118,12 +119,6 @@ class Asking(Moving):
             return str(error)
         self.tell(f"wrote {count:,} rows to {path}")
         return None
-
-    def _keep_inputs(self, path: Path, timeline: Timeline) -> None:
-        options = timeline.loaded.settings.options
-        inputs = [*(Path(trace.meta.path) for trace in timeline.loaded.traces), *options.images.values()]
-        if path.exists() and any(other.exists() and other.samefile(path) for other in inputs):
-            raise UsageError(f"{path}: is what is shown, and would be overwritten; name another file")
 
     # --- what if -------------------------------------------------------------------------------------------------
 
@@ -141,6 +136,11 @@ class Asking(Moving):
         except UsageError as error:
             return str(error)
         return None
+
+
+def _keep_inputs(path: str, timeline: Timeline) -> None:
+    images = timeline.loaded.settings.options.images.values()
+    keep_inputs([path], [*(trace.meta.path for trace in timeline.loaded.traces), *images])
 
 
 def _what_is_wrong(text: str, timeline: Timeline) -> str | None:

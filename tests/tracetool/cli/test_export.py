@@ -194,9 +194,8 @@ def test_the_trace_itself_is_not_overwritten(tmp_path: Path, complaint: Callable
     trace.write_text("pflash_reset a: reset\n")
     link.symlink_to(trace)
     for target in (trace, link):
-        assert "is read by this command, and would be overwritten; name another file" in complaint(
-            trace, "-o", target, code=USAGE
-        )
+        says = complaint(trace, "-o", target, code=USAGE)
+        assert f"{target}: is read by this command, and would be overwritten; name another file" in says
     assert trace.read_text() == "pflash_reset a: reset\n"
 
 

@@ -1,0 +1,75 @@
+"""Files that a command reads, kept from being written over by what it writes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from tracetool.errors import UsageError
+from tracetool.ingest.ctf_folders import find_folders
+from tracetool.runs.directory import run_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["keep_inputs"]
+
+STANDARD = "-"
+
+
+def keep_inputs(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
+    """Refuse to write over a file that is read, under whatever name, or twice to one file.
+
+    Args:
+        outputs: files; `-` or None is standard output.
+        inputs: traces and images; `-` is standard input. Of a run all files are kept, of a CTF trace too.
+
+    Raises:
+        UsageError: names the file.
+        InputError: a run directory cannot be read.
+    """
+    taken = {_identity(file, sys.stdin): "is read by this command" for path in inputs for file in _files_of(path)}
+    taken.pop(None, None)
+    for path in outputs:
+        identity = _identity(path or STANDARD, sys.stdout)
+        if identity is None:
+            continue
+        if identity in taken:
+            name = "standard output" if path in (None, STANDARD) else path
+            raise UsageError(f"{name}: {taken[identity]}, and would be overwritten; name another file")
+        taken[identity] = "is written twice"
+
+
+def _files_of(path: str | Path) -> Iterator[str | Path]:
+    """The file itself, and those that are read with it."""
+    yield path
+    if path == STANDARD:
+        return
+    target = _expanded(path)
+    run = run_of(str(target))
+    if run is not None:
+        yield from run.files
+    elif target.is_dir():
+        for folder in find_folders(str(target)):
+            yield from folder.iterdir()
+
+
+def _identity(path: str | Path, standard: TextIO) -> Path | tuple[int, int] | None:
+    """What the names of one file have in common; None for what is no file, and keeps nothing.
+
+    `standard` is the stream that `-` stands for.
+    """
+    try:
+        status = os.fstat(standard.fileno()) if path == STANDARD else _expanded(path).stat()
+    except FileNotFoundError:
+        return Path(os.path.realpath(_expanded(path)))
+    except (OSError, ValueError, AttributeError):  # no such stream, or none that is a file
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def _expanded(path: str | Path) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111  Path's raises for a user that is none
