@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracetool.cli import common
 from tracetool.cli.devices import DeviceOptions, takes_options
+from tracetool.cli.rules import complete_rule, rule_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import polars as pl
 
+    from tracetool.ingest import TraceReader
     from tracetool.session.options import Options
     from tracetool.session.session import Replayed
 
@@ -23,6 +26,12 @@ def operations(
     traces: common.TracePaths,
     *,
     where: common.Where = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            "--rule", metavar="RULE", help="Only those that this rule speaks of.", autocompletion=complete_rule
+        ),
+    ] = None,
     output_format: common.TableFormat = "table",
     output: common.Output = None,
     reading: common.Reading,
@@ -37,8 +46,10 @@ def operations(
         keep_operations=True,
     )
     common.keep_inputs([output], [*traces, *options.images.values()])
-    replayed = _replay(traces, options, reading)
+    replayed, cases = _audited(traces, options, reading, rule)
     table = replayed.operations()
+    if cases is not None:
+        table = _with_cases(table, cases)
     if query is not None:
         table = table.filter(query.expression(replayed.starts))
     table = table.with_columns(t_ns=elapsed(replayed.starts))
@@ -49,6 +60,7 @@ def operations(
 def blocks(
     traces: common.TracePaths,
     *,
+    where: common.Where = None,
     output_format: common.TableFormat = "table",
     output: common.Output = None,
     most_erased: Annotated[bool, typer.Option("--most-erased", help="The most erased block first.")] = False,
@@ -61,6 +73,7 @@ def blocks(
     from tracetool.timeline.blocks import BLOCKS_SCHEMA
 
     common.check_table_format(output_format, output)
+    query = common.parse_where(where, "blocks")
     options = devices.session()
     common.keep_inputs([output], [*traces, *options.images.values()])
     replayed = _replay(traces, options, reading)
@@ -70,9 +83,43 @@ def blocks(
         if found.blocks is not None
     ]
     table = pl.concat([BLOCKS_SCHEMA.to_frame(), *tables])
+    if query is not None:
+        table = table.filter(query.expression(replayed.starts))
     if most_erased:
         table = table.sort("erases", "device", "block", descending=[True, False, False])
     _write(table, "blocks", output_format, output, several=len(traces) > 1)
+
+
+def _audited(
+    traces: Sequence[str], options: Options, reading: common.Reading, rule: str | None
+) -> tuple[Replayed, pl.DataFrame | None]:
+    """The replayed devices; with a rule also its cases, a row each of `FINDINGS_SCHEMA`."""
+    if rule is None:
+        return _replay(traces, options, reading), None
+    from tracetool.audit.audit import audit_replayed
+    from tracetool.report.tables import findings_frame
+
+    wanted = rule_named(rule).id
+    with common.opened(traces, reading) as readers:
+        replayed, result = audit_replayed(readers, replace(options, keep_occurrences=True))
+    _warn(readers, replayed)
+    return replayed, findings_frame((found for found in result.findings if found.rule == wanted), each=True)
+
+
+def _with_cases(table: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
+    """The operations that share an event with a case. Those of a device follow one another in a trace."""
+    import numpy as np
+    import polars as pl
+
+    chosen = np.zeros(table.height, np.bool_)
+    for (device, trace), part in cases.drop_nulls("first_seq").group_by("device", "trace"):
+        mine = (pl.col("device").cast(pl.String) == device) & (pl.col("trace") == trace)
+        rows = table.select(pl.arg_where(mine)).to_series().to_numpy()
+        first = np.searchsorted(table["last_seq"][rows], part["first_seq"])
+        end = np.searchsorted(table["first_seq"][rows], part["last_seq"], side="right")
+        steps = np.bincount(first, minlength=len(rows) + 1) - np.bincount(end, minlength=len(rows) + 1)
+        chosen[rows] = steps.cumsum()[:-1] > 0
+    return table.filter(chosen)
 
 
 def _replay(traces: Sequence[str], options: Options, reading: common.Reading) -> Replayed:
@@ -80,10 +127,14 @@ def _replay(traces: Sequence[str], options: Options, reading: common.Reading) ->
 
     with common.opened(traces, reading) as readers:
         replayed = replay_readers(readers, options)
+    _warn(readers, replayed)
+    return replayed
+
+
+def _warn(readers: Sequence[TraceReader], replayed: Replayed) -> None:
     common.require_events(readers, sum(trace.events for trace in replayed.traces))
     common.warn_of_damage(readers)
     common.warn_of_disagreement(replayed)
-    return replayed
 
 
 def _write(table: pl.DataFrame, name: str, output_format: str, output: str | None, *, several: bool) -> None:

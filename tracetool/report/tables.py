@@ -98,7 +98,7 @@ def _status(row: dict[str, Any]) -> str:
 
 
 def _outside(row: dict[str, Any]) -> str:
-    return {True: "outside", False: "inside", None: ""}[row["outside"]]
+    return {True: "yes", False: "no", None: ""}[row["outside"]]
 
 
 # Title, how the cell is written, and whether it is set to the right.
@@ -132,7 +132,7 @@ _TABLES: dict[str, tuple[_Column, ...]] = {
         ("first", _word("first_seq"), True),
         ("trace", _word("last_trace"), True),
         ("last", _word("last_seq"), True),
-        ("extent", _outside, False),
+        ("outside", _outside, False),
     ),
     "findings": (
         ("severity", _word("severity"), False),

@@ -431,8 +431,8 @@ class Device:
             self.story.add(sums, self.current.trace)
         if self.watch is not None:
             self.watch.add(sums, self.current.trace)
-        if self.options.keep_operations and not sums.is_empty():
-            self.operations.append(to_table(sums, self.name, self.current.trace))
+        if self.options.keep_operations and self.blocks is not None and not sums.is_empty():
+            self.operations.append(to_table(sums, self.name, self.current.trace, self.blocks.block_bytes))
 
     def _run_policy(self, machine: Machine, batch: Batch, start: int, end: int) -> Accesses:
         rows = batch.rows

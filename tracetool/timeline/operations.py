@@ -38,6 +38,7 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "duration_ns": pl.Int64,
     "offset": pl.Int64,
     "length": pl.Int64,
+    "block": pl.Int64,
     "bytes_changed": pl.Int64,
     "bits_set_without_erase": pl.Int64,
     "outcome": pl.Enum(OUTCOMES),
@@ -46,7 +47,8 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 OPERATIONS_SCHEMA = pl.Schema(_COLUMNS)
 """One row an operation. `time_ns` is that of its first event; offset and length are bytes of what it touched, null
-where it touched nothing; `bytes_changed` and `bits_set_without_erase` are null where contents were not known."""
+where it touched nothing; `block` is the number of the erase block that it begins in; `bytes_changed` and
+`bits_set_without_erase` are null where contents were not known."""
 
 _PLACED = (Effect.PROGRAM, Effect.STAGE, Effect.FLUSH, Effect.ERASE, Effect.DISCARD)
 _STATUS_COMMANDS = (
@@ -157,8 +159,9 @@ def _name_of(column: pl.Expr, codes: type[OpKind | Outcome], names: pl.Enum) -> 
     return column.replace_strict(labels, default=None, return_dtype=pl.String).cast(names)
 
 
-def to_table(sums: pl.DataFrame, device: str, trace: int) -> pl.DataFrame:
+def to_table(sums: pl.DataFrame, device: str, trace: int, block_bytes: int) -> pl.DataFrame:
     """Closed operations as a frame of `OPERATIONS_SCHEMA`."""
+    offset = pl.when(pl.col("low").is_not_null()).then("low").otherwise("command_offset")
     touched = pl.col("low").is_not_null()
     timed = pl.col("time_ns") != NO_TIME
     done = pl.when(pl.col("erased") | pl.col("inferred")).then(int(Outcome.DONE)).otherwise(int(Outcome.LOST))
@@ -173,8 +176,9 @@ def to_table(sums: pl.DataFrame, device: str, trace: int) -> pl.DataFrame:
         "last_seq",
         pl.when(timed).then("time_ns").alias("time_ns"),
         pl.when(timed).then(pl.col("end_ns") - pl.col("time_ns")).alias("duration_ns"),
-        pl.when(touched).then("low").otherwise("command_offset").alias("offset"),
+        offset.alias("offset"),
         pl.when(touched).then(pl.col("high") - pl.col("low")).otherwise("command_size").alias("length"),
+        (offset // block_bytes).alias("block"),
         pl.when(known).then("bytes_changed").alias("bytes_changed"),
         pl.when(known).then("bits_set_without_erase").alias("bits_set_without_erase"),
         _name_of(pl.col("outcome").fill_null(done), Outcome, pl.Enum(OUTCOMES)).alias("outcome"),

@@ -632,6 +632,38 @@ def test_a_query_chooses_rows(quick: Quick) -> None:
     assert row.startswith("0,1,virt.flash1,program,4368,4370,")
 
 
+# --- rows that are asked for -------------------------------------------------------------------------------------
+
+
+def seqs_of(quick: Quick, *arguments: str | Path) -> list[int]:
+    table = pl.read_csv(quick(*arguments, "--format", "csv").out)
+    return table["first_seq"].to_list()
+
+
+def test_operations_are_found_by_their_block(quick: Quick) -> None:
+    assert seqs_of(quick, "operations", PADDING, "--where", "block == 4") == [4368, 4373, 4375, 4377, 4380]
+    whole = pl.read_csv(quick("operations", FIRST_BOOT, "--format", "csv").out)
+    assert (whole["block"] == whole["offset"] // (256 << 10)).all()
+
+
+@pytest.mark.parametrize(
+    ("rule", "seqs"), [("EXT001", [4368]), ("ext003", [4373, 4375, 4377, 4380]), ("RO001", [2, 4])]
+)
+def test_operations_are_found_by_their_rule(rule: str, seqs: list[int], quick: Quick) -> None:
+    assert seqs_of(quick, "operations", PADDING, "--rule", rule) == seqs
+    assert seqs_of(quick, "operations", FIRST_BOOT, PADDING, "--rule", rule, "--where", "trace == 1") == seqs
+
+
+def test_a_rule_without_cases_has_no_operations(quick: Quick) -> None:
+    assert seqs_of(quick, "operations", FIRST_BOOT, "--rule", "EXT001") == []
+
+
+def test_blocks_are_asked_for(quick: Quick) -> None:
+    assert seqs_of(quick, "blocks", PADDING, "--where", "outside == true") == [4368]
+    assert seqs_of(quick, "blocks", FIRST_BOOT, "--where", "erases > 10") != []
+    assert quick("blocks", PADDING, "--where", "boot == 1").code == USAGE
+
+
 # --- several traces, and numbers -----------------------------------------------------------------------------------
 
 

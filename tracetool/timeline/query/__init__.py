@@ -7,9 +7,19 @@
 from tracetool.timeline.query.completion import Completion, complete
 from tracetool.timeline.query.errors import Choice, QueryError
 from tracetool.timeline.query.query import Query, parse
-from tracetool.timeline.query.vocabulary import EVENTS, FINDINGS, OPERATIONS, VOCABULARIES, Column, Type, Vocabulary
+from tracetool.timeline.query.vocabulary import (
+    BLOCKS,
+    EVENTS,
+    FINDINGS,
+    OPERATIONS,
+    VOCABULARIES,
+    Column,
+    Type,
+    Vocabulary,
+)
 
 __all__ = [
+    "BLOCKS",
     "EVENTS",
     "FINDINGS",
     "OPERATIONS",

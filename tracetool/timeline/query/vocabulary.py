@@ -7,7 +7,7 @@ from enum import Enum
 
 from tracetool.events import EVENT_NAMES
 
-__all__ = ["EVENTS", "FINDINGS", "OPERATIONS", "VOCABULARIES", "Column", "Type", "Vocabulary"]
+__all__ = ["BLOCKS", "EVENTS", "FINDINGS", "OPERATIONS", "VOCABULARIES", "Column", "Type", "Vocabulary"]
 
 
 class Type(Enum):
@@ -167,6 +167,7 @@ OPERATIONS = Vocabulary(
         Column("offset", Type.OFFSET, "first byte it addresses, in the device"),
         Column("length", Type.SIZE, "bytes it addresses"),
         _END,
+        Column("block", Type.COUNT, "number of the erase block that it begins in, from 0"),
         Column("bytes_changed", Type.SIZE, "bytes that differ after it", aliases=("changed",)),
         Column("bits_set_without_erase", Type.COUNT, "bits it took from 0 to 1, which only an erase can on a chip"),
         Column("outcome", Type.ENUM, "how it ended", values=("done", "refused", "discarded", "aborted", "lost")),
@@ -176,6 +177,29 @@ OPERATIONS = Vocabulary(
     instead=(("event", "kind"), ("size", "length")),
 )
 """The timeline: one row a flash operation."""
+
+BLOCKS = Vocabulary(
+    "blocks",
+    (
+        _DEVICE,
+        Column("block", Type.COUNT, "number of the erase block, from 0"),
+        Column("offset", Type.OFFSET, "its first byte, in the device"),
+        Column("length", Type.SIZE, "its bytes"),
+        _END,
+        Column("erases", Type.COUNT, "erases that were done"),
+        Column("programs", Type.COUNT, "programs that were done"),
+        Column("refused", Type.COUNT, "programs and erases that were refused or given up"),
+        Column("bytes_programmed", Type.SIZE, "bytes programmed", aliases=("programmed",)),
+        Column("bytes_changed", Type.SIZE, "bytes that programs and erases changed", aliases=("changed",)),
+        Column("first_trace", Type.COUNT, "number of the trace of its first use, from 0"),
+        replace(_FIRST_SEQ, help="number of the first event of its first use, in that trace"),
+        Column("last_trace", Type.COUNT, "number of the trace of its last use"),
+        replace(_LAST_SEQ, help="number of the last event of its last use, in that trace"),
+        Column("outside", Type.BOOL, "whether it lies beyond the extent"),
+    ),
+    instead=(("size", "length"), ("trace", "first_trace")),
+)
+"""What was done to each erase block."""
 
 FINDINGS = Vocabulary(
     "findings",
@@ -198,4 +222,4 @@ FINDINGS = Vocabulary(
 )
 """What the rules found."""
 
-VOCABULARIES = (EVENTS, OPERATIONS, FINDINGS)
+VOCABULARIES = (EVENTS, OPERATIONS, BLOCKS, FINDINGS)

@@ -6,8 +6,9 @@ import pytest
 
 from tracetool.events import EVENTS_SCHEMA
 from tracetool.report.tables import findings_frame, write_table
+from tracetool.timeline.blocks import BLOCKS_SCHEMA
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
-from tracetool.timeline.query import EVENTS, FINDINGS, OPERATIONS, VOCABULARIES, Vocabulary
+from tracetool.timeline.query import BLOCKS, EVENTS, FINDINGS, OPERATIONS, VOCABULARIES, Vocabulary
 from tracetool.timeline.query.lexer import RESERVED, Kind, tokens
 
 
@@ -25,12 +26,12 @@ def test_names_are_words_of_their_own(vocabulary: Vocabulary) -> None:
         assert word not in RESERVED
 
 
-@pytest.mark.parametrize("vocabulary", [OPERATIONS, FINDINGS], ids=lambda vocabulary: vocabulary.name)
+@pytest.mark.parametrize("vocabulary", [OPERATIONS, BLOCKS, FINDINGS], ids=lambda vocabulary: vocabulary.name)
 def test_titles_of_the_table_are_names(vocabulary: Vocabulary) -> None:
     """What people see over a column they write into a query."""
-    frame = OPERATIONS_SCHEMA.to_frame() if vocabulary is OPERATIONS else findings_frame([], each=False)
+    frames = {OPERATIONS: OPERATIONS_SCHEMA.to_frame(), BLOCKS: BLOCKS_SCHEMA.to_frame(), FINDINGS: findings_frame([])}
     file = BytesIO()
-    write_table(frame, vocabulary.name, "table", file)
+    write_table(frames[vocabulary], vocabulary.name, "table", file)
     for title in file.getvalue().decode().split():
         assert vocabulary.column(title) is not None, title
 
