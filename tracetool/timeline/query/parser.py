@@ -316,12 +316,18 @@ class Parser:
         instead = dict(self._vocabulary.instead).get(name)
         message = f"{table} have no column {shown(name)}"
         if others:
-            message += f": {' and '.join(others)} have it"
+            message += f": {_listed(others)} have it"
         if instead is not None:
             message += f"{',' if others else ':'} {table} have {shown(instead)}"
         elif not others:
             message += _hint(name, names)
         self._fail(message, token, _nearest(name if instead is None else instead, names))
+
+
+def _listed(names: list[str]) -> str:
+    """`operations`, `operations and blocks`, `operations, blocks and findings`."""
+    *head, last = names
+    return f"{', '.join(head)} and {last}" if head else last
 
 
 _NOUNS = {

@@ -177,6 +177,8 @@ def leaves(draw: DrawFn, vocabulary: Vocabulary) -> Case:
         return draw(null_tests(column, name))
     if column.type is Type.ENUM or column.type is Type.TEXT:
         return draw(word_comparisons(column, name))
+    if column.type is Type.BOOL:
+        return draw(truths(column, name))
     if "&" in column.operators and draw(st.booleans()):
         mask = draw(st.sampled_from((0, 1, 0xFF, 0xC0000, (1 << 64) - 1)))
         return draw(number_comparisons(column, f"{name} & {mask:#x}", lambda value: value & mask))
@@ -187,6 +189,14 @@ def leaves(draw: DrawFn, vocabulary: Vocabulary) -> Case:
 def null_tests(draw: DrawFn, column: Column, name: str) -> Case:
     words, known = draw(st.sampled_from([("null", False), ("known", True), ("not null", True), ("not known", False)]))
     return Case(f"{name} is {words}", lambda row, starts: (value_of(column, row, starts) is not None) is known)
+
+
+@st.composite
+def truths(draw: DrawFn, column: Column, name: str) -> Case:
+    wanted = draw(st.booleans())
+    equal = lifted(column, lambda value: bool(value) is wanted)
+    text = str(wanted).lower()
+    return draw(st.sampled_from([Case(f"{name} == {text}", equal), Case(f"{name} != {text}", negated(equal))]))
 
 
 @st.composite
@@ -314,6 +324,8 @@ def dtypes(vocabulary: Vocabulary) -> SearchStrategy[dict[str, Any]]:
                 found[name] = st.sampled_from([pl.Enum(column.values), pl.Categorical(), pl.String()])
             elif column.type is Type.TEXT:
                 found[name] = st.sampled_from([pl.Categorical(), pl.String()])
+            elif column.type is Type.BOOL:
+                found[name] = st.just(pl.Boolean())
             else:
                 found.setdefault(name, st.sampled_from([pl.Int64(), pl.UInt64()]))
     if vocabulary is EVENTS:
@@ -328,6 +340,8 @@ def pool(vocabulary: Vocabulary, name: str, dtype: Any) -> tuple[Any, ...]:  # n
         return column.values
     if column.type is Type.TEXT:
         return TEXTS
+    if column.type is Type.BOOL:
+        return (False, True)
     numbers: Iterable[int] = SEQS if "seq" in name else NUMBERS
     if name == "time_ns":
         numbers = [start + time for start in STARTS for time in TIMES]
