@@ -250,16 +250,22 @@ class Machine:
             if before is not None:
                 self._note_restart(target, 0, before, (contents[:length], mask[:length]))
 
+    def change_backing(self, backing: Backing) -> None:
+        """Start again behind another image file; what a longer one holds beyond the old one's end is unknown."""
+        chip, end = self.chip, self.backed_bytes
+        _set_backing(chip.geo, backing)
+        if self.backed_bytes > end:
+            chip.backing_mask[end : self.backed_bytes] = 1 - chip.geo[slot.KNOWN]
+            chip.state[slot.UNKNOWN_SEEN] = 1
+            low, high = int(chip.state[slot.DIRTY_LOW]), int(chip.state[slot.DIRTY_HIGH])
+            chip.state[slot.DIRTY_LOW] = min(low, end) if low < high else end
+            chip.state[slot.DIRTY_HIGH] = max(high, self.backed_bytes)
+        self._read_image_again()
+
     def power_cycle(self) -> None:
         """The machine ends and starts again: storage is read from the image file, state is that of power-up."""
         chip = self.chip
-        low, high = int(chip.state[slot.DIRTY_LOW]), int(chip.state[slot.DIRTY_HIGH])
-        backed, size = int(chip.geo[slot.BACKED]), int(chip.geo[slot.SIZE])
-        first, end = (low, high) if backed == size else (min(low, backed) if low < high else backed, size)
-        before = _copy_span(chip, first, end) if self.keep_journal else None
-        self._read_image(low, min(high, backed))
-        if before is not None:
-            self._note_restart(Target.STORAGE, first, before, _copy_span(chip, first, end))
+        self._read_image_again()
         close_window(chip)
         operations, unknown = chip.state[slot.OP], chip.state[slot.UNKNOWN_SEEN]
         chip.state[:] = _power_on_state()
@@ -268,6 +274,18 @@ class Machine:
         chip.seen[:] = [0] * slot.KINDS
         chip.missing[:] = [-1] * slot.KINDS
         chip.geo[slot.BEHAVIOUR] = int(self.config.behaviour)
+
+    def _read_image_again(self) -> None:
+        """Storage becomes what the image file holds, and nothing beyond it."""
+        chip = self.chip
+        low, high = int(chip.state[slot.DIRTY_LOW]), int(chip.state[slot.DIRTY_HIGH])
+        backed, size = int(chip.geo[slot.BACKED]), int(chip.geo[slot.SIZE])
+        first, end = (low, high) if backed == size else (min(low, backed) if low < high else backed, size)
+        before = _copy_span(chip, first, end) if self.keep_journal else None
+        self._read_image(low, min(high, backed))
+        chip.state[slot.DIRTY_LOW] = chip.state[slot.DIRTY_HIGH] = 0
+        if before is not None:
+            self._note_restart(Target.STORAGE, first, before, _copy_span(chip, first, end))
 
     def _read_image(self, low: int, high: int) -> None:
         chip = self.chip
@@ -422,8 +440,26 @@ class Machine:
 
     @property
     def midway(self) -> bool:
-        """Whether an operation is in progress."""
-        return self.wcycle != 0
+        """Whether an operation is in progress. A flash in query mode waits in a write cycle too, but at rest."""
+        return self.wcycle != 0 and self.command != Opcode.CFI_QUERY
+
+    @property
+    def awaited(self) -> RowKind | None:
+        """The event that the last row still must have beside it, None if it is complete.
+
+        An inner event that the last write causes, or the read of an inner event that came, of a kind that the trace
+        holds.
+        """
+        state, chip = self.chip.state, self.chip
+        if state[slot.BLIND] or state[slot.SOFT]:
+            return None
+        if state[slot.HELD] and chip.geo[slot.CHECK_READ_EVENTS] and chip.seen[RowKind.IO_READ]:
+            return RowKind.IO_READ
+        for at in range(int(state[slot.EXPECT_HEAD]), int(state[slot.EXPECT_TAIL])):
+            kind = RowKind(int(chip.expected[at * slot.EXPECT_WIDTH]))
+            if chip.seen[kind]:
+                return kind
+        return None
 
     def has_seen(self, kind: RowKind) -> bool:
         """Whether a row of this kind was among those fed."""

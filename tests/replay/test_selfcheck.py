@@ -287,10 +287,16 @@ def test_a_lone_flush_of_nothing_leaves_its_window_unknown() -> None:
 def test_a_machine_says_what_it_has_seen() -> None:
     machine = Machine(CONFIG)
     assert not machine.has_seen(RowKind.IO_WRITE)
-    feed(machine, [RESET, write(0, 0x98)])
+    feed(machine, [RESET, write(0, 0x40)])
     assert (machine.has_seen(RowKind.IO_WRITE), machine.has_seen(RowKind.IO_READ)) == (True, False)
     assert machine.midway
-    assert (machine.command, machine.wcycle, machine.status) == (0x98, 1, 0x80)
+    assert (machine.command, machine.wcycle, machine.status) == (0x40, 1, 0x80)
+
+
+def test_a_machine_in_query_mode_is_at_rest() -> None:
+    """It waits in a write cycle, as after a setup, but nothing is begun."""
+    machine, _ = replayed(CONFIG, [RESET, write(0, 0x98)])
+    assert (machine.midway, machine.command, machine.wcycle) == (False, 0x98, 1)
 
 
 def test_a_machine_out_of_a_command_is_not_midway() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from replay.behaviour import Behaviour
     from replay.geometry import Geometry
     from tracetool.audit.compare import Consequence
+    from tracetool.audit.reason import Reason
     from tracetool.findings import Finding
     from tracetool.ingest import TraceReader
     from tracetool.session.device import Device, Extent
@@ -44,7 +45,7 @@ class DeviceAudit:
     behaviour: Behaviour
     extent: Extent | None
     verdict: Verdict
-    reasons: tuple[str, ...]
+    grounds: tuple[Reason, ...]
     minimum_backing_bytes: int | None
     saved_bytes: int | None
     ends: Ends
@@ -60,6 +61,34 @@ class DeviceAudit:
         default_factory=lambda: pl.DataFrame(schema=ACTIVITY_SCHEMA), repr=False, compare=False
     )
     """Operations by kind over time (`ACTIVITY_SCHEMA`)."""
+
+    @property
+    def read_only(self) -> bool | None:
+        """Whether it is read-only, None where that is not known."""
+        return None if self.identity is None or self.totals.unproved_programs else self.identity.read_only
+
+    @property
+    def counts(self) -> dict[str, int | None]:
+        """The totals by name, None where they are not known."""
+        unknown = ("programs", "buffered_programs", "bytes_programmed") if self.totals.unproved_programs else ()
+        return {**asdict(self.totals), **dict.fromkeys(unknown)}
+
+    @property
+    def programmed_end(self) -> int | None:
+        """First offset after everything that was programmed, None where that is not known."""
+        return None if self.totals.unproved_programs else self.ends.programmed
+
+    @property
+    def access(self) -> str:
+        """Whether it is read-only or writable, and how that is known, in words."""
+        if self.identity is None or self.read_only is None:
+            return "not known"
+        return f"{'read-only' if self.identity.read_only else 'writable'} ({self.identity.read_only_source})"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The grounds of the verdict in words."""
+        return tuple(reason.text for reason in self.grounds)
 
     @property
     def excused(self) -> bool:
@@ -133,8 +162,11 @@ def audit_replayed(
 
 
 def _judged(device: Device, replayed: Replayed) -> DeviceAudit:
-    verdict, reasons = judge(device, replayed)
+    verdict, grounds = judge(device, replayed)
     geometry = device.identity.geometry if device.identity else None
+    totals, ends = device.tally.totals, device.tally.ends
+    if not device.stores_known:
+        totals, ends = totals.without_programs(), replace(ends, programmed=0)
     minimum = _minimum(device, geometry)
     region = _region(geometry, minimum)
     return DeviceAudit(
@@ -145,11 +177,11 @@ def _judged(device: Device, replayed: Replayed) -> DeviceAudit:
         behaviour=device.behaviour,
         extent=device.extent,
         verdict=verdict,
-        reasons=tuple(reasons),
+        grounds=tuple(grounds),
         minimum_backing_bytes=minimum,
         saved_bytes=None if region is None or minimum is None else region - minimum,
-        ends=device.tally.ends,
-        totals=device.tally.totals,
+        ends=ends,
+        totals=totals,
         events=sum(notes.events for notes in device.notes),
         checked=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
         policy_evaluated=device.evaluated and device.extent is not None,
@@ -167,8 +199,11 @@ def _blocks(device: Device) -> pl.DataFrame:
 
 
 def _minimum(device: Device, geometry: Geometry | None) -> int | None:
-    """The smallest file that would have held everything that was programmed, erased or commanded: whole blocks."""
-    if geometry is None or device.cfi02:
+    """The smallest file that would have held everything that was programmed, erased or commanded: whole blocks.
+
+    None where the device was not replayed, or no trace shows an access of the guest's.
+    """
+    if geometry is None or device.cfi02 or not any(notes.accesses for notes in device.notes):
         return None
     return -(-device.tally.ends.highest // geometry.block) * geometry.block
 

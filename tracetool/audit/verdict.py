@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from replay.boards import boards
+from tracetool.audit.idle import idle
+from tracetool.audit.reason import Code, Reason
+from tracetool.findings.trace import event_name
 from tracetool.findings.words import count_of, events_lost
 from tracetool.session.identity import NAMELESS
 from tracetool.sizes import format_offset, format_size
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
     from tracetool.session.device import Device, TraceNotes
     from tracetool.session.session import Replayed, TraceReport
 
-__all__ = ["Verdict", "doubts", "judge"]
+__all__ = ["Verdict", "doubts", "flaws", "judge", "stores_unknown"]
 
 
 class Verdict(StrEnum):
@@ -31,52 +35,102 @@ class Verdict(StrEnum):
     WITHIN_EXTENT = "within-extent"
 
 
-def judge(device: Device, replayed: Replayed) -> tuple[Verdict, list[str]]:
-    """The verdict on a device and its reasons, in words."""
+def judge(device: Device, replayed: Replayed) -> tuple[Verdict, list[Reason]]:
+    """The verdict on a device and its reasons."""
     outside = list(_outside(device))
     if outside:
         return Verdict.OUTSIDE_EXTENT, outside
-    unsure = list(doubts(device, replayed))
+    unsure = [*doubts(device, replayed), *idle(device, replayed)]
     if unsure:
         return Verdict.INCONCLUSIVE, unsure
     if device.extent is None:
-        return Verdict.NO_EXTENT, [_why_no_extent(device)]
-    return Verdict.WITHIN_EXTENT, [_why_within(device), *_caveats(device)]
+        return Verdict.NO_EXTENT, [Reason(Code.NO_EXTENT, _why_no_extent(device))]
+    return Verdict.WITHIN_EXTENT, [Reason(Code.WITHIN_EXTENT, _why_within(device))]
 
 
-def _outside(device: Device) -> Iterator[str]:
+def _outside(device: Device) -> Iterator[Reason]:
     """What was done beyond the extent."""
     extent, outside = device.extent, device.outside
     if extent is None or outside is None or not outside.happened:
         return
     beyond = f"beyond the extent of {format_size(extent.bytes)}"
-    for found, what in (
-        (outside.programs, "programmed"),
-        (outside.erases, "erased"),
-        (outside.commands, "commanded"),
-        (outside.untraced, "wrote (value not traced)"),
+    for found, code, what in (
+        (outside.programs, Code.PROGRAMMED_OUTSIDE, "programmed"),
+        (outside.erases, Code.ERASED_OUTSIDE, "erased"),
+        (outside.commands, Code.COMMANDED_OUTSIDE, "commanded"),
+        (outside.untraced, Code.WROTE_OUTSIDE, "wrote (value not traced)"),
     ):
         if found.count:
             where = f"{format_offset(found.offset)} to {format_offset(found.end)}"
-            yield f"the guest {what} {beyond}: {where}, {count_of(found.count, 'time')}"
+            yield Reason(code, f"the guest {what} {beyond}: {where}, {count_of(found.count, 'time')}")
 
 
-def doubts(device: Device, replayed: Replayed) -> Iterator[str]:
-    """What keeps a clean trace from being called complete."""
+def doubts(device: Device, replayed: Replayed) -> Iterator[Reason]:
+    """What keeps a trace from being called whole: its flaws, and that it does not begin or end as a run does."""
+    yield from flaws(device, replayed)
+    last = len(replayed.traces) - 1
+    begun = {notes.trace for notes in device.notes if notes.events}
+    for trace in sorted(set(range(len(replayed.traces))) - begun if device.name != NAMELESS else ()):
+        yield Reason(Code.BEGINS_WITHOUT_RESET, f"{replayed.place(trace)}not one of its events is there")
+    for notes in device.notes:
+        cut_on_purpose = device.options.at is not None and notes.trace == last
+        for reason in _edges(device, notes, cut=cut_on_purpose):
+            yield replace(reason, text=replayed.place(notes.trace) + reason.text)
+    if not device.stores_known:
+        yield Reason(Code.STORES_UNKNOWN, stores_unknown(device))
+    if device.learned_late_extent and not device.evaluated and any(notes.realized for notes in device.notes):
+        yield Reason(Code.FILE_CHANGED, "its file became shorter in the trace, and a stream cannot be read again")
+
+
+def stores_unknown(device: Device) -> str:
+    """Why it is not known whether programs were stored, and what to do."""
+    name = device.name
+    return (
+        "no pflash_data_write follows any program: either that event was not traced or the flash is read-only; "
+        f"give --writable {name} or --read-only {name}"
+    )
+
+
+def _edges(device: Device, notes: TraceNotes, *, cut: bool) -> Iterator[Reason]:
+    """Where a trace does not begin or end as a run of QEMU does; `cut`: the user asked for its end."""
+    if notes.events and not notes.started_with_reset and device.name != NAMELESS:
+        words = "the trace does not begin with the device's reset: what came before it is not judged"
+        yield Reason(Code.BEGINS_WITHOUT_RESET, words)
+    # A read-only flash takes nothing, so what a stray store began there may stay unfinished for ever.
+    stores = device.identity is not None and not device.identity.read_only
+    if notes.reset_midway is not None and stores:
+        words = f"a reset at event {notes.reset_midway} came in the middle of an operation: a part may be missing"
+        yield Reason(Code.RESET_MID_OPERATION, words)
+    if cut:
+        return
+    if notes.ends_midway and stores:
+        words = "the trace ends in the middle of an operation: QEMU was killed, or the trace is cut"
+        yield Reason(Code.ENDS_MID_OPERATION, words)
+    elif notes.awaited is not None:
+        words = f"the trace ends before the {event_name(notes.awaited)} of its last access: it is cut"
+        yield Reason(Code.ENDS_MID_OPERATION, words)
+
+
+def flaws(device: Device, replayed: Replayed) -> Iterator[Reason]:
+    """What is wrong with what stands in the traces."""
     if device.cfi02:
-        yield "a CFI02 device is not replayed"
+        yield Reason(Code.CFI02, "a CFI02 device is not replayed")
     elif device.identity is None or device.identity.geometry is None:
         board = device.options.board
         other = "give --board or" if board is None else f"--board {board} has no flash of that name; give"
-        yield f"its geometry is not known: {other} --geometry {device.name}=..."
+        words = f"its geometry is not known: {other} --geometry {device.name}=..."
+        yield Reason(Code.GEOMETRY_UNKNOWN, words)
     if device.name == NAMELESS and not _alone(device):
-        yield "the trace names no devices (QEMU before 6.0), so all flashes of the machine lie in one stream"
+        words = "the trace names no devices (QEMU before 6.0), so all flashes of the machine lie in one stream"
+        yield Reason(Code.NAMELESS, words)
     if replayed.left_out:
-        yield f"{count_of(replayed.left_out, 'event')} of more devices than a machine has were left out"
+        words = f"{count_of(replayed.left_out, 'event')} of more devices than a machine has were left out"
+        yield Reason(Code.DEVICES_LEFT_OUT, words)
     for trace in replayed.traces:
-        yield from _trace_doubts(trace)
+        yield from _trace_flaws(trace)
     for notes in device.notes:
-        yield from _notes_doubts(notes)
+        for reason in _notes_flaws(notes):
+            yield replace(reason, text=replayed.place(notes.trace) + reason.text)
 
 
 def _alone(device: Device) -> bool:
@@ -85,32 +139,35 @@ def _alone(device: Device) -> bool:
     return board is not None and len(boards()[board].sizes) == 1
 
 
-def _trace_doubts(trace: TraceReport) -> Iterator[str]:
+def _trace_flaws(trace: TraceReport) -> Iterator[Reason]:
     health, name = trace.health, trace.meta.name
     lost = events_lost(health)
     if lost:
-        yield f"{name}: {lost}, says the trace itself"
+        yield Reason(Code.EVENTS_LOST, f"{name}: {lost}, says the trace itself")
     if health.damaged:
-        yield f"{name}: {health.damaged:,} of {health.lines:,} {trace.meta.unit}s were not understood"
+        words = f"{name}: {health.damaged:,} of {health.lines:,} {trace.meta.unit}s were not understood"
+        yield Reason(Code.DAMAGED, words)
     if health.truncated is not None:
-        yield f"{name}: {health.truncated}"
+        yield Reason(Code.TRUNCATED, f"{name}: {health.truncated}")
     if health.host_write_failures:
-        yield f"{name}: the host could not write the image"
+        yield Reason(Code.HOST_WRITE_FAILED, f"{name}: the host could not write the image")
 
 
-def _notes_doubts(notes: TraceNotes) -> Iterator[str]:
+def _notes_flaws(notes: TraceNotes) -> Iterator[Reason]:
     if not notes.io_write_traced:
-        yield "its io_write events were not traced"
+        yield Reason(Code.IO_WRITE_NOT_TRACED, "its io_write events were not traced")
     if notes.impossible.count:
-        yield f"{notes.impossible.count:,} of its events are impossible for a flash of this size"
+        words = f"{notes.impossible.count:,} of its events are impossible for a flash of this size"
+        yield Reason(Code.IMPOSSIBLE_EVENTS, words)
     if notes.disagreement is not None:
-        yield f"model and trace disagree at event {notes.disagreement.seq}"
+        yield Reason(Code.MODEL_DISAGREES, f"model and trace disagree at event {notes.disagreement.seq}")
     if notes.adopted_at is not None and notes.io_write_traced:
-        yield "the trace begins in mid-command"
+        yield Reason(Code.BEGINS_MID_COMMAND, "the trace begins in mid-command")
     if notes.migrated_at is not None:
-        yield "its state came from a migration or a snapshot"
+        yield Reason(Code.MIGRATED, "its state came from a migration or a snapshot")
     if notes.changed_before:
-        yield "its image changed between two runs, so one may be missing: each run can be audited alone"
+        words = "its image changed between two runs, so one may be missing: each run can be audited alone"
+        yield Reason(Code.IMAGE_CHANGED, words)
 
 
 def _why_no_extent(device: Device) -> str:
@@ -126,8 +183,3 @@ def _why_within(device: Device) -> str:
         return "nothing was written"
     highest = format_offset(device.tally.ends.highest)
     return f"every program, erase and command ended at or below {highest}"
-
-
-def _caveats(device: Device) -> Iterator[str]:
-    if any(notes.events and not notes.started_with_reset for notes in device.notes):
-        yield "the trace does not begin with the device's reset: what came before it is not judged"

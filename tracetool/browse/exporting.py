@@ -84,7 +84,8 @@ def _device_options(options: Options) -> list[str]:
         for device, value in values.items():
             words += [option, f"{device}={value}" if device else str(value)]
     words += [] if options.board is None else ["--board", options.board]
-    for device in sorted(options.read_only):
-        words += ["--read-only", device]
+    for option, devices in (("--read-only", options.read_only), ("--writable", options.writable)):
+        for device in sorted(devices):
+            words += [option, device]
     words += ["--qemu", options.behaviour.label] if options.behaviour else []
     return words + ([] if options.device is None else ["--device", options.device])

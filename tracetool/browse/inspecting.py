@@ -66,6 +66,7 @@ def _options(loaded: Loaded, device: str, trace: int, seq: int) -> Options:
         images={name: path for name, path in options.images.items() if name in ("", device)},
         geometries={name: spec for name, spec in options.geometries.items() if name in ("", device)},
         read_only=frozenset({device} & options.read_only),
+        writable=frozenset({device} & options.writable),
         behaviour=options.behaviour if audited is None else audited.behaviour,
         policy=loaded.audit.policy,
         at=max(seq, _ENOUGH),

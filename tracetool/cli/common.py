@@ -90,6 +90,15 @@ ReadOnly = Annotated[
     list[str] | None,
     typer.Option("--read-only", metavar="DEV", help="The device is read-only.", rich_help_panel="Device options"),
 ]
+Writable = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--writable",
+        metavar="DEV",
+        help="The device is writable, where the trace does not tell.",
+        rich_help_panel="Device options",
+    ),
+]
 Qemu = Annotated[
     str,
     typer.Option(
@@ -228,6 +237,7 @@ def make_options(
     board: str | None,
     geometry: list[str] | None,
     read_only: list[str] | None,
+    writable: list[str] | None,
     qemu: str,
     device: str | None,
     policy: str | None = None,
@@ -243,6 +253,7 @@ def make_options(
         board=None if board is None else parse_board(board),
         geometries=_by_device("--geometry", geometry, spec=True),
         read_only=frozenset(read_only or ()),
+        writable=frozenset(writable or ()),
         behaviour=parse_behaviour(qemu),
         device=device,
         policy=parse_policy(policy),
@@ -439,11 +450,15 @@ def warn_of_damage(readers: Sequence[TraceReader]) -> None:
 
 
 def warn_of_disagreement(replayed: Replayed) -> None:
-    """Say where model and trace part: from there on what is shown is not to be trusted."""
+    """Say where what is shown is not to be trusted: from where model and trace part, or all of the programs."""
+    from tracetool.audit.verdict import stores_unknown
+
     for name, device in replayed.devices.items():
         for notes in device.notes:
             if notes.disagreement is not None:
                 say(f"{name}: model and trace disagree from event {notes.disagreement.seq} on (TRC001)")
+        if not device.stores_known:
+            say(f"{name}: {stores_unknown(device)}")
 
 
 def require_events(readers: Sequence[TraceReader], events: int) -> None:

@@ -26,6 +26,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "board": (common.Board, None),
     "geometry": (common.GeometrySpec, None),
     "read_only": (common.ReadOnly, None),
+    "writable": (common.Writable, None),
     "qemu": (common.Qemu, "auto"),
     "device": (common.DeviceName, None),
 }
@@ -41,12 +42,13 @@ class DeviceOptions:
     board: str | None = None
     geometry: list[str] | None = None
     read_only: list[str] | None = None
+    writable: list[str] | None = None
     qemu: str = "auto"
     device: str | None = None
 
     def described(self) -> list[str]:
         """The options given, by name, but for `--device`, which only selects."""
-        given = {"image", "extent", "board", "geometry", "read_only"}
+        given = {"image", "extent", "board", "geometry", "read_only", "writable"}
         names = [name for name in _OPTIONS if name in given and getattr(self, name)]
         return [f"--{name.replace('_', '-')}" for name in names] + ["--qemu"] * (self.qemu != "auto")
 
@@ -58,6 +60,7 @@ class DeviceOptions:
             board=self.board,
             geometry=self.geometry,
             read_only=self.read_only,
+            writable=self.writable,
             qemu=self.qemu,
             device=self.device,
             policy=policy,

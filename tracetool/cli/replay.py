@@ -82,4 +82,5 @@ def _check_moment(replayed: Replayed, at: int | None) -> None:
 def _exit_code(replayed: Replayed) -> int:
     from tracetool.audit.verdict import doubts
 
-    return _INCONCLUSIVE if any(list(doubts(device, replayed)) for device in replayed.devices.values()) else 0
+    found = any(any(doubts(device, replayed)) for device in replayed.devices.values())
+    return _INCONCLUSIVE if found else 0

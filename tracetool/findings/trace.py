@@ -21,7 +21,8 @@ _NAMES = {RowKind.WRITE_TEXT: "pflash_write", RowKind.OTHER: "nothing"}
 _DECIMAL = ("size", "wcycle")
 
 
-def _event(kind: RowKind) -> str:
+def event_name(kind: RowKind) -> str:
+    """The name of an event of this kind."""
     return _NAMES.get(kind, f"pflash_{kind.name.lower()}")
 
 
@@ -41,10 +42,10 @@ def difference(found: Disagreement) -> str:
         if found.stands_kind == RowKind.OTHER:
             # A read is logged after what it causes, so its first inner event is where it is missed.
             side = "after" if found.expected_kind == RowKind.IO_READ else "before"
-            return f"expected {_event(found.expected_kind)} {side} this event, and it is missing"
-        return f"expected {_event(found.expected_kind)}, but {_event(found.stands_kind)} stands there"
+            return f"expected {event_name(found.expected_kind)} {side} this event, and it is missing"
+        return f"expected {event_name(found.expected_kind)}, but {event_name(found.stands_kind)} stands there"
     return (
-        f"{_event(found.stands_kind)}: expected {found.field} {_shown(found.field, found.expected)}, "
+        f"{event_name(found.stands_kind)}: expected {found.field} {_shown(found.field, found.expected)}, "
         f"but {_shown(found.field, found.stands)} stands there"
     )
 

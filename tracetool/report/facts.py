@@ -58,10 +58,7 @@ def device_facts(device: DeviceAudit, audit: Audit) -> Iterator[tuple[str, str]]
         yield "" if number else "because", reason
     if device.geometry is not None and device.identity is not None:
         yield "region", _region(device)
-        yield (
-            "access",
-            f"{'read-only' if device.identity.read_only else 'writable'} ({device.identity.read_only_source})",
-        )
+        yield "access", device.access
     if device.extent is not None:
         yield "extent", f"{format_size(device.extent.bytes)} ({device.extent.source})"
     yield from _work(device)
@@ -104,6 +101,8 @@ def _work(device: DeviceAudit) -> Iterator[tuple[str, str]]:
     if programs:
         amount = f"{' and '.join(programs)}, {totals.bytes_programmed:,} B"
         yield "programmed", f"{amount}, up to {format_offset(ends.programmed)}"
+    if totals.unproved_programs:
+        yield "programs", f"{count_of(totals.unproved_programs, 'time')}, stored or not is not known"
     if totals.erases:
         yield (
             "erased",

@@ -45,6 +45,7 @@ def device_figures(device: DeviceAudit, guests: int) -> Iterator[Figure]:
     totals = device.totals
     counts = {
         "erases": totals.erases,
+        "programs, stored or not": totals.unproved_programs,
         "programs": totals.buffered_programs + totals.programs,
         "bytes programmed": totals.bytes_programmed,
         "bus writes": totals.writes,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tracetool.audit import Gate
@@ -72,26 +71,26 @@ def _geometry(device: DeviceAudit) -> dict[str, Any] | None:
 
 
 def _device(device: DeviceAudit, guests: int) -> dict[str, Any]:
-    identity = device.identity
     return {
         "name": device.name,
         "geometry": _geometry(device),
         "behaviour": device.behaviour.label,
-        "read_only": None if identity is None else identity.read_only,
+        "read_only": device.read_only,
         "extent_bytes": device.extent.bytes if device.extent else None,
         "extent_source": device.extent.source if device.extent else None,
         "verdict": str(device.verdict),
         "verdict_reasons": list(device.reasons),
+        "verdict_codes": [str(reason.code) for reason in device.grounds],
         "minimum_backing_bytes": device.minimum_backing_bytes,
         "saved_bytes": device.saved_bytes,
         "saved_bytes_all_guests": None if device.saved_bytes is None else device.saved_bytes * guests,
-        "programmed_end": device.ends.programmed,
+        "programmed_end": device.programmed_end,
         "erased_end": device.ends.erased,
         "commanded_end": device.ends.commanded,
         "policy_evaluated": device.policy_evaluated,
         "self_check": device.checked,
         "events": device.events,
-        "totals": asdict(device.totals),
+        "totals": device.counts,
     }
 
 

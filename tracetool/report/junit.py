@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.audit import Gate
@@ -134,11 +133,11 @@ def _figures(device: DeviceAudit) -> Iterator[tuple[str, str]]:
         "region_bytes": device.region_bytes,
         "minimum_backing_bytes": device.minimum_backing_bytes,
         "saved_bytes": device.saved_bytes,
-        "programmed_end": device.ends.programmed,
+        "programmed_end": device.programmed_end,
         "erased_end": device.ends.erased,
         "commanded_end": device.ends.commanded,
         "events": device.events,
-        **asdict(device.totals),
+        **device.counts,
     }
     yield from ((name, str(value)) for name, value in figures.items() if value is not None)
 

@@ -236,7 +236,7 @@ def _figures(device: DeviceAudit) -> dict[str, Any]:
         "extentBytes": device.extent.bytes if device.extent else None,
         "minimumBackingBytes": device.minimum_backing_bytes,
         "savedBytes": device.saved_bytes,
-        "programmedEnd": device.ends.programmed,
+        "programmedEnd": device.programmed_end,
         "erasedEnd": device.ends.erased,
         "commandedEnd": device.ends.commanded,
     }

@@ -22,9 +22,15 @@ def contents_of(device: Device, *, backing: bool) -> NDArray[np.uint8]:
     """What the image file holds (`backing`) or the guest reads back, uint8.
 
     Raises:
-        UsageError: a byte of it is not known, or the policy asked for cannot be replayed from this trace.
+        UsageError: a byte of it is not known, whether it is read-only is not, or the policy asked for cannot be
+            replayed from this trace.
     """
     machine = _machine(device)
+    if not device.stores_known:
+        raise UsageError(
+            f"{device.name}: the trace does not tell whether its programs were stored, so its contents are not known; "
+            f"give --writable {device.name} or --read-only {device.name}"
+        )
     data = machine.backing() if backing else machine.storage()
     length = len(data)
     if backing and device.extent is not None and device.policy != Policy.PADDED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,19 +11,28 @@ import polars as pl
 
 from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
-from replay.columns import RowKind
+from replay.cfi import Opcode
+from replay.columns import Effect, RowKind
 from replay.compiled import is_compiled
 from replay.compiling import have_numba
 from replay.engine import Config, Machine, Stop
-from tracetool.session.evidence import behaviour_in, gather
+from tracetool.session.evidence import behaviour_in, gather, realize_in
 from tracetool.session.extent import Extent, first_extent, written_extent
-from tracetool.session.identity import NAMELESS, Identity, identify
+from tracetool.session.identity import NAMELESS, Basis, Identity, identify, require_file
 from tracetool.session.inspect import Inspection, Moment, Step
 from tracetool.session.notes import TraceNotes, Watch
 from tracetool.session.outside import Comparison, Early, Outside
-from tracetool.session.rows import IO_CODES, blank_steps, integers_of, kinds_of, to_rows
+from tracetool.session.rows import (
+    IO_CODES,
+    blank_steps,
+    caused,
+    from_each_realize,
+    integers_of,
+    kinds_of,
+    to_rows,
+)
 from tracetool.session.tally import Cluster, Tally
-from tracetool.session.validity import CAUSED, STORES, possible, reset_as_read_array
+from tracetool.session.validity import CAUSED, possible, reset_as_read_array
 from tracetool.timeline.accesses import NO_TIME, Accesses, Batch
 from tracetool.timeline.activity import Activity
 from tracetool.timeline.blocks import BlockTable
@@ -38,7 +47,7 @@ if TYPE_CHECKING:
 
     from replay.geometry import Geometry
     from replay.state import Rows, Steps
-    from tracetool.session.evidence import Evidence
+    from tracetool.session.evidence import Evidence, Realize
     from tracetool.session.options import Options
 
 __all__ = ["Device", "Extent", "Learned", "TraceNotes", "Watch"]
@@ -64,7 +73,8 @@ class Learned:
     """What a first pass found out too late to use, for a second one."""
 
     extent: Extent | None = None
-    writable: bool = False
+    access: tuple[bool, str] | None = None
+    """Whether the device is read-only, and how that is known."""
 
 
 class Device:
@@ -105,7 +115,6 @@ class Device:
         self.inspection: Inspection | None = None
         self._told = options.behaviour or (Behaviour.DIRECT if name == NAMELESS else Behaviour.UNDETERMINED)
         self.behaviour = self._told
-        self.written_while_read_only = False
         self.evaluated = True
         self._held: list[pl.DataFrame] = []
         self._held_rows = 0
@@ -118,18 +127,35 @@ class Device:
     @property
     def needs_another_pass(self) -> bool:
         """Whether something was learned after it was needed."""
-        return self.learned_late_extent or (self.written_while_read_only and not self.learned.writable)
+        return self.learned_late_extent or self._learned_access is not None
 
     @property
     def learned_late_extent(self) -> bool:
         """Whether the extent became known only after an access beyond it."""
         return self.early is not None and self.outside is not None and self._late
 
+    @property
+    def _learned_access(self) -> tuple[bool, str] | None:
+        """What later events showed of a device of which it was only assumed, where that is the opposite."""
+        identity = self.identity
+        if identity is None or identity.access_basis != Basis.ASSUMED:
+            return None
+        shown = min((notes.access.read_only for notes in self.notes if notes.access.read_only), default=None)
+        return None if shown is None or shown[0] == identity.read_only else shown
+
+    @property
+    def stores_known(self) -> bool:
+        """Whether each program of the trace is known to have been stored, or refused."""
+        identity = self.identity
+        if identity is None or identity.read_only or identity.access_basis == Basis.TOLD:
+            return True
+        return not any(notes.access.doubtful for notes in self.notes)
+
     def lesson(self) -> Learned:
         """What the next pass should know from the start."""
         return Learned(
             self.extent if self.learned_late_extent else self.learned.extent,
-            self.learned.writable or self.written_while_read_only,
+            self._learned_access or self.learned.access,
         )
 
     @property
@@ -140,7 +166,9 @@ class Device:
     @property
     def recorded(self) -> Backing:
         """The image file of the device that the trace was recorded on."""
-        realize = self.evidence.realize if self.evidence else None
+        return self._backing_of(self.evidence.realize if self.evidence else None)
+
+    def _backing_of(self, realize: Realize | None) -> Backing:
         geometry = self.identity.geometry if self.identity else None
         if realize is None or realize.extent is None or geometry is None or realize.extent >= geometry.size:
             return Backing()
@@ -175,6 +203,8 @@ class Device:
         if not notes.events:
             notes.started_with_reset = str(events["event"][0]) in ("reset", "realize")
         notes.events += len(events)
+        notes.accesses += caused(events)
+        notes.access.add(events)
         notes.last_seq = int(events["seq"][-1])
         if self.identity is not None:
             self._replay(events)
@@ -190,10 +220,7 @@ class Device:
         machine = self.machine
         if machine is None:
             return
-        if self._waiting is not None:
-            machine.behaviour = behaviour or DEFAULT_BEHAVIOUR
-            waiting, self._waiting = self._waiting, None
-            self._run(waiting)
+        self._run_waiting(behaviour)
         rest = self._stream.end()
         if rest is not None:
             self._take_operations(rest)
@@ -201,9 +228,17 @@ class Device:
         notes.disagreement, notes.disagreements = machine.disagreement, machine.disagreements
         notes.adopted_at = machine.adopted_at
         notes.ends_midway = machine.midway
+        notes.awaited = machine.awaited
         notes.left_in_command = machine.command or None
         if notes.events:
             notes.io_write_traced = machine.has_seen(RowKind.IO_WRITE) or not self._has_effects()
+
+    def _run_waiting(self, behaviour: Behaviour) -> None:
+        """Run what waited for the evidence of a behaviour, where no more of it comes."""
+        if self._waiting is not None and self.machine is not None:
+            self.machine.behaviour = behaviour or DEFAULT_BEHAVIOUR
+            waiting, self._waiting = self._waiting, None
+            self._run(waiting)
 
     def _has_effects(self) -> bool:
         """Whether the trace holds events that only a bus write can cause."""
@@ -227,8 +262,11 @@ class Device:
         self.cfi02 = self.evidence.cfi02
         image_bytes = None if self.image is None else len(self.image)
         self.identity = identify(self.name, self.options, self.evidence, image_bytes)
-        if self.learned.writable:
-            self.identity = _made_writable(self.identity)
+        if self.learned.access is not None:
+            read_only, source = self.learned.access
+            self.identity = replace(
+                self.identity, read_only=read_only, read_only_source=source, access_basis=Basis.SHOWN
+            )
         geometry = self.identity.geometry
         if geometry is not None and not self.cfi02:
             self._make_machine()
@@ -263,7 +301,8 @@ class Device:
         told = self.options.extents.get(self.name)
         recorded = self.options.recorded.get(self.name)
         extent_bytes = None if recorded is None else recorded.extent_bytes
-        return first_extent(told, realize, self.image, geometry, extent_bytes) or self.learned.extent
+        found, learned = first_extent(told, realize, self.image, geometry, extent_bytes), self.learned.extent
+        return learned if found is None or (learned is not None and learned.bytes < found.bytes) else found
 
     def _know_extent(self, extent: Extent | None) -> None:
         if extent is None:
@@ -274,12 +313,38 @@ class Device:
             self._late = self.tally.ends.highest > extent.bytes
             self.outside.absorb(self.early)
 
+    def _shorten(self, extent: int, source: str) -> None:
+        """The device itself shows that its file ends earlier: what was within until now may not have been."""
+        if self.extent is None:
+            self._know_extent(Extent(extent, source))
+        elif self.outside is not None and extent < self.extent.bytes:
+            self.extent = Extent(extent, source)
+            self.outside.extent = extent
+            self._late |= self.tally.ends.highest > extent
+
     # --- replaying -----------------------------------------------------------------------------------------------
 
     def _replay(self, events: pl.DataFrame) -> None:
         """Replay events of a device whose identity is known."""
         if self.machine is None or self.cfi02:
             return
+        for part in from_each_realize(events):
+            self._realized(realize_in(part.head(1)))
+            self._replay_part(part)
+
+    def _realized(self, realize: Realize | None) -> None:
+        """The device was made, by another QEMU than the first where it was made before: the file may be another."""
+        first = self.evidence.realize if self.evidence is not None else None
+        if realize is None or self.machine is None or realize == first:
+            return
+        self._run_waiting(Behaviour.UNDETERMINED)
+        self.current.realized = self.current.realized or realize
+        require_file(self.name, self.options, realize)
+        self.machine.change_backing(self._backing_of(realize))
+        if realize.extent is not None:
+            self._shorten(realize.extent, "the shortest of its pflash_realize events")
+
+    def _replay_part(self, events: pl.DataFrame) -> None:
         events = self._possible(events)
         if self.evidence is not None and self.evidence.reset_is_read_array:
             events = events.with_columns(reset_as_read_array(events))
@@ -341,8 +406,9 @@ class Device:
     def _note_rows(self, rows: Rows) -> None:
         """What rows say whatever the machine makes of them."""
         kind = np.asarray(rows.kind)
-        if self.identity is not None and self.identity.custom_read_only:
-            self.written_while_read_only |= bool(np.isin(kind, STORES).any())
+        thrown = np.flatnonzero(kind == RowKind.OUTER_WRITE)
+        if len(thrown):
+            self._shorten(int(np.asarray(rows.offset)[thrown].min()), "the lowest of its pflash_outer_write events")
         loads = np.flatnonzero(kind == RowKind.POSTLOAD)
         if len(loads) and self.current.migrated_at is None:
             self.current.migrated_at = int(rows.seq[loads[0]])
@@ -388,7 +454,7 @@ class Device:
         """Whether a second machine is run under the policy."""
         if self.extent is None or self.policy == Policy.PADDED or self.machine is None:
             return False
-        if self.recorded.extent is not None:
+        if self.recorded.extent is not None or self.outside is None or self.outside.untraced.count:
             # The recorded device already is short: values of writes beyond its extent are not in the trace.
             return False
         return self.extent.bytes < self.machine.config.geometry.size
@@ -413,6 +479,7 @@ class Device:
             return
         accesses = Accesses.of(batch, steps, (start, end), self.current.trace, machine.status)
         self.tally.add(accesses)
+        self._note_accesses(accesses)
         self._take_operations(self._stream.add(accesses))
         if self.outside is not None:
             self.outside.add(accesses)
@@ -421,6 +488,13 @@ class Device:
         if self.policy_machine is not None and self.extent is not None:
             theirs = self._run_policy(self.policy_machine, batch, start, end)
             self.comparison.add(accesses, theirs, self.extent.bytes)
+
+    def _note_accesses(self, accesses: Accesses) -> None:
+        notes = self.current
+        notes.stored += int(np.count_nonzero(accesses.is_stored | (accesses.effect == Effect.ERASE)))
+        resets = (accesses.kind == RowKind.RESET) & (accesses.wcycle != 0) & (accesses.cmd != Opcode.CFI_QUERY)
+        if notes.reset_midway is None and resets.any():
+            notes.reset_midway = int(accesses.seq[resets][0])
 
     def _take_operations(self, sums: pl.DataFrame) -> None:
         """Keep what is asked for of operations that have ended."""
@@ -472,15 +546,3 @@ def _cluster_of(events: pl.DataFrame) -> Cluster:
     offsets = events["offset"].drop_nulls()
     low, high = (int(offsets.min()), int(offsets.max())) if len(offsets) else (-1, -1)  # type: ignore[arg-type]
     return Cluster(len(events), 0, low, high, int(events["seq"][0]), int(events["seq"][-1]))
-
-
-def _made_writable(identity: Identity) -> Identity:
-    return Identity(
-        identity.name,
-        identity.geometry,
-        identity.geometry_source,
-        read_only=False,
-        read_only_source="it stores what is written",
-        custom_read_only=False,
-        board=identity.board,
-    )

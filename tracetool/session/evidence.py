@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from replay.behaviour import Behaviour
-from replay.cfi import SECTOR_BYTES, Opcode, Status
+from replay.cfi import SECTOR_BYTES, Opcode
 from replay.columns import RowKind
 from tracetool.events import CFI02_ONLY
+from tracetool.session.access import Access
 from tracetool.session.rows import IO_CODES, kinds_of
 
 if TYPE_CHECKING:
@@ -19,13 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Evidence", "behaviour_in", "gather"]
+__all__ = ["Evidence", "Realize", "behaviour_in", "gather", "realize_in"]
 
-_PROGRAM_DATA = "single byte program (1)"
-_BUFFER_FINISHED = "block write finished"
-_STORES = (RowKind.DATA_WRITE, RowKind.DATA_WRITE_BLOCK)
 _LARGEST_BLOCK = 1 << 24
-_ERROR_BITS = int(Status.PROGRAM_ERROR | Status.ERASE_ERROR)
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,7 @@ class Evidence:
     """What some events of one device show; None where they show nothing.
 
     `erase_lengths` are bytes, most frequent first; `highest_end` is exclusive. `two_chips` says that commands come
-    doubled for two 16-bit chips, `byte_wide` that they come as single bytes. `stores` and `refusals` count events
-    that only a writable, and sequences that only a read-only flash logs.
+    doubled for two 16-bit chips, `byte_wide` that they come as single bytes.
     """
 
     realize: Realize | None = None
@@ -51,14 +47,14 @@ class Evidence:
     highest_end: int = 0
     two_chips: bool = False
     byte_wide: bool = False
-    stores: int = 0
-    refusals: int = 0
+    access: Access = field(default_factory=Access)
     cfi02: bool = False
     reset_is_read_array: bool = False
 
 
-def _realize(events: pl.DataFrame) -> Realize | None:
-    made = events.filter(pl.col("event") == "realize")
+def realize_in(events: pl.DataFrame) -> Realize | None:
+    """What the first `pflash_realize` among a device's events says; None where there is none."""
+    made = events.filter(pl.col("event") == "realize").head(1)
     if made.is_empty():
         return None
     row = made.row(0, named=True)
@@ -84,18 +80,6 @@ def _doubled(commands: pl.DataFrame) -> bool:
     return len(wide) > 0 and 2 * len(wide.filter(value == (low | low * (1 << 16)))) > len(wide)
 
 
-def _refusals(events: pl.DataFrame, kinds: NDArray[np.uint8]) -> int:
-    """Data cycles that logged no store although the device says that it took them, with the error bits to prove it."""
-    text = events["text"]
-    programs = (text == _PROGRAM_DATA).fill_null(value=False).to_numpy()
-    following = np.append(kinds[1:], 0)
-    refused = int((programs & (following != RowKind.DATA_WRITE)).sum())
-    refused += int((text == _BUFFER_FINISHED).fill_null(value=False).sum())
-    status = (kinds == RowKind.READ_STATUS) | (kinds == RowKind.WRITE_BLOCK_ABORT)
-    errors = events["value"].fill_null(_ERROR_BITS).to_numpy() & _ERROR_BITS
-    return refused if bool((status & (errors != 0)).any()) else 0
-
-
 def _reset_is_read_array(kinds: NDArray[np.uint8], commands: pl.DataFrame) -> bool:
     """In the series' first patch `reset` is logged for every return to read array, and no other event is."""
     resets = kinds == RowKind.RESET
@@ -114,15 +98,15 @@ def gather(events: pl.DataFrame) -> Evidence:
     accesses = events.filter(pl.Series(np.isin(kinds, IO_CODES)))
     erases = events.filter(_plausible_erase())["length"]
     ends = (accesses["offset"] + accesses["size"].cast(pl.Int64)).drop_nulls()
-    stores = int(np.isin(kinds, _STORES).sum())
+    access = Access()
+    access.add(events)
     return Evidence(
-        realize=_realize(events),
+        realize=realize_in(events),
         erase_lengths=tuple(erases.value_counts(sort=True)["length"].to_list()) if len(erases) else (),
         highest_end=int(ends.max() or 0) if len(ends) else 0,  # type: ignore[arg-type]
         two_chips=_doubled(commands),
         byte_wide=len(commands) > 0 and bool((commands["size"] == 1).all()),
-        stores=stores,
-        refusals=0 if stores else _refusals(events, kinds),
+        access=access,
         cfi02=bool(events["event"].cast(pl.String).is_in(sorted(CFI02_ONLY)).any()),
         reset_is_read_array=_reset_is_read_array(kinds, commands),
     )

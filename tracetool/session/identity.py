@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from replay.boards import Board, boards, boards_with
@@ -13,10 +14,10 @@ from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
     from replay.geometry import Geometry
-    from tracetool.session.evidence import Evidence
+    from tracetool.session.evidence import Evidence, Realize
     from tracetool.session.options import Options, RecordedFlash
 
-__all__ = ["NAMELESS", "Identity", "identify"]
+__all__ = ["NAMELESS", "Basis", "Identity", "identify", "require_file"]
 
 NAMELESS = "pflash"
 """The device of events that name none (QEMU before 6.0)."""
@@ -24,19 +25,27 @@ NAMELESS = "pflash"
 _BY_EVIDENCE = {"two_chips": "virt-arm", "byte_wide": "pc"}
 
 
+class Basis(IntEnum):
+    """How it is known whether a device is read-only."""
+
+    TOLD = 0
+    """By an option, the run directory, or the device itself."""
+    SHOWN = 1
+    """By what its events show."""
+    ASSUMED = 2
+    """By what the board uses it for: nothing says otherwise."""
+
+
 @dataclass(frozen=True)
 class Identity:
-    """One device; `*_source` says in words how the value is known. `geometry` None: not known, not replayed.
-
-    `custom_read_only` says that read-only is only assumed, from what the board uses the device for.
-    """
+    """One device; `*_source` says in words how the value is known. `geometry` None: not known, not replayed."""
 
     name: str
     geometry: Geometry | None
     geometry_source: str
     read_only: bool
     read_only_source: str
-    custom_read_only: bool
+    access_basis: Basis
     board: str | None
 
 
@@ -73,6 +82,7 @@ def _geometry(
         geometry = apply_geometry(name, options.geometries[name], geometry)
         source = "--geometry"
     if geometry is not None:
+        require_file(name, options, evidence.realize)
         _contradict(name, geometry, evidence)
         _fit(name, geometry, options, image_bytes)
     return geometry, source if geometry else "unknown", board
@@ -85,6 +95,16 @@ def _contradict(name: str, geometry: Geometry, evidence: Evidence) -> None:
         raise UsageError(
             f"{name}: the trace erases blocks of {found}, but the geometry in use has {format_size(geometry.block)}; "
             f"give the right --board, or --geometry {name}=block={evidence.erase_lengths[0]:#x}"
+        )
+
+
+def require_file(name: str, options: Options, realize: Realize | None) -> None:
+    """Refuse an `--extent` beyond the file that the device says it has."""
+    told, extent = options.extents.get(name, 0), None if realize is None else realize.extent
+    if extent is not None and told > extent:
+        raise UsageError(
+            f"--extent {name}={format_size(told)}: the file of that device ends at {format_size(extent)}, says its "
+            "pflash_realize event; leave the option out, or give no more"
         )
 
 
@@ -103,28 +123,38 @@ def _fit(name: str, geometry: Geometry, options: Options, image_bytes: int | Non
         raise UsageError(f"--extent {name}={format_size(extent)} is more than {region}")
 
 
-def _read_only(name: str, options: Options, evidence: Evidence, board: Board | None) -> tuple[bool, str, bool]:
-    if name in options.read_only:
-        return True, "--read-only", False
+def _read_only(name: str, options: Options, evidence: Evidence, board: Board | None) -> tuple[bool, str, Basis]:
+    told = _told_access(name, options)
+    if told is not None:
+        return *told, Basis.TOLD
     if evidence.realize is not None:
-        return evidence.realize.read_only, "its pflash_realize event", False
-    if evidence.stores:
-        return False, "it stores what is written", False
+        return evidence.realize.read_only, "its pflash_realize event", Basis.TOLD
+    shown = evidence.access.read_only
+    if shown is not None and not shown[0]:
+        return *shown, Basis.SHOWN
     if name in options.recorded:
-        return *_as_recorded(options.recorded[name]), False
-    if evidence.refusals:
-        return True, "it refuses what is written", False
-    return _by_custom(name, board)
+        return *_as_recorded(options.recorded[name]), Basis.TOLD
+    if shown is not None:
+        return *shown, Basis.SHOWN
+    return *_by_custom(name, board), Basis.ASSUMED
+
+
+def _told_access(name: str, options: Options) -> tuple[bool, str] | None:
+    if name in options.read_only and name in options.writable:
+        raise UsageError(f"{name}: --read-only and --writable are both given; leave one out")
+    if name in options.read_only:
+        return True, "--read-only"
+    return (False, "--writable") if name in options.writable else None
 
 
 def _as_recorded(flash: RecordedFlash) -> tuple[bool, str]:
     return flash.read_only, "its drive was read-only" if flash.read_only else "its drive was writable"
 
 
-def _by_custom(name: str, board: Board | None) -> tuple[bool, str, bool]:
+def _by_custom(name: str, board: Board | None) -> tuple[bool, str]:
     if board is not None and board.code == name:
-        return True, "it holds the firmware's code, read-only by custom", True
-    return False, "nothing says otherwise", False
+        return True, "it holds the firmware's code, read-only by custom"
+    return False, "nothing says otherwise"
 
 
 def identify(name: str, options: Options, evidence: Evidence, image_bytes: int | None) -> Identity:
@@ -133,7 +163,7 @@ def identify(name: str, options: Options, evidence: Evidence, image_bytes: int |
     `image_bytes` is the length of its image, None if none is given. UsageError if options and trace contradict.
     """
     geometry, source, board = _geometry(name, options, evidence, image_bytes)
-    read_only, read_only_source, custom = _read_only(name, options, evidence, board)
+    read_only, read_only_source, basis = _read_only(name, options, evidence, board)
     return Identity(
-        name, geometry, source, read_only, read_only_source, custom, board.name if board is not None else None
+        name, geometry, source, read_only, read_only_source, basis, board.name if board is not None else None
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from tracetool.session.access import Access
 from tracetool.session.tally import Cluster
 
 if TYPE_CHECKING:
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from replay.columns import RowKind
     from replay.engine import Disagreement
+    from tracetool.session.evidence import Realize
 
 __all__ = ["TraceNotes", "Watch"]
 
@@ -30,7 +33,19 @@ class TraceNotes:
     migrated_at: int | None = None
     io_write_traced: bool = True
     started_with_reset: bool = False
+    accesses: int = 0
+    """Events that only an access of the guest's causes."""
+    stored: int = 0
+    """Programs and erases that the model counts as done."""
+    access: Access = field(default_factory=Access)
+    """What it shows of whether the flash is read-only."""
     ends_midway: bool = False
+    awaited: RowKind | None = None
+    """The event that the last one must still have beside it."""
+    reset_midway: int | None = None
+    """The first reset in the middle of an operation."""
+    realized: Realize | None = None
+    """What the first of its `pflash_realize` events says that says something else than the first of all."""
     left_in_command: int | None = None
     changed_before: bool = False
     """Its image is not, or not certainly, the one that the trace before left."""

@@ -28,12 +28,13 @@ ANY_DEVICE = ""
 class RecordedFlash:
     """What a run directory says of a device, used where neither an option nor the trace does.
 
-    `board` None: not known. `extent_bytes` None: no variable store was found.
+    `board` None: not known. `extent_bytes` None: no variable store was found. `bytes` is the image's length.
     """
 
     board: str | None
     read_only: bool
     extent_bytes: int | None = None
+    bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Options:
     board: str | None = None
     geometries: dict[str, str] = field(default_factory=dict)
     read_only: frozenset[str] = frozenset()
+    writable: frozenset[str] = frozenset()
     behaviour: Behaviour = Behaviour.UNDETERMINED
     device: str | None = None
     policy: Policy | None = None

@@ -55,7 +55,7 @@ class Outside:
 
     def add(self, rows: Accesses) -> None:
         """Take in a chunk."""
-        outer = (rows.kind == RowKind.OUTER_WRITE) & (rows.end > self.extent)
+        outer = rows.kind == RowKind.OUTER_WRITE
         writes = (rows.kind == RowKind.IO_WRITE) & (rows.end > self.extent)
         stored = rows.is_stored & (rows.effect_end > self.extent)
         erased = (rows.effect == Effect.ERASE) & (rows.effect_end > self.extent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from replay.state import Rows, Steps
 from tracetool.events import EVENT_CODES, EVENT_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-__all__ = ["IO_CODES", "blank_steps", "integers_of", "kinds_of", "to_rows"]
+__all__ = ["IO_CODES", "blank_steps", "caused", "from_each_realize", "integers_of", "kinds_of", "to_rows"]
 
 _NAMES = {
     "io_read": RowKind.IO_READ,
@@ -57,6 +60,23 @@ def kinds_of(events: pl.DataFrame) -> NDArray[np.uint8]:
     """The row kind (`replay.columns.RowKind`, uint8) of each event."""
     kinds: NDArray[np.uint8] = _KIND_OF_CODE[events["event"].to_physical().to_numpy()]
     return kinds
+
+
+_OF_ITSELF = np.array([name in ("reset", "realize", "postload_cb") for name in EVENT_NAMES])
+_REALIZE = EVENT_CODES["realize"]
+
+
+def caused(events: pl.DataFrame) -> int:
+    """How many events only an access of the guest's causes: all but those of the device's own start."""
+    return len(events) - int(np.count_nonzero(_OF_ITSELF[events["event"].to_physical().to_numpy()]))
+
+
+def from_each_realize(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The events, cut before each `pflash_realize`: with it a QEMU starts."""
+    starts = np.flatnonzero(events["event"].to_physical().to_numpy() == _REALIZE).tolist()
+    cuts = [0, *(start for start in starts if start), len(events)]
+    for start, end in pairwise(cuts):
+        yield events[start:end]
 
 
 def integers_of(column: pl.Series, absent: int = ABSENT) -> NDArray[np.int64]:

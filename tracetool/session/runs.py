@@ -79,7 +79,8 @@ def _recorded(runs: Sequence[RunDirectory | None]) -> Iterator[tuple[str, Record
     for run in reversed(runs):
         for name, flash in _named(run):
             board = run.run.board if run is not None else None
-            yield name, RecordedFlash(board, flash.read_only, flash.extent_bytes)
+            length = flash.before.bytes if flash.before is not None else None
+            yield name, RecordedFlash(board, flash.read_only, flash.extent_bytes, length)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tracetool.session.device import PREROLL, Device, Learned
 from tracetool.session.evidence import gather
 from tracetool.session.identity import identify
 from tracetool.session.options import ANY_DEVICE
+from tracetool.session.rows import caused
 from tracetool.session.runs import with_runs
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
@@ -69,6 +70,12 @@ class Replayed:
     devices: dict[str, Device] = field(default_factory=dict)
     traces: list[TraceReport] = field(default_factory=list)
     left_out: int = 0
+    accessed_elsewhere: set[int] = field(default_factory=set)
+    """Numbers of the traces in which a device that was not asked for was accessed."""
+
+    def place(self, trace: int) -> str:
+        """Name of a trace, for what is said of it, where there are several; else empty."""
+        return f"{self.traces[trace].meta.name}: " if len(self.traces) > 1 else ""
 
     @property
     def starts(self) -> tuple[int | None, ...]:
@@ -190,6 +197,8 @@ class _Pass:
         for name, part in _by_device(frame):
             self.names[name] = None
             if self.options.device is not None and self.options.device != name:
+                if caused(part):
+                    self.replayed.accessed_elsewhere.add(number)
                 continue
             if name not in self.replayed.devices and len(self.replayed.devices) >= MAX_DEVICES:
                 self.replayed.left_out += len(part)
@@ -264,7 +273,7 @@ class _Pass:
     def _complain_of_unknown_names(self) -> None:
         options = self.options
         known = self.names
-        named = {*options.images, *options.extents, *options.geometries, *options.read_only}
+        named = {*options.images, *options.extents, *options.geometries, *options.read_only, *options.writable}
         named -= options.recorded.keys()
         for name in sorted((named | {options.device or ANY_DEVICE}) - {ANY_DEVICE}):
             if name not in known:

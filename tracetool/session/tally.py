@@ -5,7 +5,7 @@ Everything here is reduced as the chunks go by; its size does not grow with the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -102,6 +102,8 @@ class Totals:
     buffered_programs: int = 0
     programs: int = 0
     bytes_programmed: int = 0
+    unproved_programs: int = 0
+    """Programs of which the trace does not tell whether they were stored; they are in none of the three above."""
     refused: int = 0
     aborted: int = 0
     status_reads: int = 0
@@ -109,6 +111,11 @@ class Totals:
     query_reads: int = 0
     strays: int = 0
     resets: int = 0
+
+    def without_programs(self) -> Totals:
+        """The same where the trace does not tell whether a program was stored."""
+        asked = self.programs + self.buffered_programs
+        return replace(self, programs=0, buffered_programs=0, bytes_programmed=0, unproved_programs=asked)
 
     def add(self, rows: Accesses) -> None:
         """Count a chunk."""

@@ -8,7 +8,7 @@ import polars as pl
 
 from replay.behaviour import Behaviour
 from replay.state import KNOWN
-from tracetool.audit.verdict import doubts
+from tracetool.audit.verdict import flaws
 from tracetool.findings.trace import difference
 from tracetool.findings.words import count_of
 from tracetool.images import load_image
@@ -35,7 +35,7 @@ def self_check(device: Device, replayed: Replayed) -> Check:
             more = notes.disagreements - 1
             words += f": {difference(found)}" + (f"; {count_of(more, 'more difference')} after it" if more > 0 else "")
             return Check(Subject.SELF_CHECK, Standing.DIFFERENT, words, events, Place(notes.trace, found.seq))
-    reasons = list(doubts(device, replayed))
+    reasons = [reason.text for reason in flaws(device, replayed)]
     if reasons:
         return Check(Subject.SELF_CHECK, Standing.UNPROVED, "; ".join(reasons), events)
     staging = "" if device.behaviour == Behaviour.UNDETERMINED else f", buffered writes {device.behaviour.label}"

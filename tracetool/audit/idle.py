@@ -1,0 +1,118 @@
+"""Flash that its guest left alone: a trace without accesses proves nothing of what firmware does to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from replay.boards import boards
+from tracetool.audit.reason import Code, Reason
+from tracetool.sizes import format_size
+from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracetool.session.device import Device, TraceNotes
+    from tracetool.session.session import Replayed
+
+__all__ = ["idle"]
+
+_SUMMED = "pc"
+"""The board whose flashes lie one below the other, so that firmware finds its store only where both lengths fit."""
+
+
+def idle(device: Device, replayed: Replayed) -> Iterator[Reason]:
+    """Why traces say nothing of the device although they are whole: the guest did not use it."""
+    if device.cfi02:
+        return
+    for notes in device.notes:
+        where = replayed.place(notes.trace)
+        if notes.events and not notes.accesses:
+            if not _rests(device, notes.trace, replayed):
+                yield Reason(Code.NEVER_ACCESSED, where + _never_accessed(device, notes.trace, replayed))
+        elif notes.events and _stored_nothing(device, notes):
+            yield Reason(Code.STORE_UNUSED, where + _unused(device, replayed))
+
+
+def _others(device: Device, trace: int, replayed: Replayed) -> Iterator[Device]:
+    """The devices beside it that were accessed in a trace."""
+    for other in replayed.devices.values():
+        if other is not device and any(notes.trace == trace and notes.accesses for notes in other.notes):
+            yield other
+
+
+def _rests(device: Device, trace: int, replayed: Replayed) -> bool:
+    """Whether it is another flash that the guest works with, which leaves this one alone.
+
+    Reads of the array leave no event, so code that is only run from a flash beside the variables is no access.
+    """
+    if any(not _read_only(other) for other in _others(device, trace, replayed)):
+        return True
+    return _read_only(device) and trace in replayed.accessed_elsewhere
+
+
+def _read_only(device: Device) -> bool:
+    return device.identity is not None and device.identity.read_only
+
+
+def _never_accessed(device: Device, trace: int, replayed: Replayed) -> str:
+    if any(_others(device, trace, replayed)):
+        return f"the guest never accessed it: it ended early, or {_in_memory(device, replayed)}"
+    return (
+        "no access of a guest is in the trace: QEMU did not run it (-S, -incoming), it ended early, "
+        f"pflash_io_read and pflash_io_write were not traced, or {_in_memory(device, replayed)}"
+    )
+
+
+def _stored_nothing(device: Device, notes: TraceNotes) -> bool:
+    """Whether a UEFI variable store was accessed and nothing stored, which no boot of edk2 that uses it does.
+
+    Ref: UEFI Specification, "GetNextHighMonotonicCount": its upper half is stored anew at each boot.
+    """
+    if _read_only(device) or notes.stored or not notes.io_write_traced:
+        return False
+    recorded = device.options.recorded.get(device.name)
+    if device.image is None:
+        return recorded is not None and recorded.extent_bytes is not None
+    return find_nv_volume(device.image[:HEADER_BYTES].tobytes()) is not None
+
+
+def _unused(device: Device, replayed: Replayed) -> str:
+    return f"nothing was stored in its UEFI variables: the boot ended early, or {_in_memory(device, replayed)}"
+
+
+def _in_memory(device: Device, replayed: Replayed) -> str:
+    words = "the firmware kept its variables in RAM"
+    why = _unlike(device, replayed)
+    return f"{words}: {why}" if why else words
+
+
+def _unlike(device: Device, replayed: Replayed) -> str | None:
+    """Code and store of unlike lengths, in words; None where they fit, or are not known."""
+    board = device.identity.board if device.identity is not None else None
+    code = replayed.devices.get(boards()[_SUMMED].code or "")
+    if board != _SUMMED or code is None or code is device:
+        return None
+    size, found = _bytes(code), _bytes(device)
+    if not size or not found:
+        return None
+    whole = 1 << (size - 1).bit_length()
+    fitting = whole - size
+    if fitting in (0, found):
+        return None
+    kib = 1024
+    return (
+        f"code ({size // kib} KiB) and store ({found // kib} KiB) are of different builds; "
+        f"{size // kib} + {fitting // kib} make {format_size(whole)}"
+    )
+
+
+def _bytes(device: Device) -> int | None:
+    """Length of a device's image, None where it is not known."""
+    if device.image is not None:
+        return len(device.image)
+    recorded = device.options.recorded.get(device.name)
+    if recorded is not None and recorded.bytes is not None:
+        return recorded.bytes
+    geometry = device.identity.geometry if device.identity is not None else None
+    return geometry.size if geometry is not None and geometry.size_known else None
