@@ -126,7 +126,7 @@ def test_the_distribution_s_ovmf_is_audited(tmp_path: Path) -> None:
     for command in (plain, secure):
         ended = run(command, tmp_path)
         assert (ended.code, ended.text.startswith("WITHIN-EXTENT")) == (0, True), ended.err
-    assert (tmp_path / "runs" / "boot-2" / "run.json").exists()
+    assert (tmp_path / "runs" / "boot-1" / "run.json").exists()
 
 
 def test_a_libvirt_guest_s_log_is_audited(aavmf: Path) -> None:
@@ -154,8 +154,8 @@ def test_the_ci_job_fails_when_the_padding_is_touched(aavmf: Path) -> None:
     for command in (boots, report):
         assert run(command, aavmf).code == 0
     assert (aavmf / "flash.xml").read_text().startswith("<?xml")
-    shutil.rmtree(aavmf / "runs" / "boot-2")
-    PADDING.at(aavmf / "runs" / "boot-2")
+    shutil.rmtree(aavmf / "runs" / "boot-1")
+    PADDING.at(aavmf / "runs" / "boot-1")
     assert run(report, aavmf).code == 1
 
 

@@ -299,6 +299,6 @@ def test_a_firmware_that_is_stopped_too_early_is_not_called_safe(tmp_path: Path)
     ended = tracetool("audit-firmware", "aavmf", "--seconds", "1", "-o", tmp_path / "runs")
     assert (ended.code, ended.text.startswith("INCONCLUSIVE")) == (4, True)
     assert "stopped (--seconds) after" in ended.err
-    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["boot-1", "boot-2", "qemu.txt", "vars.fd"]
-    assert tracetool("audit", tmp_path / "runs/boot-1", tmp_path / "runs/boot-2").code == 4
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["boot-0", "boot-1", "qemu.txt", "vars.fd"]
+    assert tracetool("audit", tmp_path / "runs/boot-0", tmp_path / "runs/boot-1").code == 4
     shutil.rmtree(tmp_path / "runs")

@@ -133,8 +133,9 @@ def run_audit(
     wear_limit: int | None = None,
     compare: bool = False,
     width: int | None = None,
+    names: Sequence[str] | None = None,
 ) -> int:
-    """Audit the traces, write the report and give the exit code."""
+    """Audit the traces, write the report and give the exit code; `names` are what the report calls them."""
     from tracetool.audit import Gate
     from tracetool.audit import audit as audit_traces
     from tracetool.audit.compare import compare_policies
@@ -145,7 +146,7 @@ def run_audit(
     if output_format == "html" and output is None and sys.stdout.isatty():
         raise UsageError("--format html is a page for a browser: give -o FILE, or redirect it")
     gate = Gate(_severity(fail_on), allow_inconclusive)
-    with common.opened(traces, reading) as readers:
+    with common.opened(traces, reading, names=names) as readers:
         result = (compare_policies if compare else audit_traces)(
             readers,
             options or Options(),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracetool.recording.firmware import Firmware
 
-_BOOTS = {1: "its variable store as it is delivered", 2: "the store that the first boot left"}
+_BOOTS = ("its variable store as it is delivered", "the store that boot 0 left")
 _FILES = 2
 
 
@@ -43,7 +43,7 @@ def audit_firmware(
             "-o",
             "--output",
             metavar="DIR",
-            help="Keep the run directories, boot-1 and boot-2.",
+            help="Keep the run directories, boot-0 and boot-1.",
             callback=common.run_folder,
         ),
     ] = None,
@@ -71,7 +71,9 @@ def audit_firmware(
             common.say("the two runs are not kept; -o DIR keeps them")
         from tracetool.cli.audit import run_audit
 
-        raise typer.Exit(run_audit(runs))
+        # What is not kept has no path that anybody could use.
+        names = None if output is not None else [Path(run).name for run in runs]
+        raise typer.Exit(run_audit(runs, names=names))
 
 
 def _firmware(words: list[str]) -> Firmware:
@@ -114,7 +116,7 @@ def _booted(firmware: Firmware, folder: Path, program: str, seconds: float) -> l
     plan = plan_recording([program, *machine, "-display", "none", "-nodefaults", "-nic", "none", *drives])
     runs = []
     common.say(f"{firmware.code} on {plan.about.name if plan.about else program}")
-    for number, store in _BOOTS.items():
+    for number, store in enumerate(_BOOTS):
         boot = Boot(folder / "qemu.txt", seconds)
         run = folder / f"boot-{number}"
         record(plan, run, boot.run)

@@ -394,8 +394,13 @@ class Reading:
 
 
 @contextmanager
-def opened(paths: Sequence[str], reading: Reading | None = None, *, bar: bool = True) -> Iterator[list[TraceReader]]:
-    """The traces, open, with a progress bar on a terminal while they are read; without `bar` there is none."""
+def opened(
+    paths: Sequence[str], reading: Reading | None = None, *, bar: bool = True, names: Sequence[str] | None = None
+) -> Iterator[list[TraceReader]]:
+    """The traces, open, with a progress bar on a terminal while they are read; without `bar` there is none.
+
+    `names` are what they are called in messages and reports, else their paths.
+    """
     from replay.compiling import add_listener
 
     reading = reading or Reading()
@@ -403,10 +408,16 @@ def opened(paths: Sequence[str], reading: Reading | None = None, *, bar: bool = 
     if paths.count("-") > 1:
         raise UsageError("standard input can be read only once")
     if _Talk.quiet or not (bar and sys.stderr.isatty()):
-        yield [reading.open(path) for path in paths]
+        yield _named([reading.open(path) for path in paths], names)
         return
     with _progress(len(paths)) as report:
-        yield [reading.open(path, report(path)) for path in paths]
+        yield _named([reading.open(path, report(path)) for path in paths], names)
+
+
+def _named(readers: list[TraceReader], names: Sequence[str] | None) -> list[TraceReader]:
+    for reader, name in zip(readers, names or (), strict=names is not None):
+        reader.meta.name = name
+    return readers
 
 
 def _say_compiling(name: str) -> None:

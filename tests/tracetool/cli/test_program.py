@@ -20,6 +20,7 @@ from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environmen
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
 from tracetool.bundled import sample
+from tracetool.cli.audit import run_audit
 from tracetool.events import EVENTS_SCHEMA
 from tracetool.findings import RULES
 
@@ -724,6 +725,19 @@ def test_a_report_is_as_wide_as_it_is_asked_to_be(width: int, monkeypatch: pytes
     assert max(map(len, asked.splitlines())) <= width < max(map(len, whole.splitlines()))
     monkeypatch.setattr("tests.conftest.COLUMNS", str(width))
     assert quick("audit", PADDING).text == asked
+
+
+def test_a_report_calls_traces_by_the_names_they_are_given(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of runs that are not kept: a path that is gone helps nobody."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    trace = tmp_path / "trace.log"
+    trace.write_bytes(plain_events() + b"pflash_io_write virt.flash1: offset:0x0\n")
+    assert run_audit([str(trace)], names=["boot-0"]) == INCONCLUSIVE
+    said = capfd.readouterr()
+    assert "boot-0: " in said.out
+    assert str(tmp_path) not in said.out + said.err
 
 
 def test_quiet_says_nothing_but_the_answer(tmp_path: Path, quick: Quick) -> None:

@@ -166,7 +166,7 @@ def test_a_firmware_is_booted_twice_to_where_it_waits(
     ended = booted(serial)
     assert (ended.code, "WITHIN-EXTENT" in ended.text) == (0, True), ended.err
     assert ended.err.count(f": {reached} after") == 2
-    runs = [read_run_directory(str(tmp_path / "runs" / name)).run for name in ("boot-1", "boot-2")]
+    runs = [read_run_directory(str(tmp_path / "runs" / name)).run for name in ("boot-0", "boot-1")]
     assert [run.cut for run in runs] == [None, None]
     left, found = runs[0].flash("virt.flash1"), runs[1].flash("virt.flash1")
     assert left is not None

@@ -70,7 +70,7 @@ def test_audit_firmware_boots_it(name: str, build: Scene, quick: Quick, monkeypa
     ended = quick("audit-firmware", "-o", build.folder / "runs", "--qemu-binary", named, *files)
     assert ended.code == 0, ended.err
     assert _ran(build) == {"build"}
-    run = read_run_directory(str(build.folder / "runs" / "boot-2")).run
+    run = read_run_directory(str(build.folder / "runs" / "boot-1")).run
     assert Path(run.program).resolve() == build.folder / NAME
 
 
