@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCESSES",
+    "ACCESS_SIZES",
     "CATALOGUE",
     "CFI02_ONLY",
     "EVENTS_SCHEMA",
@@ -44,6 +45,10 @@ PREFIX = "pflash_"
 
 ACCESSES = ("io_write", "io_read", "outer_write", "outer_read", "read")
 """Events that are accesses of the guest."""
+
+ACCESS_SIZES = (1, 2, 4)
+"""Bytes of an access. Ref: QEMU softmmu/memory.c, access_with_adjusted_size, and hw/block/pflash_cfi01.c and
+pflash_cfi02.c, which implement at most 4: an access of 8 bytes reaches the device, and the trace, as two of 4."""
 
 NAMELESS_DEVICE = "pflash"
 """The device of events from before QEMU 6.0, which do not say which flash they come from."""
@@ -95,6 +100,7 @@ class Variant:
         pieces: the literal text before each argument, and after the last.
         recorded: name and column of every argument, the printed ones and those that only say how wide another is
             printed (column `*` or `digits`), as the binary backends have them after the device's name.
+        texts: all that a string argument can be.
         fixed: columns the name implies.
         named: whether the device's name is printed.
         model: the device model that has the event.
@@ -108,11 +114,17 @@ class Variant:
     arguments: tuple[Argument, ...]
     pieces: tuple[str, ...]
     recorded: tuple[tuple[str, str], ...]
+    texts: tuple[str, ...]
     fixed: Mapping[str, int]
     named: bool
     model: Model
     since: str
     until: str | None
+
+    @property
+    def accesses(self) -> bool:
+        """Whether its size is that of an access, one of `ACCESS_SIZES`: the RFC's outer region has no such limit."""
+        return self.model != "rfc"
 
     @property
     def columns(self) -> frozenset[str]:
@@ -141,6 +153,7 @@ def _variant(entry: dict[str, Any]) -> Variant:
         arguments=_arguments(entry["args"], text),
         pieces=tuple(_CONVERSION.sub("\0", text).split("\0")),
         recorded=tuple((name, column or name) for name, _, column in (arg.partition("=") for arg in entry["args"])),
+        texts=tuple(entry.get("texts", ())),
         fixed=MappingProxyType(entry.get("fixed", {})),
         named=entry.get("named", True),
         model=entry["model"],
@@ -170,7 +183,7 @@ CFI02_ONLY: frozenset[str] = frozenset(EVENT_NAMES) - {v.event for v in CATALOGU
 EVENTS_SCHEMA = pl.Schema(
     {
         "trace": pl.UInt16(),
-        "boot": pl.UInt16(),
+        "boot": pl.UInt32(),
         "seq": pl.Int64(),
         "time_ns": pl.Int64(),
         "thread": pl.UInt32(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tracetool.events import CATALOGUE, EVENT_CODES, EVENTS_SCHEMA, NAMELESS_DEVICE, EventType
+from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENT_CODES, EVENTS_SCHEMA, NAMELESS_DEVICE, EventType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,6 @@ LINE = "line"
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region")
 HEX = 16
 _EVENT_OF = np.array([EVENT_CODES[variant.event] for variant in CATALOGUE], dtype=np.uint8)
-_DIGITS_TO_SIZE = {2: 1, 4: 2, 8: 4}
 
 
 class _Numbers:
@@ -125,8 +124,8 @@ class _Columns:
 
     def _put_sizes(self, places: Places, printed: Sequence[str]) -> None:
         digits = np.array(list(map(len, printed)))
-        for count, size in _DIGITS_TO_SIZE.items():
-            self.number("size").put(places[digits == count], size)
+        for size in ACCESS_SIZES:
+            self.number("size").put(places[digits == 2 * size], size)
 
     def series(self) -> list[pl.Series]:
         numbers = [self._numbers[name].series() for name in NUMBERS if name in self._numbers]

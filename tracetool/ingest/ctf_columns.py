@@ -11,7 +11,7 @@ import polars as pl
 
 from tracetool.babeltrace import layout
 from tracetool.babeltrace.layout import CODES, FIRST_NUMBER, MESSAGE, NO_TIME, THREAD, TIME
-from tracetool.events import CATALOGUE, EVENTS_SCHEMA
+from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENTS_SCHEMA
 from tracetool.ingest.chunk import printable
 from tracetool.ingest.recorded import NUMBERS, columns_of
 
@@ -39,10 +39,9 @@ _LIMITS = {
     "cmd": (0, 0xFF),
     "wcycle": (0, 0xFF),
     "ro": (0, 1),
-    "digits": (0, 0x1FF),
 }
 _USUAL = (0, (1 << 63) - 1)
-_ANY = frozenset({"counter", "text"})
+_ANY = frozenset({"counter", "text", "digits"})
 _EXTRA = layout.NUMBERS.index("extra")
 
 
@@ -123,6 +122,16 @@ class EventClass:
         columns = [(at, (_extra_of(self.kind) or "text") if at == _EXTRA else name) for at, name in names]
         return [(at, _LIMITS.get(column, _USUAL)) for at, column in columns if column not in _ANY]
 
+    @property
+    def sizes(self) -> list[tuple[int, list[int]]]:
+        """The numbers that are the size of an access: which of `layout.NUMBERS`, and all that they can be."""
+        variant, names = CATALOGUE[self.kind], [layout.NUMBERS[at] for at in self.numbers]
+        if not variant.accesses:
+            return []
+        digits = [2 * size for size in ACCESS_SIZES] if _EXTRAS.get(self.kind) == "digits" else None
+        allowed = {"size": list(ACCESS_SIZES), "extra": digits}
+        return [(at, sizes) for at, name in zip(self.numbers, names, strict=True) if (sizes := allowed.get(name))]
+
 
 class Rows(NamedTuple):
     """The events of a block.
@@ -192,6 +201,8 @@ class Columns:
             for at, (least, largest) in one.ranges:
                 values = block[FIRST_NUMBER + at, rows]
                 reasons[rows[(values < least) | (values > largest)]] = "value out of range"
+            for at, sizes in one.sizes:
+                reasons[rows[~np.isin(block[FIRST_NUMBER + at, rows], sizes)]] = "value out of range"
         devices, texts = _words_of(block)
         reasons[self._bad_devices[devices] | self._bad_texts[texts]] = "text that no event has"
         return reasons

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracetool.ingest.escapes import without_escapes
 from tracetool.ingest.word_kernel import REACH
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class Piece:
         return self.text_of(self.start, self.end)
 
     def text_of(self, start: int, end: int) -> str:
-        """What stands between two places of the buffer, as the parser sees it."""
-        return str(memoryview(self.data)[start:end], "latin-1")
+        """What stands between two places of the buffer, as the parser sees it: without escape sequences."""
+        return without_escapes(str(memoryview(self.data)[start:end], "latin-1"))
 
 
 class _Overlong:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Numbering"]
 
-BOOTS = (1 << 16) - 1
-
 
 def _constant(name: str, value: int | None, length: int) -> pl.Series:
     return pl.Series(name, [value], EVENTS_SCHEMA[name]).new_from_index(0, length)
@@ -51,14 +49,14 @@ class Numbering:
         codes = device.to_physical().to_numpy()
         boots = self._before(device, codes)
         if resets.any():
-            boots = (boots + self._within(device, codes, resets.to_numpy())).clip(max=BOOTS).astype(np.uint16)
+            boots = (boots + self._within(device, codes, resets.to_numpy())).astype(np.uint32)
         return pl.Series("boot", boots)
 
-    def _before(self, device: pl.Series, codes: Codes) -> NDArray[np.uint16]:
+    def _before(self, device: pl.Series, codes: Codes) -> NDArray[np.uint32]:
         """Resets of each row's device before the chunk."""
         known = pl.Series(list(self._resets), dtype=device.dtype).to_physical().to_numpy()
-        counts = np.zeros(max(codes.max(initial=0), known.max(initial=0)) + 1, np.uint16)
-        counts[known] = [min(count, BOOTS) for count in self._resets.values()]
+        counts = np.zeros(max(codes.max(initial=0), known.max(initial=0)) + 1, np.uint32)
+        counts[known] = list(self._resets.values())
         return counts.take(codes)
 
     def _within(self, device: pl.Series, codes: Codes, resets: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -35,6 +35,9 @@ ROW_BYTES = 64
 
 _PROBE = Path(__file__).with_name("probe.py")
 _REMEDY = "write it with tracetool export"
+_NARROW_BOOT = "boot", pl.UInt16()
+"""How it was written by 0.1 before resets beyond 65,535 were counted; it is counted anew in any case."""
+
 _UNTOLD = "does not say what it was made from, nor whether that was complete"
 
 
@@ -75,7 +78,7 @@ def _check(path: str, schema: pl.Schema) -> None:
     for name, dtype in EVENTS_SCHEMA.items():
         if name not in schema:
             raise InputError(f"{path}: is Parquet, but not of pflash events: no column {name!r}; {_REMEDY}")
-        if schema[name] != dtype:
+        if schema[name] != dtype and (name, schema[name]) != _NARROW_BOOT:
             found = printable(str(schema[name]))
             raise InputError(f"{path}: column {name!r} is {found}, not that of canonical events; {_REMEDY}")
     if schema.names() != EVENTS_SCHEMA.names():

@@ -10,7 +10,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from tracetool.events import CATALOGUE, PREFIX, Variant
+from tracetool.events import ACCESS_SIZES, CATALOGUE, PREFIX, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,6 @@ USUAL_DIGITS: dict[tuple[str, int], int] = {
 """How many digits a number of a column and radix has at most in the usual form."""
 
 _ANY: _Ranges = {key: r"-?[0-9a-f]+" if key[1] == HEX else r"-?\d+" for key in _IN_RANGE}
-_STRING = r"(?!.*pflash_)([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])"
 _DEVICE = r"([^\x00-\x1f\x7f]{1,255}?): "
 _USUAL_DEVICE = r"([^\x00-\x1f\x7f:]{1,255}): "
 _END = r"[ \t\r]*"
@@ -61,16 +60,20 @@ HOLE = "\0" * 16
 _FUNCTIONS = ("cfi01_", "cfi02_")
 
 
-def _group(argument: Argument, ranges: _Ranges) -> str:
+def _group(variant: Variant, argument: Argument, ranges: _Ranges) -> str:
     if not argument.radix:
-        return _STRING
+        return f"({'|'.join(map(re.escape, variant.texts))})"
     number = ranges[argument.column, argument.radix]
+    if ranges is not _ANY and variant.accesses and argument.column == "size":
+        number = "|".join(map(str, ACCESS_SIZES))
+    if ranges is not _ANY and argument.sizes:
+        number = "|".join(f"[0-9a-f]{{{2 * size}}}" for size in ACCESS_SIZES)
     prefix = "0x" if argument.conversion.startswith("0x") else ""
     return f"({prefix}(?:{number}))" if argument.column == "text" else f"{prefix}({number})"
 
 
 def _pattern(variant: Variant, device: str, ranges: _Ranges) -> re.Pattern[str]:
-    groups = [_group(argument, ranges) for argument in variant.arguments]
+    groups = [_group(variant, argument, ranges) for argument in variant.arguments]
     text = "".join(map("".join, zip(map(re.escape, variant.pieces), [*groups, ""], strict=True)))
     return re.compile((device if variant.named else "") + text + _END, re.ASCII)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tracetool.events import EVENT_NAMES, EVENTS_SCHEMA, variants
+from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENT_NAMES, EVENTS_SCHEMA, variants
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,6 +44,7 @@ def judge(frame: pl.DataFrame) -> Verdict:
     verdict.add(_unprintable(frame["device"], _NAME), "a device name that cannot be one")
     verdict.add(_unprintable(frame["text"], _TEXT), "a text that cannot be one")
     verdict.add(frame.select(pl.any_horizontal(pl.col(_SIGNED) < 0)).to_series(), "value out of range")
+    verdict.add(_no_access_size(frame), "value out of range")
     verdict.add(_misshapen(frame), "columns do not match the event")
     return verdict
 
@@ -53,6 +54,11 @@ def _unprintable(strings: pl.Series, pattern: re.Pattern[str]) -> pl.Series:
     if not odd:
         return pl.repeat(value=False, n=len(strings), dtype=pl.Boolean, eager=True)
     return strings.cast(pl.String).is_in(odd)
+
+
+def _no_access_size(frame: pl.DataFrame) -> pl.Series:
+    outer = pl.col("event").cast(pl.String).is_in([v.event for v in CATALOGUE if not v.accesses])
+    return frame.select(pl.col("size").is_not_null() & ~pl.col("size").is_in(ACCESS_SIZES) & ~outer).to_series()
 
 
 @cache

@@ -61,8 +61,9 @@ TEXT = 9
 SHOWN = 10  # a number that goes into the text as it is printed; kept in `Room.shown`
 END = 11  # offset + length - 1
 READ_ONLY = 12  # 1 or 0; kept in `Room.shown`
-DIGITS = 13  # twice the size
+DIGITS = 13  # twice the size of an access
 DROP = 14
+ACCESS = 15  # the size of an access
 
 # --- Tables.names ------------------------------------------------------------------------------------------------
 UNNAMED = 0
@@ -136,7 +137,7 @@ def _join(high: int, low: int) -> int:
     return (high - ((high & SIGN) << 1)) << 32 | low
 
 
-def _in_range(field: int, low: int, high: int) -> bool:
+def _in_range(field: int, low: int, high: int) -> bool:  # noqa: PLR0911  one for each kind of number
     """Whether a number fits its column. A 32-bit value may have been extended by its sign."""
     if field in (COUNTER, SHOWN, DROP):
         return True
@@ -146,6 +147,10 @@ def _in_range(field: int, low: int, high: int) -> bool:
         return high == 0 or (high == ALL_ONES and low >= SIGN)
     if field == READ_ONLY:
         return high == 0 and low <= 1
+    if field == ACCESS:
+        return high == 0 and low in (1, 2, 4)
+    if field == DIGITS:
+        return high == 0 and low in (2, 4, 8)
     return high == 0 and low <= _BYTE
 
 
@@ -158,6 +163,8 @@ def _put_number(room: Room, row: int, field: int, low: int, high: int) -> None:
     elif field == END:
         span = _join(high, low) - room.numbers[OFFSET * rows + row]
         room.numbers[LENGTH * rows + row] = span + 1 if 0 <= span < _FARTHEST else -1
+    elif field == ACCESS:
+        room.numbers[SIZE * rows + row] = low
     elif field == DIGITS:
         room.numbers[SIZE * rows + row] = low // 2
     elif field in (SHOWN, READ_ONLY):

@@ -46,8 +46,9 @@ _FIELDS = {name: code for code, name in enumerate(NUMBERS)} | {
 def _fields(variant: Variant) -> list[int]:
     """What the recorded arguments of a variant are, in the kernel's terms."""
     strings = {argument.name for argument in variant.arguments if not argument.radix}
+    codes = _FIELDS | {"size": kernel.ACCESS} if variant.accesses else _FIELDS
     own = [
-        (kernel.TEXT if name in strings else kernel.SHOWN) if column == "text" else _FIELDS[column]
+        (kernel.TEXT if name in strings else kernel.SHOWN) if column == "text" else codes[column]
         for name, column in variant.recorded
     ]
     return [kernel.DEVICE, *own] if variant.named else own

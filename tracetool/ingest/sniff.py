@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health, TraceMeta
+from tracetool.ingest.escapes import without_escapes
 from tracetool.ingest.magic import CTF_STREAM, PARQUET, SIMPLE, UTF16, is_tar
 from tracetool.ingest.parser import TextParser
 from tracetool.ingest.source import open_source
@@ -71,7 +72,7 @@ def _look(meta: TraceMeta, head: bytes, *, whole: bool) -> int:
     """Parse the head's lines for what they say of the trace; the number of events in them."""
     health = Health()
     parser = TextParser(health, meta)
-    lines = head.decode("latin-1").split("\n")
+    lines = without_escapes(head.decode("latin-1")).split("\n")
     parser.parse(enumerate(lines if whole else lines[:-1], 1))
     return parser.take().height
 

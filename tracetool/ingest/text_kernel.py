@@ -21,7 +21,6 @@ from tracetool.ingest.word_kernel import (
     hex_value,
     load64,
     next_newline,
-    printable_run,
     spread,
     until_space,
 )
@@ -66,7 +65,9 @@ END_OF_LINE = 0
 HEXADECIMAL = 1
 DECIMAL = 2
 TEXT_TO_END = 3
-STEP = 4  # numbers a step: the literal before it, what it is, the number's column, how many digits it has at most
+ACCESS_SIZE = 4  # one of the sizes that an access can have, of one digit
+STEP = 4  # numbers a step: the literal before it, what it is, the number's column, how many digits it has at most; of
+# a text the first literal that it can be, and how many there are
 
 # --- columns: those below SMALL are in `Room.small`, the others in `Room.large` ----------------------------------
 SMALL = 3
@@ -82,6 +83,7 @@ GROUP = 4  # numbers a name: its literal, its first variant, how many, which of 
 
 NO_EVENT = -1
 NO_STRING = 0
+ACCESS_SIZE_BITS = 1 << 1 | 1 << 2 | 1 << 4
 LONGEST_NAME = 32
 LONGEST_STRING = 255
 LONGEST_HEAD = 160  # of ftrace; the parser looks at no more either
@@ -439,22 +441,18 @@ def _device(data: Octets, at: int, tables: Tables, room: Room) -> int:
     return at + length + 2 if data[at + length + 1] == _SPACE else NO_EVENT
 
 
-def _text(data: Octets, at: int, tables: Tables, room: Room) -> int:
-    """Read a text to the end of its line; where that ends, or `NO_EVENT`."""
-    start = at
-    run = printable_run(load64(data, at))
-    at += run
-    while run == WORD:
-        run = printable_run(load64(data, at))
-        at += run
-    if at == start or data[at - 1] == _SPACE:
-        return NO_EVENT
-    end = _line_end(data, at)
-    if end < 0:
-        return NO_EVENT
-    number = _intern(data, start, at - start, tables, room)
-    room.strings[room.carry[ROOM_ROWS] + room.carry[ROWS]] = number
-    return end if number != NO_STRING else NO_EVENT
+def _text(data: Octets, at: int, tables: Tables, step: int, room: Room) -> int:
+    """Read one of a step's texts and the end of its line; where that ends, or `NO_EVENT`."""
+    for literal in range(tables.steps[step + 2], tables.steps[step + 2] + tables.steps[step + 3]):
+        end = _literal(data, at, tables, literal)
+        if end < 0:
+            continue
+        after = _line_end(data, end)
+        if after >= 0:
+            number = _intern(data, at, end - at, tables, room)
+            room.strings[room.carry[ROOM_ROWS] + room.carry[ROWS]] = number
+            return after if number != NO_STRING else NO_EVENT
+    return NO_EVENT
 
 
 def _line_end(data: Octets, at: int) -> int:
@@ -473,6 +471,8 @@ def _number(data: Octets, at: int, tables: Tables, step: int, room: Room) -> int
     else:
         value, digits = _decimal(data, at)
     if digits == 0 or digits > tables.steps[step + 3]:
+        return NO_EVENT
+    if tables.steps[step + 1] == ACCESS_SIZE and not 1 << value & ACCESS_SIZE_BITS:
         return NO_EVENT
     column = tables.steps[step + 2]
     place = room.carry[ROOM_ROWS] * column + room.carry[ROWS]
@@ -501,7 +501,7 @@ def _arguments(data: Octets, at: int, tables: Tables, variant: int, room: Room) 
         if what == END_OF_LINE:
             return _line_end(data, at)
         if what == TEXT_TO_END:
-            return _text(data, at, tables, room)
+            return _text(data, at, tables, step, room)
         at = _number(data, at, tables, step, room)
     return NO_EVENT
 

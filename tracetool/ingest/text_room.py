@@ -120,9 +120,11 @@ def _kinds_by_source() -> dict[str, list[int]]:
 _USUAL = _kinds_by_source()
 
 
-def _step(argument: Argument) -> tuple[int, int, int]:
+def _step(variant: Variant, argument: Argument, literals: _Literals) -> tuple[int, int, int]:
     if not argument.radix:
-        return kernel.TEXT_TO_END, 0, 0
+        return kernel.TEXT_TO_END, literals.number(variant.texts[0]), len(variant.texts)
+    if argument.column == "size" and variant.accesses:
+        return kernel.ACCESS_SIZE, _COLUMNS["size"], 1
     what = kernel.HEXADECIMAL if argument.radix == HEX else kernel.DECIMAL
     return what, _COLUMNS[argument.column], USUAL_DIGITS[argument.column, argument.radix]
 
@@ -131,7 +133,7 @@ def _steps(variant: Variant, literals: _Literals) -> list[int]:
     steps: list[int] = []
     for piece, argument in zip(variant.pieces, variant.arguments, strict=False):
         prefix = "0x" if argument.conversion.startswith("0x") else ""
-        steps += [literals.number(piece + prefix), *_step(argument)]
+        steps += [literals.number(piece + prefix), *_step(variant, argument, literals)]
     if not variant.arguments or variant.arguments[-1].radix:
         steps += [literals.number(variant.pieces[-1]), kernel.END_OF_LINE, 0, 0]
     return steps
@@ -141,8 +143,9 @@ def _steps(variant: Variant, literals: _Literals) -> list[int]:
 def _tables() -> Tables:
     """The catalogue, and a few texts that are no event's."""
     literals = _Literals()
-    literals.number(PREFIX)
-    literals.number(MARKER)
+    # Texts come before what is also a piece of another event, so that those of a variant stand in a row.
+    for text in (PREFIX, MARKER, *(text for variant in CATALOGUE for text in variant.texts)):
+        literals.number(text)
     groups, variants, steps = list[int](), list[int](), list[int]()
     for source, kinds in _USUAL.items():
         groups += [literals.number(f"{source} "), len(variants) // kernel.VARIANT, len(kinds), 0]

@@ -29,7 +29,6 @@ __all__ = [
     "hex_value",
     "load64",
     "next_newline",
-    "printable_run",
     "spread",
     "until_space",
 ]
@@ -39,7 +38,6 @@ REACH = 64
 """So many bytes behind any place in the text can be read."""
 
 _DECIMAL, _HEX = b"0123456789", b"0123456789abcdef"
-_CONTROLS = bytes([*range(0x20), 0x7F])
 _NEWLINE, _SPACE = 0x0A, 0x20
 _SPREAD_BITS = 16
 _ALL_ONES = (1 << 64) - 1
@@ -56,7 +54,6 @@ _FROM_0 = np.uint64((0x80 - 0x30) * 0x0101_0101_0101_0101)
 _FROM_COLON = np.uint64((0x80 - 0x3A) * 0x0101_0101_0101_0101)
 _FROM_A = np.uint64((0x80 - 0x61) * 0x0101_0101_0101_0101)
 _FROM_G = np.uint64((0x80 - 0x67) * 0x0101_0101_0101_0101)
-_FROM_SPACE = np.uint64((0x80 - 0x20) * 0x0101_0101_0101_0101)
 _SPACES = np.uint64(0x2020_2020_2020_2020)
 _NEWLINES = np.uint64(0x0A0A_0A0A_0A0A_0A0A)
 _TENS = np.uint64(10 * 0x100 + 1)
@@ -119,18 +116,6 @@ def _decimal_run(word: int) -> int:
     bits = np.uint64(word)
     low = bits & _LOW7
     return _marked(~((low + _FROM_0) & ~(low + _FROM_COLON) & ~bits) & _HIGH)
-
-
-def printable_run(word: int) -> int:
-    """How many bytes are no control characters of ASCII."""
-    octets = word.to_bytes(WORD, "little", signed=True)
-    return next((place for place, octet in enumerate(octets) if octet in _CONTROLS), WORD)
-
-
-def _printable_run(word: int) -> int:
-    bits = np.uint64(word)
-    low = bits & _LOW7
-    return _marked((~(low + _FROM_SPACE) | (low + _EACH)) & ~bits & _HIGH)
 
 
 def until_space(word: int) -> int:
@@ -201,7 +186,6 @@ REPLACEMENTS = {
     load64: _load64,
     hex_run: _hex_run,
     decimal_run: _decimal_run,
-    printable_run: _printable_run,
     until_space: _until_space,
     next_newline: _next_newline,
     hex_value: _hex_value,

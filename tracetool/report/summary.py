@@ -37,10 +37,9 @@ _MOST_DEVICES = 16
 
 @dataclass
 class DeviceSummary:
-    """One device: events by kind, boots, and the first offset after its highest access (bytes)."""
+    """One device: events by kind, and the first offset after its highest access (bytes)."""
 
     events: dict[str, int] = field(default_factory=dict)
-    boots: int = 0
     highest: int = 0
 
 
@@ -111,14 +110,11 @@ def _add_times(summary: TraceSummary, times: pl.Series) -> None:
 
 def _add_devices(summary: TraceSummary, frame: pl.DataFrame) -> None:
     end = (pl.col("offset") + pl.col("size").fill_null(0).cast(pl.Int64)).max()
-    grouped = frame.group_by("device", "event", maintain_order=True).agg(
-        pl.len().alias("n"), end.alias("end"), pl.col("boot").max()
-    )
-    for device, event, count, highest, boot in grouped.iter_rows():
+    grouped = frame.group_by("device", "event", maintain_order=True).agg(pl.len().alias("n"), end.alias("end"))
+    for device, event, count, highest in grouped.iter_rows():
         found = summary.devices.setdefault(str(device), DeviceSummary())
         found.events[event] = found.events.get(event, 0) + count
         found.highest = max(found.highest, highest or 0)
-        found.boots = max(found.boots, boot)
 
 
 # --- as text -----------------------------------------------------------------------------------------------------
@@ -170,8 +166,9 @@ def _device(device: DeviceSummary) -> str:
     rest = len(most) - _MOST_EVENTS
     if rest > 0:
         shown += f", {rest} more kinds"
-    boots = f", {device.boots} reset{'s' if device.boots > 1 else ''}" if device.boots else ""
-    return f"{total:,} events{boots}, up to {format_offset(device.highest)}: {shown}"
+    resets = device.events.get("reset", 0)
+    counted = f", {count_of(resets, 'reset')}" if resets else ""
+    return f"{total:,} events{counted}, up to {format_offset(device.highest)}: {shown}"
 
 
 def _times(summary: TraceSummary, clock: str) -> str:

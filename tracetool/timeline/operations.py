@@ -29,7 +29,7 @@ OUTCOMES = tuple(_label(outcome.name) for outcome in Outcome if outcome != Outco
 
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "trace": pl.UInt16,
-    "boot": pl.UInt16,
+    "boot": pl.UInt32,
     "device": pl.Categorical(),
     "kind": pl.Enum(KINDS),
     "first_seq": pl.Int64,
@@ -169,7 +169,7 @@ def to_table(sums: pl.DataFrame, device: str, trace: int, block_bytes: int) -> p
     known = ~pl.col("unknown")
     return sums.select(
         pl.lit(trace, pl.UInt16).alias("trace"),
-        pl.col("boot").cast(pl.UInt16),
+        pl.col("boot").cast(pl.UInt32),
         pl.lit(device).cast(pl.Categorical()).alias("device"),
         _name_of(kind, OpKind, pl.Enum(KINDS)).alias("kind"),
         "first_seq",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 from hypothesis import strategies as st
 
-from tracetool.events import CATALOGUE, EVENTS_SCHEMA, NAMELESS_DEVICE
+from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENTS_SCHEMA, NAMELESS_DEVICE
 from tracetool.export.formats import FORMATS
 from tracetool.export.job import Job
 from tracetool.ingest import Health, TraceMeta
@@ -78,14 +78,14 @@ _DEVICES = st.sampled_from(["virt.flash0", "virt.flash1", "a b:c", "pflash_0", "
 ).filter(str.strip)
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "offset": _U63,
-    "size": _U8,
+    "size": st.sampled_from(ACCESS_SIZES),
     "value": st.integers(0, 999_999_999),
     "cmd": _U8,
     "wcycle": _U8,
     "counter": _U64,
     "length": _U63,
     "region": _U63,
-    "text": st.text(_PRINTABLE, max_size=20).map(lambda text: f"{text}.").filter(lambda text: "pflash_" not in text),
+    "text": st.sampled_from([text for variant in CATALOGUE for text in variant.texts]),
 }
 TIMES = st.none() | st.integers(0, 1_900_000_000_000_000_000)
 THREADS = st.none() | st.integers(0, 999_999_999)
@@ -105,7 +105,7 @@ def _argument_values(variant: Variant) -> dict[str, st.SearchStrategy[Any]]:
         else:
             found.setdefault(argument.column, _VALUES[argument.column])
         if argument.sizes:
-            found["size"] = st.sampled_from([1, 2, 4])
+            found["size"] = _VALUES["size"]
     return found
 
 

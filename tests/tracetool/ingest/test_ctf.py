@@ -222,6 +222,8 @@ def test_discarded_events_and_packets_are_counted(loop: Loop, tmp_path: Path) ->
     [
         ({"offset": 1 << 63}, "value out of range", "offset:0x8000000000000000"),
         ({"size": 256}, "value out of range", "size:0x100"),
+        ({"size": 8}, "value out of range", "size:0x8"),
+        ({"size": 3}, "value out of range", "size:0x3"),
         ({"name": "virt\x1b[2J"}, "text that no event has", ""),
         ({"name": "f" * 256}, "text that no event has", ""),
     ],

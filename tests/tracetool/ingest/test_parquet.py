@@ -71,6 +71,12 @@ def test_events_are_read_back_as_they_were(
     assert reading.health == Health(lines=events.height, understood=events.height, events=events.height)
 
 
+def test_a_file_with_the_boots_of_earlier_versions_is_read(tmp_path: Path) -> None:
+    frame = made([{"event": "reset", "device": "f"}, {"event": "reset", "device": "f"}])
+    reading = without_provenance(tmp_path / "old.parquet", frame.cast({"boot": pl.UInt16}))
+    assert reading.frame["boot"].to_list() == [0, 1]
+
+
 @pytest.mark.parametrize("rows", [1 << 16, 1000])
 def test_a_recorded_boot_is_read_back_with_its_numbers_and_clock(target: Path, first_boot: bytes, rows: int) -> None:
     reading = read(target, first_boot, rows=rows)

@@ -152,6 +152,8 @@ def test_an_event_without_a_name_is_damage() -> None:
         (("virt.flash1", 0, 4, 0, 0, 0), "arguments do not match the event"),
         (("virt.flash1", 1 << 63, 4, 0, 0), "value out of range"),
         (("virt.flash1", 0, 256, 0, 0), "value out of range"),
+        (("virt.flash1", 0, 8, 0, 0), "value out of range"),
+        (("virt.flash1", 0, 0, 0, 0), "value out of range"),
         (("virt.flash1", 0, 4, 1 << 32, 0), "value out of range"),
         (("virt.flash1", 0, 4, 0, -1), "value out of range"),
         (("virt\x1b[2J", 0, 4, 0, 0), "text that no event has"),

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from replay.columns import TEXTS
 from tests.tracetool.ingest.support import log_of, one, read_text, row_of
 from tracetool.events import CATALOGUE, Variant
 
@@ -94,6 +95,12 @@ def test_blanks_at_the_end_of_a_line_mean_nothing(end: str) -> None:
         (WRITE.replace("0x900090", "0x100000000"), "value out of range"),
         (WRITE.replace("size:4", "size:256"), "value out of range"),
         (WRITE.replace("size:4", "size:-4"), "value out of range"),
+        (WRITE.replace("size:4", "size:8"), "value out of range"),
+        (WRITE.replace("size:4", "size:3"), "value out of range"),
+        (WRITE.replace("size:4", "size:0"), "value out of range"),
+        ("pflash_data_read data offset:0x0000 value:0x123", "value out of range"),
+        ("pflash_write virt.flash1: read array mode now", "arguments do not match the event"),
+        ("pflash_write virt.flash1: block erase", "arguments do not match the event"),
         (WRITE.replace("wcycle:0", "wcycle:1000"), "value out of range"),
         (WRITE.replace("0x0008", "0x" + "9" * 5000), "value out of range"),
         ("pflash_frobnicate virt.flash1: bits:0x1", "unknown pflash event"),
@@ -155,8 +162,9 @@ def test_the_event_at_the_end_of_a_line_of_pieces_is_kept_and_the_line_damaged()
 
 
 def test_numbers_up_to_the_end_of_their_range() -> None:
-    row = one(f"pflash_io_read d: offset:0x{(1 << 63) - 1:x} size:255 value:0xffffffff cmd:0xff wcycle:255")
-    assert (row["offset"], row["size"], row["value"]) == ((1 << 63) - 1, 255, 0xFFFFFFFF)
+    row = one(f"pflash_io_read d: offset:0x{(1 << 63) - 1:x} size:4 value:0xffffffff cmd:0xff wcycle:255")
+    assert (row["offset"], row["size"], row["value"]) == ((1 << 63) - 1, 4, 0xFFFFFFFF)
+    assert one("pflash_outer_write d: addr:0xc0000 len:255")["size"] == 255
     row = one("pflash_data_write_block d: data offset:0x0000 size:1 value:0x0000 counter:0xffffffffffffffff")
     assert row["counter"] == 0xFFFFFFFFFFFFFFFF
     assert one("pflash_device_info d: read device information offset:0x000000000000000010")["offset"] == 16
@@ -176,9 +184,17 @@ def test_boot_counts_the_resets_of_the_same_device() -> None:
         assert boots == [("a", 0), ("b", 0), ("b", 1), ("a", 1), ("b", 2)]
 
 
-def test_boot_stays_at_its_highest_value() -> None:
-    frame = read_text(b"pflash_reset a: reset\n" * 65600).frame
-    assert frame["boot"][-1] == 65535
+def test_every_text_of_qemu_is_read() -> None:
+    texts = [text for variant in CATALOGUE for text in variant.texts]
+    assert set(TEXTS) < set(texts)
+    reading = read_text("".join(f"pflash_write d: {text}\n" for text in texts).encode())
+    assert (reading.frame["text"].to_list(), reading.health.damaged) == (texts, 0)
+
+
+@pytest.mark.parametrize("chunk_bytes", [1 << 18, 1 << 22])
+def test_more_resets_than_sixteen_bits_hold_are_counted(chunk_bytes: int) -> None:
+    frame = read_text(b"pflash_reset a: reset\n" * 65600, chunk_bytes=chunk_bytes).frame
+    assert frame["boot"].to_list() == list(range(65600))
 
 
 def test_the_last_line_may_lack_its_newline() -> None:
