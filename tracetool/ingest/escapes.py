@@ -16,7 +16,8 @@ ESCAPE = "\x1b"
 # One that is cut short may stand right before an event. So none ends with the first letter of one, nor with the @ of
 # `PID@TIME`, and of those without parameters only a few are known.
 _SEQUENCES = re.compile(
-    rf"{ESCAPE}(?:\[[0-?]*[ -/]*(?!{PREFIX})[A-~]|\][^\x07\x1b\n]*(?:\x07|{ESCAPE}\\)|[()*+][0AB]|[=>cDEHMNOZ]|[78](?!\d))"
+    rf"{ESCAPE}(?:\[[0-?]*[ -/]*(?!{PREFIX})[A-~]|\][^\x07\x1b\n]*(?:\x07|{ESCAPE}\\)"
+    r"|[()*+][0AB]|[=>cDEHMNOZ]|[78](?!\d))"
 )
 
 
