@@ -18,6 +18,7 @@ from tracetool.ingest.columns import LINE, columns_of
 from tracetool.ingest.notes import Notes
 from tracetool.ingest.patterns import BY_SOURCE, HOLE, diagnose
 from tracetool.ingest.prefix import read_prefix, read_prefixes
+from tracetool.ingest.wrapped import Unwrapper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,6 +101,7 @@ class TextParser:
         self._strict = strict
         self._folded: tuple[int, _Event] | None = None
         self._last = 0, ""
+        self._unwrapper = Unwrapper()
         self._clear()
 
     def _clear(self) -> None:
@@ -138,7 +140,7 @@ class TextParser:
 
     def parse_block(self, text: str, first: int) -> None:
         """Parse whole lines, each with its newline; the first has the number `first`. As `parse`, but quicker."""
-        block = match_block(text)
+        block = None if self._unwrapper.met else match_block(text)
         if block is None:
             self.parse(enumerate(text.split("\n")[:-1], first))
             return
@@ -155,6 +157,12 @@ class TextParser:
         if self._health.other > other and _is_cut(line, self._last_event()[1]):
             self._health.other = other
             self._damage(number, "cut where an event begins", line)
+
+    def end(self) -> None:
+        """Parse what was kept for lines that never came, at the end of the trace."""
+        for text in self._unwrapper.rest():
+            self._health.other -= 1  # as which it was counted where it stands
+            self._parse_inner(self._health.lines, [text])
 
     def pass_over(self, number: int, head: str) -> None:
         """Take note that an event was read elsewhere: the number of its line, and what stands before it."""
@@ -218,16 +226,30 @@ class TextParser:
         """A line without an event."""
         if "repeated" in line and self._unfold(number, line):
             return
+        wrapped = self._unwrapper.unwrap(number, line) if "{" in line or "}" in line else None
+        if wrapped is not None and not wrapped.damage:
+            self._parse_inner(number, wrapped.lines)
+            return
         event = _match(line) if line.count(PREFIX) > 1 else None
         if event:
             self._look_closer(number, line, event)
             return
         self.notes.read(number, line)
-        reason = _why_damaged(line)
+        reason = wrapped.damage if wrapped else _why_damaged(line)
         if reason:
             self._damage(number, reason, line)
         else:
             self._health.other += 1
+
+    def _parse_inner(self, number: int, lines: list[str]) -> None:
+        """Parse the lines that one line holds, which counts once: as damaged, as understood or as something else."""
+        health, events = self._health, len(self._kinds)
+        other, damaged, shown = health.other, health.damaged, len(health.first_damaged)
+        self.parse((number, line) for line in lines)
+        hurt = health.damaged > damaged
+        health.damaged = damaged + hurt
+        del health.first_damaged[shown + 1 :]
+        health.other = other + (not hurt and len(self._kinds) == events)
 
     def _unfold(self, number: int, line: str) -> bool:
         """Whether the line is a syslog's for an event that came several times; those are added."""

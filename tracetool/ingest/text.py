@@ -162,6 +162,7 @@ class TextTrace:
                     pending = 0
                     yield from self._deliver(reading, source)
             self.health.truncated = source.truncated
+            parser.end()
             yield from self._deliver(reading, source)
 
     def lines_of(self, seqs: Collection[int]) -> dict[int, int]:

@@ -30,6 +30,8 @@ OTHER = [
     "qemu-system-aarch64: Could not update PFLASH: Input/output error",
     "Nov 22 08:26:18 host last message repeated 2 times",
     "pflash_frob a: 0x1",
+    '{"log":"pflash_reset a: reset\\n","stream":"stderr","time":"2026-11-22T08:26:18.7Z"}',
+    '{"MESSAGE":"Suppressed 3 messages from a.service","_PID":"1"}',
     "",
 ]
 lines = st.builds(str.__add__, st.sampled_from(PREFIXES), st.sampled_from(EVENTS)) | st.sampled_from(OTHER)
