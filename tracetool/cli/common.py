@@ -479,8 +479,13 @@ def require_events(readers: Sequence[TraceReader], events: int) -> None:
     """
     from tracetool.errors import InputError
     from tracetool.findings.words import count_of
+    from tracetool.ingest.strangers import what_lines_are
 
     silent = readers if not events else [reader for reader in readers if not reader.health.events]
+    for reader in silent:
+        what = what_lines_are(reader.health)
+        if what is not None:
+            raise InputError(f"{reader.meta.name}: is {what}")
     if silent:
         names = ", ".join(reader.meta.name for reader in silent)
         seen = count_of(sum(reader.health.lines for reader in silent), silent[0].meta.unit)

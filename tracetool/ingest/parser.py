@@ -18,6 +18,7 @@ from tracetool.ingest.columns import LINE, columns_of
 from tracetool.ingest.notes import Notes
 from tracetool.ingest.patterns import BY_SOURCE, HOLE, diagnose
 from tracetool.ingest.prefix import read_prefix, read_prefixes
+from tracetool.ingest.strangers import why_strange
 from tracetool.ingest.wrapped import Unwrapper
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _match(line: str) -> _Event | None:
 
 def _why_damaged(line: str) -> str | None:
     """Why a line without an event is a damaged one; None if it belongs to something else."""
-    reason = diagnose(line) if PREFIX in line else None
+    reason = (why_strange(line) or diagnose(line)) if PREFIX in line else None
     if reason is None and _REST.search(line):
         return "event without its beginning"
     return _IN_HOLE if reason is None and HOLE in line else reason

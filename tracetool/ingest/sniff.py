@@ -14,6 +14,7 @@ from tracetool.ingest.escapes import without_escapes
 from tracetool.ingest.magic import CTF_STREAM, PARQUET, SIMPLE, UTF16, is_tar
 from tracetool.ingest.parser import TextParser
 from tracetool.ingest.source import open_source
+from tracetool.ingest.strangers import journal_text, strange_text, stranger, what_lines_are
 from tracetool.ingest.text import TextTrace
 from tracetool.runs.directory import run_of
 
@@ -57,6 +58,9 @@ def _refuse(source: Source, head: bytes) -> None:
         raise InputError(f"{name}: is one stream of a CTF trace; give the directory it is in")
     if head.startswith(PARQUET) and (source.compression or not source.rereadable):
         raise InputError(f"{name}: is Parquet, which cannot be read packed or from a stream; give the file itself")
+    what = stranger(head) or journal_text(head)
+    if what is not None:
+        raise InputError(f"{name}: is {what}")
     if head.startswith(UTF16):
         raise InputError(f"{name}: is UTF-16 text; convert it first (iconv -f UTF-16 -t UTF-8)")
 
@@ -69,12 +73,20 @@ def _is_binary(head: bytes) -> bool:
 
 
 def _look(meta: TraceMeta, head: bytes, *, whole: bool) -> int:
-    """Parse the head's lines for what they say of the trace; the number of events in them."""
+    """Parse the head's lines for what they say of the trace; the number of events in them.
+
+    Raises:
+        InputError: there are none, and it is known what the text is.
+    """
     health = Health()
     parser = TextParser(health, meta)
     lines = without_escapes(head.decode("latin-1")).split("\n")
     parser.parse(enumerate(lines if whole else lines[:-1], 1))
-    return parser.take().height
+    events = parser.take().height
+    what = None if events else strange_text(head) or what_lines_are(health)
+    if what is not None:
+        raise InputError(f"{meta.name}: is {what}")
+    return events
 
 
 def _reason(meta: TraceMeta) -> str:

@@ -29,7 +29,8 @@ def refusal(path: Path | str) -> str:
     [
         (b"", "is empty; record a log"),
         (b"\xc1\x1f\xfc\xc1" + bytes(60), "one stream of a CTF trace; give the directory"),
-        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(range(256)) * 9, "is not a trace: binary data"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(range(256)) * 9, "is a picture"),
+        (b"\x00\x01\x10JFIF\x00" + bytes(range(256)) * 9, "is not a trace: binary data"),
         (bytes(range(1, 9)) * 99, "is not a trace: binary data"),
         (LINE.decode().encode("utf-16"), "is UTF-16 text; convert it"),
     ],
