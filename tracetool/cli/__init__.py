@@ -34,6 +34,8 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:] or bool(os.environ.get("TRACETOOL_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup leaves it
+        signal.signal(signal.SIGHUP, _terminated)
     try:
         code = _run(arguments, debug=debug)
     except KeyboardInterrupt:  # before the program proper was loaded

@@ -13,6 +13,9 @@ from tracetool.cli import common
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracetool.recording.guest import GuestEnd
     from tracetool.recording.record import Recorded
 
 _BACKENDS = ("log", "simple")
@@ -40,6 +43,10 @@ def record(
             autocompletion=_complete_backend,
         ),
     ] = "log",
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", min=0.1, metavar="SECONDS", help="End the guest after so long, as Ctrl-C would."),
+    ] = None,
     quiet: common.Quiet = False,
 ) -> None:
     """Run a guest under trace, keep its flash images before and after, and say what it did to them.
@@ -48,22 +55,33 @@ def record(
 
     Leaves a run directory, which every command takes as a TRACE.
     The terminal is the guest's, and signals are passed on to it;
-    the images are only ever read.
+    the images are only ever read. A script or another command that
+    starts QEMU by its name is taken too: ... -- ./launch.sh
 
     Exit code as of audit; QEMU's own where it did not start.
     """
     _ = quiet  # acts before the command runs
     from tracetool.recording.guest import Signals, run_in_foreground
-    from tracetool.recording.record import plan_recording
+    from tracetool.recording.record import launches_qemu, plan_recording
     from tracetool.recording.record import record as record_run
 
+    if launches_qemu(command):
+        from tracetool.cli.launching import record_launched
+
+        raise typer.Exit(record_launched(command, _folder(output), backend, seconds))
     plan = plan_recording(command, backend)
     for note in plan.line.notes:
         common.say(note)
-    folder = Path(output).expanduser() if output is not None else free_directory()
-    with Signals().forwarded() as signals:
-        recorded = record_run(plan, folder, lambda arguments: run_in_foreground(arguments, signals))
-    raise typer.Exit(conclude(recorded))
+    signals = Signals()
+
+    def run(arguments: Sequence[str]) -> GuestEnd:
+        return run_in_foreground(arguments, signals, seconds=seconds)
+
+    raise typer.Exit(conclude(record_run(plan, _folder(output), run, signals)))
+
+
+def _folder(output: str | None) -> Path:
+    return Path(output).expanduser() if output is not None else free_directory()
 
 
 def free_directory() -> Path:

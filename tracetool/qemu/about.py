@@ -21,6 +21,7 @@ _NAMES_SINCE = 6
 class About:
     """A program: its absolute path, release, architecture (`aarch64`), machines, and what its flash does.
 
+    `executable` is the file that runs, where the program is a script that starts it; None: it cannot be told.
     `behaviour` is that of the release; distributions backport, so what a trace of it shows comes first.
     """
 
@@ -30,6 +31,7 @@ class About:
     machines: frozenset[str]
     behaviour: Behaviour
     default_machine: str | None = None
+    executable: str | None = None
 
     @property
     def names_devices(self) -> bool:
@@ -61,6 +63,7 @@ def _about(path: str) -> About:
                 release = running.control.execute("query-version")["qemu"]
                 architecture = running.control.execute("query-target")["arch"]
                 machines = running.control.execute("query-machines")
+                executable = running.executable()
                 running.quit()
         except EmulatorError as error:
             words = f"does not answer as a QEMU does: {error}; name a {PREFIX}... program"
@@ -69,7 +72,7 @@ def _about(path: str) -> About:
     names = {machine.get(key) for machine in machines for key in ("name", "alias")} - {None}
     behaviour = behaviour_of_qemu(version) or Behaviour.UNDETERMINED
     default = next((machine["name"] for machine in machines if machine.get("is-default")), None)
-    return About(path, version, architecture, frozenset(names), behaviour, default)
+    return About(path, version, architecture, frozenset(names), behaviour, default, executable)
 
 
 def behaviour_of(program: str) -> Behaviour:

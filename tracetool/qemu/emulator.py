@@ -11,8 +11,9 @@ import select
 import shutil
 import socket
 import subprocess
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import EmulatorError, MissingDependencyError
@@ -20,9 +21,8 @@ from tracetool.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
-__all__ = ["Channel", "Control", "Emulator", "emulator"]
+__all__ = ["Channel", "Control", "Emulator", "emulator", "tied_to_this_process"]
 
 PATIENCE_S = 60
 """Silence after which a QEMU is taken for dead."""
@@ -123,6 +123,16 @@ class Emulator:
         """Give one of the streams that it was started with."""
         return self._channels[name]
 
+    def executable(self) -> str | None:
+        """Give the file that runs, with links resolved, also where a script started it; None: it cannot be told."""
+        found = None
+        with suppress(OSError):
+            pid = str(self._process.pid)
+            while pid:
+                found = str(Path(f"/proc/{pid}/exe").readlink())
+                pid = Path(f"/proc/{pid}/task/{pid}/children").read_text().partition(" ")[0]
+        return found
+
     def quit(self) -> None:
         """End it and wait until it has."""
         self.control.quit()
@@ -151,7 +161,7 @@ def emulator(program: str, options: Sequence[str], said: Path, **channels: str) 
             arguments += ["-chardev", f"socket,id={name},fd={its.fileno()}", option, f"chardev:{name}"]
             ours[name] = Channel(mine)
             theirs.append(its)
-        process = _start([*_tied_to_this_process(), program, *arguments], said, theirs)
+        process = _start([*tied_to_this_process(), program, *arguments], said, theirs)
         stack.callback(process.wait)
         stack.callback(process.kill)
         for its in theirs:
@@ -182,7 +192,7 @@ def _start(command: Sequence[str], said: Path, sockets: Sequence[socket.socket])
 
 
 @cache
-def _tied_to_this_process() -> tuple[str, ...]:
-    """Let the kernel end QEMU even where this process is killed: QEMU outlives its closed streams."""
+def tied_to_this_process() -> tuple[str, ...]:
+    """Words before a command that let the kernel end it where this process is killed: QEMU outlives its streams."""
     found = shutil.which("setpriv")
     return (found, "--pdeathsig", "KILL", "--") if found else ()

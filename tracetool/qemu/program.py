@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import stat
 from pathlib import Path
 
 from tracetool.errors import MissingDependencyError
 from tracetool.qemu.machines import package_of
 
-__all__ = ["PREFIX", "program_path", "search_path"]
+__all__ = ["PREFIX", "is_qemu", "program_path", "programs_in_path"]
 
 PREFIX = "qemu-system-"
+_QEMU = re.compile(r"qemu-system-.+|qemu-kvm|kvm|qemu")
 _MISSING = "no such program"
 _NAME_ONE = f"name a {PREFIX}... program"
 
@@ -26,7 +29,7 @@ def program_path(name: str) -> str:
     Raises:
         MissingDependencyError: there is no such file, or it cannot be run; says why, and what to install.
     """
-    path = os.path.expanduser(name) if os.sep in name else search_path(name)  # noqa: PTH111  Path's raises
+    path = os.path.expanduser(name) if os.sep in name else _search_path(name)  # noqa: PTH111  Path's raises
     if path is None:
         here = f" in PATH; ./{name} is another file" if name and Path(name).is_file() else ""
         raise MissingDependencyError(f"{name}: no such program{here}; {_remedy(name)}")
@@ -41,10 +44,26 @@ def _remedy(name: str) -> str:
     return f"on Debian: apt-get install -y {package}" if package else _NAME_ONE
 
 
-def search_path(name: str) -> str | None:
+def _search_path(name: str) -> str | None:
     """Give the absolute path of the first program of this name in PATH; None: there is none."""
     places = (str(Path(folder, name).absolute()) for folder in os.get_exec_path())
     return next((path for path in places if name and _why_not_run(path) is None), None)
+
+
+def is_qemu(path: str) -> bool:
+    """Whether a program is called as QEMU's system emulators are; what it is, it has to be asked."""
+    return _QEMU.fullmatch(Path(path).name) is not None
+
+
+def programs_in_path() -> dict[str, str]:
+    """Give the absolute path of each program in PATH that is called as a QEMU, by name."""
+    found: dict[str, str] = {}
+    for folder in os.get_exec_path():
+        with contextlib.suppress(OSError):
+            for path in Path(folder).absolute().iterdir():
+                if is_qemu(path.name) and _why_not_run(str(path)) is None:
+                    found.setdefault(path.name, str(path))
+    return found
 
 
 def _why_not_run(path: str) -> str | None:

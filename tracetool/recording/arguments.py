@@ -15,7 +15,7 @@ from tracetool.recording.syntax import parse, split
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["CommandLine", "FlashDrive", "read_command_line"]
+__all__ = ["CommandLine", "FlashDrive", "NoFlashError", "read_command_line"]
 
 Options = dict[str, str]
 
@@ -25,6 +25,10 @@ _TAKEN = ("drive", "blockdev", "machine", "M", "pflash", "bios", "D", "d", "trac
 _PFLASH_PROPERTY = re.compile(r"pflash(\d+)")
 _HOW = "give it as -drive if=pflash,unit=0,format=raw,readonly=on,file=FILE"
 _NO_FLASH = "no flash image in QEMU's arguments; " + _HOW
+
+
+class NoFlashError(UsageError):
+    """There is no flash image in the arguments."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     flashes = sorted(_settled(given, _flashes(given, machine)), key=lambda flash: flash.unit)
     _check_units(flashes)
     if not flashes:
-        raise UsageError(_why_no_flash(given, machine))
+        raise NoFlashError(_why_no_flash(given, machine))
     timestamps = any("timestamp" in parse(text) for text in given.values("msg"))
     return CommandLine(machine.get("type"), tuple(flashes), timestamps, tuple(_notes(given, flashes)))
 

@@ -8,17 +8,18 @@ import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from signal import Signals as Signal
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracetool.errors import EmulatorError, InputError, TracetoolError, UsageError
+from tracetool.errors import EmulatorError, InputError, MissingDependencyError, TracetoolError, UsageError
 from tracetool.events import ACCESSES
 from tracetool.ingest import open_trace
 from tracetool.qemu.about import about
 from tracetool.qemu.backends import backends
 from tracetool.qemu.machines import machine_type_of
-from tracetool.qemu.program import program_path
+from tracetool.qemu.program import is_qemu, program_path
 from tracetool.recording.arguments import read_command_line
 from tracetool.recording.guest import DiskWatch
 from tracetool.recording.images import format_of, in_use, measured, saved
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 
     from tracetool.qemu.about import About
     from tracetool.recording.arguments import CommandLine, FlashDrive
-    from tracetool.recording.guest import GuestEnd
+    from tracetool.recording.guest import GuestEnd, Signals
 
-__all__ = ["BACKENDS", "Plan", "Recorded", "plan_recording", "record"]
+__all__ = ["BACKENDS", "Plan", "Recorded", "claim", "launches_qemu", "plan_recording", "record"]
 
 BACKENDS = ("log", "simple")
 
@@ -47,7 +48,8 @@ _RESERVE_BYTES = 1 << 16
 class Plan:
     """What is to be recorded: the command line as it was understood, and the QEMU by its own word if it gave one.
 
-    `program` is the absolute path of the file that `command` names, the one that is asked and run.
+    `program` is the absolute path of the file that `command` names, the one that is asked and run. `launcher`: the
+    user's command, where that is no QEMU but started one.
     """
 
     command: tuple[str, ...]
@@ -55,6 +57,7 @@ class Plan:
     line: CommandLine
     about: About | None
     backend: str
+    launcher: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,38 @@ def plan_recording(command: Sequence[str], backend: str = "log") -> Plan:
     return Plan(tuple(command), program, line, found, backend)
 
 
+def launches_qemu(command: Sequence[str]) -> bool:
+    """Whether a command is no QEMU itself, and can only be recorded by what it starts.
+
+    Only a program that is given a flash is asked whether it is one: a script that is asked might start a guest.
+
+    Raises:
+        MissingDependencyError: there is no such program.
+    """
+    program = program_path(command[0])
+    if is_qemu(program):
+        return False
+    if any(is_qemu(argument) for argument in command[1:]):
+        return True
+    try:
+        read_command_line(command[1:])
+        about(program)
+    except (UsageError, EmulatorError):
+        return True
+    return False
+
+
 def _listed(names: frozenset[str]) -> str:
     return " and ".join(sorted(names)) or "neither log nor simple, so its events cannot be recorded"
 
 
-def record(plan: Plan, folder: Path, run: Callable[[Sequence[str]], GuestEnd]) -> Recorded:
+def record(
+    plan: Plan, folder: Path, run: Callable[[Sequence[str]], GuestEnd], signals: Signals | None = None
+) -> Recorded:
     """Copy the images, have `run` run the guest until its end, and leave the run directory `folder`.
+
+    From the guest's start to the end of the work `signals` takes the signals; before, they end this process, and
+    nothing is left.
 
     Raises:
         UsageError: the directory is in use.
@@ -100,19 +129,26 @@ def record(plan: Plan, folder: Path, run: Callable[[Sequence[str]], GuestEnd]) -
         MissingDependencyError: the guest cannot be run.
     """
     recording = _Recording(plan, folder)
-    _claim(folder)
-    try:
-        recording.begin()
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
-    with DiskWatch(folder) as disk:
-        end = run(recording.run.arguments)
-    recording.finish(end, ran_full=disk.ran_full)
+    claim(folder)
+    with contextlib.ExitStack() as taken:
+        try:
+            recording.begin()
+            if signals is not None:
+                taken.enter_context(signals.forwarded())
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+        try:
+            with DiskWatch(folder) as disk:
+                end = run(recording.run.arguments)
+        except MissingDependencyError:
+            shutil.rmtree(folder)
+            raise
+        recording.finish(end, ran_full=disk.ran_full)
     return Recorded(RunDirectory(str(folder), recording.run), end)
 
 
-def _claim(folder: Path) -> None:
+def claim(folder: Path) -> None:
     """Make the directory; one in which nothing could be recorded is taken again.
 
     Raises:
@@ -159,7 +195,14 @@ class _Recording:
         (self._folder / _RESERVE).unlink(missing_ok=True)
         cut = "the disk ran full while the guest ran: events may be missing" if ran_full else end.cut
         self.run = replace(
-            self.run, ended=time.time(), exit_code=end.exit_code, signal=end.signal, cut=cut, state=FINISHED
+            self.run,
+            state=FINISHED,
+            ended=time.time(),
+            exit_code=end.exit_code,
+            signal=end.signal,
+            cut=cut,
+            relayed=tuple(Signal(number).name for number in end.relayed),
+            stopped_after=end.stopped_after,
         )
         if end.failed and not self._has_accesses():
             self.run = replace(self.run, state=NOT_STARTED)
@@ -249,6 +292,8 @@ def _described(plan: Plan, folder: Path) -> Run:
         flashes=tuple(flashes),
         missing=(unknown,) if unnamed else (),
         notes=line.notes,
+        executable=about.executable if about is not None else None,
+        launcher=plan.launcher,
     )
 
 

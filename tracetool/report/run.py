@@ -28,6 +28,8 @@ def run_facts(directory: RunDirectory) -> Iterator[tuple[str, str]]:
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "run", f"{Path(run.program).name} {run.version or 'of an unknown release'}, {_ended(run)}"
     yield "command", shlex.join(run.command)
+    if run.launcher:
+        yield "started by", shlex.join(run.launcher)
     for flash in run.flashes:
         yield f"{flash.name or f'unit {flash.unit}'} image", _flash(flash)
     for missing in run.missing:
@@ -40,7 +42,10 @@ def _ended(run: Run) -> str:
     if run.state == RECORDING:
         return "its end is not known"
     took = "" if run.started is None or run.ended is None else f" after {run.ended - run.started:.1f} s"
-    return f"ended by signal {run.signal}{took}" if run.signal is not None else f"exit code {run.exit_code}{took}"
+    how = f"ended by signal {run.signal}" if run.signal is not None else f"exit code {run.exit_code}"
+    stopped = "" if run.stopped_after is None else f", stopped by the recorder after {run.stopped_after:g} s"
+    relayed = f", {' and '.join(run.relayed)} passed on to it" if run.relayed else ""
+    return f"{how}{took}{stopped}{relayed}"
 
 
 def _flash(flash: Flash) -> str:

@@ -74,6 +74,10 @@ class Run:
         cut: why events may be missing that no reader of the trace can know of.
         missing: what could not be kept, a sentence each.
         notes: what the user's own options come to, likewise.
+        relayed: signals that the recorder was sent and passed on to QEMU, by name, in order.
+        executable: the program that ran, where `program` is a script that starts it, else the same; links resolved.
+        launcher: the user's command, where that is no QEMU but started one, which `command` then is.
+        stopped_after: seconds after which the recorder ended the guest because it was told to; None: it did not.
     """
 
     state: str
@@ -95,6 +99,10 @@ class Run:
     cut: str | None = None
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    relayed: tuple[str, ...] = ()
+    stopped_after: float | None = None
+    executable: str | None = None
+    launcher: tuple[str, ...] = ()
 
     @property
     def doubt(self) -> str | None:

@@ -84,7 +84,7 @@ class TraceApp(Remembering):
     def on_mount(self) -> None:
         """Take the user's keys, and wait for the trace."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end, _TERMINATED)
-        if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._hang_up)
         self.own_keys, wrong = read_keys(self._keys_path)
         self.set_keymap(self.own_keys)

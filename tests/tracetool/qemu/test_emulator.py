@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -53,19 +54,25 @@ def test_a_program_that_says_nothing_is_given_up_and_ended(silent: Path, monkeyp
     assert not _lives(int((silent.parent / "pid").read_text()))
 
 
-def test_an_interrupt_ends_the_program_that_was_started(silent: Path) -> None:
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    code += "from tracetool.cli import main; main()"
-    command = [sys.executable, "-c", code, "verify", str(PADDING), "--qemu-binary", str(silent)]
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [(signal.SIGINT, 130, "tracetool: interrupted\n"), (signal.SIGTERM, 143, ""), (signal.SIGHUP, 129, "")],
+)
+def test_a_signal_ends_the_program_that_was_started_and_leaves_nothing(
+    number: signal.Signals, code: int, words: str, silent: Path
+) -> None:
+    start = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    start += "from tracetool.cli import main; main()"
+    command = [sys.executable, "-c", start, "verify", str(PADDING), "--qemu-binary", str(silent)]
     settings = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(silent.parent)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=settings) as running:
         mark = silent.parent / "pid"
         deadline = time.monotonic() + 30
         while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        running.send_signal(2)
+        running.send_signal(number)
         _, err = running.communicate(timeout=30)
-    assert (running.returncode, err.decode()) == (130, "tracetool: interrupted\n")
+    assert (running.returncode, err.decode()) == (code, words)
     assert not _lives(int(mark.read_text()))
     assert not list(silent.parent.glob("tracetool-*"))
 

@@ -110,7 +110,43 @@ def test_signals_are_the_guest_s_and_the_run_is_finished(number: signal.Signals,
     out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, b"WITHIN-EXTENT" in out) == (0, True), err
     assert (scene.folder / "signals").read_text() == f"{number.name}\n"
-    assert scene.run.state == "finished"
+    assert (scene.run.state, scene.run.relayed, scene.run.stopped_after) == ("finished", (number.name,), None)
+    assert f", {number.name} passed on to it" in tracetool("info", scene.folder / "run").text
+
+
+def test_a_guest_ends_after_its_seconds(scene: Scene) -> None:
+    ended = scene.record("--seconds", "0.5", FAKE_END="wait", FAKE_SIGNALS=str(scene.folder / "signals"))
+    assert (ended.code, "WITHIN-EXTENT" in ended.text) == (0, True), ended.err
+    assert (scene.folder / "signals").read_text() == "SIGINT\n"
+    assert (scene.run.stopped_after, scene.run.relayed, scene.run.exit_code) == (0.5, (), 0)
+    assert ", stopped by the recorder after 0.5 s" in tracetool("info", scene.folder / "run").text
+
+
+def test_a_guest_that_ends_before_its_seconds_was_not_stopped(scene: Scene) -> None:
+    assert scene.record("--seconds", "60").code == 0
+    assert scene.run.stopped_after is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_during_the_copy_of_an_image_leaves_nothing(number: signal.Signals, scene: Scene) -> None:
+    """The guest is not started; the copy takes long because its image is a large one."""
+    with scene.image.open("r+b") as file:
+        file.truncate(1 << 40)
+    process = subprocess.Popen(
+        [*COMMAND, "record", "-o", str(scene.folder / "run"), "--", *scene.command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=environment(**scene.settings, TMPDIR=str(scene.folder)),
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    while not (scene.folder / "run" / "before" / ".virt.flash1.fd.tmp").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, out) == (130 if number == signal.SIGINT else 128 + number, b"")
+    assert not (scene.folder / "run").exists()
+    assert not list(scene.folder.glob("tracetool-*"))
 
 
 def test_a_recorder_that_is_killed_leaves_a_directory_that_says_so(scene: Scene) -> None:
