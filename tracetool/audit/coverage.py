@@ -22,7 +22,8 @@ def why_not_evaluated(audit: Audit, device: DeviceAudit, rule_id: str) -> str | 
     if rule_id.startswith(_ABOUT_TRACES):
         return None
     if device.minimum_backing_bytes is None:
-        return "the device was not replayed"
+        untouched = device.geometry is not None and not device.totals.accesses
+        return "no access of a guest is in the trace" if untouched else "the device was not replayed"
     if rule_id.startswith("EXT"):
         return _why_not_beyond(audit, device, rule_id)
     return _why_not_inside(audit, device, rule_id)

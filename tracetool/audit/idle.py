@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay.boards import boards
-from tracetool.audit.reason import Code, Reason
+from tracetool.audit.reason import Code, Reason, located
 from tracetool.sizes import format_size
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
@@ -20,18 +20,30 @@ __all__ = ["idle"]
 _SUMMED = "pc"
 """The board whose flashes lie one below the other, so that firmware finds its store only where both lengths fit."""
 
+_KIB = 1 << 10
+
+_NOT_RUN = (
+    "QEMU did not run it (-S, -incoming)",
+    "it ended early",
+    "pflash_io_read and pflash_io_write were not traced",
+)
+
 
 def idle(device: Device, replayed: Replayed) -> Iterator[Reason]:
     """Why traces say nothing of the device although they are whole: the guest did not use it."""
-    if device.cfi02:
-        return
+    if not device.cfi02:
+        yield from located(_idle(device, replayed), replayed.traces)
+
+
+def _idle(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
     for notes in device.notes:
-        where = replayed.place(notes.trace)
-        if notes.events and not notes.accesses:
+        if not notes.events:
+            continue
+        if not notes.accesses:
             if not _rests(device, notes.trace, replayed):
-                yield Reason(Code.NEVER_ACCESSED, where + _never_accessed(device, notes.trace, replayed))
-        elif notes.events and _stored_nothing(device, notes):
-            yield Reason(Code.STORE_UNUSED, where + _unused(device, replayed))
+                yield notes.trace, Reason(Code.NEVER_ACCESSED, _never_accessed(device, notes.trace, replayed))
+        elif _stored_nothing(device, notes):
+            yield notes.trace, Reason(Code.STORE_UNUSED, _unused(replayed))
 
 
 def _others(device: Device, trace: int, replayed: Replayed) -> Iterator[Device]:
@@ -44,8 +56,11 @@ def _others(device: Device, trace: int, replayed: Replayed) -> Iterator[Device]:
 def _rests(device: Device, trace: int, replayed: Replayed) -> bool:
     """Whether it is another flash that the guest works with, which leaves this one alone.
 
-    Reads of the array leave no event, so code that is only run from a flash beside the variables is no access.
+    Reads of the array leave no event, so code that is only run from a flash beside the variables is no access. A
+    writable flash of which an extent is known is asked about, whatever is done to others.
     """
+    if device.extent is not None and not _read_only(device):
+        return False
     if any(not _read_only(other) for other in _others(device, trace, replayed)):
         return True
     return _read_only(device) and trace in replayed.accessed_elsewhere
@@ -56,12 +71,10 @@ def _read_only(device: Device) -> bool:
 
 
 def _never_accessed(device: Device, trace: int, replayed: Replayed) -> str:
-    if any(_others(device, trace, replayed)):
-        return f"the guest never accessed it: it ended early, or {_in_memory(device, replayed)}"
-    return (
-        "no access of a guest is in the trace: QEMU did not run it (-S, -incoming), it ended early, "
-        f"pflash_io_read and pflash_io_write were not traced, or {_in_memory(device, replayed)}"
-    )
+    others = any(_others(device, trace, replayed))
+    words = "the guest never accessed it" if others else "no access of a guest is in the trace"
+    why = ["it ended early"] if others else [*_NOT_RUN]
+    return f"{words}: {_because(why, replayed)}"
 
 
 def _stored_nothing(device: Device, notes: TraceNotes) -> bool:
@@ -77,14 +90,15 @@ def _stored_nothing(device: Device, notes: TraceNotes) -> bool:
     return find_nv_volume(device.image[:HEADER_BYTES].tobytes()) is not None
 
 
-def _unused(device: Device, replayed: Replayed) -> str:
-    return f"nothing was stored in its UEFI variables: the boot ended early, or {_in_memory(device, replayed)}"
+def _unused(replayed: Replayed) -> str:
+    return f"nothing was stored in its UEFI variables: {_because(['the boot ended early'], replayed)}"
 
 
-def _in_memory(device: Device, replayed: Replayed) -> str:
-    words = "the firmware kept its variables in RAM"
-    why = _unlike(device, replayed)
-    return f"{words}: {why}" if why else words
+def _because(reasons: list[str], replayed: Replayed) -> str:
+    """The reasons that there can be; one alone where the flashes' lengths show it."""
+    in_memory = "the firmware kept its variables in RAM"
+    unlike = next(filter(None, (_unlike(device, replayed) for device in replayed.devices.values())), None)
+    return f"{in_memory}: {unlike}" if unlike else f"{', '.join(reasons)}, or {in_memory}"
 
 
 def _unlike(device: Device, replayed: Replayed) -> str | None:
@@ -100,10 +114,9 @@ def _unlike(device: Device, replayed: Replayed) -> str | None:
     fitting = whole - size
     if fitting in (0, found):
         return None
-    kib = 1024
     return (
-        f"code ({size // kib} KiB) and store ({found // kib} KiB) are of different builds; "
-        f"{size // kib} + {fitting // kib} make {format_size(whole)}"
+        f"code ({size // _KIB} KiB) and store ({found // _KIB} KiB) are of different builds; "
+        f"{size // _KIB} + {fitting // _KIB} make {format_size(whole)}"
     )
 
 

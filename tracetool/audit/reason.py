@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-__all__ = ["Code", "Reason"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tracetool.session.session import TraceReport
+
+__all__ = ["Code", "Reason", "located"]
 
 
 class Code(StrEnum):
@@ -49,3 +55,13 @@ class Reason:
 
     code: Code
     text: str
+
+
+def located(found: Iterable[tuple[int, Reason]], traces: Sequence[TraceReport]) -> Iterator[Reason]:
+    """Reasons with the names of the traces that they are about, each once; without where that is every trace."""
+    numbers: dict[Reason, list[int]] = {}
+    for trace, reason in found:
+        numbers.setdefault(reason, []).append(trace)
+    for reason, concerned in numbers.items():
+        names = ", ".join(traces[number].meta.name for number in concerned)
+        yield reason if len(concerned) == len(traces) else Reason(reason.code, f"{names}: {reason.text}")

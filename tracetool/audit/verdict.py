@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from replay.boards import boards
 from tracetool.audit.idle import idle
-from tracetool.audit.reason import Code, Reason
+from tracetool.audit.reason import Code, Reason, located
 from tracetool.findings.trace import event_name
 from tracetool.findings.words import count_of, events_lost
 from tracetool.session.identity import NAMELESS
@@ -68,14 +67,7 @@ def _outside(device: Device) -> Iterator[Reason]:
 def doubts(device: Device, replayed: Replayed) -> Iterator[Reason]:
     """What keeps a trace from being called whole: its flaws, and that it does not begin or end as a run does."""
     yield from flaws(device, replayed)
-    last = len(replayed.traces) - 1
-    begun = {notes.trace for notes in device.notes if notes.events}
-    for trace in sorted(set(range(len(replayed.traces))) - begun if device.name != NAMELESS else ()):
-        yield Reason(Code.BEGINS_WITHOUT_RESET, f"{replayed.place(trace)}not one of its events is there")
-    for notes in device.notes:
-        cut_on_purpose = device.options.at is not None and notes.trace == last
-        for reason in _edges(device, notes, cut=cut_on_purpose):
-            yield replace(reason, text=replayed.place(notes.trace) + reason.text)
+    yield from located(_edges(device, replayed), replayed.traces)
     if not device.stores_known:
         yield Reason(Code.STORES_UNKNOWN, stores_unknown(device))
     if device.learned_late_extent and not device.evaluated and any(notes.realized for notes in device.notes):
@@ -91,8 +83,19 @@ def stores_unknown(device: Device) -> str:
     )
 
 
-def _edges(device: Device, notes: TraceNotes, *, cut: bool) -> Iterator[Reason]:
-    """Where a trace does not begin or end as a run of QEMU does; `cut`: the user asked for its end."""
+def _edges(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
+    """Where traces do not begin or end as a run of QEMU does, each with the trace's number."""
+    last = len(replayed.traces) - 1
+    begun = {notes.trace for notes in device.notes if notes.events}
+    for trace in sorted(set(range(last + 1)) - begun if device.name != NAMELESS else ()):
+        yield trace, Reason(Code.BEGINS_WITHOUT_RESET, "not one of its events is in the trace")
+    for notes in device.notes:
+        cut_on_purpose = device.options.at is not None and notes.trace == last
+        yield from ((notes.trace, reason) for reason in _edges_of(device, notes, cut=cut_on_purpose))
+
+
+def _edges_of(device: Device, notes: TraceNotes, *, cut: bool) -> Iterator[Reason]:
+    """The same of one trace; `cut`: the user asked for its end."""
     if notes.events and not notes.started_with_reset and device.name != NAMELESS:
         words = "the trace does not begin with the device's reset: what came before it is not judged"
         yield Reason(Code.BEGINS_WITHOUT_RESET, words)
@@ -128,9 +131,8 @@ def flaws(device: Device, replayed: Replayed) -> Iterator[Reason]:
         yield Reason(Code.DEVICES_LEFT_OUT, words)
     for trace in replayed.traces:
         yield from _trace_flaws(trace)
-    for notes in device.notes:
-        for reason in _notes_flaws(notes):
-            yield replace(reason, text=replayed.place(notes.trace) + reason.text)
+    found = ((notes.trace, reason) for notes in device.notes for reason in _notes_flaws(notes))
+    yield from located(found, replayed.traces)
 
 
 def _alone(device: Device) -> bool:

@@ -73,10 +73,6 @@ class Replayed:
     accessed_elsewhere: set[int] = field(default_factory=set)
     """Numbers of the traces in which a device that was not asked for was accessed."""
 
-    def place(self, trace: int) -> str:
-        """Name of a trace, for what is said of it, where there are several; else empty."""
-        return f"{self.traces[trace].meta.name}: " if len(self.traces) > 1 else ""
-
     @property
     def starts(self) -> tuple[int | None, ...]:
         """The recorded time of each trace's first event, in nanoseconds; None where it has no times."""

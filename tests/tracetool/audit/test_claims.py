@@ -14,6 +14,7 @@ from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Audited, audited, images
 from tests.tracetool.uefi.test_volume import header
 from tracetool.audit import Verdict
+from tracetool.audit.coverage import why_not_evaluated
 from tracetool.audit.gate import Gate
 from tracetool.audit.reason import Code
 from tracetool.session.options import Options
@@ -177,7 +178,7 @@ def test_what_is_outside_is_outside_even_in_such_a_trace(claim: Claim) -> None:
 
 @pytest.mark.parametrize("claim", [claim for claim in CLAIMS if claim.device == STORE], ids=str)
 def test_a_whole_boot_beside_it_does_not_make_it_conclusive(claim: Claim) -> None:
-    """Neither before it nor after it; the reason names the trace."""
+    """Neither before it nor after it; the reason names the trace, where that is not the whole."""
     whole = machine(store()).text
     for number, traces in enumerate(((claim.log.text, whole), (whole, claim.log.text))):
         found = audited(*traces, options=claim.options)
@@ -238,6 +239,13 @@ def test_a_moment_that_was_asked_for_is_no_cut(tmp_path: Path, quick: Quick) -> 
     assert quick("replay", trace).code == 4
 
 
+def test_a_flash_that_is_asked_about_is_not_excused_by_another_that_is_used() -> None:
+    """A writable flash without an extent is just not used; with one, the question is about it."""
+    text = log(CODE).reset().program(0, 1).read_array().of(log(STORE).reset()).text
+    assert audited(text)[STORE].verdict == Verdict.NO_EXTENT
+    assert codes(audited(text, options=INSIDE)) == {Code.NEVER_ACCESSED}
+
+
 @pytest.mark.parametrize("device", [CODE, STORE])
 def test_a_device_alone_is_judged_as_it_is_beside_the_other(device: str) -> None:
     """The code is only read from: that leaves no event, and whether anything ran shows in the other flash."""
@@ -279,6 +287,7 @@ def test_a_guest_that_never_ran_has_no_smallest_backing() -> None:
     found = audited(machine(log(STORE).reset()).text, options=INSIDE)
     assert found[STORE].minimum_backing_bytes is None
     assert found[STORE].saved_bytes is None
+    assert why_not_evaluated(found.audit, found[STORE], "SEQ001") == "no access of a guest is in the trace"
 
 
 # --- firmware that does not use its flash ------------------------------------------------------------------------

@@ -48,10 +48,12 @@ def test_the_command_has_the_options_of_the_audit(tmp_path: Path, quick: Quick) 
         extents={"virt.flash1": 1 << 20},
         board="virt-arm",
         read_only=frozenset({"virt.flash0"}),
+        writable=frozenset({"virt.flash1"}),
         behaviour=parse_behaviour("staged-at-count"),
     )
     line = command_line(Timeline(finished(job(PADDING, settings=Settings(options)))))
     assert shlex.split(line)[:4] == ["tracetool", "operations", "--image", f"virt.flash1={image}"]
+    assert "--read-only virt.flash0 --writable virt.flash1" in line
     assert quick(*shlex.split(line)[1:], "--format", "csv").code == 0
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from tests.requirements import needed_program
 from tests.tracetool.cli.program import tracetool
+from tests.tracetool.logs import log
 from tests.tracetool.recording.scene import Scene
+from tests.tracetool.uefi.test_volume import header
 from tracetool.errors import InputError, UsageError
 from tracetool.recording import firmware as module
 from tracetool.recording.boot import drives_of
@@ -142,8 +144,9 @@ def booted(installed: Path, quick: Quick, monkeypatch: pytest.MonkeyPatch) -> Bo
     (folder / "scene").mkdir()
     scene = Scene(folder / "scene")
 
-    def run(serial: str, *options: str) -> Ended:
-        for name, value in (scene.settings | {"FAKE_SERIAL": serial, "FAKE_IMAGE": f"{folder}/runs/vars.fd"}).items():
+    def run(serial: str, *options: str, **settings: str) -> Ended:
+        own = {"FAKE_SERIAL": serial, "FAKE_IMAGE": f"{folder}/runs/vars.fd"}
+        for name, value in (scene.settings | own | settings).items():
             monkeypatch.setenv(name, value)
         files = [str(folder / "code.fd"), str(folder / "vars.fd")]
         return quick("audit-firmware", "-o", folder / "runs", "--qemu-binary", scene.command[0], *options, *files)
@@ -181,6 +184,22 @@ def test_a_firmware_that_does_not_get_there_is_not_called_safe(booted: Booted) -
     ended = booted("UEFI firmware", "--seconds", "1")
     assert (ended.code, "INCONCLUSIVE" in ended.text) == (4, True)
     assert "the firmware was stopped after 1 s, before its shell or boot manager" in ended.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("probe", [0, 1])
+def test_a_firmware_that_keeps_its_variables_in_memory_is_not_called_safe(
+    probe: int, booted: Booted, tmp_path: Path
+) -> None:
+    """It reaches its shell, and leaves its variable flash alone, or just looks whether it is one."""
+    store = log("virt.flash1").reset()
+    for _ in range(probe):
+        store.write(0, 0x700070).read_status(0).read_array()
+    trace = tmp_path / "idle.log"
+    trace.write_text(log("virt.flash0", read_only=True).reset().of(store).text)
+    (tmp_path / "vars.fd").write_bytes(header() + b"\xff" * 440)
+    ended = booted("Shell> ", FAKE_TRACE=str(trace), FAKE_IMAGE="")
+    assert (ended.code, "kept its variables in RAM" in " ".join(ended.text.split())) == (4, True), ended.text
 
 
 def test_runs_are_kept_only_in_an_empty_directory(booted: Booted, tmp_path: Path) -> None:
