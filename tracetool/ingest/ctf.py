@@ -37,6 +37,9 @@ MOST_ROWS = 1 << 16
 LONG_BYTES = 4 << 20
 """Streams of so many bytes are worth compiling for, which takes longer than to read shorter ones plainly."""
 
+MOST_PASSED_OVER = {"zstd": 8 << 30, "gzip": 1 << 30, "xz": 1 << 30}
+"""So many bytes of an archive are unpacked to find the trace in it: what takes some seconds."""
+
 
 def open_ctf(
     path: str,
@@ -89,7 +92,8 @@ def open_ctf_archive(
     Raises:
         InputError: it cannot be unpacked, or has no CTF trace in it.
     """
-    unpacked = unpack(source, source.name, head)
+    source.most_unpacked = MOST_PASSED_OVER.get(source.compression or "", 0)
+    unpacked = unpack(source, source.name, head, allowance=source.allowance)
     trace = open_ctf(unpacked.path, strict=strict, chunk_bytes=chunk_bytes, progress=progress)
     reason = f"a tar archive of {trace.meta.reason}"
     trace.meta = TraceMeta(path, source.name, format="ctf", reason=reason, compression=source.compression)

@@ -6,19 +6,38 @@ import shutil
 import tarfile
 import tempfile
 import weakref
-from typing import Protocol
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol, Self
 
 from tracetool.compression import DAMAGED
 from tracetool.errors import InputError
-from tracetool.ingest.ctf_folders import is_ctf_directory
+from tracetool.ingest.ctf_folders import METADATA, is_ctf_directory
+from tracetool.sizes import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Unpacked", "unpack"]
 
-BUFFER = 1 << 16
-MOST_MEMBERS = 100_000
+BUFFER = 1 << 18
+PIECE = 1 << 14
+"""Bytes copied at a time: the last piece of a cut archive is lost."""
+
+MOST_MEMBERS = 10_000
 MOST_BYTES = 64 << 30
 SPARE_BYTES = 256 << 20
 """So much room is left on the disk."""
+
+LONGEST_HEADER = 1 << 20
+"""Bytes of an extended header, which `tarfile` reads into memory; the longest real ones hold a path."""
+
+_EXTENDED = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
 
 
 class Readable(Protocol):
@@ -46,24 +65,27 @@ class Unpacked:
         self._finalizer()
 
 
-def unpack(stream: Readable, name: str, head: bytes = b"", *, most_bytes: int = MOST_BYTES) -> Unpacked:
-    """Unpack an archive with a CTF trace in it.
+def unpack(
+    stream: Readable, name: str, head: bytes = b"", *, allowance: Callable[[], int] = lambda: MOST_BYTES
+) -> Unpacked:
+    """Unpack the CTF trace in an archive: the files that lie beside a `metadata`, and nothing else.
+
+    The checks are our own: `tarfile.data_filter` is missing in Pythons that are in use (3.11.2).
 
     Args:
         stream: the archive, without its compression.
         name: of it, for messages.
         head: what was already read from it.
-        most_bytes: what is in it may be as large as this, and as the disk has room for.
+        allowance: bytes that the trace may have, as far as the archive has been read; never more than `MOST_BYTES`
+            and than the disk has room for.
 
     Raises:
         InputError: it is too large, reaches outside of itself, or has no CTF trace before it is damaged.
     """
-    if not hasattr(tarfile, "data_filter"):
-        raise InputError(f"{name}: this Python cannot unpack archives safely, 3.11.4 can; unpack it")
     unpacked = Unpacked()
     try:
-        room = min(most_bytes, shutil.disk_usage(unpacked.path).free - SPARE_BYTES)
-        unpacked.damage = _extract(_Exactly(stream, head), name, unpacked.path, room)
+        target = _Target(Path(unpacked.path), name, allowance)
+        unpacked.damage = _extract(_Exactly(stream, head), name, target)
         _check(unpacked, name)
     except BaseException:
         unpacked.remove()
@@ -87,31 +109,109 @@ class _Exactly:
         self._head = head
 
     def read(self, size: int) -> bytes:
-        data = bytearray(self._head[:size])
-        self._head = self._head[size:]
+        data, self._head = self._head[:size], self._head[size:]
         while len(data) < size and (more := self._stream.read(size - len(data))):
-            data += more
-        return bytes(data)
+            data = data + more if data else more
+        return data
 
 
-def _extract(stream: _Exactly, name: str, target: str, room: int) -> str | None:
+class _Header(tarfile.TarInfo):
+    """A header that is either sound or an error: `tarfile` takes a damaged or missing one for the archive's end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"{error} where a file should begin") from error
+        if header.type in _EXTENDED and header.size > LONGEST_HEADER:
+            raise tarfile.ReadError(f"an extended header of {header.size:,} bytes")
+        return header
+
+
+class _Target:
+    """The directory that is unpacked to.
+
+    A file may stand before the `metadata` beside it, so a file is kept until the archive is through, unless there is
+    no room for it.
+    """
+
+    def __init__(self, path: Path, name: str, allowance: Callable[[], int]) -> None:
+        self._path = path
+        self._name = name
+        self._allowance = allowance
+        self._disk = min(MOST_BYTES, shutil.disk_usage(path).free - SPARE_BYTES)
+        self._written = 0
+        self._traces: set[PurePosixPath] = set()
+        self._passed_over: set[PurePosixPath] = set()
+        self._early: list[PurePosixPath] = []
+
+    def take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """Unpack a member if it is, or may be, a part of the trace.
+
+        Raises:
+            InputError: it is a link or a device, reaches outside, or is larger than allowed.
+        """
+        place = self._place(member)
+        if not member.isreg():
+            return
+        folder, room = place.parent, min(self._allowance(), self._disk)
+        if place.name == METADATA:
+            self._traces.add(folder)
+        fits = self._written + member.size <= room
+        if folder in self._traces and (not fits or folder in self._passed_over):
+            raise InputError(f"{self._name}: its trace is larger than {format_size(room)}; unpack it yourself")
+        if not fits:
+            self._passed_over.add(folder)
+            return
+        self._written += member.size
+        self._write(archive, member, self._path / place)
+        if folder not in self._traces:
+            self._early.append(place)
+
+    def finish(self) -> None:
+        """Remove what turned out to be no part of a trace."""
+        for place in self._early:
+            if place.parent not in self._traces:
+                (self._path / place).unlink(missing_ok=True)
+
+    def _place(self, member: tarfile.TarInfo) -> PurePosixPath:
+        """Where a member belongs, below the directory, whatever its name begins with."""
+        parts = [part for part in member.name.split("/") if part not in ("", ".")]
+        if ".." in parts:
+            raise InputError(f"{self._name}: is not unpacked: {member.name} lies outside of it")
+        if not (member.isreg() or member.isdir()):
+            raise InputError(f"{self._name}: is not unpacked: {member.name} is no file but a link or a device")
+        return PurePosixPath(*parts)
+
+    def _write(self, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = archive.extractfile(member)
+        with target.open("xb") as file:
+            if content is not None:
+                shutil.copyfileobj(content, file, PIECE)
+
+
+def _extract(stream: _Exactly, name: str, target: _Target) -> str | None:
     """Unpack as far as the archive goes; why that is not to its end."""
     try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=BUFFER) as archive:  # type: ignore[call-overload]
-            _extract_members(archive, name, target, room)
-    except tarfile.FilterError as error:
-        raise InputError(f"{name}: is not unpacked: {error}") from error
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=BUFFER, tarinfo=_Header) as archive:  # type: ignore[call-overload]
+            for member in _members(archive, name):
+                target.take(archive, member)
     except (tarfile.TarError, *DAMAGED) as error:
         return f"the archive is damaged: {error}"
     except OSError as error:
         raise InputError(f"{name}: cannot be unpacked: {error.strerror or error}") from error
+    finally:
+        target.finish()
     return None
 
 
-def _extract_members(archive: tarfile.TarFile, name: str, target: str, room: int) -> None:
-    left = room
+def _members(archive: tarfile.TarFile, name: str) -> Iterator[tarfile.TarInfo]:
+    """The members, of which `tarfile` is made to keep none."""
     for count, member in enumerate(archive, 1):
-        left -= member.size
-        if left < 0 or count > MOST_MEMBERS:
-            raise InputError(f"{name}: unpacks to more than {room:,} bytes or {MOST_MEMBERS:,} files")
-        archive.extract(member, target, filter="data")
+        if count > MOST_MEMBERS:
+            raise InputError(f"{name}: holds more than {MOST_MEMBERS:,} files; unpack the trace yourself")
+        yield member

@@ -35,6 +35,13 @@ BLOCK = 1 << 18
 LONG = 1 << 20
 """After so many unpacked bytes the thread takes over."""
 
+MOST_UNPACKED = 256 << 20
+MOST_TIMES = 256
+"""A stream may unpack to the larger of so many bytes and so many times what was read of it; traces come to 100 times.
+
+Without a limit a file of a few kilobytes keeps the program busy for minutes.
+"""
+
 PATIENCE = 100
 """Between looks at whether the reader waits for a pipe at all, in milliseconds."""
 
@@ -99,6 +106,7 @@ class Source:
         total: size of the file in bytes, None where it has none.
         rereadable: opening it again gives the same bytes.
         truncated: what is wrong with the packed stream and where; None as long as nothing is.
+        most_unpacked: bytes that it may unpack to, however small it is.
     """
 
     def __init__(self, stream: BinaryIO, name: str, total: int | None, *, rereadable: bool) -> None:
@@ -107,6 +115,7 @@ class Source:
         self.rereadable = rereadable
         self.bytes_read = 0
         self.truncated: str | None = None
+        self.most_unpacked = MOST_UNPACKED
         self._unpacked = 0
         self._stream = stream
         self._read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
@@ -118,6 +127,10 @@ class Source:
         self._ahead: Ahead[bytes] | None = None
         self._block = memoryview(b"")
         self.compression = self._recognise()
+
+    def allowance(self) -> int:
+        """Bytes that what was read so far may sensibly unpack to."""
+        return max(MOST_UNPACKED, MOST_TIMES * (self.total or self.bytes_read))
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
@@ -209,6 +222,8 @@ class Source:
     def _unpack_counted(self, size: int) -> bytes:
         out = self._unpack(size)
         self._unpacked += len(out)
+        if self._decoder and self._unpacked > max(self.most_unpacked, MOST_TIMES * self.bytes_read):
+            self._stop(f"unpacks to more than {MOST_TIMES} times its size: unpack it first; it is not read on")
         return out
 
     def _unpack(self, size: int) -> bytes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.captures import capture_path
+from tests.captures import capture_path, case_path
 from tests.tracetool.ctf_traces import EventType, Packet, needed_babeltrace, write_trace
 from tests.tracetool.ingest.support import FakeStdin, collect
 from tracetool.compression import zstd
@@ -168,14 +168,56 @@ def test_an_absolute_name_stays_inside(tmp_path: Path, scratch: Path) -> None:
     assert not list(scratch.iterdir())
 
 
-def test_an_archive_larger_than_allowed_is_refused(scratch: Path) -> None:
-    with pytest.raises(InputError, match=r"big.tar: unpacks to more than 1,000 bytes"):
-        unpack(members(a_file("metadata"), a_file("ch_0", bytes(1001))), "big.tar", most_bytes=1000)
+@pytest.mark.parametrize(
+    "order",
+    [[a_file("metadata"), a_file("ch_0", bytes(1001))], [a_file("ch_0", bytes(1001)), a_file("metadata")]],
+    ids=["metadata first", "metadata last"],
+)
+def test_a_trace_larger_than_allowed_is_refused(order: list[tuple[tarfile.TarInfo, bytes]], scratch: Path) -> None:
+    with pytest.raises(InputError, match=r"big.tar: its trace is larger than 1000 B"):
+        unpack(members(*order), "big.tar", allowance=lambda: 1000)
     assert not list(scratch.iterdir())
 
 
 def test_an_archive_of_more_files_than_allowed_is_refused(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracetool.ingest.ctf_archive.MOST_MEMBERS", 3)
-    with pytest.raises(InputError, match="3 files"):
+    with pytest.raises(InputError, match=r"many.tar: holds more than 3 files"):
         unpack(members(*(a_file(str(number)) for number in range(5))), "many.tar")
+    assert not list(scratch.iterdir())
+
+
+@pytest.mark.parametrize("large_first", [True, False])
+def test_what_is_no_part_of_the_trace_is_not_unpacked(large_first: bool, scratch: Path) -> None:
+    large, trace = a_file("elsewhere/zeros", bytes(1 << 20)), [a_file("ust/metadata"), a_file("ust/ch_0", b"x")]
+    infos = [large, *trace] if large_first else [*trace, large]
+    unpacked = unpack(members(*infos, a_file("notes.txt", b"x")), "odd.tar", allowance=lambda: 1000)
+    files = [file for file in scratch.rglob("*") if file.is_file()]
+    assert sorted(file.name for file in files) == ["ch_0", "metadata"]
+    unpacked.remove()
+
+
+def test_a_bomb_beside_a_trace_is_passed_over() -> None:
+    needed_babeltrace()
+    found = collect(open_trace(str(case_path("tar-bomb.tar.zst"))))
+    assert found.health.events > 4000
+    assert found.health.truncated is None
+
+
+@pytest.mark.parametrize("damage", ["header", "end"])
+def test_an_archive_that_breaks_off_between_two_files_is_damaged(damage: str, scratch: Path) -> None:
+    data = bytearray(members(a_file("metadata"), a_file("ch_0", b"x"), a_file("ch_1", b"x")).getvalue())
+    third = data.index(b"ch_1")
+    cut = data[:third] if damage == "end" else data[:third] + b"Ch" + data[third + 2 :]
+    unpacked = unpack(io.BytesIO(cut), "cut.tar")
+    assert unpacked.damage is not None
+    assert "where a file should begin" in unpacked.damage
+    unpacked.remove()
+    assert not list(scratch.iterdir())
+
+
+def test_an_extended_header_is_not_taken_into_memory_whatever_its_size(scratch: Path) -> None:
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 40
+    with pytest.raises(InputError, match="an extended header of 1,099,511,627,776 bytes"):
+        unpack(io.BytesIO(header.tobuf(tarfile.GNU_FORMAT)), "bad.tar")
     assert not list(scratch.iterdir())

@@ -202,3 +202,19 @@ def test_no_more_is_done_ahead_than_is_said() -> None:
     threading.Event().wait(0.05)
     assert len(done) == 6
     ahead.close()
+
+
+def test_a_stream_that_unpacks_to_far_more_than_a_trace_does_is_not_read_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracetool.ingest.source.MOST_UNPACKED", 1 << 20)
+    file = tmp_path / "bomb.log.zst"
+    file.write_bytes(zstd.compress(bytes(64 << 20)))
+    source = open_source(str(file))
+    length = 0
+    while data := source.read(1 << 16):
+        length += len(data)
+    source.close()
+    assert 1 << 20 <= length < 32 << 20
+    assert source.truncated is not None
+    assert "unpacks to more than 256 times its size: unpack it first" in source.truncated
