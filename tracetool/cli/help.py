@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from tracetool.cli.interruption import break_waiting
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,6 +35,11 @@ def _usage(parameter: Any) -> list[str]:  # noqa: ANN401  typer's own types are 
 
 class Command(TyperCommand):
     """A command of the program."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Run the command, which Ctrl-C ends wherever it waits."""
+        break_waiting()
+        return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401
         """The command's parameters and `--help`."""
