@@ -36,6 +36,7 @@ __all__ = [
 
 APPLICATION = "pflash-tracetool"
 CACHE_VARIABLE = "PFLASH_TRACETOOL_CACHE"
+_NOWHERE = Path(os.devnull) / "kernels"
 
 _OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 """numba's options: nothing that is compiled is called by way of Python objects."""
@@ -72,9 +73,12 @@ def have_numba() -> bool:
 
 
 def cache_base() -> Path:
-    """Where all machine code is kept."""
+    """Where all machine code is kept: nowhere for a user without a home, as others may write to what all share."""
     told = os.environ.get(CACHE_VARIABLE)
-    return Path(told) if told else user_cache_path(APPLICATION) / "kernels"
+    try:
+        return Path(told) if told else user_cache_path(APPLICATION) / "kernels"
+    except RuntimeError:
+        return _NOWHERE
 
 
 def compile_kernel(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from tracetool.errors import InputError
+from tracetool.paths import real_path, user_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,25 +25,33 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
     Raises:
         InputError: the file cannot be written; nothing of it is left.
     """
-    target = Path(path).expanduser()
+    target = user_path(path)
     try:
-        if target.exists() and not target.is_file():
+        found = _status(target)
+        if found is not None and not stat.S_ISREG(found.st_mode):
             with target.open("wb") as straight:
                 yield straight
             return
-        if target.exists():
+        if found is not None:
             target.open("ab").close()  # a file that may not be written may not be replaced either
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.resolve().parent)
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=real_path(target).parent)
         temporary = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 yield file
-            temporary.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
-            temporary.replace(target.resolve())
+            temporary.chmod(stat.S_IMODE(found.st_mode) if found is not None else 0o666 & ~_umask())
+            temporary.replace(real_path(target))
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}; name another file") from error
+
+
+def _status(target: Path) -> os.stat_result | None:
+    try:
+        return target.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _umask() -> int:

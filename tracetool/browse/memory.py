@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_state_path
 
 from tracetool.errors import InputError
+from tracetool.paths import user_folder
 from tracetool.plain import plain
 from tracetool.whole_file import whole_file
 
@@ -101,9 +102,9 @@ def _take(digest: Any, file: Path) -> None:  # noqa: ANN401  hashlib has no publ
             digest.update(stream.read(_PIECE))
 
 
-def state_folder() -> Path:
-    """Where what is remembered is kept, unless somebody wants it elsewhere: the user's state directory."""
-    return Path(user_state_path("tracetool"))
+def state_folder() -> Path | None:
+    """Where what is remembered is kept, unless somebody wants it elsewhere: the user's state directory, if any."""
+    return user_folder(user_state_path, "tracetool")
 
 
 def memory_path(key: str, folder: Path) -> Path:

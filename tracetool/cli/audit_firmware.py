@@ -11,6 +11,7 @@ import typer
 
 from tracetool.cli import common
 from tracetool.errors import InputError, UsageError
+from tracetool.paths import user_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def _folder(output: str | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="tracetool-") as name:
             yield Path(name)
         return
-    folder = Path(output).expanduser()
+    folder = user_path(output)
     try:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder}: is no directory; name another with -o")

@@ -11,6 +11,7 @@ import typer
 
 from tracetool.cli import common
 from tracetool.errors import UsageError
+from tracetool.paths import user_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def record(
 
 
 def _folder(output: str | None) -> Path:
-    return Path(output).expanduser() if output is not None else free_directory()
+    return user_path(output) if output is not None else free_directory()
 
 
 def free_directory() -> Path:

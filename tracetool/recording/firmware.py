@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import InputError, UsageError
 from tracetool.images import load_image
+from tracetool.paths import user_path
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def firmware_by_files(code: str, variables: str) -> Firmware:
         InputError: a file cannot be read.
         UsageError: nothing says which processor it is for.
     """
-    paths = [Path(name).expanduser() for name in (code, variables)]
+    paths = [user_path(name) for name in (code, variables)]
     for path in paths:
         if not path.is_file():
             raise InputError(f"{path}: no such file; give the firmware's code and its variable store")
@@ -164,7 +165,7 @@ def _architecture_of(code: Path) -> str:
 
 def _folders() -> list[Path]:
     home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return [Path(home).expanduser() / "qemu" / "firmware", *map(Path, _DESCRIPTORS)]
+    return [user_path(home) / "qemu" / "firmware", *map(Path, _DESCRIPTORS)]
 
 
 def _described() -> Iterator[_Files]:

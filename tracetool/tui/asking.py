@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracetool.browse.changing import CHANGES_HELP, changed_settings
@@ -12,6 +11,7 @@ from tracetool.browse.going import row_of_place
 from tracetool.browse.places import PLACES_HELP, parse_place
 from tracetool.errors import TracetoolError, UsageError
 from tracetool.ingest.inputs import keep_inputs
+from tracetool.paths import user_path
 from tracetool.timeline.query import QueryError, complete, parse
 from tracetool.tui.moving import Moving
 from tracetool.tui.prompt import Prompt, Question
@@ -109,7 +109,7 @@ class Asking(Moving):
         try:
             _keep_inputs(path, timeline)
             output_format = export_format(path)
-            if Path(path).expanduser().exists() and path != self._overwrites:
+            if user_path(path).exists() and path != self._overwrites:
                 self._overwrites = path
                 return f"{path} is there already: Enter once more writes over it"
             self._overwrites = None

@@ -10,28 +10,35 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_config_path
 
+from tracetool.paths import user_folder
 from tracetool.plain import plain
 from tracetool.tui.actions import ACTIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["keys_path", "read_keys"]
 
 _SHOWN = 3
 
 
-def keys_path() -> Path:
-    """Where the file is looked for."""
-    return Path(user_config_path("tracetool")) / "keys.toml"
+def keys_path() -> Path | None:
+    """Where the file is looked for; nowhere for a user without a home."""
+    folder = user_folder(user_config_path, "tracetool")
+    return None if folder is None else folder / "keys.toml"
 
 
-def read_keys(path: Path) -> tuple[dict[str, str], str | None]:
+def read_keys(path: Path | None) -> tuple[dict[str, str], str | None]:
     """Keys by the id of their action, and what is wrong with the file in one line; without a file, neither.
 
     What is wrong is left out, what is right is taken.
     """
+    if path is None:
+        return {}, None
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text).get("keys", {})
