@@ -1,13 +1,19 @@
-"""Text from a trace made harmless: nothing that moves a cursor, hides, or reorders what stands beside it."""
+"""Text that is not ours made harmless: nothing that moves a cursor, hides, or reorders what stands beside it.
+
+Names of devices and files, a trace's own words and those of other programs pass through here before people see them.
+Machine formats keep data as it is.
+"""
 
 from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["plain"]
+__all__ = ["excerpt", "plain", "plain_lines"]
 
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _MOST = 4096
+_EXCERPT = 120
+_ESCAPED = 10  # characters that one becomes, at most
 _ELLIPSIS = "…"
 
 
@@ -17,9 +23,22 @@ def plain(text: str, most: int = _MOST) -> str:
     Escaped are control and format characters, lone surrogates, marks that would pile up on the character before them,
     and right-to-left letters, which terminals that know bidirectional text would set before what precedes them.
     """
+    if text.isascii() and text.isprintable() and len(text) <= most:
+        return text
     composed = unicodedata.normalize("NFC", text[: most + 1])
     shown = "".join(c if _harmless(c) else _escape(c) for c in composed)
     return shown if len(shown) <= most else shown[: most - 1] + _ELLIPSIS
+
+
+def plain_lines(text: str) -> str:
+    """The text with its newlines and at its length, else as `plain` has it."""
+    return "\n".join(plain(line, _ESCAPED * len(line)) for line in text.split("\n"))
+
+
+def excerpt(line: str) -> str:
+    """The beginning of a line of a trace, at most 120 characters of ASCII: nobody knows the encoding of others."""
+    shown = "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode() for c in line[: _EXCERPT + 1])
+    return plain(shown, _EXCERPT)
 
 
 def _harmless(character: str) -> bool:

@@ -5,6 +5,7 @@ Heavy imports stand inside the commands, so that `tracetool --help` and completi
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -89,19 +90,27 @@ def _explained(error: Exception) -> int:
     from typer import TyperException
 
     from tracetool.errors import TracetoolError
+    from tracetool.plain import plain_lines
 
     if isinstance(error, TyperException):
         return _complain(_wrong_usage(error), error.exit_code)
     if isinstance(error, TracetoolError):
         code = _complain(str(error), error.exit_code)
         if error.picture:
-            print(error.picture, file=sys.stderr)
+            print(plain_lines(error.picture), file=sys.stderr)
         return code
     if isinstance(error, OSError):
         _silenced(_UNREADABLE)
-        return _complain(f"{error.filename or 'standard output'}: {error.strerror or error}", _UNREADABLE)
+        return _complain(f"{_place_of(error)}: {error.strerror or error}", _UNREADABLE)
     what = f"internal error: {type(error).__name__}: {error}"
     return _complain(f"{what}; please report it with the output of --debug", _UNREADABLE)
+
+
+def _place_of(error: OSError) -> str:
+    """The file that an error is about; without a name it is where the program writes, or the folder it is in."""
+    if error.filename is not None:
+        return os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename)
+    return "the current folder" if error.errno == errno.ENOENT else "standard output"
 
 
 def _silenced(code: int) -> int:
@@ -111,8 +120,10 @@ def _silenced(code: int) -> int:
 
 
 def _complain(message: str, code: int) -> int:
+    from tracetool.cli.common import tell
+
     if message:
-        print(f"tracetool: {' '.join(message.split())}", file=sys.stderr)
+        tell(message)
     return code
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracetool.errors import UsageError
+from tracetool.paths import user_path
+from tracetool.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -248,7 +250,7 @@ def make_options(
     from tracetool.session.options import Options, parse_behaviour, parse_board
 
     return Options(
-        images={name: _expanded(value) for name, value in _by_device("--image", image).items()},
+        images={name: user_path(value) for name, value in _by_device("--image", image).items()},
         extents={name: _size("--extent", value) for name, value in _by_device("--extent", extent).items()},
         board=None if board is None else parse_board(board),
         geometries=_by_device("--geometry", geometry, spec=True),
@@ -294,10 +296,6 @@ _OF_FILES = ("--image", "--write-image", "--storage", "--after")
 _SPEC_PARTS = ("size", "block", "bank", "chip", "max-chip", "endian", "ids")
 
 
-def _expanded(text: str) -> Path:
-    return Path(text).expanduser()
-
-
 def keep_inputs(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
     """UsageError where a command would write over a file that it reads, or twice to one file."""
     from tracetool.ingest.inputs import keep_inputs as keep
@@ -317,7 +315,7 @@ def output_file(text: str, option: str) -> tuple[str, Path]:
     ((device, value),) = _by_device(option, [text]).items()
     if value == STANDARD_OUTPUT:
         raise UsageError(f"{option} -: an image is a file of its own; give FILE")
-    return device, _expanded(value)
+    return device, user_path(value)
 
 
 # --- talk on standard error --------------------------------------------------------------------------------------
@@ -342,26 +340,31 @@ Quiet = Annotated[
 def say(message: str) -> None:
     """One line to the person at the terminal."""
     if not _Talk.quiet:
-        print(f"tracetool: {message}", file=sys.stderr)
+        tell(message)
+
+
+def tell(message: str) -> None:
+    """One line on standard error whether or not it is wanted, harmless whatever names stand in it."""
+    print(f"tracetool: {plain(' '.join(message.split()))}", file=sys.stderr)
 
 
 def console(width: int | None = None) -> Console:
     """Where text reports go: standard output, with its colours only on a terminal."""
-    from rich.console import Console
+    from tracetool.cli.console import PlainConsole
 
     if sys.stdout.isatty():
-        return Console(highlight=False, width=width)
-    return Console(highlight=False, width=_file_width(width), color_system=None)
+        return PlainConsole(width=width)
+    return PlainConsole(width=_file_width(width), color_system=None)
 
 
 def printed(show: Callable[[Console], None], width: int | None = None) -> str:
     """A text report as it looks in a file."""
     from io import StringIO
 
-    from rich.console import Console
+    from tracetool.cli.console import PlainConsole
 
     text = StringIO()
-    show(Console(file=text, highlight=False, width=_file_width(width), color_system=None))
+    show(PlainConsole(file=text, width=_file_width(width), color_system=None))
     return text.getvalue()
 
 
@@ -390,7 +393,8 @@ class Reading:
         if self.input_format is not None and self.input_format not in names:
             raise UsageError(f"--input-format {self.input_format!r}: give one of {', '.join(names)}")
         form = None if self.input_format is None else names[self.input_format]
-        return open_trace(path, input_format=form, strict=self.strict, progress=progress)
+        file = path if path == "-" else str(user_path(path))
+        return open_trace(file, input_format=form, strict=self.strict, progress=progress)
 
 
 @contextmanager
@@ -429,11 +433,11 @@ def _progress(count: int) -> Iterator[Callable[[str], Callable[[int, int | None]
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
 
         def report(path: str) -> Callable[[int, int | None], None]:
-            task = bars.add_task(Path(path).name if count > 1 else "reading", total=None)
+            task = bars.add_task(plain(Path(path).name) if count > 1 else "reading", total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 
         yield report

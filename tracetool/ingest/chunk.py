@@ -34,7 +34,6 @@ UNITS: dict[Format, str] = {"text": "line", "simple": "record", "ctf": "message"
 
 FIRST_DAMAGED = 5
 PLACES = 1000
-EXCERPT = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +187,3 @@ class LineReader(Protocol):
 
         Logs that are mostly something else have events whose line is not kept.
         """
-
-
-def printable(text: str) -> str:
-    """The text cut at 120 characters, with what a terminal should not see escaped."""
-    shown = text[: EXCERPT + 1]
-    shown = "".join(c if c.isprintable() and c < "\x7f" else c.encode("unicode_escape").decode() for c in shown)
-    return shown if len(shown) <= EXCERPT else shown[: EXCERPT - 1] + "…"

@@ -12,8 +12,8 @@ import polars as pl
 from tracetool.babeltrace import layout
 from tracetool.babeltrace.layout import CODES, FIRST_NUMBER, MESSAGE, NO_TIME, THREAD, TIME
 from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENTS_SCHEMA
-from tracetool.ingest.chunk import printable
 from tracetool.ingest.recorded import NUMBERS, columns_of
+from tracetool.plain import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,7 +210,7 @@ class Columns:
     def _excerpt(self, block: Integers, classes: Integers, row: int) -> str:
         one = self._classes[int(classes[row])]
         values = [f"{layout.NUMBERS[at]}:{int(block[FIRST_NUMBER + at, row]) & LOW_64:#x}" for at in one.numbers]
-        return printable(" ".join([one.name, *values]))
+        return excerpt(" ".join([one.name, *values]))
 
     def _frame(self, block: Integers, classes: Integers) -> pl.DataFrame:
         kinds = self._each(classes, [one.kind for one in self._classes], np.int64)

@@ -21,7 +21,7 @@ import tracetool
 from tracetool.babeltrace.errors import logged
 from tracetool.babeltrace.layout import COLUMNS
 from tracetool.errors import InputError
-from tracetool.ingest.chunk import printable
+from tracetool.plain import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,7 +160,7 @@ class ReadingProcess:
         """How it ended, with the last it said to nobody in particular."""
         code = self._process.wait()
         lines = self._log().strip().splitlines()
-        last = f" ({printable(lines[-1])})" if lines else ""
+        last = f" ({excerpt(lines[-1])})" if lines else ""
         if code >= 0:
             return f"ended with {code}{last}"
         known = {number.value: number.name for number in signal.Signals}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from tracetool.errors import UsageError
 from tracetool.ingest.ctf_folders import find_folders
+from tracetool.paths import real_path, user_path
 from tracetool.runs.directory import run_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _files_of(path: str | Path) -> Iterator[str | Path]:
     yield path
     if path == STANDARD:
         return
-    target = _expanded(path)
+    target = user_path(path)
     run = run_of(str(target))
     if run is not None:
         yield from run.files
@@ -63,13 +64,9 @@ def _identity(path: str | Path, standard: TextIO) -> Path | tuple[int, int] | No
     `standard` is the stream that `-` stands for.
     """
     try:
-        status = os.fstat(standard.fileno()) if path == STANDARD else _expanded(path).stat()
+        status = os.fstat(standard.fileno()) if path == STANDARD else user_path(path).stat()
     except FileNotFoundError:
-        return Path(os.path.realpath(_expanded(path)))
+        return real_path(user_path(path))
     except (OSError, ValueError, AttributeError):  # no such stream, or none that is a file
         return None
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
-
-
-def _expanded(path: str | Path) -> Path:
-    return Path(os.path.expanduser(path))  # noqa: PTH111  Path's raises for a user that is none

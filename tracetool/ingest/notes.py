@@ -8,8 +8,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from tracetool.ingest.chunk import PLACES, Health, HostWriteFailure, LostPlace, printable
+from tracetool.ingest.chunk import PLACES, Health, HostWriteFailure, LostPlace
 from tracetool.ingest.losses import read_loss
+from tracetool.plain import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ class Notes:
         health.lost_places += [LostPlace(n, base + bisect_left(where, n + 1), c) for n, c in self._losses[:room]]
         room = PLACES - len(health.host_write_failures)
         health.host_write_failures += [
-            HostWriteFailure(number, base + bisect_left(where, number + 1), printable(text))
+            HostWriteFailure(number, base + bisect_left(where, number + 1), excerpt(text))
             for number, text in self._failures[:room]
         ]
         self._losses.clear()

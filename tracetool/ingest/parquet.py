@@ -17,11 +17,12 @@ import polars as pl
 
 from tracetool.errors import InputError
 from tracetool.events import EVENTS_SCHEMA
-from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace, TraceMeta, printable
+from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace, TraceMeta
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.provenance import KEY, Provenance, parse
 from tracetool.ingest.rows import judge
 from tracetool.ingest.seal import is_sealed
+from tracetool.plain import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +80,7 @@ def _check(path: str, schema: pl.Schema) -> None:
         if name not in schema:
             raise InputError(f"{path}: is Parquet, but not of pflash events: no column {name!r}; {_REMEDY}")
         if schema[name] != dtype and (name, schema[name]) != _NARROW_BOOT:
-            found = printable(str(schema[name]))
+            found = excerpt(str(schema[name]))
             raise InputError(f"{path}: column {name!r} is {found}, not that of canonical events; {_REMEDY}")
     if schema.names() != EVENTS_SCHEMA.names():
         raise InputError(f"{path}: has other columns than canonical events; {_REMEDY}")
@@ -93,7 +94,7 @@ def _provenance(path: str, metadata: dict[str, str], *, sealed: bool) -> Provena
     try:
         return parse(metadata[KEY])
     except ValueError as error:
-        why = printable(str(error))
+        why = excerpt(str(error))
         raise InputError(f"{path}: what it says of its trace cannot be read ({why}); export it again") from error
 
 
@@ -116,7 +117,7 @@ def _decoding(path: str) -> Iterator[None]:
 
 
 def _damaged(path: str, why: str) -> InputError:
-    shown = printable(" ".join(why.split()))
+    shown = excerpt(" ".join(why.split()))
     return InputError(f"{path}: is a damaged Parquet file ({shown}); copy or export it again")
 
 
@@ -151,7 +152,7 @@ class ParquetTrace:
         self._next = 0
         meta.reason = "canonical events in Parquet"
         if provenance is not None:
-            meta.reason += f", made from a trace in the format {printable(provenance.format)}"
+            meta.reason += f", made from a trace in the format {excerpt(provenance.format)}"
             meta.nameless = provenance.nameless
             meta.clocks = set(provenance.clocks)
 
@@ -187,18 +188,18 @@ class ParquetTrace:
         if self._told is None:
             return Health(truncated=_UNTOLD)
         told = self._told.health
-        place = f"in the {printable(self._told.unit)} of that number of the trace that it was made from"
+        place = f"in the {excerpt(self._told.unit)} of that number of the trace that it was made from"
         return Health(
             lines=told.damaged,
             damaged=told.damaged,
             first_damaged=[
-                Damage(damage.number, f"{place}: {printable(damage.reason)}", printable(damage.excerpt))
+                Damage(damage.number, f"{place}: {excerpt(damage.reason)}", excerpt(damage.excerpt))
                 for damage in told.first_damaged[:FIRST_DAMAGED]
             ],
             lost=told.lost,
             lost_places=told.lost_places[:PLACES],
             host_write_failures=told.host_write_failures[:PLACES],
-            truncated=told.truncated and f"the trace that it was made from: {printable(told.truncated)}",
+            truncated=told.truncated and f"the trace that it was made from: {excerpt(told.truncated)}",
             unterminated=told.unterminated,
         )
 
@@ -217,10 +218,10 @@ class ParquetTrace:
 
     def _damage(self, number: int, reason: str, row: str) -> None:
         if self._strict:
-            place = f"{self.meta.name}: row {number}: {reason}: {printable(row)}"
+            place = f"{self.meta.name}: row {number}: {reason}: {excerpt(row)}"
             raise InputError(f"{place}; without --strict such rows are counted and left out")
         if len(self.health.first_damaged) < FIRST_DAMAGED:
-            self.health.first_damaged.append(Damage(number, reason, printable(row)))
+            self.health.first_damaged.append(Damage(number, reason, excerpt(row)))
 
     def _look_for_gaps(self, start: int, seqs: NDArray[np.int64], bad: NDArray[np.bool_]) -> None:
         """Numbers that are missing are events that whoever wrote the file left out."""

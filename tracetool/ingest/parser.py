@@ -13,13 +13,14 @@ import polars as pl
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, PREFIX
 from tracetool.ingest.block import match_block
-from tracetool.ingest.chunk import FIRST_DAMAGED, Damage, printable
+from tracetool.ingest.chunk import FIRST_DAMAGED, Damage
 from tracetool.ingest.columns import LINE, columns_of
 from tracetool.ingest.notes import Notes
 from tracetool.ingest.patterns import BY_SOURCE, HOLE, diagnose
 from tracetool.ingest.prefix import read_prefix, read_prefixes
 from tracetool.ingest.strangers import why_strange
 from tracetool.ingest.wrapped import Unwrapper
+from tracetool.plain import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -278,8 +279,8 @@ class TextParser:
 
     def _damage(self, number: int, reason: str, line: str) -> None:
         if self._strict:
-            place = f"{self._meta.name}: line {number}: {reason}: {printable(line)}"
+            place = f"{self._meta.name}: line {number}: {reason}: {excerpt(line)}"
             raise InputError(f"{place}; without --strict such lines are counted and left out")
         self._health.damaged += 1
         if len(self._health.first_damaged) < FIRST_DAMAGED:
-            self._health.first_damaged.append(Damage(number, reason, printable(line)))
+            self._health.first_damaged.append(Damage(number, reason, excerpt(line)))

@@ -9,6 +9,7 @@ from polars.io.plugins import register_io_source
 
 from tracetool.events import EVENTS_SCHEMA, render
 from tracetool.ingest.seal import SealedFile
+from tracetool.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -125,7 +126,7 @@ def _write_table(frames: _Counted, file: BinaryIO) -> None:
             when = row["time_ns"]
             time = "" if when is None or frames.start is None else seconds(when - frames.start)
             trace = f"{row['trace']:>5}  " * frames.several
-            lines.append(f"{trace}{row['seq']:>9}  {time:>12}  {row['boot']:>4}  {render(row)}\n")
+            lines.append(f"{trace}{row['seq']:>9}  {time:>12}  {row['boot']:>4}  {plain(render(row))}\n")
         file.write("".join(lines).encode())
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tracetool.findings import RULES
 from tracetool.findings.words import count_of
+from tracetool.plain import plain_lines
 from tracetool.report.activity_chart import LEFT, PLOT, draw_activity
 from tracetool.report.facts import device_facts, headline, worst_first
 from tracetool.report.figures import SIGNS, Figure, device_figures, evidence, severity_counts, trace_remarks
@@ -43,9 +43,6 @@ ROWS_OPEN = 32
 
 CHARTS_SHOWN = 6
 """Traces whose activity is shown without asking."""
-
-# Control characters, lone surrogates, and what turns the direction of the text around it.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ def _environment() -> Environment:
 def _seen(value: object) -> object:
     """What is shown of a value: text without characters that hide or reorder what stands beside them."""
     if isinstance(value, str) and not hasattr(value, "__html__"):
-        return _UNSEEN.sub("\ufffd", value)
+        return plain_lines(value)
     return value
 
 

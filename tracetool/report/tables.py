@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
 
+from tracetool.plain import plain
 from tracetool.report.frames import TABLE_FORMATS, seconds, write_parquet_frames
 from tracetool.sizes import format_offset, format_size
 
@@ -78,7 +79,7 @@ def _number(name: str) -> Callable[[dict[str, Any]], str]:
 
 
 def _word(name: str) -> Callable[[dict[str, Any]], str]:
-    return lambda row: "" if row[name] is None else str(row[name])
+    return lambda row: "" if row[name] is None else plain(str(row[name]))
 
 
 def _offset(name: str) -> Callable[[dict[str, Any]], str]:

@@ -111,7 +111,7 @@ def test_the_verdict_comes_first(name: str) -> None:
     found = page(name)
     assert next(tag for tag, _ in found.elements if re.fullmatch(r"h\d", tag)) == "h1"
     verdict, words = headline(audit)
-    shown = f"{verdict}: {words}".translate(dict.fromkeys((7, 27), "\ufffd"))
+    shown = f"{verdict}: {words}".translate({7: "\\x07", 27: "\\x1b"})
     assert shown in found.text.partition("Audit of")[0]
     for finding in audit.findings:
         assert RULES[finding.rule].remedy in found.text
@@ -137,7 +137,7 @@ def test_the_name_of_a_file_stays_text() -> None:
 def test_characters_that_hide_are_shown() -> None:
     text = write_html(CASES["control characters"]())
     assert not set(CONTROL) & {"\x07", "\x1b"} & set(text)
-    assert "virt.flash1\ufffd\ufffd" in text
+    assert r"virt.flash1\x07\x1b" in text
 
 
 def test_the_script_is_the_only_one_that_may_run() -> None:
