@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from tracetool.errors import UsageError
@@ -15,6 +14,7 @@ from tracetool.runs.directory import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 __all__ = ["keep_inputs"]
 
