@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["write"]
 
 _SEQUENCE = 1
-_HEX = ("offset", "status")
+_HEX = ("offset", "command_offset", "status")
 _ARGUMENTS = (
     "kind",
     "outcome",
     "offset",
     "length",
+    "command_offset",
     "bytes_changed",
     "bits_set_without_erase",
     "first_seq",

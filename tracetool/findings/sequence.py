@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracetool.findings.registry import rule
-from tracetool.findings.words import count_of, place
+from tracetool.findings.words import count_of, listed, place
+from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,3 +69,18 @@ def left_in_command(case: Case) -> Iterator[Finding]:
         if notes.left_in_command is not None and not notes.ends_midway:
             message = f"left with command {notes.left_in_command:#04x} in force: reads do not give data"
             yield case.at("SEQ005", notes.trace, notes.last_seq, message)
+
+
+@rule("SEQ007")
+def took_more(case: Case) -> Iterator[Finding]:
+    """Erases that took programmed data beyond the sector that they were asked for."""
+    watch = case.device.watch if case.device is not None else None
+    if watch is None:
+        return
+    wide = watch.wide_erases
+    found = wide.found
+    erases = f"{count_of(found.count, 'erase')} asked for at {listed(map(format_offset, sorted(wide.asked)))}"
+    blocks = f"block{'s' if len(wide.blocks) > 1 else ''} {listed(map(str, sorted(wide.blocks)))}"
+    size = f"{format_size(wide.block_bytes)}{' each' if len(wide.blocks) > 1 else ''}"
+    lost = f"{found.bytes:,} B that this trace had programmed since the last erase"
+    yield from case.finding("SEQ007", found, f"{erases} took all of {blocks} ({size}), with {lost}")

@@ -13,6 +13,7 @@ import polars as pl
 from replay.cfi import Opcode, Status
 from replay.columns import Flag, OpKind, Outcome
 from tracetool.session.tally import Cluster, Occurrence
+from tracetool.session.wide_erases import WideErases
 from tracetool.timeline.accesses import NO_TIME
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class OperationWatch:
 
     def __init__(self, geometry: Geometry, chip: ChipProfile, *, listed: bool = False) -> None:
         self.clusters = {name: Cluster(occurrences=[] if listed else None) for name in OPERATION_RULES}
+        self.wide_erases = WideErases(geometry.block, listed=listed)
         self._geometry = geometry
         self._chip = chip
         self.written_bytes = 0
@@ -117,6 +119,7 @@ class OperationWatch:
             return
         frame = self._with_context(sums, trace)
         self._add_amounts(frame)
+        self.wide_erases.add(frame, trace)
         hits = frame.select(**{name: (rule & _is_shown(name)).fill_null(value=False) for name, rule in _RULES})
         for name, cluster in self.clusters.items():
             mask = hits[name]

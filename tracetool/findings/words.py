@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tracetool.findings.registry import Finding
     from tracetool.ingest.chunk import Health
     from tracetool.session.tally import Cluster
 
-__all__ = ["count_of", "events_lost", "events_of", "hex_bytes", "place", "span"]
+__all__ = ["count_of", "events_lost", "events_of", "hex_bytes", "listed", "place", "span"]
+
+
+_MOST_LISTED = 4
 
 
 def count_of(count: int, noun: str, plural: str = "") -> str:
@@ -25,6 +30,14 @@ def events_lost(health: Health) -> str:
     if health.lost:
         return f"{'at least ' if unknown else ''}{count_of(health.lost, 'event')} lost"
     return "an unknown number of events lost" if unknown else ""
+
+
+def listed(items: Iterable[str]) -> str:
+    """`0x1000`, `0x1000 and 0x2000`, `0, 1, 2 and 4`; of many the first and the last."""
+    found = list(items)
+    if len(found) > _MOST_LISTED:
+        return f"{found[0]} to {found[-1]}"
+    return " and ".join(part for part in (", ".join(found[:-1]), found[-1]) if part) if found else ""
 
 
 def span(offset: int, end: int) -> str:

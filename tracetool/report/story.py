@@ -30,7 +30,7 @@ def story_lines(device: Device, start_ns: int | None) -> Iterator[tuple[str, str
         yield _when(episode, start_ns, several=several), _what(episode, device)
     if len(episodes) > _MOST_LINES:
         rest = episodes[_MOST_LINES:]
-        yield "", f"... and {count_of(len(rest), 'more episode')}, to event {rest[-1].last_seq:,}"
+        yield "", f"... and {count_of(len(rest), 'more episode')}, to event {rest[-1].last_seq:,}: see operations"
 
 
 def _when(episode: Episode, start_ns: int | None, *, several: bool) -> str:
@@ -62,7 +62,7 @@ def _erases(episode: Episode) -> str:
     blocks = episode.erases.most_common(_MOST_BLOCKS)
     shown = ", ".join(f"{block} ({count:,} x)" if count > 1 else str(block) for block, count in sorted(blocks))
     rest = len(episode.erases) - len(blocks)
-    more = f" and {rest:,} more" if rest else ""
+    more = f" and {rest:,} more (see blocks)" if rest else ""
     return f"erases block{'s' if len(episode.erases) > 1 else ''} {shown}{more}"
 
 

@@ -115,6 +115,7 @@ _TABLES: dict[str, tuple[_Column, ...]] = {
         ("operation", _word("kind"), False),
         ("offset", _offset("offset"), True),
         ("length", _size("length"), True),
+        ("command", _offset("command_offset"), True),
         ("changed", _number("bytes_changed"), True),
         ("outcome", _word("outcome"), False),
         ("status", _status, False),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from replay.columns import RowKind
     from replay.engine import Disagreement
     from tracetool.session.evidence import Realize
+    from tracetool.session.wide_erases import WideErases
 
 __all__ = ["TraceNotes", "Watch"]
 
@@ -60,6 +61,7 @@ class Watch(Protocol):
     written_bytes: int
     changed_bytes: int
     contents_unknown: bool
+    wide_erases: WideErases
 
     @property
     def clusters(self) -> Mapping[str, Cluster]:

@@ -39,6 +39,7 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "offset": pl.Int64,
     "length": pl.Int64,
     "block": pl.Int64,
+    "command_offset": pl.Int64,
     "bytes_changed": pl.Int64,
     "bits_set_without_erase": pl.Int64,
     "outcome": pl.Enum(OUTCOMES),
@@ -47,8 +48,9 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 OPERATIONS_SCHEMA = pl.Schema(_COLUMNS)
 """One row an operation. `time_ns` is that of its first event; offset and length are bytes of what it touched, null
-where it touched nothing; `block` is the number of the erase block that it begins in; `bytes_changed` and
-`bits_set_without_erase` are null where contents were not known."""
+where it touched nothing; `block` is the number of the erase block that it begins in, `command_offset` where its first
+access went, for an erase anywhere in the block; `bytes_changed` and `bits_set_without_erase` are null where contents
+were not known."""
 
 _PLACED = (Effect.PROGRAM, Effect.STAGE, Effect.FLUSH, Effect.ERASE, Effect.DISCARD)
 _STATUS_COMMANDS = (
@@ -179,6 +181,7 @@ def to_table(sums: pl.DataFrame, device: str, trace: int, block_bytes: int) -> p
         offset.alias("offset"),
         pl.when(touched).then(pl.col("high") - pl.col("low")).otherwise("command_size").alias("length"),
         (offset // block_bytes).alias("block"),
+        "command_offset",
         pl.when(known).then("bytes_changed").alias("bytes_changed"),
         pl.when(known).then("bits_set_without_erase").alias("bits_set_without_erase"),
         _name_of(pl.col("outcome").fill_null(done), Outcome, pl.Enum(OUTCOMES)).alias("outcome"),

@@ -6,7 +6,7 @@ from tracetool.browse.findings import findings
 
 def test_findings_come_by_severity_and_rule_with_what_to_do() -> None:
     model = findings(CASES["padding"]())
-    assert model.words == "3 errors, 2 warnings, 2 notes"
+    assert model.words == "3 errors, 2 warnings, 1 note"
     assert [row.rule for row in model.rows][:3] == ["EXT001", "EXT003", "EXT005"]
     assert all(row.why and row.remedy and row.title for row in model.rows)
 

@@ -38,4 +38,19 @@ def test_u_boot_drives_one_chip_of_two() -> None:
 @pytest.mark.parametrize("name", ["aavmf-first-boot", "aavmf-reclaim", "aavmf-shell-padding"])
 def test_edk2_s_driver_breaks_none_of_silicon_s_rules_of_sequence(name: str) -> None:
     found = audited(capture_path(f"{name}/trace.log.zst"))
-    assert {"NOR003", "NOR004", "NOR005", "NOR006", "NOR009"} & found.rules == set()
+    assert {"NOR003", "NOR004", "NOR005", "NOR006", "NOR009", "SEQ007"} & found.rules == set()
+
+
+def test_erases_of_small_sectors_took_the_block() -> None:
+    (finding,) = case("erase-4k-sectors").findings("SEQ007")
+    assert finding.message == (
+        "2 erases asked for at 0x1000 and 0x2000 took all of block 0 (256 KiB), "
+        "with 256 B that this trace had programmed since the last erase"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["linux-mtd-buffered", "uboot-saveenv-qemu-2343", "proxmox-efidisk", "sbsa-store-at-3M"]
+)
+def test_drivers_that_address_blocks_by_their_starts_lose_nothing(name: str) -> None:
+    assert case(name).findings("SEQ007") == []

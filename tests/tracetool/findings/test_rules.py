@@ -92,6 +92,14 @@ def hurried(kind: int, step_us: int) -> Log:
     return begun.program(0x80 if kind == 1 else 4, 1).timed(7, step_us)
 
 
+def sectors(*starts: int) -> Log:
+    """Each erased, then programmed with a buffered write of one word; what a driver of small sectors does."""
+    trace = store()
+    for start in starts:
+        trace.erase(start).buffered(start, 1)
+    return trace
+
+
 def left_query() -> Log:
     """As Linux's cfi_probe leaves query mode: 0xf0, which does nothing, then 0xff."""
     left = store().write(0x154, 0x980098).event("io_write", "offset:0x0000 size:4 value:0xf000f0 wcycle:1")
@@ -200,6 +208,18 @@ PLANTED = [
     Planted("SEQ004", "setup", store().write(0, 0x400040), seq=2),
     Planted("SEQ005", "status", store().write(0, 0x700070), seq=2, says="command 0x70 in force"),
     Planted("SEQ006", "after a refused program", code().program(0x200, 0).program(0x200, 0), seq=5),
+    Planted(
+        "SEQ007",
+        "three sectors of 4 KiB",
+        sectors(0x40000, 0x41000, 0x42000),
+        offset=0x40000,
+        seq=13,
+        says="2 erases asked for at 0x41000 and 0x42000 took all of block 1 (256 KiB), with 8 B that this trace",
+    ),
+    Planted("SEQ007", "from the highest on", sectors(0x2000, 0x1000, 0), offset=0, says="1 erase asked for at 0x1000 "),
+    Planted(
+        "SEQ007", "in two blocks", sectors(0, 0x20000, 0x40000, 0x60000), says="took all of blocks 0 and 1 (256 KiB"
+    ),
     Planted("WEAR001", "11 erases", erased(WEAR_LIMIT + 1), offset=0, says="block 0 at 0x0000 was erased 11 times"),
     Planted("WEAR002", "erase of an erased block", store().erase(0).erase(0), offset=0, seq=4),
     Planted("WEAR002", "program of what is there", store().program(0, 5).program(0, 5), offset=0, seq=6),
@@ -294,6 +314,9 @@ NEAR_MISSES = [
     ("SEQ004", "setup and data", store().program(0, 1)),
     ("SEQ005", "read array", store().write(0, 0x700070).read_array()),
     ("SEQ006", "status cleared", code().program(0x200, 0).write(0x200, 0x500050).program(0x200, 0)),
+    ("SEQ007", "the starts of blocks", sectors(0, 0x40000, 0, 0x40000)),
+    ("SEQ007", "the sector alone had been programmed", store().program(0x1000, 1).erase(0x1000).erase(0x2000)),
+    ("SEQ007", "programmed before the last erase", store().program(0, 1).erase(0).erase(0x1000)),
     ("WEAR001", "10 erases", erased(WEAR_LIMIT)),
     ("WEAR002", "erase of what was programmed", store().erase(0).program(0, 5).erase(0)),
     ("WEAR002", "contents that nobody knows", store().program(0, 5)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from textwrap import shorten, wrap
 from typing import NamedTuple
 
 from tracetool.errors import UsageError
@@ -10,7 +11,8 @@ from tracetool.errors import UsageError
 __all__ = ["Choice", "QueryError", "shown"]
 
 _SHOWN_CHARACTERS = 40
-_SHOWN_CHOICES = 8
+_VALID_WIDTH = 72
+_VALID_CHARACTERS = 220
 _AROUND = 36
 
 
@@ -67,15 +69,12 @@ class QueryError(UsageError):
         cut = "…" if last + _AROUND < len(self.text) else ""
         line = "".join(map(_visible, before + wrong + after)) + cut
         marker = " " * _width(before) + "~" * _width(wrong) + "^"
-        valid = self._valid()
-        return "\n".join([self.message, *(f"    {part}" for part in (line, marker, valid) if part)])
+        valid = wrap(self._valid(), _VALID_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        return "\n".join([self.message, *(f"    {part}" for part in (line, marker, *valid) if part)])
 
     def _valid(self) -> str:
-        if not self.expected:
-            return ""
-        names = [choice.text for choice in self.expected[:_SHOWN_CHOICES]]
-        rest = len(self.expected) - len(names)
-        return f"valid here: {', '.join(names)}{f' and {rest} more' if rest else ''}"
+        names = ", ".join(choice.text for choice in self.expected)
+        return shorten(names and f"valid here: {names}", _VALID_CHARACTERS, placeholder=" and more: see docs/query.md")
 
 
 def shown(text: str) -> str:

@@ -168,6 +168,7 @@ OPERATIONS = Vocabulary(
         Column("length", Type.SIZE, "bytes it addresses"),
         _END,
         Column("block", Type.COUNT, "number of the erase block that it begins in, from 0"),
+        Column("command_offset", Type.OFFSET, "where its first access went, the command", aliases=("command",)),
         Column("bytes_changed", Type.SIZE, "bytes that differ after it", aliases=("changed",)),
         Column("bits_set_without_erase", Type.COUNT, "bits it took from 0 to 1, which only an erase can on a chip"),
         Column("outcome", Type.ENUM, "how it ended", values=("done", "refused", "discarded", "aborted", "lost")),

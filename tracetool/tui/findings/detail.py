@@ -60,6 +60,6 @@ class Detail(Drawn):
         yield "evidence", row.evidence
         if len(row.cases) > 1:
             rest = len(row.cases) - MOST_CASES
-            more = f", and {rest:,} more" if rest > 0 else ""
+            more = f", and {rest:,} more: tracetool findings --rule {row.rule} lists them" if rest > 0 else ""
             yield "events", ", ".join(case.words for case in row.cases[:MOST_CASES]) + more
         yield "", "Enter shows its first event" if row.target else "it is about the device or the trace as a whole"
