@@ -33,6 +33,7 @@ _ARGUMENTS = (
     "outcome",
     "offset",
     "length",
+    "block",
     "command_offset",
     "bytes_changed",
     "bits_set_without_erase",
