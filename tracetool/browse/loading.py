@@ -16,6 +16,7 @@ from tracetool.browse.moments import Past
 from tracetool.errors import InputError
 from tracetool.findings import WEAR_LIMIT
 from tracetool.findings.words import count_of
+from tracetool.ingest.parts import combine
 from tracetool.session.options import Options
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
@@ -202,7 +203,9 @@ def start(
 ) -> Job:
     """Begin to load traces: from what opens each of them and reports its progress, or from traces that are kept."""
     progress = Progress()
-    kept = [opener if isinstance(opener, KeptTrace) else KeptTrace(opener(progress.report)) for opener in openers]
+    kept = [opener for opener in openers if isinstance(opener, KeptTrace)]
+    opened = [opener(progress.report) for opener in openers if not isinstance(opener, KeptTrace)]
+    kept += [KeptTrace(reader) for reader in combine(opened)]
     for trace in kept:
         trace.on_reread = progress.report
     passes: list[Replayed] = []

@@ -412,16 +412,28 @@ def opened(
     if paths.count("-") > 1:
         raise UsageError("standard input can be read only once")
     if _Talk.quiet or not (bar and sys.stderr.isatty()):
-        yield _named([reading.open(path) for path in paths], names)
+        yield _combined(_named([reading.open(path) for path in paths], names))
         return
     with _progress(len(paths)) as report:
-        yield _named([reading.open(path, report(path)) for path in paths], names)
+        yield _combined(_named([reading.open(path, report(path)) for path in paths], names))
 
 
 def _named(readers: list[TraceReader], names: Sequence[str] | None) -> list[TraceReader]:
     for reader, name in zip(readers, names or (), strict=names is not None):
         reader.meta.name = name
     return readers
+
+
+def _combined(readers: list[TraceReader]) -> list[TraceReader]:
+    """The traces; what is one trace in several files is one, and it is said."""
+    if len(readers) < 2:  # noqa: PLR2004
+        return readers
+    from tracetool.ingest.parts import combine
+
+    combined = combine(readers)
+    if len(combined) < len(readers):
+        say(f"{combined[0].meta.name}: {combined[0].meta.reason.partition(':')[0]}, read as one trace")
+    return combined
 
 
 def _say_compiling(name: str) -> None:

@@ -35,8 +35,9 @@ def explain(
     options = devices.session(
         policy=policy,
     )
-    trace, seq = _named(event, len(traces))
-    with common.opened(traces[: trace + 1], reading) as readers:
+    with common.opened(traces, reading) as opened:
+        trace, seq = _named(event, len(opened))
+        readers = opened[: trace + 1]
         explanation = explain_event(readers, options, seq)
     print_explanation(explanation, common.console(width))
     common.warn_of_damage(readers)

@@ -143,6 +143,7 @@ class TextTrace:
         self._chunk_bytes = chunk_bytes
         self._progress = progress
         self._scanner = scanner
+        self._opened: Callable[[], Source] | None = None
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Read from the beginning; see `TraceReader.chunks`."""
@@ -176,7 +177,17 @@ class TextTrace:
         if frame.height:
             yield frame
 
+    def read_through(self, meta: TraceMeta, opened: Callable[[], Source]) -> TextTrace:
+        """A trace that is read as this one is, but from the source that `opened` gives each time."""
+        other = TextTrace(
+            meta, strict=self._strict, chunk_bytes=self._chunk_bytes, progress=self._progress, scanner=self._scanner
+        )
+        other._opened = opened
+        return other
+
     def _open(self) -> Source:
+        if self._opened is not None:
+            return self._opened()
         if self._stream is None:
             return open_source(self.meta.path)
         if self._used:

@@ -14,6 +14,7 @@ from replay.compiling import add_listener
 from tracetool.errors import UsageError
 from tracetool.images import load_image
 from tracetool.ingest import open_trace, read_ahead
+from tracetool.ingest.parts import combine
 from tracetool.session.device import PREROLL, Device, Learned
 from tracetool.session.evidence import gather
 from tracetool.session.identity import identify
@@ -98,7 +99,8 @@ def replay_traces(
         InputError: a trace or image cannot be read.
         UsageError: options contradict each other or the trace.
     """
-    readers = [open_trace(path, strict=strict, chunk_bytes=chunk_bytes, progress=progress) for path in paths]
+    opened = [open_trace(path, strict=strict, chunk_bytes=chunk_bytes, progress=progress) for path in paths]
+    readers = combine(opened)
     return replay_readers(readers, options)
 
 
