@@ -22,6 +22,9 @@ _WORDS = (
 _WRITTEN = re.compile(r"#\s*entries-in-buffer/entries-written:\s*(\d{1,18})/(\d{1,18})")
 """Ref: Linux Documentation/trace/ftrace.rst: what was written and is not in the buffer any more."""
 
+_NEAR = 2048
+"""Of a longer line the beginning and the end are looked at, so many characters each."""
+
 _DIGITS = 18
 """A number of more is damage; what is left of it is as wrong, and fits."""
 
@@ -40,6 +43,8 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
 
 def read_loss(line: str) -> int | None:
     """How many events a line reports as lost; 0 if it does not say how many, None if it reports none."""
+    if len(line) > 2 * _NEAR:
+        line = f"{line[:_NEAR]}\n{line[-_NEAR:]}"
     words = line.lower()
     for word in _WORDS:  # several times as quick as one regular expression, and this is asked of every line
         if word in words:

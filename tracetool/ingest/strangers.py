@@ -96,10 +96,11 @@ _LINES: dict[str, str] = {
 }
 """Why a line is damaged, and what a trace is that has nothing else."""
 
+# Names of any length would make it quadratic for a line of nothing but `pflash_`.
 _SHAPES = (
-    (re.compile(r"pflash_\w+: \((?:0x)?[0-9a-f]{6,16}\)", re.ASCII), _PROBES),
-    (re.compile(r"pflash_\w+: \{ ", re.ASCII), _PRETTY),
-    (re.compile(r"(?:^|\s)pflash_\w+ -?\d+\.\d+ pid=\d+", re.ASCII), _SIMPLETRACE),
+    (re.compile(r"pflash_\w{1,64}: \((?:0x)?[0-9a-f]{6,16}\)", re.ASCII), _PROBES),
+    (re.compile(r"pflash_\w{1,64}: \{ ", re.ASCII), _PRETTY),
+    (re.compile(r"(?:^|\s)pflash_\w{1,64} -?\d{1,20}\.\d{1,9} pid=\d", re.ASCII), _SIMPLETRACE),
 )
 
 

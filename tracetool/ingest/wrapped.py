@@ -34,6 +34,9 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\
 _DIGITS = re.compile(r"\d{1,19}(?:\.\d{1,9})?", re.ASCII)
 _NAME = re.compile(r"[^\w./+-]+", re.ASCII)
 
+_NEAR = 2048
+"""How far the end of an object that lacks its beginning is looked for, in characters."""
+
 PART = 8 << 10
 """A text without a newline that is shorter, in bytes, is a whole line and no part of one."""
 
@@ -70,7 +73,7 @@ class Unwrapper:
         """
         start = _OPENING.search(line, 0, _REACH)
         if start is None:
-            cut = (self.met or number == 1) and _REST.search(line)
+            cut = (self.met or number == 1) and _REST.search(line[-_NEAR:])
             return Wrapped([], "JSON object without its beginning") if cut else None
         found = _decode(line[start.start() :])
         if found is None:

@@ -100,3 +100,13 @@ def test_a_file_of_this_checkout_that_is_none_is_refused(tmp_path: Path, quick: 
     packed = tmp_path / "t.gz"
     packed.write_bytes(subprocess.run(["gzip", "-c", ROOT / "README.md"], capture_output=True, check=True).stdout)
     assert quick("audit", packed).code == 3
+
+
+@pytest.mark.parametrize(
+    "piece", ["pflash_", "pflash_a", "pflash_a: ", "pflash_a 1", '","a":{', "9", "lost 9", "\x1b[9"]
+)
+def test_long_lines_of_anything_take_no_time(piece: str, tmp_path: Path) -> None:
+    """A search that is quadratic in the length would take minutes."""
+    line = piece * ((1 << 20) // len(piece) - 1)
+    reading = read_file(tmp_path / "t", f"{WRITE}\n{line} lost\n{line}}}\n{WRITE}\n".encode())
+    assert reading.health.events == 2
