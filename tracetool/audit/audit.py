@@ -9,7 +9,8 @@ import polars as pl
 
 from replay.backing import Policy
 from replay.silicon import DEFAULT_CHIP, chip_profiles
-from tracetool.audit.verdict import Verdict, judge
+from tracetool.audit.backing import smallest_backing
+from tracetool.audit.verdict import Verdict, doubts, judge
 from tracetool.findings import WEAR_LIMIT, find
 from tracetool.findings.watch import OperationWatch
 from tracetool.session.session import replay_readers
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from replay.behaviour import Behaviour
     from replay.geometry import Geometry
+    from tracetool.audit.backing import SmallestBacking
     from tracetool.audit.compare import Consequence
     from tracetool.audit.reason import Reason
     from tracetool.findings import Finding
@@ -46,11 +48,11 @@ class DeviceAudit:
     extent: Extent | None
     verdict: Verdict
     grounds: tuple[Reason, ...]
-    minimum_backing_bytes: int | None
-    saved_bytes: int | None
+    backing: SmallestBacking
     ends: Ends
     totals: Totals
     events: int
+    replayed: bool
     checked: bool
     policy_evaluated: bool
     contents_known: bool = True
@@ -61,6 +63,18 @@ class DeviceAudit:
         default_factory=lambda: pl.DataFrame(schema=ACTIVITY_SCHEMA), repr=False, compare=False
     )
     """Operations by kind over time (`ACTIVITY_SCHEMA`)."""
+
+    @property
+    def minimum_backing_bytes(self) -> int | None:
+        """The smallest file that can back it."""
+        return self.backing.bytes
+
+    @property
+    def saved_bytes(self) -> int | None:
+        """What that file is shorter than the region."""
+        if self.backing.bytes is None or self.region_bytes is None:
+            return None
+        return max(self.region_bytes - self.backing.bytes, 0)
 
     @property
     def read_only(self) -> bool | None:
@@ -167,22 +181,20 @@ def _judged(device: Device, replayed: Replayed) -> DeviceAudit:
     totals, ends = device.tally.totals, device.tally.ends
     if not device.stores_known:
         totals, ends = totals.without_programs(), replace(ends, programmed=0)
-    minimum = _minimum(device, geometry)
-    region = _region(geometry, minimum)
     return DeviceAudit(
         name=device.name,
         identity=device.identity,
         geometry=geometry,
-        region_bytes=region,
+        region_bytes=_region(device, geometry),
         behaviour=device.behaviour,
         extent=device.extent,
         verdict=verdict,
         grounds=tuple(grounds),
-        minimum_backing_bytes=minimum,
-        saved_bytes=None if region is None or minimum is None else region - minimum,
+        backing=smallest_backing(device, verdict, doubtful=any(doubts(device, replayed))),
         ends=ends,
         totals=totals,
         events=sum(notes.events for notes in device.notes),
+        replayed=device.machine is not None,
         checked=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
         policy_evaluated=device.evaluated and device.extent is not None,
         contents_known=device.watch is None or not device.watch.contents_unknown,
@@ -198,18 +210,8 @@ def _blocks(device: Device) -> pl.DataFrame:
     return device.blocks.table(device.name, device.extent.bytes if device.extent else None)
 
 
-def _minimum(device: Device, geometry: Geometry | None) -> int | None:
-    """The smallest file that would have held everything that was programmed, erased or commanded: whole blocks.
-
-    None where the device was not replayed, or no trace shows an access of the guest's.
-    """
-    if geometry is None or device.cfi02 or not any(notes.accesses for notes in device.notes):
-        return None
+def _region(device: Device, geometry: Geometry | None) -> int | None:
+    """The region; where the image decides its size and none was given, the blocks that the trace shows of it."""
+    if geometry is None or geometry.size_known:
+        return None if geometry is None else geometry.size
     return -(-device.tally.ends.highest // geometry.block) * geometry.block
-
-
-def _region(geometry: Geometry | None, minimum: int | None) -> int | None:
-    """The region; where the image decides its size and none was given, what the trace shows of it."""
-    if geometry is None:
-        return None
-    return geometry.size if geometry.size_known else minimum

@@ -21,10 +21,11 @@ def why_not_evaluated(audit: Audit, device: DeviceAudit, rule_id: str) -> str | 
     """Why a rule could not look at a device, in words; None if it could."""
     if rule_id.startswith(_ABOUT_TRACES):
         return None
-    if device.minimum_backing_bytes is None:
-        untouched = device.geometry is not None and not device.totals.accesses
-        return "no access of a guest is in the trace" if untouched else "the device was not replayed"
-    if rule_id.startswith("EXT"):
+    if not device.replayed:
+        return "the device was not replayed"
+    if not device.totals.accesses:
+        return "no access of a guest is in the trace"
+    if rule_id.startswith(("EXT", "VAR")):
         return _why_not_beyond(audit, device, rule_id)
     return _why_not_inside(audit, device, rule_id)
 
@@ -45,6 +46,8 @@ def _why_not_inside(audit: Audit, device: DeviceAudit, rule_id: str) -> str | No
 def _why_not_beyond(audit: Audit, device: DeviceAudit, rule_id: str) -> str | None:
     if device.extent is None:
         return "no extent is known: give --extent or --image"
+    if rule_id == "VAR001" and not device.extent.code_end:
+        return "nothing lies before its variable store"
     if rule_id not in _UNDER_A_POLICY:
         return None
     if audit.policy == Policy.PADDED:

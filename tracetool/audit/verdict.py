@@ -177,7 +177,10 @@ def _why_no_extent(device: Device) -> str:
         return "no extent is known; the device is read-only"
     if not device.tally.totals.writes:
         return "no extent is known; nobody wrote to it"
-    return f"no extent is known: give --extent {device.name}=SIZE or its --image"
+    option = f"--extent {device.name}=SIZE"
+    if device.image is None:
+        return f"no extent is known: give {option} or its --image"
+    return f"no extent is known: its image is as long as the flash, and holds no UEFI variable store: give {option}"
 
 
 def _why_within(device: Device) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tracetool.audit import DeviceAudit
     from tracetool.browse.flash_map import MapRow, Shape
     from tracetool.browse.loading import Loaded
     from tracetool.browse.moments import Moments
@@ -95,14 +96,14 @@ def subjects(loaded: Loaded) -> tuple[Subject, ...]:
             device.geometry.block,
             device.extent.bytes if device.extent is not None else None,
             loaded.operations.filter(pl.col("device").cast(pl.String) == device.name),
-            tuple(_regions(loaded.moments(device.name), device.region_bytes)),
+            tuple(_regions(loaded.moments(device.name), device)),
         )
         for device in audited
         if device.geometry is not None and device.region_bytes
     )
 
 
-def _regions(moments: Moments | None, region_bytes: int) -> Sequence[Region]:
+def _regions(moments: Moments | None, device: DeviceAudit) -> Sequence[Region]:
     """The named regions at the end of the trace."""
     if moments is None:
         return ()
@@ -112,7 +113,8 @@ def _regions(moments: Moments | None, region_bytes: int) -> Sequence[Region]:
         block = picture.read(offset, length)
         return block.data.tobytes() if len(block.data) == length and block.known.all() else None
 
-    return nv_regions(read, limit=region_bytes)
+    start = 0 if device.extent is None else device.extent.code_end
+    return nv_regions(read, limit=device.region_bytes or 0, start=start)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ __all__ = ["BootColumn", "DeviceCard", "OverviewModel", "overview"]
 MOST_FINDINGS = 8
 """Findings that the overview lists; the others have a view of their own."""
 
-_FACTS = ("access", "extent", "written", "programmed", "erased", "policy")
+_FACTS = ("board", "access", "extent", "written", "programmed", "erased", "policy")
 _NAME = 48
 
 

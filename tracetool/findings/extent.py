@@ -1,4 +1,4 @@
-"""EXT: what went beyond the end of the image file, and what a policy would have made of it."""
+"""EXT, VAR: what went beyond the end of the image file or into its code, and what a policy would have made of it."""
 
 from __future__ import annotations
 
@@ -116,3 +116,14 @@ def torn(case: Case) -> Iterator[Finding]:
         "the chip takes the next write inside for its data"
     )
     yield from case.finding("EXT006", cut, message)
+
+
+@rule("VAR001")
+def code_written(case: Case) -> Iterator[Finding]:
+    """Programs and erases before the variable store, where a flash that holds both has its code."""
+    device = case.device
+    if device is None or device.extent is None:
+        return
+    found = device.below
+    message = f"{count_of(found.count, 'program or erase', 'programs and erases')} {place(found)}"
+    yield from case.finding("VAR001", found, f"{message}, before the variable store at {device.extent.code_end:#x}")

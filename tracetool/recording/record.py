@@ -15,6 +15,7 @@ import polars as pl
 
 from tracetool.errors import EmulatorError, InputError, MissingDependencyError, TracetoolError, UsageError
 from tracetool.events import ACCESSES
+from tracetool.images import load_image
 from tracetool.ingest import open_trace
 from tracetool.qemu.about import about
 from tracetool.qemu.backends import backends
@@ -26,7 +27,7 @@ from tracetool.recording.images import format_of, in_use, measured, saved
 from tracetool.recording.syntax import doubled
 from tracetool.runs.directory import RunDirectory, is_run_directory, read_run_directory, write_run
 from tracetool.runs.run import FINISHED, NOT_STARTED, RECORDING, Flash, Run, SavedImage
-from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
+from tracetool.uefi.store import find_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -327,9 +328,8 @@ def _with_extent(flash: Flash, folder: Path) -> Flash:
     for moment, image in (("before", flash.before), ("after", flash.after)):
         if image is None or image.file is None:
             continue
-        with (folder / image.file).open("rb") as file:
-            volume = find_nv_volume(file.read(HEADER_BYTES), limit=image.bytes)
-        if volume is not None:
+        store = find_store(load_image(folder / image.file, limit=image.bytes)) if image.bytes else None
+        if store is not None:
             source = f"FvLength of the variable store {moment} the run"
-            return replace(flash, extent_bytes=volume.fv_length, extent_source=source)
+            return replace(flash, extent_bytes=store.end, extent_source=source)
     return flash

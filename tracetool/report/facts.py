@@ -58,11 +58,15 @@ def device_facts(device: DeviceAudit, audit: Audit) -> Iterator[tuple[str, str]]
         yield "" if number else "because", reason
     if device.geometry is not None and device.identity is not None:
         yield "region", _region(device)
+        if device.identity.others:
+            others = " and ".join(device.identity.others)
+            yield "board", f"guessed: {device.identity.board}; {others} {_have(device)} too; --board says which"
         yield "access", device.access
     if device.extent is not None:
         yield "extent", f"{format_size(device.extent.bytes)} ({device.extent.source})"
     yield from _work(device)
-    if device.minimum_backing_bytes is not None and not _read_only(device):
+    read_only = device.identity is not None and device.identity.read_only
+    if device.replayed and (device.minimum_backing_bytes is not None or not read_only):
         yield "smallest backing", _saving(device, audit.guests)
     if device.geometry is not None:
         yield "self-check", _self_check(device)
@@ -71,8 +75,9 @@ def device_facts(device: DeviceAudit, audit: Audit) -> Iterator[tuple[str, str]]
         yield "policy", f"EXT004 to EXT006 not evaluated: {late}"
 
 
-def _read_only(device: DeviceAudit) -> bool:
-    return device.identity is not None and device.identity.read_only
+def _have(device: DeviceAudit) -> str:
+    several = device.identity is not None and len(device.identity.others) > 1
+    return f"{'have' if several else 'has'} a {device.name}"
 
 
 def _region(device: DeviceAudit) -> str:
@@ -115,9 +120,10 @@ def _work(device: DeviceAudit) -> Iterator[tuple[str, str]]:
 
 
 def _saving(device: DeviceAudit, guests: int) -> str:
-    words = format_size(device.minimum_backing_bytes or 0)
-    if device.geometry is None or not device.geometry.size_known:
-        return f"{words}; what that saves depends on the region"
+    smallest, why = device.minimum_backing_bytes, device.backing.why
+    if smallest is None:
+        return f"not known: {why}"
+    words = format_size(smallest) + (f" ({why})" if why else "")
     if not device.saved_bytes:
         return f"{words}, the whole region"
     words += f", which saves {format_size(device.saved_bytes)} a guest"

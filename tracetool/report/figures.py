@@ -57,10 +57,8 @@ def device_figures(device: DeviceAudit, guests: int) -> Iterator[Figure]:
 def _sizes(device: DeviceAudit, guests: int) -> Iterator[Figure]:
     read_only = device.identity is not None and device.identity.read_only
     if device.minimum_backing_bytes is not None and not read_only:
-        unsure = device.verdict == Verdict.INCONCLUSIVE
-        label = "smallest backing, as far as seen" if unsure else "smallest safe backing"
-        yield Figure(label, format_size(device.minimum_backing_bytes), key=True)
-        if device.saved_bytes is not None:
+        yield Figure("smallest safe backing", format_size(device.minimum_backing_bytes), key=True)
+        if device.saved_bytes:
             yield Figure("saved, one guest", format_size(device.saved_bytes))
             if guests > 1:
                 yield Figure(f"saved, {guests:,} guests", f"{device.saved_bytes * guests / (1 << 30):,.1f} GiB")

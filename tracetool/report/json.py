@@ -67,6 +67,8 @@ def _geometry(device: DeviceAudit) -> dict[str, Any] | None:
         "endian": geometry.endian,
         "ids": list(geometry.ids),
         "source": device.identity.geometry_source,
+        "board": device.identity.board,
+        "board_guessed": bool(device.identity.others),
     }
 
 
@@ -82,6 +84,7 @@ def _device(device: DeviceAudit, guests: int) -> dict[str, Any]:
         "verdict_reasons": list(device.reasons),
         "verdict_codes": [str(reason.code) for reason in device.grounds],
         "minimum_backing_bytes": device.minimum_backing_bytes,
+        "minimum_backing_source": device.backing.why or "the guest's writes",
         "saved_bytes": device.saved_bytes,
         "saved_bytes_all_guests": None if device.saved_bytes is None else device.saved_bytes * guests,
         "programmed_end": device.programmed_end,

@@ -17,8 +17,8 @@ from replay.compiled import is_compiled
 from replay.compiling import have_numba
 from replay.engine import Config, Machine, Stop
 from tracetool.session.evidence import behaviour_in, gather, realize_in
-from tracetool.session.extent import Extent, first_extent, written_extent
-from tracetool.session.identity import NAMELESS, Basis, Identity, identify, require_file
+from tracetool.session.extent import Extent, first_extent, written_extent, written_store
+from tracetool.session.identity import NAMELESS, Basis, Contents, Identity, identify, require_file
 from tracetool.session.inspect import Inspection, Moment, Step
 from tracetool.session.notes import TraceNotes, Watch
 from tracetool.session.outside import Comparison, Early, Outside
@@ -38,6 +38,7 @@ from tracetool.timeline.activity import Activity
 from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.operations import OperationStream, to_table
 from tracetool.timeline.story import Story
+from tracetool.uefi.store import find_store
 from tracetool.uefi.volume import HEADER_BYTES
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from replay.state import Rows, Steps
     from tracetool.session.evidence import Evidence, Realize
     from tracetool.session.options import Options
+    from tracetool.uefi.store import Store
 
 __all__ = ["Device", "Extent", "Learned", "TraceNotes", "Watch"]
 
@@ -75,6 +77,7 @@ class Learned:
     extent: Extent | None = None
     access: tuple[bool, str] | None = None
     """Whether the device is read-only, and how that is known."""
+    flash_bytes: int | None = None
 
 
 class Device:
@@ -92,6 +95,7 @@ class Device:
         self.options = options
         self.learned = learned or Learned()
         self.image = image
+        self.contents = None if image is None else Contents(len(image), find_store(image))
         self.identity: Identity | None = None
         self.evidence: Evidence | None = None
         self.machine: Machine | None = None
@@ -100,6 +104,8 @@ class Device:
         self.tally = Tally(keep_occurrences=options.keep_occurrences)
         self.early: Early | None = None
         self.outside: Outside | None = None
+        self.below = Cluster(occurrences=[] if options.keep_occurrences else None)
+        """Programs and erases of the code before the variable store."""
         self.comparison = Comparison(keep_occurrences=options.keep_occurrences)
         self.operations: list[pl.DataFrame] = []
         self.blocks: BlockTable | None = None
@@ -115,6 +121,8 @@ class Device:
         self.inspection: Inspection | None = None
         self._told = options.behaviour or (Behaviour.DIRECT if name == NAMELESS else Behaviour.UNDETERMINED)
         self.behaviour = self._told
+        self.flash_bytes: int | None = None
+        """The flash's length by the store that the trace writes, where that is news."""
         self.evaluated = True
         self._held: list[pl.DataFrame] = []
         self._held_rows = 0
@@ -127,6 +135,11 @@ class Device:
     @property
     def needs_another_pass(self) -> bool:
         """Whether something was learned after it was needed."""
+        return self.learned_late or self.flash_bytes is not None
+
+    @property
+    def learned_late(self) -> bool:
+        """Whether that changes what can be said of a policy."""
         return self.learned_late_extent or self._learned_access is not None
 
     @property
@@ -156,6 +169,7 @@ class Device:
         return Learned(
             self.extent if self.learned_late_extent else self.learned.extent,
             self._learned_access or self.learned.access,
+            self.flash_bytes or self.learned.flash_bytes,
         )
 
     @property
@@ -258,10 +272,9 @@ class Device:
             return
         events = pl.concat(self._held)
         self._held = []
-        self.evidence = gather(events.head(PREROLL))
+        self.evidence = replace(gather(events.head(PREROLL)), flash_bytes=self.learned.flash_bytes)
         self.cfi02 = self.evidence.cfi02
-        image_bytes = None if self.image is None else len(self.image)
-        self.identity = identify(self.name, self.options, self.evidence, image_bytes)
+        self.identity = identify(self.name, self.options, self.evidence, self.contents)
         if self.learned.access is not None:
             read_only, source = self.learned.access
             self.identity = replace(
@@ -269,6 +282,7 @@ class Device:
             )
         geometry = self.identity.geometry
         if geometry is not None and not self.cfi02:
+            self.image = None if self.image is None else self.image[: geometry.size]
             self._make_machine()
         self._replay(events)
 
@@ -291,7 +305,7 @@ class Device:
                 read_events=self.name != NAMELESS,
                 journal=self.options.journal,
                 count_changes=True,
-                watch_end=HEADER_BYTES if self.extent is None else 0,
+                watch_end=HEADER_BYTES if self.extent is None or self.extent.store is None else 0,
             )
         )
 
@@ -301,7 +315,7 @@ class Device:
         told = self.options.extents.get(self.name)
         recorded = self.options.recorded.get(self.name)
         extent_bytes = None if recorded is None else recorded.extent_bytes
-        found, learned = first_extent(told, realize, self.image, geometry, extent_bytes), self.learned.extent
+        found, learned = first_extent(told, realize, self.contents, geometry, extent_bytes), self.learned.extent
         return learned if found is None or (learned is not None and learned.bytes < found.bytes) else found
 
     def _know_extent(self, extent: Extent | None) -> None:
@@ -318,9 +332,29 @@ class Device:
         if self.extent is None:
             self._know_extent(Extent(extent, source))
         elif self.outside is not None and extent < self.extent.bytes:
-            self.extent = Extent(extent, source)
+            self.extent = Extent(extent, source, self.extent.store)
             self.outside.extent = extent
             self._late |= self.tally.ends.highest > extent
+
+    def _learn_store(self, store: Store, seq: int) -> None:
+        """The trace has written a variable store, whose header event `seq` completed."""
+        if self.extent is None:
+            self._know_extent(written_extent(store))
+            self.extent_event = (self.current.trace, seq)
+        else:
+            self.extent = replace(self.extent, store=store)
+        self.learn_size(store.volume.flash_bytes, "its variable store")
+
+    def learn_size(self, flash_bytes: int | None, source: str) -> None:
+        """How long the flash is, where its board was a guess: right, or another pass begins with the other board."""
+        identity = self.identity
+        if flash_bytes is None or identity is None or identity.geometry is None or not identity.others:
+            return
+        if flash_bytes == identity.geometry.size:
+            source = f"{identity.geometry_source} and {source}"
+            self.identity = replace(identity, geometry_source=source, others=())
+        elif flash_bytes != self.learned.flash_bytes:
+            self.flash_bytes = flash_bytes
 
     # --- replaying -----------------------------------------------------------------------------------------------
 
@@ -389,16 +423,15 @@ class Device:
         while position < end:
             limit = self._next_stop(position, end, first_outside, glass)
             position, why = machine.feed(rows, steps, position, limit)
-            volume = written_extent(machine) if why == Stop.WATCH else None
-            if why == Stop.WATCH and volume is None and position < limit:
+            store = written_store(machine) if why == Stop.WATCH else None
+            if why == Stop.WATCH and store is None and position < limit:
                 continue
             self._take(batch, steps, taken, position)
             if taken <= glass < position:
                 self._end_inspection(machine, steps, glass)
             taken = position
-            if volume is not None:
-                self._know_extent(volume)
-                self.extent_event = (self.current.trace, int(rows.seq[position - 1]))
+            if store is not None:
+                self._learn_store(store, int(rows.seq[position - 1]))
                 first_outside = self._first_outside(rows, position)
             if why == Stop.BEHAVIOUR and not self._decide_behaviour(batch, position):
                 return
@@ -481,6 +514,9 @@ class Device:
         self.tally.add(accesses)
         self._note_accesses(accesses)
         self._take_operations(self._stream.add(accesses))
+        if self.extent is not None and self.extent.code_end:
+            changed = accesses.is_stored | (accesses.effect == Effect.ERASE)
+            self.below.add(accesses.take(changed & (accesses.effect_offset < self.extent.code_end)), effect=True)
         if self.outside is not None:
             self.outside.add(accesses)
         elif self.early is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from replay.answers import Answer
 from replay.behaviour import Behaviour
 from replay.cfi import SECTOR_BYTES, Opcode
 from replay.columns import RowKind
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evidence", "Realize", "behaviour_in", "gather", "realize_in"]
 
+_MOST_ANSWERS = 512
 _LARGEST_BLOCK = 1 << 24
 
 
@@ -38,13 +40,17 @@ class Realize:
 class Evidence:
     """What some events of one device show; None where they show nothing.
 
-    `erase_lengths` are bytes, most frequent first; `highest_end` is exclusive. `two_chips` says that commands come
-    doubled for two 16-bit chips, `byte_wide` that they come as single bytes.
+    `erase_lengths` are bytes, most frequent first; `highest_end` is exclusive. `answers` is what the flash says of
+    itself: identifiers and query table, at most `_MOST_ANSWERS` different ones; `flash_bytes` is the flash's length by
+    the header of the variable store that the trace writes. `two_chips` says that commands come doubled for two 16-bit
+    chips, `byte_wide` that they come as single bytes.
     """
 
     realize: Realize | None = None
     erase_lengths: tuple[int, ...] = ()
     highest_end: int = 0
+    answers: tuple[Answer, ...] = ()
+    flash_bytes: int | None = None
     two_chips: bool = False
     byte_wide: bool = False
     access: Access = field(default_factory=Access)
@@ -80,6 +86,15 @@ def _doubled(commands: pl.DataFrame) -> bool:
     return len(wide) > 0 and 2 * len(wide.filter(value == (low | low * (1 << 16)))) > len(wide)
 
 
+def _answers(accesses: pl.DataFrame) -> tuple[Answer, ...]:
+    """Reads of identifiers and of the query table, each once."""
+    asked = [int(Opcode.READ_IDENTIFIER), int(Opcode.CFI_QUERY)]
+    columns = ("cmd", "offset", "size", "value")
+    reads = accesses.filter((pl.col("event") == "io_read") & pl.col("cmd").is_in(asked)).select(columns).drop_nulls()
+    found = reads.unique(maintain_order=True).head(_MOST_ANSWERS).rows()
+    return tuple(Answer(*map(int, row)) for row in found)
+
+
 def _reset_is_read_array(kinds: NDArray[np.uint8], commands: pl.DataFrame) -> bool:
     """In the series' first patch `reset` is logged for every return to read array, and no other event is."""
     resets = kinds == RowKind.RESET
@@ -104,6 +119,7 @@ def gather(events: pl.DataFrame) -> Evidence:
         realize=realize_in(events),
         erase_lengths=tuple(erases.value_counts(sort=True)["length"].to_list()) if len(erases) else (),
         highest_end=int(ends.max() or 0) if len(ends) else 0,  # type: ignore[arg-type]
+        answers=_answers(accesses),
         two_chips=_doubled(commands),
         byte_wide=len(commands) > 0 and bool((commands["size"] == 1).all()),
         access=access,

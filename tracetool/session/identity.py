@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from replay.answers import differing
 from replay.boards import Board, boards, boards_with
 from replay.cfi import SECTOR_BYTES
 from tracetool.errors import UsageError
 from tracetool.session.options import apply_geometry
-from tracetool.sizes import format_size
+from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from replay.geometry import Geometry
     from tracetool.session.evidence import Evidence, Realize
     from tracetool.session.options import Options, RecordedFlash
+    from tracetool.uefi.store import Store
 
-__all__ = ["NAMELESS", "Basis", "Identity", "identify", "require_file"]
+__all__ = ["NAMELESS", "Basis", "Contents", "Identity", "identify", "require_file"]
 
 NAMELESS = "pflash"
 """The device of events that name none (QEMU before 6.0)."""
@@ -38,7 +42,10 @@ class Basis(IntEnum):
 
 @dataclass(frozen=True)
 class Identity:
-    """One device; `*_source` says in words how the value is known. `geometry` None: not known, not replayed."""
+    """One device; `*_source` says in words how the value is known. `geometry` None: not known, not replayed.
+
+    `others` are boards that the name and the evidence fit as well: the board is then a guess.
+    """
 
     name: str
     geometry: Geometry | None
@@ -47,45 +54,129 @@ class Identity:
     read_only_source: str
     access_basis: Basis
     board: str | None
+    others: tuple[str, ...] = ()
+
+    @property
+    def file_sized(self) -> bool:
+        """Whether the board makes the flash as long as its image file, so that no shorter file can back it."""
+        return self.board is not None and boards()[self.board].sizes.get(self.name) == 0
 
 
-def _board(name: str, options: Options, evidence: Evidence, image_bytes: int | None) -> tuple[Board | None, str]:
+@dataclass(frozen=True)
+class Contents:
+    """What is known of a device's image: its length in bytes, and the variable store in it."""
+
+    bytes: int
+    store: Store | None = None
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A board, how it is known, and the boards it could be as well."""
+
+    board: Board | None
+    source: str
+    others: tuple[str, ...] = ()
+
+
+def _choose(name: str, options: Options, evidence: Evidence, contents: Contents | None) -> _Choice:
     if options.board is not None:
-        return boards()[options.board], "--board"
+        return _Choice(boards()[options.board], "--board")
     recorded = options.recorded.get(name)
     if recorded is not None and recorded.board in boards():
-        return boards()[recorded.board], "the machine that was run"
-    candidates = boards_with(name)
-    region = evidence.realize.region if evidence.realize and evidence.realize.region else image_bytes
-    for board in candidates:
-        if region is not None and region in (board.sizes[name], board.max_size):
-            return board, "the device's name and its size"
-    if candidates:
-        return candidates[0], "the device's name"
+        return _Choice(boards()[recorded.board], "the machine that was run")
+    named = boards_with(name)
+    if named:
+        return _of_name(name, named, evidence, contents)
     for sign, board_name in _BY_EVIDENCE.items():
         if getattr(evidence, sign):
-            return boards()[board_name], "how its commands are addressed"
-    return None, "unknown"
+            return _Choice(boards()[board_name], "how its commands are addressed")
+    return _Choice(None, "unknown")
+
+
+def _of_name(name: str, named: list[Board], evidence: Evidence, contents: Contents | None) -> _Choice:
+    """The first board with such a device that nothing in the trace contradicts; the first at all if there is none."""
+    if len(named) == 1:
+        return _Choice(named[0], "the device's name")
+    image_bytes = None if contents is None else contents.bytes
+    geometries = {board.name: board.geometry(name, image_bytes) for board in named}
+    fitting = [b for b in named if (found := geometries[b.name]) is not None and not contradictions(found, evidence)]
+    told = evidence.realize.region if evidence.realize else None
+    written = evidence.flash_bytes or (contents.store.volume.flash_bytes if contents and contents.store else None)
+    region = told or written or image_bytes
+    for board in fitting:
+        if region is not None and region in (board.sizes[name], board.max_size):
+            return _Choice(board, "the device's name and its size")
+    if not fitting:
+        return _Choice(named[0], "the device's name", tuple(board.name for board in named[1:]))
+    others = tuple(board.name for board in fitting[1:])
+    return _Choice(fitting[0], "the device's name" + ("" if others else " and what the trace shows of it"), others)
 
 
 def _geometry(
-    name: str, options: Options, evidence: Evidence, image_bytes: int | None
-) -> tuple[Geometry | None, str, Board | None]:
-    board, source = _board(name, options, evidence, image_bytes)
-    geometry = board.geometry(name, image_bytes) if board else None
+    name: str, options: Options, evidence: Evidence, contents: Contents | None
+) -> tuple[Geometry | None, str, _Choice]:
+    choice = _choose(name, options, evidence, contents)
+    board, source = choice.board, choice.source
+    image_bytes = None if contents is None else contents.bytes
+    store = None if board is None else _sized_by_store(name, board, evidence, contents)
+    geometry = board.geometry(name, store or image_bytes) if board else None
     if geometry is not None and board is not None:
         source = f"{board.name}, by {source}"
+    if store is not None and image_bytes is not None:
+        source += (
+            f"; its image of {format_size(image_bytes)} is longer than its store, which code follows up to 4 GiB: "
+            "the flash is taken to be as long as the store"
+        )
     region = evidence.realize.region if evidence.realize else None
     if geometry is not None and region and region % geometry.block == 0 and region != geometry.size:
         geometry, source = geometry.resized(region), f"{source}; size by its pflash_realize event"
     if name in options.geometries:
         geometry = apply_geometry(name, options.geometries[name], geometry)
-        source = "--geometry"
+        source, choice = "--geometry", replace(choice, others=())
     if geometry is not None:
         require_file(name, options, evidence.realize)
         _contradict(name, geometry, evidence)
-        _fit(name, geometry, options, image_bytes)
-    return geometry, source if geometry else "unknown", board
+        _fit(name, geometry, options, image_bytes if store is None else geometry.size)
+    return geometry, source if geometry else "unknown", choice
+
+
+def _sized_by_store(name: str, board: Board, evidence: Evidence, contents: Contents | None) -> int | None:
+    """The length of the store at the start of a longer image, where only that can be the flash; None: it is not so.
+
+    The flashes of `pc` end at 4 GiB together, the code's last. A store with something behind it would not be where
+    the code looks for it: QEMU was given a part of the image (`size=`). Code in the same flash is the code's device.
+    """
+    if contents is None or contents.store is None or contents.store.start or board.bases.get(name, 0) is not None:
+        return None
+    length = contents.store.end
+    beyond = evidence.highest_end > length or contents.bytes <= length or length % (board.block or 1)
+    return None if beyond or board.sizes.get(name) or name == board.code else length
+
+
+def contradictions(geometry: Geometry, evidence: Evidence) -> list[str]:
+    """What in the trace no device of this geometry can log, in words."""
+    found = []
+    if len(evidence.erase_lengths) == 1 and evidence.erase_lengths[0] != geometry.block:
+        found.append(f"the trace erases blocks of {format_size(evidence.erase_lengths[0])}")
+    if evidence.highest_end > geometry.size:
+        found.append(f"the trace goes up to {format_offset(evidence.highest_end)}")
+    sizes = list(_sizes(geometry)) if evidence.answers else []
+    wrong = min((differing(one, evidence.answers) for one in sizes), key=len, default=[])
+    if wrong:
+        found.append(f"the flash answers {wrong[0].value:#x} at {format_offset(wrong[0].offset)}")
+    return found
+
+
+def _sizes(geometry: Geometry) -> Iterator[Geometry]:
+    """The geometry; where its image decides the size and none is known, in each size that chips have."""
+    if geometry.size_known:
+        yield geometry
+        return
+    size = geometry.block
+    while size <= geometry.size:
+        yield geometry.resized(size)
+        size *= 2
 
 
 def _contradict(name: str, geometry: Geometry, evidence: Evidence) -> None:
@@ -157,13 +248,12 @@ def _by_custom(name: str, board: Board | None) -> tuple[bool, str]:
     return False, "nothing says otherwise"
 
 
-def identify(name: str, options: Options, evidence: Evidence, image_bytes: int | None) -> Identity:
+def identify(name: str, options: Options, evidence: Evidence, contents: Contents | None = None) -> Identity:
     """Decide what the device `name` is, from the options first and the evidence in the trace second.
 
-    `image_bytes` is the length of its image, None if none is given. UsageError if options and trace contradict.
+    `contents` is what is known of its image, None if none is given. UsageError if options and trace contradict.
     """
-    geometry, source, board = _geometry(name, options, evidence, image_bytes)
-    read_only, read_only_source, basis = _read_only(name, options, evidence, board)
-    return Identity(
-        name, geometry, source, read_only, read_only_source, basis, board.name if board is not None else None
-    )
+    geometry, source, choice = _geometry(name, options, evidence, contents)
+    read_only, read_only_source, basis = _read_only(name, options, evidence, choice.board)
+    board = None if choice.board is None else choice.board.name
+    return Identity(name, geometry, source, read_only, read_only_source, basis, board, choice.others)

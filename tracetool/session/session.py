@@ -131,7 +131,7 @@ def replay_readers(
             break
         if not rereadable:
             for device in late.values():
-                device.evaluated = False
+                device.evaluated = not device.learned_late
             break
         lessons |= {name: device.lesson() for name, device in late.items()}
     return replayed
@@ -169,6 +169,7 @@ class _Pass:
             self._run_trace(number, reader, self.options.at if number == len(readers) - 1 else None)
         for device in self.replayed.devices.values():
             device.finish()
+        _agree(self.replayed.devices.values())
         if self.names:
             self._complain_of_unknown_names()
         return self.replayed
@@ -255,9 +256,7 @@ class _Pass:
         if self.options.device is not None:
             return self.options.device
         bare = replace(self.options, geometries={})
-        writable = {
-            name: part for name, part in parts.items() if not identify(name, bare, gather(part), None).read_only
-        }
+        writable = {name: part for name, part in parts.items() if not identify(name, bare, gather(part)).read_only}
         written = [name for name, part in writable.items() if (part["event"] == "io_write").any()]
         candidates = written or list(writable)
         if len(candidates) == 1:
@@ -276,6 +275,17 @@ class _Pass:
         for name in sorted((named | {options.device or ANY_DEVICE}) - {ANY_DEVICE}):
             if name not in known:
                 raise UsageError(f"no device {name!r} in the trace; it has {', '.join(known)}")
+
+
+def _agree(devices: Collection[Device]) -> None:
+    """The flashes of a machine are of one board: what one shows of it decides where another's was a guess."""
+    for known in devices:
+        if known.identity is None or known.identity.geometry is None or known.identity.others:
+            continue
+        for device in devices:
+            guess = device.identity
+            if guess is not None and known.identity.board in (guess.board, *guess.others):
+                device.learn_size(known.identity.geometry.size, known.name)
 
 
 def _by_device(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
+from tracetool.uefi.volume import HEADER_BYTES, WORKING_GUID, find_nv_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["Region", "nv_regions"]
 
 # Ref: edk2 MdeModulePkg/Include/Guid/VariableFormat.h (VARIABLE_STORE_HEADER: GUID, size of the store with its
-# header, ...) and SystemNvDataGuid.h (EFI_FAULT_TOLERANT_WORKING_BLOCK_HEADER: GUID, CRC, state, queue size).
+# header, ...).
 _STORE = struct.Struct("<16sI")
 _WORKING = struct.Struct("<16sIIQ")
 _STORE_GUIDS = {
     UUID("aaf32c78-947b-439a-a180-2e144ec37792").bytes_le,
     UUID("ddcf3616-3275-4164-98b6-fe85707ffe7d").bytes_le,
 }
-_WORKING_GUID = UUID("9e58292b-7c68-497d-a0ce-6500fd9f1b95").bytes_le
 _STEP = 0x1000
 
 
@@ -33,35 +32,38 @@ class Region(NamedTuple):
     end: int
 
 
-def nv_regions(read: Callable[[int, int], bytes | None], *, limit: int) -> list[Region]:
-    """The parts of the variable store's volume, by offset; none where the flash does not begin with one.
+def nv_regions(read: Callable[[int, int], bytes | None], *, limit: int, start: int = 0) -> list[Region]:
+    """The parts of the variable store's volume, by offset; none where there is none.
 
     What cannot be told apart yet, in a store that is being formatted, is one region.
 
     Args:
         read: gives the bytes at an offset, of a length, or None where one of them is not known.
         limit: the flash's region in bytes.
+        start: where the volume begins; what lies before it is code.
     """
-    header = read(0, HEADER_BYTES)
-    volume = None if header is None else find_nv_volume(header, limit=limit)
+    header = read(start, HEADER_BYTES)
+    volume = None if header is None else find_nv_volume(header, limit=limit - start)
     if volume is None:
         return []
-    whole = [Region("variable store", 0, volume.fv_length)]
-    store = read(volume.header_bytes, _STORE.size)
+    code = [Region("code", 0, start)] if start else []
+    variables, volume_end = start + volume.header_bytes, start + volume.fv_length
+    whole = [*code, Region("variable store", start, volume_end)]
+    store = read(variables, _STORE.size)
     if store is None:
         return whole
     guid, size = _STORE.unpack(store)
-    end = volume.header_bytes + size
-    if guid not in _STORE_GUIDS or not volume.header_bytes < end < volume.fv_length:
+    end = variables + size
+    if guid not in _STORE_GUIDS or not variables < end < volume_end:
         return whole
-    return [Region("variables", 0, end), *_fault_tolerant(read, end, volume.fv_length)]
+    return [*code, Region("variables", start, end), *_fault_tolerant(read, end, volume_end)]
 
 
 def _fault_tolerant(read: Callable[[int, int], bytes | None], start: int, end: int) -> list[Region]:
     """The working block of fault tolerant writes and the spare blocks behind it."""
     for offset in range(-(-start // _STEP) * _STEP, end, _STEP):
         header = read(offset, _WORKING.size)
-        if header is None or header[:16] != _WORKING_GUID:
+        if header is None or header[:16] != WORKING_GUID:
             continue
         working_end = offset + _WORKING.size + _WORKING.unpack(header)[3]
         if offset < working_end < end:

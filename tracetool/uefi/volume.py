@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from uuid import UUID
 
-__all__ = ["HEADER_BYTES", "MAX_VOLUME_BYTES", "Volume", "find_nv_volume"]
+__all__ = ["HEADER_BYTES", "MAX_VOLUME_BYTES", "WORKING_GUID", "Volume", "find_nv_volume"]
 
 # Ref: UEFI Platform Initialization Specification, volume 3, "EFI_FIRMWARE_VOLUME_HEADER";
 # the layout with a block map of one entry is what ArmVirt, RiscVVirt and OVMF write.
@@ -20,13 +20,18 @@ HEADER_BYTES = _HEADER.size
 MAX_VOLUME_BYTES = 1 << 30
 """No parallel NOR flash is larger: a volume that claims to be is not one."""
 
+# Ref: edk2 MdeModulePkg/Include/Guid/SystemNvDataGuid.h (EFI_FAULT_TOLERANT_WORKING_BLOCK_HEADER: GUID, CRC, state,
+# queue size)
+WORKING_GUID = UUID("9e58292b-7c68-497d-a0ce-6500fd9f1b95").bytes_le
+"""The first bytes of the working block of fault tolerant writes."""
+
 _ZERO_VECTOR = bytes(16)
 _WORDS = struct.Struct(f"<{HEADER_BYTES // 2}H")
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A firmware volume of system non-volatile data that starts at offset 0 of its flash.
+    """A firmware volume of system non-volatile data.
 
     Attributes:
         fv_length: bytes from the volume's start that the firmware uses: variables, FTW working and spare blocks.
@@ -42,6 +47,12 @@ class Volume:
     attributes: int
     map_blocks: int
     map_block_bytes: int
+
+    @property
+    def flash_bytes(self) -> int | None:
+        """The whole flash's length, where the block map is that of the driver; None: it is the volume's."""
+        mapped = self.map_blocks * self.map_block_bytes
+        return mapped if mapped > self.fv_length else None
 
 
 def find_nv_volume(data: bytes | bytearray | memoryview, *, limit: int = MAX_VOLUME_BYTES) -> Volume | None:

@@ -12,7 +12,7 @@ import pytest
 from tests.captures import ROOT, case_path
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Audited, audited, images
-from tests.tracetool.uefi.test_volume import header
+from tests.tracetool.uefi.stores import header
 from tracetool.audit import Verdict
 from tracetool.audit.coverage import why_not_evaluated
 from tracetool.audit.gate import Gate

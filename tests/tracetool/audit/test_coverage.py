@@ -26,7 +26,7 @@ def skipped(trace: str, options: Options) -> dict[str, str]:
 
 def test_where_everything_is_known_only_the_rules_for_others_are_skipped() -> None:
     found = skipped(WRITTEN.text, Options(extents=EXTENTS))
-    assert found.keys() == {"RO001", "RO002", "WEAR003"}
+    assert found.keys() == {"RO001", "RO002", "WEAR003", "VAR001"}
     assert "--image" in found["WEAR003"]
 
 

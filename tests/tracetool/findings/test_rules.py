@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,9 +12,13 @@ from replay.backing import Policy
 from replay.silicon import chip_profiles
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Again, Audited, audited
+from tests.tracetool.uefi.stores import flash_image
 from tracetool.audit import Gate, audit
 from tracetool.findings import RULES, WEAR_LIMIT, Severity
 from tracetool.session.options import Options
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CODE, STORE = "virt.flash0", "virt.flash1"
 EXTENT = 0xC0000
@@ -117,6 +122,17 @@ def locked_down(confirm: int) -> Log:
 ERASE_CYCLES = 20
 
 
+IMAGES: dict[str, Path] = {}
+"""The image of the flash that rules are about that need one, by their family."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def image_with_code(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Make a flash with a block of code before its store."""
+    path = tmp_path_factory.mktemp("images") / "code-and-store.fd"
+    IMAGES["VAR"] = flash_image(path, REGION, store=0x40000, code=(0, 0x40000))
+
+
 @pytest.fixture(autouse=True)
 def soon_worn_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chip that is good for twenty erases, so that a planted trace can wear it out."""
@@ -192,6 +208,8 @@ PLANTED = [
         offset=EXTENT,
         seq=4,
     ),
+    Planted("VAR001", "program of the code", store().program(0x200, 0), offset=0x200, seq=3, says="at 0x40000"),
+    Planted("VAR001", "erase of the code", store().erase(0), offset=0, seq=1, says="1 program or erase"),
     Planted("RO001", "no command", code().write(0x1CB20, 0x17384), offset=0x1CB20, seq=1, says="(first value 0x17384)"),
     Planted("RO001", "one lane alone differs", code().write(0x100, 0x700071), offset=0x100, seq=1),
     Planted("RO002", "program", code().program(0x200, 0), offset=0x200, seq=3),
@@ -303,6 +321,8 @@ NEAR_MISSES = [
     ("EXT005", "mere command outside", store().write(EXTENT, 0x700070)),
     ("EXT006", "setup and data outside", store().program(EXTENT, 0x1234).read_array()),
     ("EXT006", "setup and data inside", store().program(EXTENT - 4, 0x1234).read_array(EXTENT)),
+    ("VAR001", "program of the store", store().program(0x40000, 0).erase(0x40000)),
+    ("VAR001", "command to the code", store().write(0x200, 0x700070)),
     ("RO001", "command as a driver sends it", code().write(0x1CB20, 0x700070)),
     ("RO001", "no command on a writable flash", store().write(0x1CB20, 0x17384)),
     ("RO002", "status of a read-only flash", code().write(0x200, 0x700070).read_status(0x200)),
@@ -359,10 +379,11 @@ NEAR_MISSES = [
 ]
 
 
-def judged(trace: Log, policy: Policy, extent: int = EXTENT) -> Audited:
-    """Audit a planted log; the devices that tell no extent of their own end at `extent`."""
+def judged(rule: str, trace: Log, policy: Policy, extent: int = EXTENT) -> Audited:
+    """Audit a log planted for a rule; the devices that tell no extent of their own end at `extent`."""
     devices = {name for name in (CODE, STORE) if name in trace.text}
-    return audited(trace.text, options=Options(extents=dict.fromkeys(devices, extent), policy=policy))
+    images = {STORE: IMAGES["VAR"]} if rule.startswith("VAR") else {}
+    return audited(trace.text, options=Options(images, dict.fromkeys(devices, extent), policy=policy))
 
 
 def test_every_rule_has_a_trace_that_triggers_it_and_one_that_does_not() -> None:
@@ -374,7 +395,7 @@ def test_every_rule_has_a_trace_that_triggers_it_and_one_that_does_not() -> None
 @pytest.mark.parametrize("planted", PLANTED, ids=str)
 def test_a_rule_finds_what_was_planted(planted: Planted, policy: Policy) -> None:
     """Once, with its place and its first event; and only under the policies that make it true."""
-    found = judged(planted.log, policy, planted.extent).findings(planted.rule)
+    found = judged(planted.rule, planted.log, policy, planted.extent).findings(planted.rule)
     if policy not in planted.policies:
         assert found == []
         return
@@ -390,7 +411,7 @@ def test_a_rule_finds_what_was_planted(planted: Planted, policy: Policy) -> None
 @pytest.mark.parametrize("policy", Policy, ids=lambda policy: policy.label)
 @pytest.mark.parametrize(("rule", "what", "trace"), NEAR_MISSES, ids=[f"{r}-{w}" for r, w, _ in NEAR_MISSES])
 def test_a_rule_keeps_silent_where_nothing_is_wrong(rule: str, what: str, trace: Log, policy: Policy) -> None:
-    assert judged(trace, policy).findings(rule) == [], what
+    assert judged(rule, trace, policy).findings(rule) == [], what
 
 
 FLAWED = {"TRC001", "TRC002", "TRC003", "TRC004", "TRC005", "TRC006", "TRC007"}
@@ -399,27 +420,27 @@ FLAWED = {"TRC001", "TRC002", "TRC003", "TRC004", "TRC005", "TRC006", "TRC007"}
 @pytest.mark.parametrize("planted", [planted for planted in PLANTED if planted.rule not in FLAWED], ids=str)
 def test_a_planted_trace_is_otherwise_as_a_qemu_logs_it(planted: Planted) -> None:
     """Else a rule might speak for another reason than the one that was planted."""
-    assert judged(planted.log, Policy.DISCARD, planted.extent).rules & FLAWED == set()
+    assert judged(planted.rule, planted.log, Policy.DISCARD, planted.extent).rules & FLAWED == set()
 
 
 @pytest.mark.parametrize("rule", sorted(FLAWED))
 def test_a_flawed_trace_is_never_called_safe(rule: str) -> None:
     for planted in PLANTED:
         if planted.rule == rule:
-            assert judged(planted.log, Policy.DISCARD, planted.extent).exit_code in (1, 4), planted.what
+            assert judged(planted.rule, planted.log, Policy.DISCARD, planted.extent).exit_code in (1, 4), planted.what
 
 
 def test_a_missing_read_is_expected_after_what_it_caused() -> None:
     """A read is logged last, so its inner event is the place where it is missed."""
     trace = store().write(0, 0x700070).read_status(0).event("read_status", "status:0x800080").read_array()
-    (finding,) = judged(trace, Policy.DISCARD).findings("TRC001")
+    (finding,) = judged("TRC001", trace, Policy.DISCARD).findings("TRC001")
     assert finding.first_seq == 5
     assert finding.message == "event 5: expected pflash_io_read after this event, and it is missing"
 
 
 def test_a_missing_inner_event_is_expected_before_the_next_access() -> None:
     trace = store().write(0, 0x700070).without("write").read_array()
-    (finding,) = judged(trace, Policy.DISCARD).findings("TRC001")
+    (finding,) = judged("TRC001", trace, Policy.DISCARD).findings("TRC001")
     assert finding.first_seq == 2
     assert finding.message == "event 2: expected pflash_write before this event, and it is missing"
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.tracetool.logs import log
 from tests.tracetool.traces import audited
-from tests.tracetool.uefi.test_volume import header
+from tests.tracetool.uefi.stores import header
 from tracetool.audit import Verdict
 
 FLASH1 = "virt.flash1"

@@ -1,24 +1,13 @@
 from __future__ import annotations
 
-import struct
-
 import pytest
 
 from tests.captures import capture_path
+from tests.tracetool.uefi.stores import GUID, header
 from tracetool.images import load_image
 from tracetool.uefi.volume import HEADER_BYTES, MAX_VOLUME_BYTES, Volume, find_nv_volume
 
 REGION = 64 << 20
-GUID = bytes.fromhex("8d2bf1ff96768b4ca9852747075b4f50")
-
-
-def header(**fields: int | bytes) -> bytes:
-    """Build a volume header with a right checksum; AAVMF's, but for `fields`."""
-    values = {"zeros": bytes(16), "guid": GUID, "fv_length": 0xC0000, "signature": b"_FVH", "bytes": 0x48} | fields
-    parts = (values["zeros"], values["guid"], values["fv_length"], values["signature"], 0xE36, values["bytes"])
-    raw = bytearray(struct.pack("<16s16sQ4sIHHHBB4I", *parts, 0, 0, 0, 2, 256, 0x40000, values.get("end", 0), 0))
-    struct.pack_into("<H", raw, 0x32, -sum(struct.unpack("<36H", raw)) & 0xFFFF)
-    return bytes(raw)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ class Card(Drawn):
 
     def _facts(self, width: int) -> Iterator[Content]:
         card = self.card
-        facts = [] if card.quiet else [fact for fact in card.facts if fact[0] in ("extent", "policy")]
+        facts = [] if card.quiet else [fact for fact in card.facts if fact[0] in ("board", "extent", "policy")]
         if width >= ROOMY:
             facts = [fact for fact in card.facts if not (card.quiet and fact[0] == "commanded")]
         for label, words in facts:

@@ -1,0 +1,90 @@
+"""Where firmware keeps what in a flash image: the variable store, and the last byte that is anything's."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracetool.uefi.volume import HEADER_BYTES, WORKING_GUID, Volume, find_nv_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["Store", "find_store", "occupied_end"]
+
+STEP = 0x1000
+"""A store begins at an erase block, and no board has smaller ones; so do the blocks of fault tolerant writes."""
+
+_SIGNATURE = re.compile(b"_FVH")
+_SIGNATURE_AT = 0x28
+_LENGTHS = struct.Struct("<32xQ8xH")
+_CHUNK = 1 << 20
+_ERASED = 0xFF
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The variable store's volume and where it begins. Bytes, the end exclusive."""
+
+    start: int
+    volume: Volume
+
+    @property
+    def end(self) -> int:
+        """The first offset behind it."""
+        return self.start + self.volume.fv_length
+
+
+def find_store(image: NDArray[np.uint8]) -> Store | None:
+    """Find the volume of the UEFI variables in a flash image, wherever it begins; None: there is none.
+
+    Firmware that shares one flash with its store has it behind its code (sbsa-ref) or before it (OVMF.fd). A copy
+    in the spare blocks of fault tolerant writes is no store.
+    """
+    for start, _ in _volumes(image):
+        volume = find_nv_volume(image[start : start + HEADER_BYTES].tobytes(), limit=len(image) - start)
+        if volume is not None and start % STEP == 0 and not _is_spare(image, start, volume):
+            return Store(start, volume)
+    return None
+
+
+def occupied_end(image: NDArray[np.uint8]) -> int:
+    """First offset behind all that an image holds: bytes that are neither zero nor erased, and firmware volumes."""
+    end = 0
+    for base in range((len(image) - 1) // _CHUNK * _CHUNK, -1, -_CHUNK):
+        chunk = image[base : base + _CHUNK]
+        used = np.flatnonzero((chunk != 0) & (chunk != _ERASED))
+        if len(used):
+            end = base + int(used[-1]) + 1
+            break
+    return max([end, *(stop for _, stop in _volumes(image[: end + STEP]) if stop <= len(image))])
+
+
+def _volumes(image: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
+    """Start and end of what has the header of a firmware volume, by offset.
+
+    Ref: UEFI Platform Initialization Specification, volume 3, "EFI_FIRMWARE_VOLUME_HEADER".
+    """
+    for found in _SIGNATURE.finditer(image.data):
+        start = found.start() - _SIGNATURE_AT
+        header = image[max(start, 0) :][: _LENGTHS.size].tobytes()
+        if start < 0 or len(header) < _LENGTHS.size:
+            continue
+        length, header_bytes = _LENGTHS.unpack(header)
+        words = image[start : start + header_bytes]
+        if len(words) == header_bytes and header_bytes % 2 == 0 and not int(words.view("<u2").sum()) & 0xFFFF:
+            yield start, start + length
+
+
+def _is_spare(image: NDArray[np.uint8], start: int, volume: Volume) -> bool:
+    """Whether a header is a copy in the spare blocks: the working block of the same store lies before it."""
+    return any(
+        image[at : at + len(WORKING_GUID)].tobytes() == WORKING_GUID
+        for at in range(max(start - volume.fv_length, 0), start, STEP)
+    )
