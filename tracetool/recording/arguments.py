@@ -24,6 +24,9 @@ _TAKEN = ("drive", "blockdev", "machine", "M", "pflash", "bios", "D", "d", "trac
 
 _PFLASH_PROPERTY = re.compile(r"pflash(\d+)")
 _HOW = "give it as -drive if=pflash,unit=0,format=raw,readonly=on,file=FILE"
+_BIOS_IN_FLASH = ("virt", "sbsa-ref", "vexpress-a9", "vexpress-a15", "malta")
+_IN_FLASH = "on an Arm or MIPS machine it lies in the first flash, which is traced"
+_BY_HAND = "trace by hand with -trace 'pflash*' -D FILE"
 _NO_FLASH = "no flash image in QEMU's arguments; " + _HOW
 
 
@@ -76,7 +79,7 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     if not flashes:
         raise NoFlashError(_why_no_flash(given, machine))
     timestamps = any("timestamp" in parse(text) for text in given.values("msg"))
-    return CommandLine(machine.get("type"), tuple(flashes), timestamps, tuple(_notes(given, flashes)))
+    return CommandLine(machine.get("type"), tuple(flashes), timestamps, tuple(_notes(given, flashes, machine)))
 
 
 def _sorted_out(arguments: Sequence[str]) -> _Given:
@@ -118,14 +121,32 @@ def _refuse(given: _Given) -> None:
 
 
 def _why_no_flash(given: _Given, machine: Options) -> str:
-    bios = [name for name in (*given.values("bios"), machine.get("firmware")) if name]
-    if bios:
-        return f"-bios {bios[0]}: firmware given so is plain memory and no flash, so nothing is traced; {_HOW}"
-    return _NO_FLASH
+    bios = _bios(given, machine)
+    if bios is None:
+        return _NO_FLASH
+    if _loads_into_flash(machine):
+        return f"-bios {bios}: {_IN_FLASH}, but no image file of a flash is there to be kept; {_HOW}, or {_BY_HAND}"
+    return f"-bios {bios}: firmware given so is plain memory and no flash, so nothing is traced; {_HOW}"
 
 
-def _notes(given: _Given, flashes: Sequence[FlashDrive]) -> Iterator[str]:
+def _bios(given: _Given, machine: Options) -> str | None:
+    """The firmware that is given outside of any drive."""
+    return next((name for name in (*given.values("bios"), machine.get("firmware")) if name), None)
+
+
+def _loads_into_flash(machine: Options) -> bool:
+    """Whether the machine loads `-bios` into its first flash.
+
+    Ref: QEMU's hw/arm/virt.c, sbsa-ref.c and vexpress.c, hw/mips/malta.c.
+    """
+    return re.sub(r"-[0-9].*", "", machine.get("type", "")) in _BIOS_IN_FLASH
+
+
+def _notes(given: _Given, flashes: Sequence[FlashDrive], machine: Options) -> Iterator[str]:
     """What the user's own options come to."""
+    bios = _bios(given, machine)
+    if bios is not None and _loads_into_flash(machine):
+        yield f"-bios {bios}: {_IN_FLASH}; of its contents there is no copy: --image DEV=FILE gives them"
     if given.values("d"):
         yield f"what -d {','.join(given.values('d'))} logs goes into the trace's file"
     if given.values("trace"):

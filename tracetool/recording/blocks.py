@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracetool.errors import UsageError
+from tracetool.recording.images import WHOLE, Part
 from tracetool.recording.syntax import is_on, parse_json
+from tracetool.sizes import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,12 +32,14 @@ class BlockImage:
     """A flash's image. `format` None: QEMU finds it out by what is in the file.
 
     `snapshot`: whether what the guest writes is thrown away; None: as `-snapshot` has it, which is for drives alone.
+    `part`: where in a raw file the flash lies.
     """
 
     path: str
     format: str | None
     read_only: bool
     snapshot: bool | None = None
+    part: Part = WHOLE
 
 
 # --- -drive ------------------------------------------------------------------------------------------------------
@@ -52,9 +56,8 @@ def image_of_drive(options: Options) -> BlockImage:
     read_only = is_on(options, "readonly") or is_on(options, "read-only")
     if form is not None and form not in _FORMATS:
         raise UsageError(f"format {form} is not known; {_KNOWN}")
-    _refuse_part(options, "")
     snapshot = is_on(options, "snapshot") if "snapshot" in options else None
-    return BlockImage(_file_of_drive(options), form, read_only, snapshot)
+    return BlockImage(_file_of_drive(options), form, read_only, snapshot, _part(options, "", form))
 
 
 def _with_json(options: Options) -> Options:
@@ -108,27 +111,29 @@ def image_of_node(name: str, nodes: Mapping[str, Options]) -> BlockImage:
     if name not in nodes:
         raise UsageError(f"no -blockdev and no -drive has the name {name!r}")
     node = nodes[name]
-    form, path = _descend(node, "", nodes, 0)
-    return BlockImage(path, form, is_on(node, "read-only"), snapshot=False)
+    form, path, part = _descend(node, "", nodes, 0)
+    return BlockImage(path, form, is_on(node, "read-only"), snapshot=False, part=part)
 
 
-def _descend(node: Options, prefix: str, nodes: Mapping[str, Options], depth: int) -> tuple[str, str]:
-    """Give the format and the file below a node whose options begin with `prefix`."""
+def _descend(node: Options, prefix: str, nodes: Mapping[str, Options], depth: int) -> tuple[str, str, Part]:
+    """Give the format and the file below a node whose options begin with `prefix`, and the part of it."""
     if depth > _MAX_DEPTH:
         raise UsageError("the nodes lie one over the other without end")
     driver = node.get(f"{prefix}driver")
     if driver is None:
         raise UsageError(f"{prefix}driver is not given; {_KNOWN}")
     if driver not in _FORMATS:
-        return "raw", _protocol_path(node, prefix, driver)
-    _refuse_part(node, prefix)
-    form, path = _below(node, f"{prefix}file", nodes, depth)
+        return "raw", _protocol_path(node, prefix, driver), WHOLE
+    form, path, below = _below(node, f"{prefix}file", nodes, depth)
     if "raw" not in (driver, form):
         raise UsageError(f"{driver} over {form}; {_KNOWN}")
-    return (form if driver == "raw" else driver), path
+    part = _part(node, prefix, driver if driver != "raw" else form)
+    if WHOLE not in (part, below) or (below != WHOLE and driver != "raw"):
+        raise UsageError(f"{prefix}driver={driver}: over a part of a file; {_KNOWN}")
+    return (form if driver == "raw" else driver), path, part if below == WHOLE else below
 
 
-def _below(node: Options, key: str, nodes: Mapping[str, Options], depth: int) -> tuple[str, str]:
+def _below(node: Options, key: str, nodes: Mapping[str, Options], depth: int) -> tuple[str, str, Part]:
     """Go on with the node that `key` names, or that is written out under it."""
     if key not in node:
         return _descend(node, f"{key}.", nodes, depth + 1)
@@ -146,8 +151,12 @@ def _protocol_path(node: Options, prefix: str, driver: str) -> str:
     return _refused_descriptor(path)
 
 
-def _refuse_part(node: Options, prefix: str) -> None:
-    """Raise for a window onto a part of a file: where the flash begins in it is not looked for."""
-    for key in (f"{prefix}offset", f"{prefix}size"):
-        if node.get(key, "0") != "0":
-            raise UsageError(f"{key}={node[key]}: a part of a file; give the flash a file of its own")
+def _part(node: Options, prefix: str, form: str | None) -> Part:
+    """The part of its file that a raw node shows; a part of anything else is refused."""
+    given = {key: node[f"{prefix}{key}"] for key in ("offset", "size") if f"{prefix}{key}" in node}
+    if not given or (form != "raw" and set(given.values()) == {"0"}):
+        return WHOLE
+    if form != "raw":
+        raise UsageError(f"{prefix}{next(iter(given))}={next(iter(given.values()))}: is for format=raw; give that")
+    size = parse_size(given["size"]) if "size" in given else None
+    return Part(parse_size(given.get("offset", "0")), size)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["format_of", "in_use", "measured", "saved"]
+__all__ = ["WHOLE", "Part", "format_of", "in_use", "measured", "saved"]
 
 _CHUNK = 1 << 16  # looked at for zeros at once: runs of them become holes
 _ZEROS = bytes(_CHUNK)
@@ -71,13 +71,25 @@ def in_use(image: Path) -> bool:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Where in a raw file a flash lies, as QEMU's `offset=` and `size=` have it; bytes, None: to the file's end."""
+
+    offset: int = 0
+    size: int | None = None
+
+
+WHOLE = Part()
+"""All of the file."""
+
+
+@dataclass(frozen=True)
 class _Measure:
     bytes: int
     sha256: str
 
 
-def saved(image: Path, form: str, folder: Path, name: str) -> SavedImage:
-    """Copy an image to the raw file `name` in `folder`, which is there in the end or not at all.
+def saved(image: Path, form: str, folder: Path, name: str, part: Part = WHOLE) -> SavedImage:
+    """Copy an image, or the part of a raw one, to the raw file `name` in `folder`: there in the end or not at all.
 
     Raises:
         OSError: it cannot be read, or there is no room.
@@ -88,7 +100,7 @@ def saved(image: Path, form: str, folder: Path, name: str) -> SavedImage:
     target.parent.mkdir(exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp")
     try:
-        found = _copied(image, temporary) if form == "raw" else _converted(image, form, temporary)
+        found = _copied(image, temporary, part) if form == "raw" else _converted(image, form, temporary)
         temporary.chmod(0o444)
         temporary.replace(target)
     finally:
@@ -96,30 +108,31 @@ def saved(image: Path, form: str, folder: Path, name: str) -> SavedImage:
     return SavedImage(name, found.bytes, found.sha256)
 
 
-def measured(image: Path) -> SavedImage:
+def measured(image: Path, part: Part = WHOLE) -> SavedImage:
     """Give length and hash of a raw image, where there is no room for a copy. OSError if it cannot be read."""
-    found = _read(image)
+    found = _read(image, part)
     return SavedImage(None, found.bytes, found.sha256)
 
 
-def _copied(source: Path, target: Path) -> _Measure:
+def _copied(source: Path, target: Path, part: Part) -> _Measure:
     with target.open("wb", buffering=0) as file:
 
         def keep(data: bytes, offset: int) -> None:
             if data != _ZEROS[: len(data)]:
                 _write(file.fileno(), data, offset)
 
-        found = _read(source, keep)
+        found = _read(source, part, keep)
         os.ftruncate(file.fileno(), found.bytes)
         os.fsync(file.fileno())
     return found
 
 
-def _read(source: Path, keep: Callable[[bytes, int], None] | None = None) -> _Measure:
+def _read(source: Path, part: Part = WHOLE, keep: Callable[[bytes, int], None] | None = None) -> _Measure:
     """Read an image piece by piece, and have each kept with its offset where that is asked."""
     digest, length = hashlib.sha256(), 0
     with source.open("rb", buffering=0) as file:
-        while data := file.read(_CHUNK):
+        file.seek(part.offset)
+        while data := file.read(_CHUNK if part.size is None else min(_CHUNK, part.size - length)):
             digest.update(data)
             if keep is not None:
                 keep(data, length)

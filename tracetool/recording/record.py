@@ -23,7 +23,7 @@ from tracetool.qemu.machines import machine_type_of
 from tracetool.qemu.program import is_qemu, program_path
 from tracetool.recording.arguments import read_command_line
 from tracetool.recording.guest import DiskWatch
-from tracetool.recording.images import format_of, in_use, measured, saved
+from tracetool.recording.images import Part, format_of, in_use, measured, saved
 from tracetool.recording.syntax import doubled
 from tracetool.runs.directory import RunDirectory, is_run_directory, read_run_directory, write_run
 from tracetool.runs.run import FINISHED, NOT_STARTED, RECORDING, Flash, Run, SavedImage
@@ -183,7 +183,7 @@ class _Recording:
             (self._folder / _RESERVE).write_bytes(bytes(_RESERVE_BYTES))
             self._write()
             for flash in self.run.flashes:
-                before = saved(Path(flash.image), flash.format, self._folder, _file("before", flash))
+                before = _copy(flash, self._folder, "before")
                 self._replace(flash, before=before)
         except OSError as error:
             where = error.filename or self._folder
@@ -216,7 +216,7 @@ class _Recording:
         after: SavedImage | None
         try:
             after = self._unchanged(flash)
-            after = after or saved(Path(flash.image), flash.format, self._folder, _file("after", flash))
+            after = after or _copy(flash, self._folder, "after")
         except (OSError, TracetoolError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             self._miss(f"{_label(flash)}: its image after the run was not copied: {reason}")
@@ -227,12 +227,12 @@ class _Recording:
         """The copy from before, where it is the same: of a code flash there need not be two."""
         if not flash.read_only or flash.format != "raw" or flash.before is None:
             return None
-        found = measured(Path(flash.image))
+        found = measured(Path(flash.image), Part(flash.offset, flash.size))
         return flash.before if found.sha256 == flash.before.sha256 else None
 
     def _measured(self, flash: Flash) -> SavedImage | None:
         with contextlib.suppress(OSError):
-            return measured(Path(flash.image)) if flash.format == "raw" else None
+            return measured(Path(flash.image), Part(flash.offset, flash.size)) if flash.format == "raw" else None
         return None
 
     def _replace(self, flash: Flash, **changes: SavedImage | None) -> None:
@@ -304,7 +304,16 @@ def _flash(drive: FlashDrive, slots: Sequence[str]) -> Flash:
     if not drive.image.read_only and in_use(path):
         raise InputError(f"{path}: another QEMU has it open for writing; end that guest first, or give a copy")
     name = slots[drive.unit] if drive.unit < len(slots) else None
-    return Flash(drive.unit, name, drive.image.read_only, str(path), form, snapshot=drive.image.snapshot)
+    return Flash(
+        drive.unit,
+        name,
+        drive.image.read_only,
+        str(path),
+        form,
+        snapshot=drive.image.snapshot,
+        offset=drive.image.part.offset,
+        size=drive.image.part.size,
+    )
 
 
 def _trace_options(plan: Plan, trace: Path) -> list[str]:
@@ -317,6 +326,11 @@ def _trace_options(plan: Plan, trace: Path) -> list[str]:
 
 def _label(flash: Flash) -> str:
     return flash.name or f"flash of unit {flash.unit}"
+
+
+def _copy(flash: Flash, folder: Path, moment: str) -> SavedImage:
+    """Keep a flash's image in the run directory, as it is at this moment; errors as of `saved`."""
+    return saved(Path(flash.image), flash.format, folder, _file(moment, flash), Part(flash.offset, flash.size))
 
 
 def _file(moment: str, flash: Flash) -> str:

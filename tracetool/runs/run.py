@@ -42,7 +42,7 @@ class Flash:
     `name` is the device's in the trace, None where the machine is not known. `image` is an absolute path; `bytes`
     are its contents' as the guest sees them. `extent_bytes` is what the variable store in it says, before or after.
     `snapshot`: QEMU threw away what the guest wrote, and the image stays as it was; None: recorded by a version that
-    did not note it.
+    did not note it. `offset` and `size` say which bytes of the image file the flash is, None: to the file's end.
     """
 
     unit: int
@@ -55,6 +55,8 @@ class Flash:
     extent_bytes: int | None = None
     extent_source: str | None = None
     snapshot: bool | None = None
+    offset: int = 0
+    size: int | None = None
 
 
 @dataclass(frozen=True)

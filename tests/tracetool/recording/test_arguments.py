@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tracetool.errors import UsageError
 from tracetool.recording.arguments import CommandLine, FlashDrive, read_command_line
 from tracetool.recording.blocks import BlockImage
+from tracetool.recording.images import Part
 from tracetool.recording.syntax import doubled
 
 
@@ -113,12 +114,15 @@ def test_any_path_is_found_in_every_way_to_write_it(path: str) -> None:
     ("text", "words"),
     [
         ("-M virt", "no flash image in QEMU's arguments; give it as -drive if=pflash"),
-        ("-bios b.fd -M virt", "-bios b.fd: firmware given so is plain memory and no flash"),
-        ("-M virt,firmware=b.fd", "-bios b.fd: firmware given so is plain memory"),
+        ("-bios b.fd -M q35", "-bios b.fd: firmware given so is plain memory and no flash"),
+        ("-bios b.fd -M virt-7.2", "-bios b.fd: on an Arm or MIPS machine it lies in the first flash, which is traced"),
+        ("-M malta,firmware=b.fd", "-bios b.fd: on an Arm or MIPS machine it lies in the first flash"),
         ("-drive if=pflash,file=nbd://h/x", "nbd: is a protocol"),
         ("-drive if=pflash,file=", "the file has no name"),
         ("-drive if=pflash,format=vmdk,file=a", "format vmdk is not known"),
-        ("-drive if=pflash,format=raw,offset=4096,file=a", "offset=4096: a part of a file"),
+        ("-drive if=pflash,format=qcow2,offset=4096,file=a", "offset=4096: is for format=raw"),
+        ("-drive if=pflash,size=4096,file=a", "size=4096: is for format=raw"),
+        ("-drive if=pflash,format=raw,size=x,file=a", "'x' is not a size"),
         ("-drive if=pflash,file.driver=nbd,file.host=h", "file.driver=nbd is not known"),
         ("-drive if=pflash,file.driver=qcow2,file.file.filename=a", "a format over a format"),
         ("-drive if=pflash,file=/dev/fdset/1", "is a descriptor of QEMU's alone"),
@@ -186,3 +190,35 @@ def test_a_drive_whose_writes_qemu_throws_away_is_noted(text: str, expected: lis
 
 def test_firmware_for_another_mode_of_the_processor_goes_beside_flash() -> None:
     assert images("-M virt -bios opensbi.bin -drive if=pflash,file=a") == [(0, "a", None, False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("-drive if=pflash,format=raw,size=540672,file=/dev/pve/vm-100-disk-0", Part(0, 540672)),
+        ("-drive if=pflash,format=raw,offset=0x1000,size=528K,file=a", Part(0x1000, 540672)),
+        ("-blockdev driver=raw,node-name=r,size=64K,file.driver=file,file.filename=a -M q35,pflash0=r", Part(0, 65536)),
+        (
+            (
+                "-blockdev driver=raw,node-name=s,offset=512,file.driver=file,file.filename=a "
+                "-blockdev driver=raw,node-name=r,file=s -M q35,pflash0=r"
+            ),
+            Part(512, None),
+        ),
+    ],
+)
+def test_a_part_of_a_raw_file_is_a_flash(text: str, part: Part) -> None:
+    (flash,) = read_command_line(shlex.split(text)).flashes
+    assert flash.image.part == part
+
+
+def test_parts_of_parts_are_refused() -> None:
+    inner = "-blockdev driver=raw,node-name=s,offset=512,file.driver=file,file.filename=a"
+    with pytest.raises(UsageError, match="over a part of a file"):
+        read_command_line(shlex.split(f"{inner} -blockdev driver=raw,node-name=r,size=1K,file=s -M q35,pflash0=r"))
+
+
+def test_firmware_that_lies_in_the_first_flash_is_noted() -> None:
+    text = "-M virt -bios u-boot.bin -drive if=pflash,index=1,format=raw,file=env.fd"
+    (note,) = read_command_line(shlex.split(text)).notes
+    assert note.startswith("-bios u-boot.bin: on an Arm or MIPS machine it lies in the first flash, which is traced")
