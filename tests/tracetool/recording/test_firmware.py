@@ -11,7 +11,7 @@ from tests.requirements import needed_program
 from tests.tracetool.cli.program import tracetool
 from tests.tracetool.logs import log
 from tests.tracetool.recording.scene import Scene
-from tests.tracetool.uefi.test_volume import header
+from tests.tracetool.uefi.stores import header
 from tracetool.errors import InputError, UsageError
 from tracetool.recording import firmware as module
 from tracetool.recording.boot import drives_of
