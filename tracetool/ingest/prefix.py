@@ -1,6 +1,7 @@
 """What stands before an event in its line: who logged it, and when.
 
-Ref: QEMU scripts/tracetool/backend/*.py and util/error-report.c (log, syslog), Linux Documentation/trace/ftrace.rst.
+Ref: QEMU scripts/tracetool/backend/*.py and util/error-report.c (log, syslog), Linux Documentation/trace/ftrace.rst,
+Kubernetes' CRI logging format (TIME stdout|stderr F|P TEXT).
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ _READERS: tuple[_Reader, ...] = tuple(
     _Reader(ends, reach, re.compile(pattern + r"\Z", re.ASCII), read)
     for ends, reach, pattern, read in (
         ((":",), 32, _PID_TIME, _read_pid_time),
-        ((" ",), 40, _DATE + " ", _read_iso),
+        ((" ",), 56, _DATE + r" (?:std(?:out|err) [FP] )?", _read_iso),
         ((" ",), 32, r"(\d{1,9})@(\d{1,18}|[1-8]\d{18}) ", _read_systemtap),
         (("]: ", "]:"), 256, r"(?:^|\s)[\w./+-]+\[(\d{1,9})\]: ?", _read_syslog),
         ((": ", ":"), 160, _FTRACE, _read_ftrace),

@@ -50,6 +50,8 @@ def test_each_variant_reads_back_from_each_shape(variant: Variant, shape: str) -
         ("kworker/0:1-7 [000] 1567.097509: tracing_mark_write: ", "ftrace", 7, 1567097509000),
         ("qemu-7  [000]  1567.097509123: print:   tracing_mark_write: ", "ftrace", 7, 1567097509123),
         ("BdsDxe: loading 2976@1795335978.754485:", "pid@time", 2976, WALL),
+        ("2026-11-22T08:26:18.754485000Z stderr F ", "iso8601", None, WALL),
+        ("2026-11-22T08:26:18.754485+00:00 stdout F ", "iso8601", None, WALL),
         ("\x1b[2J\x1b[01;01H", "bare", None, None),
         ("9999-99-99T99:99:99Z ", "bare", None, None),
         ("0001-01-01T00:00:00Z ", "bare", None, None),
