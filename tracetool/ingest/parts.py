@@ -55,6 +55,7 @@ class _Ends:
         start: time of the first event that is known of its beginning, ns; None: it has none.
         end: time of the last one.
         threads: of the events at its beginning and end.
+        silent: there are no events there.
     """
 
     reader: TextTrace
@@ -63,6 +64,7 @@ class _Ends:
     start: int | None
     end: int | None
     threads: frozenset[int]
+    silent: bool
 
     @property
     def name(self) -> str:
@@ -86,7 +88,8 @@ def combine(readers: Sequence[TraceReader]) -> list[TraceReader]:
     order = _order(known)
     if order is not None:
         return [JoinedLog([each.reader for each in order])]
-    return [MergedLogs(logs)] if _are_threads(known) else list(readers)
+    # A thread of QEMU's that never touched a flash has a log too.
+    return [MergedLogs(logs)] if _are_threads([each for each in known if not each.silent]) else list(readers)
 
 
 # --- how logs begin and end --------------------------------------------------------------------------------------
@@ -103,7 +106,7 @@ def _ends(log: TextTrace) -> _Ends | None:
     times = [frame["time_ns"].drop_nulls() for frame in frames]
     start, end = (int(part[at]) if len(part) else None for part, at in zip(times, (0, -1), strict=True))
     threads = frozenset(number for frame in frames for number in frame["thread"].drop_nulls().unique().to_list())
-    return _Ends(log, first, last, start, end, threads)
+    return _Ends(log, first, last, start, end, threads, not any(frame.height for frame in frames))
 
 
 def _first_and_last(path: str) -> tuple[bytes, bytes] | None:
@@ -277,6 +280,8 @@ def _are_threads(logs: Sequence[_Ends]) -> bool:
         InputError: they are, and have no times.
     """
     apart = [log.threads for log in logs]
+    if len(logs) < 2:  # noqa: PLR2004
+        return False
     if any(len(threads) > 1 for threads in apart) or len(frozenset().union(*apart)) < sum(map(len, apart)):
         return False
     timed = [log for log in logs if log.start is not None and log.end is not None]

@@ -159,11 +159,13 @@ def test_logs_of_threads_are_merged_by_time(tmp_path: Path, seed: int) -> None:
     lines: list[bytes] = b"".join(files.values()).splitlines(keepends=True)
     lines.sort(key=lambda line: line[line.index(b"@") :])
     (tmp_path / "whole").write_bytes(b"".join(lines))
+    files["log-31999.txt"] = b"31999@100.000000:virtio_queue_notify vdev 0x5\n"
     (reader,) = combined(written(tmp_path, files))
     assert isinstance(reader, MergedLogs)
     reading, expected = collect(reader), collect(open_trace(str(tmp_path / "whole")))
     assert_frame_equal(reading.frame, expected.frame, categorical_as_str=True)
-    assert (reading.health, reading.meta.shapes) == (expected.health, expected.meta.shapes)
+    assert reading.meta.shapes == expected.meta.shapes
+    assert (reading.health.events, reading.health.other) == (expected.health.events, 1)
 
 
 def test_logs_of_threads_without_times_are_refused_with_the_remedy(tmp_path: Path) -> None:
