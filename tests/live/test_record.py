@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -131,6 +132,32 @@ def test_an_interrupt_ends_the_guest_and_finishes_the_run(guest: Guest, tmp_path
     ended = recording.end()
     assert b"virt.flash1  within-extent" in ended.out
     assert read_run_directory(str(tmp_path / "run")).run.state == "finished"
+
+
+@pytest.mark.parametrize("form", ["-snapshot", "snapshot=on"])
+def test_an_image_that_qemu_does_not_write_is_not_compared(form: str, guest: Guest, tmp_path: Path) -> None:
+    command = guest.command()
+    if form == "-snapshot":
+        command.append(form)
+    else:
+        command[-1] += f",{form}"
+    ended = booted(tmp_path / "run", command)
+    assert (ended.code, f"{form}: QEMU throws away what the guest writes to {guest.image}" in ended.err) == (0, True)
+    verified = tracetool("verify", tmp_path / "run")
+    assert (verified.code, "its image: QEMU threw away" in verified.text) == (0, True), verified.text
+
+
+def test_a_script_that_starts_the_guest_is_recorded(guest: Guest, tmp_path: Path) -> None:
+    program, *options = guest.command()
+    script = tmp_path / "launch.sh"
+    script.write_text(f"#!/bin/sh\n{shlex.join([Path(program).name, *options])}\n")
+    script.chmod(0o755)
+    ended = booted(tmp_path / "run", [str(script)])
+    assert (ended.code, b"WITHIN-EXTENT" in ended.out) == (0, True), ended.err
+    run = read_run_directory(str(tmp_path / "run")).run
+    assert (run.program, run.launcher, run.relayed) == (program, (str(script),), ("SIGTERM",))
+    assert (tmp_path / "run" / "after" / "virt.flash1.fd").read_bytes() == guest.image.read_bytes()
+    assert tracetool("verify", tmp_path / "run").code == 0
 
 
 def test_a_qcow2_image_is_kept_as_the_guest_sees_it(guest: Guest, tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def record_launched(command: Sequence[str], folder: Path, backend: str, seconds:
             if end.failed and not launch.strays and not launch.passed_over():
                 return end.code
             raise UsageError(f"{command[0]}: nothing was recorded: {_why_nothing(launch)}")
+    for note in (note for each in recorded for note in each.directory.run.notes):
+        common.say(note)
     codes = [conclude(each) for each in recorded]
     return _worst([*codes, _INCONCLUSIVE] if launch.strays else codes)
 
@@ -100,7 +102,8 @@ def _why_nothing(launch: Launch) -> str:
     from tracetool.recording.launcher import OPTIONS
 
     if launch.strays:
-        return _of_stray(next(iter(launch.strays.values())))
+        program = next(iter(launch.strays.values())).program
+        return f"{program} was started by its own path; start it by its name, or add to its options: {OPTIONS}"
     if passed := launch.passed_over():
         return passed[-1]
     return (

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracetool.qemu.program import is_qemu, program_path, programs_in_path
+from tracetool.runs.directory import is_run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,7 +88,8 @@ class Launch:
 
     def recorded(self) -> list[str]:
         """The run directories, in the order in which their guests were started."""
-        return [text["run"] for text in self._left("runs")]
+        paths = (text.get("run") for text in self._left("runs"))
+        return [path for path in paths if path is not None and is_run_directory(path)]
 
     def passed_over(self) -> list[str]:
         """Why QEMUs that were started were not recorded: they have no flash."""

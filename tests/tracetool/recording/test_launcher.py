@@ -195,7 +195,9 @@ def test_a_signal_ends_script_and_guest(number: signal.Signals, scene: Scene) ->
 
 def test_a_guest_whose_recorder_is_killed_by_its_script_ends(scene: Scene, quick: Quick) -> None:
     """As the QEMU would for which it stands."""
-    script = _script(scene, f"qemu-system-aarch64 {_options(scene)} & sleep 4; kill -9 $!")
+    script = _script(
+        scene, f"qemu-system-aarch64 {_options(scene)} &\nuntil [ -s run/trace.log ]; do sleep 0.1; done; kill -9 $!"
+    )
     mark = scene.folder / "lives"
     (scene.folder / "bin" / "qemu-system-aarch64").rename(scene.folder / "the fake")
     _script(scene, f'echo $$ > {mark}; exec "{scene.folder}/the fake" "$@"', "bin/qemu-system-aarch64")
