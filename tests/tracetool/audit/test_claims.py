@@ -186,6 +186,29 @@ def test_a_whole_boot_beside_it_does_not_make_it_conclusive(claim: Claim) -> Non
         assert claim.code in codes(found), number
 
 
+@pytest.mark.parametrize("form", ["log", "ftrace", "simple", "parquet"])
+def test_a_ring_buffer_that_lost_its_beginning_is_inconclusive_in_any_format(
+    form: str, tmp_path: Path, quick: Quick
+) -> None:
+    """It begins with a command, so that nothing but the missing reset tells."""
+    text = store().program(4, 2).read_array().begun_at(1).text
+    if form == "ftrace":
+        lines = [
+            f"  qemu-7 [000] ..... 1.{number:06}: tracing_mark_write: {line}"
+            for number, line in enumerate(text.splitlines())
+        ]
+        text = "".join(f"{line}\n" for line in lines)
+    trace = tmp_path / "trace.log"
+    trace.write_text(text)
+    if form in ("simple", "parquet"):
+        assert quick("export", trace, "-o", tmp_path / f"trace.{form}").code == 0
+        trace = tmp_path / f"trace.{form}"
+    found = audited(trace, options=INSIDE)
+    expected = {"log": "text", "ftrace": "text"}.get(form, form)
+    assert (found.audit.traces[0].meta.format, codes(found)) == (expected, {Code.BEGINS_WITHOUT_RESET})
+    assert found.exit_code == 4
+
+
 def test_a_trace_without_names_is_one_of_all_flashes_of_the_machine() -> None:
     text = "pflash_io_write offset:0x0000 size:4 value:0xff00ff wcycle:0\n"
     found = audited(text)

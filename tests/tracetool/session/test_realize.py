@@ -74,6 +74,17 @@ def test_what_a_shorter_file_holds_is_what_the_guest_reads_after_it(tmp_path: Pa
     assert (machine.storage()[BEYOND], machine.storage()[0x100], machine.backed_bytes) == (0, 1, SHORT)
 
 
+def test_what_a_longer_file_holds_beyond_the_shorter_one_is_unknown(tmp_path: Path) -> None:
+    image = tmp_path / "vars.fd"
+    image.write_bytes(bytes(SHORT))
+    both = inside(SHORT).of(boot(LONG)).text
+    machine = replayed([both], Options(images={STORE: image})).devices[STORE].machine
+    assert machine is not None
+    assert machine.backed_bytes == LONG
+    assert machine.unknown(backing=True, end=LONG) == (LONG - SHORT - 4, SHORT)
+    assert machine.unknown(backing=False, end=LONG) == (LONG - SHORT - 4, SHORT)
+
+
 @pytest.mark.parametrize("told", [SHORT + 1, LONG])
 @pytest.mark.parametrize("texts", [[boot(SHORT).text], [boot(LONG).text, boot(SHORT).text]], ids=["one", "later"])
 def test_an_extent_beyond_the_file_is_refused(told: int, texts: list[str]) -> None:
