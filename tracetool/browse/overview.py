@@ -111,7 +111,7 @@ def _card(device: DeviceAudit, audit: Audit) -> DeviceCard:
         figures=tuple(device_figures(device, audit.guests)),
         facts=tuple((label, plain(words)) for label, words in facts if label in (*_FACTS, "region")),
         self_check=plain(by_label.get("self-check", "")),
-        quiet=device.excused and device.verdict != Verdict.OUTSIDE_EXTENT,
+        quiet=device.excused and not device.unsure and device.verdict != Verdict.OUTSIDE_EXTENT,
     )
 
 

@@ -21,7 +21,7 @@ _ORDER = list(Verdict)
 
 def worst_first(devices: Sequence[DeviceAudit]) -> list[DeviceAudit]:
     """The devices in the order in which they matter."""
-    return sorted(devices, key=lambda device: (device.excused, _ORDER.index(device.verdict)))
+    return sorted(devices, key=lambda device: (device.excused and not device.unsure, _ORDER.index(device.verdict)))
 
 
 # --- the verdict -------------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.tracetool.logs import log
 from tests.tracetool.report.cases import CASES
+from tests.tracetool.traces import audited
 from tracetool.browse.activity_strip import draw_axis, draw_lane
 from tracetool.browse.overview import overview
 
@@ -12,6 +14,11 @@ def test_the_device_that_matters_comes_first() -> None:
     assert [card.name for card in model.cards] == ["virt.flash1", "virt.flash0"]
     assert [card.quiet for card in model.cards] == [False, True]
     assert model.sign == "✖"
+
+
+def test_a_flash_of_which_the_trace_tells_nothing_is_worth_a_look() -> None:
+    text = log("virt.flash0", read_only=True).reset().of(log("virt.flash1").reset()).text
+    assert [card.quiet for card in overview(audited(text).audit).cards] == [False, False]
 
 
 def test_the_key_figure_is_the_smallest_safe_backing() -> None:
