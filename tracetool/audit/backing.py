@@ -10,9 +10,34 @@ from tracetool.audit.verdict import Verdict
 from tracetool.uefi.store import occupied_end
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracetool.audit.audit import DeviceAudit
     from tracetool.session.device import Device
 
-__all__ = ["SmallestBacking", "smallest_backing"]
+__all__ = ["HostTotals", "SmallestBacking", "host_totals", "smallest_backing"]
+
+
+@dataclass(frozen=True)
+class HostTotals:
+    """What the flashes of one guest take on its host: their regions, and the smallest files. Bytes."""
+
+    mapped: int
+    needed: int
+
+    @property
+    def saved(self) -> int:
+        """What the files are shorter than the regions."""
+        return self.mapped - self.needed
+
+
+def host_totals(devices: Sequence[DeviceAudit]) -> HostTotals | None:
+    """The totals of a guest; None where the region or the smallest file of one of its flashes is not known."""
+    sizes = [(device.region_bytes, device.minimum_backing_bytes) for device in devices]
+    known = [(region, needed) for region, needed in sizes if region is not None and needed is not None]
+    if not sizes or len(known) < len(sizes):
+        return None
+    return HostTotals(sum(region for region, _ in known), sum(min(pair) for pair in known))
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay.behaviour import Behaviour
+from tracetool.audit.backing import host_totals
 from tracetool.audit.verdict import Verdict
 from tracetool.findings.words import count_of
+from tracetool.report.figures import severity_counts
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from tracetool.audit import Audit, DeviceAudit
 
-__all__ = ["device_facts", "headline", "worst_first"]
+__all__ = ["device_facts", "headline", "host_words", "worst_first"]
 
 _ORDER = list(Verdict)
 
@@ -39,7 +41,11 @@ def headline(audit: Audit) -> tuple[Verdict, str]:
         rest = "the trace does not show everything that was done to"
         return Verdict.INCONCLUSIVE, f"nothing outside was seen, but {rest} {_names(unsure)}"
     if bare:
-        return Verdict.NO_EXTENT, f"no extent is known for {_names(bare)}; give --extent or --image"
+        found = severity_counts(audit.findings) or "no findings"
+        return (
+            Verdict.NO_EXTENT,
+            f"nothing says which part of {_names(bare)} is the firmware's, so nothing is outside; {found}",
+        )
     if within:
         return Verdict.WITHIN_EXTENT, f"the guest wrote nothing beyond the extent of {_names(within)}"
     return Verdict.NO_EXTENT, "no extent is known, and no writable flash was written"
@@ -47,6 +53,27 @@ def headline(audit: Audit) -> tuple[Verdict, str]:
 
 def _names(devices: list[DeviceAudit]) -> str:
     return " and ".join(device.name for device in devices)
+
+
+# --- the host ----------------------------------------------------------------------------------------------------
+
+
+def host_words(audit: Audit) -> str:
+    """What all flashes of a guest take on its host and need, and of all guests; empty for a single flash."""
+    total = host_totals(audit.devices)
+    if len(audit.devices) < 2:  # noqa: PLR2004  the device says it
+        return ""
+    if total is None:
+        missing = [device for device in audit.devices if device.minimum_backing_bytes is None]
+        unknown = ", ".join(f"{device.name} ({device.backing.why})" for device in missing)
+        return f"no total: {unknown}" if audit.guests > 1 and unknown else ""
+    words = f"a guest maps {format_size(total.mapped)} and needs {format_size(total.needed)}"
+    if audit.guests > 1:
+        mapped, needed, saved = (
+            f"{size * audit.guests / (1 << 30):,.2f} GiB" for size in (total.mapped, total.needed, total.saved)
+        )
+        words += f"; {audit.guests:,} guests {mapped} and {needed}: {saved} less"
+    return words
 
 
 # --- a device ----------------------------------------------------------------------------------------------------

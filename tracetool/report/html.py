@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
 from tracetool.findings.words import count_of
 from tracetool.plain import plain_lines
 from tracetool.report.activity_chart import LEFT, PLOT, draw_activity
-from tracetool.report.facts import device_facts, headline, worst_first
+from tracetool.report.facts import device_facts, headline, host_words, worst_first
 from tracetool.report.figures import SIGNS, Figure, device_figures, evidence, severity_counts, trace_remarks
 from tracetool.report.flash_map import NARROWEST, draw_flash
 from tracetool.sizes import format_offset, format_size
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracetool.audit import Audit, DeviceAudit
-    from tracetool.audit.verdict import Verdict
     from tracetool.findings import Finding
     from tracetool.report.activity_chart import ActivityChart
     from tracetool.report.flash_map import FlashMap
@@ -74,6 +74,8 @@ def write_html(audit: Audit) -> str:
         devices=[_card(device, audit) for device in worst_first(audit.devices)],
         policies=audit.policies,
         findings=audit.findings,
+        findings_first=verdict == Verdict.NO_EXTENT,
+        host=host_words(audit),
         traces=audit.traces,
         several_traces=len(audit.traces) > 1,
         rules=RULES,

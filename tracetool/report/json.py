@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tracetool.audit import Gate
+from tracetool.audit.backing import host_totals
 from tracetool.report.facts import headline
 from tracetool.report.policies import policies_document
 
@@ -37,10 +38,20 @@ def audit_document(audit: Audit, gate: Gate | None = None) -> dict[str, Any]:
         "guests": audit.guests,
         "traces": [_trace(trace) for trace in audit.traces],
         "devices": [_device(device, audit.guests) for device in audit.devices],
+        "host": _host(audit),
         "findings": [_finding(finding) for finding in audit.findings],
         "health": _health(audit.traces),
         "policies": policies_document(audit.policies),
     }
+
+
+def _host(audit: Audit) -> dict[str, int] | None:
+    """The flashes of a guest together."""
+    total = host_totals(audit.devices)
+    if total is None:
+        return None
+    sizes = {"mapped_bytes": total.mapped, "needed_bytes": total.needed, "saved_bytes": total.saved}
+    return {**sizes, **{f"{name}_all_guests": size * audit.guests for name, size in sizes.items()}}
 
 
 def _trace(trace: TraceReport) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tracetool.audit import Gate
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import Severity
 from tracetool.findings.words import events_of
-from tracetool.report.facts import device_facts, headline, worst_first
+from tracetool.report.facts import device_facts, headline, host_words, worst_first
 from tracetool.report.layout import print_grid, print_words
 from tracetool.report.policies import print_policies
 
@@ -38,13 +38,18 @@ def print_audit(audit: Audit, console: Console, gate: Gate | None = None) -> Non
     ending = (gate or Gate()).ending(audit)
     if ending.code:
         print_words(console, f"exit code {ending.code}: {ending.why}")
+    if verdict == Verdict.NO_EXTENT:
+        _print_findings(audit, console)
     for device in worst_first(audit.devices):
         console.print()
         console.print(_device_title(device))
         print_grid(console, list(device_facts(device, audit)), first_style="dim")
-    print_policies(audit.policies, console)
-    if audit.findings:
+    host = host_words(audit)
+    if host:
         console.print()
+        print_words(console, f"host: {host}")
+    print_policies(audit.policies, console)
+    if verdict != Verdict.NO_EXTENT:
         _print_findings(audit, console)
 
 
@@ -59,7 +64,10 @@ def _device_title(device: DeviceAudit) -> Text:
 
 
 def _print_findings(audit: Audit, console: Console) -> None:
+    if not audit.findings:
+        return
     several = len(audit.traces) > 1
+    console.print()
     console.print(Text("findings", style="bold"), Text("(tracetool rules RULE explains one)", style="dim"))
     print_grid(console, [_finding_row(finding, several=several) for finding in audit.findings])
 

@@ -8,15 +8,18 @@ import pytest
 
 from tests.captures import case_path
 from tests.tracetool.logs import Log, log
-from tests.tracetool.traces import Audited, audited
+from tests.tracetool.traces import Audited, audited, reader
 from tests.tracetool.uefi.stores import flash_image
-from tracetool.audit import Verdict
+from tracetool.audit import Verdict, audit
+from tracetool.audit.backing import host_totals
+from tracetool.report.facts import host_words
+from tracetool.report.json import audit_document
 from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracetool.audit import DeviceAudit
+    from tracetool.audit import Audit, DeviceAudit
 
 CODE, FLASH, PC = "virt.flash0", "virt.flash1", "system.flash0"
 KIB, MIB = 1 << 10, 1 << 20
@@ -115,3 +118,32 @@ def test_an_image_that_tells_nothing_is_not_asked_for_again(tmp_path: Path) -> N
     assert found.verdict == Verdict.NO_EXTENT
     words = "its image is as long as the flash, and holds no UEFI variable store: give --extent virt.flash1=SIZE"
     assert found.reasons == (f"no extent is known: {words}",)
+
+
+# --- all flashes of a guest --------------------------------------------------------------------------------------
+
+
+def guest(tmp_path: Path, *, code: bool) -> Audit:
+    """Audit a hundred guests with both flashes; without `code` the image of the firmware is not known."""
+    images = {FLASH: flash_image(tmp_path / "vars.fd", REGION, store=0)}
+    if code:
+        images[CODE] = flash_image(tmp_path / "code.fd", REGION, code=(0, 2 * MIB))
+    both = log(CODE, read_only=True).reset().of(written())
+    return audit([reader(both.text)], Options(images=images), guests=100)
+
+
+def test_a_hundred_guests_save_the_letters_twelve_gigabytes(tmp_path: Path) -> None:
+    found = guest(tmp_path, code=True)
+    total = host_totals(found.devices)
+    assert total is not None
+    assert (total.mapped, total.needed) == (128 * MIB, 2 * MIB + 768 * KIB)
+    words = "a guest maps 128 MiB and needs 2.75 MiB; 100 guests 12.50 GiB and 0.27 GiB: 12.23 GiB less"
+    assert host_words(found) == words
+    assert audit_document(found)["host"]["saved_bytes_all_guests"] == 100 * (128 * MIB - 2 * MIB - 768 * KIB)
+
+
+def test_without_the_code_image_there_is_no_total(tmp_path: Path) -> None:
+    found = guest(tmp_path, code=False)
+    assert host_totals(found.devices) is None
+    assert host_words(found) == "no total: virt.flash0 (how much of it is code is not known without its image)"
+    assert audit_document(found)["host"] is None
