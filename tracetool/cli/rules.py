@@ -25,11 +25,14 @@ def complete_rule(incomplete: str) -> list[str]:
 
 
 def rules(
-    rule: Annotated[str | None, typer.Argument(metavar="RULE", help="As EXT001.", autocompletion=complete_rule)] = None,
+    rule: Annotated[
+        str | None,
+        typer.Argument(metavar="RULE", help="As EXT001, or words to look for.", autocompletion=complete_rule),
+    ] = None,
     *,
     width: common.Width = None,
 ) -> None:
-    """List the rules, or say what one means, why it matters and what to do."""
+    """List the rules, or say what one means, why it matters and what to do; or those that speak of some words."""
     from tracetool.findings import RULES
     from tracetool.report.layout import print_words
 
@@ -38,7 +41,19 @@ def rules(
         for found in RULES.values():
             print_words(console, f"{found.id}  {found.severity.label:<7}  {found.title}", hang=_TITLE_COLUMN)
         return
-    _explain(rule_named(rule), console)
+    for number, found in enumerate(_speaking_of(rule) or [rule_named(rule)]):
+        if number:
+            console.print()
+        _explain(found, console)
+
+
+def _speaking_of(text: str) -> list[Rule]:
+    """The rules in whose words a text stands, in either case; a name of QEMU's function before it does not count."""
+    from tracetool.findings import RULES
+
+    words = text.casefold().removeprefix("pflash_write:").strip()
+    told = {rule.id: f"{rule.title} {rule.why} {rule.cause} {rule.remedy}".casefold() for rule in RULES.values()}
+    return [RULES[name] for name, said in told.items() if words and words in said and text.upper() not in RULES]
 
 
 def rule_named(text: str) -> Rule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from replay.behaviour import Behaviour
 from tracetool.findings.registry import rule
 from tracetool.findings.words import count_of, listed, place
 from tracetool.sizes import format_offset, format_size
@@ -29,7 +30,6 @@ def not_a_command(case: Case) -> Iterator[Finding]:
 
 # What the operations of each rule are called: one, several, and what became of them.
 _WORDS = {
-    "SEQ002": ("buffered write", "buffered writes", "refused or aborted: the words are not in the flash"),
     "SEQ003": ("erase", "erases", "without a confirm"),
     "SEQ006": ("program or erase", "programs and erases", "began with an error bit of an earlier operation set"),
 }
@@ -48,6 +48,36 @@ def _register(rule_id: str, words: tuple[str, str, str]) -> Callable[[Case], Ite
 
 for _rule_id, _words in _WORDS.items():
     _register(_rule_id, _words)
+
+
+@rule("SEQ002")
+def not_stored(case: Case) -> Iterator[Finding]:
+    """Buffered writes that came to nothing, and what another release of QEMU would have stored of them."""
+    found = case.operations("SEQ002")
+    if found is not None:
+        writes = f"{count_of(found.count, 'buffered write')} {place(found)}"
+        message = f"{writes} refused or aborted: the words are not in the flash{_elsewhere(case, found.count)}"
+        yield from case.finding("SEQ002", found, message)
+
+
+def _elsewhere(case: Case, count: int) -> str:
+    """What the other way to stage buffered writes makes of them, where that is more."""
+    other = case.device.otherwise if case.device is not None else None
+    if case.device is None or other is None or not other.stored:
+        return ""
+    amount = (
+        "it"
+        if other.stored == count == 1
+        else f"all {count:,}"
+        if other.stored == count
+        else f"{other.stored:,} of them"
+    )
+    if case.device.behaviour is Behaviour.STAGED_AT_DATA:
+        return f". A QEMU that opens the window at the count's address (9.0.0 and earlier) would have stored {amount}"
+    return (
+        f". This QEMU opens the window at the count's address ({format_offset(other.window)}) and the first word was "
+        f"for {format_offset(other.word)}: QEMU issue 2343. QEMU 9.0.1 would have stored {amount}"
+    )
 
 
 @rule("SEQ004")

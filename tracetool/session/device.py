@@ -21,6 +21,7 @@ from tracetool.session.extent import Extent, first_extent, written_extent, writt
 from tracetool.session.identity import NAMELESS, Basis, Contents, Identity, identify, require_file
 from tracetool.session.inspect import Inspection, Moment, Step
 from tracetool.session.notes import TraceNotes, Watch
+from tracetool.session.otherwise import Otherwise
 from tracetool.session.outside import Comparison, Early, Outside
 from tracetool.session.rows import (
     IO_CODES,
@@ -111,6 +112,7 @@ class Device:
         self.blocks: BlockTable | None = None
         self.activity = Activity()
         self.watch: Watch | None = None
+        self.otherwise: Otherwise | None = None
         self.story: Story | None = None
         self.extent_event: tuple[int, int] | None = None
         self._watcher = watcher
@@ -207,6 +209,8 @@ class Device:
             if image is not None:
                 machine.change_image(image)
             machine.power_cycle()
+        if self.otherwise is not None:
+            self.otherwise.begin_trace()
 
     def feed(self, events: pl.DataFrame) -> None:
         """Take in the device's next events (columns of `EVENTS_SCHEMA`)."""
@@ -295,6 +299,7 @@ class Device:
         self.blocks = BlockTable(identity.geometry.block)
         self.story = Story(identity.geometry.block) if self.options.story else None
         self.watch = self._watcher(identity.geometry) if self._watcher is not None else None
+        self.otherwise = None if self.watch is None else Otherwise(identity.geometry)
         self.machine = Machine(
             Config(
                 identity.geometry,
@@ -517,6 +522,8 @@ class Device:
         if self.extent is not None and self.extent.code_end:
             changed = accesses.is_stored | (accesses.effect == Effect.ERASE)
             self.below.add(accesses.take(changed & (accesses.effect_offset < self.extent.code_end)), effect=True)
+        if self.otherwise is not None:
+            self.otherwise.add(accesses, self.behaviour)
         if self.outside is not None:
             self.outside.add(accesses)
         elif self.early is not None:

@@ -602,6 +602,13 @@ def test_a_rule_is_explained(rule: str, quick: Quick) -> None:
     assert all(text in ended.text for text in (words.why, words.cause, words.remedy))
 
 
+@pytest.mark.parametrize(
+    "text", ["pflash_write: Write to buffer emulation is flawed", "Write to Buffer emulation", "issue 2343"]
+)
+def test_a_rule_is_found_by_what_it_speaks_of(text: str, quick: Quick) -> None:
+    assert quick("rules", text).text.startswith("SEQ002 (error)")
+
+
 def test_every_rule_is_listed(quick: Quick) -> None:
     listed = [line.split(maxsplit=2) for line in quick("rules").text.splitlines()]
     assert listed == [[rule.id, rule.severity.label, rule.title] for rule in RULES.values()]

@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from tests.captures import capture_path, case_path
+from tests.tracetool.logs import log
 from tests.tracetool.traces import Audited, audited
 
 
@@ -54,3 +55,18 @@ def test_erases_of_small_sectors_took_the_block() -> None:
 )
 def test_drivers_that_address_blocks_by_their_starts_lose_nothing(name: str) -> None:
     assert case(name).findings("SEQ007") == []
+
+
+def test_the_writes_of_u_boot_are_refused_by_qemu_s_bug() -> None:
+    (said,) = messages(case("uboot-saveenv-qemu-2343"), "SEQ002")
+    assert said.startswith("63 buffered writes at ")
+    assert said.endswith("for 0x1000: QEMU issue 2343. QEMU 9.0.1 would have stored all 63")
+
+
+def test_an_error_bit_left_behind_is_the_driver_s_own_fault() -> None:
+    refused = log("virt.flash1").reset().program(0x80000, 0).write(0, 0xE800E8).write(0, 0, wcycle=1)
+    refused.event("io_write", "offset:0x2000 size:4 value:0x0001 wcycle:2").event("write", "block write finished")
+    refused.event("io_write", "offset:0x2000 size:4 value:0xff00ff wcycle:3")
+    refused.event("write_block_abort", "block write abort").event("mode_read_array", "read array mode")
+    (said,) = messages(audited(refused.text), "SEQ002")
+    assert said == "1 buffered write at 0x0000 refused or aborted: the words are not in the flash"

@@ -79,8 +79,11 @@ def filled(windows: int) -> Log:
 
 def spread(count_at: int, *words: int) -> Log:
     """A buffered write of two words whose setup, count and confirm go elsewhere."""
-    trace = store().write(count_at, 0xE800E8).write(count_at, (len(words) - 1) * 0x10001, wcycle=1)
-    if all(place // 0x1000 == count_at // 0x1000 for place in words):
+    inside = all(place // 0x1000 == count_at // 0x1000 for place in words)
+    # What a writable flash stores shows that it is one, where the words themselves are lost.
+    trace = store() if inside else store().program(0x80000, 0)
+    trace.write(count_at, 0xE800E8).write(count_at, (len(words) - 1) * 0x10001, wcycle=1)
+    if inside:
         for place in words:
             trace.write(place, 1, wcycle=2)
         return trace.write(count_at, 0xD000D0, wcycle=3)
@@ -222,6 +225,13 @@ PLANTED = [
         offset=0,
         seq=1,
     ),
+    Planted(
+        "SEQ002",
+        "counted in another window",
+        spread(0x40000, 0x42000, 0x42004),
+        seq=6,
+        says="the first word was for 0x42000: QEMU issue 2343. QEMU 9.0.1 would have stored it",
+    ),
     Planted("SEQ003", "no confirm", store().write(0x40000, 0x200020).write(0x40000, 0xFF00FF, wcycle=1), seq=1),
     Planted("SEQ004", "setup", store().write(0, 0x400040), seq=2),
     Planted("SEQ005", "status", store().write(0, 0x700070), seq=2, says="command 0x70 in force"),
@@ -262,7 +272,7 @@ PLANTED = [
         seq=1,
     ),
     Planted("NOR004", "word beyond the count", spread(0, 0x80, 0x88), seq=1),
-    Planted("NOR004", "word in another block than the count", spread(0x40000, 0x3FFF8, 0x3FFFC), seq=1),
+    Planted("NOR004", "word in another block than the count", spread(0x40000, 0x3FFF8, 0x3FFFC), seq=6),
     Planted("NOR005", "half a buffer", store().buffered(0x40, 1), seq=1),
     Planted("NOR005", "half a buffer, counted at its start", spread(0, 0x40, 0x44), seq=1),
     Planted("NOR006", "no poll, no times", store().program(0, 1).program(4, 1), offset=4, seq=6, says="without times"),
