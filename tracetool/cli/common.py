@@ -53,7 +53,6 @@ def complete_policy(incomplete: str) -> list[str]:
 
 _TRACE_HELP = "A trace: log, simple or CTF, also packed; Parquet; a run directory; - for standard input."
 TracePaths = Annotated[list[str], typer.Argument(metavar="TRACE", help=_TRACE_HELP + " Several are consecutive boots.")]
-TracePath = Annotated[str, typer.Argument(metavar="TRACE", help=_TRACE_HELP)]
 
 Image = Annotated[
     list[str] | None,

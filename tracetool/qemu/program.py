@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from tracetool.errors import MissingDependencyError
+from tracetool.paths import user_path
 from tracetool.qemu.machines import package_of
 
 __all__ = ["PREFIX", "is_qemu", "program_path", "programs_in_path"]
@@ -29,7 +30,7 @@ def program_path(name: str) -> str:
     Raises:
         MissingDependencyError: there is no such file, or it cannot be run; says why, and what to install.
     """
-    path = os.path.expanduser(name) if os.sep in name else _search_path(name)  # noqa: PTH111  Path's raises
+    path = str(user_path(name)) if os.sep in name else _search_path(name)
     if path is None:
         here = f" in PATH; ./{name} is another file" if name and Path(name).is_file() else ""
         raise MissingDependencyError(f"{name}: no such program{here}; {_remedy(name)}")
