@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 
 from replay.columns import TEXTS
 from tests.tracetool.ingest.support import log_of, one, read_text, row_of
 from tracetool.events import CATALOGUE, Variant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.tracetool.cli.program import Quick
 
 WALL = 1795335978754485000
 SHAPES = {
@@ -191,6 +197,12 @@ def test_every_text_of_qemu_is_read() -> None:
     assert set(TEXTS) < set(texts)
     reading = read_text("".join(f"pflash_write d: {text}\n" for text in texts).encode())
     assert (reading.frame["text"].to_list(), reading.health.damaged) == (texts, 0)
+
+
+def test_info_counts_every_reset(tmp_path: Path, quick: Quick) -> None:
+    path = tmp_path / "t"
+    path.write_text("pflash_reset virt.flash1: reset\n" * 65_537)
+    assert "65,537 resets," in quick("info", path).text
 
 
 @pytest.mark.parametrize("chunk_bytes", [1 << 18, 1 << 22])
