@@ -149,7 +149,9 @@ def _follows(earlier: _Ends, later: _Ends) -> bool:
         return False
     shape = _shape(earlier.last + later.first)
     alone = _shape(later.first)
-    return shape is not None and (alone is None or (alone == "bare" != shape)) and _shape(earlier.last) is None
+    # Cut within a process id, the rest of it is one too.
+    begun = alone is None or alone == "bare" != shape or (shape == "pid@time" and earlier.last.isdecimal())
+    return shape is not None and begun and (bool(later.first) or _shape(earlier.last) is None)
 
 
 def _order(logs: Sequence[_Ends]) -> list[_Ends] | None:
