@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from replay.boards import boards
 from tracetool.audit.reason import Code, Reason, located
 from tracetool.sizes import format_size
-from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
+from tracetool.uefi.store import find_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def _stored_nothing(device: Device, notes: TraceNotes) -> bool:
     recorded = device.options.recorded.get(device.name)
     if device.image is None:
         return recorded is not None and recorded.extent_bytes is not None
-    return find_nv_volume(device.image[:HEADER_BYTES].tobytes()) is not None
+    return find_store(device.image) is not None
 
 
 def _unused(replayed: Replayed) -> str:

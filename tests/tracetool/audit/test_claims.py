@@ -349,14 +349,15 @@ def test_only_lengths_that_do_not_fit_are_called_different_builds(
     assert ("different builds" in reason.text, says is None or says in reason.text) == (says is not None, True)
 
 
-def test_a_variable_store_in_which_nothing_was_stored_proves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", [0, 256 << 10])
+def test_a_variable_store_in_which_nothing_was_stored_proves_nothing(start: int, tmp_path: Path) -> None:
     """Probed as OVMF does, then left alone."""
     probe = log(STORE).reset().write(0, 0x500050).write(0, 0x700070).read_status(0, 0).read_array()
     image = tmp_path / "vars.fd"
-    image.write_bytes(volume(EXTENT))
+    image.write_bytes(bytes(start) + volume(EXTENT))
     found = audited(machine(probe).text, options=images(STORE, image))
     assert (codes(found), found.exit_code) == ({Code.STORE_UNUSED}, 4)
-    assert audited(machine(probe.program(0x100, 1)).text, options=images(STORE, image)).exit_code == 0
+    assert audited(machine(probe.program(start + 0x100, 1)).text, options=images(STORE, image)).exit_code == 0
 
 
 # --- exit codes --------------------------------------------------------------------------------------------------
