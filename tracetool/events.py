@@ -186,6 +186,7 @@ EVENTS_SCHEMA = pl.Schema(
         "boot": pl.UInt32(),
         "seq": pl.Int64(),
         "time_ns": pl.Int64(),
+        "process": pl.UInt32(),
         "thread": pl.UInt32(),
         "event": EventType,
         "device": pl.Categorical(),
@@ -200,7 +201,8 @@ EVENTS_SCHEMA = pl.Schema(
         "text": pl.String(),
     }
 )
-"""The canonical frame. `trace`, `boot`, `seq`, `event` and `device` are never null."""
+"""The canonical frame. `trace`, `boot`, `seq`, `event` and `device` are never null; `process` is where the format names
+none, `thread` where it names neither."""
 
 _BY_EVENT = {name: tuple(v for v in CATALOGUE if v.event == name) for name in EVENT_NAMES}
 

@@ -16,7 +16,7 @@ from tracetool.events import (
 )
 
 COLUMNS = (
-    "trace boot seq time_ns thread event device offset size value cmd wcycle counter length region text".split()  # noqa: SIM905
+    "trace boot seq time_ns process thread event device offset size value cmd wcycle counter length region text".split()  # noqa: SIM905
 )
 
 

@@ -47,9 +47,10 @@ def _idle(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
 
 
 def _others(device: Device, trace: int, replayed: Replayed) -> Iterator[Device]:
-    """The devices beside it that were accessed in a trace."""
+    """The devices of its machine beside it that were accessed in a trace."""
     for other in replayed.devices.values():
-        if other is not device and any(notes.trace == trace and notes.accesses for notes in other.notes):
+        same = other.process == device.process
+        if same and other is not device and any(notes.trace == trace and notes.accesses for notes in other.notes):
             yield other
 
 
@@ -63,7 +64,7 @@ def _rests(device: Device, trace: int, replayed: Replayed) -> bool:
         return False
     if any(not _read_only(other) for other in _others(device, trace, replayed)):
         return True
-    return _read_only(device) and trace in replayed.accessed_elsewhere
+    return _read_only(device) and (trace, device.process) in replayed.accessed_elsewhere
 
 
 def _read_only(device: Device) -> bool:
@@ -84,7 +85,7 @@ def _stored_nothing(device: Device, notes: TraceNotes) -> bool:
     """
     if _read_only(device) or notes.stored or not notes.io_write_traced:
         return False
-    recorded = device.options.recorded.get(device.name)
+    recorded = device.options.recorded.get(device.base)
     if device.image is None:
         return recorded is not None and recorded.extent_bytes is not None
     return find_store(device.image) is not None
@@ -104,7 +105,8 @@ def _because(reasons: list[str], replayed: Replayed) -> str:
 def _unlike(device: Device, replayed: Replayed) -> str | None:
     """Code and store of unlike lengths, in words; None where they fit, or are not known."""
     board = device.identity.board if device.identity is not None else None
-    code = replayed.devices.get(boards()[_SUMMED].code or "")
+    machine = [other for other in replayed.devices.values() if other.process == device.process]
+    code = next((other for other in machine if other.base == boards()[_SUMMED].code), None)
     if board != _SUMMED or code is None or code is device:
         return None
     size, found = _bytes(code), _bytes(device)
@@ -124,7 +126,7 @@ def _bytes(device: Device) -> int | None:
     """Length of a device's image, None where it is not known."""
     if device.image is not None:
         return len(device.image)
-    recorded = device.options.recorded.get(device.name)
+    recorded = device.options.recorded.get(device.base)
     if recorded is not None and recorded.bytes is not None:
         return recorded.bytes
     geometry = device.identity.geometry if device.identity is not None else None

@@ -11,6 +11,7 @@ from tracetool.audit.reason import Code, Reason, located
 from tracetool.findings.trace import event_name
 from tracetool.findings.words import count_of, events_lost
 from tracetool.session.identity import NAMELESS
+from tracetool.session.processes import pids
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class Verdict(StrEnum):
 
 def judge(device: Device, replayed: Replayed) -> tuple[Verdict, list[Reason]]:
     """The verdict on a device and its reasons."""
+    verdict, reasons = _judge(device, replayed)
+    return verdict, [*reasons, *_left_out(replayed)]
+
+
+def _judge(device: Device, replayed: Replayed) -> tuple[Verdict, list[Reason]]:
     outside = list(_outside(device))
     if outside:
         return Verdict.OUTSIDE_EXTENT, outside
@@ -45,6 +51,16 @@ def judge(device: Device, replayed: Replayed) -> tuple[Verdict, list[Reason]]:
     if device.extent is None:
         return Verdict.NO_EXTENT, [Reason(Code.NO_EXTENT, _why_no_extent(device))]
     return Verdict.WITHIN_EXTENT, [Reason(Code.WITHIN_EXTENT, _why_within(device))]
+
+
+def _left_out(replayed: Replayed) -> Iterator[Reason]:
+    """What the options left out of the traces."""
+    for trace in replayed.traces:
+        spans = {process: span for process, span in trace.processes.spans.items() if span.left_out}
+        if spans:
+            amount = count_of(sum(span.events for span in spans.values()), "event")
+            words = f"{trace.meta.name}: {amount} of {pids(spans)} left out (--process)"
+            yield Reason(Code.PROCESSES_LEFT_OUT, words)
 
 
 def _outside(device: Device) -> Iterator[Reason]:
@@ -87,7 +103,7 @@ def _edges(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
     """Where traces do not begin or end as a run of QEMU does, each with the trace's number."""
     last = len(replayed.traces) - 1
     begun = {notes.trace for notes in device.notes if notes.events}
-    for trace in sorted(set(range(last + 1)) - begun if device.name != NAMELESS else ()):
+    for trace in sorted(set(range(last + 1)) - begun if device.base != NAMELESS else ()):
         yield trace, Reason(Code.BEGINS_WITHOUT_RESET, "not one of its events is in the trace")
     for notes in device.notes:
         cut_on_purpose = device.options.at is not None and notes.trace == last
@@ -96,7 +112,7 @@ def _edges(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
 
 def _edges_of(device: Device, notes: TraceNotes, *, cut: bool) -> Iterator[Reason]:
     """The same of one trace; `cut`: the user asked for its end."""
-    if notes.events and not notes.started_with_reset and device.name != NAMELESS:
+    if notes.events and not notes.started_with_reset and device.base != NAMELESS:
         words = "the trace does not begin with the device's reset: what came before it is not judged"
         yield Reason(Code.BEGINS_WITHOUT_RESET, words)
     # A read-only flash takes nothing, so what a stray store began there may stay unfinished for ever.
@@ -123,7 +139,7 @@ def flaws(device: Device, replayed: Replayed) -> Iterator[Reason]:
         other = "give --board or" if board is None else f"--board {board} has no flash of that name; give"
         words = f"its geometry is not known: {other} --geometry {device.name}=..."
         yield Reason(Code.GEOMETRY_UNKNOWN, words)
-    if device.name == NAMELESS and not _alone(device):
+    if device.base == NAMELESS and not _alone(device):
         words = "the trace names no devices (QEMU before 6.0), so all flashes of the machine lie in one stream"
         yield Reason(Code.NAMELESS, words)
     if replayed.left_out:
@@ -153,6 +169,9 @@ def _trace_flaws(trace: TraceReport) -> Iterator[Reason]:
         yield Reason(Code.TRUNCATED, f"{name}: {health.truncated}")
     if health.host_write_failures:
         yield Reason(Code.HOST_WRITE_FAILED, f"{name}: the host could not write the image")
+    mixture = trace.processes.mixture
+    if mixture is not None:
+        yield Reason(Code.PROCESSES_MIXED, f"{name}: {mixture}")
 
 
 def _notes_flaws(notes: TraceNotes) -> Iterator[Reason]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from typing import TYPE_CHECKING, Any
 
 from tracetool.babeltrace.layout import (
@@ -19,11 +20,12 @@ from tracetool.babeltrace.layout import (
     INFO_WORDS,
     LAST,
     NUMBERS,
+    PROCESS_AT,
     SIGNED,
     SPECIFIC,
     STRING,
     TEXT,
-    THREAD_IN,
+    THREAD_AT,
     UNSIGNED,
     slot_of,
 )
@@ -40,7 +42,14 @@ __all__ = ["Classes"]
 
 PREFIX = "pflash_"
 NAME = "name"
-THREADS = ("vtid", "tid", "vpid", "pid")
+PROCESSES = ("vpid", "pid")
+THREADS = ("vtid", "tid", *PROCESSES)
+
+_FOLDER = re.compile(rb"/pid/[^/]*-(\d{1,9})-\d{8}-\d{6}(?:/|\Z)")
+"""The folder of one process, where LTTng has buffers for each. Ref: lttng-create(1), "Trace output directory"."""
+
+# Ref: babeltrace2/value.h.
+_SIGNED_INTEGER = 1 << 4 | 1 << 2
 
 # Ref: babeltrace2/trace-ir/field-class.h. An enumeration has its integer's bits too.
 _HOW = ((1 << 3, UNSIGNED), (1 << 4, SIGNED), (1 << 9, STRING))
@@ -69,8 +78,8 @@ class Classes:
         self._addresses: list[int] = []
         self._others = 0
 
-    def add(self, address: int) -> None:
-        """Give the class at an address a number.
+    def add(self, address: int, event: int) -> None:
+        """Give the class at an address a number; `event` is the first of its events.
 
         Raises:
             OverflowError: there are more of pflash's classes than any QEMU has.
@@ -89,7 +98,7 @@ class Classes:
             raise OverflowError(f"more than {CLASSES - 1} classes of pflash events")
         self._addresses.append(address)
         self._enter(address, number)
-        self.new.append({"name": name, **self._describe(address, number, source.removeprefix(PREFIX))})
+        self.new.append({"name": name, **self._describe(address, number, source.removeprefix(PREFIX), event)})
 
     def forget_words(self) -> None:
         """The numbers of words are about to change."""
@@ -115,18 +124,19 @@ class Classes:
         self._state[CLASSES_AT + 2 * slot] = address
         self._state[CLASSES_AT + 2 * slot + 1] = number
 
-    def _describe(self, address: int, number: int, source: str) -> dict[str, Any]:
+    def _describe(self, address: int, number: int, source: str, event: int) -> dict[str, Any]:
         """Fill the loop's information on a class; what the parent must know of it."""
         library, state = self._library, self._state
         stream = library.bt_event_class_borrow_stream_class_const(address)
         clock = library.bt_stream_class_borrow_default_clock_class_const(stream)
         members = self._members(library.bt_event_class_borrow_payload_field_class_const(address))
         kind, fields = self._fields(source, members)
-        thread = self._thread(address, stream)
+        process, thread = (self._place(address, stream, names) for names in (PROCESSES, THREADS))
         info = INFO_AT + number * INFO_WORDS
         state[info + CLOCK] = bool(clock)
-        for at, value in enumerate(thread or (0, 0, 0), info + THREAD_IN):
-            state[at] = value
+        for place, first in ((process, PROCESS_AT), (thread, THREAD_AT)):
+            for at, value in enumerate(place or (0, 0, 0), info + first):
+                state[at] = value
         state[info + FIELD_COUNT] = len(fields)
         for field, words in enumerate(fields):
             for at, value in enumerate(words, info + FIRST_FIELD + field * FIELD_WORDS):
@@ -137,7 +147,9 @@ class Classes:
             "numbers": [target for _, how, target in fields if how != STRING],
             "clock": bool(clock),
             "epoch": bool(clock and library.bt_clock_class_origin_is_unix_epoch(clock)),
+            "process": process is not None,
             "thread": thread is not None,
+            "of_process": None if process is not None else self._process_of(event),
         }
 
     def _fields(self, source: str, members: Members) -> tuple[int, list[Where]]:
@@ -159,13 +171,26 @@ class Classes:
             members.update((name, (at, how)) for bit, how in _HOW if kind & bit)
         return members
 
-    def _thread(self, address: int, stream: int) -> Where | None:
-        """Where the thread of an event is: in which structure, which member, how; None if it is not recorded."""
+    def _process_of(self, event: int) -> int | None:
+        """The process that all of an event's trace comes from; None if nothing says so.
+
+        Its environment does where LTTng has buffers for each process, and so does the folder it lies in.
+        """
+        library = self._library
+        trace = library.bt_stream_borrow_trace_const(library.bt_event_borrow_stream_const(event))
+        value = library.bt_trace_borrow_environment_entry_value_by_name_const(trace, b"vpid")
+        if value and library.bt_value_get_type(value) == _SIGNED_INTEGER:
+            return int(library.bt_value_integer_signed_get(value))
+        folder = _FOLDER.search(library.bt_trace_get_name(trace) or b"")
+        return int(folder[1]) if folder else None
+
+    def _place(self, address: int, stream: int, names: Sequence[str]) -> Where | None:
+        """Where the first of these is in an event's contexts: structure, member, how; None if none is recorded."""
         library = self._library
         common = library.bt_stream_class_borrow_event_common_context_field_class_const(stream)
         specific = library.bt_event_class_borrow_specific_context_field_class_const(address)
         contexts = ((COMMON, self._members(common)), (SPECIFIC, self._members(specific)))
-        found = ((where, *members[name]) for name in THREADS for where, members in contexts if name in members)
+        found = ((where, *members[name]) for name in names for where, members in contexts if name in members)
         return next((place for place in found if place[2] != STRING), None)
 
 

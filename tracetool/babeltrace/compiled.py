@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "is_cached"]
 
 _ENTRY = "tracetool_consume"
-_PARTS = ("integer", "find_class", "find_word", "time_of", "thread_of", "fields_of", "read_event", "read_message")
+_PARTS = ("integer", "find_class", "find_word", "time_of", "from_context", "fields_of", "read_event", "read_message")
 
 
 def _file(cache: Path) -> ObjectFile:

@@ -119,6 +119,8 @@ class Source:
     def __init__(self, graph: Graph, folders: Sequence[str]) -> None:
         library, found = graph.library, ctypes.c_void_p()
         parameters = graph.plugins.inputs(folders)
+        # So that what is written in the folder's path is known of each event; see `Classes`.
+        library.bt_value_map_insert_string_entry(parameters, b"trace-name", _bytes(folders[0]))
         name = b"trace %d" % len(graph.sources)
         status = library.bt_graph_add_source_component(
             graph.graph, graph.plugins.source, name, parameters, LOG_LEVEL, ctypes.byref(found)

@@ -44,6 +44,11 @@ from tracetool.babeltrace.layout import (
     NEXT,
     NO_TIME,
     OTHER,
+    PLACE_HOW,
+    PLACE_IN,
+    PLACE_MEMBER,
+    PROCESS,
+    PROCESS_AT,
     ROW,
     ROWS,
     SEEN,
@@ -54,9 +59,7 @@ from tracetool.babeltrace.layout import (
     TARGET,
     TEXT_SHIFT,
     THREAD,
-    THREAD_HOW,
-    THREAD_IN,
-    THREAD_MEMBER,
+    THREAD_AT,
     TIME,
     WORD_COUNT,
     WORDS_AT,
@@ -123,14 +126,14 @@ def time_of(message: int, state: Words, block: Words, at: int) -> None:
         block[at] = NO_TIME
 
 
-def thread_of(event: int, state: Words, info: int) -> int:
-    """The thread of an event of a class whose context names one."""
-    if state[info + THREAD_IN] == COMMON:
+def from_context(event: int, state: Words, place: int) -> int:
+    """The integer at a place in the contexts of an event."""
+    if state[place + PLACE_IN] == COMMON:
         context = bt_event_borrow_common_context_field_const(event)
     else:
         context = bt_event_borrow_specific_context_field_const(event)
-    member = bt_field_structure_borrow_member_field_by_index_const(context, state[info + THREAD_MEMBER])
-    return integer(member, state[info + THREAD_HOW])
+    member = bt_field_structure_borrow_member_field_by_index_const(context, state[place + PLACE_MEMBER])
+    return integer(member, state[place + PLACE_HOW])
 
 
 def fields_of(event: int, state: Words, info: int, block: Words, row: int) -> int:
@@ -175,8 +178,10 @@ def read_event(message: int, state: Words, block: Words) -> int:
     block[MESSAGE * rows + row] = state[SEEN] + 1
     if state[info + CLOCK]:
         time_of(message, state, block, TIME * rows + row)
-    if state[info + THREAD_IN]:
-        block[THREAD * rows + row] = thread_of(event, state, info)
+    if state[info + PROCESS_AT + PLACE_IN]:
+        block[PROCESS * rows + row] = from_context(event, state, info + PROCESS_AT)
+    if state[info + THREAD_AT + PLACE_IN]:
+        block[THREAD * rows + row] = from_context(event, state, info + THREAD_AT)
     state[ROW] = row + 1
     return 0
 

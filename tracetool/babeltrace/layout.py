@@ -11,7 +11,7 @@ NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "reg
 
 # Columns of a block. CODES has the event's class in its low 16 bits, then 16 bits of device and 16 of text; those two
 # are numbers of words, 0 for none.
-MESSAGE, CODES, TIME, THREAD, FIRST_NUMBER = range(5)
+MESSAGE, CODES, TIME, PROCESS, THREAD, FIRST_NUMBER = range(6)
 COLUMNS = FIRST_NUMBER + len(NUMBERS)
 DEVICE_SHIFT = 16
 TEXT_SHIFT = 32
@@ -41,9 +41,12 @@ CLASS_SLOTS = 4096
 INFO_AT = CLASSES_AT + 2 * CLASS_SLOTS
 CLASSES = 512
 MAX_FIELDS = 8
-# Of a class: whether it has a clock; the field of the thread: in which structure (0 none, 1 the common, 2 the specific
-# context), which member, how it is got; the number of its payload fields.
-CLOCK, THREAD_IN, THREAD_MEMBER, THREAD_HOW, FIELD_COUNT, FIRST_FIELD = range(6)
+# Of a class: whether it has a clock; where the process and the thread are; the number of its payload fields.
+PLACE_WORDS = 3
+CLOCK, PROCESS_AT, THREAD_AT, FIELD_COUNT, FIRST_FIELD = 0, 1, 1 + PLACE_WORDS, 1 + 2 * PLACE_WORDS, 2 + 2 * PLACE_WORDS
+# Of each of those places: in which structure (0 none, 1 the common, 2 the specific context), which member, how it is
+# got.
+PLACE_IN, PLACE_MEMBER, PLACE_HOW = range(3)
 COMMON, SPECIFIC = 1, 2
 # Of each of those: the member, how it is got, where it goes (a column of NUMBERS, or for strings DEVICE or TEXT), and
 # the word it was last.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracetool.babeltrace.classes import Classes, word_at
 from tracetool.babeltrace.layout import (
+    ARRAY,
     ASK,
     ASK_CLASS,
     ASK_LOSS,
@@ -81,7 +82,7 @@ class Reading:
         answers = {
             ASK_NOTHING: lambda: time.sleep(NOT_YET_S),
             ASK_ROOM: self._next_block,
-            ASK_CLASS: lambda: self._classes.add(self._state[SUBJECT]),
+            ASK_CLASS: self._add_class,
             ASK_WORD: self._add_word,
             ASK_LOSS: self._count_loss,
         }
@@ -120,6 +121,11 @@ class Reading:
     def _next_block(self) -> None:
         self._give()
         self._begin()
+
+    def _add_class(self) -> None:
+        state = self._state
+        message = ctypes.c_int64.from_address(state[ARRAY] + 8 * state[NEXT]).value
+        self._classes.add(state[SUBJECT], self._library.bt_message_event_borrow_event_const(message))
 
     def _add_word(self) -> None:
         if self._state[WORD_COUNT] == WORDS:

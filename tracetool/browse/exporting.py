@@ -65,8 +65,7 @@ def command_line(timeline: Timeline) -> str:
     if timeline.level.of_accesses:
         accesses = f"event in ({', '.join(ACCESSES)})"
         where = ["--where", accesses if query is None else f"({query.text}) and {accesses}"]
-    device = [] if options.device is None else ["--device", options.device]
-    return shlex.join(["tracetool", "events", *where, *device, *paths])
+    return shlex.join(["tracetool", "events", *where, *_selection(options), *paths])
 
 
 def _given(trace: KeptTrace) -> str:
@@ -88,4 +87,9 @@ def _device_options(options: Options) -> list[str]:
         for device in sorted(devices):
             words += [option, device]
     words += ["--qemu", options.behaviour.label] if options.behaviour else []
+    return words + _selection(options)
+
+
+def _selection(options: Options) -> list[str]:
+    words = [word for process in sorted(options.processes) for word in ("--process", str(process))]
     return words + ([] if options.device is None else ["--device", options.device])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from tracetool.errors import UsageError
 from tracetool.explain import explain_device
 from tracetool.session.device import PREROLL
+from tracetool.session.naming import is_of, key_of
+from tracetool.session.options import ANY_DEVICE
 from tracetool.session.session import replay_readers
 
 if TYPE_CHECKING:
@@ -39,9 +41,11 @@ def inspect(tables: Tables, trace: int, seq: int, progress: Progress) -> Explana
     device = str(tables.event(tables.number(trace, seq))["device"])
     readers = [_Quietly(kept, progress) for kept in loaded.traces[: trace + 1]]
     replayed = replay_readers(readers, _options(loaded, device, trace, seq))
-    found = replayed.devices.get(device)
+    found = next((each for each in replayed.devices.values() if each.inspection is not None), None)
     if found is None or found.inspection is None:
         raise UsageError(f"event {seq} cannot be explained: {device} was left out")
+    # Up to this event the trace may hold one process alone.
+    found.rename(device)
     at = tables.operation_at(trace, seq, device)
     operation = None if at is None else tables.operations.row(at, named=True)
     return explain_device(
@@ -59,16 +63,23 @@ def _options(loaded: Loaded, device: str, trace: int, seq: int) -> Options:
     options = loaded.settings.options
     audited = loaded.device(device)
     known = {name: size for name, size in loaded.extents.items() if name == device}
+    mains = {number: report.processes.threads.main for number, report in enumerate(loaded.audit.traces)}
+    key = key_of(device)
+
+    def mine(name: str) -> bool:
+        return name == ANY_DEVICE or is_of(name, key)
+
     return replace(
         options,
         device=device,
         extents=known,
-        images={name: path for name, path in options.images.items() if name in ("", device)},
-        geometries={name: spec for name, spec in options.geometries.items() if name in ("", device)},
-        read_only=frozenset({device} & options.read_only),
-        writable=frozenset({device} & options.writable),
+        images={name: path for name, path in options.images.items() if mine(name)},
+        geometries={name: spec for name, spec in options.geometries.items() if mine(name)},
+        read_only=frozenset(filter(mine, options.read_only)),
+        writable=frozenset(filter(mine, options.writable)),
         behaviour=options.behaviour if audited is None else audited.behaviour,
         policy=loaded.audit.policy,
+        mains={number: main for number, main in mains.items() if main is not None},
         at=max(seq, _ENOUGH),
         inspect=seq,
         inspect_trace=trace,

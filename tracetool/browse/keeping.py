@@ -41,6 +41,8 @@ class KeptTrace:
         self.events = 0
         self.on_reread: Callable[[int, int | None], None] | None = None
         """Called with the events given and their number while kept events are read again."""
+        self.label: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame
+        """Gives the events of windows and selections the names by which their devices are shown."""
 
     @property
     def meta(self) -> TraceMeta:
@@ -100,7 +102,7 @@ class KeptTrace:
             pieces.append(_whole(piece, trace, start))
             start += len(piece)
             at += 1
-        return pl.concat(pieces)
+        return self.label(pl.concat(pieces))
 
     def gather(self, seqs: NDArray[np.int64], trace: int = 0) -> pl.DataFrame:
         """The events with these ascending seqs, as a frame of `EVENTS_SCHEMA`."""
@@ -110,12 +112,12 @@ class KeptTrace:
             mine = seqs[chunk == at]
             piece = self._frames[at][mine - self._starts[at]]
             pieces.append(_whole(piece, trace, 0).with_columns(pl.Series("seq", mine, pl.Int64)))
-        return pl.concat(pieces)
+        return self.label(pl.concat(pieces))
 
     def select(self, condition: pl.Expr, trace: int = 0) -> NDArray[np.int64]:
         """The seqs (int64, ascending) of the events for which a condition on `EVENTS_SCHEMA` holds."""
         found = [
-            _whole(frame, trace, start).lazy().filter(condition).select("seq").collect()["seq"].to_numpy()
+            self.label(_whole(frame, trace, start)).lazy().filter(condition).select("seq").collect()["seq"].to_numpy()
             for start, frame in zip(self._starts, self._frames, strict=True)
         ]
         return np.concatenate([np.zeros(0, np.int64), *found])

@@ -129,6 +129,8 @@ def load(traces: Sequence[KeptTrace], settings: Settings, begun: Callable[[Repla
         begun=begun,
     )
     _require_events(traces)
+    for trace, report in zip(traces, replayed.traces, strict=True):
+        trace.label = report.processes.label
     pasts = {name: Past(device) for name, device in replayed.devices.items()}
     return Loaded(tuple(traces), settings, audit, replayed.operations(), replayed.starts, pasts=pasts)
 

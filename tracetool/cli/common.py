@@ -115,6 +115,16 @@ DeviceName = Annotated[
     str | None,
     typer.Option("--device", metavar="DEV", help="Look at this device alone.", rich_help_panel="Device options"),
 ]
+ProcessNumbers = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--process",
+        min=0,
+        metavar="PID",
+        help="Look at this QEMU's events alone, where the trace holds those of several.",
+        rich_help_panel="Device options",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first line or record that is not understood.")]
 InputFormat = Annotated[
     str | None,
@@ -241,6 +251,7 @@ def make_options(
     writable: list[str] | None,
     qemu: str,
     device: str | None,
+    process: list[int] | None = None,
     policy: str | None = None,
     at: int | None = None,
     keep_operations: bool = False,
@@ -257,6 +268,7 @@ def make_options(
         writable=frozenset(writable or ()),
         behaviour=parse_behaviour(qemu),
         device=device,
+        processes=frozenset(process or ()),
         policy=parse_policy(policy),
         at=at,
         keep_operations=keep_operations,

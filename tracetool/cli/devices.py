@@ -29,6 +29,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "writable": (common.Writable, None),
     "qemu": (common.Qemu, "auto"),
     "device": (common.DeviceName, None),
+    "process": (common.ProcessNumbers, None),
 }
 """Parameter name: its annotation and its default."""
 
@@ -45,9 +46,10 @@ class DeviceOptions:
     writable: list[str] | None = None
     qemu: str = "auto"
     device: str | None = None
+    process: list[int] | None = None
 
     def described(self) -> list[str]:
-        """The options given, by name, but for `--device`, which only selects."""
+        """The options given, by name, but for `--device` and `--process`, which only select."""
         given = {"image", "extent", "board", "geometry", "read_only", "writable"}
         names = [name for name in _OPTIONS if name in given and getattr(self, name)]
         return [f"--{name.replace('_', '-')}" for name in names] + ["--qemu"] * (self.qemu != "auto")
@@ -63,6 +65,7 @@ class DeviceOptions:
             writable=self.writable,
             qemu=self.qemu,
             device=self.device,
+            process=self.process,
             policy=policy,
             at=at,
             keep_operations=keep_operations,

@@ -15,12 +15,14 @@ def events(
     output_format: common.TableFormat = "table",
     output: common.Output = None,
     device: common.DeviceName = None,
+    process: common.ProcessNumbers = None,
     reading: common.Reading,
 ) -> None:
     """Write the pflash events of traces, every one with its number, whichever way they were recorded."""
     from tracetool.cli.output import goes_to_a_file, open_output, standard_output
     from tracetool.ingest.chain import described
     from tracetool.report.frames import write_frames
+    from tracetool.session.processes import Chosen
 
     common.check_table_format(output_format, output)
     common.keep_inputs([output], traces)
@@ -32,7 +34,11 @@ def events(
         standard_output() if output is None else open_output(output) as file,
     ):
         count = write_frames(
-            (frame for number, reader in enumerate(readers) for frame in reader.chunks(number)),
+            (
+                frame
+                for number, reader in enumerate(readers)
+                for frame in Chosen(reader, frozenset(process or ())).chunks(number)
+            ),
             output_format,
             file,
             device=device,

@@ -7,13 +7,19 @@ from tracetool.cli.devices import takes_options
 
 
 @takes_options
-def info(traces: common.TracePaths, *, width: common.Width = None, reading: common.Reading) -> None:
+def info(
+    traces: common.TracePaths,
+    *,
+    process: common.ProcessNumbers = None,
+    width: common.Width = None,
+    reading: common.Reading,
+) -> None:
     """Say what is in a trace: how it was recorded, which devices, what was done to them, how well it reads."""
     from tracetool.report.summary import print_summary, summarise
 
     console = common.console(width)
     with common.opened(traces, reading) as readers:
-        found = [summarise(reader) for reader in readers]
+        found = [summarise(reader, frozenset(process or ())) for reader in readers]
     for number, (reader, (summary, replayed)) in enumerate(zip(readers, found, strict=True)):
         if number:
             console.print()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracetool.ingest.numbering import Numbering
+from tracetool.session.naming import events_of
+from tracetool.session.processes import Chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +47,8 @@ class Job:
         seen: how many the last pass has seen, those of other devices too.
         losses: how many had been given out before each place where events were lost, in the last pass.
         failures: the same of each place where the host failed.
-        left_out: events of other devices, in the last pass. They end up as a loss at the end, so that an audit of what
-            is written does not take it for all that there was.
+        left_out: events of other devices and processes, in the last pass. They end up as a loss at the end, so that an
+            audit of what is written does not take it for all that there was.
     """
 
     reader: TraceReader
@@ -78,7 +80,8 @@ class Job:
         self.failures.clear()
         numbering = Numbering(0)
         marks = _Marks(self.reader)
-        for frame in self.reader.chunks():
+        selection = Chosen(self.reader, self.options.processes)
+        for frame in selection.chunks():
             self.seen += frame.height
             for piece in marks.cut(frame):
                 chosen = self._noted(piece)
@@ -89,6 +92,7 @@ class Job:
         for mark in marks.rest():
             self._noted(mark)
             yield mark
+        self.left_out += selection.left_out
         if self.left_out:
             mark = Loss(self.left_out)
             self._noted(mark)
@@ -103,7 +107,7 @@ class Job:
         else:
             device = self.options.device
             whole = piece.height
-            piece = piece if device is None else piece.filter(pl.col("device").cast(pl.String) == device)
+            piece = piece if device is None else piece.filter(events_of(device))
             self.events += piece.height
             self.left_out += whole - piece.height
         return piece

@@ -1,5 +1,7 @@
 """A log as QEMU writes it, with times as under `-msg timestamp=on` where the trace has them.
 
+Where the trace names the process, each line has the tag that a logger puts before what QEMU writes to it.
+
 Ref: QEMU scripts/tracetool/backend/log.py: `PID@SECONDS.MICROSECONDS:event` to 10.0, an ISO 8601 time from 10.1.
 Losses become the lines that trace-cmd writes for them, which the reader of logs knows.
 """
@@ -11,13 +13,13 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
 
+import polars as pl
+
 from tracetool.events import PREFIX, Variant
 from tracetool.export.job import Failure, Loss
 from tracetool.export.shapes import Strings, columns_of, shape
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from tracetool.export.job import Job
 
 __all__ = ["write"]
@@ -117,9 +119,12 @@ class _Log:
         nanoseconds = times.drop_nulls() % 1000
         self._fractions = self._fractions or bool((nanoseconds != 0).any())
         prefixes = list(map(_prefix, times.to_list(), threads.to_list()))
-        kept = sum("@" in prefix for prefix in prefixes)
-        self._threads += len(threads) - threads.null_count() - kept
-        return prefixes
+        kept = pl.Series(["@" in prefix for prefix in prefixes], dtype=pl.Boolean)
+        # A logger's tag says what the thread is where it is the process.
+        self._threads += int((threads.is_not_null() & ~kept & threads.ne_missing(frame["process"])).sum())
+        if frame["process"].null_count() == frame.height:
+            return prefixes
+        return list(map(str.__add__, map(_tag, frame["process"].to_list()), prefixes))
 
 
 def _template(variant: Variant) -> str:
@@ -146,6 +151,10 @@ def _prefix(time_ns: int | None, thread: int | None) -> str:
     if thread is None or thread > _LARGEST_PID:
         return f"{_date(seconds)}.{fraction // 1000:06d}Z "
     return f"{thread}@{seconds}.{fraction // 1000:06d}:"
+
+
+def _tag(process: int | None) -> str:
+    return "" if process is None or process > _LARGEST_PID else f"qemu[{process}]: "
 
 
 @cache

@@ -20,6 +20,7 @@ import polars as pl
 from tracetool.events import CATALOGUE, PREFIX
 from tracetool.export.job import Failure, Loss
 from tracetool.export.shapes import Strings, columns_of, shape
+from tracetool.session.processes import Processes, Threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,7 @@ def write(job: Job, file: BinaryIO) -> list[str]:
     """Write the events of the job as a simple trace; what is left out is marked in it as dropped."""
     file.write(_HEADER + b"".join(map(_mapping, _IDS)))
     left_out = failures = untimed = nobody = 0
+    threads = Threads()
     for piece in job.pieces():
         if isinstance(piece, Loss):
             file.write(_dropped(piece.count, piece.time_ns))
@@ -58,7 +60,11 @@ def write(job: Job, file: BinaryIO) -> list[str]:
         else:
             left_out += _add(piece, file)
             untimed += piece["time_ns"].null_count()
-            nobody += piece["thread"].null_count()
+            nobody += piece["process"].null_count()
+            Processes.look(piece, threads)
+    if threads.overlap:
+        # Without their threads nothing would tell these machines apart.
+        file.write(_dropped(0, None))
     return [*_said(left_out, failures, lossy=job.lossy), *_unknown(untimed, nobody), *_clocks(job)]
 
 
@@ -75,7 +81,7 @@ def _unknown(untimed: int, nobody: int) -> Iterator[str]:
     if untimed:
         yield f"{untimed:,} events have no time; they are written with 0"
     if nobody:
-        yield f"{nobody:,} events have no thread; they are written with 0"
+        yield f"{nobody:,} events have no process; they are written with 0, and without their thread"
 
 
 def _clocks(job: Job) -> Iterator[str]:
@@ -131,7 +137,7 @@ def _records(variant: Variant, rows: pl.DataFrame) -> Bytes | None:
     records = np.zeros(rows.height, dtype)
     records["type"], records["id"], records["length"] = _EVENT, _IDS[variant.source], dtype.itemsize - _TYPE_BYTES
     records["ts"] = rows["time_ns"].fill_null(0).clip(lower_bound=0).to_numpy()
-    records["pid"] = rows["thread"].fill_null(0).to_numpy()
+    records["pid"] = rows["process"].fill_null(0).to_numpy()
     for (name, _), value in zip(fields, arguments, strict=True):
         records[name] = np.void(value) if isinstance(value, bytes) else value.view(np.uint64)
     return records.view(np.uint8).reshape(rows.height, dtype.itemsize)

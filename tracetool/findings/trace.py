@@ -114,6 +114,15 @@ def damaged(case: Case) -> Iterator[Finding]:
                 yield case.at("TRC003", notes.trace, found.first_seq, message, count=found.count)
 
 
+@rule("TRC008")
+def mixed(case: Case) -> Iterator[Finding]:
+    """Machines side by side whose events cannot all be told apart."""
+    for number, trace in _traces(case):
+        mixture = trace.processes.mixture
+        if mixture is not None:
+            yield case.at("TRC008", number, None, f"{trace.meta.name}: {mixture}")
+
+
 @rule("TRC004")
 def not_traced(case: Case) -> Iterator[Finding]:
     """A device whose bus writes are not in the trace."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from tracetool.errors import UsageError
 from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Health, TraceMeta
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.provenance import describe
@@ -23,6 +24,8 @@ _COUNTS = tuple(field.name for field in fields(Health) if field.type == "int")
 
 class Chain:
     """Traces one after the other, events and resets numbered on; see `TraceReader`.
+
+    They are boots of one machine, so which process each boot was is left out.
 
     Args:
         readers: the traces in order, at least one.
@@ -50,10 +53,16 @@ class Chain:
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Read from the beginning; see `TraceReader.chunks`."""
-        numbering = Numbering(trace)
+        numbering, left_out = Numbering(trace), ["trace", "boot", "seq"]
+        if len(self._readers) > 1:
+            left_out.append("process")
         for reader in self._readers:
+            processes = set[int | None]()
             for frame in reader.chunks():
-                yield numbering.apply(frame.drop("trace", "boot", "seq"))
+                processes.update(frame["process"].unique())
+                if "process" in left_out and len(processes) > 1:
+                    raise UsageError(f"{reader.meta.name}: holds events of several QEMUs; export it by itself")
+                yield numbering.apply(frame.drop(left_out))
 
 
 def described(readers: Sequence[TraceReader]) -> dict[str, str]:

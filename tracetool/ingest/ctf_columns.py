@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from tracetool.babeltrace import layout
-from tracetool.babeltrace.layout import CODES, FIRST_NUMBER, MESSAGE, NO_TIME, THREAD, TIME
+from tracetool.babeltrace.layout import CODES, FIRST_NUMBER, MESSAGE, NO_TIME, PROCESS, THREAD, TIME
 from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENTS_SCHEMA
 from tracetool.ingest.recorded import NUMBERS, columns_of
 from tracetool.plain import excerpt
@@ -99,7 +99,9 @@ class EventClass:
         numbers: which of `layout.NUMBERS` its events fill.
         clock: its events have a time.
         epoch: which counts from the Unix epoch.
+        process: its events have a process.
         thread: its events have a thread.
+        of_process: the process of all its events, where they do not have it themselves; None if it is not known.
     """
 
     name: str
@@ -108,7 +110,9 @@ class EventClass:
     numbers: Sequence[int]
     clock: bool
     epoch: bool
+    process: bool
     thread: bool
+    of_process: int | None
 
     @property
     def nameless(self) -> bool:
@@ -218,14 +222,25 @@ class Columns:
         shown = block[FIRST_NUMBER + _EXTRA]
         self._fill_from_extra(kinds, classes, numbers, shown)
         clock = self._each(classes, [one.clock for one in self._classes], np.bool_) & (block[TIME] != NO_TIME)
+        process = self._each(classes, [one.process or one.of_process is not None for one in self._classes], np.bool_)
         thread = self._each(classes, [one.thread for one in self._classes], np.bool_)
         return pl.DataFrame(
             [
                 *columns_of(kinds, numbers, shown, _words_of(block), self._words),
                 _nullable(pl.Series("time_ns", block[TIME].copy()), clock),
+                _nullable(pl.Series("process", self._processes(block, classes)), process),
                 _nullable(pl.Series("thread", (block[THREAD] & LOW_32).astype(np.uint32)), thread),
             ]
         )
+
+    def _processes(self, block: Integers, classes: Integers) -> NDArray[np.uint32]:
+        """The process of each row, where it is known."""
+        found = block[PROCESS] & LOW_32
+        for number, one in enumerate(self._classes):
+            if one.of_process is not None:
+                found[classes == number] = one.of_process & LOW_32
+        processes: NDArray[np.uint32] = found.astype(np.uint32)
+        return processes
 
     def _fill_from_extra(self, kinds: Integers, classes: Integers, numbers: list[Integers], shown: Integers) -> None:
         """Make lengths of ends, and sizes of numbers of digits. No event of today's that is common has them."""

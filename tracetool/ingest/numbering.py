@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +13,6 @@ from tracetool.events import EVENTS_SCHEMA
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Codes = NDArray[np.uint32]
-
 __all__ = ["Numbering"]
 
 
@@ -21,13 +20,40 @@ def _constant(name: str, value: int | None, length: int) -> pl.Series:
     return pl.Series(name, [value], EVENTS_SCHEMA[name]).new_from_index(0, length)
 
 
+@dataclass
+class _Machine:
+    """The boots of one process: how far it has come, and which devices this boot has realized and reset."""
+
+    boot: int = 0
+    opened: bool = False
+    begun: bool = False
+    realized: set[str] = field(default_factory=set)
+    reset: set[str] = field(default_factory=set)
+
+    def opens(self, event: str, device: str) -> bool:
+        """Take in a reset or `realize`; whether a boot begins with it."""
+        again = device in self.reset or (event == "realize" and device in self.realized)
+        new = again or (self.begun and not self.opened)
+        if new:
+            self.realized.clear()
+            self.reset.clear()
+        self.opened = True
+        (self.reset if event == "reset" else self.realized).add(device)
+        return new
+
+
 class Numbering:
-    """Gives the rows of a trace their columns `trace`, `seq` and `boot`, from chunk to chunk."""
+    """Gives the rows of a trace their columns `trace`, `seq` and `boot`, from chunk to chunk.
+
+    A boot begins where a process resets a device that it has reset in this boot already; all devices are reset at
+    once, so the others' resets that follow are of the same boot. The first reset of a trace begins its boot 0, unless
+    other events precede it.
+    """
 
     def __init__(self, trace: int) -> None:
         self.seq = 0
         self._trace = trace
-        self._resets: dict[str, int] = {}
+        self._machines: dict[int | None, _Machine] = {}
 
     def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The canonical frame of a chunk's rows."""
@@ -42,33 +68,42 @@ class Numbering:
         return pl.DataFrame([known[name] if name in known else _constant(name, None, height) for name in EVENTS_SCHEMA])
 
     def _boots(self, frame: pl.DataFrame) -> pl.Series:
-        """Resets of the same device before each row."""
-        device, resets = frame["device"], frame["event"] == "reset"
-        if not self._resets and not resets.any():
-            return _constant("boot", 0, frame.height)
-        codes = device.to_physical().to_numpy()
-        boots = self._before(device, codes)
-        if resets.any():
-            boots = (boots + self._within(device, codes, resets.to_numpy())).astype(np.uint32)
+        """The boot of each row."""
+        opening = ((frame["event"] == "reset") | (frame["event"] == "realize")).to_numpy()
+        processes = _by_process(frame)
+        if len(processes) == 1:
+            ((process, _),) = processes
+            return pl.Series("boot", self._boots_of(process, frame, opening))
+        boots = np.zeros(frame.height, np.uint32)
+        for process, rows in processes:
+            boots[rows] = self._boots_of(process, frame[rows], opening[rows])
         return pl.Series("boot", boots)
 
-    def _before(self, device: pl.Series, codes: Codes) -> NDArray[np.uint32]:
-        """Resets of each row's device before the chunk."""
-        known = pl.Series(list(self._resets), dtype=device.dtype).to_physical().to_numpy()
-        counts = np.zeros(max(codes.max(initial=0), known.max(initial=0)) + 1, np.uint32)
-        counts[known] = list(self._resets.values())
-        return counts.take(codes)
+    def _boots_of(self, process: int | None, frame: pl.DataFrame, opening: NDArray[np.bool_]) -> NDArray[np.uint32]:
+        """The boots of a process's rows of a chunk; `opening` are those that reset or realize a device."""
+        machine, count = self._machines.setdefault(process, _Machine()), frame.height
+        places, starts = np.flatnonzero(opening), list[int]()
+        events, devices = frame["event"][places].to_list(), frame["device"][places].to_list()
+        for at, event, device in zip(places.tolist(), events, devices, strict=True):
+            machine.begun = machine.begun or at > 0
+            if machine.opens(event, device):
+                starts.append(at)
+        machine.begun = machine.begun or count > 0
+        numbers = machine.boot + np.arange(len(starts) + 1, dtype=np.uint32)
+        machine.boot = int(numbers[-1])
+        return numbers.repeat(np.diff([0, *starts, count]))
 
-    def _within(self, device: pl.Series, codes: Codes, resets: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Resets of each row's device before it in the chunk; all of them are counted."""
-        order = codes.argsort(kind="stable")
-        sorted_resets = resets[order].astype(np.int64)
-        before = sorted_resets.cumsum() - sorted_resets
-        first = np.flatnonzero(np.diff(codes[order], prepend=np.int64(-1)))
-        for row, count in zip(order[first], np.add.reduceat(sorted_resets, first), strict=True):
-            if count:
-                name = device[int(row)]
-                self._resets[name] = self._resets.get(name, 0) + int(count)
-        within = np.empty(len(codes), np.int64)
-        within[order] = before - before[first].repeat(np.diff(first, append=len(codes)))
-        return within
+
+def _by_process(frame: pl.DataFrame) -> list[tuple[int | None, NDArray[np.int64]]]:
+    """The rows of each process, in order; where the frame has just one, the array is empty."""
+    none = np.zeros(0, np.int64)
+    processes = frame["process"] if "process" in frame.columns else None
+    if processes is None or processes.null_count() == frame.height:
+        return [(None, none)]
+    if processes.null_count() == 0 and processes.min() == processes.max():
+        return [(int(processes[0]), none)]
+    numbers = processes.cast(pl.Int64).fill_null(-1).to_numpy()
+    order = numbers.argsort(kind="stable")
+    first = np.flatnonzero(np.diff(numbers[order], prepend=-2))
+    rows = np.split(order, first[1:])
+    return [(None if number < 0 else int(number), own) for number, own in zip(numbers[order[first]], rows, strict=True)]

@@ -198,6 +198,7 @@ class TextParser:
                 pl.Series(LINE, self._where, dtype=pl.Int64),
                 prefixes.times,
                 prefixes.threads,
+                prefixes.processes,
                 *columns_of(self._kinds, self._rows),
             ]
         )

@@ -30,18 +30,25 @@ SECOND = 1_000_000_000
 _SECONDS = r"([1-8]?\d{1,9})"
 _DATE = r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?"
 _PID_TIME = rf"(\d{{1,9}})@{_SECONDS}\.(\d{{1,9}}):"
+_SYSLOG = r"(?:^|\s)[\w./+-]+\[(\d{1,9})\]: ?"
+_TAG = re.compile(_SYSLOG + r"\Z", re.ASCII)
 _PID_TIME_LINES = re.compile(r"(?:\d{1,9}@[1-8]?\d{1,9}\.\d{6}:\n)+", re.ASCII)
 _APART = str.maketrans({"@": "\n", ".": None, ":": None})
 _WHEN = re.compile(r"^\s*(?:<\d+>1? ?)?" + _DATE + r"\s", re.ASCII)
 
 
 class Prefix(NamedTuple):
-    """Who and when. `thread`: pid or tid; `time_ns`: since the epoch, or since the host's boot under ftrace."""
+    """Who and when.
+
+    `thread` is pid or tid, `process` the pid where it is certainly one; `time_ns` counts from the epoch, under ftrace
+    from the host's boot.
+    """
 
     shape: Shape
     thread: int | None = None
     time_ns: int | None = None
     clock: Clock = "none"
+    process: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +56,13 @@ class Prefixes:
     """The prefixes of a chunk's events, by column."""
 
     threads: pl.Series
+    processes: pl.Series
     times: pl.Series
     shapes: Counter[Shape]
     clocks: set[Clock]
+
+
+_NO_PROCESS = pl.Series("process", [None], EVENTS_SCHEMA["process"])
 
 
 def _nanoseconds(seconds: str, fraction: str | None) -> int:
@@ -76,26 +87,34 @@ def _wall(match: re.Match[str] | None) -> int | None:
     return None if seconds is None else _nanoseconds(str(seconds), fraction)
 
 
-def _read_pid_time(match: re.Match[str], _: str) -> Prefix | None:
-    return Prefix("pid@time", int(match[1]), _nanoseconds(match[2], match[3]), "wall")
+def _read_pid_time(match: re.Match[str], near: str) -> Prefix | None:
+    time = _nanoseconds(match[2], match[3])
+    return Prefix("pid@time", int(match[1]), time, "wall", _logger(near[: match.start()]))
 
 
-def _read_iso(match: re.Match[str], _: str) -> Prefix | None:
+def _read_iso(match: re.Match[str], near: str) -> Prefix | None:
     time = _wall(match)
-    return None if time is None else Prefix("iso8601", None, time, "wall")
+    return None if time is None else Prefix("iso8601", None, time, "wall", _logger(near[: match.start()]))
+
+
+def _logger(before: str) -> int | None:
+    """The process by the tag of a logger that QEMU's standard error, with times of its own, goes through."""
+    tag = _TAG.search(before)
+    return int(tag[1]) if tag else None
 
 
 def _read_systemtap(match: re.Match[str], _: str) -> Prefix | None:
-    return Prefix("systemtap", int(match[1]), int(match[2]), "wall")
+    return Prefix("systemtap", int(match[1]), int(match[2]), "wall", int(match[1]))
 
 
 def _read_ftrace(match: re.Match[str], _: str) -> Prefix | None:
-    return Prefix("ftrace", int(match[1]), _nanoseconds(match[2], match[3]), "boot-relative")
+    process = None if match[2] is None else int(match[2])
+    return Prefix("ftrace", int(match[1]), _nanoseconds(match[3], match[4]), "boot-relative", process)
 
 
 def _read_syslog(match: re.Match[str], head: str) -> Prefix | None:
     time = _wall(_WHEN.match(head))
-    return Prefix("syslog", int(match[1]), time, "none" if time is None else "wall")
+    return Prefix("syslog", int(match[1]), time, "none" if time is None else "wall", int(match[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +128,16 @@ class _Reader:
 
 
 _FTRACE = (
-    r"-(\d{1,9})\s+(?:\([\s\d-]+\)\s+)?\[\d+\]\s+(?:\S+\s+)?" + _SECONDS + r"\.(\d{1,9}):\s+"
+    r"-(\d{1,9})\s+(?:\((?:\s*(\d{1,9})|[\s\d-]+)\)\s+)?\[\d+\]\s+(?:\S+\s+)?" + _SECONDS + r"\.(\d{1,9}):\s+"
     r"(?:print:\s+)?(?:tracing_mark_write|(?:0x)?[0-9a-f]+):\s*"
 )
 _READERS: tuple[_Reader, ...] = tuple(
     _Reader(ends, reach, re.compile(pattern + r"\Z", re.ASCII), read)
     for ends, reach, pattern, read in (
-        ((":",), 32, _PID_TIME, _read_pid_time),
-        ((" ",), 56, _DATE + r" (?:std(?:out|err) [FP] )?", _read_iso),
+        ((":",), 256, _PID_TIME, _read_pid_time),
+        ((" ",), 256, _DATE + r" (?:std(?:out|err) [FP] )?", _read_iso),
         ((" ",), 32, r"(\d{1,9})@(\d{1,18}|[1-8]\d{18}) ", _read_systemtap),
-        (("]: ", "]:"), 256, r"(?:^|\s)[\w./+-]+\[(\d{1,9})\]: ?", _read_syslog),
+        (("]: ", "]:"), 256, _SYSLOG, _read_syslog),
         ((": ", ":"), 160, _FTRACE, _read_ftrace),
     )
 )
@@ -143,6 +162,7 @@ def read_prefixes(heads: list[str]) -> Prefixes:
         numbers = np.fromstring(lines.translate(_APART), dtype=np.int64, sep="\n")
         return Prefixes(
             pl.Series("thread", numbers[::2]).cast(EVENTS_SCHEMA["thread"]),
+            _NO_PROCESS.new_from_index(0, len(heads)),
             pl.Series("time_ns", numbers[1::2] * 1000),
             Counter({"pid@time": len(heads)}),
             {"wall"},
@@ -154,6 +174,7 @@ def read_prefixes(heads: list[str]) -> Prefixes:
         each = list(map(read_prefix, heads))
     return Prefixes(
         pl.Series("thread", [prefix.thread for prefix in each], dtype=EVENTS_SCHEMA["thread"]),
+        pl.Series("process", [prefix.process for prefix in each], dtype=EVENTS_SCHEMA["process"]),
         pl.Series("time_ns", [prefix.time_ns for prefix in each], dtype=EVENTS_SCHEMA["time_ns"]),
         Counter(prefix.shape for prefix in each),
         {prefix.clock for prefix in each},

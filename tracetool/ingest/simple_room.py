@@ -187,7 +187,11 @@ class SimpleRoom:
         )
         # The room is filled again: what would be no copy but a view must be one.
         times, threads = column(room.times).copy(), column(room.threads).astype(np.uint32)
-        frame = pl.DataFrame([pl.Series("time_ns", times), pl.Series("thread", threads), *columns])
+        # The simple backend notes the process alone; 0 is what a trace without one was converted to.
+        process, thread = (pl.Series(name, threads) for name in ("process", "thread"))
+        if count and not threads.all():
+            process = process.set(process == 0, None)
+        frame = pl.DataFrame([pl.Series("time_ns", times), process, thread, *columns])
         self._clear()
         return frame
 

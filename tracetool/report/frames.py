@@ -10,6 +10,7 @@ from polars.io.plugins import register_io_source
 from tracetool.events import EVENTS_SCHEMA, render
 from tracetool.ingest.seal import SealedFile
 from tracetool.plain import plain
+from tracetool.session.naming import events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -73,7 +74,7 @@ class _Counted:
                 self._trace, self.start = int(frame["trace"][0]), None
             if self.start is None and len(times := frame["time_ns"].drop_nulls()):
                 self.start = int(times[0])
-            chosen = frame if self._device is None else frame.filter(pl.col("device").cast(pl.String) == self._device)
+            chosen = frame if self._device is None else frame.filter(events_of(self._device))
             chosen = chosen if self._query is None else chosen.filter(self._query.expression((self.start,)))
             self.count += len(chosen)
             if len(chosen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tracetool.audit import Gate
@@ -63,6 +64,7 @@ def _trace(trace: TraceReport) -> dict[str, Any]:
         "clock": meta.clock,
         "events": trace.events,
         "shapes": dict(meta.shapes),
+        "processes": [{"process": process, **asdict(span)} for process, span in trace.processes.named.items()],
     }
 
 
@@ -86,6 +88,7 @@ def _geometry(device: DeviceAudit) -> dict[str, Any] | None:
 def _device(device: DeviceAudit, guests: int) -> dict[str, Any]:
     return {
         "name": device.name,
+        "process": device.process,
         "geometry": _geometry(device),
         "behaviour": device.behaviour.label,
         "read_only": device.read_only,

@@ -27,8 +27,8 @@ __all__ = ["write_junit"]
 TRACES = "traces"
 """The suite of what is wrong with the traces themselves."""
 
-_TRACE_RULES = ("TRC002", "TRC003", "TRC006")
-_ONLY_OF_TRACES = ("TRC002", "TRC006")
+_TRACE_RULES = ("TRC002", "TRC003", "TRC006", "TRC008")
+_ONLY_OF_TRACES = ("TRC002", "TRC006", "TRC008")
 _ABOUT_THE_TRACE = "TRC"
 
 # Ref: Extensible Markup Language (XML) 1.0, production [2] Char: what no escape can bring into a document.

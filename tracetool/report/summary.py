@@ -15,7 +15,9 @@ from tracetool.ingest.run import RunTrace
 from tracetool.report.layout import print_grid
 from tracetool.report.run import run_facts
 from tracetool.report.story import story_lines
+from tracetool.session.naming import UNKNOWN, Key, shown_name
 from tracetool.session.options import Options
+from tracetool.session.processes import Processes
 from tracetool.session.runs import with_runs
 from tracetool.session.session import replay_readers
 from tracetool.sizes import format_offset
@@ -48,29 +50,39 @@ class TraceSummary:
     """One trace: how many pflash events, of which devices, and when (ns, None where the trace has no times)."""
 
     events: int = 0
-    devices: dict[str, DeviceSummary] = field(default_factory=dict)
+    devices: dict[Key, DeviceSummary] = field(default_factory=dict)
+    processes: Processes = field(default_factory=Processes)
     first_ns: int | None = None
     last_ns: int | None = None
     backwards: int = 0
 
 
-def summarise(reader: TraceReader) -> tuple[TraceSummary, Replayed | None]:
-    """Read a trace to its end, count, and replay it; None instead of the replay where it contradicts its devices."""
-    counting = _Counting(reader)
+def summarise(reader: TraceReader, chosen: frozenset[int] = frozenset()) -> tuple[TraceSummary, Replayed | None]:
+    """Read a trace to its end, count, and replay it; None instead of the replay where it contradicts its devices.
+
+    Of the events of `chosen` processes, if any are given.
+    """
+    counting = _Counting(reader, chosen)
     try:
-        replayed = replay_readers([counting], with_runs([reader], Options(story=True)))
+        replayed = replay_readers([counting], with_runs([reader], Options(story=True, processes=chosen)))
     except UsageError:
         for _ in counting.chunks() if reader.rereadable else ():
             continue
         return counting.summary, None
+    counting.main = replayed.traces[0].processes.threads.main
+    for _ in counting.chunks() if counting.main is not None else ():
+        continue
     return counting.summary, replayed
 
 
 class _Counting:
     """A reader whose events are counted as they pass."""
 
-    def __init__(self, reader: TraceReader) -> None:
+    def __init__(self, reader: TraceReader, chosen: frozenset[int]) -> None:
         self._reader = reader
+        self._chosen = chosen
+        self.main: int | None = None
+        """See `Processes`."""
         self.summary = TraceSummary()
 
     @property
@@ -90,11 +102,12 @@ class _Counting:
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """The same frames."""
-        self.summary = TraceSummary()
+        self.summary = TraceSummary(processes=Processes(self._chosen, self.main))
         for frame in self._reader.chunks(trace):
-            self.summary.events += len(frame)
-            _add_times(self.summary, frame["time_ns"].drop_nulls())
-            _add_devices(self.summary, frame)
+            mine = self.summary.processes.take(frame)
+            self.summary.events += len(mine)
+            _add_times(self.summary, mine["time_ns"].drop_nulls())
+            _add_devices(self.summary, mine)
             yield frame
 
 
@@ -110,9 +123,9 @@ def _add_times(summary: TraceSummary, times: pl.Series) -> None:
 
 def _add_devices(summary: TraceSummary, frame: pl.DataFrame) -> None:
     end = (pl.col("offset") + pl.col("size").fill_null(0).cast(pl.Int64)).max()
-    grouped = frame.group_by("device", "event", maintain_order=True).agg(pl.len().alias("n"), end.alias("end"))
-    for device, event, count, highest in grouped.iter_rows():
-        found = summary.devices.setdefault(str(device), DeviceSummary())
+    kinds = frame.group_by("device", "process", "event", maintain_order=True)
+    for device, process, event, count, highest in kinds.agg(pl.len().alias("n"), end.alias("end")).iter_rows():
+        found = summary.devices.setdefault(Key(str(device), process), DeviceSummary())
         found.events[event] = found.events.get(event, 0) + count
         found.highest = max(found.highest, highest or 0)
 
@@ -139,7 +152,10 @@ def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, st
     yield "format", f"{meta.reason}{packed}"
     yield "times", _times(summary, meta.clock)
     yield "events", f"{summary.events:,} of pflash, in {count_of(health.lines, meta.unit)}"
-    for name, device in sorted(summary.devices.items())[:_MOST_DEVICES]:
+    yield from _processes(summary)
+    several = summary.processes.several
+    devices = {shown_name(key) if several else key.device: device for key, device in summary.devices.items()}
+    for name, device in sorted(devices.items())[:_MOST_DEVICES]:
         yield name, _device(device)
     if len(summary.devices) > _MOST_DEVICES:
         yield "", f"... and {len(summary.devices) - _MOST_DEVICES:,} more devices"
@@ -157,6 +173,22 @@ def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, st
         yield "cut", health.truncated
     if health.unterminated:
         yield "end", "the last line has no newline: the file may have been cut there"
+
+
+def _processes(summary: TraceSummary) -> Iterator[tuple[str, str]]:
+    """The processes of QEMU, where the trace names any; first and last time since the trace's first event."""
+    spans = summary.processes.named
+    start = min((span.first_ns for span in spans.values() if span.first_ns is not None), default=0)
+    for process, span in list(spans.items())[:_MOST_DEVICES]:
+        words = count_of(span.events, "event")
+        if span.first_ns is not None and span.last_ns is not None:
+            first, last = ((time - start) / _NANOSECONDS for time in (span.first_ns, span.last_ns))
+            words += f", {first:,.3f} s to {last:,.3f} s"
+        yield f"process {UNKNOWN if process is None else process}", words + ", left out" * span.left_out
+    if len(spans) > _MOST_DEVICES:
+        yield "", f"... and {len(spans) - _MOST_DEVICES:,} more processes"
+    if summary.processes.mixture is not None:
+        yield "mixed", summary.processes.mixture
 
 
 def _device(device: DeviceSummary) -> str:

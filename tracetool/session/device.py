@@ -37,7 +37,7 @@ from tracetool.session.validity import CAUSED, possible, reset_as_read_array
 from tracetool.timeline.accesses import NO_TIME, Accesses, Batch
 from tracetool.timeline.activity import Activity
 from tracetool.timeline.blocks import BlockTable
-from tracetool.timeline.operations import OperationStream, to_table
+from tracetool.timeline.operations import OPERATIONS_SCHEMA, OperationStream, to_table
 from tracetool.timeline.story import Story
 from tracetool.uefi.store import find_store
 from tracetool.uefi.volume import HEADER_BYTES
@@ -82,17 +82,22 @@ class Learned:
 
 
 class Device:
-    """One flash device through all traces of a session."""
+    """One flash device through all traces of a session.
+
+    `base` is its name in the trace, by which the options given speak of it; `name` says its process too, where the
+    trace holds several. `process` is None where the format names none, or each trace has another.
+    """
 
     def __init__(
         self,
-        name: str,
+        base: str,
         options: Options,
         image: NDArray[np.uint8] | None = None,
         learned: Learned | None = None,
         watcher: Callable[[Geometry], Watch] | None = None,
     ) -> None:
-        self.name = name
+        self.base = self.name = base
+        self.process: int | None = None
         self.options = options
         self.learned = learned or Learned()
         self.image = image
@@ -121,7 +126,7 @@ class Device:
         self.cfi02 = False
         # No QEMU that stages buffered writes leaves the name of the device out of its events.
         self.inspection: Inspection | None = None
-        self._told = options.behaviour or (Behaviour.DIRECT if name == NAMELESS else Behaviour.UNDETERMINED)
+        self._told = options.behaviour or (Behaviour.DIRECT if base == NAMELESS else Behaviour.UNDETERMINED)
         self.behaviour = self._told
         self.flash_bytes: int | None = None
         """The flash's length by the store that the trace writes, where that is news."""
@@ -195,12 +200,18 @@ class Device:
         """Notes on the trace being read."""
         return self.notes[-1]
 
+    def rename(self, name: str) -> None:
+        """Be shown by another name from now on, also in what was kept so far."""
+        self.name = name
+        renamed = pl.lit(name, OPERATIONS_SCHEMA["device"]).alias("device")
+        self.operations = [frame.with_columns(renamed) for frame in self.operations]
+
     # --- feeding -------------------------------------------------------------------------------------------------
 
     def begin_trace(self, trace: int, image: NDArray[np.uint8] | None = None) -> None:
         """The next trace is the next start of the same machine; `image` is what it began with, if that was changed."""
         changed = self.options.changed_images.keys() - self.options.restored_images
-        self.notes.append(TraceNotes(trace, changed_before=(trace, self.name) in changed))
+        self.notes.append(TraceNotes(trace, changed_before=(trace, self.base) in changed))
         if self.machine is not None:
             self.current.changes_before = len(self.machine.journal)
         for machine in (self.machine, self.policy_machine):
@@ -278,7 +289,7 @@ class Device:
         self._held = []
         self.evidence = replace(gather(events.head(PREROLL)), flash_bytes=self.learned.flash_bytes)
         self.cfi02 = self.evidence.cfi02
-        self.identity = identify(self.name, self.options, self.evidence, self.contents)
+        self.identity = identify(self.base, self.options, self.evidence, self.contents)
         if self.learned.access is not None:
             read_only, source = self.learned.access
             self.identity = replace(
@@ -307,7 +318,7 @@ class Device:
                 read_only=identity.read_only,
                 backing=self.recorded,
                 image=self.image,
-                read_events=self.name != NAMELESS,
+                read_events=self.base != NAMELESS,
                 journal=self.options.journal,
                 count_changes=True,
                 watch_end=HEADER_BYTES if self.extent is None or self.extent.store is None else 0,
@@ -317,8 +328,8 @@ class Device:
     def _first_extent(self, geometry: Geometry) -> Extent | None:
         """The extent as far as it is known before the first event."""
         realize = self.evidence.realize if self.evidence is not None else None
-        told = self.options.extents.get(self.name)
-        recorded = self.options.recorded.get(self.name)
+        told = self.options.extents.get(self.base)
+        recorded = self.options.recorded.get(self.base)
         extent_bytes = None if recorded is None else recorded.extent_bytes
         found, learned = first_extent(told, realize, self.contents, geometry, extent_bytes), self.learned.extent
         return learned if found is None or (learned is not None and learned.bytes < found.bytes) else found
@@ -378,7 +389,7 @@ class Device:
             return
         self._run_waiting(Behaviour.UNDETERMINED)
         self.current.realized = self.current.realized or realize
-        require_file(self.name, self.options, realize)
+        require_file(self.base, self.options, realize)
         self.machine.change_backing(self._backing_of(realize))
         if realize.extent is not None:
             self._shorten(realize.extent, "the shortest of its pflash_realize events")

@@ -42,6 +42,8 @@ class Options:
     """Options that every command takes; mappings go from device name (or `ANY_DEVICE`) to the value.
 
     Sizes in bytes. `policy` None means the default of the command: what the trace was recorded on for a replay.
+    `mains` are the first main threads of traces, by number, that are known to hold machines which run side by side.
+    `processes` are those whose events are looked at, all if it is empty.
     `at` is the last seq of the last trace that is replayed; `inspect` the seq of the event of
     trace number `inspect_trace` that is looked at closely. `recorded` is what run directories say, by device;
     `changed_images` the image that a device began trace number N with where it is not the one that the trace before
@@ -56,6 +58,7 @@ class Options:
     writable: frozenset[str] = frozenset()
     behaviour: Behaviour = Behaviour.UNDETERMINED
     device: str | None = None
+    processes: frozenset[int] = frozenset()
     policy: Policy | None = None
     at: int | None = None
     journal: bool = False
@@ -66,6 +69,7 @@ class Options:
     inspect_trace: int = 0
     recorded: Mapping[str, RecordedFlash] = field(default_factory=dict)
     changed_images: Mapping[tuple[int, str], Path | None] = field(default_factory=dict)
+    mains: Mapping[int, int] = field(default_factory=dict)
     restored_images: frozenset[tuple[int, str]] = frozenset()
 
 

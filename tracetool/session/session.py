@@ -18,7 +18,9 @@ from tracetool.ingest.parts import combine
 from tracetool.session.device import PREROLL, Device, Learned
 from tracetool.session.evidence import gather
 from tracetool.session.identity import identify
+from tracetool.session.naming import Key, ambiguous, is_of, options_of, shown_name
 from tracetool.session.options import ANY_DEVICE
+from tracetool.session.processes import Processes, pids
 from tracetool.session.rows import caused
 from tracetool.session.runs import with_runs
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
@@ -59,6 +61,8 @@ class TraceReport:
     health: Health
     events: int
     start_ns: int | None = None
+    processes: Processes = field(default_factory=Processes)
+    """What is known of its processes; `events` counts those of the ones chosen."""
 
 
 @dataclass
@@ -71,7 +75,7 @@ class Replayed:
     devices: dict[str, Device] = field(default_factory=dict)
     traces: list[TraceReport] = field(default_factory=list)
     left_out: int = 0
-    accessed_elsewhere: set[int] = field(default_factory=set)
+    accessed_elsewhere: set[tuple[int, int | None]] = field(default_factory=set)
     """Numbers of the traces in which a device that was not asked for was accessed."""
 
     @property
@@ -119,22 +123,37 @@ def replay_readers(
     add_listener(compile_beside)
     options = with_runs(readers, options)
     images = _Images(options)
-    lessons: dict[str, Learned] = {}
+    lessons: dict[Key, Learned] = {}
+    mains = dict(options.mains)
     rereadable = all(reader.rereadable for reader in readers)
-    for _ in range(MAX_PASSES):
-        reading = _Pass(options, images, lessons, watcher)
+    passes = MAX_PASSES
+    while True:
+        reading = _Pass(options, images, lessons, mains, watcher)
         if begun is not None:
             begun(reading.replayed)
-        replayed = reading.run(readers)
-        late = {name: device for name, device in replayed.devices.items() if device.needs_another_pass}
-        if not late:
-            break
+        try:
+            replayed = reading.run(readers)
+        except _SideBySide as found:
+            mains[found.trace] = found.main
+            continue
+        late = {key: device for key, device in reading.devices.items() if device.needs_another_pass}
+        passes -= 1
+        if not late or not passes:
+            return replayed
         if not rereadable:
             for device in late.values():
                 device.evaluated = not device.learned_late
-            break
-        lessons |= {name: device.lesson() for name, device in late.items()}
-    return replayed
+            return replayed
+        lessons |= {key: device.lesson() for key, device in late.items()}
+
+
+class _SideBySide(Exception):  # noqa: N818  the trace is read again
+    """Machines whose threads alone are named run side by side in a trace: `main` is the main thread of the first."""
+
+    def __init__(self, trace: int, main: int) -> None:
+        super().__init__(trace, main)
+        self.trace = trace
+        self.main = main
 
 
 @dataclass
@@ -155,63 +174,140 @@ class _Images:
 class _Pass:
     """One reading of all traces."""
 
-    def __init__(self, options: Options, images: _Images, lessons: dict[str, Learned], watcher: Watcher | None) -> None:
+    def __init__(
+        self,
+        options: Options,
+        images: _Images,
+        lessons: dict[Key, Learned],
+        mains: dict[int, int],
+        watcher: Watcher | None,
+    ) -> None:
         self.options = options
         self.images = images
         self.lessons = lessons
+        self.mains = mains
         self.watcher = watcher
         self.replayed = Replayed()
-        self.names: dict[str, None] = {}
-        """Devices of the traces in order of appearance, those left out by `--device` too."""
+        self.devices: dict[Key, Device] = {}
+        self.processes = Processes()
+        """Those of the trace being read."""
+        self.keys: dict[Key, None] = {}
+        """Devices of the traces in order of appearance, those left out by `--device` and `--process` too."""
+        self._several = False
+        self._alone = True
 
     def run(self, readers: Sequence[TraceReader]) -> Replayed:
+        self._alone = len(readers) == 1
         for number, reader in enumerate(readers):
             self._run_trace(number, reader, self.options.at if number == len(readers) - 1 else None)
         for device in self.replayed.devices.values():
             device.finish()
-        _agree(self.replayed.devices.values())
-        if self.names:
+        for process in {key.process for key in self.devices}:
+            _agree([device for key, device in self.devices.items() if key.process == process])
+        if self.keys:
             self._complain_of_unknown_names()
         return self.replayed
 
     def _run_trace(self, number: int, reader: TraceReader, at: int | None) -> None:
-        for name, device in self.replayed.devices.items():
-            device.begin_trace(number, self.images.of(self.options.changed_images.get((number, name))))
+        for device in self.devices.values():
+            device.begin_trace(number, self.images.of(self.options.changed_images.get((number, device.base))))
+        self.processes = Processes(self.options.processes, self.mains.get(number))
         events = 0
         start: int | None = None
         with closing(read_ahead(reader.chunks(number))) as ahead:
-            for frame in self._resolved(_until(ahead, at)):
+            for frame in self._resolved(self._chosen(number, reader, _until(ahead, at))):
                 events += len(frame)
                 if start is None and len(times := frame["time_ns"].drop_nulls()):
                     start = int(times[0])
                 self._feed(number, frame)
         for device in self.replayed.devices.values():
             device.settle()
-        behaviours = [device.behaviour for device in self.replayed.devices.values() if device.behaviour]
-        for device in self.replayed.devices.values():
-            device.finish_trace(behaviours[0] if behaviours else Behaviour.UNDETERMINED)
-        self.replayed.traces.append(TraceReport(reader.meta, replace(reader.health), events, start))
+        self.processes.require(each=self._alone)
+        shown = {key.process: device.behaviour for key, device in reversed(self.devices.items()) if device.behaviour}
+        for key, device in self.devices.items():
+            device.finish_trace(shown.get(key.process, Behaviour.UNDETERMINED))
+        report = TraceReport(reader.meta, replace(reader.health), events, start, self.processes)
+        self.replayed.traces.append(report)
+
+    def _chosen(self, number: int, reader: TraceReader, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """The events of the processes that were chosen, where they are told apart.
+
+        Raises:
+            _SideBySide: they have to be, from the first event on.
+        """
+        for frame in frames:
+            mine = self.processes.take(frame)
+            threads = self.processes.threads
+            if threads.overlap and threads.main is None and reader.rereadable:
+                raise _SideBySide(number, threads.mains[0])
+            self._look_at_processes(reader)
+            if not mine.is_empty():
+                yield mine
+
+    def _look_at_processes(self, reader: TraceReader) -> None:
+        """Show the process with each device from when on the trace holds events of a second one.
+
+        Raises:
+            UsageError: it is one of several traces, so that no machine could go on from one to the next.
+        """
+        if self._alone:
+            if self.processes.several and not self._several:
+                self._several = True
+                self._show_processes()
+            return
+        taken = [process for process, span in self.processes.spans.items() if not span.left_out]
+        if len(taken) > 1:
+            raise UsageError(
+                f"{reader.meta.name}: holds events of {len(taken)} QEMUs ({pids(taken)}), and several traces are "
+                "consecutive boots of one machine: choose one with --process PID, given once for each trace"
+            )
+
+    def _show_processes(self) -> None:
+        for key, device in self.devices.items():
+            device.rename(shown_name(key))
+        self.replayed.devices.clear()
+        self.replayed.devices.update({device.name: device for device in self.devices.values()})
 
     def _feed(self, number: int, frame: pl.DataFrame) -> None:
-        for name, part in _by_device(frame):
-            self.names[name] = None
-            if self.options.device is not None and self.options.device != name:
+        for key, part in _by_device(frame):
+            if not self._alone:
+                key = Key(key.device)  # noqa: PLW2901  each trace has a process of its own
+            self.keys[key] = None
+            if self.options.device is not None and not is_of(self.options.device, key):
                 if caused(part):
-                    self.replayed.accessed_elsewhere.add(number)
+                    self.replayed.accessed_elsewhere.add((number, key.process))
                 continue
-            if name not in self.replayed.devices and len(self.replayed.devices) >= MAX_DEVICES:
+            if key not in self.devices and len(self.devices) >= MAX_DEVICES:
                 self.replayed.left_out += len(part)
                 continue
-            self._device(name, number).feed(part)
+            self._device(key, number).feed(part)
 
-    def _device(self, name: str, number: int) -> Device:
-        found = self.replayed.devices.get(name)
+    def _device(self, key: Key, number: int) -> Device:
+        found = self.devices.get(key)
         if found is None:
-            image = self.images.of(self.options.changed_images.get((number, name)) or self.options.images.get(name))
-            found = Device(name, self.options, image, self.lessons.get(name), self.watcher)
+            self._refuse_ambiguous(key)
+            options = options_of(self.options, key)
+            image = self.images.of(options.changed_images.get((number, key.device)) or options.images.get(key.device))
+            found = Device(key.device, options, image, self.lessons.get(key), self.watcher)
+            found.process = key.process
+            if self._several:
+                found.rename(shown_name(key))
             found.begin_trace(number)
-            self.replayed.devices[name] = found
+            self.devices[key] = found
+            self.replayed.devices[found.name] = found
         return found
+
+    def _refuse_ambiguous(self, key: Key) -> None:
+        """UsageError where an option names a device of which there is one in another process already."""
+        keys = [*self.devices, key]
+        found = ambiguous(self.options, keys)
+        if found is not None:
+            option, name = found
+            names = ", ".join(repr(shown_name(other)) for other in keys if other.device == name)
+            raise UsageError(
+                f"{option} {name}: the trace has {names}; name one of them, as in {option} {key.spellings[1]}, or "
+                "choose its process with --process"
+            )
 
     # --- options that name no device -----------------------------------------------------------------------------
 
@@ -252,29 +348,34 @@ class _Pass:
 
     def _written_device(self, events: pl.DataFrame) -> str:
         """The one device that is written; UsageError where it could be another."""
-        parts = {str(name): part for (name,), part in events.group_by("device", maintain_order=True)}
+        parts = dict(_by_device(events))
         if self.options.device is not None:
             return self.options.device
         bare = replace(self.options, geometries={})
-        writable = {name: part for name, part in parts.items() if not identify(name, bare, gather(part)).read_only}
-        written = [name for name, part in writable.items() if (part["event"] == "io_write").any()]
+        writable = {
+            key: part
+            for key, part in parts.items()
+            if not identify(key.device, options_of(bare, key), gather(part)).read_only
+        }
+        written = [key for key, part in writable.items() if (part["event"] == "io_write").any()]
         candidates = written or list(writable)
         if len(candidates) == 1:
-            return candidates[0]
+            return candidates[0].device
         option = self._unresolved()[0]
-        names = ", ".join(candidates or parts)
+        names = [key.spellings[1] if self._several else key.device for key in candidates or parts]
         raise UsageError(
-            f"{option} must name its device, as in {option} {next(iter(parts))}=...; the trace has {names}"
+            f"{option} must name its device, as in {option} {names[0]}=...; the trace has {', '.join(names)}"
         )
 
     def _complain_of_unknown_names(self) -> None:
         options = self.options
-        known = self.names
+        known = {name for key in self.keys for name in (key.device, *key.spellings)}
         named = {*options.images, *options.extents, *options.geometries, *options.read_only, *options.writable}
         named -= options.recorded.keys()
         for name in sorted((named | {options.device or ANY_DEVICE}) - {ANY_DEVICE}):
             if name not in known:
-                raise UsageError(f"no device {name!r} in the trace; it has {', '.join(known)}")
+                names = [shown_name(key) if self._several else key.device for key in self.keys]
+                raise UsageError(f"no device {name!r} in the trace; it has {', '.join(names)}")
 
 
 def _agree(devices: Collection[Device]) -> None:
@@ -285,18 +386,19 @@ def _agree(devices: Collection[Device]) -> None:
         for device in devices:
             guess = device.identity
             if guess is not None and known.identity.board in (guess.board, *guess.others):
-                device.learn_size(known.identity.geometry.size, known.name)
+                device.learn_size(known.identity.geometry.size, known.base)
 
 
-def _by_device(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+def _by_device(frame: pl.DataFrame) -> Iterator[tuple[Key, pl.DataFrame]]:
     """The events of each device, in order of appearance; most frames are of one alone, and are given on as they are."""
-    devices = frame["device"]
+    devices, processes = frame["device"], frame["process"]
     codes = devices.to_physical()
-    if codes.min() == codes.max():
-        yield str(devices[0]), frame
+    alike = processes.null_count() in (0, frame.height) and processes.min() == processes.max()
+    if codes.min() == codes.max() and alike:
+        yield Key(str(devices[0]), processes[0]), frame
         return
-    for (name,), part in frame.group_by("device", maintain_order=True):
-        yield str(name), part
+    for (device, process), part in frame.group_by("device", "process", maintain_order=True):
+        yield Key(str(device), None if process is None else int(str(process))), part
 
 
 def _renamed(values: dict[str, T], name: str) -> dict[str, T]:

@@ -89,6 +89,7 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 TIMES = st.none() | st.integers(0, 1_900_000_000_000_000_000)
 THREADS = st.none() | st.integers(0, 999_999_999)
+PROCESSES = st.none() | st.sampled_from([4711, 4812]) | st.integers(1, 999_999_999)
 
 
 def _argument_values(variant: Variant) -> dict[str, st.SearchStrategy[Any]]:
@@ -113,7 +114,8 @@ def _argument_values(variant: Variant) -> dict[str, st.SearchStrategy[Any]]:
 def rows(draw: st.DrawFn) -> dict[str, Any]:
     """One event, as any release logs it."""
     variant = draw(st.sampled_from(CATALOGUE))
-    known = {"time_ns": draw(TIMES), "thread": draw(THREADS), "event": variant.event, **variant.fixed}
+    known = {"time_ns": draw(TIMES), "process": draw(PROCESSES), "thread": draw(THREADS), "event": variant.event}
+    known |= variant.fixed
     known["device"] = draw(_DEVICES) if variant.named else NAMELESS_DEVICE
     return known | {name: draw(values) for name, values in _argument_values(variant).items()}
 

@@ -26,7 +26,7 @@ def test_a_recorded_log_comes_out_byte_for_byte(path: str) -> None:
 def test_a_log_holds_all_but_fractions_of_microseconds_and_threads_without_a_time(events: pl.DataFrame) -> None:
     reading = read_text(exported(Frames([events]), "log").data)
     microseconds = pl.col("time_ns") // 1000 * 1000
-    thread = pl.when(pl.col("time_ns").is_not_null()).then("thread")
+    thread = pl.when(pl.col("time_ns").is_not_null()).then("thread").otherwise("process")
     expected = events.with_columns(time_ns=microseconds, thread=thread)
     assert_frame_equal(reading.frame, expected, categorical_as_str=True)
     assert (reading.health.damaged, reading.health.other, reading.health.lost) == (0, 0, 0)
@@ -34,7 +34,8 @@ def test_a_log_holds_all_but_fractions_of_microseconds_and_threads_without_a_tim
 
 @given(frames())
 def test_lines_are_those_of_the_catalogue(events: pl.DataFrame) -> None:
-    named = events.filter(pl.col("device") != "pflash").with_columns(time_ns=pl.lit(None, pl.Int64))
+    unknown = [pl.lit(None, dtype).alias(name) for name, dtype in (("time_ns", pl.Int64), ("process", pl.UInt32))]
+    named = events.filter(pl.col("device") != "pflash").with_columns(unknown)
     lines = exported(Frames([named] if named.height else []), "log").data.decode().split("\n")
     assert lines[:-1] == [f"pflash_{render(row)}" for row in named.iter_rows(named=True)]
 
@@ -86,6 +87,16 @@ def test_an_event_that_no_line_can_hold_is_marked_as_lost(row: dict[str, object]
     reset = b"pflash_reset virt.flash1: reset\n"
     assert data == (reset + b"[LOST 1 EVENTS]\n") * 2
     assert remarks == ["2 events that have no form in a log are marked as lost"]
+
+
+def test_the_process_is_kept_in_a_logger_s_tag() -> None:
+    events = [RESET | {"time_ns": 1_000, "process": 4711, "thread": 4712}, RESET | {"process": 4812, "thread": 4812}]
+    data, remarks = exported(Frames([made(events)]), "log")
+    assert data.decode().splitlines() == [
+        "qemu[4711]: 4712@0.000001:pflash_reset virt.flash1: reset",
+        "qemu[4812]: pflash_reset virt.flash1: reset",
+    ]
+    assert remarks == []
 
 
 def test_what_a_log_cannot_say_of_times_is_said() -> None:

@@ -15,7 +15,7 @@ from tracetool.compression import zstd
 from tracetool.events import CATALOGUE
 from tracetool.ingest import Health, HostWriteFailure, LostPlace, open_trace
 
-RESET = {"event": "reset", "device": "f", "time_ns": 5, "thread": 6}
+RESET = {"event": "reset", "device": "f", "time_ns": 5, "process": 6}
 
 
 def string(text: str) -> bytes:
@@ -35,11 +35,11 @@ def test_a_log_becomes_the_records_that_qemu_wrote_in_the_same_run(name: str) ->
 
 
 @given(frames())
-def test_every_event_is_a_record_with_its_time_and_thread(events: pl.DataFrame) -> None:
+def test_every_event_is_a_record_with_its_time_and_process(events: pl.DataFrame) -> None:
     data, remarks = exported(Frames([events]), "simple")
     records = simple_records(data)
     assert [record.time_ns for record in records] == events["time_ns"].fill_null(0).to_list()
-    assert [record.pid for record in records] == events["thread"].fill_null(0).to_list()
+    assert [record.pid for record in records] == events["process"].fill_null(0).to_list()
     sources = {(v.event, f"pflash_{v.source}") for v in CATALOGUE}
     assert all((row, record.name) in sources for row, record in zip(events["event"], records, strict=True))
     assert any("have no time" in said for said in remarks) is bool(events["time_ns"].null_count())
@@ -89,7 +89,7 @@ def test_what_a_simple_trace_cannot_hold_is_said() -> None:
         "1 events that have no form in a simple trace are marked as dropped",
         "a simple trace does not hold that the host could not write the image, 1 times",
         "2 events have no time; they are written with 0",
-        "2 events have no thread; they are written with 0",
+        "2 events have no process; they are written with 0, and without their thread",
         "its times are wall; a simple trace's are taken for monotonic",
     ]
 
@@ -99,8 +99,7 @@ def test_a_simple_trace_is_read_back_as_it_was(parts: list[pl.DataFrame]) -> Non
     events = pl.concat(parts)
     data, _ = exported(Frames([events]), "simple")
     found = read(data)
-    unknown = pl.col("time_ns", "thread").fill_null(0)
-    expected = events.with_columns(unknown)
+    expected = events.with_columns(pl.col("time_ns").fill_null(0), thread=pl.col("process").fill_null(0))
     assert_frame_equal(found.frame.drop("seq", "boot"), expected.drop("seq", "boot"), categorical_as_str=True)
     assert (found.health.damaged, found.health.other, found.health.lost) == (0, 0, 0)
     assert found.health.truncated is None

@@ -56,6 +56,18 @@ def code() -> Log:
     return log(CODE, read_only=True).reset()
 
 
+def side_by_side(*threads: int) -> Log:
+    """Two machines' resets by their main threads, an access by each of the threads, and again by the first's."""
+    trace = log("vexpress.flash1")
+    for thread in threads[:2]:
+        trace.line(f"{thread}@1.000000:pflash_reset vexpress.flash1: reset")
+    for thread in (*threads, threads[0]):
+        write = "pflash_io_write vexpress.flash1: offset:0x0000 size:4 value:0xff00ff wcycle:0"
+        trace.line(f"{thread}@1.000000:{write}")
+        trace.line(f"{thread}@1.000000:pflash_mode_read_array vexpress.flash1: read array mode")
+    return trace
+
+
 def erased(times: int) -> Log:
     """The first block erased so many times, with something in it each time."""
     trace = store()
@@ -317,6 +329,7 @@ PLANTED = [
         says="No space left on device",
     ),
     Planted("TRC007", "in mid-command", store().buffered(0, 1, 2, 3).begun_at(5), seq=0, says="begins in mid-command"),
+    Planted("TRC008", "threads of two QEMUs", side_by_side(100, 200, 201), says="thread 201 may be of either"),
     Planted("TRC007", "migration", store().event("postload_cb", "updating bdrv"), seq=1, says="migration"),
 ]
 
@@ -385,6 +398,7 @@ NEAR_MISSES = [
     ("TRC005", "an event that both chips log", log("collie.fl1").event("mode_read_array", "read array mode")),
     ("TRC006", "another failure", store().line("qemu-system-aarch64: Could not open PFLASH image")),
     ("TRC007", "begins with a command", store().program(0, 1).begun_at(1)),
+    ("TRC008", "main threads of two QEMUs", side_by_side(100, 200)),
     ("TRC007", "begins with an event of no state", store().read_array().begun_at(2)),
 ]
 
@@ -424,7 +438,7 @@ def test_a_rule_keeps_silent_where_nothing_is_wrong(rule: str, what: str, trace:
     assert judged(rule, trace, policy).findings(rule) == [], what
 
 
-FLAWED = {"TRC001", "TRC002", "TRC003", "TRC004", "TRC005", "TRC006", "TRC007"}
+FLAWED = {"TRC001", "TRC002", "TRC003", "TRC004", "TRC005", "TRC006", "TRC007", "TRC008"}
 
 
 @pytest.mark.parametrize("planted", [planted for planted in PLANTED if planted.rule not in FLAWED], ids=str)

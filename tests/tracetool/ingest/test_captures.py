@@ -65,7 +65,7 @@ def test_the_first_boot_event_by_event() -> None:
     reading = collect(open_trace(str(capture_path("aavmf-first-boot/trace.log.zst"))))
     row = reading.rows[2]
     assert (row["seq"], row["thread"], row["time_ns"]) == (2, 24760, 1795337167656149000)
-    assert (row["event"], row["device"], row["boot"]) == ("io_write", "virt.flash0", 1)
+    assert (row["event"], row["device"], row["boot"]) == ("io_write", "virt.flash0", 0)
     assert (row["offset"], row["size"], row["value"], row["wcycle"]) == (0x1CB20, 4, 0x17384, 0)
     assert reading.frame["seq"].to_list() == list(range(18585))
     assert (reading.meta.clock, reading.meta.nameless) == ("wall", False)

@@ -19,7 +19,7 @@ from tracetool.ingest.ctf import open_ctf
 if TYPE_CHECKING:
     from pathlib import Path
 
-WITHOUT_CLOCK = ("time_ns", "thread")
+WITHOUT_CLOCK = ("time_ns", "process", "thread")
 IO_WRITE = {"name": "str", "offset": "u64", "size": "u32", "value": "u32", "wcycle": "u8"}
 WRITES = [EventType("qemu:pflash_io_write", IO_WRITE)]
 
@@ -175,20 +175,43 @@ def test_several_traces_of_a_session_are_merged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("loop", ["plain", "compiled"])
 @pytest.mark.parametrize(
-    ("common", "specific", "values"),
+    ("common", "specific", "values", "process"),
     [
-        ({"vpid": "i32", "procname": "str", "vtid": "i32"}, {}, (41, "qemu", 42)),
-        ({"cpu": "u8"}, {"tid": "u32"}, (3, 42)),
-        ({"vpid": "u64"}, {}, (42,)),
-        ({}, {"ip": "u64", "pid": "i64"}, (1 << 60, 42)),
+        ({"vpid": "i32", "procname": "str", "vtid": "i32"}, {}, (41, "qemu", 42), 41),
+        ({"vtid": "i32"}, {"pid": "u32"}, (42, 41), 41),
+        ({"cpu": "u8"}, {"tid": "u32"}, (3, 42), None),
+        ({"vpid": "u64"}, {}, (42,), 42),
+        ({}, {"ip": "u64", "pid": "i64"}, (1 << 60, 42), 42),
     ],
 )
-def test_a_thread_in_any_context(
-    loop: Loop, common: dict[str, str], specific: dict[str, str], values: tuple[int | str, ...], tmp_path: Path
+def test_a_process_and_a_thread_in_any_context(
+    loop: Loop,
+    common: dict[str, str],
+    specific: dict[str, str],
+    values: tuple[int | str, ...],
+    process: int | None,
+    tmp_path: Path,
 ) -> None:
     types = [EventType("qemu:pflash_reset", {"name": "str"}, specific)]
     path = write_trace(tmp_path / "trace", types, [[Packet([(0, 1, (*values, "flash"))])]], common=common)
-    assert read(path, loop=loop).frame["thread"].to_list() == [42]
+    frame = read(path, loop=loop).frame
+    assert (frame["thread"].to_list(), frame["process"].to_list()) == ([42], [process])
+
+
+@pytest.mark.parametrize("loop", ["plain", "compiled"])
+def test_a_process_by_the_folder_that_lttng_makes_for_each(loop: Loop, tmp_path: Path) -> None:
+    for process, time in ((4711, 1), (4812, 2)):
+        folder = tmp_path / "ust" / "pid" / f"qemu-system-aar-{process}-20261122-084607" / "64-bit"
+        write_trace(folder, WRITES, [[Packet([a_write(time, process), a_write(time + 2, process)])]])
+    frame = read(tmp_path, loop=loop).frame
+    assert frame["process"].to_list() == frame["value"].to_list() == [4711, 4812, 4711, 4812]
+
+
+def test_a_process_by_the_environment_of_its_trace(tmp_path: Path) -> None:
+    path = write_trace(tmp_path / "trace", WRITES, [[Packet([a_write(1, 1)])]])
+    metadata = tmp_path / "trace" / "metadata"
+    metadata.write_text(metadata.read_text().replace("stream {", 'env { domain = "ust"; vpid = 4812; };\nstream {', 1))
+    assert read(path).frame["process"].to_list() == [4812]
 
 
 def test_a_clock_that_does_not_count_from_the_epoch(tmp_path: Path) -> None:

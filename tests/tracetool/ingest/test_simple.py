@@ -29,7 +29,7 @@ from tracetool.ingest.source import Source
 if TYPE_CHECKING:
     from pathlib import Path
 
-WITHOUT_CLOCK = ("time_ns", "thread")
+WITHOUT_CLOCK = ("time_ns", "process", "thread")
 
 
 def read(data: bytes, *, chunk_bytes: int = 1 << 22, strict: bool = False) -> Reading:

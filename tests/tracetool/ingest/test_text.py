@@ -35,7 +35,8 @@ def test_each_variant_reads_back_from_each_shape(variant: Variant, shape: str) -
     prefix, thread, time_ns = SHAPES[shape]
     reading = read_text(f"{prefix}{log_of(variant)}\n".encode())
     expected = dict.fromkeys(reading.frame.columns) | row_of(variant)
-    expected |= {"trace": 0, "boot": 0, "seq": 0, "thread": thread, "time_ns": time_ns}
+    process = thread if shape in {"systemtap", "syslog"} else None
+    expected |= {"trace": 0, "boot": 0, "seq": 0, "process": process, "thread": thread, "time_ns": time_ns}
     assert reading.rows == [expected]
     assert reading.health.understood == 1
     assert reading.meta.shapes == {shape: 1}
@@ -71,6 +72,28 @@ def test_what_stands_before_an_event(prefix: str, shape: str, thread: int | None
     row = reading.rows[0]
     assert (row["thread"], row["time_ns"]) == (thread, time_ns)
     assert reading.meta.shapes == {shape: 1}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "process"),
+    [
+        ("Nov 22 08:26:18 host qemu-system-aarch64[4711]: ", 4711),
+        ("2026-11-22T08:26:18.5+01:00 host qemu[7]:", 7),
+        ("4711@1795335978754485001 ", 4711),
+        # Standard error, with times of QEMU's own, goes through a logger.
+        ("Nov 22 08:26:18 host qemu[4711]: 4760@1795335978.754485:", 4711),
+        ("Nov 22 08:26:18 host qemu[4711]: 2026-11-22T08:26:18.754485Z ", 4711),
+        (" qemu-system-aar-4760 ( 4711) [001] d..2 1567.097509: tracing_mark_write: ", 4711),
+        # A thread, or nothing.
+        ("CPU 0/KVM-99 (-----) [001] .... 1.000001: tracing_mark_write: ", None),
+        ("<...>-2976    [000] ...1.  1567.097509: tracing_mark_write: ", None),
+        ("2976@1795335978.754485:", None),
+        ("2026-11-22T08:26:18.754485Z ", None),
+        ("", None),
+    ],
+)
+def test_a_process_is_known_where_the_number_is_certainly_one(prefix: str, process: int | None) -> None:
+    assert one(prefix + WRITE)["process"] == process
 
 
 @pytest.mark.parametrize("name", ["a", "virt.flash1", "a:b", "a: b", "zynq.pflash", "pflash_0", "my pflash", "Ünï"])
@@ -190,6 +213,38 @@ def test_boot_counts_the_resets_of_the_same_device() -> None:
     for size in (1, 60, 1000):
         boots = [(row["device"], row["boot"]) for row in read_text(text.encode(), chunk_bytes=size).rows[::2]]
         assert boots == [("a", 0), ("b", 0), ("b", 1), ("a", 1), ("b", 2)]
+
+
+def boots_of(*lines: str) -> list[int]:
+    text = "".join(f"{line}\n" for line in lines)
+    found = [read_text(text.encode(), chunk_bytes=size).frame["boot"].to_list() for size in (1, 90, 1 << 20)]
+    assert found[0] == found[1] == found[2]
+    return found[2]
+
+
+def test_a_boot_begins_with_the_reset_of_all_devices() -> None:
+    resets = ["pflash_reset virt.flash1: reset", "pflash_reset virt.flash0: reset"]
+    assert boots_of(*resets, WRITE, *resets, WRITE, *resets) == [0, 0, 0, 1, 1, 1, 2, 2]
+
+
+def test_a_reset_after_other_events_begins_boot_1() -> None:
+    assert boots_of(WRITE, "pflash_reset virt.flash1: reset", WRITE) == [0, 1, 1]
+    assert boots_of(WRITE, "pflash_reset virt.flash0: reset", "pflash_reset virt.flash1: reset") == [0, 1, 1]
+
+
+def test_a_boot_begins_with_realize_where_there_is_one() -> None:
+    start = [f"pflash_realize virt.flash{n}: ro:0 blk_len:0x40000 total_len:0x40000" for n in (0, 1)]
+    start += [f"pflash_reset virt.flash{n}: reset" for n in (0, 1)]
+    assert boots_of(*start, WRITE, *start, WRITE, *start[2:]) == [0] * 5 + [1] * 5 + [2] * 2
+
+
+def test_each_process_has_boots_of_its_own() -> None:
+    lines = [(4711, "reset"), (4812, "reset"), (4711, "reset"), (4812, "write"), (4711, "write"), (4812, "reset")]
+    text = [
+        f"qemu[{process}]: " + (WRITE if what == "write" else "pflash_reset virt.flash1: reset")
+        for process, what in lines
+    ]
+    assert boots_of(*text) == [0, 0, 1, 0, 1, 1]
 
 
 def test_every_text_of_qemu_is_read() -> None:

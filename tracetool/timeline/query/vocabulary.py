@@ -104,7 +104,7 @@ class Vocabulary:
 
 
 _TRACE = Column("trace", Type.COUNT, "number of the trace, from 0, where several are read")
-_BOOT = Column("boot", Type.COUNT, "resets before it, in its trace")
+_BOOT = Column("boot", Type.COUNT, "which boot, from 0: each begins with a reset of all devices")
 _DEVICE = Column("device", Type.TEXT, "the flash, as the trace names it: virt.flash1")
 _SPAN = Column(
     "seq", Type.SPAN, "numbers of its events: holds if it does for one of them", sources=("first_seq", "last_seq")
@@ -128,6 +128,7 @@ EVENTS = Vocabulary(
         Column("thread", Type.COUNT, "process or thread, as the source has it"),
         Column("event", Type.ENUM, "which event, without pflash_", values=EVENT_NAMES),
         _DEVICE,
+        Column("process", Type.COUNT, "process of QEMU, where the format names it"),
         Column("offset", Type.OFFSET, "first byte, in the device"),
         Column("size", Type.SIZE, "bytes of one access: 1, 2, 4 or 8"),
         Column("value", Type.BITS, "value read, written or reported", aliases=("val",)),
