@@ -10,7 +10,9 @@ import polars as pl
 from replay.backing import Policy
 from tracetool.audit.audit import audit_replayed
 from tracetool.errors import UsageError
+from tracetool.explain.answers import answer_words
 from tracetool.explain.words import event_words, policy_words
+from tracetool.findings.words import address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +32,7 @@ class Explanation:
 
     `sentences` say what it is and what the device made of it; `operation` is the row of the operation it belongs to
     (columns of `OPERATIONS_SCHEMA`), `policy` what the policy makes of it, `findings` those that it is a case of.
-    `start_ns` is the time of the first event of its trace.
+    `start_ns` is the time of the first event of its trace, `address` the place in the guest's addresses, where known.
     """
 
     device: str
@@ -38,6 +40,7 @@ class Explanation:
     sentences: tuple[str, ...]
     operation: dict[str, Any] | None
     policy: str | None
+    address: str
     findings: tuple[Finding, ...]
     start_ns: int | None
 
@@ -89,7 +92,8 @@ def explain_device(
     return Explanation(
         device=device.name,
         inspection=inspection,
-        sentences=tuple(event_words(inspection)),
+        sentences=(*event_words(inspection), *_answer(device, inspection)),
+        address=_address(device, inspection),
         operation=operation,
         policy=_policy(device, inspection),
         findings=tuple(finding for finding in findings if _concerns(finding, device.name, trace, span)),
@@ -103,6 +107,17 @@ def _operation(device: Device, trace: int, seq: int) -> dict[str, Any] | None:
         return None
     rows = pl.concat(device.operations).filter((pl.col("trace") == trace) & (pl.col("first_seq") <= seq))
     return rows.sort("first_seq").row(-1, named=True) if len(rows) else None
+
+
+def _answer(device: Device, inspection: Inspection) -> tuple[str, ...]:
+    """What the device told by its query table or its identifiers."""
+    words = answer_words(inspection, device.identity.geometry if device.identity is not None else None)
+    return (words,) if words else ()
+
+
+def _address(device: Device, inspection: Inspection) -> str:
+    offset = inspection.event["offset"]
+    return "" if offset is None else address(device.identity, offset)
 
 
 def _policy(device: Device, inspection: Inspection) -> str | None:

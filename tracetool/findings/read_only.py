@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracetool.findings.registry import rule
-from tracetool.findings.words import count_of, place
+from tracetool.findings.words import count_of, place, strays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,8 @@ def stray_store(case: Case) -> Iterator[Finding]:
     if device is None or device.identity is None or not device.identity.read_only:
         return
     found = device.tally.strays
-    value = f" (first value {found.example:#x})" if found.example >= 0 else ""
-    yield from case.finding("RO001", found, f"{count_of(found.count, 'stray store')}{value} {place(found)}")
+    value, where = strays(case, found)
+    yield from case.finding("RO001", found, f"{count_of(found.count, 'stray store')}{value} {where}")
 
 
 @rule("RO002")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from replay.behaviour import Behaviour
 from tracetool.findings.registry import rule
-from tracetool.findings.words import count_of, listed, place
+from tracetool.findings.words import count_of, listed, place, strays
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -22,10 +22,8 @@ def not_a_command(case: Case) -> Iterator[Finding]:
     if device is None or device.identity is None or device.identity.read_only:
         return
     found = device.tally.not_commands
-    value = f" (first value {found.example:#x})" if found.example >= 0 else ""
-    yield from case.finding(
-        "SEQ001", found, f"{count_of(found.count, 'write')}{value} {place(found)} started no command"
-    )
+    value, where = strays(case, found)
+    yield from case.finding("SEQ001", found, f"{count_of(found.count, 'write')}{value} {where} started no command")
 
 
 # What the operations of each rule are called: one, several, and what became of them.

@@ -9,14 +9,17 @@ from tracetool.sizes import format_offset, format_size
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracetool.findings.registry import Finding
+    from tracetool.findings.registry import Case, Finding
     from tracetool.ingest.chunk import Health
+    from tracetool.session.identity import Identity
     from tracetool.session.tally import Cluster
 
-__all__ = ["count_of", "events_lost", "events_of", "hex_bytes", "listed", "place", "span"]
+__all__ = ["address", "count_of", "events_lost", "events_of", "hex_bytes", "listed", "place", "span", "strays"]
 
 
 _MOST_LISTED = 4
+_NULL_PAGE = 0x1000
+_MOST_TEXT = 48
 
 
 def count_of(count: int, noun: str, plural: str = "") -> str:
@@ -63,6 +66,24 @@ def events_of(finding: Finding, *, several: bool) -> str:
     if finding.first_seq == finding.last_seq:
         return f"event {finding.first_seq}{of_first}"
     return f"events {finding.first_seq} to {finding.last_seq}{of_first}"
+
+
+def address(identity: Identity | None, offset: int) -> str:
+    """The guest's address of an offset, `guest-physical 0x4000000 on virt-arm`; empty where it is not known."""
+    base = None if identity is None else identity.base
+    if identity is None or base is None or offset < 0:
+        return ""
+    null = ", a null pointer?" if base + offset < _NULL_PAGE else ""
+    return f"guest-physical {format_offset(base + offset)} on {identity.board}{null}"
+
+
+def strays(case: Case, found: Cluster) -> tuple[str, str]:
+    """Of stores that are no commands: their first value, or the text that they read as; and where the first went."""
+    device = case.device
+    value = f" (first value {found.example:#x})" if found.example >= 0 else ""
+    where = address(device.identity, found.offset) if device is not None else ""
+    text = device.tally.text.longest if device is not None else ""
+    return f" (text: {text[:_MOST_TEXT]!r})" if text else value, f"{place(found)}{where and f' ({where})'}"
 
 
 def hex_bytes(value: int, size: int, *, big_endian: bool = False) -> str:

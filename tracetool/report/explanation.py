@@ -53,6 +53,8 @@ def explanation_facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if event["time_ns"] is not None and explanation.start_ns is not None:
         trace = f"trace {event['trace']}, " if event["trace"] else ""
         yield "when", f"{seconds(event['time_ns'] - explanation.start_ns)} s, {trace}boot {event['boot']}"
+    if explanation.address:
+        yield "address", explanation.address
     if inspection.before is not None and inspection.after is not None:
         yield "before", state_words(inspection.before)
         yield "after", "the same" if inspection.after == inspection.before else state_words(inspection.after)

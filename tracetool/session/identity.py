@@ -57,6 +57,11 @@ class Identity:
     others: tuple[str, ...] = ()
 
     @property
+    def base(self) -> int | None:
+        """Where the board has the device in the guest's physical addresses; None where that is not known."""
+        return None if self.board is None else boards()[self.board].bases.get(self.name)
+
+    @property
     def file_sized(self) -> bool:
         """Whether the board makes the flash as long as its image file, so that no shorter file can back it."""
         return self.board is not None and boards()[self.board].sizes.get(self.name) == 0

@@ -5,6 +5,7 @@ Everything here is reduced as the chunks go by; its size does not grow with the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -172,6 +173,41 @@ def _highest(ends: NDArray[np.int64], mask: NDArray[np.bool_]) -> int:
     return int(selected.max()) if len(selected) else 0
 
 
+_MOST_WRITES = 256
+_LEAST_TEXT = 4
+
+
+@dataclass
+class WrittenText:
+    """What the bus writes from the first stray one on would read as, were they stores to memory; of the first 256."""
+
+    offsets: list[int] = field(default_factory=list)
+    data: list[bytes] = field(default_factory=list)
+
+    def add(self, rows: Accesses) -> None:
+        """Take in a chunk."""
+        writes = rows.kind == RowKind.IO_WRITE
+        if not self.data:
+            strays = np.flatnonzero((rows.flags & Flag.STRAY) != 0)
+            writes &= np.arange(len(writes)) >= (strays[0] if len(strays) else len(writes))
+        found = np.flatnonzero(writes)[: _MOST_WRITES - len(self.data)]
+        for offset, size, value in zip(rows.offset[found], rows.size[found], rows.value[found], strict=True):
+            self.offsets.append(int(offset))
+            self.data.append((int(value) & ((1 << (8 * int(size))) - 1)).to_bytes(int(size), "little"))
+
+    @property
+    def longest(self) -> str:
+        """The longest printable text that was written to offsets one after another; empty if there is none."""
+        parts, end = [], -1
+        for offset, data in zip(self.offsets, self.data, strict=True):
+            parts += [data] if offset == end else [b"\0", data]
+            end = offset + len(data)
+        return max((text.decode() for text in _PRINTABLE.findall(b"".join(parts))), key=len, default="").strip()
+
+
+_PRINTABLE = re.compile(rb"[ -~]{%d,}" % _LEAST_TEXT)
+
+
 @dataclass
 class Tally:
     """Everything that is kept of the accesses of one device, whatever its extent."""
@@ -181,6 +217,7 @@ class Tally:
     strays: Cluster = field(default_factory=Cluster)
     not_commands: Cluster = field(default_factory=Cluster)
     refused_read_only: Cluster = field(default_factory=Cluster)
+    text: WrittenText = field(default_factory=WrittenText)
     keep_occurrences: bool = False
     _last_refused_op: int = -1
 
@@ -195,6 +232,7 @@ class Tally:
         self.ends.add(rows)
         # A write in a cycle that was taken from the trace may be no command at all: TRC001 or TRC007 speaks of it.
         in_step = (rows.flags & (Flag.MISMATCH | Flag.ADOPTED)) == 0
+        self.text.add(rows)
         self.strays.add(rows.take(in_step & ((rows.flags & Flag.STRAY) != 0)))
         self.not_commands.add(rows.take(in_step & ((rows.flags & Flag.NOT_A_COMMAND) != 0)))
         refused = rows.take((rows.flags & Flag.READ_ONLY_TARGET) != 0)

@@ -70,3 +70,22 @@ def test_an_error_bit_left_behind_is_the_driver_s_own_fault() -> None:
     refused.event("write_block_abort", "block write abort").event("mode_read_array", "read array mode")
     (said,) = messages(audited(refused.text), "SEQ002")
     assert said == "1 buffered write at 0x0000 refused or aborted: the words are not in the flash"
+
+
+def test_text_stored_through_a_null_pointer_is_told_as_text_and_with_its_address() -> None:
+    (said,) = messages(case("null-pointer-stores"), "SEQ001")
+    assert "(text: 'kernel panic: task 7 at page 0x40" in said
+    assert "guest-physical 0x0000 on virt-arm, a null pointer?" in said
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("virt.flash1", "2 writes (text: 'zebra') at 0x0100 (guest-physical 0x4000100 on virt-arm) started"),
+        ("vexpress.flash1", "2 writes (text: 'zebra') at 0x0100 (guest-physical 0x44000100 on "),
+        ("system.flash1", "2 writes (text: 'zebra') at 0x0100 started no command"),
+    ],
+)
+def test_stray_text_is_read_in_words_of_any_size(device: str, said: str) -> None:
+    stored = log(device).reset().write(0x100, int.from_bytes(b"zebr", "little")).write(0x104, ord("a"), size=1)
+    assert messages(audited(stored.text), "SEQ001")[0].startswith(said)
