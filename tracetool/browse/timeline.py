@@ -39,9 +39,10 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class _Where:
-    """An event's place among the items: the item, and the event's own number."""
+    """An event's place among the items: the item, whether it holds the event, and the event's own number."""
 
     item: int
+    holds: bool
     number: int
 
 
@@ -215,14 +216,23 @@ class Timeline:
         return self._outline.spot(row).item if len(self) else 0
 
     def _where(self, trace: int, seq: int) -> _Where:
-        """The operation of an event, or else the first one; or the event itself."""
+        """The operation of an event, or else one near it; or the event itself."""
         trace = min(max(trace, 0), len(self.loaded.traces) - 1)
         seq = min(max(seq, 0), self.loaded.traces[trace].events - 1)
         number = self.tables.number(trace, seq)
         if not self.level.of_operations:
-            return _Where(number, number)
+            return _Where(number, holds=True, number=number)
         item = self.tables.operation_at(trace, seq, self._device(trace, seq))
-        return _Where(item or 0, number)
+        near = self.tables.operation_at(trace, seq) if item is None else item
+        return _Where(near or 0, holds=item is not None, number=number)
+
+    def missing_words(self, trace: int, seq: int) -> str:
+        """Why the row of an event is another's; empty where it has one."""
+        where = self._where(trace, seq)
+        if where.holds and self.shows(where.item):
+            return ""
+        why = f"event {seq:,} is hidden by the filter" if self.filter.active else f"event {seq:,} has no row"
+        return f"{why}; this is the nearest row" if len(self) else why
 
     def shows(self, item: int) -> bool:
         """Whether the filter leaves an item."""

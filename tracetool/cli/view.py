@@ -44,32 +44,38 @@ def view(
     from tracetool.browse.loading import Settings, start
 
     settings = Settings(options, guests, strict_silicon, common.wear_limit(wear_limit))
-    if "-" in traces:
-        _free_keyboard()
+    _free_keyboard(needed="-" in traces)
     job = start([partial(reading.open, path) for path in traces], settings)
     from tracetool.browse.memory import state_folder
     from tracetool.tui.app import TraceApp
 
     app = TraceApp(job, remembers_in=None if fresh else state_folder())
-    code = app.run()
-    if app.failure is not None:
-        raise app.failure
+    code = app.run_to_end(state_folder() / "crashes")
     if app.unkept is not None:
         common.say(app.unkept)
-    raise typer.Exit(code or 0)
+    raise typer.Exit(code)
 
 
 def _require_terminal() -> None:
-    if not sys.stdout.isatty():
-        raise UsageError("view needs a terminal to show itself in; `tracetool audit` writes to files and pipes")
+    """Refuse where nothing could be seen; a driver of the user's own (TEXTUAL_DRIVER) draws elsewhere."""
+    if not os.environ.get("TEXTUAL_DRIVER"):
+        os.environ.pop("TEXTUAL_DRIVER", None)  # textual takes an empty one for a driver
+        if not (sys.stdout.isatty() and sys.stderr.isatty()):
+            raise UsageError("view needs a terminal to show itself in; `tracetool audit` writes to files and pipes")
+        if os.environ.get("TERM") == "dumb":
+            raise UsageError("view needs a terminal that can move its cursor, which TERM=dumb cannot; use `audit`")
 
 
-def _free_keyboard() -> None:
-    """Let the keys come in where a trace does: the trace stays `sys.stdin`, under another number."""
+def _free_keyboard(*, needed: bool) -> None:
+    """Let the keys come in where standard input is no terminal: that stays `sys.stdin`, under another number."""
+    if sys.stdin is None:
+        raise UsageError("view takes its keys from standard input, which is closed")
+    if not needed and (sys.stdin.isatty() or os.environ.get("TEXTUAL_DRIVER")):
+        return
     stream = os.dup(sys.stdin.fileno())
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY)
     except OSError as error:
-        raise UsageError("a trace on standard input leaves no keyboard; give the name of a file") from error
+        raise UsageError("standard input is no keyboard, and there is no terminal beside it; run it in one") from error
     os.dup2(terminal, sys.stdin.fileno())
     sys.stdin = os.fdopen(stream)

@@ -113,7 +113,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("palette", "ctrl+p", "command_palette", "All commands", "Find a command by its name."),
     Action("help", "question_mark", "help", "Help", "Show all keys.", footer="help"),
     Action("quit", "q", "leave", "Quit", "Leave, with exit code 0 whatever was found.", footer="quit"),
-    Action("cancel", "escape", "cancel", "Stop", "Stop what is being loaded, or drop the selection."),
+    Action("cancel", "escape", "cancel", "Stop", "Stop auditing again, or drop the selection."),
     Action(
         "open",
         "enter,right,l",

@@ -22,6 +22,7 @@ from tracetool.tui.messages import FilterTo, JumpTo, MomentChanged, Pick  # noqa
 from tracetool.tui.palette import ActionCommands
 from tracetool.tui.prompt import Prompt
 from tracetool.tui.remembering import Remembering
+from tracetool.tui.screens import MainScreen
 from tracetool.tui.theme import DARK, LIGHT, THEMES
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.top_bar import TopBar
@@ -46,7 +47,7 @@ _TERMINATED = 128 + signal.SIGTERM
 
 
 class TraceApp(Remembering):
-    """The app over traces that `job` is loading; `failure` is why nothing could be shown at all."""
+    """The app over traces that `job` is loading."""
 
     TITLE = "tracetool"
     ENABLE_COMMAND_PALETTE = True
@@ -63,7 +64,6 @@ class TraceApp(Remembering):
         self.job: Job | None = job
         self._histories = {}
         self.remembers_in = remembers_in
-        self.failure: Exception | None = None
         self._keys_path = keys or keys_path()
         self.own_keys: dict[str, str] = {}
         self._timer: Timer | None = None
@@ -71,6 +71,10 @@ class TraceApp(Remembering):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DARK.name
+
+    def get_default_screen(self) -> MainScreen:
+        """The screen of the views."""
+        return MainScreen(id="_default")
 
     def compose(self) -> ComposeResult:
         """The skeleton, which is seen while the trace is read."""
@@ -83,6 +87,7 @@ class TraceApp(Remembering):
 
     def on_mount(self) -> None:
         """Take the user's keys, and wait for the trace."""
+        self.watch_loop()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end, _TERMINATED)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._hang_up)
@@ -111,7 +116,7 @@ class TraceApp(Remembering):
             return
         if not job.done.is_set():
             words = progress_words(job.progress)
-            self.query_one(TopBar).say(f"{words}  Esc stops")
+            self.query_one(TopBar).say(f"{words}  {'q leaves' if self.loaded is None else 'Esc stops'}")
             for view in VIEWS:
                 view.wait(self.query_one(f"#{view.id}"), words)
             self._show_so_far(job)
@@ -163,9 +168,12 @@ class TraceApp(Remembering):
         self._wait()
 
     def action_cancel(self) -> None:
-        """Stop loading, or drop the selection."""
+        """Stop auditing again, or drop the selection."""
         if self.job is not None:
-            self.job.cancel()
+            if self.loaded is None:  # without a first audit there is nothing to go back to
+                self.tell("the trace is still being read; q leaves")
+            else:
+                self.job.cancel()
             return
         (self.query_one(MapView) if self.current_view == "map" else self.query_one(TimelineView)).grid.drop_range()
 
@@ -188,9 +196,15 @@ class TraceApp(Remembering):
                 image.follow(chosen)
 
     def on_pick(self, message: Pick) -> None:
-        """An event was selected elsewhere: the timeline follows."""
+        """An event was selected elsewhere: the views follow, without an echo, which could come after the next pick."""
+        chosen = self.selection = message.selection
         for timeline in self.screen_stack[0].query(TimelineView):
-            timeline.go_to_event(message.trace, message.seq)
+            if chosen.seq is not None:
+                with timeline.prevent(TimelineView.Selected):
+                    timeline.go_to_event(chosen.trace, chosen.seq)
+        if not message.moment:
+            for image in self.screen_stack[0].query(ImageView):
+                image.follow(chosen)
 
     def on_filter_to(self, message: FilterTo) -> None:
         """Show the operations that a query selects."""

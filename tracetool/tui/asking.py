@@ -106,6 +106,8 @@ class Asking(Moving):
         if timeline is None:
             return None
         path = text.strip()
+        if not path:
+            return None
         try:
             _keep_inputs(path, timeline)
             output_format = export_format(path)
@@ -116,7 +118,10 @@ class Asking(Moving):
             with whole_file(path) as file:
                 count = write_shown(timeline, output_format, file)
         except TracetoolError as error:
-            return str(error)
+            return str(error).removeprefix(f"{path}: ")  # it is read above, and the reason has to be seen
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            return f"cannot be written: {reason or error}; name another file"
         self.tell(f"wrote {count:,} rows to {path}")
         return None
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.app import App
 from textual.widgets import ContentSwitcher
 
 from tracetool.plain import plain
+from tracetool.tui.key_queue import KeyQueue
 from tracetool.tui.prompt import Prompt
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.top_bar import TopBar
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ViewsApp"]
 
 
-class ViewsApp(App[int]):
+class ViewsApp(KeyQueue):
     """Views of what was loaded, one of them in front."""
 
     loaded: Loaded | None = None

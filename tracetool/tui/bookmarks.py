@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tracetool.plain import plain
+from tracetool.tui.screens import OverScreen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["BookmarksScreen"]
 
 
-class BookmarksScreen(ModalScreen["Bookmark | None"]):
+class BookmarksScreen(OverScreen["Bookmark"]):
     """Gives the bookmark that was chosen; `drop` is told of those that are not wanted any more."""
 
-    BINDINGS: ClassVar = [("escape,q", "dismiss", "Close"), ("delete,backspace", "drop", "Drop")]
+    BINDINGS: ClassVar = [("escape,q", "close", "Close"), ("delete,backspace", "drop", "Drop")]
     DEFAULT_CSS = """
     BookmarksScreen { align: center middle; }
     BookmarksScreen OptionList { width: 80%; height: 70%; background: $surface; border: round $primary; }
@@ -49,7 +49,7 @@ class BookmarksScreen(ModalScreen["Bookmark | None"]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """That is the one."""
         event.stop()
-        self.dismiss(self._bookmarks[event.option_index])
+        self.close(self._bookmarks[event.option_index])
 
     def action_drop(self) -> None:
         """Take the bookmark under the cursor away."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from tracetool.tui.actions import ACTIONS, PLACES, shown_key
 from tracetool.tui.drawing import Drawn, hanging
+from tracetool.tui.screens import OverScreen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,10 +58,10 @@ class _Page(Drawn):
         return help_lines(self._first, self._keys, width)
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(OverScreen[None]):
     """A page over the views."""
 
-    BINDINGS: ClassVar = [("escape,q,question_mark", "app.pop_screen", "Close")]
+    BINDINGS: ClassVar = [("escape,q,question_mark", "close", "Close")]
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
     HelpScreen > VerticalScroll {

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
+
+if TYPE_CHECKING:
+    from tracetool.browse.selection import Selection
 
 __all__ = ["FilterTo", "JumpTo", "MomentChanged", "Pick"]
 
@@ -17,12 +22,15 @@ class JumpTo(Message):
 
 
 class Pick(Message):
-    """An event is selected, for all views; the view in front stays."""
+    """The map or the image selects an event for all views; the view in front stays.
 
-    def __init__(self, seq: int, trace: int) -> None:
+    `moment`: the image shows the moment after the event already.
+    """
+
+    def __init__(self, selection: Selection, *, moment: bool = False) -> None:
         super().__init__()
-        self.seq = seq
-        self.trace = trace
+        self.selection = selection
+        self.moment = moment
 
 
 class FilterTo(Message):

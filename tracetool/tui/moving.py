@@ -41,8 +41,8 @@ class Moving(ViewsApp):
         if isinstance(found, str):
             self.tell(found)
             return
-        view.go_to_event(found.trace, found.seq)
-        view.say_status(f"{Jump[kind].value} {found.number:,} of {found.count:,}")
+        if view.go_to_event(found.trace, found.seq):
+            view.say_status(f"{Jump[kind].value} {found.number:,} of {found.count:,}")
 
     # --- search --------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import csv
 from typing import TYPE_CHECKING
 
@@ -7,9 +8,11 @@ import pytest
 
 from tests.tracetool.browse.samples import OUTSIDE, first_boot, job, opening, padding
 from tests.tracetool.cli.program import PADDING
-from tests.tracetool.tui.driving import Driver, drive, drive_job
+from tests.tracetool.tui.driving import NO_KEYS, Driver, drive, drive_job
 from tracetool.browse.loading import Job, Progress, Settings, start
 from tracetool.session.options import Options
+from tracetool.tui.app import TraceApp
+from tracetool.tui.image import ImageView
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +100,47 @@ def test_words_are_offered_and_completed_and_old_filters_come_back() -> None:
         await driver.type("")
         await driver.press("f", "up", "enter")
         assert "2 of 224 operations" in driver.status
+
+    drive(script)
+
+
+def test_an_event_that_the_filter_hides_is_said_and_the_nearest_row_is_selected() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("e", "m")
+        await driver.type("hidden soon")
+        await driver.press("f")
+        await driver.type("kind == erase")
+        for keys in (("apostrophe", "enter"), ("4", "enter")):
+            await driver.press("2", "g", *keys)
+            await driver.until(lambda: "is hidden by the filter; this is the nearest row" in driver.status)
+            cells = driver.cells(driver.view.grid.cursor)
+            assert (cells["operation"], cells["seq"]) == ("erase", str(driver.seq))
+            await driver.until(lambda: f"event {driver.seq:,} " in driver.inspector)
+        await driver.press("f")
+        await driver.type("offset > 63M")
+        await driver.press("apostrophe", "enter")
+        assert "event 4,370 is hidden by the filter" in driver.status
+        assert driver.inspector == ""
+
+    drive(script)
+
+
+def test_the_image_stays_at_a_change_that_the_filter_hides_until_the_timeline_is_seen() -> None:
+    async def script(driver: Driver) -> None:
+        image = driver.app.query_one(ImageView)
+        await driver.press("2", "f")
+        await driver.type("kind == erase")
+        await driver.press("5")
+        await driver.until(lambda: image.travel is not None)
+        await driver.press("right_curly_bracket", "left_square_bracket")
+        hidden = driver.seq
+        assert image.travel is not None
+        assert image.travel.moments.event(image.travel.position) == (0, hidden)
+        await driver.press("m")
+        assert f"Bookmark event {hidden:,}" in driver.text
+        await driver.press("escape", "2")
+        await driver.until(lambda: driver.cells(driver.view.grid.cursor)["seq"] == str(driver.seq))
+        assert f"event {hidden:,} is hidden by the filter" in driver.status
 
     drive(script)
 
@@ -280,9 +324,6 @@ def test_the_skeleton_is_seen_and_works_while_the_trace_is_read() -> None:
     waiting = Job(padding, Progress())
 
     async def run() -> None:
-        from tests.tracetool.tui.driving import NO_KEYS  # noqa: PLC0415
-        from tracetool.tui.app import TraceApp  # noqa: PLC0415
-
         app = TraceApp(waiting, keys=NO_KEYS)
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause()
@@ -291,9 +332,39 @@ def test_the_skeleton_is_seen_and_works_while_the_trace_is_read() -> None:
             waiting.start()
             await driver.until(lambda: "OUTSIDE-EXTENT" in driver.text)
 
-    import asyncio  # noqa: PLC0415
+    asyncio.run(run())
+
+
+def test_esc_does_not_end_the_first_load() -> None:
+    waiting = Job(padding, Progress())
+
+    async def run() -> None:
+        app = TraceApp(waiting, keys=NO_KEYS)
+        async with app.run_test(size=(80, 24)) as pilot:
+            driver = Driver(app, pilot)
+            await driver.press("escape", "2", "escape")
+            assert set(driver.told) == {"the trace is still being read; q leaves"}
+            assert "q leaves" in driver.text
+            waiting.start()
+            await driver.until(lambda: app.loaded is not None)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("loading", [True, False])
+def test_q_ends_while_the_trace_is_read_and_while_it_is_taken(loading: bool) -> None:
+    waiting = Job(padding, Progress())
+
+    async def run() -> int | None:
+        app = TraceApp(waiting, keys=NO_KEYS)
+        async with app.run_test(size=(80, 24)) as pilot:
+            if not loading:
+                waiting.start()
+                assert waiting.wait(60)
+            await pilot.press("q")
+        return app.return_code
+
+    assert asyncio.run(run()) == 0
 
 
 def test_a_first_load_that_fails_ends_the_app_with_its_reason() -> None:

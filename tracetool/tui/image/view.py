@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from tracetool.browse.mapping import subjects
 from tracetool.browse.places import PlaceKind, parse_place
 from tracetool.browse.playback import playback
+from tracetool.browse.selection import Selection
 from tracetool.browse.travel import Travel, patterns
 from tracetool.errors import UsageError
 from tracetool.plain import plain
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from tracetool.browse.loading import Loaded
     from tracetool.browse.mapping import Subject
     from tracetool.browse.playback import Playback
-    from tracetool.browse.selection import Selection
 
 __all__ = ["ImageView"]
 
@@ -239,7 +239,8 @@ class ImageView(Vertical):
         """The event that led to this moment is selected in all views."""
         event = travel.moments.event(travel.position)
         if event is not None and event[1] >= 0:
-            self.post_message(Pick(event[1], event[0]))
+            device = None if self.subject is None else self.subject.device
+            self.post_message(Pick(Selection(device, *event), moment=True))
 
     def _do(self, travel: Travel, what: str, steps: int) -> None:
         if what in ("compare", "mark"):

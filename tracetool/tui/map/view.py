@@ -10,6 +10,7 @@ from textual.containers import Vertical
 
 from tracetool.browse.heat import Metric
 from tracetool.browse.mapping import draw, subjects
+from tracetool.browse.selection import Selection
 from tracetool.tui.drawing import Heading
 from tracetool.tui.map.grid import LOOKS, MapGrid
 from tracetool.tui.map.legend import Legend
@@ -190,7 +191,7 @@ class MapView(Vertical):
         self.query_one("#range", Heading).say(subject.words(message.start, message.end))
         event = subject.event_at(message.start, message.end) if message.picked else None
         if event is not None:
-            self.post_message(Pick(event[1], event[0]))
+            self.post_message(Pick(Selection(subject.device, *event)))
 
     def on_map_grid_opened(self, message: MapGrid.Opened) -> None:
         """Show the operations of the range in the timeline."""

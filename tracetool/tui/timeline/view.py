@@ -66,6 +66,7 @@ class TimelineView(Container):
         self.timeline: Timeline | None = None
         self.visited = False
         self._ranged = False
+        self._astray = False
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -137,19 +138,35 @@ class TimelineView(Container):
 
     # --- the cursor ----------------------------------------------------------------------------------------------
 
-    def go_to_event(self, trace: int, seq: int) -> None:
-        """Put the cursor on the row of an event, and explain that event."""
+    def go_to_event(self, trace: int, seq: int) -> bool:
+        """Put the cursor on the row of an event, and explain that event; whether there is such a row.
+
+        Else the cursor goes to the nearest row, and that is what is explained and selected.
+        """
         timeline = self.timeline
         if timeline is None:
-            return
+            return False
+        missing = timeline.missing_words(trace, seq)
         row = timeline.row_of_event(trace, seq)
-        if row is None:
-            return
-        self.visited = True
-        with self.prevent(LineGrid.CursorMoved):
-            self.grid.drop_range()
-            self.grid.go(row, middle=True)
-        self._select(trace, seq)
+        if row is not None:
+            self.visited = True
+            with self.prevent(LineGrid.CursorMoved):
+                self.grid.drop_range()
+                self.grid.go(row, middle=True)
+        if missing:
+            self._astray = True
+            self._follow()
+        else:
+            self._astray = False
+            self._select(trace, seq)
+        self.say_status(missing)
+        return not missing
+
+    def on_show(self) -> None:
+        """Select what the cursor is on, where another view selected what has no row here."""
+        if self._astray:
+            self._astray = False
+            self._follow()
 
     def go_to_row(self, row: int) -> None:
         """Put the cursor on a row."""

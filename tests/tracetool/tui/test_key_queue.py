@@ -1,0 +1,151 @@
+"""Keys that arrive together, as from a macro, a paste or a slow line: each goes where the one before has led."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from textual import events
+from textual.keys import _character_to_key
+from textual.widgets import Input
+
+from tests.tracetool.browse.samples import OUTSIDE
+from tests.tracetool.tui.driving import Driver, drive
+from tracetool.tui.bookmarks import BookmarksScreen
+from tracetool.tui.image import ImageView
+from tracetool.tui.map import MapView
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAMES = {"\n": "enter", "\x1b": "escape"}
+
+
+def burst(driver: Driver, *parts: str | events.Paste) -> None:
+    """Send everything at once, characters as the terminal's driver reads them."""
+    for part in parts:
+        if isinstance(part, events.Paste):
+            driver.app.post_message(part)
+            continue
+        for character in part:
+            named = _NAMES.get(character)
+            key = _character_to_key(character) if named is None else named
+            driver.app.post_message(events.Key(key, character if named is None else None))
+
+
+def test_a_filter_typed_in_one_go_is_a_filter() -> None:
+    async def script(driver: Driver) -> None:
+        burst(driver, "fseq == 4368\n")
+        await driver.until(lambda: "filter: seq == 4368" in driver.status)
+        assert driver.app.is_running
+        burst(driver, "f", events.Paste("seq == 90\nq\n"), "\n")
+        await driver.until(lambda: "seq == 90" in driver.status)
+        assert driver.app.is_running
+
+    drive(script)
+
+
+@pytest.mark.parametrize(("typed", "then"), [("2:0x100000\n", "y"), ("2/0x100000\n", "y"), ("1\x1b2:#4370\n", "n")])
+def test_places_and_searches_typed_in_one_go(typed: str, then: str) -> None:
+    async def script(driver: Driver) -> None:
+        burst(driver, typed, then)
+        await driver.until(lambda: driver.told)
+        assert driver.seq in (OUTSIDE, 4368)
+        assert not driver.app.screen_stack[0].query_one(Input).display or driver.app.focused is driver.view.grid
+
+    drive(script)
+
+
+def test_a_bookmark_is_noted_listed_and_gone_to_in_one_go() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "e")
+        burst(driver, "mquite quick\n", "g", "'", "\n")
+        await driver.until(lambda: any("bookmarked" in words for words in driver.told))
+        await driver.until(lambda: driver.seq == OUTSIDE)
+        assert [mark.note for mark in driver.app.memory.bookmarks] == ["quite quick"]
+        burst(driver, "'", "\n\n")  # twice: the second opens the row
+        await driver.until(lambda: driver.view.timeline is not None and len(driver.view.timeline) > 224)
+        assert not isinstance(driver.app.screen, BookmarksScreen)
+
+    drive(script)
+
+
+def test_bookmarks_chosen_twice_before_the_list_is_closed_are_gone_to_once() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "e", "m")
+        await driver.type("here")
+        await driver.press("apostrophe")
+        chosen = driver.app.screen
+        assert isinstance(chosen, BookmarksScreen)
+        chosen.close(driver.app.memory.bookmarks[0])
+        chosen.close(driver.app.memory.bookmarks[0])
+        chosen.action_close()
+        await driver.pilot.pause()
+        assert len(driver.app.screen_stack) == 1
+
+    drive(script)
+
+
+def test_an_export_and_a_what_if_typed_in_one_go(tmp_path: Path) -> None:
+    target = tmp_path / "q x.csv"
+
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "x")
+        driver.app.query_one(Input).value = ""
+        burst(driver, f"{target}\n", "Pextent 2M\n")
+        await driver.until(lambda: driver.app.job is None and "extent virt.flash1=2 MiB" in driver.text)
+        assert target.exists()
+
+    drive(script)
+
+
+def test_keys_held_down_lose_nothing_and_never_go_back() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("5")
+        image = driver.app.query_one(ImageView)
+        await driver.until(lambda: image.travel is not None)
+        assert image.travel is not None
+        await driver.press("left_curly_bracket")
+        seen: list[int] = []
+        go = image.travel.go
+
+        def watched(position: int) -> None:
+            seen.append(position)
+            go(position)
+
+        image.travel.go = watched  # type: ignore[method-assign]
+        burst(driver, "]" * 30)
+        await driver.until(lambda: len(seen) >= 30)
+        await driver.pilot.pause()
+        assert seen == sorted(set(seen))
+        assert image.travel.position == 30
+        burst(driver, "2ggjjjjjjjjjjjjjjjjjjjjkk")
+        await driver.until(lambda: driver.view.grid.cursor == 18)
+        burst(driver, "/identify\n" + "n" * 7 + "N")
+        await driver.until(lambda: "/identify: 7 of" in driver.status)
+        burst(driver, "g" + "b" * 2)
+        await driver.until(lambda: "erase 2 of 2" in driver.status)
+        burst(driver, "g" + "." * 5)
+        await driver.until(lambda: "5 of" in driver.status or "6 of" in driver.status)
+
+    drive(script)
+
+
+@pytest.mark.slow
+def test_prompts_of_the_image_and_the_palette_take_what_follows() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("5")
+        image = driver.app.query_one(ImageView)
+        await driver.until(lambda: image.travel is not None)
+        burst(driver, ":block:2\n")
+        await driver.until(lambda: image.grid.cursor == 2 * 0x40000)
+        burst(driver, "/fv\n")
+        await driver.until(lambda: not driver.app._held)  # noqa: SLF001
+        await driver.press("ctrl+p")
+        burst(driver, "timeline\n")
+        await driver.until(lambda: driver.app.current_view == "timeline" and len(driver.app.screen_stack) == 1)
+        burst(driver, "?q", "4", "?\x1b", "3")
+        await driver.until(lambda: driver.app.current_view == "map")
+        assert driver.app.query_one(MapView).display
+
+    drive(script)

@@ -1,0 +1,136 @@
+"""Crashes of the app: the terminal is restored, the traceback kept in a file, and the exit code is never 0."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from textual import constants
+from textual.app import App
+from textual.worker import WorkerFailed
+
+from tracetool.errors import TracetoolError, UsageError
+from tracetool.plain import plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+    from textual.driver import Driver
+
+__all__ = ["CrashError", "Crashing", "keep_traceback"]
+
+
+class CrashError(TracetoolError):
+    """The app has a fault; the message names the file with the traceback."""
+
+
+class PanicError(Exception):
+    """Textual gave up, for the reason in the message."""
+
+
+class Crashing(App[int]):
+    """Part of the app: the first unexpected exception, wherever it is raised, ends the app and is `crash`."""
+
+    crash: Exception | None = None
+    failure: Exception | None = None
+    """Why nothing could be shown at all."""
+
+    def get_driver_class(self) -> type[Driver]:
+        """The driver of this platform, or that of the environment variable TEXTUAL_DRIVER.
+
+        Raises:
+            UsageError: there is no such driver.
+        """
+        try:
+            return super().get_driver_class()
+        except (ImportError, AttributeError, ValueError, RuntimeError) as error:
+            raise UsageError(f"TEXTUAL_DRIVER={constants.DRIVER}: no driver of textual ({error}); unset it") from error
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End; textual calls this for exceptions in handlers, timers, workers, and while a widget is drawn."""
+        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            error = error.error
+        if self.crash is None:
+            self.crash = self._exception = error
+            self._exception_event.set()
+        self._return_code = CrashError.exit_code
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """End; textual calls this where its input thread fails."""
+        words = [segment.text for renderable in renderables for segment in self.console.render(renderable)]
+        self._handle_exception(PanicError("".join(words)))
+
+    async def _shutdown(self) -> None:
+        """Close all; what is raised meanwhile must not keep the driver from writing its last bytes."""
+        try:
+            await super()._shutdown()
+        except Exception as error:  # noqa: BLE001  whatever it is
+            self._handle_exception(error)
+            if self._driver is not None:
+                self._driver.close()
+
+    def watch_loop(self) -> None:
+        """Take what is raised in tasks and callbacks of the event loop itself."""
+        asyncio.get_running_loop().set_exception_handler(self._loop_failed)
+
+    def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, Exception):
+            self._handle_exception(error)
+        else:
+            loop.default_exception_handler(context)
+
+    def run_to_end(self, reports: Path, *, headless: bool = False) -> int:
+        """Run until the app ends, and return the exit code.
+
+        Raises:
+            CrashError: the app crashed; the traceback is in a file in `reports`, or in the temporary directory.
+            TracetoolError, OSError: `failure`, where it is one that a user can meet.
+        """
+        try:
+            code = self.run(headless=headless)
+        except Exception as error:  # noqa: BLE001  whatever it is
+            self.crash = self.crash or error
+        if self.crash is None and isinstance(self.failure, (TracetoolError, OSError)):
+            raise self.failure
+        fault = self.crash or self.failure
+        if fault is not None:
+            raise keep_traceback(fault, reports) from fault
+        return code or 0
+
+
+def keep_traceback(error: Exception, folder: Path) -> CrashError:
+    """Write the traceback to a new file in `folder`, else in the temporary directory; the error that says where."""
+    words = f"internal error: {type(error).__name__}: {plain(str(error), 200)}"
+    for place in (folder, None):
+        try:
+            if place is not None:
+                place.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(prefix="tracetool-crash-", suffix=".txt", dir=place)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(_report(error))
+        except OSError:
+            continue
+        return CrashError(f"{name}: {words}; please report it with this file")
+    return CrashError(f"{words}; please report it with the output of --debug")
+
+
+def _report(error: Exception) -> str:
+    facts = {
+        "tracetool": version("pflash-tracetool"),
+        "textual": version("textual"),
+        "python": sys.version,
+        "platform": platform.platform(),
+        "command": sys.argv,
+        "TERM": os.environ.get("TERM"),
+    }
+    lines = [f"{name}: {fact}\n" for name, fact in facts.items()]
+    return "".join([*lines, "\n", *traceback.format_exception(error)])
