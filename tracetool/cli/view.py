@@ -33,7 +33,7 @@ def view(
 ) -> None:
     """Look at traces in the terminal: verdict, timeline, every event explained; ? shows the keys.
 
-    Ends with exit code 0 whatever was found; 3 if a trace cannot be read at all.
+    Ends with exit code 0 whatever was found; 3 if a trace cannot be read at all, or if the app itself fails.
     """
     options = devices.session(
         policy=policy,
@@ -49,8 +49,9 @@ def view(
     from tracetool.browse.memory import state_folder
     from tracetool.tui.app import TraceApp
 
-    app = TraceApp(job, remembers_in=None if fresh else state_folder())
-    code = app.run_to_end(state_folder() / "crashes")
+    state = state_folder()
+    app = TraceApp(job, remembers_in=None if fresh else state)
+    code = app.run_to_end(None if state is None else state / "crashes")
     if app.unkept is not None:
         common.say(app.unkept)
     raise typer.Exit(code)

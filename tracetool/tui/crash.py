@@ -88,7 +88,7 @@ class Crashing(App[int]):
         else:
             loop.default_exception_handler(context)
 
-    def run_to_end(self, reports: Path, *, headless: bool = False) -> int:
+    def run_to_end(self, reports: Path | None, *, headless: bool = False) -> int:
         """Run until the app ends, and return the exit code.
 
         Raises:
@@ -107,7 +107,7 @@ class Crashing(App[int]):
         return code or 0
 
 
-def keep_traceback(error: Exception, folder: Path) -> CrashError:
+def keep_traceback(error: Exception, folder: Path | None) -> CrashError:
     """Write the traceback to a new file in `folder`, else in the temporary directory; the error that says where."""
     words = f"internal error: {type(error).__name__}: {plain(str(error), 200)}"
     for place in (folder, None):

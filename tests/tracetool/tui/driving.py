@@ -32,6 +32,14 @@ class Driver:
     def __init__(self, app: TraceApp, pilot: Pilot[int]) -> None:
         self.app = app
         self.pilot = pilot
+        self.told = [notification.message for notification in app._notifications]  # noqa: SLF001  what was said so far
+        notify = app.notify
+
+        def noted(message: str, **how: Any) -> None:  # noqa: ANN401  as textual's
+            self.told.append(message)
+            notify(message, **how)
+
+        app.notify = noted  # type: ignore[method-assign]
 
     async def press(self, *keys: str) -> None:
         """Press keys and let what they do be done."""
@@ -83,11 +91,6 @@ class Driver:
         assert selection is not None
         assert selection.seq is not None
         return selection.seq
-
-    @property
-    def told(self) -> list[str]:
-        """What was said in passing."""
-        return [notification.message for notification in self.app._notifications]  # noqa: SLF001
 
     def cells(self, row: int) -> dict[str, str]:
         """The cells of a row of the timeline."""

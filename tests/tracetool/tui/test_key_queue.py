@@ -125,8 +125,12 @@ def test_keys_held_down_lose_nothing_and_never_go_back() -> None:
         await driver.until(lambda: "/identify: 7 of" in driver.status)
         burst(driver, "g" + "b" * 2)
         await driver.until(lambda: "erase 2 of 2" in driver.status)
-        burst(driver, "g" + "." * 5)
-        await driver.until(lambda: "5 of" in driver.status or "6 of" in driver.status)
+        burst(driver, "gjjj")
+        await driver.until(lambda: driver.view.grid.cursor == 3)
+        burst(driver, "." * 5)
+        await driver.until(lambda: " 7 of " in driver.status)
+        burst(driver, "," * 3)
+        await driver.until(lambda: " 4 of " in driver.status)
 
     drive(script)
 

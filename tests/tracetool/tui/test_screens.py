@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
+from textual.widgets import Input
 
 from tests.captures import ROOT
 from tests.tracetool.browse.samples import finished
@@ -74,7 +75,10 @@ def test_the_map_without_colours_and_with_a_range_and_a_moment(size: tuple[int, 
 
 def test_what_stands_over_the_views() -> None:
     async def script(driver: Driver) -> None:
-        await driver.press("2", "f", *"kind", "space", *"=~", "space")
+        await driver.press("2")
+        await driver.explained()
+        driver.app.query_one(Input).cursor_blink = False
+        await driver.press("f", *"kind", "space", *"=~", "space")
         await driver.pilot.pause()
         matches(driver.app, "filter-dark-80x24")
         await driver.press("escape", "question_mark")
