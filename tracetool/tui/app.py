@@ -23,7 +23,7 @@ from tracetool.tui.palette import ActionCommands
 from tracetool.tui.prompt import Prompt
 from tracetool.tui.remembering import Remembering
 from tracetool.tui.screens import MainScreen
-from tracetool.tui.theme import DARK, LIGHT, THEMES
+from tracetool.tui.theme import DARK, FEW_COLOURS, LIGHT, THEMES, in_sixteen_colours
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.top_bar import TopBar
 from tracetool.tui.views import VIEWS
@@ -68,8 +68,9 @@ class TraceApp(Remembering):
         self.own_keys: dict[str, str] = {}
         self._timer: Timer | None = None
         self._next_part = 0.0
+        few = self.console.color_system in FEW_COLOURS
         for theme in THEMES:
-            self.register_theme(theme)
+            self.register_theme(in_sixteen_colours(theme) if few else theme)
         self.theme = DARK.name
 
     def get_default_screen(self) -> MainScreen:

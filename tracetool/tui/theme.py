@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.theme import Theme
 
-__all__ = ["DARK", "LIGHT", "THEMES"]
+__all__ = ["DARK", "FEW_COLOURS", "LIGHT", "THEMES", "in_sixteen_colours"]
+
+FEW_COLOURS = (None, "standard")
+"""Colour systems of terminals with sixteen colours or none, by rich's names."""
 
 # Ref: Okabe and Ito, "Color Universal Design": the palette, lightened or darkened for the background.
 DARK = Theme(
@@ -36,3 +41,29 @@ LIGHT = Theme(
     dark=False,
 )
 THEMES = (DARK, LIGHT)
+
+# A colour of the themes above is between two of the sixteen, and the nearest is a grey.
+_SIXTEEN = {
+    DARK.name: {"error": "#ff5555", "warning": "#ffff55", "success": "#55ff55", "primary": "#55ffff"},
+    LIGHT.name: {"error": "#aa0000", "warning": "#aa5500", "success": "#00aa00", "primary": "#0000aa"},
+}
+
+
+def in_sixteen_colours(theme: Theme) -> Theme:
+    """The theme for a terminal of sixteen colours, all of them among these."""
+    colours = _SIXTEEN[theme.name]
+    ground, ink, panel = ("#000000", "#aaaaaa", "#555555") if theme.dark else ("#ffffff", "#000000", "#aaaaaa")
+    texts = {f"text-{name}": colour for name, colour in colours.items()}
+    return replace(
+        theme,
+        primary=colours["primary"],
+        accent=colours["primary"],
+        warning=colours["warning"],
+        error=colours["error"],
+        success=colours["success"],
+        foreground=ink,
+        background=ground,
+        surface=ground,
+        panel=panel,
+        variables={**theme.variables, **texts, "text-accent": colours["primary"]},
+    )

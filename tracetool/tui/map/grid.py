@@ -17,6 +17,7 @@ from tracetool.tui.map.look import Colours, Look, Marks, shape_in
 from tracetool.tui.map.ramp import commanded, ramp
 from tracetool.tui.map.shades import Shades
 from tracetool.tui.part_styles import PartStyles
+from tracetool.tui.theme import FEW_COLOURS
 
 if TYPE_CHECKING:
     from textual import events
@@ -36,7 +37,6 @@ _ROOMY = 60
 _BLINK = 0.5
 """Seconds."""
 
-_FEW_COLOURS = (None, "standard")
 
 LOOKS: tuple[Look, ...] = (Halves(), Shades())
 """In the order in which a key goes through them; the last needs no colours."""
@@ -94,8 +94,7 @@ class MapGrid(PartStyles):
 
     def on_mount(self) -> None:
         """Take the look that the terminal can show, and let the cursor blink where things may move by themselves."""
-        few = not self.app.is_headless and self.app.console.color_system in _FEW_COLOURS
-        if self.app.no_color or few:
+        if self.app.no_color or self.app.console.color_system in FEW_COLOURS:
             self.look = LOOKS[-1]
         if self.app.animation_level != "none":
             self.set_interval(_BLINK, self._blink)
