@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from tracetool.audit.verdict import Verdict
+from tracetool.browse.activity_strip import with_outside
 from tracetool.browse.findings import FindingRow, finding_rows
 from tracetool.browse.flash_bar import flash_bar
 from tracetool.findings import Severity
@@ -73,8 +76,11 @@ class OverviewModel:
     boots: tuple[BootColumn, ...]
 
 
-def overview(audit: Audit) -> OverviewModel:
-    """The overview of an audit: devices and findings, the worst first, traces in their order."""
+def overview(audit: Audit, operations: pl.DataFrame | None = None) -> OverviewModel:
+    """The overview of an audit: devices and findings, the worst first, traces in their order.
+
+    `operations` is a frame of `OPERATIONS_SCHEMA`, from which those beyond the extent are marked.
+    """
     verdict, words = headline(audit)
     rows = finding_rows(audit)
     shown = tuple(row for row in rows if row.severity >= Severity.WARNING)[:MOST_FINDINGS]
@@ -85,7 +91,7 @@ def overview(audit: Audit) -> OverviewModel:
         cards=tuple(_card(device, audit) for device in worst_first(audit.devices)),
         findings=shown,
         findings_words=_findings_words(audit, len(rows) - len(shown)),
-        boots=tuple(_boot(number, trace, audit) for number, trace in enumerate(audit.traces)),
+        boots=tuple(_boot(number, trace, audit, operations) for number, trace in enumerate(audit.traces)),
     )
 
 
@@ -118,12 +124,12 @@ def _card(device: DeviceAudit, audit: Audit) -> DeviceCard:
 # --- a trace -----------------------------------------------------------------------------------------------------
 
 
-def _boot(number: int, trace: TraceReport, audit: Audit) -> BootColumn:
+def _boot(number: int, trace: TraceReport, audit: Audit, operations: pl.DataFrame | None) -> BootColumn:
     health = list(_health(trace))
     charts = [
-        (plain(device.name, _NAME), chart)
+        (plain(device.name, _NAME), with_outside(chart, _outside(device, chart, operations)))
         for device in worst_first(audit.devices)
-        for chart in draw_activity(device, audit.traces)
+        for chart in draw_activity(device, audit.traces, audit.devices)
         if chart.number == number
     ]
     return BootColumn(
@@ -133,6 +139,15 @@ def _boot(number: int, trace: TraceReport, audit: Audit) -> BootColumn:
         healthy=not health,
         charts=tuple(charts),
     )
+
+
+def _outside(device: DeviceAudit, chart: ActivityChart, operations: pl.DataFrame | None) -> Iterator[int]:
+    """Positions, on the chart's axis, of a device's operations that reach beyond its extent."""
+    if operations is None or device.extent is None:
+        return
+    mine = (pl.col("trace") == chart.number) & (pl.col("device").cast(pl.String) == device.name)
+    beyond = pl.col("offset") + pl.col("length") > device.extent.bytes
+    yield from operations.filter(mine & beyond)["time_ns" if chart.timed else "first_seq"].drop_nulls()
 
 
 def _health(trace: TraceReport) -> Iterator[str]:

@@ -64,18 +64,29 @@ class ActivityChart:
     ticks: tuple[tuple[float, str], ...]
     axis: str
     description: str
+    timed: bool
+    """Whether positions are recorded times in ns; else they are numbers of events."""
+    span: tuple[int, int]
+    """The positions at both ends of the plot."""
+
+    def x(self, position: int) -> float:
+        """Where a position is on the canvas."""
+        return _Axis(*self.span, timed=self.timed).x(position)
 
 
-def draw_activity(device: DeviceAudit, traces: Sequence[TraceReport]) -> list[ActivityChart]:
-    """A chart for each trace in which the device did anything."""
+def draw_activity(
+    device: DeviceAudit, traces: Sequence[TraceReport], devices: Sequence[DeviceAudit] = ()
+) -> list[ActivityChart]:
+    """A chart for each trace in which the device did anything, all charts of a trace of `devices` with one axis."""
     parts = device.activity.partition_by("trace", maintain_order=True)
-    return [_chart(part, traces[int(part["trace"][0])], int(part["trace"][0])) for part in parts]
+    shown = pl.concat([other.activity for other in (devices or [device])])
+    return [_chart(part, shown, traces[int(part["trace"][0])], int(part["trace"][0])) for part in parts]
 
 
-def _chart(part: pl.DataFrame, trace: TraceReport, number: int) -> ActivityChart:
+def _chart(part: pl.DataFrame, shown: pl.DataFrame, trace: TraceReport, number: int) -> ActivityChart:
     width, timed = int(part["length"][0]), part["unit"][0] == "ns"
-    starts = part["start"].to_list()
-    first, last = min(starts), max(starts) + width
+    beside = shown.filter((pl.col("trace") == number) & (pl.col("unit") == part["unit"][0]))
+    first, last = beside.select(pl.col("start").min(), end=(pl.col("start") + pl.col("length")).max()).row(0)
     if not timed:
         first = 0
     elif trace.start_ns is not None:
@@ -90,6 +101,8 @@ def _chart(part: pl.DataFrame, trace: TraceReport, number: int) -> ActivityChart
         ticks=tuple(axis.ticks()),
         axis="seconds since the trace began" if timed else "number of the event",
         description=f"{said}, over {axis.words(first, last)}.",
+        timed=timed,
+        span=(first, last),
     )
 
 

@@ -157,7 +157,7 @@ def _card(device: DeviceAudit, audit: Audit) -> _Card:
         reasons=device.reasons,
         figures=tuple(device_figures(device, audit.guests)),
         map=draw_flash(device, audit),
-        charts=draw_activity(device, audit.traces),
+        charts=draw_activity(device, audit.traces, audit.devices),
         facts=facts,
         blocks=device.blocks.head(MOST_BLOCKS).to_dicts(),
         blocks_used=len(device.blocks),

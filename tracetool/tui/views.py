@@ -63,7 +63,7 @@ VIEWS: tuple[View, ...] = (
         "1",
         "Overview",
         Overview,
-        lambda view, loaded: view.show(overview(loaded.audit)),
+        lambda view, loaded: view.show(overview(loaded.audit, loaded.operations)),
         Overview.focus,
         Overview.wait_for,
     ),

@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tracetool.browse.activity_strip import draw_axis, draw_lane
+from tracetool.browse.activity_strip import OUTSIDE, draw_axis, draw_lane
 from tracetool.tui.drawing import Drawn, hanging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracetool.browse.overview import BootColumn
-    from tracetool.report.activity_chart import ActivityChart
+    from tracetool.report.activity_chart import ActivityChart, Lane
 
 __all__ = ["Boot"]
 
 LABEL = 10
-_STYLES = {"erase": "$text-accent", "program": "$text-primary", "other": "$foreground-muted"}
+_STYLES = {
+    "erase": "$text-accent",
+    "program": "$text-primary",
+    "other": "$foreground-muted",
+    OUTSIDE: "bold $text-error",
+}
 
 
 class Boot(Drawn):
@@ -54,13 +59,13 @@ def _strips(name: str, chart: ActivityChart, width: int) -> Iterator[Content]:
     for lane in lanes:
         label = lane.label if len(lane.label) < LABEL else lane.kind
         yield Content.assemble((label.ljust(LABEL), "$foreground-muted"), (draw_lane(lane, room), _STYLES[lane.kind]))
-        yield from _busiest(lane.most, lane.total, width)
+        yield from _busiest(lane, width)
     yield Content.styled(" " * LABEL + draw_axis(chart, room), "$foreground-muted")
     yield Content.styled(" " * LABEL + chart.axis[:room], "$foreground-muted")
 
 
-def _busiest(most: str, total: int, width: int) -> Iterator[Content]:
+def _busiest(lane: Lane, width: int) -> Iterator[Content]:
     """How much it is in numbers, where there is room."""
-    words = f"{total:,} in all, at most {most}"
+    words = f"{lane.total:,} in all" + (f", at most {lane.most}" if lane.most else "")
     if width - LABEL >= len(words):
         yield Content.styled(" " * LABEL + words, "$foreground-muted")

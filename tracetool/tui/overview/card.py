@@ -24,8 +24,9 @@ LABEL = 12
 BAR = 9
 """Columns of what stands before a bar."""
 
-ROOMY = 90
-"""Columns from which a card shows every fact, not just those that answer the question."""
+ROOMY, TALL = 90, 40
+"""Columns of a card, or lines of the screen, from which it shows every fact, not just those that answer the question.
+"""
 
 _GLYPHS = {"untouched": "░", "programmed": "▓", "erased": "█", "refused": "×", "outside": "✖"}  # noqa: RUF001
 _STYLES = {
@@ -54,6 +55,9 @@ class Card(Drawn):
     def __init__(self, card: DeviceCard) -> None:
         super().__init__(classes=str(card.verdict))
         self.card = card
+
+    def _has_room(self, width: int) -> bool:
+        return width >= ROOMY or self.app.size.height >= TALL
 
     def lines(self, width: int) -> Iterator[Content]:
         """The card, the answer first."""
@@ -85,7 +89,7 @@ class Card(Drawn):
     def _facts(self, width: int) -> Iterator[Content]:
         card = self.card
         facts = [] if card.quiet else [fact for fact in card.facts if fact[0] in ("board", "extent", "policy")]
-        if width >= ROOMY:
+        if self._has_room(width):
             facts = [fact for fact in card.facts if not (card.quiet and fact[0] == "commanded")]
         for label, words in facts:
             yield from _fact(label, words, width)

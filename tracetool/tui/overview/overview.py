@@ -106,6 +106,8 @@ class Overview(VerticalScroll):
     def on_resize(self, event: Resize) -> None:
         """Where there is room the findings stand beside the cards."""
         self.set_class(event.size.width >= WIDE, "wide")
+        for card in self.query(Card):  # a higher screen has room for more of its facts
+            card.redraw()
 
     def wait_for(self, words: str) -> None:
         """Say what is being done, until `show` is called."""
