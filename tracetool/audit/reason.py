@@ -26,6 +26,7 @@ class Code(StrEnum):
     GEOMETRY_UNKNOWN = "geometry-unknown"
     NAMELESS = "nameless"
     DEVICES_LEFT_OUT = "devices-left-out"
+    DEVICES_NOT_CHOSEN = "devices-not-chosen"
     PROCESSES_LEFT_OUT = "processes-left-out"
     PROCESSES_MIXED = "processes-mixed"
     EVENTS_LOST = "events-lost"

@@ -55,6 +55,10 @@ def _judge(device: Device, replayed: Replayed) -> tuple[Verdict, list[Reason]]:
 
 def _left_out(replayed: Replayed) -> Iterator[Reason]:
     """What the options left out of the traces."""
+    if replayed.not_chosen:
+        amount = count_of(replayed.not_chosen.total(), "event")
+        words = f"{amount} of {' and '.join(replayed.not_chosen)} left out (--device)"
+        yield Reason(Code.DEVICES_NOT_CHOSEN, words)
     for trace in replayed.traces:
         spans = {process: span for process, span in trace.processes.spans.items() if span.left_out}
         if spans:

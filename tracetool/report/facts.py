@@ -48,7 +48,8 @@ def headline(audit: Audit) -> tuple[Verdict, str]:
         )
     if within:
         return Verdict.WITHIN_EXTENT, f"the guest wrote nothing beyond the extent of {_names(within)}"
-    return Verdict.NO_EXTENT, "no extent is known, and no writable flash was written"
+    excused = [device for device in by_verdict[Verdict.NO_EXTENT] if device.excused]
+    return Verdict.NO_EXTENT, f"no extent is known for {_names(excused)}, which nobody wrote to or is read-only"
 
 
 def _names(devices: list[DeviceAudit]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -69,12 +70,14 @@ class TraceReport:
 class Replayed:
     """What a session leaves: devices by name, in order of appearance, and the traces.
 
-    `left_out` counts events of devices beyond the first `MAX_DEVICES`, which are not replayed.
+    `left_out` counts events of devices beyond the first `MAX_DEVICES`, which are not replayed; `not_chosen` those of
+    each device that is not the one of `--device`.
     """
 
     devices: dict[str, Device] = field(default_factory=dict)
     traces: list[TraceReport] = field(default_factory=list)
     left_out: int = 0
+    not_chosen: Counter[str] = field(default_factory=Counter)
     accessed_elsewhere: set[tuple[int, int | None]] = field(default_factory=set)
     """Numbers of the traces in which a device that was not asked for was accessed."""
 
@@ -274,6 +277,7 @@ class _Pass:
                 key = Key(key.device)  # noqa: PLW2901  each trace has a process of its own
             self.keys[key] = None
             if self.options.device is not None and not is_of(self.options.device, key):
+                self.replayed.not_chosen[key.device] += len(part)
                 if caused(part):
                     self.replayed.accessed_elsewhere.add((number, key.process))
                 continue

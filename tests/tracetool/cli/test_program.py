@@ -640,6 +640,15 @@ def test_a_query_chooses_rows(quick: Quick) -> None:
     assert row.startswith("0,1,virt.flash1,program,4368,4370,")
 
 
+def test_what_device_leaves_out_is_said(quick: Quick) -> None:
+    document = json.loads(quick("audit", PADDING, "--device", "virt.flash0", "--format", "json").text)
+    (device,) = document["devices"]
+    assert "4,378 events of virt.flash1 left out (--device)" in device["verdict_reasons"]
+    assert "devices-not-chosen" in device["verdict_codes"]
+    whole = json.loads(quick("audit", PADDING, "--format", "json").text)
+    assert not [device for device in whole["devices"] if "devices-not-chosen" in device["verdict_codes"]]
+
+
 # --- rows that are asked for -------------------------------------------------------------------------------------
 
 
