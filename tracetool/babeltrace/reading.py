@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading"]
 
-SIGN_OF_LIFE = 1 << 20
+SIGN_OF_LIFE = 1 << 17
 NOT_YET_S = 0.01
 PACKETS = 64
 

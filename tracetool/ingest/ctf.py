@@ -159,7 +159,7 @@ class CtfTrace:
         self.health = reading.health
         with tempfile.TemporaryDirectory(prefix="tracetool-", ignore_cleanup_errors=True) as scratch:
             request = self._request(scratch, size)
-            with closing(ReadingProcess(self.meta.name, self._rows, request)) as process:
+            with closing(ReadingProcess(self.meta.name, self._rows, request, size)) as process:
                 for said in process.listen():
                     frame = reading.take(said, process)
                     if frame is not None and frame.height:

@@ -28,10 +28,24 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["PATIENCE_S", "ReadingProcess"]
+__all__ = ["ReadingProcess"]
 
-PATIENCE_S = 300.0
-"""So long nothing may be heard of the process. It gives a sign of life every million messages."""
+PATIENCE_S = 6.0
+"""Processor time that the process may use until it is heard of again; it speaks up every hundred thousand messages.
+
+A damaged trace sends libbabeltrace2 round in circles. Processor time, as a busy machine makes every process slow.
+"""
+
+PATIENCE_PER_BYTE_S = 10.0 / (1 << 30)
+"""Added for each byte of the streams, which are looked through before their first message."""
+
+COMPILING_S = 300.0
+"""The same while the loop is compiled."""
+
+SILENCE_S = 300.0
+"""Time that may pass whether or not the processor is used."""
+
+LOOK_S = 0.5
 
 SLOTS = 3
 PIPE = 1 << 16
@@ -48,13 +62,15 @@ class ReadingProcess:
         name: of the trace, for messages.
         rows: how many rows a block has room for.
         request: what it is told; see `tracetool.babeltrace.child`.
+        size: of the streams, in bytes.
 
     Raises:
         InputError: there is no memory for it, or it cannot be started.
     """
 
-    def __init__(self, name: str, rows: int, request: dict[str, Any]) -> None:
+    def __init__(self, name: str, rows: int, request: dict[str, Any], size: int = 0) -> None:
         self._name = name
+        self._patience_s = PATIENCE_S + size * PATIENCE_PER_BYTE_S
         self._rows = rows
         self._said = b""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
@@ -95,8 +111,10 @@ class ReadingProcess:
         Raises:
             InputError: it ended without saying so, or is not heard of any more.
         """
+        patience_s = self._patience_s
         while True:
-            said: dict[str, Any] = json.loads(self._line())
+            said: dict[str, Any] = json.loads(self._line(patience_s))
+            patience_s = COMPILING_S if said.get("compiling") else self._patience_s
             yield said
             if "end" in said:
                 return
@@ -136,21 +154,29 @@ class ReadingProcess:
             while left:
                 left = left[self._process.stdin.write(left) or 0 :]
 
-    def _line(self) -> bytes:
+    def _line(self, patience_s: float) -> bytes:
         assert self._process.stdout is not None  # noqa: S101
         pipe = self._process.stdout.fileno()
         heard = select.poll()
         heard.register(pipe, select.POLLIN)
-        until = time.monotonic() + PATIENCE_S
+        until, used_s = time.monotonic() + SILENCE_S, _processor_s(self.pid)
         while b"\n" not in self._said:
-            if not heard.poll(max(0.0, until - time.monotonic()) * 1000):
-                raise InputError(f"{self._name}: babeltrace2 hangs: nothing was read for {PATIENCE_S:.0f} s")
+            if not heard.poll(LOOK_S * 1000):
+                if time.monotonic() > until:
+                    raise self._hang(SILENCE_S)
+                if _processor_s(self.pid) - used_s > patience_s:
+                    raise self._hang(patience_s)
+                continue
             data = os.read(pipe, PIPE)
             if not data:
                 raise InputError(f"{self._name}: babeltrace2 {self._ending()}; babeltrace2 DIR shows how far it comes")
             self._said += data
         line, _, self._said = self._said.partition(b"\n")
         return line
+
+    def _hang(self, seconds: float) -> InputError:
+        why = f"babeltrace2 hangs: nothing was read for {seconds:.0f} s"
+        return InputError(f"{self._name}: {why}; its metadata may be cut or damaged: copy or record it again")
 
     def _log(self) -> str:
         """What it wrote to standard error."""
@@ -165,6 +191,18 @@ class ReadingProcess:
             return f"ended with {code}{last}"
         known = {number.value: number.name for number in signal.Signals}
         return f"crashed with {known.get(-code, f'signal {-code}')}{last}"
+
+
+def _processor_s(pid: int) -> float:
+    """Processor time that a process has used so far, in seconds; 0 where the system does not say.
+
+    Ref: proc_pid_stat(5), utime and stime, the twelfth and thirteenth after the name.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _shared(size: int) -> int:

@@ -228,11 +228,34 @@ def test_a_crash_ends_with_a_message(number: signal.Signals, tmp_path: Path, mon
 
 def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_trace(tmp_path / "trace", packets=10)
-    monkeypatch.setattr(ctf_process, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(ctf_process, "SILENCE_S", 1.0)
     pids = started(monkeypatch, lambda pid: os.kill(pid, signal.SIGSTOP))
     with pytest.raises(InputError, match="babeltrace2 hangs: nothing was read for 1 s"):
         list(open_ctf(str(tmp_path), chunk_bytes=640).chunks())
     assert not is_running(pids[0])
+
+
+@pytest.mark.parametrize("cut", [37, 0x1800])
+def test_metadata_that_sends_the_library_round_in_circles_is_one_line(
+    cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some cuts are an error of the library's own; none of them takes the time of a hang."""
+    monkeypatch.setattr(ctf_process, "PATIENCE_S", 2.0)
+    trace = tmp_path / "trace"
+    trace.mkdir()
+    metadata = capture("aavmf-shell-padding", tmp_path / "whole") / "metadata"
+    (trace / "metadata").write_bytes(metadata.read_bytes()[:cut])
+    with pytest.raises(InputError, match="babeltrace2") as at:
+        list(open_ctf(str(trace)).chunks())
+    assert "\n" not in str(at.value)
+
+
+def test_a_hang_is_told_by_processor_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_trace(tmp_path / "trace", packets=10)
+    monkeypatch.setattr(ctf_process, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(ctf_process, "LOOK_S", 0.0)
+    with pytest.raises(InputError, match=r"hangs: .* metadata may be cut or damaged"):
+        list(open_ctf(str(tmp_path)).chunks())
 
 
 def test_a_reader_that_is_left_ends_its_process_and_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
