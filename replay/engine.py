@@ -22,6 +22,7 @@ from replay.contents import close_window
 from replay.journal import Change, Journal
 from replay.machine import run
 from replay.pointers import addresses_of
+from replay.sparse import clear, copy_into, find_other, sparse_zeros
 from replay.state import BYTE_ARRAYS, Chip, Rows, Steps
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ __all__ = ["Config", "Disagreement", "Machine", "Stop"]
 
 _JOURNAL_ROWS = 1 << 14
 _JOURNAL_BYTES = 1 << 22
+_FILLED_AT_ONCE = 128 << 20
+_FILLED = 1 << 16
 _INTEGERS = tuple(name for name in Chip._fields if name not in BYTE_ARRAYS)
 
 
@@ -130,6 +133,37 @@ def _power_on_state() -> list[int]:
     return state
 
 
+class _Blank:
+    """What lies beyond the image file: zeros that nobody wrote, and so known.
+
+    Where unknown is what masks begin with, the mask is filled there: at once where that is little, else block by block
+    as rows come near.
+    """
+
+    def __init__(self, size: int, start: int | None = None) -> None:
+        self.start = size if start is None else min(start, size)
+        self._size = size
+        self._marked: set[int] = set()
+
+    def begin(self, chip: Chip) -> None:
+        """Fill the mask where that takes little memory."""
+        if self._size - self.start <= _FILLED_AT_ONCE:
+            chip.storage_mask[self.start :] = chip.geo[slot.KNOWN]
+            self._marked = set(range(self._size // _FILLED + 1))
+
+    def mark(self, chip: Chip, offsets: Any, start: int, end: int) -> None:  # noqa: ANN401  a list or an array
+        """Fill the mask wherever these rows reach: their erase blocks, and the windows around them."""
+        if self.start == self._size or not chip.geo[slot.KNOWN] or self._size - self.start <= _FILLED_AT_ONCE:
+            return
+        reach = max(int(chip.geo[slot.BLOCK]), int(chip.geo[slot.WINDOW]))
+        places = np.unique(np.asarray(offsets[start:end], np.int64) // _FILLED) * _FILLED
+        for place in places[places >= 0].tolist():
+            for number in range(max(place - reach, 0) // _FILLED, (place + _FILLED + reach) // _FILLED + 1):
+                if number not in self._marked:
+                    self._marked.add(number)
+                    chip.storage_mask[max(number * _FILLED, self.start) : (number + 1) * _FILLED] = 1
+
+
 class Machine:
     """One flash device and everything it carries from row to row."""
 
@@ -144,10 +178,10 @@ class Machine:
             state=_power_on_state(),
             geo=_geo(config),
             cfi=list(cfi_table(config.geometry)),
-            storage=np.zeros(size, np.uint8),
-            storage_mask=np.zeros(size, np.uint8),
-            backing=np.zeros(size, np.uint8),
-            backing_mask=np.zeros(size, np.uint8),
+            storage=sparse_zeros(size),
+            storage_mask=sparse_zeros(size),
+            backing=sparse_zeros(size),
+            backing_mask=sparse_zeros(size),
             window=np.zeros(window, np.uint8),
             touched=np.zeros(window, np.uint8),
             expected=[0] * (slot.EXPECT_ROWS * slot.EXPECT_WIDTH),
@@ -160,10 +194,11 @@ class Machine:
         self.chip.geo[slot.JOURNAL_ROOM] = rows
         self.chip.geo[slot.BLOB_ROOM] = blob
         self.journal = Journal()
+        self._blank = _Blank(size)
         if config.image is not None:
             length = min(len(config.image), size)
-            self.chip.storage[:length] = config.image[:length]
-            self.chip.backing[:length] = config.image[:length]
+            copy_into(self.chip.storage, config.image[:length])
+            copy_into(self.chip.backing, config.image[:length])
 
     # --- feeding -------------------------------------------------------------------------------------------------
 
@@ -178,6 +213,7 @@ class Machine:
             ImportError: they are arrays, and there is no numba.
         """
         end = len(rows.kind) if end is None else end
+        self._blank.mark(self.chip, rows.offset, start, end)
         if start < end and not any(self.chip.seen):
             # The very first row of a device that was just made: its count register is still zero.
             self.chip.state[slot.COUNTER_KNOWN] |= int(rows.kind[start] in (RowKind.RESET, RowKind.REALIZE))
@@ -209,9 +245,10 @@ class Machine:
             state[slot.JOURNAL_BYTES] = 0
 
     def _forget_everything(self) -> None:
-        unknown = 1 - self.chip.geo[slot.KNOWN]
-        self.chip.storage_mask[:] = unknown
-        self.chip.backing_mask[:] = unknown
+        size = len(self.chip.storage)
+        self.chip = self.chip._replace(storage_mask=sparse_zeros(size), backing_mask=sparse_zeros(size))
+        self.chip.geo[slot.KNOWN] = 1
+        self._blank = _Blank(size)
 
     # --- being told ----------------------------------------------------------------------------------------------
 
@@ -317,9 +354,10 @@ class Machine:
 
     def _blank_beyond(self, extent: int) -> None:
         """Beyond the file there is nothing: zeros that nobody wrote. Pages that were never touched stay so."""
-        chip = self.chip
-        chip.storage[extent:][chip.storage[extent:] != 0] = 0
-        chip.storage_mask[extent:] = chip.geo[slot.KNOWN]
+        clear(self.chip.storage[extent:])
+        clear(self.chip.storage_mask[extent:])
+        self._blank = _Blank(len(self.chip.storage), extent)
+        self._blank.begin(self.chip)
 
     def fork(self, backing: Backing) -> Machine:
         """A second machine in the same state behind another image file, without self-check and journal.
@@ -350,10 +388,8 @@ class Machine:
         for name in (slot.CHECK, slot.JOURNAL, slot.COUNT, slot.WATCH_END):
             twin.chip.geo[name] = 0
         twin.chip.missing[:] = [-1] * slot.KINDS
-        if backing.extent is not None:
-            known = twin.chip.geo[slot.KNOWN]
-            if known:
-                twin.chip.storage_mask[backing.extent :] = known
+        twin._blank = _Blank(len(chip.storage), backing.extent)
+        twin._blank.begin(twin.chip)
         for name in (slot.EXPECT_HEAD, slot.EXPECT_TAIL, slot.HELD):
             twin.chip.state[name] = 0
         return twin
@@ -376,9 +412,7 @@ class Machine:
     def unknown(self, *, backing: bool, end: int) -> tuple[int, int]:
         """How many of the first `end` bytes are unknown, and the offset of the first (-1 if none)."""
         mask = self.chip.backing_mask if backing else self.chip.storage_mask
-        unknown = mask[:end] != self.chip.geo[slot.KNOWN]
-        count = int(unknown.sum())
-        return count, int(unknown.argmax()) if count else -1
+        return find_other(mask[: end if backing else min(end, self._blank.start)], self.chip.geo[slot.KNOWN])
 
     def known_prefix(self, length: int) -> bytes | None:
         """The first `length` bytes of storage, None if one of them is unknown."""
@@ -489,6 +523,6 @@ def _as_lists(chip: Chip) -> Chip:
 
 def _prefix(array: NDArray[np.uint8], length: int | None) -> NDArray[np.uint8]:
     """A copy of which only the first `length` bytes are filled: the rest stays unallocated zeros."""
-    copy = np.zeros(len(array), np.uint8)  # zeros_like would touch every page
-    copy[:length] = array[:length]
+    copy = sparse_zeros(len(array))
+    copy_into(copy, array[:length])
     return copy

@@ -65,7 +65,7 @@ class Journal:
 
     _rows: list[NDArray[np.int64]] = field(default_factory=list)
     _blobs: list[NDArray[np.uint8]] = field(default_factory=list)
-    _known: int = 0
+    _knowns: list[int] = field(default_factory=list)
 
     def take(self, chip: Chip) -> None:
         """Append what the machine has collected since the last time."""
@@ -73,17 +73,17 @@ class Journal:
         rows = np.array(chip.journal[: count * JOURNAL_WIDTH], np.int64).reshape(count, JOURNAL_WIDTH)
         self._rows.append(rows)
         self._blobs.append(chip.blob[:size].copy())
-        self._known = chip.geo[KNOWN]
+        self._knowns.append(chip.geo[KNOWN])
 
     def add(self, change: Change) -> None:
         """Append a change that no access made, such as a restart that reads the image file again."""
-        known, unknown = self._known, 1 - self._known
-        masks = [np.where(mask, known, unknown) for mask in (change.before_known, change.after_known)]
+        masks = [~mask for mask in (change.before_known, change.after_known)]
         blob = np.concatenate([change.before, masks[0], change.after, masks[1]]).astype(np.uint8)
         places = [change.length * part for part in range(4)]
         row = [change.seq, change.kind, change.target, change.offset, change.length, *places]
         self._rows.append(np.array([row], np.int64))
         self._blobs.append(blob)
+        self._knowns.append(0)
 
     def index(self) -> JournalIndex:
         """Every change without its bytes."""
@@ -98,41 +98,22 @@ class Journal:
             first = ends[chunk] - len(self._rows[chunk])
             rows = self._rows[chunk][max(start - first, 0) : max(stop - first, 0)].tolist()
             for row in reversed(rows) if newest_first else rows:
-                yield self._change(row, self._blobs[chunk])
+                yield _change(row, self._blobs[chunk], self._knowns[chunk])
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._rows)
 
     def __iter__(self) -> Iterator[Change]:
         """The changes, oldest first."""
-        for rows, blob in zip(self._rows, self._blobs, strict=True):
+        for rows, blob, known in zip(self._rows, self._blobs, self._knowns, strict=True):
             for row in rows.tolist():
-                yield self._change(row, blob)
+                yield _change(row, blob, known)
 
     def __reversed__(self) -> Iterator[Change]:
-        for rows, blob in zip(reversed(self._rows), reversed(self._blobs), strict=True):
+        chunks = zip(reversed(self._rows), reversed(self._blobs), reversed(self._knowns), strict=True)
+        for rows, blob, known in chunks:
             for row in reversed(rows.tolist()):
-                yield self._change(row, blob)
-
-    def _change(self, row: list[int], blob: NDArray[np.uint8]) -> Change:
-        seq, kind, target, offset, length, before, before_mask, after, after_mask = row
-        return Change(
-            seq,
-            JournalKind(kind),
-            Target(target),
-            offset,
-            length,
-            _bytes(blob, before, length),
-            self._mask(blob, before_mask, length),
-            _bytes(blob, after, length),
-            self._mask(blob, after_mask, length),
-        )
-
-    def _mask(self, blob: NDArray[np.uint8], position: int, length: int) -> NDArray[np.bool_]:
-        if position in (ALL_KNOWN, NONE_KNOWN):
-            return np.full(length, position == ALL_KNOWN)
-        known: NDArray[np.bool_] = blob[position : position + length] == self._known
-        return known
+                yield _change(row, blob, known)
 
     def rewind(self, contents: NDArray[np.uint8], seq: int, target: Target) -> NDArray[np.uint8]:
         """`contents` as they were just after event `seq`, given what they are after the last change.
@@ -154,3 +135,25 @@ def _bytes(blob: NDArray[np.uint8], position: int, length: int) -> NDArray[np.ui
     if position == NO_BYTES:
         return np.zeros(length, np.uint8)
     return blob[position : position + length]
+
+
+def _change(row: list[int], blob: NDArray[np.uint8], known: int) -> Change:
+    seq, kind, target, offset, length, before, before_mask, after, after_mask = row
+    return Change(
+        seq,
+        JournalKind(kind),
+        Target(target),
+        offset,
+        length,
+        _bytes(blob, before, length),
+        _mask(blob, before_mask, length, known),
+        _bytes(blob, after, length),
+        _mask(blob, after_mask, length, known),
+    )
+
+
+def _mask(blob: NDArray[np.uint8], position: int, length: int, known: int) -> NDArray[np.bool_]:
+    if position in (ALL_KNOWN, NONE_KNOWN):
+        return np.full(length, position == ALL_KNOWN)
+    found: NDArray[np.bool_] = blob[position : position + length] == known
+    return found
