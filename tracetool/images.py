@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from replay.sparse import sparse_zeros
 from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, decompressed
 from tracetool.containers import HEAD_BYTES, TAIL_BYTES, convert, recognise, require_flash
 from tracetool.errors import InputError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["is_raw", "load_image", "write_image"]
 
 _OVERHEAD = 1 << 24  # what a packed disk image may be longer than its contents
+_MOST_UNPACKED = 256 << 20  # bytes other than zeros of a compressed image: larger ones are unpacked first
 _CHUNK = 1 << 20  # read and searched for zeros at once
 _PAGE = 4096  # the finest hole that file systems keep
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]+)", re.ASCII)
@@ -81,7 +83,7 @@ def _load(path: Path, limit: int) -> NDArray[np.uint8]:
         if compression is None and size > limit:
             raise InputError(f"{path}: the image is {format_size(size)} long, {_beyond(limit)}")
         with decompressed(stream, compression) as unpacked:
-            image = _read(unpacked, limit if in_place else limit + _OVERHEAD)
+            image = _read(unpacked, limit if in_place else limit + _OVERHEAD, _MOST_UNPACKED if compression else limit)
     if not in_place and not recorded:
         container = recognise(image[:HEAD_BYTES].tobytes(), image[-TAIL_BYTES:].tobytes())
         if container is not None:
@@ -124,18 +126,21 @@ def _beyond(limit: int) -> str:
     return f"beyond the limit of {format_size(limit)}: is it this flash's image?"
 
 
-def _read(unpacked: BufferedIOBase, limit: int) -> NDArray[np.uint8]:
-    """Read to the end, but at most one byte past `limit`; zeros take no memory."""
-    pieces, length = [], 0
+def _read(unpacked: BufferedIOBase, limit: int, most: int) -> NDArray[np.uint8]:
+    """Read to the end, but at most one byte past `limit`; zeros take no memory.
+
+    MemoryError if more than `most` bytes lie in pieces that are not zero.
+    """
+    image, length = sparse_zeros(limit + 1), 0
     while chunk := unpacked.read(min(_CHUNK, limit + 1 - length)):
         piece = np.frombuffer(chunk, dtype=np.uint8)
         if piece.any():
-            pieces.append((length, piece))
+            image[length : length + piece.size] = piece
+            most -= piece.size
         length += piece.size
-    image = np.zeros(length, dtype=np.uint8)
-    for offset, piece in pieces:
-        image[offset : offset + piece.size] = piece
-    return image
+        if most < 0:
+            raise MemoryError
+    return image[:length]
 
 
 def write_image(path: Path, data: NDArray[np.uint8]) -> None:

@@ -30,13 +30,14 @@ class Notes:
     def __bool__(self) -> bool:
         return bool(self._losses or self._failures)
 
-    def read(self, number: int, line: str) -> None:
-        """Look at a line that gave no event."""
+    def read(self, number: int, line: str) -> bool:
+        """Look at a line that gave no event; whether it says something that is noted."""
         loss = read_loss(line)
         if loss is not None:
             self.lose(number, loss)
         elif _FAILURE in line:
             self._failures.append((number, line[line.index(_FAILURE) :]))
+        return loss is not None or _FAILURE in line
 
     def lose(self, number: int, count: int) -> None:
         """Note that the source lost events at a line."""

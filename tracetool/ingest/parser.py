@@ -32,6 +32,9 @@ __all__ = ["REPEATS", "TextParser"]
 REPEATS = 10_000
 """A folded syslog line stands for so many events at most; more are counted as lost."""
 
+STRANGER, STRANGERS = 80, 4096
+"""Lines of something else are known again: a log may hold millions of the same ones, or empty ones."""
+
 CANDIDATES = 4
 """So many `pflash_` at the end of a line are looked at."""
 
@@ -104,6 +107,7 @@ class TextParser:
         self._folded: tuple[int, _Event] | None = None
         self._last = 0, ""
         self._unwrapper = Unwrapper()
+        self._strangers: set[str] = set()
         self._clear()
 
     def _clear(self) -> None:
@@ -119,7 +123,11 @@ class TextParser:
             InputError: in strict mode, on the first damaged line.
         """
         kinds, heads, where, rows, known = self._kinds, self._heads, self._where, self._rows, BY_SOURCE
+        health, strangers = self._health, self._strangers
         for number, line in lines:
+            if line in strangers:
+                health.other += 1
+                continue
             head, found, tail = line.rpartition(PREFIX)
             name, _, rest = tail.partition(" ")
             for fullmatch, kind in known[name] if found else ():  # noqa: B007
@@ -237,12 +245,16 @@ class TextParser:
         if event:
             self._look_closer(number, line, event)
             return
-        self.notes.read(number, line)
+        noted = self.notes.read(number, line)
         reason = wrapped.damage if wrapped else _why_damaged(line)
         if reason:
             self._damage(number, reason, line)
-        else:
-            self._health.other += 1
+            return
+        self._health.other += 1
+        if not (noted or "repeated" in line or "{" in line or "}" in line) and len(line) <= STRANGER:
+            if len(self._strangers) == STRANGERS:
+                self._strangers.clear()
+            self._strangers.add(line)
 
     def _parse_inner(self, number: int, lines: list[str]) -> None:
         """Parse the lines that one line holds, which counts once: as damaged, as understood or as something else."""

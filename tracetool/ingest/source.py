@@ -35,7 +35,7 @@ BLOCK = 1 << 18
 LONG = 1 << 20
 """After so many unpacked bytes the thread takes over."""
 
-MOST_UNPACKED = 256 << 20
+MOST_UNPACKED = 32 << 20
 MOST_TIMES = 256
 """A stream may unpack to the larger of so many bytes and so many times what was read of it; traces come to 100 times.
 

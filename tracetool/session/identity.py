@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from replay.answers import differing
 from replay.boards import Board, boards, boards_with
 from replay.cfi import SECTOR_BYTES
-from tracetool.errors import UsageError
+from replay.geometry import MAX_REGION
+from tracetool.errors import InputError, UsageError
 from tracetool.session.options import apply_geometry
 from tracetool.sizes import format_offset, format_size
 
@@ -134,7 +135,16 @@ def _geometry(
             "the flash is taken to be as long as the store"
         )
     region = evidence.realize.region if evidence.realize else None
-    if geometry is not None and region and region % geometry.block == 0 and region != geometry.size:
+    if region and region > MAX_REGION and name not in options.geometries:
+        said = f"{name}: its pflash_realize event says a region of {format_size(region)}, more than any flash has"
+        raise InputError(f"{said}; give --geometry {name}=size=SIZE")
+    if (
+        geometry is not None
+        and region
+        and region % geometry.block == 0
+        and region != geometry.size
+        and region <= MAX_REGION
+    ):
         geometry, source = geometry.resized(region), f"{source}; size by its pflash_realize event"
     if name in options.geometries:
         geometry = apply_geometry(name, options.geometries[name], geometry)
