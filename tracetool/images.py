@@ -111,7 +111,7 @@ def _converted(path: Path, container: Container, file: Path, limit: int) -> NDAr
         raw = Path(folder) / "raw.fd"
         convert(file, container, raw, limit=limit, name=path)
         with raw.open("rb") as stream:
-            return _read(stream, limit)
+            return _read(stream, limit, limit)
 
 
 def _converted_from(path: Path, container: Container, unpacked: NDArray[np.uint8], limit: int) -> NDArray[np.uint8]:
