@@ -126,7 +126,7 @@ def test_an_archive_of_something_else(tmp_path: Path, scratch: Path) -> None:
 def test_what_tar_compresses_otherwise_is_no_trace(tmp_path: Path) -> None:
     file = tmp_path / "ctf.tar.bz2"
     file.write_bytes(bz2.compress(an_archive(tmp_path)))
-    with pytest.raises(InputError, match="is not a trace"):
+    with pytest.raises(InputError, match="is packed with bzip2; unpack it first"):
         open_trace(str(file))
 
 
