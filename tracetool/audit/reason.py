@@ -28,6 +28,7 @@ class Code(StrEnum):
     DEVICES_LEFT_OUT = "devices-left-out"
     DEVICES_NOT_CHOSEN = "devices-not-chosen"
     PROCESSES_LEFT_OUT = "processes-left-out"
+    BOOTS_LEFT_OUT = "boots-left-out"
     PROCESSES_MIXED = "processes-mixed"
     EVENTS_LOST = "events-lost"
     DAMAGED = "damaged"

@@ -65,6 +65,9 @@ def _left_out(replayed: Replayed) -> Iterator[Reason]:
             amount = count_of(sum(span.events for span in spans.values()), "event")
             words = f"{trace.meta.name}: {amount} of {pids(spans)} left out (--process)"
             yield Reason(Code.PROCESSES_LEFT_OUT, words)
+        if trace.processes.of_other_boots:
+            amount = count_of(trace.processes.of_other_boots, "event")
+            yield Reason(Code.BOOTS_LEFT_OUT, f"{trace.meta.name}: {amount} of other boots left out (--boot)")
 
 
 def _outside(device: Device) -> Iterator[Reason]:

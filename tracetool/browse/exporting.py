@@ -10,6 +10,7 @@ from tracetool.errors import UsageError
 from tracetool.events import ACCESSES
 from tracetool.report.frames import write_frames
 from tracetool.report.tables import write_table
+from tracetool.session.boots import LAST
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -92,4 +93,6 @@ def _device_options(options: Options) -> list[str]:
 
 def _selection(options: Options) -> list[str]:
     words = [word for process in sorted(options.processes) for word in ("--process", str(process))]
+    if options.boot is not None:
+        words += ["--boot", "last" if options.boot == LAST else str(options.boot)]
     return words + ([] if options.device is None else ["--device", options.device])

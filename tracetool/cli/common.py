@@ -125,6 +125,15 @@ ProcessNumbers = Annotated[
         rich_help_panel="Device options",
     ),
 ]
+BootNumber = Annotated[
+    str | None,
+    typer.Option(
+        "--boot",
+        metavar="N",
+        help="Look at this boot alone, by the column boot, from 0; last: those of QEMU's last start.",
+        rich_help_panel="Device options",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first line or record that is not understood.")]
 InputFormat = Annotated[
     str | None,
@@ -252,11 +261,13 @@ def make_options(
     qemu: str,
     device: str | None,
     process: list[int] | None = None,
+    boot: str | None = None,
     policy: str | None = None,
     at: int | None = None,
     keep_operations: bool = False,
 ) -> Options:
     """The session's options from the command line's; UsageError where they are wrong."""
+    from tracetool.session.boots import parse_boot
     from tracetool.session.options import Options, parse_behaviour, parse_board
 
     return Options(
@@ -269,6 +280,7 @@ def make_options(
         behaviour=parse_behaviour(qemu),
         device=device,
         processes=frozenset(process or ()),
+        boot=parse_boot(boot),
         policy=parse_policy(policy),
         at=at,
         keep_operations=keep_operations,

@@ -30,6 +30,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "qemu": (common.Qemu, "auto"),
     "device": (common.DeviceName, None),
     "process": (common.ProcessNumbers, None),
+    "boot": (common.BootNumber, None),
 }
 """Parameter name: its annotation and its default."""
 
@@ -47,9 +48,10 @@ class DeviceOptions:
     qemu: str = "auto"
     device: str | None = None
     process: list[int] | None = None
+    boot: str | None = None
 
     def described(self) -> list[str]:
-        """The options given, by name, but for `--device` and `--process`, which only select."""
+        """The options given, by name, but for `--device`, `--process` and `--boot`, which only select."""
         given = {"image", "extent", "board", "geometry", "read_only", "writable"}
         names = [name for name in _OPTIONS if name in given and getattr(self, name)]
         return [f"--{name.replace('_', '-')}" for name in names] + ["--qemu"] * (self.qemu != "auto")
@@ -66,6 +68,7 @@ class DeviceOptions:
             qemu=self.qemu,
             device=self.device,
             process=self.process,
+            boot=self.boot,
             policy=policy,
             at=at,
             keep_operations=keep_operations,

@@ -16,17 +16,20 @@ def events(
     output: common.Output = None,
     device: common.DeviceName = None,
     process: common.ProcessNumbers = None,
+    boot: common.BootNumber = None,
     reading: common.Reading,
 ) -> None:
     """Write the pflash events of traces, every one with its number, whichever way they were recorded."""
     from tracetool.cli.output import goes_to_a_file, open_output, standard_output
     from tracetool.ingest.chain import described
     from tracetool.report.frames import write_frames
-    from tracetool.session.processes import Chosen
+    from tracetool.session.boots import Chosen, parse_boot
+    from tracetool.session.options import Options
 
     common.check_table_format(output_format, output)
     common.keep_inputs([output], traces)
     query = common.parse_where(where, "events")
+    chosen = Options(processes=frozenset(process or ()), boot=parse_boot(boot))
     # Rows that appear on the terminal as they are read, or in a pager there, are progress enough.
     bar = output is not None or goes_to_a_file()
     with (
@@ -34,11 +37,7 @@ def events(
         standard_output() if output is None else open_output(output) as file,
     ):
         count = write_frames(
-            (
-                frame
-                for number, reader in enumerate(readers)
-                for frame in Chosen(reader, frozenset(process or ())).chunks(number)
-            ),
+            (frame for number, reader in enumerate(readers) for frame in Chosen(reader, chosen).chunks(number)),
             output_format,
             file,
             device=device,

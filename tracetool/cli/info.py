@@ -11,15 +11,19 @@ def info(
     traces: common.TracePaths,
     *,
     process: common.ProcessNumbers = None,
+    boot: common.BootNumber = None,
     width: common.Width = None,
     reading: common.Reading,
 ) -> None:
     """Say what is in a trace: how it was recorded, which devices, what was done to them, how well it reads."""
     from tracetool.report.summary import print_summary, summarise
+    from tracetool.session.boots import parse_boot
+    from tracetool.session.options import Options
 
+    chosen = Options(processes=frozenset(process or ()), boot=parse_boot(boot))
     console = common.console(width)
     with common.opened(traces, reading) as readers:
-        found = [summarise(reader, frozenset(process or ())) for reader in readers]
+        found = [summarise(reader, chosen) for reader in readers]
     for number, (reader, (summary, replayed)) in enumerate(zip(readers, found, strict=True)):
         if number:
             console.print()

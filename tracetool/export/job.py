@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracetool.ingest.numbering import Numbering
+from tracetool.session.boots import Chosen
 from tracetool.session.naming import events_of
-from tracetool.session.processes import Chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +47,8 @@ class Job:
         seen: how many the last pass has seen, those of other devices too.
         losses: how many had been given out before each place where events were lost, in the last pass.
         failures: the same of each place where the host failed.
-        left_out: events of other devices and processes, in the last pass. They end up as a loss at the end, so that an
-            audit of what is written does not take it for all that there was.
+        left_out: events of other devices, processes and boots, in the last pass. They end up as a loss at the end, so
+            that an audit of what is written does not take it for all that there was.
     """
 
     reader: TraceReader
@@ -80,7 +80,7 @@ class Job:
         self.failures.clear()
         numbering = Numbering(0)
         marks = _Marks(self.reader)
-        selection = Chosen(self.reader, self.options.processes)
+        selection = Chosen(self.reader, self.options)
         for frame in selection.chunks():
             self.seen += frame.height
             for piece in marks.cut(frame):

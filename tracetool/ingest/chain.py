@@ -80,6 +80,7 @@ def _joined(healths: Sequence[Health]) -> Health:
         joined.first_damaged += health.first_damaged
         joined.lost_places += [replace(place, seq=base + place.seq) for place in health.lost_places]
         joined.host_write_failures += [replace(place, seq=base + place.seq) for place in health.host_write_failures]
+        joined.starts += [base + seq for seq in health.starts]
         joined.truncated = joined.truncated or health.truncated
         joined.unterminated = joined.unterminated or health.unterminated
         base += health.events

@@ -97,6 +97,7 @@ class Health:
         lost: events the source reports as lost.
         lost_places: the first thousand places where it does.
         host_write_failures: the first thousand of them.
+        starts: before which events libvirt says in its log that it starts QEMU, the last thousand.
         truncated: what is wrong with the compressed stream and where; None if it was read to its end.
         unterminated: the last line has no newline.
     """
@@ -110,6 +111,7 @@ class Health:
     lost: int = 0
     lost_places: list[LostPlace] = field(default_factory=list)
     host_write_failures: list[HostWriteFailure] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
     truncated: str | None = None
     unterminated: bool = False
 

@@ -1,10 +1,12 @@
 """Lines that are no events and yet say something of them: losses, and writes the host refused.
 
-Ref: `losses.toml`; QEMU hw/block/pflash_cfi01.c ("Could not update PFLASH").
+Ref: `losses.toml`; QEMU hw/block/pflash_cfi01.c ("Could not update PFLASH"); libvirt
+src/qemu/qemu_domain.c, qemuLogOperation ("starting up").
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Notes"]
 
+_STARTING = ": starting up"
+_STARTS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+[+-]\d{4}: starting up\b", re.ASCII)
 _FAILURE = "Could not update PFLASH"
 
 
@@ -26,9 +30,10 @@ class Notes:
     def __init__(self) -> None:
         self._losses: list[tuple[int, int]] = []
         self._failures: list[tuple[int, str]] = []
+        self._starts: list[int] = []
 
     def __bool__(self) -> bool:
-        return bool(self._losses or self._failures)
+        return bool(self._losses or self._failures or self._starts)
 
     def read(self, number: int, line: str) -> bool:
         """Look at a line that gave no event; whether it says something that is noted."""
@@ -37,6 +42,8 @@ class Notes:
             self.lose(number, loss)
         elif _FAILURE in line:
             self._failures.append((number, line[line.index(_FAILURE) :]))
+        elif _STARTING in line and _STARTS.match(line):
+            self._starts.append(number)
         return loss is not None or _FAILURE in line
 
     def lose(self, number: int, count: int) -> None:
@@ -59,5 +66,8 @@ class Notes:
             HostWriteFailure(number, base + bisect_left(where, number + 1), excerpt(text))
             for number, text in self._failures[:room]
         ]
+        health.starts += [base + bisect_left(where, number + 1) for number in self._starts]
+        del health.starts[:-PLACES]
+        self._starts.clear()
         self._losses.clear()
         self._failures.clear()

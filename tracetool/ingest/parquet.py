@@ -199,6 +199,7 @@ class ParquetTrace:
             lost=told.lost,
             lost_places=told.lost_places[:PLACES],
             host_write_failures=told.host_write_failures[:PLACES],
+            starts=told.starts,
             truncated=told.truncated and f"the trace that it was made from: {excerpt(told.truncated)}",
             unterminated=told.unterminated,
         )

@@ -71,6 +71,7 @@ def _health(told: dict[str, Any]) -> Health:
         first_damaged=[_row(Damage, row) for row in told["first_damaged"]],
         lost_places=[_row(LostPlace, row) for row in told["lost_places"]],
         host_write_failures=[_row(HostWriteFailure, row) for row in told["host_write_failures"]],
+        starts=[_count(seq) for seq in told.get("starts", [])],
         truncated=None if truncated is None else str(truncated),
         unterminated=bool(told["unterminated"]),
     )

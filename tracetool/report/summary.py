@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from tracetool.ingest.run import RunTrace
 from tracetool.report.layout import print_grid
 from tracetool.report.run import run_facts
 from tracetool.report.story import story_lines
+from tracetool.session.boots import with_boot
 from tracetool.session.naming import UNKNOWN, Key, shown_name
 from tracetool.session.options import Options
 from tracetool.session.processes import Processes
@@ -57,14 +58,15 @@ class TraceSummary:
     backwards: int = 0
 
 
-def summarise(reader: TraceReader, chosen: frozenset[int] = frozenset()) -> tuple[TraceSummary, Replayed | None]:
+def summarise(reader: TraceReader, options: Options | None = None) -> tuple[TraceSummary, Replayed | None]:
     """Read a trace to its end, count, and replay it; None instead of the replay where it contradicts its devices.
 
-    Of the events of `chosen` processes, if any are given.
+    Of the processes and boots that the options choose.
     """
-    counting = _Counting(reader, chosen)
+    options = with_boot([reader], options or Options())
+    counting = _Counting(reader, options)
     try:
-        replayed = replay_readers([counting], with_runs([reader], Options(story=True, processes=chosen)))
+        replayed = replay_readers([counting], with_runs([reader], replace(options, story=True)))
     except UsageError:
         for _ in counting.chunks() if reader.rereadable else ():
             continue
@@ -78,9 +80,9 @@ def summarise(reader: TraceReader, chosen: frozenset[int] = frozenset()) -> tupl
 class _Counting:
     """A reader whose events are counted as they pass."""
 
-    def __init__(self, reader: TraceReader, chosen: frozenset[int]) -> None:
+    def __init__(self, reader: TraceReader, options: Options) -> None:
         self._reader = reader
-        self._chosen = chosen
+        self._options = options
         self.main: int | None = None
         """See `Processes`."""
         self.summary = TraceSummary()
@@ -102,7 +104,7 @@ class _Counting:
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """The same frames."""
-        self.summary = TraceSummary(processes=Processes(self._chosen, self.main))
+        self.summary = TraceSummary(processes=Processes(self._options.processes, self.main, self._options.boots))
         for frame in self._reader.chunks(trace):
             mine = self.summary.processes.take(frame)
             self.summary.events += len(mine)

@@ -43,7 +43,8 @@ class Options:
 
     Sizes in bytes. `policy` None means the default of the command: what the trace was recorded on for a replay.
     `mains` are the first main threads of traces, by number, that are known to hold machines which run side by side.
-    `processes` are those whose events are looked at, all if it is empty.
+    `processes` are those whose events are looked at, all if it is empty; `boot` the number of the one boot, or
+    `boots.LAST`, and `boots` what that comes to.
     `at` is the last seq of the last trace that is replayed; `inspect` the seq of the event of
     trace number `inspect_trace` that is looked at closely. `recorded` is what run directories say, by device;
     `changed_images` the image that a device began trace number N with where it is not the one that the trace before
@@ -59,6 +60,8 @@ class Options:
     behaviour: Behaviour = Behaviour.UNDETERMINED
     device: str | None = None
     processes: frozenset[int] = frozenset()
+    boot: int | None = None
+    boots: range | None = None
     policy: Policy | None = None
     at: int | None = None
     journal: bool = False

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tracetool.ingest import TraceReader
 
-__all__ = ["Chosen", "Processes", "Span", "Threads", "pids"]
+__all__ = ["Processes", "Span", "Threads", "first_main", "pids"]
 
 _OPENING = ("reset", "realize")
 MOST_SPANS = 1 << 12
@@ -139,37 +139,7 @@ def _numbers(processes: Iterable[int | None]) -> str:
     return ", ".join(numbers[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
-class Chosen:
-    """The events of a trace that are of the processes chosen, of all if none is.
-
-    `left_out` counts the others, once the events have been read.
-    """
-
-    def __init__(self, reader: TraceReader, processes: frozenset[int]) -> None:
-        self.left_out = 0
-        self._reader = reader
-        self._processes = processes
-
-    def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
-        """Frames of `EVENTS_SCHEMA`, none empty; see `TraceReader.chunks`.
-
-        Raises:
-            UsageError: the trace has no event of one of the processes.
-        """
-        self.left_out = 0
-        if not self._processes:
-            yield from self._reader.chunks(trace)
-            return
-        processes = Processes(self._processes, _first_main(self._reader) if self._reader.rereadable else None)
-        for frame in self._reader.chunks(trace):
-            mine = processes.take(frame)
-            self.left_out += frame.height - mine.height
-            if not mine.is_empty():
-                yield mine
-        processes.require()
-
-
-def _first_main(reader: TraceReader) -> int | None:
+def first_main(reader: TraceReader) -> int | None:
     """The first main thread of a trace that names threads alone, where machines run side by side."""
     threads = Threads()
     for frame in reader.chunks():
@@ -185,15 +155,23 @@ class Processes:
     Args:
         chosen: the processes to be looked at; all if it is empty.
         main: see `Threads`.
+        boots: those to be looked at, of each process; None: all.
     """
 
-    def __init__(self, chosen: frozenset[int] = frozenset(), main: int | None = None) -> None:
+    def __init__(
+        self, chosen: frozenset[int] = frozenset(), main: int | None = None, boots: range | None = None
+    ) -> None:
         self.spans: dict[int | None, Span] = {}
         self.uncounted = 0
         self.threads = Threads(main)
         self._numbering: Numbering | None = None
         """Of the boots of machines that are told by their threads."""
+        self.boots = 0
+        """How many boots the trace has, of the processes chosen."""
+        self.of_other_boots = 0
+        """Events left out because they are of other boots."""
         self._chosen = chosen
+        self._boots = boots
 
     @property
     def named(self) -> dict[int | None, Span]:
@@ -204,6 +182,11 @@ class Processes:
     def several(self) -> bool:
         """Whether the trace holds events of more than one process."""
         return len(self.spans) > 1
+
+    @property
+    def partial(self) -> bool:
+        """Whether events were left out, or are of several machines."""
+        return self.several or self.of_other_boots > 0
 
     @property
     def mixture(self) -> str | None:
@@ -229,9 +212,18 @@ class Processes:
         frame = self._told(frame)
         for process, events in _by_process(frame):
             self._count(process, events)
-        if not self._chosen:
+        if self._chosen:
+            frame = frame.filter(pl.col("process").is_in(list(self._chosen)))
+        return frame if frame.is_empty() else self._of_boots(frame)
+
+    def _of_boots(self, frame: pl.DataFrame) -> pl.DataFrame:
+        last = frame["boot"].max()
+        self.boots = max(self.boots, last + 1 if isinstance(last, int) else 0)
+        if self._boots is None:
             return frame
-        return frame.filter(pl.col("process").is_in(list(self._chosen)))
+        mine = frame.filter(pl.col("boot").is_between(self._boots.start, self._boots.stop, closed="left"))
+        self.of_other_boots += frame.height - mine.height
+        return mine
 
     def label(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with the names of devices as they are shown; once all events have been taken."""
@@ -260,7 +252,13 @@ class Processes:
             threads.see(told)
 
     def require(self, *, each: bool = True) -> None:
-        """UsageError where there is no event of a process that was chosen, or without `each` of any of them."""
+        """UsageError where there is no event of a process that was chosen, or without `each` of any of them.
+
+        And where there is none of the boots.
+        """
+        if self._boots is not None and self.boots <= self._boots.start and self.spans:
+            several = "s, 0" + (f" to {self.boots - 1:,}" if self.boots > 1 else "") if self.boots != 1 else ", 0"
+            raise UsageError(f"--boot {self._boots.start}: the trace has {self.boots:,} boot{several}")
         missing = sorted(self._chosen - self.spans.keys())
         if missing and self.spans and (each or len(missing) == len(self._chosen)):
             known = [process for process in self.spans if process is not None]

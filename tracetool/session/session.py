@@ -16,6 +16,7 @@ from tracetool.errors import UsageError
 from tracetool.images import load_image
 from tracetool.ingest import open_trace, read_ahead
 from tracetool.ingest.parts import combine
+from tracetool.session.boots import with_boot
 from tracetool.session.device import PREROLL, Device, Learned
 from tracetool.session.evidence import gather
 from tracetool.session.identity import identify
@@ -124,7 +125,7 @@ def replay_readers(
     """
     # A trace that is long enough for its reader to be compiled is long enough for the machine too.
     add_listener(compile_beside)
-    options = with_runs(readers, options)
+    options = with_boot(readers, with_runs(readers, options))
     images = _Images(options)
     lessons: dict[Key, Learned] = {}
     mains = dict(options.mains)
@@ -214,7 +215,7 @@ class _Pass:
     def _run_trace(self, number: int, reader: TraceReader, at: int | None) -> None:
         for device in self.devices.values():
             device.begin_trace(number, self.images.of(self.options.changed_images.get((number, device.base))))
-        self.processes = Processes(self.options.processes, self.mains.get(number))
+        self.processes = Processes(self.options.processes, self.mains.get(number), self.options.boots)
         events = 0
         start: int | None = None
         with closing(read_ahead(reader.chunks(number))) as ahead:

@@ -66,8 +66,10 @@ def verify(
     }
     images = {name: path for name, path in images_after(readers).items() if name in replayed.devices} | images
     lost = thrown_away(readers)
-    if found is not None and any(trace.processes.several for trace in replayed.traces):
-        raise UsageError("--qemu-binary: one QEMU cannot stand for several: give the trace of one alone")
+    if found is not None and any(trace.processes.partial for trace in replayed.traces):
+        raise UsageError(
+            "--qemu-binary: QEMU is driven with the whole trace of one: give one without --process or --boot"
+        )
     if found is None or not replayed.devices:
         devices = tuple(_of_recording(replayed, images, lost))
         return Verification(tuple(replayed.traces), devices)

@@ -56,10 +56,10 @@ class Exported(NamedTuple):
     remarks: list[str]
 
 
-def exported(reader: TraceReader, name: str, *, device: str | None = None) -> Exported:
+def exported(reader: TraceReader, name: str, *, device: str | None = None, boot: int | None = None) -> Exported:
     """Write a trace in a format."""
     file = BytesIO()
-    remarks = FORMATS[name].write(Job(reader, Options(device=device, keep_operations=True)), file)
+    remarks = FORMATS[name].write(Job(reader, Options(device=device, boot=boot, keep_operations=True)), file)
     return Exported(file.getvalue(), remarks)
 
 
