@@ -63,7 +63,9 @@ def test_a_trace_says_the_same_in_every_format(name: str, source: Path, tmp_path
     target = tmp_path / f"x{FORMATS[name].endings[0]}"
     quick("export", source, "-o", target)
     found, expected = (collect(open_trace(str(path))) for path in (target, source))
-    assert_frame_equal(found.frame, expected.frame, categorical_as_str=True)
+    # A record of the simple format holds a process, and a log with times only the thread.
+    lost = ("thread", "process") if name == "simple" else ()
+    assert_frame_equal(found.frame.drop(lost), expected.frame.drop(lost), categorical_as_str=True)
     assert found.meta.format == {"log": "text"}.get(name, name)
     ours, theirs = audited(target).document, audited(source).document
     assert (ours["devices"], ours["findings"]) == (theirs["devices"], theirs["findings"])
@@ -131,7 +133,7 @@ def test_several_traces_become_one(name: str, tmp_path: Path, quick: Quick) -> N
     found = collect(open_trace(str(target))).frame
     told = ("device", "event", "offset", "value")
     assert_frame_equal(found.select(told), pl.concat(parts).select(told))
-    assert found["boot"].max() == 2
+    assert found["boot"].max() == 1
     assert quick("audit", target).code == 1
 
 

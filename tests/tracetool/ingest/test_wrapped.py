@@ -82,6 +82,8 @@ FORMS: dict[str, tuple[Callable[[str], str], int | None, int | None]] = {
     "engine's pid": (lambda text: journal(text, CONTAINER_ID="5f2"), None, WALL),
 }
 
+OF_WRAPPERS = ("time_ns", "thread", "process")
+
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("end", ["", "\n"])
@@ -89,17 +91,15 @@ def test_each_form_gives_the_event_with_the_time_and_process_of_its_wrapper(form
     wrap, thread, time_ns = FORMS[form]
     reading = read_text(f"{wrap('pflash_reset virt.flash1: reset')}\n{wrap('x')}\n{wrap(WRITE)}{end}".encode())
     plain = read_text(f"pflash_reset virt.flash1: reset\nx\n{WRITE}{end}".encode())
-    assert_frame_equal(
-        reading.frame.drop("time_ns", "thread"), plain.frame.drop("time_ns", "thread"), categorical_as_str=True
-    )
+    assert_frame_equal(reading.frame.drop(OF_WRAPPERS), plain.frame.drop(OF_WRAPPERS), categorical_as_str=True)
     assert reading.health == plain.health
-    assert reading.frame["thread"].to_list() == [thread] * 2
+    assert reading.frame["thread"].to_list() == reading.frame["process"].to_list() == [thread] * 2
     assert reading.frame["time_ns"].to_list() == [time_ns] * 2
 
 
 def test_an_event_that_knows_its_time_and_thread_keeps_them() -> None:
     (row,) = read_text(f"{journal(f'7@2.000003:{WRITE}')}\n".encode()).rows
-    assert (row["thread"], row["time_ns"]) == (7, 2_000_003_000)
+    assert (row["process"], row["thread"], row["time_ns"]) == (2976, 7, 2_000_003_000)
 
 
 @given(st.lists(st.sampled_from(EVENTS) | st.text(max_size=9), max_size=6), st.sampled_from(list(FORMS)))
@@ -107,8 +107,7 @@ def test_any_lines_read_as_they_do_unwrapped(lines: list[str], form: str) -> Non
     lines = [line for line in lines if not set(line) & set("\n\r\x1b{}")]
     reading = read_text("".join(f"{FORMS[form][0](line)}\n" for line in lines).encode())
     plain = read_text("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-    columns = ["time_ns", "thread"]
-    assert_frame_equal(reading.frame.drop(columns), plain.frame.drop(columns), categorical_as_str=True)
+    assert_frame_equal(reading.frame.drop(OF_WRAPPERS), plain.frame.drop(OF_WRAPPERS), categorical_as_str=True)
     assert (reading.health.other, reading.health.damaged) == (plain.health.other, plain.health.damaged)
 
 
