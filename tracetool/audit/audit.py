@@ -55,7 +55,7 @@ class DeviceAudit:
     replayed: bool
     checked: bool
     process: int | None
-    """Its QEMU, where the format names it and each device is of one."""
+    """Its QEMU, where the trace holds several; None: no other, or unknown."""
     policy_evaluated: bool
     contents_known: bool = True
     """Whether every byte that was programmed was known before."""
@@ -197,7 +197,7 @@ def _judged(device: Device, replayed: Replayed) -> DeviceAudit:
         totals=totals,
         events=sum(notes.events for notes in device.notes),
         replayed=device.machine is not None,
-        process=device.process,
+        process=device.process if device.name != device.base else None,
         checked=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
         policy_evaluated=device.evaluated and device.extent is not None,
         contents_known=device.watch is None or not device.watch.contents_unknown,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import struct
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -20,10 +21,10 @@ import polars as pl
 from tracetool.events import CATALOGUE, PREFIX
 from tracetool.export.job import Failure, Loss
 from tracetool.export.shapes import Strings, columns_of, shape
-from tracetool.session.processes import Processes, Threads
+from tracetool.ingest.simple_records import THREADS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,24 +49,45 @@ _IDS = {source: number for number, source in enumerate(dict.fromkeys(variant.sou
 
 
 def write(job: Job, file: BinaryIO) -> list[str]:
-    """Write the events of the job as a simple trace; what is left out is marked in it as dropped."""
-    file.write(_HEADER + b"".join(map(_mapping, _IDS)))
+    """Write the events of the job as a simple trace; what is left out is marked in it as dropped.
+
+    The process of each event is recorded. Where the first events name none their threads are, and a name says so: they
+    tell machines apart that ran side by side.
+    """
+    pieces = job.pieces()
+    early = list(_until_events(pieces))
+    threads = bool(early) and isinstance(first := early[-1], pl.DataFrame) and _nameless(first)
+    who = "thread" if threads else "process"
+    file.write(_HEADER + _names([*_IDS, *[THREADS] * threads]))
     left_out = failures = untimed = nobody = 0
-    threads = Threads()
-    for piece in job.pieces():
+    mixed = False
+    for piece in chain(early, pieces):
         if isinstance(piece, Loss):
             file.write(_dropped(piece.count, piece.time_ns))
         elif isinstance(piece, Failure):
             failures += 1
         else:
-            left_out += _add(piece, file)
+            left_out += _add(piece.with_columns(who=who), file)
             untimed += piece["time_ns"].null_count()
-            nobody += piece["process"].null_count()
-            Processes.look(piece, threads)
-    if threads.overlap:
-        # Without their threads nothing would tell these machines apart.
+            nobody += piece[who].null_count()
+            mixed = mixed or (threads and not _nameless(piece))
+    if mixed:
+        # Threads and processes do not stand beside each other.
         file.write(_dropped(0, None))
-    return [*_said(left_out, failures, lossy=job.lossy), *_unknown(untimed, nobody), *_clocks(job)]
+    return [*_said(left_out, failures, lossy=job.lossy), *_unknown(untimed, nobody, who), *_clocks(job)]
+
+
+def _until_events(pieces: Iterator[pl.DataFrame | Loss | Failure]) -> Iterator[pl.DataFrame | Loss | Failure]:
+    """What comes before the first events, and those."""
+    for piece in pieces:
+        yield piece
+        if isinstance(piece, pl.DataFrame):
+            return
+
+
+def _nameless(events: pl.DataFrame) -> bool:
+    """Whether no event names its process."""
+    return events["process"].null_count() == events.height
 
 
 def _said(left_out: int, failures: int, *, lossy: bool) -> Iterator[str]:
@@ -77,11 +99,11 @@ def _said(left_out: int, failures: int, *, lossy: bool) -> Iterator[str]:
         yield f"a simple trace does not hold that the host could not write the image, {failures:,} times"
 
 
-def _unknown(untimed: int, nobody: int) -> Iterator[str]:
+def _unknown(untimed: int, nobody: int, who: str) -> Iterator[str]:
     if untimed:
         yield f"{untimed:,} events have no time; they are written with 0"
     if nobody:
-        yield f"{nobody:,} events have no process; they are written with 0, and without their thread"
+        yield f"{nobody:,} events have no {who}; they are written with 0"
 
 
 def _clocks(job: Job) -> Iterator[str]:
@@ -89,9 +111,9 @@ def _clocks(job: Job) -> Iterator[str]:
         yield f"its times are {job.reader.meta.clock}; a simple trace's are taken for monotonic"
 
 
-def _mapping(source: str) -> bytes:
-    name = f"{PREFIX}{source}".encode()
-    return struct.pack("<QQI", _MAPPING, _IDS[source], len(name)) + name
+def _names(sources: Sequence[str]) -> bytes:
+    names = [(source if source == THREADS else f"{PREFIX}{source}").encode() for source in sources]
+    return b"".join(struct.pack("<QQI", _MAPPING, number, len(name)) + name for number, name in enumerate(names))
 
 
 def _dropped(count: int, time_ns: int | None) -> bytes:
@@ -137,7 +159,7 @@ def _records(variant: Variant, rows: pl.DataFrame) -> Bytes | None:
     records = np.zeros(rows.height, dtype)
     records["type"], records["id"], records["length"] = _EVENT, _IDS[variant.source], dtype.itemsize - _TYPE_BYTES
     records["ts"] = rows["time_ns"].fill_null(0).clip(lower_bound=0).to_numpy()
-    records["pid"] = rows["process"].fill_null(0).to_numpy()
+    records["pid"] = rows["who"].fill_null(0).to_numpy()
     for (name, _), value in zip(fields, arguments, strict=True):
         records[name] = np.void(value) if isinstance(value, bytes) else value.view(np.uint64)
     return records.view(np.uint8).reshape(rows.height, dtype.itemsize)

@@ -14,7 +14,7 @@ from tracetool.ingest import simple_kernel as kernel
 from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace
 from tracetool.ingest.magic import SIMPLE
 from tracetool.ingest.numbering import Numbering
-from tracetool.ingest.simple_records import MAX_ID, load, next_record, read_mapping
+from tracetool.ingest.simple_records import MAX_ID, THREADS, load, next_record, read_mapping
 from tracetool.ingest.simple_room import SimpleRoom
 from tracetool.ingest.source import open_source
 
@@ -171,6 +171,7 @@ class _Reading:
                     return False
                 if mapping.number < MAX_ID:
                     pflash = mapping.name.startswith(PREFIX)
+                    self._room.threads = self._room.threads or mapping.name == THREADS
                     self._room.name(mapping.number, mapping.name.removeprefix(PREFIX) if pflash else None)
                 at = carry[kernel.POSITION] = mapping.end
         except ValueError:

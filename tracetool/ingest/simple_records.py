@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 from tracetool.ingest.simple_kernel import EVENT_HEAD, HEAD, LONGEST, LOST_HIGH, LOST_LOW
 
-__all__ = ["MAX_ID", "Mapping", "load", "next_record", "read_mapping"]
+__all__ = ["MAX_ID", "THREADS", "Mapping", "load", "next_record", "read_mapping"]
+
+THREADS = "tracetool_threads"
+"""A name that no event has: what an exported trace has in place of the process are threads."""
 
 MAX_ID = 1 << 20
 """Ids of events are small numbers: QEMU counts its events."""

@@ -115,6 +115,8 @@ class SimpleRoom:
         carry[kernel.ROOM_POOL] = 2 * kernel.LONGEST
         carry[kernel.ROOM_LOSSES] = LOSSES
         carry[kernel.SLOT_MASK] = 4 * STRINGS - 1
+        self.threads = False
+        """Whether the trace names threads in place of processes."""
         self.nameless = False
         """Whether rows of the last chunk do not say which device they come from."""
 
@@ -189,7 +191,9 @@ class SimpleRoom:
         times, threads = column(room.times).copy(), column(room.threads).astype(np.uint32)
         # The simple backend notes the process alone; 0 is what a trace without one was converted to.
         process, thread = (pl.Series(name, threads) for name in ("process", "thread"))
-        if count and not threads.all():
+        if self.threads:
+            process = pl.Series("process", [None], pl.UInt32).new_from_index(0, count)
+        elif not threads.all():
             process = process.set(process == 0, None)
         frame = pl.DataFrame([pl.Series("time_ns", times), process, thread, *columns])
         self._clear()
