@@ -130,7 +130,7 @@ def operation_line(row: dict[str, Any], look: Look, origin: int | None, mark: Ma
         "seq": Cell(str(row["first_seq"]), quiet),
         "time": Cell(_time(row, look, origin), quiet),
         "device": Cell(plain(row["device"].removeprefix(look.prefix)), quiet),
-        "operation": Cell(row["kind"], quiet or ("strong" if row["kind"] == "erase" else "")),
+        "operation": Cell(_kind(row), quiet or ("strong" if row["kind"] == "erase" else "")),
         "offset": Cell("" if row["offset"] is None else format_offset(row["offset"]), "bad" if outside else quiet),
         "length": Cell("" if row["length"] is None else format_size(row["length"]), quiet),
         "changed": Cell("?" if changed is None else f"{changed:,}" if changed else "", ""),
@@ -138,6 +138,13 @@ def operation_line(row: dict[str, Any], look: Look, origin: int | None, mark: Ma
         "detail": Cell(_detail(row, outside=outside), "bad" if outside else "quiet"),
     }
     return [cells[column.id] for column in look.columns]
+
+
+def _kind(row: dict[str, Any]) -> str:
+    """The kind of an operation; beyond a short image file, a read or a write."""
+    if row["kind"] != "outside":
+        return str(row["kind"])
+    return "outside read" if row["outcome"] == "done" else "outside write"
 
 
 def _detail(row: dict[str, Any], *, outside: bool) -> str:

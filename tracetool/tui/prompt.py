@@ -16,6 +16,7 @@ from tracetool.plain import plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from textual import events
     from textual.app import ComposeResult
 
     from tracetool.timeline.query import Completion
@@ -88,6 +89,7 @@ class Prompt(Vertical):
         line.cursor_position = len(question.initial)
         line.focus()
         self._say(question.hint)
+        self.refresh_bindings()
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         said = self.query_one("#said", Static)
@@ -98,6 +100,7 @@ class Prompt(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say what may stand here, or what is wrong."""
         event.stop()
+        self.refresh_bindings()
         question = self._question
         if question is None:
             return
@@ -113,6 +116,15 @@ class Prompt(Vertical):
         if question is None or question.complete is None:
             return ()
         return question.complete(line.value, line.cursor_position)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002  textual's signature
+        """Offer completion only where there is one."""
+        return action != "complete" or bool(self._offered())
+
+    def on_key(self, event: events.Key) -> None:
+        """Keep the focus here, whatever tab completes."""
+        if event.key == "shift+tab" or (event.key == "tab" and not self._offered()):
+            event.stop()
 
     def action_complete(self) -> None:
         """Write what all words have in common that may stand here."""

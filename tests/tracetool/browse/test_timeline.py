@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tracetool.browse.samples import OUTSIDE, both, finished, first_boot, padding, padding_timeline
+from tests.captures import capture_path
+from tests.tracetool.browse.samples import OUTSIDE, both, finished, first_boot, job, padding, padding_timeline
 from tracetool.browse.filtering import Filter, matching, vocabulary
 from tracetool.browse.going import row_of_place
 from tracetool.browse.levels import Level
@@ -202,3 +203,17 @@ def test_a_search_among_events() -> None:
 def test_a_part_of_the_rows() -> None:
     timeline = padding_timeline()
     assert [timeline.share(share) for share in (0, 500_000, 1_000_000)] == [0, 111, 223]
+
+
+def test_an_access_beyond_a_short_file_is_named_a_read_or_a_write_in_its_row() -> None:
+    timeline = Timeline(finished(job(capture_path("aavmf-rfc-v2/trace.log.zst"))))
+    named = []
+    for row in range(len(timeline)):
+        kind = cells(timeline, row)["operation"]
+        if kind.startswith("outside"):
+            shown = timeline.shown(row)
+            assert shown is not None
+            event = timeline.tables.event(timeline.tables.number(shown.trace, shown.seq))["event"]
+            named.append((kind, event))
+    assert {kind for kind, _ in named} == {"outside read", "outside write"}
+    assert all(kind.replace("outside ", "outer_") == event for kind, event in named)

@@ -45,6 +45,7 @@ def test_a_filter_typed_in_one_go_is_a_filter() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "then"), [("2:0x100000\n", "y"), ("2/0x100000\n", "y"), ("1\x1b2:#4370\n", "n")])
 def test_places_and_searches_typed_in_one_go(typed: str, then: str) -> None:
     async def script(driver: Driver) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from rich.color import Color, ColorSystem
 from rich.style import Style
 
 from tests.tracetool.browse.test_map_moves import drawn
@@ -9,6 +12,10 @@ from tracetool.tui.map.halves import Halves
 from tracetool.tui.map.look import Colours, Marks, shape_in
 from tracetool.tui.map.ramp import commanded, ramp
 from tracetool.tui.map.shades import Shades
+from tracetool.tui.theme import THEMES, in_sixteen_colours
+
+if TYPE_CHECKING:
+    from textual.theme import Theme
 
 GROUND, CURSOR, OUTSIDE, NOW, PLAIN = "#101010", "#0000ff", "#ff0000", "#00ff00", "#000000"
 RAMP = ramp(dark=True)
@@ -104,3 +111,12 @@ def test_every_colour_of_the_ramp_is_lighter_or_darker_than_the_one_before() -> 
 def test_lines_hold_a_power_of_two_cells(room: int, halves_in: int, shades_in: int) -> None:
     assert shape_in(Halves(), room) == Shape(halves_in, 2)
     assert shape_in(Shades(), room) == Shape(shades_in, 1)
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_severities_stand_out_with_sixteen_colours(theme: Theme) -> None:
+    few = in_sixteen_colours(theme)
+    variables = {**few.to_color_system().generate(), **few.variables}
+    names = ("text-error", "text-warning", "text-success", "text-primary")
+    red, yellow, green, _ = (Color.parse(variables[name]).downgrade(ColorSystem.STANDARD).number for name in names)
+    assert (red, yellow, green) in ((9, 11, 10), (1, 3, 2))

@@ -45,6 +45,7 @@ async def _answer(driver: Driver, key: str, text: str) -> None:
         await driver.press("escape")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
 def test_no_path_ends_the_app(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "folder.csv").mkdir()
@@ -70,6 +71,23 @@ def test_a_path_that_is_too_long_says_why(tmp_path: Path) -> None:
         assert "File name too long" in driver.text
 
     drive(script, size=(80, 24))
+
+
+def test_keys_are_offered_where_they_do_something_and_tab_stays_in_the_prompt() -> None:
+    async def script(driver: Driver) -> None:
+        def offered() -> str:
+            return driver.text.splitlines()[-1]
+
+        await driver.press("2", "colon")
+        assert "Tab complete" not in offered()
+        await driver.press("tab", "shift+tab", *"0x0", "enter", "f", *"kin")
+        assert "Tab complete" in offered()
+        await driver.press("tab", *"==", "space", *"7")
+        assert "Tab complete" not in offered()
+        await driver.press("tab")
+        assert driver.app.focused is driver.app.query_one(Input)
+
+    drive(script)
 
 
 @pytest.mark.slow

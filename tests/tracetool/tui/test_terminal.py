@@ -32,13 +32,13 @@ class Terminal:
 
     def __init__(self, tmux: str, socket: Path) -> None:
         self._tmux = (tmux, "-S", str(socket), "-f", "/dev/null")
-        self._state = socket.parent / "state"
+        self.state = socket.parent / "state"
 
     def run(self, command: str, size: tuple[int, int]) -> None:
         """Start a command, and show its exit code once it has ended."""
         script = f"{command}; echo ended with $?; stty -a | grep -q ' echo ' && echo keys are echoed; sleep 600"
         environment = {**os.environ, "TEXTUAL_ANIMATIONS": "none", "TERM": "xterm-256color"}
-        environment["XDG_STATE_HOME"] = str(self._state)
+        environment["XDG_STATE_HOME"] = str(self.state)
         start = ("new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "sh", "-c", script)
         subprocess.run([*self._tmux, *start], cwd=ROOT, env=environment, check=True)
 
@@ -68,9 +68,15 @@ class Terminal:
             time.sleep(0.03)
         raise AssertionError(f"not seen: {what} in\n{self.screen()}")
 
+    def modes(self) -> str:
+        """Whether the alternate screen and the mouse are on, and whether the cursor is shown."""
+        form = "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"
+        show = [*self._tmux, "display-message", "-p", form]
+        return subprocess.run(show, capture_output=True, text=True, check=True).stdout.strip()
+
     def remembered(self) -> dict[str, object]:
         """What the app has kept of the one trace that was shown."""
-        (file,) = self._state.rglob("*.json")
+        (file,) = self.state.rglob("*.json")
         found: dict[str, object] = json.loads(file.read_text())
         return found
 
@@ -148,6 +154,62 @@ def test_a_killed_app_leaves_the_terminal_as_it_was(terminal: Terminal, tmp_path
     seen = terminal.wait("ended with 143", "keys are echoed")
     assert "WITHIN-EXTENT" not in seen
     assert terminal.remembered()["view"] == "findings"
+
+
+FAULTS = {
+    "mount": "from tracetool.tui.app import TraceApp as C; C.on_mount = fail",
+    "handler": "from tracetool.tui.timeline import TimelineView as C; C.go_to_event = fail",
+    "render": "from tracetool.tui.line_grid import LineGrid as C; C.render_line = fail",
+    "unmount": "from tracetool.tui.app import TraceApp as C; C.on_unmount = fail",
+}
+
+
+@pytest.mark.parametrize("place", FAULTS)
+def test_a_crash_leaves_the_terminal_as_it_was_and_one_line(terminal: Terminal, place: str) -> None:
+    fault = f"def fail(*_, **__): raise KeyError('planted')\n{FAULTS[place]}"
+    script = f"{fault}\nfrom tracetool.cli import main; main()"
+    terminal.run(shlex.join([sys.executable, "-c", script, "view", str(PADDING)]), (100, 24))
+    if place != "mount":
+        terminal.wait("OUTSIDE-EXTENT", "q quit")
+        terminal.send({"unmount": "q"}.get(place, "e"))
+    seen = terminal.wait("ended with 3", "keys are echoed")
+    assert "OUTSIDE-EXTENT" not in seen
+    assert "Traceback" not in seen
+    message = "".join(seen.splitlines()).partition("ended with")[0]
+    (report,) = terminal.state.rglob("tracetool-crash-*.txt")
+    assert message.startswith(f"tracetool: {report}: internal error: KeyError: 'planted'")
+    assert "KeyError: 'planted'" in report.read_text()
+    assert terminal.modes() == "0 0 1"
+
+
+def test_a_macro_goes_to_the_prompt_that_it_opens(terminal: Terminal) -> None:
+    terminal.run(f"{PROGRAM} view {shlex.quote(str(PADDING))}", (100, 24))
+    terminal.wait("OUTSIDE-EXTENT", "q quit")
+    terminal.write("fseq == 4368\r")
+    terminal.wait("1 of 224 operations", "filter: seq == 4368")
+    terminal.send("q")
+    terminal.wait("ended with 0")
+
+
+def test_a_driver_of_textual_that_is_none_is_wrong_usage(terminal: Terminal) -> None:
+    terminal.run(f"TEXTUAL_DRIVER=nonsense {PROGRAM} view {shlex.quote(str(PADDING))}", (200, 24))
+    seen = terminal.wait("ended with 2", "keys are echoed")
+    assert "tracetool: TEXTUAL_DRIVER=nonsense: no driver of textual" in seen
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"), [("TERM=dumb", "which TERM=dumb cannot"), ("exec <&-;", "standard input, which is closed")]
+)
+def test_a_terminal_that_cannot_show_it_is_wrong_usage(terminal: Terminal, setting: str, words: str) -> None:
+    terminal.run(f"( {setting} {PROGRAM} view {shlex.quote(str(PADDING))} )", (200, 24))
+    assert words in terminal.wait("ended with 2")
+
+
+def test_keys_come_from_the_terminal_where_standard_input_is_something_else(terminal: Terminal) -> None:
+    terminal.run(f"{PROGRAM} view {shlex.quote(str(PADDING))} < /dev/null", (100, 24))
+    terminal.wait("OUTSIDE-EXTENT", "q quit")
+    terminal.send("q")
+    terminal.wait("ended with 0")
 
 
 def test_an_app_whose_terminal_is_closed_ends_and_remembers_where_it_was(terminal: Terminal, tmp_path: Path) -> None:
