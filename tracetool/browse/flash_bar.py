@@ -1,4 +1,4 @@
-"""A flash as a bar of characters: the region to scale, where its image file ends, and what was done where."""
+"""A flash as a bar of characters: the region to scale, where its extent ends, and what was done where."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class FlashBar:
 
 
 class BarCell(NamedTuple):
-    """One character of a bar: what was done there, whether the image file holds it; `line`: the extent's own cell."""
+    """One character of a bar: what was done there, whether it lies in the extent; `line`: the cell at its end."""
 
     kind: str
     inside: bool

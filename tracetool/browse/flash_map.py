@@ -1,4 +1,4 @@
-"""The flash as rows of cells: how hot each is, where the image file ends, what the regions are called, and folds."""
+"""The flash as rows of cells: how hot each is, where the extent ends, what the regions are called, and folds."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _rows(cells: Cells, first: int, last: int, columns: int, *, inside: bool) ->
 
 def _line(cells: Cells) -> MapRow:
     extent = cells.extent_bytes or 0
-    words = f"end of the image file, {format_size(extent)} ({format_offset(extent)})"
+    words = f"end of the extent, {format_size(extent)} ({format_offset(extent)})"
     return MapRow("extent", cells.inside, cells.inside, extent, extent, inside=True, words=words)
 
 

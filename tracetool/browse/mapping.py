@@ -50,7 +50,7 @@ class Subject:
         return cell_sizes(self.block_bytes)
 
     def zoom_for(self, cells: int) -> int:
-        """The closest zoom at which that many cells hold what the image file backs, or else all of the flash."""
+        """The closest zoom at which that many cells hold the extent, or else all of the flash."""
         size = self.region_bytes if self.extent_bytes is None else min(self.extent_bytes, self.region_bytes)
         fitting = [zoom for zoom, cell_bytes in enumerate(self.zooms) if size <= cells * cell_bytes]
         return max(fitting, default=0)
@@ -71,7 +71,7 @@ class Subject:
         """A range: where it is, whose, and what was done there."""
         names = [region.name for region in self.regions if region.start < end and start < region.end]
         if self.extent_bytes is not None and end > self.extent_bytes:
-            names.append("beyond the image file")
+            names.append("beyond the extent")
         where = f"{format_offset(start)} to {format_offset(end)}, {format_size(end - start)}"
         done = ", ".join(statistics(within(self.operations, start, end)).words())
         return " │ ".join([where, *(["; ".join(names)] if names else []), done])

@@ -1,4 +1,4 @@
-"""A flash drawn to scale: where its blocks were programmed and erased, and where its image file ends.
+"""A flash drawn to scale: where its blocks were programmed and erased, and where its extent ends.
 
 Two drawings in units of a 1,000 wide canvas. The strip is the whole region, every byte as wide as any other. The
 blocks are a cell each for what was used and all that lies inside the extent; runs of others are folded.

@@ -125,7 +125,7 @@ def test_regions_are_named_where_they_begin_and_folds_say_what_they_are() -> Non
     rows = lay_out(cells, np.zeros(cells.count, np.bool_), 32, NAMED)
     assert [row.words for row in rows if row.kind == "cells" and row.words] == ["variables", "FTW working", "FTW spare"]
     assert rows[-1].words == "63.25 MiB of padding, untouched"
-    assert next(row for row in rows if row.kind == "extent").words == "end of the image file, 768 KiB (0xc0000)"
+    assert next(row for row in rows if row.kind == "extent").words == "end of the extent, 768 KiB (0xc0000)"
 
 
 @given(

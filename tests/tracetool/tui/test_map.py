@@ -46,7 +46,7 @@ def test_the_write_to_the_padding_stands_beyond_the_line_at_every_zoom(keys: str
             await press(pilot, "G")
             seen = screen_text(app)
             assert "MiB of padding, untouched" in seen
-            beyond = seen[seen.index("▲ end of the image file, 768 KiB") :]
+            beyond = seen[seen.index("▲ end of the extent, 768 KiB") :]
             assert len(re.findall(r"^ *0x[0-9a-f]+ *✖", beyond, re.MULTILINE)) == 1
             await press(pilot, "plus")
 
@@ -63,7 +63,7 @@ def test_the_screen_says_what_is_where_and_what_the_shapes_mean() -> None:
         "variables",
         "FTW working",
         "FTW spare",
-        "end of the image file, 768 KiB (0xc0000)",
+        "end of the extent, 768 KiB (0xc0000)",
     ):
         assert words in screen
     assert "63.25 MiB of padding, untouched" in screen

@@ -126,8 +126,8 @@ def test_the_padding_is_seen_in_the_map_and_in_the_image(terminal: Terminal, siz
     for key, shapes in (("", "0x100000✖ ▀"), ("s", "0x100000  ✖")):
         if key:
             terminal.send(key)
-        seen = terminal.wait("end of the image file, 768 KiB", shapes).splitlines()
-        line = next(number for number, text in enumerate(seen) if "end of the image file, 768" in text)
+        seen = terminal.wait("end of the extent, 768 KiB", shapes).splitlines()
+        line = next(number for number, text in enumerate(seen) if "end of the extent, 768" in text)
         assert any(shapes in text for text in seen[line:])
     terminal.send("5")
     terminal.wait("00100000* 40 00 40 00", "change 55 of 55")
@@ -218,7 +218,7 @@ def test_an_app_whose_terminal_is_closed_ends_and_remembers_where_it_was(termina
     terminal.run(shlex.join([sys.executable, "-c", script, "view", str(FIRST_BOOT)]), (80, 24))
     terminal.wait("WITHIN-EXTENT")
     terminal.send("3")
-    terminal.wait("end of the image file, 768 KiB", "▸▀▄ cursor")
+    terminal.wait("end of the extent, 768 KiB", "▸▀▄ cursor")
     terminal.close()
     end = time.monotonic() + _PATIENCE
     while Path(f"/proc/{note.read_text()}").exists() and time.monotonic() < end:

@@ -61,7 +61,7 @@ class Halves:
         return self._inks[1]
 
     def line_mark(self, drawing: Drawing, row: MapRow, marks: Marks) -> str:
-        """What the colours say of single cells: beyond the image file, being played, under the cursor."""
+        """What the colours say of single cells: beyond the extent, being played, under the cursor."""
         outside = not row.inside and drawing.heat.touched[row.first : row.last].any()
         now = marks.now is not None and marks.now[0] < row.last and row.first <= marks.now[1]
         here = row.first <= marks.cursor < row.last
@@ -88,7 +88,7 @@ def _numbers(drawing: Drawing, row: MapRow, marks: Marks) -> NDArray[np.int64]:
     numbers = np.where(level > 0, level + _TOUCHED, touched.astype(np.int64))
     if marks.now is not None:
         numbers[max(marks.now[0] - row.first, 0) : max(marks.now[1] + 1 - row.first, 0)] = _NOW
-    if not row.inside:  # whatever is counted, and wherever it is played, a touch beyond the image file stands out
+    if not row.inside:  # whatever is counted, and wherever it is played, a touch beyond the extent stands out
         numbers[touched] = _OUTSIDE
     if marks.first < marks.last:
         chosen = numbers[max(marks.first - row.first, 0) : max(marks.last + 1 - row.first, 0)]

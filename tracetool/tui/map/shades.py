@@ -34,7 +34,7 @@ class Shades:
         shape = glyph(level, touched=bool(drawing.heat.touched[cell]))
         style = colours.plain + (Style(color=colours.levels[level - 1]) if level else Style(dim=True))
         text = shape * self.cell_columns if shape != " " else ("· " if inside else "  ")
-        if not inside and shape != " ":  # whatever is counted, a touch beyond the image file stands out
+        if not inside and shape != " ":  # whatever is counted, a touch beyond the extent stands out
             text, style = f"✖{shape}", style + colours.outside
         if cell == marks.cursor:
             return Segment(f"[{text[0].strip() or ' '}", colours.cursor)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["MapView"]
 
 _FURNITURE = 4
-"""Lines of the map that hold no cells inside the image file: its end, and what is known of the padding."""
+"""Lines of the map that hold no cells inside the extent: its end, and what is known of the padding."""
 
 
 class MapView(Vertical):

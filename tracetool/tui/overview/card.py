@@ -139,5 +139,5 @@ def _legend(kinds: dict[str, None], bar: FlashBar) -> Content:
         if kind in kinds and kind != "untouched":
             parts += [(glyph, _STYLES[kind]), f" {kind}  "]
     if bar.extent_bytes is not None:
-        parts += [("┃", _LINE), f" end of the image file, {format_size(bar.extent_bytes)}"]
+        parts += [("┃", _LINE), f" end of the extent, {format_size(bar.extent_bytes)}"]
     return Content.assemble(*parts)
