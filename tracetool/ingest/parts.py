@@ -165,13 +165,14 @@ def _order(logs: Sequence[_Ends]) -> list[_Ends] | None:
         return None
     order = _by_number(logs)
     if order is None or not set(pairwise(order)) & set(links):
-        order = _chained(len(logs), links)
+        # What is cut within a number goes on with the rest of any: parts that fit need not be neighbours.
+        order = None if _lacks_one(logs) else _chained(len(logs), links)
     if order is not None:
         return [logs[number] for number in order]
     one, other = links[0]
     raise InputError(
         f"{logs[one].name} ends, and {logs[other].name} begins, in the middle of a line: parts of one log; "
-        "join them first, oldest first (cat FILES > whole.log), and give that"
+        "join all of them first, oldest first (cat FILES > whole.log), and give that"
     )
 
 
@@ -189,13 +190,27 @@ def _chained(count: int, links: Sequence[tuple[int, int]]) -> list[int] | None:
 
 def _by_number(logs: Sequence[_Ends]) -> list[int] | None:
     """The logs by the numbers of their names, oldest first; None where those are not of one log, or leave one out."""
+    numbers = _numbers(logs)
+    if numbers is None or len(set(numbers)) < len(numbers) or _lacks_one(logs):
+        return None
+    return sorted(range(len(logs)), key=numbers.__getitem__, reverse=True)
+
+
+def _lacks_one(logs: Sequence[_Ends]) -> bool:
+    """Whether by the numbers of their names a part between the others is missing.
+
+    virtlogd's numbers begin with 0; programs that begin with 1 do not cut lines.
+    """
+    numbers = sorted({*(_numbers(logs) or ())})
+    return any(later - earlier > 1 for earlier, later in pairwise(numbers))
+
+
+def _numbers(logs: Sequence[_Ends]) -> list[int] | None:
+    """The numbers of the logs' names, -1 for the one without; None where they are not of one log."""
     found = [_NUMBERED.match(log.reader.meta.path) for log in logs]
-    bases = {match[1] for match in found if match}
-    numbers = [-1 if match is None or match[2] is None else int(match[2]) for match in found]
-    order = sorted(range(len(logs)), key=numbers.__getitem__, reverse=True)
-    steps = {numbers[one] - numbers[other] for one, other in pairwise(order) if numbers[other] >= 0}
-    newest = -1 not in numbers or (numbers.count(-1) == 1 and min({*numbers} - {-1}) <= 1)
-    return order if len(bases) == 1 and steps <= {1} and newest else None
+    if len({match[1] for match in found if match}) > 1:
+        return None
+    return [-1 if match is None or match[2] is None else int(match[2]) for match in found]
 
 
 class _Parts(io.RawIOBase):

@@ -109,8 +109,20 @@ def test_packed_parts_are_joined_and_damage_names_its_part(tmp_path: Path) -> No
 def test_parts_whose_order_cannot_be_told_are_refused(tmp_path: Path) -> None:
     whole = timed()
     paths = written(tmp_path, {"a": whole[:5010], "b": whole[5010:9000] + b"\n", "c": WHOLE[:3000]})
-    with pytest.raises(InputError, match=r"a ends, and .*b begins, in the middle of a line: parts of one log; join"):
+    with pytest.raises(
+        InputError, match=r"a ends, and .*b begins, in the middle of a line: parts of one log; join all"
+    ):
         combined(paths)
+
+
+def test_parts_that_fit_without_the_one_between_them_are_refused(tmp_path: Path) -> None:
+    whole = timed()
+    places = [place.end() for place in re.finditer(rb"io_write virt.flash1: offset:0x(?=[0-9a-f]{2,})", whole)]
+    one, other = places[1], places[-1]
+    for names in (("g.1", "g"), ("g.2.gz", "g.0"), ("g.00", "g.02")):
+        paths = written(tmp_path, dict(zip(names, (whole[:one], whole[other:]), strict=True)))
+        with pytest.raises(InputError, match="parts of one log; join all of them first"):
+            combined(paths)
 
 
 def test_boots_stay_boots(tmp_path: Path) -> None:
