@@ -29,6 +29,7 @@ __all__ = [
     "EVENT_CODES",
     "EVENT_NAMES",
     "NAMELESS_DEVICE",
+    "OPENING",
     "PREFIX",
     "Argument",
     "EventType",
@@ -52,6 +53,9 @@ pflash_cfi02.c, which implement at most 4: an access of 8 bytes reaches the devi
 
 NAMELESS_DEVICE = "pflash"
 """The device of events from before QEMU 6.0, which do not say which flash they come from."""
+
+OPENING = ("reset", "realize")
+"""With one of these events a device begins in a run of QEMU."""
 
 _CONVERSION = re.compile(r"(?:0x)?%(0\*|\d*)([xuds])")
 _DROPPED = ("*", "digits")

@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from tracetool.errors import UsageError
-from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Health, TraceMeta
+from tracetool.events import NAMELESS_DEVICE, OPENING
+from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Health, LostPlace, TraceMeta
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.provenance import describe
 
@@ -25,7 +26,8 @@ _COUNTS = tuple(field.name for field in fields(Health) if field.type == "int")
 class Chain:
     """Traces one after the other, events and resets numbered on; see `TraceReader`.
 
-    They are boots of one machine, so which process each boot was is left out.
+    They are boots of one machine, so which process each boot was is left out. Where a trace that is not the first has
+    no reset of a device before its other events, its beginning is lost: nothing else tells once they are one.
 
     Args:
         readers: the traces in order, at least one.
@@ -33,6 +35,8 @@ class Chain:
 
     def __init__(self, readers: Sequence[TraceReader]) -> None:
         self._readers = readers
+        self._gaps: dict[int, LostPlace] = {}
+        """Traces without their beginning, by their number."""
         self.rereadable = all(reader.rereadable for reader in readers)
 
     @property
@@ -49,20 +53,37 @@ class Chain:
     @property
     def health(self) -> Health:
         """How well they could be read, all together."""
-        return _joined([reader.health for reader in self._readers])
+        healths = [reader.health for reader in self._readers]
+        for number, gap in self._gaps.items():
+            healths[number] = replace(healths[number], lost_places=[*healths[number].lost_places, gap])
+        return _joined(healths)
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Read from the beginning; see `TraceReader.chunks`."""
         numbering, left_out = Numbering(trace), ["trace", "boot", "seq"]
         if len(self._readers) > 1:
             left_out.append("process")
-        for reader in self._readers:
+        self._gaps.clear()
+        known = set[str]()
+        for number, reader in enumerate(self._readers):
             processes = set[int | None]()
+            begun: dict[str, bool] = {}
             for frame in reader.chunks():
+                begun = _begun(frame) | begun
                 processes.update(frame["process"].unique())
                 if "process" in left_out and len(processes) > 1:
                     raise UsageError(f"{reader.meta.name}: holds events of several QEMUs; export it by itself")
                 yield numbering.apply(frame.drop(left_out))
+            begun.pop(NAMELESS_DEVICE, None)
+            if number and (begun.keys() != known or not all(begun.values())):
+                self._gaps[number] = LostPlace(1, 0, 0)
+            known |= begun.keys()
+
+
+def _begun(frame: pl.DataFrame) -> dict[str, bool]:
+    """The devices of a frame, and whether the first event of each begins a run of QEMU."""
+    first = frame.select("device", "event").unique("device", keep="first")
+    return {device: event in OPENING for device, event in first.iter_rows()}
 
 
 def described(readers: Sequence[TraceReader]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from replay.columns import Effect, RowKind
 from replay.compiled import is_compiled
 from replay.compiling import have_numba
 from replay.engine import Config, Machine, Stop
+from tracetool.events import OPENING
 from tracetool.session.evidence import behaviour_in, gather, realize_in
 from tracetool.session.extent import Extent, first_extent, written_extent, written_store
 from tracetool.session.identity import NAMELESS, Basis, Contents, Identity, identify, require_file
@@ -230,7 +231,7 @@ class Device:
             found = events.filter(pl.col("seq") == self.options.inspect)
             self.inspection = self.inspection if found.is_empty() else Inspection(found.row(0, named=True))
         if not notes.events:
-            notes.started_with_reset = str(events["event"][0]) in ("reset", "realize")
+            notes.started_with_reset = str(events["event"][0]) in OPENING
         notes.events += len(events)
         notes.accesses += caused(events)
         notes.access.add(events)

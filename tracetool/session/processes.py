@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from tracetool.errors import UsageError
-from tracetool.events import EVENTS_SCHEMA
+from tracetool.events import EVENTS_SCHEMA, OPENING
 from tracetool.ingest.numbering import Numbering
 from tracetool.session.naming import SHOWN_NAME, UNKNOWN
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Processes", "Span", "Threads", "first_main", "pids"]
 
-_OPENING = ("reset", "realize")
 MOST_SPANS = 1 << 12
 """Processes that are counted each; no host runs as many QEMUs, so more of them are numbers made up by damage."""
 
@@ -93,7 +92,7 @@ class Threads:
 
     def _begun(self, frame: pl.DataFrame) -> Iterator[tuple[int, int]]:
         """Rows where another machine begins, and its main thread."""
-        rows = np.flatnonzero(frame["event"].is_in(_OPENING).to_numpy())
+        rows = np.flatnonzero(frame["event"].is_in(OPENING).to_numpy())
         opening = frame[rows]
         for at, thread, device in zip(rows.tolist(), opening["thread"].to_list(), opening["device"], strict=True):
             known = self._reset_by.get(device)

@@ -147,6 +147,20 @@ def test_what_each_of_several_traces_lost_stays_known(tmp_path: Path, quick: Qui
     assert [place.seq for place in health.lost_places] == [events + place.seq for place in alone.health.lost_places]
 
 
+@pytest.mark.parametrize("name", ["log", "simple", "parquet"])
+def test_a_later_trace_without_its_beginning_stays_incomplete(name: str, tmp_path: Path, quick: Quick) -> None:
+    lines = zstd.decompress(PADDING.read_bytes()).splitlines(keepends=True)[:-15]
+    late = [line for line in lines if b"pflash_reset" not in line or b"flash1" not in line]
+    begun, headless, target = tmp_path / "begun.log", tmp_path / "headless.log", tmp_path / f"x.{name}"
+    begun.write_bytes(b"".join(lines))
+    headless.write_bytes(b"".join(late))
+    assert quick("audit", begun, headless).code == 4
+    assert quick("export", begun, headless, "-o", target).code == 0
+    assert quick("audit", target).code == 4
+    assert quick("export", begun, begun, "-o", target).code == 0
+    assert quick("audit", target).code == 0
+
+
 def test_rows_are_those_of_events(tmp_path: Path, quick: Quick) -> None:
     for name in ("csv", "jsonl"):
         target = tmp_path / f"x.{name}"
