@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["loss_table", "read_loss"]
+__all__ = ["loss_table", "may_report_loss", "read_loss"]
 
 _WORDS = (
     "lost", "drop", "discard", "suppress", "miss", "omit", "skip", "transport failure", "overrun", "clipped",
@@ -41,17 +41,22 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(entry["pattern"], re.IGNORECASE | re.ASCII) for entry in loss_table())
 
 
+def may_report_loss(text: str) -> bool:
+    """Whether some line of the text may report a loss."""
+    words = text.lower()
+    for word in _WORDS:  # noqa: SIM110  several times as quick as one regular expression, and asked of every line
+        if word in words:
+            return True
+    return False
+
+
 def read_loss(line: str) -> int | None:
     """How many events a line reports as lost; 0 if it does not say how many, None if it reports none."""
     if len(line) > 2 * _NEAR:
         line = f"{line[:_NEAR]}\n{line[-_NEAR:]}"
-    words = line.lower()
-    for word in _WORDS:  # several times as quick as one regular expression, and this is asked of every line
-        if word in words:
-            break
-    else:
+    if not may_report_loss(line):
         return None
-    written = _WRITTEN.match(line)
+    written = _WRITTEN.search(line)
     if written:
         return max(int(written[2]) - int(written[1]), 0) or None
     for pattern in _patterns():

@@ -15,9 +15,10 @@ from tracetool.events import CATALOGUE, PREFIX
 from tracetool.ingest.block import match_block
 from tracetool.ingest.chunk import FIRST_DAMAGED, Damage
 from tracetool.ingest.columns import LINE, columns_of
+from tracetool.ingest.losses import may_report_loss
 from tracetool.ingest.notes import Notes
 from tracetool.ingest.patterns import BY_SOURCE, HOLE, diagnose
-from tracetool.ingest.prefix import read_prefix, read_prefixes
+from tracetool.ingest.prefix import Writers, read_prefix, read_prefixes
 from tracetool.ingest.strangers import why_strange
 from tracetool.ingest.wrapped import Unwrapper
 from tracetool.plain import excerpt
@@ -108,6 +109,7 @@ class TextParser:
         self._last = 0, ""
         self._unwrapper = Unwrapper()
         self._strangers: set[str] = set()
+        self._writers = Writers()
         self._clear()
 
     def _clear(self) -> None:
@@ -169,14 +171,23 @@ class TextParser:
             self._damage(number, "cut where an event begins", line)
 
     def end(self) -> None:
-        """Parse what was kept for lines that never came, at the end of the trace."""
+        """Parse what was kept for lines that never came, at the end of the trace.
+
+        Raises:
+            InputError: it has events of several QEMUs that cannot be told apart.
+        """
         for text in self._unwrapper.rest():
             self._health.other -= 1  # as which it was counted where it stands
             self._parse_inner(self._health.lines, [text])
+        self._writers.see(self._heads)
+        if self._writers.two:
+            names = " and ".join(map(excerpt, self._writers.two))
+            raise InputError(f"{self._meta.name}: holds events of {names}, two QEMUs; give a log of each")
 
     def pass_over(self, number: int, head: str) -> None:
         """Take note that an event was read elsewhere: the number of its line, and what stands before it."""
         self._last = max(self._last, (number, head))
+        self._writers.unmarked()
 
     def _last_event(self) -> tuple[int, str]:
         """The line of the last event, and what stands before it."""
@@ -198,6 +209,8 @@ class TextParser:
     def take(self) -> pl.DataFrame:
         """The events since the last call: `line` and columns of `EVENTS_SCHEMA`, without trace, boot and seq."""
         prefixes = read_prefixes(self._heads)
+        self._writers.see(self._heads)
+        self._note_losses_before_events()
         self._meta.shapes.update(prefixes.shapes)
         self._meta.clocks.update(prefixes.clocks)
         self._meta.nameless = self._meta.nameless or not _NAMELESS.isdisjoint(self._rows)
@@ -213,6 +226,12 @@ class TextParser:
         self._last = self._last_event()
         self._clear()
         return frame
+
+    def _note_losses_before_events(self) -> None:
+        """Note what a line without a newline of its own says, behind which an event stands."""
+        if may_report_loss("\n".join(self._heads)):
+            for number, head in zip(self._where, self._heads, strict=True):
+                self.notes.read(number - 1, head)
 
     def _add(self, number: int, event: _Event, times: int = 1) -> None:
         kind, head, groups = event

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tracetool.ingest.chunk import Clock, Shape
 
-__all__ = ["Prefix", "Prefixes", "read_prefix", "read_prefixes"]
+__all__ = ["Prefix", "Prefixes", "Writers", "read_prefix", "read_prefixes"]
 
 SECOND = 1_000_000_000
 
@@ -153,6 +153,52 @@ def read_prefix(head: str) -> Prefix:
             if prefix is not None:
                 return prefix
     return Prefix("bare")
+
+
+_WRITER = re.compile(
+    r"(?P<container>[\w./@+-]{1,128}) *\| |\[(?P<pod>pod/[^\]\s]{1,256})\] "
+    r"|\s*(?:<\d+>1? ?)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}(?:\.\d{1,9})?|" + _DATE + r") "
+    r"(?P<host>[\w.-]{1,256}) [\w./+-]+\[(?P<process>\d{1,9})\]: ?",
+    re.ASCII,
+)
+
+
+@dataclass
+class Writers:
+    """Containers or hosts whose logs are in one, as far as each event is marked with its own.
+
+    Their processes may have the same numbers, so nothing else tells the machines apart.
+
+    Ref: docker compose and service logs (NAME | TEXT), kubectl logs --prefix, syslog(3) with the host.
+    """
+
+    _names: dict[str | None, str] = field(default_factory=dict)
+    """The one of each process, where it is known."""
+    _marked: bool = True
+    _two: tuple[str, str] | None = None
+
+    def see(self, heads: list[str]) -> None:
+        """Take in what stands before events."""
+        if not self._marked:
+            return
+        for head in heads:
+            match = _WRITER.match(head)
+            if match is None:
+                self._marked = False
+                return
+            name = match["container"] or match["pod"] or match["host"]
+            known = self._names.setdefault(match["process"], name)
+            if known != name and self._two is None:
+                self._two = known, name
+
+    def unmarked(self) -> None:
+        """Take note of an event that was read elsewhere, with nothing of this before it."""
+        self._marked = False
+
+    @property
+    def two(self) -> tuple[str, str] | None:
+        """Two of them, None where there is just one, or some events are not marked."""
+        return self._two if self._marked else None
 
 
 def read_prefixes(heads: list[str]) -> Prefixes:

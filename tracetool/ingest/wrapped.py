@@ -24,6 +24,11 @@ _PIDS = ("_PID", "SYSLOG_PID", "pid")
 _NAMES = ("SYSLOG_IDENTIFIER", "_COMM", "subcomponent")
 _OF_A_DAEMON = "CONTAINER_ID"
 """Docker's and Podman's journal entries have the process id of the engine."""
+_HOSTS = ("_HOSTNAME", "host", "hostname")
+_CONTAINERS = ("CONTAINER_NAME", "CONTAINER_ID", "container_name", "container_id", "pod_name", "pod")
+_LABELS = ("kubernetes", "labels", "resource")
+"""Objects in an entry that have the name of a container or pod. Ref: Fluent Bit, filter kubernetes; LogEntry of
+Google's Cloud Logging; Grafana, logcli --output=jsonl."""
 
 _OPENING = re.compile(r'\{\s*"')
 _REACH = 160
@@ -92,7 +97,7 @@ class Unwrapper:
 
     def _lines(self, found: dict[str, Any], text: str, before: str) -> list[str]:
         time = next((time for key in _TIMES if (time := _time(found.get(key)))), "")
-        head = f"{time} {_sender(found)}" if time else before + _sender(found)
+        head = f"{_container(found)}{time} {_sender(found)}" if time else before + _container(found) + _sender(found)
         stream = str(found.get("stream"))
         whole = self._parts.pop(stream, "")
         if not whole:
@@ -135,8 +140,23 @@ def _sender(found: dict[str, Any]) -> str:
     pid = next((text for key in keys if (text := str(found.get(key))).isdecimal() and text.isascii()), "")
     if not pid or len(pid) > _PID_DIGITS:
         return ""
-    name = next((name for key in _NAMES if isinstance(name := found.get(key), str)), "")
-    return f"{_NAME.sub('-', name)[:64] or 'json'}[{pid}]: "
+    tag = f"{_name(found, _NAMES) or 'json'}[{pid}]: "
+    host = _name(found, _HOSTS)
+    return f"{host} {tag}" if host else tag
+
+
+def _container(found: dict[str, Any], depth: int = 2) -> str:
+    """`name | `, as docker compose has it; nothing where no container is known."""
+    name = _name(found, _CONTAINERS)
+    if name or not depth:
+        return f"{name} | " if name else ""
+    inner = (_container(found[key], depth - 1) for key in _LABELS if isinstance(found.get(key), dict))
+    return next(filter(None, inner), "")
+
+
+def _name(found: dict[str, Any], keys: tuple[str, ...]) -> str:
+    name = next((name for key in keys if isinstance(name := found.get(key), str)), "")
+    return _NAME.sub("-", name)[:64]
 
 
 def _time(value: object) -> str:

@@ -39,6 +39,9 @@ VARIANTS = {
     "WARNING: Tracer may have discarded events between [1.0] and [2.0]": 0,
     "CPU:12 [LOST EVENTS]": 0,
     "\tdropped events: 14": 14,
+    "Nov 22 08:47:19 host trace-cmd[301]: overrun: 12": 12,
+    "2026-11-22T08:26:18.754485Z stderr F dropped events: 3": 3,
+    "2026-11-22T08:26:18.754485Z # entries-in-buffer/entries-written: 80/84   #P:2": 4,
     "MARK 0.000000 Lost 12 events.": 12,
     "fluent-bit: 300 records have been discarded": 300,
     "dropping 8 log messages": 8,
@@ -51,6 +54,7 @@ HARMLESS = [
     "[   12.345678] net_ratelimit: 35 callbacks suppressed",
     "# entries-in-buffer/entries-written: 84/84   #P:2",
     "eth0: 12 packets dropped",
+    "eth0 rx overrun: 3",
     "BdsDxe: failed to load Boot0001: Not Found",
     "lost+found",
 ]
@@ -124,3 +128,13 @@ def test_what_journald_suppressed_makes_the_verdict_inconclusive(tmp_path: Path,
         report = json.loads(ended.out)
         assert (ended.code, report["health"]["lost"]) == (4, 15)
         assert "TRC002" in {finding["rule"] for finding in report["findings"]}
+
+
+@pytest.mark.parametrize(
+    "head", ["CPU:1 [LOST 12 EVENTS]", "systemd-journald[301]: Suppressed 12 messages from vm.service\r"]
+)
+def test_a_loss_before_an_event_in_its_line_counts(head: str) -> None:
+    reading = read_text(f"{WRITE}\n{head}{WRITE}\n{WRITE}\n".encode())
+    assert reading.frame.height == 3
+    assert reading.health.lost == 12
+    assert [place.seq for place in reading.health.lost_places] == [1]

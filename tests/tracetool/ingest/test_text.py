@@ -9,7 +9,9 @@ import pytest
 
 from replay.columns import TEXTS
 from tests.tracetool.ingest.support import log_of, one, read_text, row_of
+from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, Variant
+from tracetool.ingest.text_room import TextScanner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +96,32 @@ def test_what_stands_before_an_event(prefix: str, shape: str, thread: int | None
 )
 def test_a_process_is_known_where_the_number_is_certainly_one(prefix: str, process: int | None) -> None:
     assert one(prefix + WRITE)["process"] == process
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "{} | ",
+        "{}-1    | 7@1795335978.754485:",
+        "vm.1.{}@node    | ",
+        "[pod/{}/compute] 2026-11-22T08:26:18.754485Z ",
+        "Nov 22 08:26:18 {} qemu[7]: ",
+        "<30>2026-11-22T08:26:18+01:00 {} qemu[7]: 8@1795335978.754485:",
+    ],
+)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_marks_of_two_containers_or_hosts_are_two_machines(mark: str, *, compiled: bool) -> None:
+    def text(*names: str) -> bytes:
+        return "".join(f"{mark.format(name) if name else ''}{WRITE}\n" for name in names).encode()
+
+    def scanner() -> TextScanner | None:
+        return TextScanner() if compiled else None
+
+    with pytest.raises(InputError, match="two QEMUs; give a log of each"):
+        read_text(text("vm-a", "vm-b", "vm-a"), scanner=scanner())
+    assert len(read_text(text("vm-a", "vm-a"), scanner=scanner()).rows) == 2
+    # What a guest prints before an event is no mark.
+    assert len(read_text(text("vm-a", "", "vm-a"), scanner=scanner()).rows) == 3
 
 
 @pytest.mark.parametrize("name", ["a", "virt.flash1", "a:b", "a: b", "zynq.pflash", "pflash_0", "my pflash", "Ünï"])

@@ -15,6 +15,7 @@ from tests.tracetool.cli.program import PADDING
 from tests.tracetool.ingest.support import collect, read_text
 from tests.tracetool.ingest.test_properties import EVENTS, mutated
 from tests.tracetool.ingest.test_text import WRITE
+from tracetool.errors import InputError
 from tracetool.ingest import LostPlace, open_trace
 from tracetool.ingest.text_room import TextScanner
 
@@ -211,3 +212,22 @@ def test_a_log_of_docker_reads_as_the_log_it_was_made_from(quick: Quick) -> None
     ended, expected = (quick("audit", trace, "--extent", "768K", "--format", "json") for trace in (path, PADDING))
     assert ended.code == expected.code == 1
     assert json.loads(ended.out)["devices"] == json.loads(expected.out)["devices"]
+
+
+def of_container(text: str, name: str) -> str:
+    return journal(text, CONTAINER_ID="4f2a", CONTAINER_NAME=name, _PID="812")
+
+
+def of_pod(text: str, name: str) -> str:
+    return json.dumps({"log": text, "kubernetes": {"pod_name": name}})
+
+
+def of_host(text: str, name: str) -> str:
+    return journal(text, _HOSTNAME=name)
+
+
+@pytest.mark.parametrize("form", [of_container, of_pod, of_host])
+def test_events_of_two_containers_or_hosts_are_never_one_machine(form: Callable[[str, str], str]) -> None:
+    assert read_text(f"{form(WRITE, 'vm-a')}\n".encode() * 3).frame.height == 3
+    with pytest.raises(InputError, match="holds events of vm-a and vm-b, two QEMUs; give a log of each"):
+        read_text("".join(f"{form(WRITE, name)}\n" for name in ("vm-a", "vm-b", "vm-a")).encode())
