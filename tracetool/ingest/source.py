@@ -9,6 +9,7 @@ Ref: RFC 1952 (gzip), RFC 8878 (zstd) and the .xz file format: magic numbers, se
 from __future__ import annotations
 
 import lzma
+import os
 import select
 import stat
 import sys
@@ -274,6 +275,11 @@ class Source:
         self.truncated = f"the {self.compression} stream {what} after {self._unpacked} unpacked bytes"
 
 
+# Ref: Linux Documentation/admin-guide/devices.txt, 1 char: memory devices.
+_ENDLESS = tuple(os.makedev(1, minor) for minor in (1, 5, 7, 8, 9))
+"""/dev/mem, zero, full, random and urandom."""
+
+
 def _check(path: str) -> stat_result:
     try:
         status = Path(path).stat()
@@ -283,6 +289,8 @@ def _check(path: str) -> stat_result:
         raise InputError(f"{path}: cannot be read: {reason}; give the path of a trace, or - for stdin") from error
     if kind == stat.S_IFDIR:
         raise InputError(f"{path}: is a directory; give a file")
+    if kind == stat.S_IFCHR and status.st_rdev in _ENDLESS:
+        raise InputError(f"{path}: is a device that never ends; give the path of a trace, or - for stdin")
     return status
 
 

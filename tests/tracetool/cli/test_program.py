@@ -154,6 +154,12 @@ def test_an_image_that_no_flash_can_have_is_refused(tmp_path: Path, quick: Quick
     assert f"--image virt.flash1={image}: 786,433 B are no whole number of 512-byte sectors" in complaint(ended.err)
 
 
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+def test_a_device_that_never_ends_is_not_read(device: str, quick: Quick) -> None:
+    ended = quick("audit", device)
+    assert (ended.code, "never ends" in complaint(ended.err)) == (UNREADABLE, True)
+
+
 def test_a_directory_is_named_in_one_line(tmp_path: Path, quick: Quick) -> None:
     ended = quick("info", tmp_path)
     assert ended.code == UNREADABLE
