@@ -44,7 +44,7 @@ class Gate:
             return Ending(1, "; ".join(failures))
         unsure = "; ".join(f"{device.name} is {device.verdict}" for device in audit.devices if device.unsure)
         if unsure and not self.allow_inconclusive:
-            return Ending(4, f"{unsure} (--allow-inconclusive ends with 0)")
+            return Ending(4, f"{unsure} (audit --allow-inconclusive ends with 0)")
         return Ending(0, f"{unsure}, which --allow-inconclusive allows" if unsure else self._nothing)
 
     def _failures(self, audit: Audit) -> Iterator[str]:

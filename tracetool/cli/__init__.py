@@ -129,7 +129,11 @@ def _complain(message: str, code: int) -> int:
 
 def _wrong_usage(error: TyperException) -> str:
     """What is wrong and where to look; nothing where the help itself was the answer."""
-    message = error.format_message().rstrip(".")
+    message, _, _ = error.format_message().rstrip(".").partition(", unable to parse")
+    message = message.replace("Input should be", "it must be")
     context = getattr(error, "ctx", None)
+    if message.startswith("Missing argument") and context is not None:
+        # The last of several arguments takes a lone word, so the one that typer names is not the one forgotten.
+        message = f"Missing argument; give {' '.join(context.command.collect_usage_pieces(context)[1:])}"
     command = context.command_path if context is not None else "tracetool"
     return f"{message} (see {command} --help)" if message else ""

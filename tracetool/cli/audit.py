@@ -88,6 +88,8 @@ def audit(
 
     Exit code 0: nothing; 1: findings or a write outside; 4: the trace does not show everything.
     """
+    if policy != _ALL:
+        common.parse_policy(policy, _ALL)
     options = devices.session(
         policy=None if policy == _ALL else policy,
     )

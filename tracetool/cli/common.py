@@ -238,15 +238,15 @@ def parse_where(text: str | None, table: str) -> Query | None:
     return parse(text, next(vocabulary for vocabulary in VOCABULARIES if vocabulary.name == table))
 
 
-def parse_policy(text: str | None) -> Policy | None:
-    """The policy of this name; UsageError if there is none."""
+def parse_policy(text: str | None, *others: str) -> Policy | None:
+    """The policy of this name; UsageError, which lists them and what else the option takes, if there is none."""
     from replay.backing import Policy
 
     if text is None:
         return None
     names = {policy.label: policy for policy in Policy}
     if text not in names:
-        raise UsageError(f"--policy {text!r}: give one of {', '.join(names)}")
+        raise UsageError(f"--policy {text!r}: give one of {', '.join([*names, *others])}")
     return names[text]
 
 

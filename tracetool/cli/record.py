@@ -63,9 +63,10 @@ def record(
     """
     _ = quiet  # acts before the command runs
     from tracetool.recording.guest import Signals, run_in_foreground
-    from tracetool.recording.record import launches_qemu, plan_recording
+    from tracetool.recording.record import check_backend, launches_qemu, plan_recording
     from tracetool.recording.record import record as record_run
 
+    check_backend(backend)
     if launches_qemu(command):
         from tracetool.cli.launching import record_launched
 

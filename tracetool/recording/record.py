@@ -76,8 +76,7 @@ def plan_recording(command: Sequence[str], backend: str = "log") -> Plan:
         UsageError: it cannot be recorded; says why.
         MissingDependencyError: there is no such QEMU.
     """
-    if backend not in BACKENDS:
-        raise UsageError(f"--backend {backend!r}: give one of {', '.join(BACKENDS)}")
+    check_backend(backend)
     line = read_command_line(command[1:])
     program = program_path(command[0])
     try:
@@ -89,6 +88,12 @@ def plan_recording(command: Sequence[str], backend: str = "log") -> Plan:
     if backend not in has:
         raise UsageError(f"--backend {backend}: {found.name} was built without it; it has {_listed(has)}")
     return Plan(tuple(command), program, line, found, backend)
+
+
+def check_backend(backend: str) -> None:
+    """UsageError for a trace backend that is neither recorded nor read."""
+    if backend not in BACKENDS:
+        raise UsageError(f"--backend {backend!r}: give one of {', '.join(BACKENDS)}")
 
 
 def launches_qemu(command: Sequence[str]) -> bool:

@@ -33,7 +33,7 @@ _MOST_LINES = 6
 def print_explanation(explanation: Explanation, console: Console) -> None:
     """Print what `tracetool.explain.explain` found."""
     event = explanation.inspection.event
-    console.print(Text(f"event {event['seq']}: {render(event)}", style="bold"), soft_wrap=True)
+    print_words(console, Text(f"event {event['seq']}: {render(event)}", style="bold"), hang=2)
     console.print()
     for sentence in explanation.sentences:
         print_words(console, sentence)
@@ -41,7 +41,7 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
     print_grid(console, list(explanation_facts(explanation)), first_style="dim")
     for change in explanation.inspection.changes:
         console.print()
-        console.print(Text(change_title(change)), soft_wrap=True)
+        print_words(console, change_title(change), hang=2)
         for line in hex_diff(change):
             console.print(line, soft_wrap=True)
 

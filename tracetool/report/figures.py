@@ -57,7 +57,7 @@ def device_figures(device: DeviceAudit, guests: int) -> Iterator[Figure]:
 def _sizes(device: DeviceAudit, guests: int) -> Iterator[Figure]:
     read_only = device.identity is not None and device.identity.read_only
     if device.minimum_backing_bytes is not None and not read_only:
-        yield Figure("smallest safe backing", format_size(device.minimum_backing_bytes), key=True)
+        yield Figure("smallest backing", format_size(device.minimum_backing_bytes), key=True)
         if device.saved_bytes:
             yield Figure("saved, one guest", format_size(device.saved_bytes))
             if guests > 1:

@@ -23,7 +23,7 @@ def test_a_flash_of_which_the_trace_tells_nothing_is_worth_a_look() -> None:
 
 def test_the_key_figure_is_the_smallest_safe_backing() -> None:
     figures = overview(CASES["padding"]()).cards[0].figures
-    assert [(figure.label, figure.value) for figure in figures if figure.key] == [("smallest safe backing", "1.25 MiB")]
+    assert [(figure.label, figure.value) for figure in figures if figure.key] == [("smallest backing", "1.25 MiB")]
 
 
 def test_findings_worth_a_look_say_where_to_jump() -> None:

@@ -205,7 +205,7 @@ def test_strict_stops_at_the_first_line_that_is_not_understood(tmp_path: Path, q
 # --- wrong usage -------------------------------------------------------------------------------------------------
 
 WRONG_VALUES = [
-    (["--policy", "bogus"], "--policy 'bogus': give one of padded, discard, volatile, error"),
+    (["--policy", "bogus"], "--policy 'bogus': give one of padded, discard, volatile, error, all"),
     (["--extent", "abc"], "--extent: 'abc' is not a size"),
     (["--extent", "virt.flash1="], "--extent 'virt.flash1=' has no value"),
     (["--extent", "65M"], "--extent virt.flash1=65 MiB is more than the region of 64 MiB"),
@@ -217,7 +217,8 @@ WRONG_VALUES = [
     (["--read-only", "nope"], "no device 'nope' in the trace; it has virt.flash1, virt.flash0"),
     (["--device", "nope"], "no device 'nope' in the trace"),
     (["--qemu", "abc"], "--qemu 'abc': give auto, direct"),
-    (["--guests", "0"], "'--guests'"),
+    (["--guests", "0"], "'--guests': it must be greater than or equal to 1 (see"),
+    (["--width", "x"], "'--width': it must be a valid integer (see"),
     (["--fail-on", "x"], "--fail-on 'x': give one of error, warning, note"),
     (["--format", "x"], "--format 'x': give one of text, json"),
     (["--nope"], "No such option: --nope (see tracetool audit --help)"),
@@ -232,7 +233,10 @@ def test_a_wrong_value_is_one_line_and_ends_with_2(options: list[str], says: str
 
 
 WRONG_COMMANDS = [
-    (["audit"], "Missing argument 'TRACE'"),
+    (["audit"], "Missing argument; give TRACE... (see tracetool audit --help)"),
+    (["explain", str(PADDING)], "Missing argument; give TRACE... [N:]SEQ (see tracetool explain --help)"),
+    (["record", "--backend", "x", "--", "true"], "--backend 'x': give one of log, simple"),
+    (["findings", str(PADDING), "--policy", "x"], "--policy 'x': give one of padded, discard, volatile, error"),
     (["audit", "-", "-"], "standard input can be read only once"),
     (["nope"], "No such command 'nope'"),
     (["rules", "XX"], "no rule 'XX'; the rules are EXT001"),
@@ -737,6 +741,12 @@ def test_a_report_in_a_file_fits_a_mail(tmp_path: Path) -> None:
     assert target.read_bytes() == shown.out
     assert max(map(len, shown.text.splitlines())) <= 72
     assert not [line for line in shown.text.splitlines() if line != line.rstrip()]
+
+
+@pytest.mark.parametrize("width", [40, 60, 72])
+def test_an_explanation_is_no_wider_than_it_is_asked_to_be(width: int, quick: Quick) -> None:
+    told = quick("explain", PADDING, 4370, "--width", width).text
+    assert max(map(len, told.splitlines())) <= width
 
 
 @pytest.mark.parametrize("width", [40, 100])

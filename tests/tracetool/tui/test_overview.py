@@ -40,7 +40,7 @@ def shown(
 
 def test_the_first_screen_of_a_small_terminal_answers_the_question() -> None:
     screen = shown("padding", (80, 24))
-    told = ("OUTSIDE-EXTENT", "0x100000", "smallest safe backing  1.25 MiB", "┃", "3 errors, 2 warnings", "EXT001")
+    told = ("OUTSIDE-EXTENT", "0x100000", "smallest backing  1.25 MiB", "┃", "3 errors, 2 warnings", "EXT001")
     for words in told:
         assert words in screen
 
