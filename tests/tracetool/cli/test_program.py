@@ -117,7 +117,7 @@ def jpeg() -> bytes:
 NO_TRACES: dict[str, tuple[bytes | None, str]] = {
     "missing": (None, "cannot be read: No such file or directory; give the path of a trace, or - for stdin"),
     "empty": (b"", "is empty; record a log instead"),
-    "jpeg": (jpeg(), "is not a trace: binary data without any pflash event"),
+    "jpeg": (jpeg(), "is a picture; give QEMU's log"),
     "one line": (b"hello\n", "no pflash event in 1 line; start QEMU with -trace 'pflash*'"),
     "other": (b"hello\nworld\n", "no pflash event in 2 lines; start QEMU with -trace 'pflash*'"),
 }
