@@ -294,6 +294,7 @@ def test_a_capture_cut_in_mid_operation_is_inconclusive() -> None:
 CUTS = range(500, 1500, 67)
 
 
+@pytest.mark.slow
 def test_wherever_a_capture_is_cut_only_a_flash_at_rest_is_conclusive(unpacked: Callable[[str], Path]) -> None:
     """Cut in the middle of a line, of what an access causes, or of an operation."""
     lines = unpacked("aavmf-shell-padding/trace.log.zst").read_text().splitlines(keepends=True)

@@ -28,6 +28,7 @@ FORMATS = [
 
 
 @pytest.mark.parametrize(("command", "form"), FORMATS)
+@pytest.mark.slow
 def test_a_file_a_pipe_and_a_dash_get_the_same(
     command: str, form: str, tmp_path: Path, quick: Quick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_run_is_not_recorded_to_standard_output(
 # --- inputs are kept ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_standard_input_is_not_written_over(tmp_path: Path) -> None:
     trace = tmp_path / "trace.log"
     trace.write_text("pflash_reset a: reset\n")

@@ -37,6 +37,7 @@ def test_u_boot_drives_one_chip_of_two() -> None:
 
 
 @pytest.mark.parametrize("name", ["aavmf-first-boot", "aavmf-reclaim", "aavmf-shell-padding"])
+@pytest.mark.slow
 def test_edk2_s_driver_breaks_none_of_silicon_s_rules_of_sequence(name: str) -> None:
     found = audited(capture_path(f"{name}/trace.log.zst"))
     assert {"NOR003", "NOR004", "NOR005", "NOR006", "NOR009", "SEQ007"} & found.rules == set()

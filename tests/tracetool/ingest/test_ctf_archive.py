@@ -196,6 +196,7 @@ def test_what_is_no_part_of_the_trace_is_not_unpacked(large_first: bool, scratch
     unpacked.remove()
 
 
+@pytest.mark.slow
 def test_a_bomb_beside_a_trace_is_passed_over() -> None:
     needed_babeltrace()
     found = collect(open_trace(str(case_path("tar-bomb.tar.zst"))))

@@ -236,6 +236,7 @@ def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("cut", [37, 0x1800])
+@pytest.mark.slow
 def test_metadata_that_sends_the_library_round_in_circles_is_one_line(
     cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def unpacked(name: str, folder: Path) -> list[str]:
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(3000, 9000), st.integers(12_000, 20_000), st.sampled_from(list(permutations(range(3)))))
+@pytest.mark.slow
 def test_a_log_that_was_cut_anywhere_is_read_whole_in_any_order(
     tmp_path: Path, one: int, two: int, order: tuple[int, int, int]
 ) -> None:
@@ -139,6 +140,7 @@ def test_boots_stay_boots(tmp_path: Path) -> None:
     assert len(combined([str(PADDING), str(PADDING)])) == 2
 
 
+@pytest.mark.slow
 def test_what_virtlogd_rotated_is_joined_in_any_order(tmp_path: Path, quick: Quick) -> None:
     parts = unpacked("rotated-virtlogd.tar.zst", tmp_path)
     whole = tmp_path / "whole"

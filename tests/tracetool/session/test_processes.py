@@ -84,6 +84,7 @@ programs = st.lists(st.integers(0, 0xFFFF), max_size=4)
 
 @settings(max_examples=10)
 @given(programs, programs, st.lists(st.integers(0, 1), max_size=30), st.integers(1, 2000))
+@pytest.mark.slow
 def test_the_audit_of_a_process_is_that_of_its_own_log(
     first: list[int], second: list[int], order: list[int], chunk_bytes: int
 ) -> None:

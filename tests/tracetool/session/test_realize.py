@@ -115,6 +115,7 @@ def test_the_recorded_trace_of_such_a_device_refuses_a_longer_extent() -> None:
         audited(trace, options=Options(extents={STORE: LONG}))
 
 
+@pytest.mark.slow
 def test_a_second_boot_of_the_recorded_firmware_on_a_shorter_file_is_outside(unpacked: Callable[[str], Path]) -> None:
     """The first boot is the same without what the shorter file shows."""
     second = unpacked("aavmf-rfc-v2/trace.log.zst").read_text()

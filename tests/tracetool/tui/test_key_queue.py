@@ -100,6 +100,7 @@ def test_an_export_and_a_what_if_typed_in_one_go(tmp_path: Path) -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_keys_held_down_lose_nothing_and_never_go_back() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("5")
