@@ -53,6 +53,7 @@ def told(machine: Machine) -> dict[str, Any]:
 
 @settings(max_examples=200, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(data=st.data())
+@pytest.mark.slow
 def test_any_rows_give_the_same_plain_and_compiled(data: DataObject) -> None:
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
     config = Config(

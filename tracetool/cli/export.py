@@ -67,7 +67,9 @@ def export(
         _require_events(readers, job)
     common.warn_of_damage(readers)
     if job.left_out:
-        remarks.append(f"{job.left_out:,} events of other devices are left out, and missing to an audit of the file")
+        remarks.append(
+            f"{job.left_out:,} events that were not chosen are left out, and missing to an audit of the file"
+        )
     for remark in remarks:
         common.say(f"{job.reader.meta.name}: {remark}")
 

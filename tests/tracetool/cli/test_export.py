@@ -119,7 +119,7 @@ def test_devices_that_are_left_out_are_missing_to_an_audit_of_the_file(
     whole = collect(open_trace(str(PADDING))).frame.height
     found = collect(open_trace(str(target)))
     assert found.frame.height + found.health.lost == whole
-    assert f"{found.health.lost:,} events of other devices are left out" in ended.err
+    assert f"{found.health.lost:,} events that were not chosen are left out" in ended.err
     assert "what the trace lost" not in ended.err
     assert quick("audit", target).code == (4 if device == "virt.flash0" else 1)
     assert quick("audit", target, "--extent", f"{device}=64M").code == 4

@@ -112,6 +112,7 @@ ALPHABET = st.sampled_from([*"0189afgFz:@.-[] \r\t\x00\x7f", "pflash_", "\n", "0
 
 @settings(max_examples=200)
 @given(st.lists(st.sampled_from(LINES + EVENTS), min_size=1, max_size=4), st.data())
+@pytest.mark.slow
 def test_lines_with_pieces_put_in_or_cut_out_are_read_as_the_parser_does(each: list[str], data: st.DataObject) -> None:
     whole = "\n".join([*each, ""])
     for _ in range(data.draw(st.integers(1, 3))):

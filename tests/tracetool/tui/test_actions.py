@@ -94,6 +94,7 @@ def test_every_key_calls_its_action(view: str, places: list[str], monkeypatch: p
     drive(script)
 
 
+@pytest.mark.slow
 def test_the_palette_finds_every_action_and_does_it() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "ctrl+p")

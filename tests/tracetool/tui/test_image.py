@@ -67,6 +67,7 @@ def test_the_write_to_the_padding_is_seen_and_taken_away() -> None:
     assert "000c0000! ⋯ 63.25 MiB zeros ⋯" in screen
 
 
+@pytest.mark.slow
 def test_no_bar_hides_the_line_of_the_cursor() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "home", "d")

@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from textual.widgets import Input
 
 from tests.tracetool.browse.samples import padding
@@ -18,8 +19,6 @@ from tracetool.tui.map import MapView
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
-
-    import pytest
 
 
 def drive(script: Callable[[Driver], Awaitable[None]], folder: Path | None) -> None:
@@ -42,6 +41,7 @@ async def bookmark(driver: Driver, note: str) -> None:
     await driver.press("enter")
 
 
+@pytest.mark.slow
 def test_bookmarks_are_there_again_and_lead_to_their_event(tmp_path: Path) -> None:
     async def make(driver: Driver) -> None:
         await driver.press("2", "e")
@@ -65,6 +65,7 @@ def test_bookmarks_are_there_again_and_lead_to_their_event(tmp_path: Path) -> No
     drive(use, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_app_comes_back_to_where_it_was(tmp_path: Path) -> None:
     async def leave(driver: Driver) -> None:
         await driver.press("2", "f")

@@ -29,6 +29,7 @@ def sample() -> Loaded:
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x50"])
+@pytest.mark.slow
 def test_the_views_in_both_themes(size: tuple[int, int]) -> None:
     ending = f"{size[0]}x{size[1]}"
 
@@ -55,6 +56,7 @@ def test_the_views_in_both_themes(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x50"])
+@pytest.mark.slow
 def test_the_map_without_colours_and_with_a_range_and_a_moment(size: tuple[int, int]) -> None:
     ending = f"{size[0]}x{size[1]}"
 

@@ -32,6 +32,7 @@ def compared(recorded: str, live: str, *, chunk: int = 4 << 20, cut: bool = Fals
 
 
 @given(st.integers(64, 5000))
+@pytest.mark.slow
 def test_a_trace_is_equal_to_itself_however_it_is_cut(chunk: int) -> None:
     found = compared(trace(), trace(), chunk=chunk)
     assert not found.differs
@@ -52,6 +53,7 @@ def test_a_changed_value_is_the_first_difference(data: st.DataObject) -> None:
 
 
 @given(st.integers(1, 30))
+@pytest.mark.slow
 def test_what_one_side_lacks_at_the_end_is_a_difference(count: int) -> None:
     lines = trace().splitlines(keepends=True)
     short = "".join(lines[:-count])
