@@ -66,8 +66,11 @@ def image_check(device: Device, path: Path) -> Check:
     machine = device.machine
     if machine is None:
         return Check(Subject.IMAGE, Standing.UNPROVED, "the device was not replayed, so its image is not known")
-    given = load_image(path, limit=machine.config.geometry.size)
+    geometry = machine.config.geometry
+    given = load_image(path, limit=geometry.size)
     length = image_length(device)
+    if device.image is None and not geometry.size_known and len(given) >= device.tally.ends.highest:
+        length = min(length, len(given))  # the file decides how long the flash is
     known = machine.chip.backing_mask[:length] == machine.chip.geo[KNOWN]
     whole = known if len(given) == length else None
     found = first_difference(given, machine.backing()[:length], known=whole)

@@ -78,6 +78,18 @@ def test_a_changed_byte_where_nobody_wrote_is_said_to_be_that(tmp_path: Path, qu
     assert check(ended, "image")["message"].endswith("nothing in the trace writes there")
 
 
+def test_the_file_says_how_long_a_flash_is_whose_image_decides(tmp_path: Path, quick: Quick) -> None:
+    trace, before, after = (tmp_path / name for name in ("trace.log", "before.fd", "after.fd"))
+    trace.write_text(log("system.flash1").reset().program(0x1000, 1).read_array().text)
+    before.write_bytes(b"\xff" * 0x2000)
+    assert quick("replay", trace, "--image", before, "--write-image", after).code == 0
+    assert quick("verify", trace, "--image", before, "--after", after).code == PROVED
+    found = check(verified(quick, trace, "--after", after), "image", "system.flash1")
+    assert (found["standing"], "of 8,192 bytes are known" in found["message"]) == ("unproved", True)
+    after.write_bytes(after.read_bytes()[:0x1000])
+    assert quick("verify", trace, "--after", after).code == DIFFERENT, "the trace wrote beyond it"
+
+
 def test_an_image_of_another_length_differs_where_the_shorter_ends(tmp_path: Path, quick: Quick) -> None:
     write_image(tmp_path / "after.fd", load_image(AFTER, limit=64 << 20)[: 1 << 20])
     ended = verified(quick, TRACE, "--image", BEFORE, "--after", tmp_path / "after.fd")
