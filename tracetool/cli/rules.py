@@ -61,7 +61,7 @@ def rule_named(text: str) -> Rule:
     from tracetool.findings import RULES
 
     if text.upper() not in RULES:
-        raise UsageError(f"no rule {text!r}; the rules are {', '.join(RULES)}")
+        raise UsageError(f"no rule {text!r}, and none that speaks of it; the rules are {', '.join(RULES)}")
     return RULES[text.upper()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import polars as pl
@@ -81,9 +82,16 @@ class _Counted:
                 yield chosen
 
 
+def _begun(frames: _Counted) -> Iterator[pl.DataFrame]:
+    """The frames, the first of them already read: what cannot be read has no header either."""
+    rest = iter(frames)
+    return chain(list(islice(rest, 1)), rest)
+
+
 def _write_csv(frames: _Counted, file: BinaryIO) -> None:
+    begun = _begun(frames)
     file.write(pl.DataFrame(schema=EVENTS_SCHEMA).write_csv().encode())
-    file.writelines(frame.write_csv(include_header=False).encode() for frame in frames)
+    file.writelines(frame.write_csv(include_header=False).encode() for frame in begun)
 
 
 def _write_jsonl(frames: _Counted, file: BinaryIO) -> None:
@@ -120,8 +128,9 @@ def write_parquet_frames(
 
 def _write_table(frames: _Counted, file: BinaryIO) -> None:
     """Aligned columns: seq, seconds since the trace's first event, boot, and the event as QEMU writes it."""
+    begun = _begun(frames)
     file.write(f"{'trace  ' * frames.several}{'seq':>9}  {'time':>12}  boot  event\n".encode())
-    for frame in frames:
+    for frame in begun:
         lines = []
         for row in frame.iter_rows(named=True):
             when = row["time_ns"]

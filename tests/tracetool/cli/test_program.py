@@ -239,7 +239,7 @@ WRONG_COMMANDS = [
     (["findings", str(PADDING), "--policy", "x"], "--policy 'x': give one of padded, discard, volatile, error"),
     (["audit", "-", "-"], "standard input can be read only once"),
     (["nope"], "No such command 'nope'"),
-    (["rules", "XX"], "no rule 'XX'; the rules are EXT001"),
+    (["rules", "XX"], "no rule 'XX', and none that speaks of it; the rules are EXT001"),
     (["events", str(PADDING), "--device", "x", "--format", "jsonl"], "no event of a device 'x' in the trace"),
     (["events", str(PADDING), "--format", "x"], "--format 'x': give one of table, csv, jsonl, parquet"),
     (["replay", str(PADDING), "--at", "99999999"], "--at 99999999: the last event of the trace is 4382"),
@@ -701,6 +701,12 @@ def test_events_of_several_traces_name_theirs(quick: Quick) -> None:
     assert first.split()[:3] == ["1", "0", "0.000000"], "times count from the start of the trace"
     chosen = quick("events", FIRST_BOOT, PADDING, "--where", "trace == 1 and seq == 4370", "--format", "csv").text
     assert chosen.splitlines()[1].startswith("1,0,4370,")
+
+
+@pytest.mark.parametrize("output_format", ["table", "csv", "jsonl"])
+def test_a_choice_that_is_not_there_writes_nothing(output_format: str, quick: Quick) -> None:
+    ended = quick("events", PADDING, "--process", "3", "--format", output_format)
+    assert (ended.code, ended.out) == (USAGE, b"")
 
 
 def test_an_event_of_one_of_several_traces_is_explained(quick: Quick) -> None:
