@@ -6,6 +6,7 @@ import gc
 import hashlib
 import os
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,9 @@ settings.register_profile("full", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.register_profile("found", deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full" if os.environ.get("CI") == "true" else "quick"))
+
+# A runner that was started by nohup ignores it, as would every program that the tests start.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 COLUMNS = "1000"
 """Width of reports: words are looked for in them, so no line is broken."""
