@@ -1,4 +1,4 @@
-"""Small inputs that ask for much: none takes over 500 MB or ten seconds of processor time, whatever its format."""
+"""Small inputs that ask for much: none takes over 500 MB or, on a usual machine, ten seconds of processor time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 MOST_BYTES = 500 << 20
-MOST_S = 10
+MOST_S = 30  # a machine may be three times slower than the one on which ten seconds were measured
 MOST_INPUT = 1 << 20
 DEVICE = "virt.flash1"
 
