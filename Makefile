@@ -30,15 +30,24 @@ help:
 # Scripts in an environment name its folder: when the project has moved, the environment is made anew.
 MOVED := $(shell [ ! -s $(VENV)/.created ] || [ "$$(cat $(VENV)/.created)" = "$$(pwd)" ] || echo moved)
 
+# What is compiled when the program is installed; it is compiled anew where one of these is newer.
+TYPED := $(shell find replay tracetool -name '*.pxd' -o -name '*.pyx')
+KERNELS := $(TYPED) $(wildcard $(TYPED:.pxd=.py))
+
 # Each stamp stands for an installed set; relative names keep a space in the project's path out of make's sight.
 $(VENV)/.created: .ci/find-python $(MOVED)
 	@python=$$(.ci/find-python "$(PYTHON)") && "$$python" -m venv $(if $(MOVED),--clear) $(VENV)
 	@$(INSTALL) --upgrade pip
 	@pwd > $@
 
-$(VENV)/.run: $(VENV)/.created pyproject.toml constraints.txt
-	@echo "installing what the program needs into $(VENV)"
-	@$(INSTALL) --build-constraint constraints.txt --editable .
+$(VENV)/.build: $(VENV)/.created pyproject.toml constraints.txt
+	@$(INSTALL) --group build
+	@touch $@
+
+# Without isolation only what changed is compiled again.
+$(VENV)/.run: $(VENV)/.build $(KERNELS) hatch_build.py
+	@echo "installing the program and what it needs into $(VENV)"
+	@$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
@@ -96,5 +105,6 @@ contracts: $(VENV)/.dev
 	@$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) .venv-system build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find replay tracetool -name '*.so' -exec rm {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,1 +1,5 @@
 """Replay: the CFI01 flash alone, columns in, columns out."""
+
+from replay.form import choose
+
+choose()

@@ -1,0 +1,107 @@
+"""Compile the kernels while a wheel or an editable install is built, where there is a C compiler.
+
+A kernel is a `.py` that runs as it is; the `.pxd` of the same name beside it gives Cython the C types. Without a
+compiler, or without Python's headers, the package is built all the same, and runs the `.py` files.
+`PFLASH_TRACETOOL_KERNELS` decides otherwise: `plain` compiles nothing, `required` makes a failed compilation an error.
+
+Ref: Cython documentation, "Augmenting .pxd"; hatchling documentation, "Build hook plugins".
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from sysconfig import get_platform
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+DIRECTIVES = {
+    "language_level": 3,
+    "annotation_typing": False,  # the types are in the .pxd; an annotation `int` would mean a Python int
+    "infer_types": True,
+    "boundscheck": True,  # in releases too: an impossible row is an IndexError and not the end of the process
+    "wraparound": False,
+    "initializedcheck": False,
+}
+OPTIONS = {
+    "extra_compile_args": ["-O2", "-g0", "-fwrapv"],  # counters wrap
+    "py_limited_api": True,
+    "define_macros": [("Py_LIMITED_API", "0x030B0000")],  # 3.11: the first stable ABI that has buffers
+}
+UTILITY = "replay._utility"
+"""The module that holds what Cython's modules have in common."""
+
+
+class CustomBuildHook(BuildHookInterface[Any]):
+    """Adds the extension modules to what is built; its option `kernels` names the modules."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile, in the checkout itself for an editable install."""
+        wanted = os.environ.get("PFLASH_TRACETOOL_KERNELS", "")
+        root = Path(self.root)
+        folder = root if version == "editable" else root / "build" / "kernels"
+        if wanted == "plain":
+            return
+        try:
+            built = _compile(root, folder, self.config["kernels"])
+        except BaseException as error:
+            # Half of the modules would be a mixture of both forms.
+            _remove(folder)
+            if wanted == "required" or not isinstance(error, (Exception, SystemExit)):
+                raise
+            self.app.display_warning(f"the kernels stay plain Python, which is slow on long traces: {error}")
+            return
+        build_data["pure_python"] = False
+        build_data["tag"] = f"cp311-abi3-{get_platform().replace('-', '_').replace('.', '_')}"
+        if version != "editable":
+            build_data["force_include"].update({str(folder / path): path for path in built})
+
+
+def _remove(folder: Path) -> None:
+    for package in ("replay", "tracetool"):
+        for module in (folder / package).rglob("*.so"):
+            module.unlink()
+
+
+def _source(module: str) -> str:
+    path = Path(*module.split("."))
+    return str(next(path.with_suffix(suffix) for suffix in (".pyx", ".py") if path.with_suffix(suffix).exists()))
+
+
+def _compile(root: Path, folder: Path, kernels: list[str]) -> list[str]:
+    """Compile what is not up to date; the extension modules, relative to `folder`."""
+    # Build tools are imported here: a plain build needs none of them.
+    from Cython.Build import cythonize  # noqa: PLC0415
+    from setuptools import Distribution, Extension  # noqa: PLC0415
+
+    os.chdir(root)
+    work = Path("build", "c")
+    work.mkdir(parents=True, exist_ok=True)
+    utility = work / "_utility.c"
+    if not utility.exists():
+        subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={utility}"], check=True)  # noqa: S603
+    extensions = [Extension(UTILITY, [str(utility)], **OPTIONS)]
+    # The process that reads CTF traces loads nothing else of the program's.
+    for alone in (False, True):
+        names = [name for name in kernels if name.startswith("tracetool.babeltrace.") is alone]
+        extensions += cythonize(
+            [Extension(name, [_source(name)], **OPTIONS) for name in names],
+            build_dir=str(work),
+            compiler_directives=DIRECTIVES,
+            shared_utility_qualified_name=None if alone else UTILITY,
+            quiet=True,
+        )
+    command = Distribution({"ext_modules": extensions}).get_command_obj("build_ext")
+    command.build_lib, command.build_temp, command.parallel = str(folder), str(work), os.cpu_count()
+    command.ensure_finalized()
+    command.run()
+    wanted = {Path(path) for path in command.get_outputs()}
+    for package in ("replay", "tracetool"):
+        for module in {*(folder / package).rglob("*.so")} - wanted:
+            module.unlink()  # of a kernel that is gone
+    shutil.rmtree(work / "temp", ignore_errors=True)
+    return [str(path.relative_to(folder)) for path in sorted(wanted)]
