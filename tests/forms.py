@@ -1,0 +1,58 @@
+"""Both forms of the kernels in one process: beside what is imported, the plain twin of a module."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from replay.form import PACKAGES, SourcesOnly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+
+__all__ = ["is_extension", "plain"]
+
+
+def is_extension(module: ModuleType) -> bool:
+    """Whether a module has been compiled."""
+    return not (getattr(module, "__file__", None) or ".py").endswith(".py")
+
+
+@cache
+def plain(name: str) -> Any:  # noqa: ANN401  a module, whose attributes mypy cannot know
+    """The plain twin of a module: its package and all kernels are imported anew, from sources alone.
+
+    What stands outside of them is shared with the module itself: errors, the catalogue of events.
+    """
+    package = name.rpartition(".")[0]
+    taken = {
+        known: module
+        for known, module in sys.modules.items()
+        if known.partition(".")[0] in PACKAGES
+        and (known == package or known.startswith(f"{package}.") or is_extension(module))
+    }
+    finder = SourcesOnly()
+    _take_out(taken)
+    sys.meta_path.insert(0, finder)
+    try:
+        return import_module(name)
+    finally:
+        sys.meta_path.remove(finder)
+        _take_out({known for known in sys.modules if known in taken or known.startswith(f"{package}.")})
+        sys.modules.update(taken)
+        for known, module in taken.items():
+            parent, _, attribute = known.rpartition(".")
+            if parent:
+                setattr(sys.modules[parent], attribute, module)
+
+
+def _take_out(names: Iterable[str]) -> None:
+    """Take modules away, and from the packages that hold them as attributes."""
+    for name in names:
+        sys.modules.pop(name, None)
+        parent, _, attribute = name.rpartition(".")
+        if parent in sys.modules:
+            vars(sys.modules[parent]).pop(attribute, None)
