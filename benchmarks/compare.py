@@ -20,7 +20,7 @@ from tracetool.bundled import sample
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_IMPORTS = "import polars, numpy, typer"
+_IMPORTS = "import polars, numpy, click"
 _SEARCH = "import re, sys; print(len(re.findall(rb'pflash_io_', open(sys.argv[1], 'rb').read())))"
 MILLION = 1_000_000
 

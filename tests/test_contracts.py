@@ -42,7 +42,7 @@ def test_the_flash_alone_loads_no_trace_format_and_no_interface() -> None:
     code = (
         "import importlib, pkgutil, sys, replay\n"
         "for module in pkgutil.walk_packages(replay.__path__, 'replay.'): importlib.import_module(module.name)\n"
-        "print(*{'tracetool', 'typer', 'rich', 'textual'} & set(sys.modules))\n"
+        "print(*{'tracetool', 'click', 'rich', 'textual'} & set(sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from typer import TyperException
+    from click import UsageError
 
 __all__ = ["main"]
 
@@ -60,39 +60,45 @@ def _repair_streams() -> None:
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
-    from typer import Abort
+    from click.exceptions import Exit
 
-    from tracetool.cli.app import app
+    from tracetool.cli.app import program
+    from tracetool.cli.completion import VARIABLE
 
     try:
-        code = app(arguments, prog_name="tracetool", standalone_mode=False)
+        if instruction := os.environ.get(VARIABLE):
+            from click.shell_completion import shell_complete
+
+            return shell_complete(program, {}, "tracetool", VARIABLE, instruction)
+        # Not click's own `main`, which ends with 1 where the reader of a pipe has gone: that would mean findings.
+        with program.make_context("tracetool", arguments) as context:
+            code = program.invoke(context)
         sys.stdout.flush()
-    except (KeyboardInterrupt, Abort):
-        code = _INTERRUPTED
+    except Exit as ended:
+        code = ended.exit_code
+    except KeyboardInterrupt:
+        return _complain("interrupted", _INTERRUPTED)
     except BrokenPipeError:
-        code = _silenced(_BROKEN_PIPE)
-    except SystemExit as ended:
-        # Typer's own end where the reader of a pipe has gone; its exit code would say that there are findings.
-        if not isinstance(ended.__context__, OSError):
-            raise
-        code = _silenced(_BROKEN_PIPE)
+        return _silenced(_BROKEN_PIPE)
     except Exception as error:
         if debug:
             raise
         return _explained(error)
-    if code == _INTERRUPTED:
-        return _complain("interrupted", code)
     return code if isinstance(code, int) else 0
 
 
 def _explained(error: Exception) -> int:
     """One line on standard error, and the exit code."""
-    from typer import TyperException
+    from click import UsageError
+    from click.exceptions import NoArgsIsHelpError
 
     from tracetool.errors import TracetoolError
     from tracetool.plain import plain_lines
 
-    if isinstance(error, TyperException):
+    if isinstance(error, NoArgsIsHelpError):
+        print(error.format_message())
+        return error.exit_code
+    if isinstance(error, UsageError):
         return _complain(_wrong_usage(error), error.exit_code)
     if isinstance(error, TracetoolError):
         code = _complain(str(error), error.exit_code)
@@ -122,18 +128,21 @@ def _silenced(code: int) -> int:
 def _complain(message: str, code: int) -> int:
     from tracetool.cli.common import tell
 
-    if message:
-        tell(message)
+    tell(message)
     return code
 
 
-def _wrong_usage(error: TyperException) -> str:
-    """What is wrong and where to look; nothing where the help itself was the answer."""
-    message, _, _ = error.format_message().rstrip(".").partition(", unable to parse")
-    message = message.replace("Input should be", "it must be")
-    context = getattr(error, "ctx", None)
-    if message.startswith("Missing argument") and context is not None:
-        # The last of several arguments takes a lone word, so the one that typer names is not the one forgotten.
+def _wrong_usage(error: UsageError) -> str:
+    """What is wrong and where to look."""
+    from click import BadParameter, MissingParameter
+
+    context = error.ctx
+    if isinstance(error, MissingParameter) and context and error.param and error.param.param_type_name == "argument":
+        # The last of several arguments takes a lone word, so the one that is named is not the one forgotten.
         message = f"Missing argument; give {' '.join(context.command.collect_usage_pieces(context)[1:])}"
-    command = context.command_path if context is not None else "tracetool"
-    return f"{message} (see {command} --help)" if message else ""
+    elif isinstance(error, BadParameter) and error.param and error.message:
+        # click says "is not a valid integer range" where the number has limits.
+        message = f"{error.param.opts[-1]} {error.message.removesuffix('.').removesuffix(' range')}"
+    else:
+        message = error.format_message().removesuffix(".")
+    return f"{message} (see {context.command_path if context else 'tracetool'} --help)"

@@ -3,162 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import typer
+import click
 
-from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_options
+from replay.backing import Policy
+from tracetool.cli import common, options
+from tracetool.cli.command import Choice, command
 from tracetool.errors import UsageError
+from tracetool.findings import WEAR_LIMIT, Severity
+from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracetool.audit import Audit, Gate
-    from tracetool.findings import Severity
     from tracetool.ingest import TraceReader
-    from tracetool.session.options import Options
-
-_FORMATS = ("text", "json", "html", "sarif", "junit")
-
-
-_ALL = "all"
-
-
-def _complete_policy(incomplete: str) -> list[str]:
-    return [*common.complete_policy(incomplete), *([_ALL] if _ALL.startswith(incomplete) else [])]
-
-
-def _complete_format(incomplete: str) -> list[str]:
-    return [name for name in _FORMATS if name.startswith(incomplete)]
-
-
-def _complete_severity(incomplete: str) -> list[str]:
-    return [name for name in ("error", "warning", "note") if name.startswith(incomplete)]
-
-
-@takes_options
-def audit(
-    traces: common.TracePaths,
-    *,
-    output_format: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="How to answer: text, json, html (a page for a browser), sarif or junit (for results of CI).",
-            autocompletion=_complete_format,
-        ),
-    ] = "text",
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.", callback=common.named_file),
-    ] = None,
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            "--policy",
-            metavar="POLICY",
-            help="What a file shorter than the region does with writes beyond it: padded, discard, volatile or error; "
-            "all compares them.",
-            autocompletion=_complete_policy,
-        ),
-    ] = None,
-    guests: Annotated[
-        int, typer.Option("--guests", min=1, metavar="N", help="How many guests the saving is worked out for.")
-    ] = 1,
-    fail_on: Annotated[
-        str,
-        typer.Option(
-            "--fail-on",
-            metavar="SEVERITY",
-            help="Least severity that gives exit code 1: error, warning or note. What is wrong with the trace itself "
-            "(TRC) gives 4.",
-            autocompletion=_complete_severity,
-        ),
-    ] = "error",
-    allow_inconclusive: Annotated[bool, typer.Option("--allow-inconclusive", help="Exit code 0 instead of 4.")] = False,
-    strict_silicon: common.StrictSilicon = False,
-    wear_limit: common.WearLimit = None,
-    width: common.Width = None,
-    reading: common.Reading,
-    devices: DeviceOptions,
-) -> None:
-    """Say whether the guest wrote outside the extent of its flash, with evidence.
-
-    Exit code 0: nothing; 1: findings or a write outside; 4: the trace does not show everything.
-    """
-    if policy != _ALL:
-        common.parse_policy(policy, _ALL)
-    options = devices.session(
-        policy=None if policy == _ALL else policy,
-    )
-    common.keep_inputs([output], [*traces, *options.images.values()])
-    raise typer.Exit(
-        run_audit(
-            traces,
-            options,
-            output_format=output_format,
-            output=output,
-            guests=guests,
-            fail_on=fail_on,
-            allow_inconclusive=allow_inconclusive,
-            reading=reading,
-            strict_silicon=strict_silicon,
-            wear_limit=wear_limit,
-            compare=policy == _ALL,
-            width=width,
-        )
-    )
-
-
-def _severity(text: str) -> Severity:
-    from tracetool.findings import Severity
-
-    names = {severity.label: severity for severity in Severity}
-    if text not in names:
-        raise UsageError(f"--fail-on {text!r}: give one of {', '.join(reversed(names))}")
-    return names[text]
-
-
-def run_audit(
-    traces: Sequence[str],
-    options: Options | None = None,
-    *,
-    output_format: str = "text",
-    output: str | None = None,
-    guests: int = 1,
-    fail_on: str = "error",
-    allow_inconclusive: bool = False,
-    reading: common.Reading | None = None,
-    strict_silicon: bool = False,
-    wear_limit: int | None = None,
-    compare: bool = False,
-    width: int | None = None,
-    names: Sequence[str] | None = None,
-) -> int:
-    """Audit the traces, write the report and give the exit code; `names` are what the report calls them."""
-    from tracetool.audit import Gate
-    from tracetool.audit import audit as audit_traces
-    from tracetool.audit.compare import compare_policies
-    from tracetool.session.options import Options
-
-    if output_format not in _FORMATS:
-        raise UsageError(f"--format {output_format!r}: give one of {', '.join(_FORMATS)}")
-    if output_format == "html" and output is None and sys.stdout.isatty():
-        raise UsageError("--format html is a page for a browser: give -o FILE, or redirect it")
-    gate = Gate(_severity(fail_on), allow_inconclusive)
-    with common.opened(traces, reading, names=names) as readers:
-        result = (compare_policies if compare else audit_traces)(
-            readers,
-            options or Options(),
-            guests=guests,
-            strict_silicon=strict_silicon,
-            wear_limit=common.wear_limit(wear_limit),
-        )
-    common.require_events(readers, sum(trace.events for trace in result.traces))
-    _write(_Answer(result, readers, gate, width), output_format, output)
-    return gate.ending(result).code
 
 
 class _Answer(NamedTuple):
@@ -168,22 +28,6 @@ class _Answer(NamedTuple):
     readers: Sequence[TraceReader]
     gate: Gate
     width: int | None
-
-
-def _write(answer: _Answer, output_format: str, output: str | None) -> None:
-    if output is not None:
-        from tracetool.cli.output import write_text
-
-        write_text(output, _RENDERED[output_format](answer))
-    elif output_format == "text":
-        from tracetool.report.text import print_audit
-
-        print_audit(answer.audit, common.console(answer.width), answer.gate)
-    else:
-        from tracetool.cli.output import standard_output
-
-        with standard_output() as file:
-            file.write(_RENDERED[output_format](answer).encode())
 
 
 # --- each format as it looks in a file ---------------------------------------------------------------------------
@@ -226,3 +70,105 @@ def _junit(answer: _Answer) -> str:
 
 
 _RENDERED = {"text": _text, "json": _json, "html": _html, "sarif": _sarif, "junit": _junit}
+
+
+# --- the command -------------------------------------------------------------------------------------------------
+
+_ALL = "all"
+
+
+@command()
+@options.traces
+@click.option(
+    "--format",
+    "output_format",
+    type=Choice(_RENDERED),
+    default="text",
+    help="How to answer; html is a page for a browser, sarif and junit are for results of CI.",
+)
+@options.output
+@click.option(
+    "--policy",
+    type=Choice([*Policy, _ALL]),
+    help="What a file shorter than the region does with writes beyond it; all compares them.",
+)
+@options.guests
+@click.option(
+    "--fail-on",
+    type=Choice(sorted(Severity, reverse=True)),
+    default=Severity.ERROR.label,
+    help="Least severity that gives exit code 1. What is wrong with the trace itself (TRC) gives 4.",
+)
+@click.option("--allow-inconclusive", is_flag=True, help="Exit code 0 instead of 4.")
+@options.strict_silicon
+@options.wear_limit
+@options.width
+@options.reading_options
+@options.device_options
+def audit(
+    *,
+    traces: list[str],
+    output: str | None,
+    policy: Policy | str | None,
+    devices: options.DeviceOptions,
+    **how: Any,  # noqa: ANN401  the other options, as `run_audit` calls them
+) -> int:
+    """Say whether the guest wrote outside the extent of its flash, with evidence.
+
+    Exit code 0: nothing; 1: findings or a write outside; 4: the trace does not show everything.
+    """
+    session = devices.session(policy=policy if isinstance(policy, Policy) else None)
+    common.keep_inputs([output], [*traces, *session.images.values()])
+    return run_audit(traces, session, output=output, compare=policy == _ALL, **how)
+
+
+def run_audit(
+    traces: Sequence[str],
+    session: Options | None = None,
+    *,
+    output_format: str = "text",
+    output: str | None = None,
+    guests: int = 1,
+    fail_on: Severity = Severity.ERROR,
+    allow_inconclusive: bool = False,
+    reading: common.Reading | None = None,
+    strict_silicon: bool = False,
+    wear_limit: int = WEAR_LIMIT,
+    compare: bool = False,
+    width: int | None = None,
+    names: Sequence[str] | None = None,
+) -> int:
+    """Audit the traces, write the report and give the exit code; `names` are what the report calls them."""
+    if output_format == "html" and output is None and sys.stdout.isatty():
+        raise UsageError("--format html is a page for a browser: give -o FILE, or redirect it")
+    from tracetool.audit import Gate
+
+    if compare:
+        from tracetool.audit.compare import compare_policies as audit_traces
+    else:
+        from tracetool.audit import audit as audit_traces
+
+    gate = Gate(fail_on, allow_inconclusive)
+    with common.opened(traces, reading, names=names) as readers:
+        result = audit_traces(
+            readers, session or Options(), guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit
+        )
+    common.require_events(readers, sum(trace.events for trace in result.traces))
+    _write(_Answer(result, readers, gate, width), output_format, output)
+    return gate.ending(result).code
+
+
+def _write(answer: _Answer, output_format: str, output: str | None) -> None:
+    if output is not None:
+        from tracetool.cli.output import write_text
+
+        write_text(output, _RENDERED[output_format](answer))
+    elif output_format == "text":
+        from tracetool.report.text import print_audit
+
+        print_audit(answer.audit, common.console(answer.width), answer.gate)
+    else:
+        from tracetool.cli.output import standard_output
+
+        with standard_output() as file:
+            file.write(_RENDERED[output_format](answer).encode())

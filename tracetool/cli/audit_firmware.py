@@ -5,16 +5,17 @@ from __future__ import annotations
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tracetool.cli import common
+from tracetool.cli import common, options
+from tracetool.cli.command import command, complete, complete_file
 from tracetool.errors import InputError, UsageError
 from tracetool.paths import user_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tracetool.recording.firmware import Firmware
 
@@ -22,40 +23,28 @@ _BOOTS = ("its variable store as it is delivered", "the store that boot 0 left")
 _FILES = 2
 
 
-def _complete_firmware(incomplete: str) -> list[str]:
+def _names() -> Iterable[str]:
     from tracetool.recording.firmware import firmware_names
 
-    return [name for name in firmware_names() if name.startswith(incomplete)]
+    return firmware_names()
 
 
-def audit_firmware(
-    firmware: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="aavmf|ovmf|CODE VARS",
-            help="An installed firmware by its name, or its two files.",
-            autocompletion=_complete_firmware,
-        ),
-    ],
-    *,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            help="Keep the run directories, boot-0 and boot-1.",
-            callback=common.run_folder,
-        ),
-    ] = None,
-    qemu_binary: Annotated[
-        str | None, typer.Option("--qemu-binary", metavar="PATH", help="The QEMU that boots it.")
-    ] = None,
-    seconds: Annotated[
-        float, typer.Option("--seconds", min=1, metavar="SECONDS", help="How long one boot may take (50).")
-    ] = 50,
-    quiet: common.Quiet = False,
-) -> None:
+@command()
+@click.argument(
+    "firmware",
+    nargs=-1,
+    required=True,
+    metavar="aavmf|ovmf|CODE VARS",
+    shell_complete=complete(_names),
+    help="An installed firmware by its name, or its two files.",
+)
+@options.run_folder(help="Keep the run directories, boot-0 and boot-1.")
+@click.option("--qemu-binary", metavar="PATH", shell_complete=complete_file, help="The QEMU that boots it.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=1), default=50, metavar="SECONDS", help="How long one boot may take."
+)
+@options.quiet
+def audit_firmware(*, firmware: tuple[str, ...], output: str | None, qemu_binary: str | None, seconds: float) -> int:
     """Boot an installed firmware twice under trace, and say whether it wrote outside the extent of its flash.
 
     The first boot is with a copy of its variable store as it is delivered,
@@ -64,7 +53,6 @@ def audit_firmware(
 
     Exit code as of audit.
     """
-    _ = quiet  # acts before the command runs
     found = _firmware(firmware)
     with _folder(output) as folder:
         runs = _booted(found, folder, qemu_binary or found.program, seconds)
@@ -74,10 +62,10 @@ def audit_firmware(
 
         # What is not kept has no path that anybody could use.
         names = None if output is not None else [Path(run).name for run in runs]
-        raise typer.Exit(run_audit(runs, names=names))
+        return run_audit(runs, names=names)
 
 
-def _firmware(words: list[str]) -> Firmware:
+def _firmware(words: Sequence[str]) -> Firmware:
     from tracetool.recording.firmware import firmware_by_files, firmware_by_name
 
     if len(words) > _FILES:

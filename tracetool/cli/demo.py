@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import typer
+from tracetool.cli.command import command
 
 
-def demo() -> None:
+@command()
+def demo() -> int:
     """Audit the sample that comes in the package: a guest that writes into its padding.
 
     Ends with exit code 1, as the audit of such a trace does.
@@ -16,4 +17,4 @@ def demo() -> None:
 
     trace = sample("aavmf-shell-padding/trace.log.zst")
     say(f"the same as: tracetool audit {trace}")
-    raise typer.Exit(run_audit([str(trace)]))
+    return run_audit([str(trace)])

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from tracetool.cli import common
-from tracetool.cli.devices import takes_options
+from tracetool.cli import common, options
+from tracetool.cli.command import command
 from tracetool.errors import UsageError
 
 
-@takes_options
+@command()
+@options.traces
+@options.where
+@options.table_format
+@options.output
+@options.device
+@options.process
+@options.boot
+@options.reading_options
 def events(
-    traces: common.TracePaths,
     *,
-    where: common.Where = None,
-    output_format: common.TableFormat = "table",
-    output: common.Output = None,
-    device: common.DeviceName = None,
-    process: common.ProcessNumbers = None,
-    boot: common.BootNumber = None,
+    traces: list[str],
+    where: str | None,
+    output_format: str,
+    output: str | None,
+    device: str | None,
+    process: tuple[int, ...],
+    boot: str | None,
     reading: common.Reading,
 ) -> None:
     """Write the pflash events of traces, every one with its number, whichever way they were recorded."""
@@ -29,7 +37,7 @@ def events(
     common.check_table_format(output_format, output)
     common.keep_inputs([output], traces)
     query = common.parse_where(where, "events")
-    chosen = Options(processes=frozenset(process or ()), boot=parse_boot(boot))
+    chosen = Options(processes=frozenset(process), boot=parse_boot(boot))
     # Rows that appear on the terminal as they are read, or in a pager there, are progress enough.
     bar = output is not None or goes_to_a_file()
     with (

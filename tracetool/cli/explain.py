@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_options
+from tracetool.cli import common, options
+from tracetool.cli.command import command
 from tracetool.errors import UsageError
 
+if TYPE_CHECKING:
+    from replay.backing import Policy
 
-@takes_options
+
+@command()
+@options.traces
+@click.argument(
+    "event",
+    metavar="[N:]SEQ",
+    help="Number of the event, as in `tracetool events`, also in hex; with several traces that of its trace "
+    "before it: 1:404 is in the second.",
+)
+@options.policy
+@options.width
+@options.reading_options
+@options.device_options
 def explain(
-    traces: common.TracePaths,
-    event: Annotated[
-        str,
-        typer.Argument(
-            metavar="[N:]SEQ",
-            help="Number of the event, as in `tracetool events`, also in hex; with several traces that of its trace "
-            "before it: 1:404 is in the second.",
-        ),
-    ],
     *,
-    policy: common.PolicyName = None,
-    width: common.Width = None,
+    traces: list[str],
+    event: str,
+    policy: Policy | None,
+    width: int | None,
     reading: common.Reading,
-    devices: DeviceOptions,
+    devices: options.DeviceOptions,
 ) -> None:
     """Say what one event is: the command, state and bytes before and after, its operation, policy and findings."""
     from tracetool.explain import explain as explain_event
     from tracetool.report.explanation import print_explanation
 
-    options = devices.session(
-        policy=policy,
-    )
+    session = devices.session(policy=policy)
     with common.opened(traces, reading) as opened:
         trace, seq = _named(event, len(opened))
         readers = opened[: trace + 1]
-        explanation = explain_event(readers, options, seq)
+        explanation = explain_event(readers, session, seq)
     print_explanation(explanation, common.console(width))
     common.warn_of_damage(readers)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_options
+from tracetool.cli import common, options
+from tracetool.cli.command import Choice, command, complete_file
 from tracetool.errors import UsageError
 from tracetool.export.formats import FORMATS, format_of
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from tracetool.ingest import TraceReader
 
 
-def _complete_format(incomplete: str) -> list[str]:
-    return [name for name in FORMATS if name.startswith(incomplete)]
-
-
-@takes_options
+@command()
+@options.traces
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="Where to; - is standard output, with --format.",
+)
+@click.option(
+    "--format", "output_format", type=Choice(FORMATS), help="What to write; without it the ending of FILE says so."
+)
+@options.reading_options
+@options.device_options
 def export(
-    traces: common.TracePaths,
     *,
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Where to; - is standard output, with --format.")
-    ],
-    output_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help=f"What to write: {', '.join(FORMATS)}; without it the ending of FILE says so.",
-            autocompletion=_complete_format,
-        ),
-    ] = None,
+    traces: list[str],
+    output: str,
+    output_format: str | None,
     reading: common.Reading,
-    devices: DeviceOptions,
+    devices: options.DeviceOptions,
 ) -> None:
     """Write a trace in another format: simple, log and parquet are traces again, and parquet is the quickest to read.
 
@@ -55,13 +55,13 @@ def export(
     from tracetool.export.job import Job
     from tracetool.ingest.chain import Chain
 
-    options = devices.session(keep_operations=True)
-    common.keep_inputs([output], [*traces, *options.images.values()])
+    session = devices.session(keep_operations=True)
+    common.keep_inputs([output], [*traces, *session.images.values()])
     with (
         common.opened(traces, reading) as readers,
         standard_output() if output == common.STANDARD_OUTPUT else open_output(output) as file,
     ):
-        job = Job(Chain(readers) if len(readers) > 1 else readers[0], options)
+        job = Job(Chain(readers) if len(readers) > 1 else readers[0], session)
         remarks = chosen.write(job, file)
         # Inside, so that a file of that name stays what it was.
         _require_events(readers, job)
@@ -74,7 +74,7 @@ def export(
         common.say(f"{job.reader.meta.name}: {remark}")
 
 
-def _checked(output: str, output_format: str | None, devices: DeviceOptions) -> Format:
+def _checked(output: str, output_format: str | None, devices: options.DeviceOptions) -> Format:
     """The format, where it and the other options can be meant together."""
     chosen = format_of(output, output_format)
     if output == common.STANDARD_OUTPUT and chosen.binary and sys.stdout.isatty():

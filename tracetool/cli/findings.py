@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_options
-from tracetool.cli.rules import complete_rule, rule_named
+from tracetool.cli import common, options
+from tracetool.cli.command import command, complete
+from tracetool.cli.rules import rule_named
+from tracetool.findings import RULES
+
+if TYPE_CHECKING:
+    from replay.backing import Policy
 
 
-@takes_options
+@command()
+@options.traces
+@click.option("--rule", metavar="RULE", shell_complete=complete(lambda: RULES), help="Every case of this rule.")
+@options.where
+@options.table_format
+@options.output
+@options.policy
+@options.strict_silicon
+@options.wear_limit
+@options.reading_options
+@options.device_options
 def findings(
-    traces: common.TracePaths,
     *,
-    rule: Annotated[
-        str | None,
-        typer.Option("--rule", metavar="RULE", help="Every case of this rule.", autocompletion=complete_rule),
-    ] = None,
-    where: common.Where = None,
-    output_format: common.TableFormat = "table",
-    output: common.Output = None,
-    policy: common.PolicyName = None,
-    strict_silicon: common.StrictSilicon = False,
-    wear_limit: common.WearLimit = None,
+    traces: list[str],
+    rule: str | None,
+    where: str | None,
+    output_format: str,
+    output: str | None,
+    policy: Policy | None,
+    strict_silicon: bool,
+    wear_limit: int,
     reading: common.Reading,
-    devices: DeviceOptions,
+    devices: options.DeviceOptions,
 ) -> None:
     """List what the rules found; with --rule, every case of one rule instead of their sum."""
     from tracetool.audit import audit
@@ -37,16 +48,14 @@ def findings(
     common.check_table_format(output_format, output)
     query = common.parse_where(where, "findings")
     wanted = None if rule is None else rule_named(rule).id
-    options = devices.session(
-        policy=policy,
-    )
-    common.keep_inputs([output], [*traces, *options.images.values()])
+    session = devices.session(policy=policy)
+    common.keep_inputs([output], [*traces, *session.images.values()])
     with common.opened(traces, reading) as readers:
         result = audit(
             readers,
-            replace(options, keep_occurrences=wanted is not None),
+            replace(session, keep_occurrences=wanted is not None),
             strict_silicon=strict_silicon,
-            wear_limit=common.wear_limit(wear_limit),
+            wear_limit=wear_limit,
         )
     common.require_events(readers, sum(trace.events for trace in result.traces))
     found = [finding for finding in result.findings if wanted in (None, finding.rule)]

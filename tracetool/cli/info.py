@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from tracetool.cli import common
-from tracetool.cli.devices import takes_options
+from tracetool.cli import common, options
+from tracetool.cli.command import command
 
 
-@takes_options
+@command()
+@options.traces
+@options.process
+@options.boot
+@options.width
+@options.reading_options
 def info(
-    traces: common.TracePaths,
     *,
-    process: common.ProcessNumbers = None,
-    boot: common.BootNumber = None,
-    width: common.Width = None,
+    traces: list[str],
+    process: tuple[int, ...],
+    boot: str | None,
+    width: int | None,
     reading: common.Reading,
 ) -> None:
     """Say what is in a trace: how it was recorded, which devices, what was done to them, how well it reads."""
@@ -20,7 +25,7 @@ def info(
     from tracetool.session.boots import parse_boot
     from tracetool.session.options import Options
 
-    chosen = Options(processes=frozenset(process or ()), boot=parse_boot(boot))
+    chosen = Options(processes=frozenset(process), boot=parse_boot(boot))
     console = common.console(width)
     with common.opened(traces, reading) as readers:
         found = [summarise(reader, chosen) for reader in readers]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_options
-from tracetool.cli.rules import complete_rule, rule_named
+from tracetool.cli import common, options
+from tracetool.cli.command import command, complete
+from tracetool.cli.rules import rule_named
+from tracetool.findings import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,32 +22,34 @@ if TYPE_CHECKING:
     from tracetool.session.session import Replayed
 
 
-@takes_options
+@command()
+@options.traces
+@options.where
+@click.option(
+    "--rule", metavar="RULE", shell_complete=complete(lambda: RULES), help="Only those that this rule speaks of."
+)
+@options.table_format
+@options.output
+@options.reading_options
+@options.device_options
 def operations(
-    traces: common.TracePaths,
     *,
-    where: common.Where = None,
-    rule: Annotated[
-        str | None,
-        typer.Option(
-            "--rule", metavar="RULE", help="Only those that this rule speaks of.", autocompletion=complete_rule
-        ),
-    ] = None,
-    output_format: common.TableFormat = "table",
-    output: common.Output = None,
+    traces: list[str],
+    where: str | None,
+    rule: str | None,
+    output_format: str,
+    output: str | None,
     reading: common.Reading,
-    devices: DeviceOptions,
+    devices: options.DeviceOptions,
 ) -> None:
     """Write the timeline: one row for each flash operation, what it touched and how it ended."""
     from tracetool.timeline.starts import elapsed
 
     common.check_table_format(output_format, output)
     query = common.parse_where(where, "operations")
-    options = devices.session(
-        keep_operations=True,
-    )
-    common.keep_inputs([output], [*traces, *options.images.values()])
-    replayed, cases = _audited(traces, options, reading, rule)
+    session = devices.session(keep_operations=True)
+    common.keep_inputs([output], [*traces, *session.images.values()])
+    replayed, cases = _audited(traces, session, reading, rule)
     table = replayed.operations()
     if cases is not None:
         table = _with_cases(table, cases)
@@ -56,16 +59,23 @@ def operations(
     _write(table, "operations", output_format, output, several=len(traces) > 1)
 
 
-@takes_options
+@command()
+@options.traces
+@options.where
+@options.table_format
+@options.output
+@click.option("--most-erased", is_flag=True, help="The most erased block first.")
+@options.reading_options
+@options.device_options
 def blocks(
-    traces: common.TracePaths,
     *,
-    where: common.Where = None,
-    output_format: common.TableFormat = "table",
-    output: common.Output = None,
-    most_erased: Annotated[bool, typer.Option("--most-erased", help="The most erased block first.")] = False,
+    traces: list[str],
+    where: str | None,
+    output_format: str,
+    output: str | None,
+    most_erased: bool,
     reading: common.Reading,
-    devices: DeviceOptions,
+    devices: options.DeviceOptions,
 ) -> None:
     """Write what was done to each erase block: erases, programs, bytes, first and last use."""
     import polars as pl
@@ -74,9 +84,9 @@ def blocks(
 
     common.check_table_format(output_format, output)
     query = common.parse_where(where, "blocks")
-    options = devices.session()
-    common.keep_inputs([output], [*traces, *options.images.values()])
-    replayed = _replay(traces, options, reading)
+    session = devices.session()
+    common.keep_inputs([output], [*traces, *session.images.values()])
+    replayed = _replay(traces, session, reading)
     tables = [
         found.blocks.table(name, found.extent.bytes if found.extent else None)
         for name, found in sorted(replayed.devices.items())
@@ -91,17 +101,17 @@ def blocks(
 
 
 def _audited(
-    traces: Sequence[str], options: Options, reading: common.Reading, rule: str | None
+    traces: Sequence[str], session: Options, reading: common.Reading, rule: str | None
 ) -> tuple[Replayed, pl.DataFrame | None]:
     """The replayed devices; with a rule also its cases, a row each of `FINDINGS_SCHEMA`."""
     if rule is None:
-        return _replay(traces, options, reading), None
+        return _replay(traces, session, reading), None
     from tracetool.audit.audit import audit_replayed
     from tracetool.report.tables import findings_frame
 
     wanted = rule_named(rule).id
     with common.opened(traces, reading) as readers:
-        replayed, result = audit_replayed(readers, replace(options, keep_occurrences=True))
+        replayed, result = audit_replayed(readers, replace(session, keep_occurrences=True))
     _warn(readers, replayed)
     return replayed, findings_frame((found for found in result.findings if found.rule == wanted), each=True)
 
@@ -122,11 +132,11 @@ def _with_cases(table: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
     return table.filter(chosen)
 
 
-def _replay(traces: Sequence[str], options: Options, reading: common.Reading) -> Replayed:
+def _replay(traces: Sequence[str], session: Options, reading: common.Reading) -> Replayed:
     from tracetool.session.session import replay_readers
 
     with common.opened(traces, reading) as readers:
-        replayed = replay_readers(readers, options)
+        replayed = replay_readers(readers, session)
     _warn(readers, replayed)
     return replayed
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tracetool.cli import common
+from tracetool.cli import common, options
+from tracetool.cli.command import Choice, command
 from tracetool.errors import UsageError
 from tracetool.paths import user_path
 
@@ -19,37 +20,24 @@ if TYPE_CHECKING:
     from tracetool.recording.guest import GuestEnd
     from tracetool.recording.record import Recorded
 
-_BACKENDS = ("log", "simple")
 
-
-def _complete_backend(incomplete: str) -> list[str]:
-    return [name for name in _BACKENDS if name.startswith(incomplete)]
-
-
-def record(
-    command: Annotated[list[str], typer.Argument(metavar="QEMU ARGS", help="The guest's own command line.")],
-    *,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="The run directory (flash-run-N).", callback=common.run_folder
-        ),
-    ] = None,
-    backend: Annotated[
-        str,
-        typer.Option(
-            "--backend",
-            metavar="BACKEND",
-            help="How QEMU writes the trace: log, or simple, which is smaller, where QEMU was built with it.",
-            autocompletion=_complete_backend,
-        ),
-    ] = "log",
-    seconds: Annotated[
-        float | None,
-        typer.Option("--seconds", min=0.1, metavar="SECONDS", help="End the guest after so long, as Ctrl-C would."),
-    ] = None,
-    quiet: common.Quiet = False,
-) -> None:
+@command(context_settings={"allow_interspersed_args": False})
+@click.argument("line", nargs=-1, required=True, metavar="QEMU ARGS...", help="The guest's own command line.")
+@options.run_folder(help="The run directory (flash-run-N).")
+@click.option(
+    "--backend",
+    type=Choice(["log", "simple"]),
+    default="log",
+    help="How QEMU writes the trace; simple is smaller, where QEMU was built with it.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
+    help="End the guest after so long, as Ctrl-C would.",
+)
+@options.quiet
+def record(*, line: tuple[str, ...], output: str | None, backend: str, seconds: float | None) -> int:
     """Run a guest under trace, keep its flash images before and after, and say what it did to them.
 
     As in: tracetool record -o run -- qemu-system-aarch64 -M virt ...
@@ -61,17 +49,15 @@ def record(
 
     Exit code as of audit; QEMU's own where it did not start.
     """
-    _ = quiet  # acts before the command runs
     from tracetool.recording.guest import Signals, run_in_foreground
-    from tracetool.recording.record import check_backend, launches_qemu, plan_recording
+    from tracetool.recording.record import launches_qemu, plan_recording
     from tracetool.recording.record import record as record_run
 
-    check_backend(backend)
-    if launches_qemu(command):
+    if launches_qemu(line):
         from tracetool.cli.launching import record_launched
 
-        raise typer.Exit(record_launched(command, _folder(output), backend, seconds))
-    plan = plan_recording(command, backend)
+        return record_launched(line, _folder(output), backend, seconds)
+    plan = plan_recording(line, backend)
     for note in plan.line.notes:
         common.say(note)
     signals = Signals()
@@ -79,7 +65,7 @@ def record(
     def run(arguments: Sequence[str]) -> GuestEnd:
         return run_in_foreground(arguments, signals, seconds=seconds)
 
-    raise typer.Exit(conclude(record_run(plan, _folder(output), run, signals)))
+    return conclude(record_run(plan, _folder(output), run, signals))
 
 
 def _folder(output: str | None) -> Path:

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_options
+from tracetool.cli import common, options
+from tracetool.cli.command import command, complete_file
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
+    from replay.backing import Policy
     from tracetool.session.session import Replayed
 
 _INCONCLUSIVE = 4
 
 
-@takes_options
+_image = partial(click.option, multiple=True, metavar="[DEV=]FILE", shell_complete=complete_file)
+
+
+@command()
+@options.traces
+@_image("--write-image", help="The image file as QEMU would have left it.")
+@_image("--storage", help="What the guest would have read back.")
+@click.option("--at", metavar="SEQ", help="The moment after this event of the last trace, also in hex.")
+@options.policy
+@options.width
+@options.reading_options
+@options.device_options
 def replay(
-    traces: common.TracePaths,
     *,
-    write_image: Annotated[
-        list[str] | None,
-        typer.Option("--write-image", metavar="[DEV=]FILE", help="The image file as QEMU would have left it."),
-    ] = None,
-    storage: Annotated[
-        list[str] | None, typer.Option("--storage", metavar="[DEV=]FILE", help="What the guest would have read back.")
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", metavar="SEQ", help="The moment after this event of the last trace, also in hex."),
-    ] = None,
-    policy: common.PolicyName = None,
-    width: common.Width = None,
+    traces: list[str],
+    write_image: tuple[str, ...],
+    storage: tuple[str, ...],
+    at: str | None,
+    policy: Policy | None,
+    width: int | None,
     reading: common.Reading,
-    devices: DeviceOptions,
-) -> None:
+    devices: options.DeviceOptions,
+) -> int:
     """Replay a trace and write the flash's contents, at its end or at one event.
 
     Without --policy on the device that the trace was recorded on.
@@ -48,15 +53,12 @@ def replay(
     from tracetool.session.session import replay_readers
 
     moment = None if at is None else common.parse_number(at, "--at")
-    options = devices.session(
-        policy=policy,
-        at=moment,
-    )
-    wanted = [(*common.output_file(text, "--write-image"), True) for text in write_image or ()]
-    wanted += [(*common.output_file(text, "--storage"), False) for text in storage or ()]
-    common.keep_inputs([path for _, path, _ in wanted], [*traces, *options.images.values()])
+    session = devices.session(policy=policy, at=moment)
+    wanted = [(*options.output_file(text, "--write-image"), True) for text in write_image]
+    wanted += [(*options.output_file(text, "--storage"), False) for text in storage]
+    common.keep_inputs([path for _, path, _ in wanted], [*traces, *session.images.values()])
     with common.opened(traces, reading) as readers:
-        replayed = replay_readers(readers, options)
+        replayed = replay_readers(readers, session)
     common.require_events(readers, sum(trace.events for trace in replayed.traces))
     _check_moment(replayed, moment)
     files = [
@@ -70,7 +72,7 @@ def replay(
         common.say(f"wrote {path}")
     print_state(replayed, common.console(width))
     common.warn_of_damage(readers)
-    raise typer.Exit(_exit_code(replayed))
+    return _exit_code(replayed)
 
 
 def _check_moment(replayed: Replayed, at: int | None) -> None:

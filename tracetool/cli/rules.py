@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tracetool.cli import common
+from tracetool.cli import common, options
+from tracetool.cli.command import command, complete
 from tracetool.errors import UsageError
+from tracetool.findings import RULES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,23 +19,11 @@ if TYPE_CHECKING:
 _TITLE_COLUMN = 17
 
 
-def complete_rule(incomplete: str) -> list[str]:
-    """Identifiers of rules that begin like this."""
-    from tracetool.findings import RULES
-
-    return [name for name in RULES if name.startswith(incomplete.upper())]
-
-
-def rules(
-    rule: Annotated[
-        str | None,
-        typer.Argument(metavar="RULE", help="As EXT001, or words to look for.", autocompletion=complete_rule),
-    ] = None,
-    *,
-    width: common.Width = None,
-) -> None:
+@command()
+@click.argument("rule", required=False, shell_complete=complete(lambda: RULES), help="As EXT001, or words to look for.")
+@options.width
+def rules(*, rule: str | None, width: int | None) -> None:
     """List the rules, or say what one means, why it matters and what to do; or those that speak of some words."""
-    from tracetool.findings import RULES
     from tracetool.report.layout import print_words
 
     console = common.console(width)
@@ -49,8 +39,6 @@ def rules(
 
 def _speaking_of(text: str) -> list[Rule]:
     """The rules in whose words a text stands, in either case; a name of QEMU's function before it does not count."""
-    from tracetool.findings import RULES
-
     words = text.casefold().removeprefix("pflash_write:").strip()
     told = {rule.id: f"{rule.title} {rule.why} {rule.cause} {rule.remedy}".casefold() for rule in RULES.values()}
     return [RULES[name] for name, said in told.items() if words and words in said and text.upper() not in RULES]
@@ -58,8 +46,6 @@ def _speaking_of(text: str) -> list[Rule]:
 
 def rule_named(text: str) -> Rule:
     """The rule of this identifier, in either case; UsageError that lists them."""
-    from tracetool.findings import RULES
-
     if text.upper() not in RULES:
         raise UsageError(f"no rule {text!r}, and none that speaks of it; the rules are {', '.join(RULES)}")
     return RULES[text.upper()]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_options
+from tracetool.cli import common, options
+from tracetool.cli.command import Choice, command, complete_file
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,43 +15,46 @@ if TYPE_CHECKING:
 
     from tracetool.verify import Verification
 
-_FORMATS = ("text", "json")
 
-
-def _complete_format(incomplete: str) -> list[str]:
-    return [name for name in _FORMATS if name.startswith(incomplete)]
-
-
-@takes_options
+@command()
+@options.traces
+@click.option(
+    "--after",
+    multiple=True,
+    metavar="[DEV=]FILE",
+    shell_complete=complete_file,
+    help="The image file as QEMU left it, to be compared.",
+)
+@click.option(
+    "--qemu-binary",
+    metavar="PATH",
+    shell_complete=complete_file,
+    help="Drive the same accesses on this QEMU's flash too.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1),
+    default=300,
+    metavar="SECONDS",
+    help="Drive it for so long at most; what is left is said.",
+)
+@click.option("--format", "output_format", type=Choice(["text", "json"]), default="text", help="How to answer.")
+@options.output
+@options.width
+@options.reading_options
+@options.device_options
 def verify(
-    traces: common.TracePaths,
     *,
-    after: Annotated[
-        list[str] | None,
-        typer.Option("--after", metavar="[DEV=]FILE", help="The image file as QEMU left it, to be compared."),
-    ] = None,
-    qemu_binary: Annotated[
-        str | None,
-        typer.Option("--qemu-binary", metavar="PATH", help="Drive the same accesses on this QEMU's flash too."),
-    ] = None,
-    seconds: Annotated[
-        float,
-        typer.Option("--seconds", min=1, metavar="SECONDS", help="Drive it for so long at most; what is left is said."),
-    ] = 300,
-    output_format: Annotated[
-        str,
-        typer.Option(
-            "--format", metavar="FORMAT", help="How to answer: text or json.", autocompletion=_complete_format
-        ),
-    ] = "text",
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write it to FILE.", callback=common.named_file),
-    ] = None,
-    width: common.Width = None,
+    traces: list[str],
+    after: tuple[str, ...],
+    qemu_binary: str | None,
+    seconds: float,
+    output_format: str,
+    output: str | None,
+    width: int | None,
     reading: common.Reading,
-    devices: DeviceOptions,
-) -> None:
+    devices: options.DeviceOptions,
+) -> int:
     """Hold the model against the trace, against the image after it, and against a real QEMU's flash.
 
     Says what was proved, what was not, and where the first difference stands.
@@ -60,22 +63,20 @@ def verify(
     """
     from tracetool.verify import verify as verify_traces
 
-    if output_format not in _FORMATS:
-        raise UsageError(f"--format {output_format!r}: give one of {', '.join(_FORMATS)}")
-    options = devices.session()
+    session = devices.session()
     images = _images(after)
-    common.keep_inputs([output], [*traces, *options.images.values(), *images.values()])
+    common.keep_inputs([output], [*traces, *session.images.values(), *images.values()])
     with common.opened(traces, reading) as readers:
-        found = verify_traces(readers, options, after=images, program=qemu_binary, seconds=seconds)
+        found = verify_traces(readers, session, after=images, program=qemu_binary, seconds=seconds)
     common.require_events(readers, sum(trace.events for trace in found.traces))
     _write(found, output_format, output, width)
-    raise typer.Exit(found.exit_code)
+    return found.exit_code
 
 
-def _images(given: list[str] | None) -> dict[str, Path]:
+def _images(given: tuple[str, ...]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for text in given or ():
-        device, path = common.output_file(text, "--after")
+    for text in given:
+        device, path = options.output_file(text, "--after")
         if device in found:
             raise UsageError(f"--after is given twice for {device or 'the same device'}")
         found[device] = path

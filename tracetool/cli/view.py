@@ -5,45 +5,49 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from tracetool.cli import common
-from tracetool.cli.devices import DeviceOptions, takes_options
+from tracetool.cli import common, options
+from tracetool.cli.command import command
 from tracetool.errors import UsageError
 
+if TYPE_CHECKING:
+    from replay.backing import Policy
 
-@takes_options
+
+@command()
+@options.traces
+@options.policy
+@options.guests
+@options.strict_silicon
+@options.wear_limit
+@click.option("--fresh", is_flag=True, help="Neither use nor keep what is remembered of the trace.")
+@options.reading_options
+@options.device_options
 def view(
-    traces: common.TracePaths,
     *,
-    policy: common.PolicyName = None,
-    guests: Annotated[
-        int, typer.Option("--guests", min=1, metavar="N", help="How many guests the saving is worked out for.")
-    ] = 1,
-    strict_silicon: common.StrictSilicon = False,
-    wear_limit: common.WearLimit = None,
-    fresh: Annotated[
-        bool,
-        typer.Option("--fresh", help="Neither use nor keep what is remembered of the trace."),
-    ] = False,
+    traces: list[str],
+    policy: Policy | None,
+    guests: int,
+    strict_silicon: bool,
+    wear_limit: int,
+    fresh: bool,
     reading: common.Reading,
-    devices: DeviceOptions,
-) -> None:
+    devices: options.DeviceOptions,
+) -> int:
     """Look at traces in the terminal: verdict, timeline, every event explained; ? shows the keys.
 
     Ends with exit code 0 whatever was found; 3 if a trace cannot be read at all, or if the app itself fails.
     """
-    options = devices.session(
-        policy=policy,
-    )
+    session = devices.session(policy=policy)
     _require_terminal()
     if traces.count("-") > 1:
         raise UsageError("standard input can be read only once")
     from tracetool.browse.loading import Settings, start
 
-    settings = Settings(options, guests, strict_silicon, common.wear_limit(wear_limit))
+    settings = Settings(session, guests, strict_silicon, wear_limit)
     _free_keyboard(needed="-" in traces)
     job = start([partial(reading.open, path) for path in traces], settings)
     from tracetool.browse.memory import state_folder
@@ -54,7 +58,7 @@ def view(
     code = app.run_to_end(None if state is None else state / "crashes")
     if app.unkept is not None:
         common.say(app.unkept)
-    raise typer.Exit(code)
+    return code
 
 
 def _require_terminal() -> None:

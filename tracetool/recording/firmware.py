@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import InputError, UsageError
-from tracetool.images import load_image
 from tracetool.paths import user_path
 from tracetool.uefi.volume import HEADER_BYTES, find_nv_volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["MAX_FIRMWARE", "Firmware", "firmware_by_files", "firmware_by_name", "firmware_names"]
 
@@ -124,10 +126,16 @@ def firmware_by_files(code: str, variables: str) -> Firmware:
 
 def _require_store(variables: Path) -> None:
     """Refuse what can be no variable store: it begins with a firmware volume, or is blank."""
-    head = load_image(variables, limit=MAX_FIRMWARE)[:HEADER_BYTES].tobytes()
+    head = _loaded(variables)[:HEADER_BYTES].tobytes()
     blank = head in (bytes(HEADER_BYTES), b"\xff" * HEADER_BYTES)
     if not blank and find_nv_volume(head) is None:
         raise UsageError(f"{variables}: is no UEFI variable store, nor blank; give the firmware's VARS file")
+
+
+def _loaded(path: Path) -> NDArray[np.uint8]:
+    from tracetool.images import load_image  # noqa: PLC0415  with numpy and polars, which completion does without
+
+    return load_image(path, limit=MAX_FIRMWARE)
 
 
 def _same(one: str, other: Path) -> bool:
@@ -152,7 +160,7 @@ def _firmware(found: _Files, architecture: str) -> Firmware:
 
 def _architecture_of(code: Path) -> str:
     """Tell a processor by how its firmware begins, or where it is entered."""
-    image = load_image(code, limit=MAX_FIRMWARE)
+    image = _loaded(code)
     if image[-_X86_TOP_FROM_END:][: len(_X86_TOP)].tobytes() == _X86_TOP:
         return "x86_64"
     if image[3:4].tobytes() == bytes([_ARM_BRANCH]):

@@ -217,11 +217,11 @@ WRONG_VALUES = [
     (["--read-only", "nope"], "no device 'nope' in the trace; it has virt.flash1, virt.flash0"),
     (["--device", "nope"], "no device 'nope' in the trace"),
     (["--qemu", "abc"], "--qemu 'abc': give auto, direct"),
-    (["--guests", "0"], "'--guests': it must be greater than or equal to 1 (see"),
-    (["--width", "x"], "'--width': it must be a valid integer (see"),
+    (["--guests", "0"], "--guests 0 is not in the range x>=1 (see tracetool audit --help)"),
+    (["--width", "x"], "--width 'x' is not a valid integer (see tracetool audit --help)"),
     (["--fail-on", "x"], "--fail-on 'x': give one of error, warning, note"),
     (["--format", "x"], "--format 'x': give one of text, json"),
-    (["--nope"], "No such option: --nope (see tracetool audit --help)"),
+    (["--nope"], "No such option '--nope' (see tracetool audit --help)"),
 ]
 
 
@@ -589,14 +589,11 @@ def test_every_command_has_help(command: str, option: str, quick: Quick) -> None
 
 
 def test_the_program_s_help_says_the_exit_codes() -> None:
-    """A line that a narrow terminal cuts would leave a word alone in the next one."""
-    lines = [line.strip() for line in tracetool("--help", COLUMNS="80").text.splitlines()]
-    at = lines.index("Exit codes: 0 nothing found; 1 findings, or a write outside the extent;")
-    assert lines[at + 1 : at + 4] == [
-        "2 wrong usage; 3 unreadable input or a missing dependency;",
-        "4 inconclusive; 130 interrupted.",
-        "",
-    ]
+    said = " ".join(tracetool("--help", COLUMNS="80").text.split())
+    assert (
+        "Exit codes: 0 nothing found; 1 findings, or a write outside the extent; 2 wrong usage; 3 unreadable input or "
+        "a missing dependency; 4 inconclusive; 130 interrupted." in said
+    )
 
 
 def test_the_version_is_that_of_the_package(quick: Quick) -> None:

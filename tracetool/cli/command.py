@@ -1,0 +1,104 @@
+"""What the commands of the program are made of: click's command, and choices and completion in the same words."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from tracetool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+__all__ = ["Choice", "Command", "DeviceOption", "command", "complete", "complete_file", "complete_folder"]
+
+T = TypeVar("T")
+
+
+class DeviceOption(click.Option):
+    """An option that says what was traced; the help lists these apart."""
+
+
+class Command(click.Command):
+    """A command of the program."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's
+        """Run the command, which Ctrl-C ends wherever it waits."""
+        _break_waiting()
+        return super().invoke(ctx)
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002  click would cut the sentence there
+        """The first paragraph of the help, for the list of commands."""
+        return " ".join(inspect.cleandoc(self.help or "").partition("\n\n")[0].split())
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in two sections."""
+        options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
+        for title, about_devices in (("Options", False), ("Device options", True)):
+            chosen = [option for option in options if isinstance(option, DeviceOption) is about_devices]
+            records = [record for option in chosen if (record := option.get_help_record(ctx))]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+command = partial(click.command, cls=Command)
+
+
+def _break_waiting() -> None:
+    """Have SIGINT break off system calls that wait (standard input, a pipe, a file that never opens), as Python does.
+
+    polars takes the signal over when it is imported, with SA_RESTART: a read would go on as if nothing had come. So it
+    is imported first.
+    """
+    import_module("polars")
+    signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003  the standard library's
+
+
+class Choice(click.Choice[T], Generic[T]):
+    """One of a few values, which are called by their `label` or are words themselves."""
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:  # noqa: ARG002
+        """What a value is called."""
+        return str(getattr(choice, "label", choice))
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """The values, for the help."""
+        return "|".join(self._names)
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ANN401, ARG002
+        """What to give instead."""
+        return f"{value!r}: give one of {', '.join(self._names)}"
+
+    def fail(self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None) -> NoReturn:  # noqa: ARG002
+        """Raise UsageError: the message is remedy enough without a look at the help."""
+        raise UsageError(f"{param.opts[-1]} {message}" if param else message)
+
+    @property
+    def _names(self) -> list[str]:
+        return [self.normalize_choice(choice, None) for choice in self.choices]
+
+
+def complete(names: Callable[[], Iterable[str]]) -> Completer:
+    """Complete a value from these names, in either case."""
+    return lambda _context, _parameter, incomplete: [
+        CompletionItem(name) for name in names() if name.casefold().startswith(incomplete.casefold())
+    ]
+
+
+def complete_file(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Have the shell complete the name of a file."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def complete_folder(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Have the shell complete the name of a directory."""
+    return [CompletionItem(incomplete, type="dir")]

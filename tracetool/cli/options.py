@@ -1,0 +1,277 @@
+"""Arguments and options that several commands take: each is declared once, as a decorator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from replay.backing import Policy
+from replay.behaviour import Behaviour
+from replay.boards import boards
+from tracetool.cli.command import Choice, DeviceOption, complete, complete_file, complete_folder
+from tracetool.cli.common import STANDARD_OUTPUT, Reading, be_quiet
+from tracetool.cli.traces import named_traces
+from tracetool.errors import UsageError
+from tracetool.findings import WEAR_LIMIT
+from tracetool.paths import user_path
+from tracetool.session.options import ANY_DEVICE, Options, parse_behaviour, parse_board, split_device
+from tracetool.sizes import parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    Function = Callable[..., Any]
+
+
+traces = click.argument(
+    "traces",
+    nargs=-1,
+    required=True,
+    metavar="TRACE...",
+    shell_complete=complete_file,
+    help="A trace: log, simple or CTF, also packed; Parquet; a run directory; - for standard input. "
+    "Several are consecutive boots.",
+)
+
+# --- what was traced ---------------------------------------------------------------------------------------------
+
+_about = partial(click.option, cls=DeviceOption)
+
+device = _about("--device", metavar="DEV", help="Look at this device alone.")
+process = _about(
+    "--process",
+    multiple=True,
+    type=click.IntRange(min=0),
+    metavar="PID",
+    help="Look at this QEMU's events alone, where the trace holds those of several.",
+)
+boot = _about(
+    "--boot",
+    metavar="N",
+    help="Look at this boot alone, by the column boot, from 0; last: those of QEMU's last start.",
+)
+_DEVICE_OPTIONS = (
+    _about(
+        "--image", multiple=True, metavar="[DEV=]FILE", shell_complete=complete_file, help="Contents before the trace."
+    ),
+    _about("--extent", multiple=True, metavar="[DEV=]SIZE", help="How much of the flash the firmware calls its own."),
+    _about("--board", metavar="NAME", shell_complete=complete(boards), help="The QEMU board."),
+    _about(
+        "--geometry",
+        multiple=True,
+        metavar="DEV=SPEC",
+        help="What the board does not say, or says wrongly; some of "
+        "size=64M,block=256K,bank=4, endian=little,ids=89:18:0:0, chip=2,max-chip=2.",
+    ),
+    _about("--read-only", multiple=True, metavar="DEV", help="The device is read-only."),
+    _about("--writable", multiple=True, metavar="DEV", help="The device is writable, where the trace does not tell."),
+    _about(
+        "--qemu",
+        default="auto",
+        metavar="QEMU",
+        shell_complete=complete(lambda: ["auto", *(behaviour.label for behaviour in Behaviour if behaviour)]),
+        help="When buffered writes are stored: a release such as 9.0.2, direct, staged-at-count, staged-at-data, "
+        "or auto, which finds it in the trace.",
+    ),
+    device,
+    process,
+    boot,
+)
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """What the command line says of the devices, as text; the names are those of the options."""
+
+    image: tuple[str, ...]
+    extent: tuple[str, ...]
+    board: str | None
+    geometry: tuple[str, ...]
+    read_only: tuple[str, ...]
+    writable: tuple[str, ...]
+    qemu: str
+    device: str | None
+    process: tuple[int, ...]
+    boot: str | None
+
+    def described(self) -> list[str]:
+        """The options given, by name, but for `--device`, `--process` and `--boot`, which only select."""
+        given = ("image", "extent", "board", "geometry", "read_only", "writable")
+        names = [name for name in given if getattr(self, name)]
+        return [f"--{name.replace('_', '-')}" for name in names] + ["--qemu"] * (self.qemu != "auto")
+
+    def session(self, *, policy: Policy | None = None, at: int | None = None, keep_operations: bool = False) -> Options:
+        """The session's options; UsageError where the text is wrong."""
+        from tracetool.session.boots import parse_boot  # with polars
+
+        return Options(
+            images={name: user_path(value) for name, value in by_device("--image", self.image).items()},
+            extents={name: _size("--extent", value) for name, value in by_device("--extent", self.extent).items()},
+            board=None if self.board is None else parse_board(self.board),
+            geometries=by_device("--geometry", self.geometry),
+            read_only=frozenset(self.read_only),
+            writable=frozenset(self.writable),
+            behaviour=parse_behaviour(self.qemu),
+            policy=policy,
+            at=at,
+            keep_operations=keep_operations,
+            device=self.device,
+            processes=frozenset(self.process),
+            boot=parse_boot(self.boot),
+        )
+
+
+def by_device(option: str, values: Sequence[str]) -> dict[str, str]:
+    """`DEV=VALUE` taken apart. A geometry's value has `=` of its own, a file's name may have."""
+    taken: dict[str, str] = {}
+    for text in values:
+        name, value = split_device(text)
+        if name in _SPEC_PARTS if option == "--geometry" else option in _OF_FILES and "/" in name:
+            name, value = ANY_DEVICE, text
+        if not value:
+            raise UsageError(f"{option} {text!r} has no value")
+        if name in taken:
+            raise UsageError(f"{option} is given twice for {name or 'the same device'}")
+        taken[name] = value
+    return taken
+
+
+_OF_FILES = ("--image", "--write-image", "--storage", "--after")
+"""Options whose value is a file, the name of which may hold a `=`."""
+
+_SPEC_PARTS = ("size", "block", "bank", "chip", "max-chip", "endian", "ids")
+
+
+def _size(option: str, text: str) -> int:
+    try:
+        return parse_size(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+def output_file(text: str, option: str) -> tuple[str, Path]:
+    """`[DEV=]FILE` of an option: device (or any) and path; UsageError for a standard stream."""
+    ((name, value),) = by_device(option, [text]).items()
+    if value == STANDARD_OUTPUT:
+        raise UsageError(f"{option} -: an image is a file of its own; give FILE")
+    return name, user_path(value)
+
+
+# --- how it is read ----------------------------------------------------------------------------------------------
+
+quiet = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda _context, _parameter, value: be_quiet(value),
+    help="Say nothing on standard error but errors.",
+)
+_READING_OPTIONS = (
+    click.option("--strict", is_flag=True, help="Stop at the first line or record that is not understood."),
+    click.option(
+        "--input-format",
+        type=Choice(["text", "simple", "ctf", "parquet"]),
+        help="What the trace is, where it is not recognised.",
+    ),
+)
+
+
+def _group(
+    name: str, make: type[Any], options: Sequence[Callable[[Function], Function]]
+) -> Callable[[Function], Function]:
+    """A decorator that gives a command these options; it gets them as one argument, a `make` of their values."""
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def grouped(**given: Any) -> Any:  # noqa: ANN401  whatever the command takes
+            given[name] = make(**{field.name: given.pop(field.name) for field in fields(make)})
+            return function(**given)
+
+        command: Function = grouped
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+device_options = _group("devices", DeviceOptions, _DEVICE_OPTIONS)
+_reading = _group("reading", Reading, _READING_OPTIONS)
+
+
+def reading_options(function: Function) -> Function:
+    """Give a command the options of reading; its `traces` are those that `named_traces` gives for the arguments."""
+
+    @wraps(function)
+    def run(**given: Any) -> Any:  # noqa: ANN401  whatever the command takes
+        given["traces"] = named_traces(given["traces"])
+        return function(**given)
+
+    return _reading(quiet(run))
+
+
+# --- where the answer goes -----------------------------------------------------------------------------------
+
+
+def _named_file(given: str) -> str | None:
+    """The file that `-o` names; None where it is standard output."""
+    return None if given == STANDARD_OUTPUT else given
+
+
+output = click.option(
+    "-o", "--output", type=_named_file, metavar="FILE", shell_complete=complete_file, help="Write it to FILE."
+)
+
+
+def run_folder(*, help: str) -> Callable[[Function], Function]:  # noqa: A002  as click calls it
+    """`-o` for the directory of a run."""
+    return click.option("-o", "--output", type=_named_folder, metavar="DIR", shell_complete=complete_folder, help=help)
+
+
+def _named_folder(given: str) -> str:
+    """The directory that `-o` names for a run; UsageError where it is standard output."""
+    if given == STANDARD_OUTPUT:
+        raise UsageError("-o -: a run is a directory; name one")
+    return given
+
+
+table_format = click.option(
+    "--format",
+    "output_format",
+    type=Choice(["table", "csv", "jsonl", "parquet"]),
+    default="table",
+    help="How to write them.",
+)
+where = click.option("--where", metavar="QUERY", help="Only rows like these: 'offset >= 768K and length > 4'.")
+width = click.option(
+    "--width",
+    type=click.IntRange(min=20),
+    metavar="N",
+    help="Columns of the report; else the terminal's, COLUMNS, or 72 in a file.",
+)
+policy = click.option(
+    "--policy", type=Choice(Policy), help="What a file shorter than the region does with writes beyond it."
+)
+strict_silicon = click.option(
+    "--strict-silicon", is_flag=True, help="What a real chip would refuse (NOR) is an error, not a note."
+)
+wear_limit = click.option(
+    "--wear-limit",
+    type=click.IntRange(min=0),
+    default=WEAR_LIMIT,
+    metavar="N",
+    help="Note a block that was erased more than N times.",
+)
+guests = click.option(
+    "--guests",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="How many guests the saving is worked out for.",
+)
