@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from replay.cfi import Opcode
 from replay.columns import ABSENT, ABSENT_COUNTER, RowKind
 from replay.engine import Config, Machine
-from replay.state import Rows, Steps
+from replay.tables import RowColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,8 @@ class Answer(NamedTuple):
 def differing(geometry: Geometry, answers: Sequence[Answer]) -> list[Answer]:
     """Those of the answers that no flash of this geometry gives; entries that an unknown size decides are left out."""
     inside = [answer for answer in answers if answer.offset + answer.size <= geometry.size]
-    machine = Machine(Config(geometry, check=False))
+    machine = Machine(Config(geometry, check=False, operations=False))
+    machine.asked.everything = True
     wrong = []
     for command in (Opcode.READ_IDENTIFIER, Opcode.CFI_QUERY):
         asked = [answer for answer in inside if answer.command == command]
@@ -39,14 +42,11 @@ def differing(geometry: Geometry, answers: Sequence[Answer]) -> list[Answer]:
     return wrong
 
 
-def _expected(machine: Machine, accesses: Sequence[tuple[int, int, int, int]]) -> Sequence[int]:
+def _expected(machine: Machine, accesses: Sequence[tuple[int, int, int, int]]) -> list[int]:
     """The value of each access by the model."""
     count = len(accesses)
-    kinds, offsets, sizes, values = (list(map(int, column)) for column in zip(*accesses, strict=True))
-    absent = [ABSENT] * count
-    rows = Rows(
-        list(range(count)), kinds, offsets, sizes, values, absent, absent, [ABSENT_COUNTER] * count, absent, absent
-    )
-    steps = Steps(*([0] * count for _ in Steps._fields))
-    machine.feed(rows, steps, 0, count)
-    return steps.expected
+    absent = np.full(count, ABSENT, np.int64)
+    counters = np.full(count, ABSENT_COUNTER, np.int64)
+    columns = np.array(accesses, np.int64).T
+    machine.feed(RowColumns(np.arange(count), *columns, absent, absent, counters, absent, absent, absent, absent))
+    return machine.steps().expected.tolist()

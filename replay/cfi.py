@@ -6,7 +6,7 @@ and the query table are different things and kept apart; what a sequence of byte
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Opcode(IntEnum):
 
 
 # Ref: Intel StrataFlash P30 data sheet, "Status Register Description"; the emulated chip knows three bits.
-class Status(IntFlag):
-    """The status register of one chip."""
+class Status(IntEnum):
+    """The status register of one chip; the values are bits."""
 
     PROGRAM_ERROR = 0x10
     ERASE_ERROR = 0x20

@@ -7,23 +7,44 @@ and the machine's output back to words. Absent values are `ABSENT` (every column
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 
 __all__ = [
     "ABSENT",
     "ABSENT_COUNTER",
+    "CMD_UNKNOWN",
+    "COUNTER_FAR",
+    "HELD",
+    "QUEUED",
     "TEXTS",
     "TEXT_CODES",
     "Effect",
+    "Field",
     "Flag",
     "JournalKind",
-    "OpKind",
+        "OpKind",
     "Outcome",
+    "Position",
     "RowKind",
+    "Stop",
+    "Target",
+    "Text",
 ]
 
 ABSENT = -1
 ABSENT_COUNTER = -(1 << 63)
+
+CMD_UNKNOWN = 0x100
+"""The command byte in force after a start in mid-command."""
+
+COUNTER_FAR = 1 << 40
+"""A counter that was not seen: far from the last word."""
+
+QUEUED = 8
+"""Inner events that one write can cause, at most."""
+
+HELD = 16
+"""Inner events that may wait for their read."""
 
 
 class RowKind(IntEnum):
@@ -56,23 +77,40 @@ class RowKind(IntEnum):
     READ_UNKNOWN_STATE = 23
 
 
-# What the device model says in its `write` event, by the step it takes.
-TEXTS = (
-    "single byte program (0)",
-    "single byte program (1)",
-    "clear status bits",
-    "block unlock",
-    "unknown (un)locking command",
-    "read status register",
-    "read device information",
-    "CFI query",
-    "write to buffer",
-    "probe for AMD flash",
-    "read array mode",
-    "leaving query mode",
-    "block write finished",
-)
-TEXT_CODES = {text: code for code, text in enumerate(TEXTS)}
+class Text(IntEnum):
+    """What the device model says in its `write` event, by the step it takes; `TEXTS` has the words."""
+
+    PROGRAM_SETUP = 0
+    PROGRAM_DATA = 1
+    CLEAR_STATUS = 2
+    UNLOCK = 3
+    UNKNOWN_LOCK = 4
+    READ_STATUS = 5
+    READ_IDENTIFIER = 6
+    CFI_QUERY = 7
+    BUFFERED_PROGRAM = 8
+    AMD_RESET = 9
+    READ_ARRAY = 10
+    LEAVE_QUERY = 11
+    FINISHED = 12
+
+
+TEXTS = {
+    Text.PROGRAM_SETUP: "single byte program (0)",
+    Text.PROGRAM_DATA: "single byte program (1)",
+    Text.CLEAR_STATUS: "clear status bits",
+    Text.UNLOCK: "block unlock",
+    Text.UNKNOWN_LOCK: "unknown (un)locking command",
+    Text.READ_STATUS: "read status register",
+    Text.READ_IDENTIFIER: "read device information",
+    Text.CFI_QUERY: "CFI query",
+    Text.BUFFERED_PROGRAM: "write to buffer",
+    Text.AMD_RESET: "probe for AMD flash",
+    Text.READ_ARRAY: "read array mode",
+    Text.LEAVE_QUERY: "leaving query mode",
+    Text.FINISHED: "block write finished",
+}
+TEXT_CODES = {text: code for code, text in TEXTS.items()}
 
 
 class Effect(IntEnum):
@@ -125,8 +163,8 @@ class Outcome(IntEnum):
     LOST = 5
 
 
-class Flag(IntFlag):
-    """What else is to be said of a row."""
+class Flag(IntEnum):
+    """What else is to be said of a row; the values are bits."""
 
     STRAY = 1
     """A write in a command cycle whose value is no command as a driver would send it."""
@@ -158,8 +196,46 @@ class JournalKind(IntEnum):
     """The machine started again: storage was read from the image file, before the first event of a trace (seq -1)."""
 
 
-class Target(IntFlag):
-    """Which contents a journal row speaks of."""
+class Target(IntEnum):
+    """Which contents a journal row speaks of; the values are bits."""
 
     STORAGE = 1
     BACKING = 2
+    BOTH = 3
+
+
+class Position(IntEnum):
+    """What stands in a journal row in place of a position in its bytes."""
+
+    ALL_KNOWN = -1
+    NONE_KNOWN = -2
+    ALL_ERASED = -3
+    NO_BYTES = -4
+
+
+class Field(IntEnum):
+    """The field of an event in which model and trace differ."""
+
+    EVENT = 0
+    OFFSET = 1
+    SIZE = 2
+    VALUE = 3
+    CMD = 4
+    WCYCLE = 5
+    COUNTER = 6
+    LENGTH = 7
+    TEXT = 8
+
+
+class Stop(IntEnum):
+    """Why the machine stopped before, or at, the end of its rows."""
+
+    END = 0
+    BEHAVIOUR = 1
+    """The next row is the first whose effect depends on the behaviour, which nobody set yet."""
+    WATCH = 2
+    """The row just done changed bytes below `Config.watch_end`."""
+    POSTLOAD = 3
+    """The row just done replaced state and contents."""
+    ROOM = 4
+    """The next row might not find room for what it gives."""

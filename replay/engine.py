@@ -7,48 +7,69 @@ rows are cut. It stops by itself where something must be decided from outside (s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from replay import state as slot
 from replay.backing import UPSTREAM, Backing, Policy
 from replay.behaviour import Behaviour
-from replay.cfi import Opcode, Status, cfi_table
-from replay.columns import JournalKind, RowKind, Target
-from replay.compiled import compiled_run
-from replay.contents import close_window
-from replay.journal import Change, Journal
-from replay.machine import run
-from replay.pointers import addresses_of
+from replay.cfi import SIZE_DEPENDENT_ENTRIES, Opcode, Status, cfi_table
+from replay.columns import ABSENT, HELD, QUEUED, Field, JournalKind, RowKind, Stop, Target
+from replay.journal import COLUMNS, Change, Journal
 from replay.sparse import clear, copy_into, find_other, sparse_zeros
-from replay.state import BYTE_ARRAYS, Chip, Rows, Steps
+from replay.state import Asked, Chip, Operations, Rows, SelfCheck, Settings, Steps, Totals
+from replay.state import Journal as JournalRoom
+from replay.tables import OperationColumns, StepColumns
+
+try:
+    from replay.native import end_operation, run
+except ImportError:  # not compiled
+    from replay.machine import run
+    from replay.summing import end_operation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from replay.geometry import Geometry
+    from replay.tables import RowColumns
 
     Bytes = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-__all__ = ["Config", "Disagreement", "Machine", "Stop"]
+__all__ = ["Config", "Disagreement", "Machine", "Stop", "Totals"]
 
 _JOURNAL_ROWS = 1 << 14
 _JOURNAL_BYTES = 1 << 22
+_STEPS = 1 << 14
+_OPERATIONS = 1 << 12
 _FILLED_AT_ONCE = 128 << 20
 _FILLED = 1 << 16
-_INTEGERS = tuple(name for name in Chip._fields if name not in BYTE_ARRAYS)
 
-
-class Stop(IntEnum):
-    """Why `Machine.feed` returned before the end of its rows."""
-
-    END = slot.STOP_END
-    BEHAVIOUR = slot.STOP_BEHAVIOUR
-    """The next row is the first whose effect depends on the behaviour, which nobody set yet."""
-    WATCH = slot.STOP_WATCH
-    """The row just done changed bytes below `Config.watch_end`."""
+_STATE = (
+    "cmd",
+    "wcycle",
+    "status",
+    "status_known",
+    "counter",
+    "counter_known",
+    "window_start",
+    "window_low",
+    "window_high",
+    "window_bytes",
+    "window_scattered",
+    "window_partial",
+    "dirty_low",
+    "dirty_high",
+    "unknown_seen",
+    "soft",
+    "blind",
+    "soft_adopted",
+    "op",
+    "op_kind",
+    "inferred_open",
+)
+"""What a device carries besides its contents."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,7 @@ class Config:
     `image` is the contents at power-up, uint8, at most as long as the region (what lies beyond is 0); None: unknown.
     `journal` keeps every change, `count_changes` fills the step columns that say how much each row changed.
     `check` compares the trace's own events and takes hints from them; without it only bus accesses count.
+    `operations` sums rows up.
     """
 
     geometry: Geometry
@@ -70,6 +92,7 @@ class Config:
     journal: bool = False
     count_changes: bool = False
     watch_end: int = 0
+    operations: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,49 +111,86 @@ class Disagreement:
     stands: int
 
 
-def _geo(config: Config) -> list[int]:
+class _Contents(NamedTuple):
+    """Bytes and masks of a region, uint8, lazily allocated."""
+
+    storage: NDArray[np.uint8]
+    storage_mask: NDArray[np.uint8]
+    backing: NDArray[np.uint8]
+    backing_mask: NDArray[np.uint8]
+
+
+class _Room:
+    """The arrays that the machine fills: those of the kernel are views of them."""
+
+    def __init__(self, *, steps: int, operations: int, journal: int, data: int) -> None:
+        self.seen = np.zeros(len(RowKind), np.int64)
+        self.missing = np.full(len(RowKind), ABSENT, np.int64)
+        self.queue = np.zeros((6, QUEUED), np.int64)
+        self.held = np.zeros((5, HELD), np.int64)
+        self.steps = np.zeros((len(StepColumns._fields), steps), np.int64)
+        self.operations = np.zeros((len(OperationColumns._fields), operations), np.int64)
+        self.journal = np.zeros((COLUMNS, journal), np.int64)
+        self.data = np.zeros(data, np.uint8)
+
+    def chip(self, settings: Settings, window: int) -> Chip:
+        """A device that has just been made, without contents."""
+        chip = Chip(
+            settings,
+            SelfCheck(_views(self.queue), _views(self.held), _view(self.seen), _view(self.missing)),
+            JournalRoom(_views(self.journal), _view(self.data)),
+            Operations(_views(self.operations)),
+            Steps(_views(self.steps)),
+            _view(np.zeros(window, np.uint8)),
+            _view(np.zeros(window, np.uint8)),
+        )
+        chip.status = Status.READY
+        return chip
+
+
+def _view(array: NDArray[Any]) -> memoryview[int]:
+    return memoryview(array)  # type: ignore[arg-type]
+
+
+def _views(table: NDArray[np.int64]) -> list[memoryview[int]]:
+    return [_view(column) for column in table]
+
+
+def _settings(config: Config) -> Settings:
     geometry = config.geometry
-    geo = [0] * slot.GEO_SLOTS
-    geo[slot.SIZE] = geometry.size
-    geo[slot.BLOCK] = geometry.block
-    geo[slot.BANK] = geometry.bank_width
-    geo[slot.CHIP] = geometry.chip_width
-    geo[slot.WIDEST_CHIP] = geometry.widest_chip
+    table = np.frombuffer(cfi_table(geometry), np.uint8).astype(np.int64)
+    if not geometry.size_known:
+        table[list(SIZE_DEPENDENT_ENTRIES)] = ABSENT
+    settings = Settings(_view(table))
+    settings.size = geometry.size
+    settings.block = geometry.block
+    settings.bank = geometry.bank_width
+    settings.chip = geometry.chip_width
+    settings.widest_chip = geometry.widest_chip
     if geometry.chip_width:
         log2 = [width.bit_length() - 1 for width in (geometry.bank_width, geometry.widest_chip, geometry.chip_width)]
-        geo[slot.ADDRESS_SHIFT] = log2[0] + log2[1] - log2[2]
-    geo[slot.BIG_ENDIAN] = int(geometry.endian == "big")
-    geo[slot.ID0 : slot.ID3 + 1] = geometry.ids
-    geo[slot.WINDOW] = geometry.window
-    geo[slot.READ_ONLY] = int(config.read_only)
-    geo[slot.BEHAVIOUR] = int(config.behaviour)
-    geo[slot.KNOWN] = int(config.image is None)
-    geo[slot.WATCH_END] = config.watch_end
-    geo[slot.JOURNAL] = int(config.journal)
-    geo[slot.COUNT] = int(config.count_changes)
-    geo[slot.CHECK] = int(config.check)
-    geo[slot.CHECK_READ_EVENTS] = int(config.read_events)
-    geo[slot.SIZE_KNOWN] = int(geometry.size_known)
-    _set_backing(geo, config.backing)
-    return geo
+        settings.address_shift = log2[0] + log2[1] - log2[2]
+    settings.big_endian = geometry.endian == "big"
+    settings.manufacturer, settings.device = geometry.ids[:2]
+    settings.extended_manufacturer, settings.extended_device = geometry.ids[2:]
+    settings.window = geometry.window
+    settings.read_only = config.read_only
+    settings.behaviour = config.behaviour
+    settings.known = int(config.image is None)
+    settings.watch_end = config.watch_end
+    settings.journal = config.journal
+    settings.count = config.count_changes
+    settings.check = config.check
+    settings.check_read_events = config.read_events
+    settings.sum_up = config.operations
+    _set_backing(settings, config.backing)
+    return settings
 
 
-def _set_backing(geo: Any, backing: Backing) -> None:  # noqa: ANN401  a list or an int64 array
-    extent = geo[slot.SIZE] if backing.extent is None else min(backing.extent, geo[slot.SIZE])
-    geo[slot.POLICY] = int(backing.policy)
-    geo[slot.EXTENT] = extent
-    geo[slot.BACKED] = geo[slot.SIZE] if backing.policy == Policy.PADDED else extent
-
-
-def _power_on_state() -> list[int]:
-    state = [0] * slot.STATE_SLOTS
-    state[slot.STATUS] = int(Status.READY)
-    state[slot.WINDOW_START] = -1
-    state[slot.SOFT] = 1
-    state[slot.SOFT_ADOPTED] = -1
-    state[slot.OP] = -1
-    state[slot.MISMATCH_SEQ] = -1
-    return state
+def _set_backing(settings: Settings, backing: Backing) -> None:
+    settings.extent = settings.size if backing.extent is None else min(backing.extent, settings.size)
+    settings.policy = backing.policy
+    settings.backed = settings.size if backing.policy == Policy.PADDED else settings.extent
 
 
 class _Blank:
@@ -145,109 +205,130 @@ class _Blank:
         self._size = size
         self._marked: set[int] = set()
 
-    def begin(self, chip: Chip) -> None:
+    def begin(self, mask: NDArray[np.uint8], known: int) -> None:
         """Fill the mask where that takes little memory."""
         if self._size - self.start <= _FILLED_AT_ONCE:
-            chip.storage_mask[self.start :] = chip.geo[slot.KNOWN]
+            mask[self.start :] = known
             self._marked = set(range(self._size // _FILLED + 1))
 
-    def mark(self, chip: Chip, offsets: Any, start: int, end: int) -> None:  # noqa: ANN401  a list or an array
-        """Fill the mask wherever these rows reach: their erase blocks, and the windows around them."""
-        if self.start == self._size or not chip.geo[slot.KNOWN] or self._size - self.start <= _FILLED_AT_ONCE:
+    def mark(self, mask: NDArray[np.uint8], offsets: NDArray[np.int64], reach: int) -> None:
+        """Fill the mask wherever these rows reach: `reach` bytes around them, for erase blocks and windows."""
+        if self.start == self._size or self._size - self.start <= _FILLED_AT_ONCE:
             return
-        reach = max(int(chip.geo[slot.BLOCK]), int(chip.geo[slot.WINDOW]))
-        places = np.unique(np.asarray(offsets[start:end], np.int64) // _FILLED) * _FILLED
+        places = np.unique(offsets // _FILLED) * _FILLED
         for place in places[places >= 0].tolist():
             for number in range(max(place - reach, 0) // _FILLED, (place + _FILLED + reach) // _FILLED + 1):
                 if number not in self._marked:
                     self._marked.add(number)
-                    chip.storage_mask[max(number * _FILLED, self.start) : (number + 1) * _FILLED] = 1
+                    mask[max(number * _FILLED, self.start) : (number + 1) * _FILLED] = 1
 
 
 class Machine:
-    """One flash device and everything it carries from row to row."""
+    """One flash device and everything it carries from row to row.
+
+    Attributes:
+        asked: which rows are given one by one; see `steps`.
+        totals: what all rows add up to.
+        journal: what changed, if that is kept.
+    """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         size = config.geometry.size
-        window = config.geometry.window
         journaled = config.journal or config.count_changes
-        rows = _JOURNAL_ROWS if journaled else 1
-        blob = max(_JOURNAL_BYTES, 16 * config.geometry.block) if journaled else 1
-        self.chip = Chip(
-            state=_power_on_state(),
-            geo=_geo(config),
-            cfi=list(cfi_table(config.geometry)),
-            storage=sparse_zeros(size),
-            storage_mask=sparse_zeros(size),
-            backing=sparse_zeros(size),
-            backing_mask=sparse_zeros(size),
-            window=np.zeros(window, np.uint8),
-            touched=np.zeros(window, np.uint8),
-            expected=[0] * (slot.EXPECT_ROWS * slot.EXPECT_WIDTH),
-            held=[0] * (slot.HELD_ROWS * slot.HELD_WIDTH),
-            seen=[0] * slot.KINDS,
-            missing=[-1] * slot.KINDS,
-            journal=[0] * (rows * slot.JOURNAL_WIDTH),
-            blob=np.zeros(blob, np.uint8),
+        self._make(
+            _settings(config),
+            _Room(
+                steps=_STEPS,
+                operations=_OPERATIONS,
+                journal=_JOURNAL_ROWS if journaled else 1,
+                data=max(_JOURNAL_BYTES, 16 * config.geometry.block) if journaled else 1,
+            ),
+            _Contents(*(sparse_zeros(size) for _ in _Contents._fields)),
         )
-        self.chip.geo[slot.JOURNAL_ROOM] = rows
-        self.chip.geo[slot.BLOB_ROOM] = blob
-        self.journal = Journal()
         self._blank = _Blank(size)
         if config.image is not None:
             length = min(len(config.image), size)
-            copy_into(self.chip.storage, config.image[:length])
-            copy_into(self.chip.backing, config.image[:length])
+            copy_into(self._contents.storage, config.image[:length])
+            copy_into(self._contents.backing, config.image[:length])
+
+    def _make(self, settings: Settings, room: _Room, contents: _Contents) -> None:
+        self._settings = settings
+        self._room = room
+        self._chip = room.chip(settings, self.config.geometry.window)
+        self.asked: Asked = self._chip.asked
+        self.totals: Totals = self._chip.totals
+        self.journal = Journal()
+        self._steps: list[NDArray[np.int64]] = []
+        self._operations: list[NDArray[np.int64]] = []
+        self._set_contents(contents)
+
+    def _set_contents(self, contents: _Contents) -> None:
+        self._contents = contents
+        for name, array in contents._asdict().items():
+            setattr(self._chip, name, _view(array))
 
     # --- feeding -------------------------------------------------------------------------------------------------
 
-    def feed(self, rows: Rows, steps: Steps, start: int = 0, end: int | None = None) -> tuple[int, Stop]:
-        """Do the rows from `start` on (to `end`, exclusive), filling the same entries of `steps`.
+    def feed(self, rows: RowColumns, start: int = 0, end: int | None = None) -> tuple[int, Stop]:
+        """Do the rows from `start` on (to `end`, exclusive).
 
-        The columns of both are lists, or int64 arrays, which compiled code goes through; see `replay.compiled`.
         Returns the row after the last one done and why it stopped. Rows must be valid: `0 <= offset`,
         `1 <= size <= 8`, `offset + size` and `length` inside the region.
 
         Raises:
-            ImportError: they are arrays, and there is no numba.
+            IndexError: they are not.
         """
         end = len(rows.kind) if end is None else end
-        self._blank.mark(self.chip, rows.offset, start, end)
-        if start < end and not any(self.chip.seen):
+        if self._settings.known:
+            reach = max(self._settings.block, self._settings.window)
+            self._blank.mark(self._contents.storage_mask, rows.offset[start:end], reach)
+        if start < end and not self._room.seen.any():
             # The very first row of a device that was just made: its count register is still zero.
-            self.chip.state[slot.COUNTER_KNOWN] |= int(rows.kind[start] in (RowKind.RESET, RowKind.REALIZE))
+            self._chip.counter_known |= rows.kind[start] in (RowKind.RESET, RowKind.REALIZE)
+        views = Rows([_view(np.ascontiguousarray(column, np.int64)) for column in rows])
         while True:
-            start, why = self._run(rows, steps, start, end)
-            self._drain_journal()
-            if why == slot.STOP_POSTLOAD:
+            why = Stop(run(self._chip, views, start, end))
+            start = self._chip.position
+            self._drain()
+            if why == Stop.POSTLOAD:
                 self._forget_everything()
-            elif why != slot.STOP_JOURNAL:
-                return start, Stop(why)
+            elif why != Stop.ROOM:
+                return start, why
 
-    def _run(self, rows: Rows, steps: Steps, start: int, end: int) -> tuple[int, int]:
-        """Do rows in plain Python or compiled, as their columns are lists or arrays; the state becomes the same."""
-        arrays = isinstance(rows.kind, np.ndarray)
-        if arrays != isinstance(self.chip.state, np.ndarray):
-            self.chip = _as_arrays(self.chip) if arrays else _as_lists(self.chip)
-        if not arrays:
-            return run(self.chip, rows, steps, start, end)
-        columns: tuple[Any, ...] = (*self.chip, *rows, *steps)
-        addresses = addresses_of(columns)
-        why = compiled_run()(addresses.ctypes.data, start, end)
-        return int(addresses[0]), why
+    def _drain(self) -> None:
+        """Take what fills the room for rows."""
+        chip, room = self._chip, self._room
+        if chip.journal.rows:
+            columns, size = room.journal[:, : chip.journal.rows], chip.journal.bytes
+            self.journal.take(columns.T.copy(), room.data[:size].copy(), self._settings.known)
+            chip.journal.rows = chip.journal.bytes = 0
+        if chip.steps.count:
+            self._steps.append(room.steps[:, : chip.steps.count].copy())
+            chip.steps.count = 0
+        if chip.operations.count:
+            self._operations.append(room.operations[:, : chip.operations.count].copy())
+            chip.operations.count = 0
 
-    def _drain_journal(self) -> None:
-        state = self.chip.state
-        if state[slot.JOURNAL_ROWS]:
-            self.journal.take(self.chip)
-            state[slot.JOURNAL_ROWS] = 0
-            state[slot.JOURNAL_BYTES] = 0
+    def steps(self) -> StepColumns:
+        """The rows that were asked for since the last call."""
+        found, self._steps = self._steps, []
+        return StepColumns(*_joined(found, len(StepColumns._fields)))
+
+    def operations(self, *, end: bool = False) -> OperationColumns:
+        """The operations that have ended since the last call; with `end` also the one in progress."""
+        if end:
+            end_operation(self._chip)
+            self._drain()
+        found, self._operations = self._operations, []
+        return OperationColumns(*_joined(found, len(OperationColumns._fields)))
 
     def _forget_everything(self) -> None:
-        size = len(self.chip.storage)
-        self.chip = self.chip._replace(storage_mask=sparse_zeros(size), backing_mask=sparse_zeros(size))
-        self.chip.geo[slot.KNOWN] = 1
+        size = self.config.geometry.size
+        self._settings.known = 1
+        self._set_contents(
+            self._contents._replace(storage_mask=sparse_zeros(size), backing_mask=sparse_zeros(size))
+        )
         self._blank = _Blank(size)
 
     # --- being told ----------------------------------------------------------------------------------------------
@@ -255,81 +336,84 @@ class Machine:
     @property
     def keep_journal(self) -> bool:
         """Whether changes go into the journal; only a machine that was made with one, or counts, has room for it."""
-        return bool(self.chip.geo[slot.JOURNAL])
+        return bool(self._settings.journal)
 
     @keep_journal.setter
     def keep_journal(self, keep: bool) -> None:
-        self.chip.geo[slot.JOURNAL] = int(keep)
+        self._settings.journal = keep
 
     @property
     def behaviour(self) -> Behaviour:
         """When buffered words are stored."""
-        return Behaviour(int(self.chip.geo[slot.BEHAVIOUR]))
+        return Behaviour(self._settings.behaviour)
 
     @behaviour.setter
     def behaviour(self, behaviour: Behaviour) -> None:
-        self.chip.geo[slot.BEHAVIOUR] = int(behaviour)
+        self._settings.behaviour = behaviour
 
     def stop_watching(self) -> None:
         """No longer stop at changes of the watched range."""
-        self.chip.geo[slot.WATCH_END] = 0
+        self._settings.watch_end = 0
 
     def change_image(self, image: NDArray[np.uint8]) -> None:
         """Put other contents into the image file: uint8, from offset 0. The next `power_cycle` reads them."""
-        chip, length = self.chip, min(len(image), self.backed_bytes)
-        for target, contents, mask in (
-            (Target.BACKING, chip.backing, chip.backing_mask),
-            (Target.STORAGE, chip.storage, chip.storage_mask),
+        length = min(len(image), self.backed_bytes)
+        for target, data, mask in (
+            (Target.BACKING, self._contents.backing, self._contents.backing_mask),
+            (Target.STORAGE, self._contents.storage, self._contents.storage_mask),
         ):
-            before = (contents[:length].copy(), mask[:length].copy()) if self.keep_journal else None
-            contents[:length] = image[:length]
-            mask[:length] = chip.geo[slot.KNOWN]
+            before = (data[:length].copy(), mask[:length].copy()) if self.keep_journal else None
+            data[:length] = image[:length]
+            mask[:length] = self._settings.known
             if before is not None:
-                self._note_restart(target, 0, before, (contents[:length], mask[:length]))
+                self._note_restart(target, 0, before, (data[:length], mask[:length]))
 
     def change_backing(self, backing: Backing) -> None:
         """Start again behind another image file; what a longer one holds beyond the old one's end is unknown."""
-        chip, end = self.chip, self.backed_bytes
-        _set_backing(chip.geo, backing)
+        chip, end = self._chip, self.backed_bytes
+        _set_backing(self._settings, backing)
         if self.backed_bytes > end:
-            chip.backing_mask[end : self.backed_bytes] = 1 - chip.geo[slot.KNOWN]
-            chip.state[slot.UNKNOWN_SEEN] = 1
-            low, high = int(chip.state[slot.DIRTY_LOW]), int(chip.state[slot.DIRTY_HIGH])
-            chip.state[slot.DIRTY_LOW] = min(low, end) if low < high else end
-            chip.state[slot.DIRTY_HIGH] = max(high, self.backed_bytes)
+            self._contents.backing_mask[end : self.backed_bytes] = 1 - self._settings.known
+            chip.unknown_seen = True
+            chip.dirty_low = min(chip.dirty_low, end) if chip.dirty_low < chip.dirty_high else end
+            chip.dirty_high = max(chip.dirty_high, self.backed_bytes)
         self._read_image_again()
 
     def power_cycle(self) -> None:
         """The machine ends and starts again: storage is read from the image file, state is that of power-up."""
-        chip = self.chip
         self._read_image_again()
-        close_window(chip)
-        operations, unknown = chip.state[slot.OP], chip.state[slot.UNKNOWN_SEEN]
-        chip.state[:] = _power_on_state()
-        chip.state[slot.OP] = operations
-        chip.state[slot.UNKNOWN_SEEN] = unknown
-        chip.seen[:] = [0] * slot.KINDS
-        chip.missing[:] = [-1] * slot.KINDS
-        chip.geo[slot.BEHAVIOUR] = int(self.config.behaviour)
+        kept = {name: getattr(self._chip, name) for name in ("op", "unknown_seen")}
+        operation = self._chip.operation
+        self._room.seen[:] = 0
+        self._room.missing[:] = ABSENT
+        self._chip = self._room.chip(self._settings, self.config.geometry.window)
+        for name, value in kept.items():
+            setattr(self._chip, name, value)
+        self._chip.operation, self._chip.totals, self._chip.asked = operation, self.totals, self.asked
+        self._set_contents(self._contents)
+        self._settings.behaviour = self.config.behaviour
 
     def _read_image_again(self) -> None:
         """Storage becomes what the image file holds, and nothing beyond it."""
-        chip = self.chip
-        low, high = int(chip.state[slot.DIRTY_LOW]), int(chip.state[slot.DIRTY_HIGH])
-        backed, size = int(chip.geo[slot.BACKED]), int(chip.geo[slot.SIZE])
+        chip, backed, size = self._chip, self.backed_bytes, self.config.geometry.size
+        low, high = chip.dirty_low, chip.dirty_high
         first, end = (low, high) if backed == size else (min(low, backed) if low < high else backed, size)
-        before = _copy_span(chip, first, end) if self.keep_journal else None
+        before = self._copy_span(first, end) if self.keep_journal else None
         self._read_image(low, min(high, backed))
-        chip.state[slot.DIRTY_LOW] = chip.state[slot.DIRTY_HIGH] = 0
+        chip.dirty_low = chip.dirty_high = 0
         if before is not None:
-            self._note_restart(Target.STORAGE, first, before, _copy_span(chip, first, end))
+            self._note_restart(Target.STORAGE, first, before, self._copy_span(first, end))
+
+    def _copy_span(self, low: int, high: int) -> Bytes:
+        """Bytes and mask of storage."""
+        return self._contents.storage[low:high].copy(), self._contents.storage_mask[low:high].copy()
 
     def _read_image(self, low: int, high: int) -> None:
-        chip = self.chip
-        chip.storage[low:high] = chip.backing[low:high]
-        chip.storage_mask[low:high] = chip.backing_mask[low:high]
-        if chip.geo[slot.BACKED] < chip.geo[slot.SIZE]:
-            self._blank_beyond(chip.geo[slot.BACKED])
+        contents = self._contents
+        contents.storage[low:high] = contents.backing[low:high]
+        contents.storage_mask[low:high] = contents.backing_mask[low:high]
+        if self.backed_bytes < self.config.geometry.size:
+            self._blank_beyond(self.backed_bytes)
 
     def _note_restart(self, target: Target, low: int, before: Bytes, after: Bytes) -> None:
         """Enter into the journal what changed between two starts; bytes and mask of the same span."""
@@ -337,7 +421,7 @@ class Machine:
         if not len(changed):
             return
         span = slice(int(changed[0]), int(changed[-1]) + 1)
-        known = self.chip.geo[slot.KNOWN]
+        known = self._settings.known
         self.journal.add(
             Change(
                 -1,
@@ -354,128 +438,148 @@ class Machine:
 
     def _blank_beyond(self, extent: int) -> None:
         """Beyond the file there is nothing: zeros that nobody wrote. Pages that were never touched stay so."""
-        clear(self.chip.storage[extent:])
-        clear(self.chip.storage_mask[extent:])
-        self._blank = _Blank(len(self.chip.storage), extent)
-        self._blank.begin(self.chip)
+        clear(self._contents.storage[extent:])
+        clear(self._contents.storage_mask[extent:])
+        self._blank = _Blank(self.config.geometry.size, extent)
+        self._blank.begin(self._contents.storage_mask, self._settings.known)
 
     def fork(self, backing: Backing) -> Machine:
-        """A second machine in the same state behind another image file, without self-check and journal.
+        """A second machine in the same state behind another image file, without self-check, journal and operations.
 
         Contents beyond the new extent start as the policy has them: zeros that nobody wrote.
         """
         twin = object.__new__(Machine)
         twin.config = self.config
-        twin.journal = Journal()
-        chip = self.chip
-        twin.chip = chip._replace(
-            state=_copy(chip.state),
-            geo=_copy(chip.geo),
-            window=chip.window.copy(),
-            touched=chip.touched.copy(),
-            expected=_copy(chip.expected),
-            held=_copy(chip.held),
-            seen=_copy(chip.seen),
-            missing=_copy(chip.missing),
-            journal=_copy(chip.journal[: slot.JOURNAL_WIDTH]),
-            blob=np.zeros(1, np.uint8),
-            storage=_prefix(chip.storage, backing.extent),
-            storage_mask=_prefix(chip.storage_mask, backing.extent),
-            backing=_prefix(chip.backing, backing.extent),
-            backing_mask=_prefix(chip.backing_mask, backing.extent),
-        )
-        _set_backing(twin.chip.geo, backing)
-        for name in (slot.CHECK, slot.JOURNAL, slot.COUNT, slot.WATCH_END):
-            twin.chip.geo[name] = 0
-        twin.chip.missing[:] = [-1] * slot.KINDS
-        twin._blank = _Blank(len(chip.storage), backing.extent)
-        twin._blank.begin(twin.chip)
-        for name in (slot.EXPECT_HEAD, slot.EXPECT_TAIL, slot.HELD):
-            twin.chip.state[name] = 0
+        settings = _settings(self.config)
+        settings.known, settings.behaviour = self._settings.known, self._settings.behaviour
+        settings.check = settings.journal = settings.count = settings.sum_up = False
+        settings.watch_end = 0
+        _set_backing(settings, backing)
+        room = _Room(steps=_STEPS, operations=1, journal=1, data=1)
+        room.seen[:] = self._room.seen
+        twin._make(settings, room, _Contents(*(_prefix(array, backing.extent) for array in self._contents)))
+        for name in _STATE:
+            setattr(twin._chip, name, getattr(self._chip, name))
+        for name in ("window", "touched"):
+            setattr(twin._chip, name, _view(np.array(getattr(self._chip, name), np.uint8)))
+        twin._blank = _Blank(self.config.geometry.size, backing.extent)
+        twin._blank.begin(twin._contents.storage_mask, settings.known)
         return twin
 
     # --- being asked ---------------------------------------------------------------------------------------------
 
     def storage(self) -> NDArray[np.uint8]:
         """What the guest reads back: uint8, as long as the region. A view, valid until the next `feed`."""
-        return self.chip.storage
+        return self._contents.storage
 
     def backing(self) -> NDArray[np.uint8]:
         """What the image file holds: uint8, as long as the file. A view, valid until the next `feed`."""
-        return self.chip.backing[: self.backed_bytes]
+        return self._contents.backing[: self.backed_bytes]
+
+    @property
+    def storage_mask(self) -> NDArray[np.uint8]:
+        """For each byte of storage, `known_value` where it is known; a view."""
+        return self._contents.storage_mask
+
+    @property
+    def backing_mask(self) -> NDArray[np.uint8]:
+        """For each byte of backing, as long as the region, `known_value` where it is known; a view."""
+        return self._contents.backing_mask
+
+    @property
+    def known_value(self) -> int:
+        """What the masks hold for a byte that is known, 0 or 1; the other value means unknown."""
+        return int(self._settings.known)
 
     @property
     def backed_bytes(self) -> int:
         """Length of the image file."""
-        return int(self.chip.geo[slot.BACKED])
+        return int(self._settings.backed)
 
     def unknown(self, *, backing: bool, end: int) -> tuple[int, int]:
         """How many of the first `end` bytes are unknown, and the offset of the first (-1 if none)."""
-        mask = self.chip.backing_mask if backing else self.chip.storage_mask
-        return find_other(mask[: end if backing else min(end, self._blank.start)], self.chip.geo[slot.KNOWN])
+        mask = self._contents.backing_mask if backing else self._contents.storage_mask
+        return find_other(mask[: end if backing else min(end, self._blank.start)], self._settings.known)
 
     def known_prefix(self, length: int) -> bytes | None:
         """The first `length` bytes of storage, None if one of them is unknown."""
         count, _ = self.unknown(backing=False, end=length)
-        return None if count else self.chip.storage[:length].tobytes()
+        return None if count else self._contents.storage[:length].tobytes()
 
     @property
     def disagreement(self) -> Disagreement | None:
         """The first difference between model and trace so far."""
-        state, chip = self.chip.state, self.chip
-        lacking = [(int(seq), kind) for kind, seq in enumerate(chip.missing) if seq >= 0 and chip.seen[kind]]
-        first = min(lacking, default=None)
-        if first is not None and not 0 <= state[slot.MISMATCH_SEQ] <= first[0]:
-            return Disagreement(first[0], RowKind(first[1]), RowKind.OTHER, "event", -1, -1)
-        if state[slot.MISMATCH_SEQ] < 0:
+        check, missing = self._chip.check, self._room.missing
+        lacking = np.flatnonzero((missing >= 0) & (self._room.seen != 0))
+        if len(lacking):
+            kind = int(lacking[missing[lacking].argmin()])
+            if not 0 <= check.first_seq <= missing[kind]:
+                return Disagreement(int(missing[kind]), RowKind(kind), RowKind.OTHER, "event", -1, -1)
+        if check.first_seq < 0:
             return None
         return Disagreement(
-            int(state[slot.MISMATCH_SEQ]),
-            RowKind(int(state[slot.MISMATCH_KIND])),
-            RowKind(int(state[slot.MISMATCH_STANDS])),
-            slot.FIELDS[state[slot.MISMATCH_FIELD]],
-            int(state[slot.MISMATCH_EXPECTED]),
-            int(state[slot.MISMATCH_ACTUAL]),
+            check.first_seq,
+            RowKind(check.first_kind),
+            RowKind(check.first_stands),
+            Field(check.first_field).name.lower(),
+            check.first_expected,
+            check.first_actual,
         )
 
     @property
     def disagreements(self) -> int:
         """How often model and trace differed."""
-        return int(self.chip.state[slot.MISMATCH_COUNT])
+        return int(self._chip.check.differences)
 
     @property
     def adopted_at(self) -> int | None:
         """Seq of the first row whose state was taken from the trace before the machine was in step."""
-        seq = int(self.chip.state[slot.SOFT_ADOPTED])
+        seq = int(self._chip.soft_adopted)
         return None if seq < 0 else seq
 
     @property
     def status(self) -> int:
         """The status register of one chip."""
-        return int(self.chip.state[slot.STATUS])
+        return int(self._chip.status)
 
     @property
     def command(self) -> int:
         """The command byte in force; 0 in read array."""
-        return int(self.chip.state[slot.CMD])
+        return int(self._chip.cmd)
 
     @property
     def wcycle(self) -> int:
         """The write cycle of the command in progress, 0 to 3."""
-        return int(self.chip.state[slot.WCYCLE])
+        return int(self._chip.wcycle)
+
+    @property
+    def operation_kind(self) -> int:
+        """The `OpKind` of the current operation."""
+        return int(self._chip.op_kind)
+
+    @property
+    def operation_start(self) -> int:
+        """Seq of the first row of the operation in progress, -1 if there is none."""
+        operation = self._chip.operation
+        return int(operation.first_seq) if operation.number >= 0 else -1
 
     @property
     def words_left(self) -> int | None:
         """Words of the buffered write in progress that have not come yet; None if that is not known, or none is."""
-        state = self.chip.state
-        if state[slot.CMD] != Opcode.BUFFERED_PROGRAM or not state[slot.COUNTER_KNOWN]:
+        if self._chip.cmd != Opcode.BUFFERED_PROGRAM or not self._chip.counter_known:
             return None
-        return {2: state[slot.COUNTER] + 1, 3: 0}.get(state[slot.WCYCLE])
+        return {2: self._chip.counter + 1, 3: 0}.get(self._chip.wcycle)
 
     @property
     def midway(self) -> bool:
         """Whether an operation is in progress. A flash in query mode waits in a write cycle too, but at rest."""
         return self.wcycle != 0 and self.command != Opcode.CFI_QUERY
+
+    @property
+    def window(self) -> tuple[int, int] | None:
+        """Start and length of the write-buffer window, None where none is open."""
+        start = int(self._chip.window_start)
+        return None if start < 0 else (start, self.config.geometry.window)
 
     @property
     def awaited(self) -> RowKind | None:
@@ -484,41 +588,24 @@ class Machine:
         An inner event that the last write causes, or the read of an inner event that came, of a kind that the trace
         holds.
         """
-        state, chip = self.chip.state, self.chip
-        if state[slot.BLIND] or state[slot.SOFT]:
+        chip, check = self._chip, self._chip.check
+        if chip.blind or chip.soft:
             return None
-        if state[slot.HELD] and chip.geo[slot.CHECK_READ_EVENTS] and chip.seen[RowKind.IO_READ]:
+        if check.held and self._settings.check_read_events and self.has_seen(RowKind.IO_READ):
             return RowKind.IO_READ
-        for at in range(int(state[slot.EXPECT_HEAD]), int(state[slot.EXPECT_TAIL])):
-            kind = RowKind(int(chip.expected[at * slot.EXPECT_WIDTH]))
-            if chip.seen[kind]:
-                return kind
-        return None
+        queued = self._room.queue[0, check.head : check.tail].tolist()
+        return next((RowKind(kind) for kind in queued if self.has_seen(kind)), None)
 
     def has_seen(self, kind: RowKind) -> bool:
         """Whether a row of this kind was among those fed."""
-        return bool(self.chip.seen[kind])
+        return bool(self._room.seen[kind])
 
 
-def _copy_span(chip: Chip, low: int, high: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Bytes and mask of storage."""
-    return chip.storage[low:high].copy(), chip.storage_mask[low:high].copy()
-
-
-def _copy(column: Any) -> Any:  # noqa: ANN401  a list or an int64 array
-    return column.copy()
-
-
-def _as_arrays(chip: Chip) -> Chip:
-    """The same device with its integers in int64 arrays."""
-    integers: dict[str, Any] = {name: np.array(getattr(chip, name), np.int64) for name in _INTEGERS}
-    return chip._replace(**integers)
-
-
-def _as_lists(chip: Chip) -> Chip:
-    """The same device with its integers in lists."""
-    integers: dict[str, Any] = {name: np.asarray(getattr(chip, name)).tolist() for name in _INTEGERS}
-    return chip._replace(**integers)
+def _joined(parts: Sequence[NDArray[np.int64]], columns: int) -> NDArray[np.int64]:
+    """Tables one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([np.zeros((columns, 0), np.int64), *parts], axis=1)
 
 
 def _prefix(array: NDArray[np.uint8], length: int | None) -> NDArray[np.uint8]:

@@ -8,47 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from replay import contents, cycles
 from replay.cfi import Opcode
-from replay.columns import Flag, OpKind, Outcome, RowKind
-from replay.contents import close_window, erase_block, flush_window, forget, store_word
-from replay.cycles import begin
-from replay.state import (
-    CMD,
-    CMD_UNKNOWN,
-    COUNTER,
-    COUNTER_FAR,
-    COUNTER_KNOWN,
-    FLAGS,
-    INFERRED_OPEN,
-    OP_KIND,
-    OUTCOME,
-    READ_ONLY,
-    SIZE,
-    WCYCLE,
-    WINDOW,
-    WINDOW_PARTIAL,
-    WINDOW_START,
-)
+from replay.columns import CMD_UNKNOWN, COUNTER_FAR, Flag, OpKind, Outcome, RowKind
 
 if TYPE_CHECKING:
     from replay.state import Chip
-
-_BUFFERED_PROGRAM = int(Opcode.BUFFERED_PROGRAM)
-_DATA_WRITE = int(RowKind.DATA_WRITE)
-_DATA_WRITE_BLOCK = int(RowKind.DATA_WRITE_BLOCK)
-_WRITE_BLOCK = int(RowKind.WRITE_BLOCK)
-_WRITE_BLOCK_START = int(RowKind.WRITE_BLOCK_START)
-_WRITE_BLOCK_FLUSH = int(RowKind.WRITE_BLOCK_FLUSH)
-_WRITE_BLOCK_ABORT = int(RowKind.WRITE_BLOCK_ABORT)
-_WRITE_BLOCK_ERASE = int(RowKind.WRITE_BLOCK_ERASE)
-_MODE_READ_ARRAY = int(RowKind.MODE_READ_ARRAY)
-_F_ADOPTED = int(Flag.ADOPTED)
-_F_INFERRED = int(Flag.INFERRED)
-_O_ERASE = int(OpKind.ERASE)
-_O_BUFFERED = int(OpKind.BUFFERED_PROGRAM)
-_O_PROGRAM = int(OpKind.PROGRAM)
-_OPEN = int(Outcome.OPEN)
-_DONE = int(Outcome.DONE)
 
 
 def adopt_wcycle(chip: Chip, seq: int, wcycle: int) -> None:
@@ -56,69 +21,71 @@ def adopt_wcycle(chip: Chip, seq: int, wcycle: int) -> None:
 
     Words that were staged may have been flushed by a confirm that is not in the trace.
     """
-    state = chip.state
-    state[FLAGS] |= _F_ADOPTED
-    if state[WINDOW_START] >= 0:
-        forget(chip, seq, state[WINDOW_START], state[WINDOW_START] + chip.geo[WINDOW])
-    close_window(chip)
-    state[WCYCLE] = wcycle
+    chip.row.flags |= Flag.ADOPTED
+    if chip.window_start >= 0:
+        contents.forget(chip, seq, chip.window_start, chip.window_start + chip.settings.window)
+    contents.close_window(chip)
+    chip.wcycle = wcycle
     if wcycle == 1:
-        state[CMD] = CMD_UNKNOWN
+        chip.cmd = CMD_UNKNOWN
     elif wcycle > 1:
-        state[CMD] = _BUFFERED_PROGRAM
-        state[COUNTER] = COUNTER_FAR
-        state[COUNTER_KNOWN] = 0
+        chip.cmd = Opcode.BUFFERED_PROGRAM
+        chip.counter = COUNTER_FAR
+        chip.counter_known = False
 
 
-def _flush_unconfirmed(chip: Chip, seq: int) -> None:
+def flush_unconfirmed(chip: Chip, seq: int) -> None:
     """The confirm is not in the trace. If the last word did not come either, the rest of the window is not known."""
-    state = chip.state
-    if state[WINDOW_START] >= 0:
-        if state[WCYCLE] != 3:  # noqa: PLR2004  the cycle of the confirm
-            state[WINDOW_PARTIAL] = 1
-        flush_window(chip, seq)
-        state[WCYCLE] = 0
+    if chip.window_start >= 0:
+        if chip.wcycle != 3:  # noqa: PLR2004  the cycle of the confirm
+            chip.window_partial = True
+        contents.flush_window(chip, seq)
+        chip.wcycle = 0
 
 
-def _begin_buffered(chip: Chip) -> None:
+def begin_buffered(chip: Chip) -> None:
     """The words of one buffered program are one operation, from its start, where that is logged, to its flush."""
-    if not chip.state[INFERRED_OPEN]:
-        begin(chip, _O_BUFFERED)
-        chip.state[INFERRED_OPEN] = 1
+    if not chip.inferred_open:
+        cycles.begin(chip, OpKind.BUFFERED_PROGRAM)
+        chip.inferred_open = True
 
 
 def infer(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, length: int) -> None:
     """An inner event whose bus write is not in the trace still says what changed."""
-    state, geo = chip.state, chip.geo
-    state[FLAGS] |= _F_INFERRED
-    if offset < 0 and kind in (_DATA_WRITE, _DATA_WRITE_BLOCK, _WRITE_BLOCK_ERASE):
-        return  # a place that does not exist: damage, and counted as such
-    if kind == _DATA_WRITE:
-        begin(chip, _O_PROGRAM)
-        store_word(chip, seq, offset, size, value, 1)
-        state[OUTCOME] = _DONE
-    elif kind == _DATA_WRITE_BLOCK:
-        _begin_buffered(chip)
-        store_word(chip, seq, offset, size, value, 1)
-        state[OUTCOME] = _OPEN
-    elif kind == _WRITE_BLOCK_FLUSH:
-        state[OP_KIND] = _O_BUFFERED
-        state[OUTCOME] = _DONE
-        state[INFERRED_OPEN] = 0
-        _flush_unconfirmed(chip, seq)
-    elif kind == _WRITE_BLOCK_ERASE:
-        begin(chip, _O_ERASE)
-        if not geo[READ_ONLY]:
-            erase_block(chip, seq, offset, min(offset + length, geo[SIZE]))
-        state[OUTCOME] = _DONE
-    elif kind == _WRITE_BLOCK_ABORT and state[WINDOW_START] >= 0:
-        forget(chip, seq, state[WINDOW_START], state[WINDOW_START] + geo[WINDOW])
-    elif kind == _MODE_READ_ARRAY:
-        state[CMD] = 0
-        state[WCYCLE] = 0
-    elif kind in (_WRITE_BLOCK, _WRITE_BLOCK_START):
-        state[INFERRED_OPEN] = 0
-        _begin_buffered(chip)
-        state[CMD] = _BUFFERED_PROGRAM
-        state[WCYCLE] = 2
-        state[COUNTER] = value
+    chip.row.flags |= Flag.INFERRED
+    if kind in (RowKind.DATA_WRITE, RowKind.DATA_WRITE_BLOCK, RowKind.WRITE_BLOCK_ERASE):
+        if offset >= 0:  # else a place that does not exist: damage, and counted as such
+            infer_change(chip, seq, kind, offset, size, value, length)
+    elif kind == RowKind.WRITE_BLOCK_FLUSH:
+        chip.op_kind = OpKind.BUFFERED_PROGRAM
+        chip.row.outcome = Outcome.DONE
+        chip.inferred_open = False
+        flush_unconfirmed(chip, seq)
+    elif kind == RowKind.WRITE_BLOCK_ABORT and chip.window_start >= 0:
+        contents.forget(chip, seq, chip.window_start, chip.window_start + chip.settings.window)
+    elif kind == RowKind.MODE_READ_ARRAY:
+        chip.cmd = 0
+        chip.wcycle = 0
+    elif kind in (RowKind.WRITE_BLOCK, RowKind.WRITE_BLOCK_START):
+        chip.inferred_open = False
+        begin_buffered(chip)
+        chip.cmd = Opcode.BUFFERED_PROGRAM
+        chip.wcycle = 2
+        chip.counter = value
+
+
+def infer_change(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, length: int) -> None:
+    """A word that was stored, or a block that was erased."""
+    if kind == RowKind.DATA_WRITE:
+        cycles.begin(chip, OpKind.PROGRAM)
+        contents.store_word(chip, seq, offset, size, value, True)
+        chip.row.outcome = Outcome.DONE
+    elif kind == RowKind.DATA_WRITE_BLOCK:
+        begin_buffered(chip)
+        contents.store_word(chip, seq, offset, size, value, True)
+        chip.row.outcome = Outcome.OPEN
+    else:
+        cycles.begin(chip, OpKind.ERASE)
+        if not chip.settings.read_only:
+            contents.erase_block(chip, seq, offset, min(offset + length, chip.settings.size))
+        chip.row.outcome = Outcome.DONE

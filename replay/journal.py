@@ -13,26 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from replay.columns import JournalKind, Target
-from replay.state import (
-    ALL_ERASED,
-    ALL_KNOWN,
-    JOURNAL_BYTES,
-    JOURNAL_ROWS,
-    JOURNAL_WIDTH,
-    KNOWN,
-    NO_BYTES,
-    NONE_KNOWN,
-)
+from replay.columns import JournalKind, Position, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from replay.state import Chip
+__all__ = ["COLUMNS", "Change", "Journal", "JournalIndex"]
 
-__all__ = ["Change", "Journal", "JournalIndex"]
+COLUMNS = 9
+"""Of a change: seq, kind, target, offset, length, and the positions of the bytes before it, of their mask, and of both
+after it."""
 
 
 class Change(NamedTuple):
@@ -67,13 +59,11 @@ class Journal:
     _blobs: list[NDArray[np.uint8]] = field(default_factory=list)
     _knowns: list[int] = field(default_factory=list)
 
-    def take(self, chip: Chip) -> None:
-        """Append what the machine has collected since the last time."""
-        count, size = chip.state[JOURNAL_ROWS], chip.state[JOURNAL_BYTES]
-        rows = np.array(chip.journal[: count * JOURNAL_WIDTH], np.int64).reshape(count, JOURNAL_WIDTH)
+    def take(self, rows: NDArray[np.int64], data: NDArray[np.uint8], known: int) -> None:
+        """Append changes: a row each of `COLUMNS` numbers, positions in `data`, and the mask's value of a known byte."""
         self._rows.append(rows)
-        self._blobs.append(chip.blob[:size].copy())
-        self._knowns.append(chip.geo[KNOWN])
+        self._blobs.append(data)
+        self._knowns.append(known)
 
     def add(self, change: Change) -> None:
         """Append a change that no access made, such as a restart that reads the image file again."""
@@ -87,7 +77,7 @@ class Journal:
 
     def index(self) -> JournalIndex:
         """Every change without its bytes."""
-        rows = np.concatenate([np.zeros((0, JOURNAL_WIDTH), np.int64), *self._rows])
+        rows = np.concatenate([np.zeros((0, COLUMNS), np.int64), *self._rows])
         return JournalIndex(*(np.ascontiguousarray(rows[:, column]) for column in range(5)))
 
     def changes(self, start: int, stop: int, *, newest_first: bool = False) -> Iterator[Change]:
@@ -130,9 +120,9 @@ class Journal:
 
 
 def _bytes(blob: NDArray[np.uint8], position: int, length: int) -> NDArray[np.uint8]:
-    if position == ALL_ERASED:
+    if position == Position.ALL_ERASED:
         return np.full(length, 0xFF, np.uint8)
-    if position == NO_BYTES:
+    if position == Position.NO_BYTES:
         return np.zeros(length, np.uint8)
     return blob[position : position + length]
 
@@ -153,7 +143,7 @@ def _change(row: list[int], blob: NDArray[np.uint8], known: int) -> Change:
 
 
 def _mask(blob: NDArray[np.uint8], position: int, length: int, known: int) -> NDArray[np.bool_]:
-    if position in (ALL_KNOWN, NONE_KNOWN):
-        return np.full(length, position == ALL_KNOWN)
+    if position in (Position.ALL_KNOWN, Position.NONE_KNOWN):
+        return np.full(length, position == Position.ALL_KNOWN)
     found: NDArray[np.bool_] = blob[position : position + length] == known
     return found

@@ -1,88 +1,42 @@
-"""Spans of bytes: copied and filled as slices in plain Python, byte by byte where numba compiles them.
-
-Part of the kernel (see `machine`). Compiled, the machine's arrays are bare pointers (see `compiled`), which have no
-slices; there the loops become block moves.
-"""
+"""Spans of bytes: as slices in plain Python. Part of the kernel (see `machine`); `spans.pxd` has the same in C."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from replay.state import Octets
 
-__all__ = ["REPLACEMENTS", "copy_bytes", "count_bits_set", "count_differences", "fill_bytes", "holds_other"]
-
-_BITS = 0xFF
+__all__ = ["copy_bytes", "count_bits_set", "count_differences", "fill_bytes", "holds_other", "put_word"]
 
 
-def copy_bytes(target: NDArray[np.uint8], at: int, source: NDArray[np.uint8], low: int, high: int) -> None:
+def copy_bytes(target: Octets, at: int, source: Octets, low: int, high: int) -> None:
     """Copy `source` from `low` to `high` to `target` from `at` on."""
     target[at : at + high - low] = source[low:high]
 
 
-def _copy_bytes(target: NDArray[np.uint8], at: int, source: NDArray[np.uint8], low: int, high: int) -> None:
-    for i in range(high - low):
-        target[at + i] = source[low + i]
-
-
-def fill_bytes(target: NDArray[np.uint8], low: int, high: int, value: int) -> None:
+def fill_bytes(target: Octets, low: int, high: int, value: int) -> None:
     """Set `target` from `low` to `high` to one value."""
-    target[low:high] = value
+    target[low:high] = bytes([value]) * (high - low)
 
 
-def _fill_bytes(target: NDArray[np.uint8], low: int, high: int, value: int) -> None:
-    for i in range(low, high):
-        target[i] = value
+def put_word(target: Octets, at: int, size: int, value: int, big_endian: bool) -> None:
+    """Put the low `size` bytes of `value` to `target` at `at`."""
+    target[at : at + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "big" if big_endian else "little")
 
 
-def count_differences(these: NDArray[np.uint8], at: int, others: NDArray[np.uint8], low: int, high: int) -> int:
+def count_differences(these: Octets, at: int, others: Octets, low: int, high: int) -> int:
     """How many bytes of `these` from `at` on differ from `others` from `low` to `high`."""
-    return int(np.count_nonzero(these[at : at + high - low] != others[low:high]))
+    before, after = these[at : at + high - low], others[low:high]
+    return 0 if before == after else sum(map(int.__ne__, before, after))
 
 
-def _count_differences(these: NDArray[np.uint8], at: int, others: NDArray[np.uint8], low: int, high: int) -> int:
-    count = 0
-    for i in range(high - low):
-        if these[at + i] != others[low + i]:
-            count += 1
-    return count
-
-
-def count_bits_set(before: NDArray[np.uint8], at: int, after: NDArray[np.uint8], low: int, high: int) -> int:
+def count_bits_set(before: Octets, at: int, after: Octets, low: int, high: int) -> int:
     """How many bits went from 0 to 1, from `before` from `at` on to `after` from `low` to `high`."""
-    return int(np.bitwise_count(~before[at : at + high - low] & after[low:high]).sum())
+    was = int.from_bytes(before[at : at + high - low], "little")
+    return (int.from_bytes(after[low:high], "little") & ~was).bit_count()
 
 
-def _count_bits_set(before: NDArray[np.uint8], at: int, after: NDArray[np.uint8], low: int, high: int) -> int:
-    count = 0
-    for i in range(high - low):
-        bits = (before[at + i] ^ _BITS) & after[low + i]
-        while bits:
-            bits &= bits - 1
-            count += 1
-    return count
-
-
-def holds_other(mask: NDArray[np.uint8], at: int, length: int, value: int) -> bool:
+def holds_other(mask: Octets, at: int, length: int, value: int) -> bool:
     """Whether one of the bytes is another than `value`."""
-    return bool((mask[at : at + length] != value).any())
-
-
-def _holds_other(mask: NDArray[np.uint8], at: int, length: int, value: int) -> bool:
-    for i in range(length):  # noqa: SIM110  numba compiles no generator
-        if mask[at + i] != value:
-            return True
-    return False
-
-
-REPLACEMENTS = {
-    copy_bytes: _copy_bytes,
-    fill_bytes: _fill_bytes,
-    count_differences: _count_differences,
-    count_bits_set: _count_bits_set,
-    holds_other: _holds_other,
-}
-"""What takes the place of each function in compiled code."""
+    return mask[at : at + length].tobytes().count(value) != length

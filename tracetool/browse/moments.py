@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from replay.columns import JournalKind, Target
-from replay.state import KNOWN
 from tracetool.browse.picture import Block, Picture, Rest
 
 if TYPE_CHECKING:
@@ -258,9 +257,10 @@ class Past:
         """The moments; None where the device was not replayed."""
         if self._machine is None:
             return None
-        chip, block = self._machine.chip, self._machine.config.geometry.block
+        machine = self._machine
+        block = machine.config.geometry.block
         return Moments(
-            self._machine.journal, chip.storage, chip.storage_mask, int(chip.geo[KNOWN]), block, self._traces
+            machine.journal, machine.storage(), machine.storage_mask, machine.known_value, block, self._traces
         )
 
 

@@ -8,8 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from replay.cfi import Opcode
-from replay.columns import Effect, Flag, OpKind, Outcome
-from replay.state import CMD_UNKNOWN
+from replay.columns import CMD_UNKNOWN, Effect, Flag, OpKind, Outcome
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:

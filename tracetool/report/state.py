@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from replay.cfi import Opcode
-from replay.state import CMD, STATUS, WCYCLE
 from tracetool.findings.trace import difference
 from tracetool.report.layout import print_words
 
@@ -30,8 +29,8 @@ def print_state(replayed: Replayed, console: Console) -> None:
 def _state(device: Device) -> str:
     if device.machine is None:
         return "not replayed"
-    state = device.machine.chip.state
-    words = f"cmd {_command(state[CMD])}, wcycle {state[WCYCLE]}, status {state[STATUS]:#04x}"
+    machine = device.machine
+    words = f"cmd {_command(machine.command)}, wcycle {machine.wcycle}, status {machine.status:#04x}"
     words += f", buffered writes {device.behaviour.label}"
     found = device.notes[-1].disagreement
     if found is not None:

@@ -11,10 +11,7 @@ import polars as pl
 
 from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
-from replay.cfi import Opcode
 from replay.columns import Effect, RowKind
-from replay.compiled import is_compiled
-from replay.compiling import have_numba
 from replay.engine import Config, Machine, Stop
 from tracetool.events import OPENING
 from tracetool.session.evidence import behaviour_in, gather, realize_in
@@ -24,21 +21,13 @@ from tracetool.session.inspect import Inspection, Moment, Step
 from tracetool.session.notes import TraceNotes, Watch
 from tracetool.session.otherwise import Otherwise
 from tracetool.session.outside import Comparison, Early, Outside
-from tracetool.session.rows import (
-    IO_CODES,
-    blank_steps,
-    caused,
-    from_each_realize,
-    integers_of,
-    kinds_of,
-    to_rows,
-)
-from tracetool.session.tally import Cluster, Tally
+from tracetool.session.rows import IO_CODES, caused, from_each_realize, kinds_of, to_rows
+from tracetool.session.tally import MOST_WRITES, NOTABLE, Cluster, Tally
 from tracetool.session.validity import CAUSED, possible, reset_as_read_array
-from tracetool.timeline.accesses import NO_TIME, Accesses, Batch
+from tracetool.timeline.accesses import Accesses
 from tracetool.timeline.activity import Activity
 from tracetool.timeline.blocks import BlockTable
-from tracetool.timeline.operations import OPERATIONS_SCHEMA, OperationStream, to_table
+from tracetool.timeline.operations import OPERATIONS_SCHEMA, sums_of, to_table
 from tracetool.timeline.story import Story
 from tracetool.uefi.store import find_store
 from tracetool.uefi.volume import HEADER_BYTES
@@ -49,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from replay.geometry import Geometry
-    from replay.state import Rows, Steps
+    from replay.tables import RowColumns, StepColumns
     from tracetool.session.evidence import Evidence, Realize
     from tracetool.session.options import Options
     from tracetool.uefi.store import Store
@@ -58,12 +47,6 @@ __all__ = ["Device", "Extent", "Learned", "TraceNotes", "Watch"]
 
 PREROLL = 1 << 16
 """Events of a device that are looked at before it is decided what the device is."""
-
-PLAIN_ROWS = 100_000
-"""Rows of a device that are replayed in plain Python before code is compiled for them."""
-
-FEW_ROWS = 8_000
-"""Rows that are replayed in plain Python before compiled code is loaded that is there already."""
 
 HOLD = 1 << 18
 """Events that may wait for the evidence of when buffered words are stored."""
@@ -122,7 +105,6 @@ class Device:
         self.story: Story | None = None
         self.extent_event: tuple[int, int] | None = None
         self._watcher = watcher
-        self._stream = OperationStream()
         self.notes: list[TraceNotes] = []
         self.cfi02 = False
         # No QEMU that stages buffered writes leaves the name of the device out of its events.
@@ -135,8 +117,9 @@ class Device:
         self._held: list[pl.DataFrame] = []
         self._held_rows = 0
         self._late = False
-        self._replayed = 0
-        self._waiting: Batch | None = None
+        self._changes_before = 0
+        """Rows that programmed or erased before the trace that is read."""
+        self._waiting: RowColumns | None = None
 
     # --- what the session asks -----------------------------------------------------------------------------------
 
@@ -215,6 +198,8 @@ class Device:
         self.notes.append(TraceNotes(trace, changed_before=(trace, self.base) in changed))
         if self.machine is not None:
             self.current.changes_before = len(self.machine.journal)
+            self.machine.totals.reset_midway = -1
+            self._changes_before = _changes(self.machine)
         for machine in (self.machine, self.policy_machine):
             if machine is None:
                 continue
@@ -251,9 +236,7 @@ class Device:
         if machine is None:
             return
         self._run_waiting(behaviour)
-        rest = self._stream.end()
-        if rest is not None:
-            self._take_operations(rest)
+        self._take_operations(sums_of(machine.operations(end=True)), None)
         notes = self.current
         notes.disagreement, notes.disagreements = machine.disagreement, machine.disagreements
         notes.adopted_at = machine.adopted_at
@@ -325,6 +308,7 @@ class Device:
                 watch_end=HEADER_BYTES if self.extent is None or self.extent.store is None else 0,
             )
         )
+        self.machine.asked.writes_after_stray = MOST_WRITES
 
     def _first_extent(self, geometry: Geometry) -> Extent | None:
         """The extent as far as it is known before the first event."""
@@ -399,19 +383,11 @@ class Device:
         events = self._possible(events)
         if self.evidence is not None and self.evidence.reset_is_read_array:
             events = events.with_columns(reset_as_read_array(events))
-        times, boots = integers_of(events["time_ns"], NO_TIME), integers_of(events["boot"])
-        batch = Batch(to_rows(events, arrays=self._compiles(len(events))), times, boots)
+        rows = to_rows(events)
         if self._waiting is not None:
-            batch = self._waiting + batch
+            rows = self._waiting.then(rows)
             self._waiting = None
-        self._run(batch)
-
-    def _compiles(self, rows: int) -> bool:
-        """Whether these rows go through compiled code: to load it takes as long as to replay some thousands plainly."""
-        self._replayed += rows
-        if self._replayed <= FEW_ROWS:
-            return False
-        return is_compiled() or (self._replayed > PLAIN_ROWS and have_numba())
+        self._run(rows)
 
     def _possible(self, events: pl.DataFrame) -> pl.DataFrame:
         """The events without those that no flash of this size can log; they are counted."""
@@ -427,39 +403,47 @@ class Device:
             return events.with_columns(placed).filter(pl.Series(can_be | inner))
         return events
 
-    def _run(self, batch: Batch) -> None:
+    def _run(self, rows: RowColumns) -> None:
         """Run rows through the machine, deciding what it stops for."""
-        machine, rows = self.machine, batch.rows
+        machine = self.machine
         if machine is None:
             return
         self._note_rows(rows)
-        steps = blank_steps(len(rows.kind), arrays=isinstance(rows.kind, np.ndarray))
         taken, position, end = 0, 0, len(rows.kind)
         glass = self._inspected_row(rows)
         first_outside = self._first_outside(rows, 0)
         while position < end:
             limit = self._next_stop(position, end, first_outside, glass)
-            position, why = machine.feed(rows, steps, position, limit)
+            self._ask(machine, closely=position == glass)
+            position, why = machine.feed(rows, position, limit)
             store = written_store(machine) if why == Stop.WATCH else None
             if why == Stop.WATCH and store is None and position < limit:
                 continue
-            self._take(batch, steps, taken, position)
+            steps = self._take(machine, rows, taken, position)
             if taken <= glass < position:
-                self._end_inspection(machine, steps, glass)
+                self._end_inspection(machine, steps)
             taken = position
             if store is not None:
                 self._learn_store(store, int(rows.seq[position - 1]))
                 first_outside = self._first_outside(rows, position)
-            if why == Stop.BEHAVIOUR and not self._decide_behaviour(batch, position):
+            if why == Stop.BEHAVIOUR and not self._decide_behaviour(rows, position):
                 return
 
-    def _note_rows(self, rows: Rows) -> None:
+    def _ask(self, machine: Machine, *, closely: bool) -> None:
+        """Ask for the single rows that somebody looks at: all of them, `closely` or beside the policy's machine."""
+        asked = machine.asked
+        asked.everything = closely or self.policy_machine is not None
+        asked.flags = NOTABLE
+        asked.writes = self.outside is None
+        asked.beyond = -1 if self.outside is None else self.outside.extent
+        asked.below = 0 if self.extent is None else self.extent.code_end or 0
+
+    def _note_rows(self, rows: RowColumns) -> None:
         """What rows say whatever the machine makes of them."""
-        kind = np.asarray(rows.kind)
-        thrown = np.flatnonzero(kind == RowKind.OUTER_WRITE)
+        thrown = np.flatnonzero(rows.kind == RowKind.OUTER_WRITE)
         if len(thrown):
-            self._shorten(int(np.asarray(rows.offset)[thrown].min()), "the lowest of its pflash_outer_write events")
-        loads = np.flatnonzero(kind == RowKind.POSTLOAD)
+            self._shorten(int(rows.offset[thrown].min()), "the lowest of its pflash_outer_write events")
+        loads = np.flatnonzero(rows.kind == RowKind.POSTLOAD)
         if len(loads) and self.current.migrated_at is None:
             self.current.migrated_at = int(rows.seq[loads[0]])
 
@@ -478,7 +462,7 @@ class Device:
             return glass + 1
         return glass if position < glass < end else end
 
-    def _inspected_row(self, rows: Rows) -> int:
+    def _inspected_row(self, rows: RowColumns) -> int:
         """The row that is to be looked at closely, -1 if it is not among these."""
         inspection = self.inspection
         return -1 if inspection is None or inspection.step is not None else _index(rows.seq, inspection.event["seq"])
@@ -490,13 +474,13 @@ class Device:
             self.inspection.policy_before = Moment.of(self.policy_machine)
             machine.keep_journal = True
 
-    def _end_inspection(self, machine: Machine, steps: Steps, row: int) -> None:
+    def _end_inspection(self, machine: Machine, steps: StepColumns) -> None:
         machine.keep_journal = self.options.journal
         if self.inspection is not None:
             self.inspection.after = Moment.of(machine)
             self.inspection.policy_after = Moment.of(self.policy_machine)
             self.inspection.words_left = machine.words_left
-            self.inspection.step = Step.of(steps, row)
+            self.inspection.step = Step.of(steps)
             self.inspection.changes = tuple(c for c in machine.journal if c.seq == self.inspection.event["seq"])
 
     @property
@@ -509,75 +493,73 @@ class Device:
             return False
         return self.extent.bytes < self.machine.config.geometry.size
 
-    def _first_outside(self, rows: Rows, start: int) -> int:
+    def _first_outside(self, rows: RowColumns, start: int) -> int:
         """The first row from `start` on that is an access beyond the extent; the number of rows if there is none."""
         if self.extent is None or self.policy_machine is not None:
             return len(rows.kind)
-        kind = np.asarray(rows.kind[start:], np.int64)
-        end = np.asarray(rows.offset[start:], np.int64) + np.asarray(rows.size[start:], np.int64)
-        found = np.flatnonzero(np.isin(kind, IO_CODES) & (end > self.extent.bytes))
+        beyond = rows.offset[start:] + rows.size[start:] > self.extent.bytes
+        found = np.flatnonzero(beyond & np.isin(rows.kind[start:], IO_CODES))
         return start + int(found[0]) if len(found) else len(rows.kind)
 
     def _fork(self) -> None:
         if self.machine is not None and self.extent is not None:
             self.policy_machine = self.machine.fork(Backing(self.extent.bytes, self.policy))
 
-    def _take(self, batch: Batch, steps: Steps, start: int, end: int) -> None:
-        """Keep what the audit needs of rows just done."""
-        machine = self.machine
-        if start == end or machine is None:
-            return
-        accesses = Accesses.of(batch, steps, (start, end), self.current.trace, machine.status)
+    def _take(self, machine: Machine, rows: RowColumns, start: int, end: int) -> StepColumns:
+        """Keep what the audit needs of rows just done; the single rows that were asked for."""
+        self.tally.count(machine.totals)
+        self.current.stored = _changes(machine) - self._changes_before
+        midway = machine.totals.reset_midway
+        self.current.reset_midway = None if midway < 0 else midway
+        self._take_operations(sums_of(machine.operations()), rows.span(start, end))
+        steps = machine.steps()
+        accesses = Accesses.of(rows, steps, self.current.trace)
+        if len(accesses.seq):
+            self._take_accesses(accesses)
+        if self.policy_machine is not None and self.extent is not None:
+            theirs = self._run_policy(self.policy_machine, rows, start, end)
+            self.comparison.add(accesses, theirs, self.extent.bytes)
+        return steps
+
+    def _take_accesses(self, accesses: Accesses) -> None:
+        """Keep what is asked for of single rows."""
         self.tally.add(accesses)
-        self._note_accesses(accesses)
-        self._take_operations(self._stream.add(accesses))
         if self.extent is not None and self.extent.code_end:
             changed = accesses.is_stored | (accesses.effect == Effect.ERASE)
             self.below.add(accesses.take(changed & (accesses.effect_offset < self.extent.code_end)), effect=True)
-        if self.otherwise is not None:
-            self.otherwise.add(accesses, self.behaviour)
         if self.outside is not None:
             self.outside.add(accesses)
         elif self.early is not None:
             self.early.add(accesses)
-        if self.policy_machine is not None and self.extent is not None:
-            theirs = self._run_policy(self.policy_machine, batch, start, end)
-            self.comparison.add(accesses, theirs, self.extent.bytes)
 
-    def _note_accesses(self, accesses: Accesses) -> None:
-        notes = self.current
-        notes.stored += int(np.count_nonzero(accesses.is_stored | (accesses.effect == Effect.ERASE)))
-        resets = (accesses.kind == RowKind.RESET) & (accesses.wcycle != 0) & (accesses.cmd != Opcode.CFI_QUERY)
-        if notes.reset_midway is None and resets.any():
-            notes.reset_midway = int(accesses.seq[resets][0])
+    def _take_operations(self, sums: pl.DataFrame, rows: RowColumns | None) -> None:
+        """Keep what is asked for of operations that have ended; `rows` are those just done, None at the trace's end."""
+        trace = self.current.trace
+        if self.otherwise is not None and self.machine is not None:
+            self.otherwise.add(self.machine, rows, sums, self.behaviour)
+        if sums.is_empty():
+            return
+        self.activity.add(sums, trace)
+        for collector in (self.blocks, self.story, self.watch):
+            if collector is not None:
+                collector.add(sums, trace)
+        if self.options.keep_operations and self.blocks is not None:
+            self.operations.append(to_table(sums, self.name, trace, self.blocks.block_bytes))
 
-    def _take_operations(self, sums: pl.DataFrame) -> None:
-        """Keep what is asked for of operations that have ended."""
-        self.activity.add(sums, self.current.trace)
-        if self.blocks is not None:
-            self.blocks.add(sums, self.current.trace)
-        if self.story is not None:
-            self.story.add(sums, self.current.trace)
-        if self.watch is not None:
-            self.watch.add(sums, self.current.trace)
-        if self.options.keep_operations and self.blocks is not None and not sums.is_empty():
-            self.operations.append(to_table(sums, self.name, self.current.trace, self.blocks.block_bytes))
-
-    def _run_policy(self, machine: Machine, batch: Batch, start: int, end: int) -> Accesses:
-        rows = batch.rows
-        steps = blank_steps(len(rows.kind), arrays=isinstance(rows.kind, np.ndarray))
+    def _run_policy(self, machine: Machine, rows: RowColumns, start: int, end: int) -> Accesses:
         position = start
         if self.machine is not None and not machine.behaviour:
             machine.behaviour = self.machine.behaviour
+        machine.asked.everything = True
         while position < end:
-            position, why = machine.feed(rows, steps, position, end)
+            position, why = machine.feed(rows, position, end)
             if why == Stop.BEHAVIOUR:
                 machine.behaviour = DEFAULT_BEHAVIOUR
-        return Accesses.of(batch, steps, (start, end), self.current.trace, machine.status)
+        return Accesses.of(rows, machine.steps(), self.current.trace)
 
-    def _decide_behaviour(self, batch: Batch, position: int) -> bool:
+    def _decide_behaviour(self, rows: RowColumns, position: int) -> bool:
         """Set the behaviour from the evidence after `position`; False: it has to wait for more events."""
-        machine, rows = self.machine, batch.rows
+        machine = self.machine
         if machine is None:
             return False
         found = behaviour_in(rows.kind[position + 1 :], rows.wcycle[position + 1 :])
@@ -587,7 +569,7 @@ class Device:
         if len(rows.kind) - position > HOLD:
             machine.behaviour = DEFAULT_BEHAVIOUR
             return True
-        self._waiting = batch.rest(position)
+        self._waiting = rows.span(position)
         return False
 
 
@@ -595,6 +577,11 @@ def _index(seqs: Sequence[int], seq: int) -> int:
     """Where `seq` stands in ascending seqs, -1 if it does not."""
     at = bisect_left(seqs, seq)
     return at if at < len(seqs) and seqs[at] == seq else -1
+
+
+def _changes(machine: Machine) -> int:
+    """Rows that programmed or erased so far."""
+    return machine.totals.stores + machine.totals.erases
 
 
 def _cluster_of(events: pl.DataFrame) -> Cluster:

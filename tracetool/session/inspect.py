@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from replay.engine import Machine
     from replay.journal import Change
-    from replay.state import Steps
+    from replay.tables import StepColumns
 
 __all__ = ["Inspection", "Moment", "Step"]
 
@@ -39,9 +39,9 @@ class Step(NamedTuple):
     flags: int
 
     @classmethod
-    def of(cls, steps: Steps, row: int) -> Step:
-        """The step of one row."""
-        return cls(*(int(getattr(steps, name)[row]) for name in cls._fields))
+    def of(cls, steps: StepColumns) -> Step:
+        """The step of the one row that was given."""
+        return cls(*(int(getattr(steps, name)[0]) for name in cls._fields))
 
 
 @dataclass

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from replay.behaviour import Behaviour
 from replay.cfi import Status
 from replay.columns import ABSENT, ABSENT_COUNTER, Flag, OpKind, Outcome, RowKind
 from replay.engine import Config, Machine
-from replay.state import Rows
-from tracetool.session.rows import blank_steps
-from tracetool.timeline.accesses import Accesses
+from tracetool.timeline.operations import sums_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from replay.geometry import Geometry
+    from replay.tables import RowColumns
 
 __all__ = ["Otherwise"]
 
@@ -25,7 +25,14 @@ _OTHER = {
     Behaviour.STAGED_AT_COUNT: Behaviour.STAGED_AT_DATA,
     Behaviour.STAGED_AT_DATA: Behaviour.STAGED_AT_COUNT,
 }
-_COUNT_CYCLE, _WORD_CYCLE = 1, 2
+_BUFFERED = pl.col("kind") == int(OpKind.BUFFERED_PROGRAM)
+_REFUSED = (
+    _BUFFERED
+    & pl.col("outcome").is_in([int(Outcome.REFUSED), int(Outcome.ABORTED)])
+    & (pl.col("flags") & Flag.READ_ONLY_TARGET == 0)
+)
+_CLEAN = pl.col("status_before") & Status.PROGRAM_ERROR == 0
+_STORED = _BUFFERED & (pl.col("outcome") == int(Outcome.DONE))
 
 
 class Otherwise:
@@ -42,63 +49,60 @@ class Otherwise:
         self.window = self.word = -1
         self._geometry = geometry
         self._machine: Machine | None = None
-        self._held: Accesses | None = None
+        self._held: list[RowColumns] = []
+        self._refused = np.zeros(0, np.int64)
+        self._stored = np.zeros(0, np.int64)
 
     def begin_trace(self) -> None:
         """The machine starts again."""
-        self._held = None
+        self._held.clear()
+        self._refused = self._stored = np.zeros(0, np.int64)
         if self._machine is not None:
             self._machine.power_cycle()
 
-    def add(self, accesses: Accesses, behaviour: Behaviour) -> None:
-        """Take in a chunk of what a device of this behaviour did; undetermined: it is not known yet."""
+    def add(self, machine: Machine, rows: RowColumns | None, sums: pl.DataFrame, behaviour: Behaviour) -> None:
+        """Take in a chunk of what `machine` did, and its operations that have ended since; no rows: the trace is over.
+
+        `behaviour` is what the trace shows of the machine's; undetermined: not known yet.
+        """
         if behaviour is Behaviour.DIRECT:
             return
-        rows = accesses.take(np.isin(accesses.kind, (RowKind.IO_WRITE, RowKind.RESET)))
+        if rows is not None:
+            self._held.append(rows.take(np.isin(rows.kind, (RowKind.IO_WRITE, RowKind.RESET))))
         if self._machine is None:
-            if self._held is not None:
-                rows = Accesses(*map(np.concatenate, zip(self._held, rows, strict=True)))
-            first = _first_refused(rows) if behaviour in _OTHER else None
-            if first is None:
-                self._held = _unfinished(rows)
-                return
-            rows = rows.take(np.arange(first, len(rows.op)))
-            self._note_first(rows.take(rows.op == rows.op[0]))
+            self._begin(machine, sums, behaviour)
+        if self._machine is not None:
+            self._run(self._machine, machine, sums, end=rows is None)
+
+    def _begin(self, machine: Machine, sums: pl.DataFrame, behaviour: Behaviour) -> None:
+        """Begin at the first refused write that did not begin with an error bit; else keep the one in progress."""
+        first = sums.filter(_REFUSED & _CLEAN).head(1)
+        if behaviour in _OTHER and not first.is_empty():
+            start, count, word = (first[name][0] for name in ("first_seq", "count_offset", "words_start"))
+            if count is not None and word is not None:
+                self.window, self.word = count // self._geometry.window * self._geometry.window, word
             self._machine = Machine(Config(self._geometry, _OTHER[behaviour], check=False))
-        self._run(self._machine, rows)
+        elif machine.operation_kind in (OpKind.INCOMPLETE, OpKind.BUFFERED_PROGRAM):
+            start = machine.operation_start
+        else:
+            self._held.clear()
+            return
+        self._held = [held.take(held.seq >= start) for held in self._held]
 
-    def _note_first(self, rows: Accesses) -> None:
-        counts, words = rows.offset[rows.wcycle == _COUNT_CYCLE], rows.offset[rows.wcycle == _WORD_CYCLE]
-        if len(counts) and len(words):
-            self.window, self.word = int(counts[0]) // self._geometry.window * self._geometry.window, int(words[0])
-
-    def _run(self, machine: Machine, rows: Accesses) -> None:
-        count = len(rows.seq)
-        columns = [column.tolist() for column in (rows.seq, rows.kind, rows.offset, rows.size, rows.value)]
-        columns += [[absent] * count for absent in (ABSENT, ABSENT, ABSENT_COUNTER, ABSENT, ABSENT)]
-        steps = blank_steps(count)
-        machine.feed(Rows(*columns), steps)
-        stores = (np.array(steps.outcome) == Outcome.DONE) & (np.array(steps.op_kind) == OpKind.BUFFERED_PROGRAM)
-        self.stored += int(np.count_nonzero(_refused(rows) & stores))
-
-
-def _refused(rows: Accesses) -> NDArray[np.bool_]:
-    """The rows that end a refused buffered write of a writable flash."""
-    ended = np.isin(rows.outcome, (Outcome.REFUSED, Outcome.ABORTED)) & (rows.op_kind == OpKind.BUFFERED_PROGRAM)
-    refused: NDArray[np.bool_] = ended & ((rows.flags & Flag.READ_ONLY_TARGET) == 0)
-    return refused
+    def _run(self, ours: Machine, theirs: Machine, sums: pl.DataFrame, *, end: bool) -> None:
+        """Do the rows that are held, and count what either machine has ended since."""
+        for held in self._held:
+            count = np.full(len(held.seq), ABSENT, np.int64)
+            ours.feed(held._replace(cmd=count, wcycle=count, counter=np.full_like(count, ABSENT_COUNTER)))
+        self._held.clear()
+        stored = sums_of(ours.operations(end=end)).filter(_STORED)
+        self._refused = np.append(self._refused, sums.filter(_REFUSED)["first_seq"].to_numpy())
+        self._stored = np.append(self._stored, stored["first_seq"].to_numpy())
+        self.stored += len(np.intersect1d(self._refused, self._stored))
+        # What is still in progress on one side may have ended on the other.
+        self._refused = _from(self._refused, ours.operation_start)
+        self._stored = _from(self._stored, theirs.operation_start)
 
 
-def _first_refused(rows: Accesses) -> int | None:
-    """The first row of the first refused write that did not begin with an error bit."""
-    operations, starts = np.unique(rows.op, return_index=True)
-    begun = starts[np.isin(operations, rows.op[_refused(rows)])]
-    clean = begun[(rows.status[begun] & int(Status.PROGRAM_ERROR)) == 0]
-    return int(clean.min()) if len(clean) else None
-
-
-def _unfinished(rows: Accesses) -> Accesses | None:
-    """The rows of a buffered write in progress."""
-    if not len(rows.op) or rows.op_kind[-1] not in (OpKind.INCOMPLETE, OpKind.BUFFERED_PROGRAM):
-        return None
-    return rows.take(rows.op == rows.op[-1])
+def _from(seqs: NDArray[np.int64], start: int) -> NDArray[np.int64]:
+    return seqs[seqs >= start] if start >= 0 else seqs[:0]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, RowKind
-from replay.state import Rows, Steps
+from replay.tables import RowColumns
 from tracetool.events import EVENT_CODES, EVENT_NAMES
+from tracetool.timeline.accesses import NO_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["IO_CODES", "blank_steps", "caused", "from_each_realize", "integers_of", "kinds_of", "to_rows"]
+__all__ = ["IO_CODES", "caused", "from_each_realize", "integers_of", "kinds_of", "to_rows"]
 
 _NAMES = {
     "io_read": RowKind.IO_READ,
@@ -99,20 +100,15 @@ def _texts(events: pl.DataFrame) -> NDArray[np.int64]:
     return codes
 
 
-def to_rows(events: pl.DataFrame, *, arrays: bool = False) -> Rows:
-    """The machine's columns for the events of one device, in order: lists, or int64 arrays for compiled code."""
-    columns: list[Any] = [
+def to_rows(events: pl.DataFrame) -> RowColumns:
+    """The machine's columns for the events of one device, in order."""
+    return RowColumns(
         integers_of(events["seq"]),
         kinds_of(events).astype(np.int64),
         *(integers_of(events[name]) for name in ("offset", "size", "value", "cmd", "wcycle")),
         integers_of(events["counter"].reinterpret(signed=True), ABSENT_COUNTER),
         integers_of(events["length"]),
         _texts(events),
-    ]
-    return Rows(*(columns if arrays else [column.tolist() for column in columns]))
-
-
-def blank_steps(count: int, *, arrays: bool = False) -> Steps:
-    """Room for the machine's answer to `count` rows; lists or arrays, as the rows are."""
-    columns: list[Any] = [np.zeros(count, np.int64) if arrays else [0] * count for _ in Steps._fields]
-    return Steps(*columns)
+        integers_of(events["time_ns"], NO_TIME),
+        integers_of(events["boot"]),
+    )

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 from replay.behaviour import Behaviour
-from replay.compiled import compile_beside
-from replay.compiling import add_listener
 from tracetool.errors import UsageError
 from tracetool.images import load_image
 from tracetool.ingest import open_trace, read_ahead
@@ -123,8 +121,6 @@ def replay_readers(
 
     `begun` is given what each pass fills, before it does.
     """
-    # A trace that is long enough for its reader to be compiled is long enough for the machine too.
-    add_listener(compile_beside)
     options = with_boot(readers, with_runs(readers, options))
     images = _Images(options)
     lessons: dict[Key, Learned] = {}

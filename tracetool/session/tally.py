@@ -6,22 +6,21 @@ Everything here is reduced as the chunks go by; its size does not grow with the 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from replay.cfi import Opcode
-from replay.columns import Effect, Flag, OpKind, Outcome, RowKind
+from replay.columns import Flag, RowKind
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from replay.engine import Totals as MachineTotals
     from tracetool.timeline.accesses import Accesses
 
-__all__ = ["Cluster", "Ends", "Occurrence", "Tally", "Totals"]
+__all__ = ["MOST_WRITES", "NOTABLE", "Cluster", "Ends", "Occurrence", "Tally", "Totals"]
 
-_READS = (RowKind.IO_READ, RowKind.READ, RowKind.OUTER_READ)
+NOTABLE = Flag.STRAY | Flag.NOT_A_COMMAND | Flag.READ_ONLY_TARGET
+"""Flags of accesses that are looked at one by one."""
 
 
 class Occurrence(NamedTuple):
@@ -118,34 +117,11 @@ class Totals:
         asked = self.programs + self.buffered_programs
         return replace(self, programs=0, buffered_programs=0, bytes_programmed=0, unproved_programs=asked)
 
-    def add(self, rows: Accesses) -> None:
-        """Count a chunk."""
-        io = (rows.kind > RowKind.OTHER) & (rows.kind <= RowKind.OUTER_WRITE)
-        reads = np.isin(rows.kind, _READS)
-        self.accesses += int(io.sum())
-        self.reads += int(reads.sum())
-        self.writes += int(rows.is_write.sum())
-        self.erases += int((rows.effect == Effect.ERASE).sum())
-        self.bytes_programmed += int(rows.programmed.sum())
-        done = rows.outcome == Outcome.DONE
-        inferred = (rows.flags & Flag.INFERRED) != 0
-        buffered = rows.op_kind == OpKind.BUFFERED_PROGRAM
-        ended = rows.is_write | inferred
-        self.buffered_programs += int((done & buffered & ended).sum())
-        self.programs += int((done & (rows.op_kind == OpKind.PROGRAM) & ended).sum())
-        self.refused += int(((rows.outcome == Outcome.REFUSED) & ended).sum())
-        self.aborted += int(((rows.outcome == Outcome.ABORTED) & ended).sum())
-        self._add_reads(rows.take(reads))
-        self.strays += int(((rows.flags & Flag.NOT_A_COMMAND) != 0).sum())
-        self.resets += int((rows.kind == RowKind.RESET).sum())
-
-    def _add_reads(self, reads: Accesses) -> None:
-        identifiers = reads.cmd == Opcode.READ_IDENTIFIER
-        queries = reads.cmd == Opcode.CFI_QUERY
-        outer = reads.kind == RowKind.OUTER_READ
-        self.identifier_reads += int((identifiers & ~outer).sum())
-        self.query_reads += int((queries & ~outer).sum())
-        self.status_reads += int((~identifiers & ~queries & ~outer & (reads.cmd != 0)).sum())
+    @classmethod
+    def of(cls, totals: MachineTotals) -> Totals:
+        """What the machine counted."""
+        names = (field.name for field in fields(cls) if field.name != "unproved_programs")
+        return cls(**{name: getattr(totals, name) for name in names})
 
 
 @dataclass
@@ -161,19 +137,15 @@ class Ends:
         """First offset after every write that mattered."""
         return max(self.programmed, self.erased, self.commanded)
 
-    def add(self, rows: Accesses) -> None:
-        """Take in a chunk."""
-        self.programmed = max(self.programmed, _highest(rows.effect_end, rows.is_stored))
-        self.erased = max(self.erased, _highest(rows.effect_end, rows.effect == Effect.ERASE))
-        self.commanded = max(self.commanded, _highest(rows.end, rows.is_write))
+    @classmethod
+    def of(cls, totals: MachineTotals) -> Ends:
+        """What the machine saw."""
+        return cls(totals.programmed_end, totals.erased_end, totals.commanded_end)
 
 
-def _highest(ends: NDArray[np.int64], mask: NDArray[np.bool_]) -> int:
-    selected = ends[mask]
-    return int(selected.max()) if len(selected) else 0
+MOST_WRITES = 256
+"""Bus writes after the first stray one that are looked at for text."""
 
-
-_MOST_WRITES = 256
 _LEAST_TEXT = 4
 
 
@@ -190,7 +162,7 @@ class WrittenText:
         if not self.data:
             strays = np.flatnonzero((rows.flags & Flag.STRAY) != 0)
             writes &= np.arange(len(writes)) >= (strays[0] if len(strays) else len(writes))
-        found = np.flatnonzero(writes)[: _MOST_WRITES - len(self.data)]
+        found = np.flatnonzero(writes)[: MOST_WRITES - len(self.data)]
         for offset, size, value in zip(rows.offset[found], rows.size[found], rows.value[found], strict=True):
             self.offsets.append(int(offset))
             self.data.append((int(value) & ((1 << (8 * int(size))) - 1)).to_bytes(int(size), "little"))
@@ -226,10 +198,12 @@ class Tally:
             for cluster in (self.strays, self.not_commands, self.refused_read_only):
                 cluster.occurrences = []
 
+    def count(self, totals: MachineTotals) -> None:
+        """Take over what the machine counted, from the beginning on."""
+        self.totals, self.ends = Totals.of(totals), Ends.of(totals)
+
     def add(self, rows: Accesses) -> None:
-        """Take in a chunk."""
-        self.totals.add(rows)
-        self.ends.add(rows)
+        """Take in accesses with a flag of `NOTABLE`, and those that follow the first stray one."""
         # A write in a cycle that was taken from the trace may be no command at all: TRC001 or TRC007 speaks of it.
         in_step = (rows.flags & (Flag.MISMATCH | Flag.ADOPTED)) == 0
         self.text.add(rows)

@@ -1,55 +1,28 @@
-"""Accesses: the rows of one device that are accesses or had an effect, with what the machine made of them."""
+"""Accesses: single rows of one device with what the machine made of them, for whoever asks for them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from replay.columns import Effect, Outcome, RowKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from replay.state import Rows, Steps
+    from replay.tables import RowColumns, StepColumns
 
-__all__ = ["NO_TIME", "Accesses", "Batch"]
+__all__ = ["NO_TIME", "Accesses"]
 
 NO_TIME = -(1 << 63)
 """`time_ns` of a row that has no time."""
 
-_COLUMNS = ("seq", "kind", "offset", "size", "value", "length")
+_ROWS = ("seq", "kind", "offset", "size", "value", "length", "time_ns", "boot")
+_STEPS = ("status_after", "cmd", "wcycle", "status", "expected", "effect", "effect_offset", "effect_length")
+_STEPS += ("programmed", "changed", "bits_set", "op", "op_kind", "outcome", "flags")
 _WRITES = (RowKind.IO_WRITE, RowKind.OUTER_WRITE)
 _STORED = (Effect.PROGRAM, Effect.FLUSH)
-
-
-class Batch(NamedTuple):
-    """The machine's rows beside what it does not need: when, and in which boot. int64 arrays."""
-
-    rows: Rows
-    time_ns: NDArray[np.int64]
-    boot: NDArray[np.int64]
-
-    def __add__(self, other: object) -> Batch:
-        """This batch and the next one."""
-        if not isinstance(other, Batch):
-            return NotImplemented
-        columns = [_join(old, new) for old, new in zip(self.rows, other.rows, strict=True)]
-        times, boots = _join(self.time_ns, other.time_ns), _join(self.boot, other.boot)
-        return Batch(type(self.rows)(*columns), times, boots)
-
-    def rest(self, start: int) -> Batch:
-        """The rows from `start` on."""
-        return Batch(
-            type(self.rows)(*(column[start:] for column in self.rows)), self.time_ns[start:], self.boot[start:]
-        )
-
-
-def _join(old: Any, new: Any) -> Any:  # noqa: ANN401  lists, or arrays where one of them is
-    return old + new if isinstance(old, list) and isinstance(new, list) else np.concatenate([old, new])
 
 
 class Accesses(NamedTuple):
@@ -84,32 +57,21 @@ class Accesses(NamedTuple):
     flags: NDArray[np.int64]
 
     @classmethod
-    def of(cls, batch: Batch, steps: Steps, span: tuple[int, int], trace: int, status: int) -> Accesses:
-        """The rows of a span without the inner events that changed and ended nothing of their own.
-
-        `status` is the status register after the last of them.
-        """
-        start, end = span
-        kind = np.asarray(batch.rows.kind[start:end], np.int64)
-        effect = np.asarray(steps.effect[start:end], np.int64)
-        outcome = np.asarray(steps.outcome[start:end], np.int64)
+    def of(cls, rows: RowColumns, steps: StepColumns, trace: int) -> Accesses:
+        """The rows that were given, without the inner events that changed and ended nothing of their own."""
+        kind = rows.kind[steps.row]
         access = (kind > RowKind.OTHER) & (kind <= RowKind.RESET)
-        keep = np.flatnonzero(access | (effect != Effect.NONE) | (outcome != Outcome.OPEN))
-        columns = [np.full(len(keep), trace, np.int64)]
-        columns += [np.asarray(getattr(batch.rows, name)[start:end], np.int64)[keep] for name in _COLUMNS]
-        columns += [np.asarray(column[start:end], np.int64)[keep] for column in (batch.time_ns, batch.boot)]
-        after = np.append(np.asarray(steps.status[start + 1 : end], np.int64), status)
-        columns.append(after[keep])
-        columns += [np.asarray(column[start:end], np.int64)[keep] for column in steps]
-        return cls(*columns)
+        keep = np.flatnonzero(access | (steps.effect != Effect.NONE) | (steps.outcome != Outcome.OPEN))
+        places = steps.row[keep]
+        return cls(
+            np.full(len(keep), trace, np.int64),
+            *(getattr(rows, name)[places] for name in _ROWS),
+            *(getattr(steps, name)[keep] for name in _STEPS),
+        )
 
     def take(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> Accesses:
         """The rows that a mask or an index selects."""
         return Accesses(*(column[mask] for column in self))
-
-    def frame(self, names: Sequence[str] | None = None) -> pl.DataFrame:
-        """The same as a frame, a column each; of some columns alone where they are named."""
-        return pl.DataFrame({name: getattr(self, name) for name in names or self._fields})
 
     @property
     def end(self) -> NDArray[np.int64]:

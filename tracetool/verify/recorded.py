@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from replay.behaviour import Behaviour
-from replay.state import KNOWN
 from tracetool.audit.verdict import flaws
 from tracetool.findings.trace import difference
 from tracetool.findings.words import count_of
@@ -71,7 +70,7 @@ def image_check(device: Device, path: Path) -> Check:
     length = image_length(device)
     if device.image is None and not geometry.size_known and len(given) >= device.tally.ends.highest:
         length = min(length, len(given))  # the file decides how long the flash is
-    known = machine.chip.backing_mask[:length] == machine.chip.geo[KNOWN]
+    known = machine.backing_mask[:length] == machine.known_value
     whole = known if len(given) == length else None
     found = first_difference(given, machine.backing()[:length], known=whole)
     if found is None:

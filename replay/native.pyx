@@ -1,0 +1,17 @@
+# What Python calls of the compiled machine. Other threads run meanwhile.
+from libc.stdint cimport int64_t
+from replay cimport machine, summing
+from replay.state cimport Chip, Rows
+
+
+def run(Chip chip not None, Rows rows not None, int64_t start, int64_t end):
+    """`machine.run`, compiled."""
+    cdef int64_t why
+    with nogil:
+        why = machine.run(chip, rows, start, end)
+    return why
+
+
+def end_operation(Chip chip not None):
+    """`summing.end_operation`, compiled."""
+    summing.end_operation(chip)
