@@ -1,6 +1,6 @@
 cimport cython
 from libc.stdint cimport int64_t
-from replay cimport contents, selfcheck
+from replay cimport contents, selfcheck, spans
 from replay.backing cimport _Policy
 from replay.behaviour cimport _Behaviour
 from replay.cfi cimport _Opcode, _Status

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import contents, selfcheck
+from replay import contents, selfcheck, spans
 from replay.backing import Policy
 from replay.behaviour import Behaviour
 from replay.cfi import Opcode, Status
@@ -217,8 +217,7 @@ def confirm_lock(chip: Chip, confirm: int) -> None:
 def take_count(chip: Chip, offset: int, value: int) -> None:
     """The count of a buffered write: words less one, as wide as a chip."""
     width = chip.settings.chip or chip.settings.bank
-    # A value has 32 bits; a shift by more than 63 has no meaning in C.
-    count = value & ((1 << 8 * min(width, 4)) - 1)
+    count = value & spans.low_bits(8 * min(width, 4))
     chip.op_kind = OpKind.BUFFERED_PROGRAM
     chip.row.flags |= Flag.DATA
     chip.counter = count

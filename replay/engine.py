@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Bytes = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-__all__ = ["Config", "Disagreement", "Machine", "Stop", "Totals"]
+__all__ = ["STATE", "Config", "Disagreement", "Machine", "Stop", "Totals"]
 
 _JOURNAL_ROWS = 1 << 14
 _JOURNAL_BYTES = 1 << 22
@@ -46,7 +46,7 @@ _OPERATIONS = 1 << 12
 _FILLED_AT_ONCE = 128 << 20
 _FILLED = 1 << 16
 
-_STATE = (
+STATE = (
     "cmd",
     "wcycle",
     "status",
@@ -227,6 +227,7 @@ class Machine:
     """One flash device and everything it carries from row to row.
 
     Attributes:
+        chip: its state, as the kernel has it.
         asked: which rows are given one by one; see `steps`.
         totals: what all rows add up to.
         journal: what changed, if that is kept.
@@ -255,9 +256,9 @@ class Machine:
     def _make(self, settings: Settings, room: _Room, contents: _Contents) -> None:
         self._settings = settings
         self._room = room
-        self._chip = room.chip(settings, self.config.geometry.window)
-        self.asked: Asked = self._chip.asked
-        self.totals: Totals = self._chip.totals
+        self.chip = room.chip(settings, self.config.geometry.window)
+        self.asked: Asked = self.chip.asked
+        self.totals: Totals = self.chip.totals
         self.journal = Journal()
         self._steps: list[NDArray[np.int64]] = []
         self._operations: list[NDArray[np.int64]] = []
@@ -266,7 +267,7 @@ class Machine:
     def _set_contents(self, contents: _Contents) -> None:
         self._contents = contents
         for name, array in contents._asdict().items():
-            setattr(self._chip, name, _view(array))
+            setattr(self.chip, name, _view(array))
 
     # --- feeding -------------------------------------------------------------------------------------------------
 
@@ -285,11 +286,11 @@ class Machine:
             self._blank.mark(self._contents.storage_mask, rows.offset[start:end], reach)
         if start < end and not self._room.seen.any():
             # The very first row of a device that was just made: its count register is still zero.
-            self._chip.counter_known |= rows.kind[start] in (RowKind.RESET, RowKind.REALIZE)
+            self.chip.counter_known |= rows.kind[start] in (RowKind.RESET, RowKind.REALIZE)
         views = Rows([_view(np.ascontiguousarray(column, np.int64)) for column in rows])
         while True:
-            why = Stop(run(self._chip, views, start, end))
-            start = self._chip.position
+            why = Stop(run(self.chip, views, start, end))
+            start = self.chip.position
             self._drain()
             if why == Stop.POSTLOAD:
                 self._forget_everything()
@@ -298,7 +299,7 @@ class Machine:
 
     def _drain(self) -> None:
         """Take what fills the room for rows."""
-        chip, room = self._chip, self._room
+        chip, room = self.chip, self._room
         if chip.journal.rows:
             columns, size = room.journal[:, : chip.journal.rows], chip.journal.bytes
             self.journal.take(columns.T.copy(), room.data[:size].copy(), self._settings.known)
@@ -318,7 +319,7 @@ class Machine:
     def operations(self, *, end: bool = False) -> OperationColumns:
         """The operations that have ended since the last call; with `end` also the one in progress."""
         if end:
-            end_operation(self._chip)
+            end_operation(self.chip)
             self._drain()
         found, self._operations = self._operations, []
         return OperationColumns(*_joined(found, len(OperationColumns._fields)))
@@ -370,7 +371,7 @@ class Machine:
 
     def change_backing(self, backing: Backing) -> None:
         """Start again behind another image file; what a longer one holds beyond the old one's end is unknown."""
-        chip, end = self._chip, self.backed_bytes
+        chip, end = self.chip, self.backed_bytes
         _set_backing(self._settings, backing)
         if self.backed_bytes > end:
             self._contents.backing_mask[end : self.backed_bytes] = 1 - self._settings.known
@@ -382,20 +383,20 @@ class Machine:
     def power_cycle(self) -> None:
         """The machine ends and starts again: storage is read from the image file, state is that of power-up."""
         self._read_image_again()
-        kept = {name: getattr(self._chip, name) for name in ("op", "unknown_seen")}
-        operation = self._chip.operation
+        kept = {name: getattr(self.chip, name) for name in ("op", "unknown_seen")}
+        operation = self.chip.operation
         self._room.seen[:] = 0
         self._room.missing[:] = ABSENT
-        self._chip = self._room.chip(self._settings, self.config.geometry.window)
+        self.chip = self._room.chip(self._settings, self.config.geometry.window)
         for name, value in kept.items():
-            setattr(self._chip, name, value)
-        self._chip.operation, self._chip.totals, self._chip.asked = operation, self.totals, self.asked
+            setattr(self.chip, name, value)
+        self.chip.operation, self.chip.totals, self.chip.asked = operation, self.totals, self.asked
         self._set_contents(self._contents)
         self._settings.behaviour = self.config.behaviour
 
     def _read_image_again(self) -> None:
         """Storage becomes what the image file holds, and nothing beyond it."""
-        chip, backed, size = self._chip, self.backed_bytes, self.config.geometry.size
+        chip, backed, size = self.chip, self.backed_bytes, self.config.geometry.size
         low, high = chip.dirty_low, chip.dirty_high
         first, end = (low, high) if backed == size else (min(low, backed) if low < high else backed, size)
         before = self._copy_span(first, end) if self.keep_journal else None
@@ -458,10 +459,10 @@ class Machine:
         room = _Room(steps=_STEPS, operations=1, journal=1, data=1)
         room.seen[:] = self._room.seen
         twin._make(settings, room, _Contents(*(_prefix(array, backing.extent) for array in self._contents)))
-        for name in _STATE:
-            setattr(twin._chip, name, getattr(self._chip, name))
+        for name in STATE:
+            setattr(twin.chip, name, getattr(self.chip, name))
         for name in ("window", "touched"):
-            setattr(twin._chip, name, _view(np.array(getattr(self._chip, name), np.uint8)))
+            setattr(twin.chip, name, _view(np.array(getattr(self.chip, name), np.uint8)))
         twin._blank = _Blank(self.config.geometry.size, backing.extent)
         twin._blank.begin(twin._contents.storage_mask, settings.known)
         return twin
@@ -509,7 +510,7 @@ class Machine:
     @property
     def disagreement(self) -> Disagreement | None:
         """The first difference between model and trace so far."""
-        check, missing = self._chip.check, self._room.missing
+        check, missing = self.chip.check, self._room.missing
         lacking = np.flatnonzero((missing >= 0) & (self._room.seen != 0))
         if len(lacking):
             kind = int(lacking[missing[lacking].argmin()])
@@ -529,46 +530,46 @@ class Machine:
     @property
     def disagreements(self) -> int:
         """How often model and trace differed."""
-        return int(self._chip.check.differences)
+        return int(self.chip.check.differences)
 
     @property
     def adopted_at(self) -> int | None:
         """Seq of the first row whose state was taken from the trace before the machine was in step."""
-        seq = int(self._chip.soft_adopted)
+        seq = int(self.chip.soft_adopted)
         return None if seq < 0 else seq
 
     @property
     def status(self) -> int:
         """The status register of one chip."""
-        return int(self._chip.status)
+        return int(self.chip.status)
 
     @property
     def command(self) -> int:
         """The command byte in force; 0 in read array."""
-        return int(self._chip.cmd)
+        return int(self.chip.cmd)
 
     @property
     def wcycle(self) -> int:
         """The write cycle of the command in progress, 0 to 3."""
-        return int(self._chip.wcycle)
+        return int(self.chip.wcycle)
 
     @property
     def operation_kind(self) -> int:
         """The `OpKind` of the current operation."""
-        return int(self._chip.op_kind)
+        return int(self.chip.op_kind)
 
     @property
     def operation_start(self) -> int:
         """Seq of the first row of the operation in progress, -1 if there is none."""
-        operation = self._chip.operation
+        operation = self.chip.operation
         return int(operation.first_seq) if operation.number >= 0 else -1
 
     @property
     def words_left(self) -> int | None:
         """Words of the buffered write in progress that have not come yet; None if that is not known, or none is."""
-        if self._chip.cmd != Opcode.BUFFERED_PROGRAM or not self._chip.counter_known:
+        if self.chip.cmd != Opcode.BUFFERED_PROGRAM or not self.chip.counter_known:
             return None
-        return {2: self._chip.counter + 1, 3: 0}.get(self._chip.wcycle)
+        return {2: self.chip.counter + 1, 3: 0}.get(self.chip.wcycle)
 
     @property
     def midway(self) -> bool:
@@ -578,7 +579,7 @@ class Machine:
     @property
     def window(self) -> tuple[int, int] | None:
         """Start and length of the write-buffer window, None where none is open."""
-        start = int(self._chip.window_start)
+        start = int(self.chip.window_start)
         return None if start < 0 else (start, self.config.geometry.window)
 
     @property
@@ -588,7 +589,7 @@ class Machine:
         An inner event that the last write causes, or the read of an inner event that came, of a kind that the trace
         holds.
         """
-        chip, check = self._chip, self._chip.check
+        chip, check = self.chip, self.chip.check
         if chip.blind or chip.soft:
             return None
         if check.held and self._settings.check_read_events and self.has_seen(RowKind.IO_READ):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import contents, cycles, inference, reads, selfcheck, summing
+from replay import contents, cycles, inference, reads, selfcheck, spans, summing
 from replay.backing import Policy
 from replay.behaviour import Behaviour
 from replay.cfi import Opcode, Status
@@ -70,7 +70,7 @@ def write(chip: Chip, seq: int, offset: int, size: int, value: int, wcycle: int)
     elif offset < chip.settings.extent:
         # The bus splits an access that straddles the end; only its inner part reaches the chip.
         inside = chip.settings.extent - offset
-        part = value >> 8 * (size - inside) if chip.settings.big_endian else value & ((1 << 8 * inside) - 1)
+        part = value >> 8 * (size - inside) if chip.settings.big_endian else value & spans.low_bits(8 * inside)
         write_inside(chip, seq, offset, inside, part)
     else:
         contents.effect(chip, Effect.DISCARD, offset, size)

@@ -1,6 +1,6 @@
 cimport cython
 from libc.stdint cimport int64_t
-from replay cimport selfcheck
+from replay cimport selfcheck, spans
 from replay.backing cimport _Policy
 from replay.cfi cimport _Opcode, _Status
 from replay.columns cimport _RowKind
@@ -19,7 +19,6 @@ cdef int64_t check(
     Chip chip, int64_t position, int64_t kind, int64_t offset, int64_t size, int64_t value
 ) except? -9 nogil
 cdef int finish(Chip chip, int64_t position) except -1 nogil
-cdef int64_t low_bits(int64_t bits) noexcept nogil
 cdef int64_t deposit(int64_t word, int64_t shift, int64_t bits, int64_t field) noexcept nogil
 cdef int64_t replicate(Chip chip, int64_t answer) except? -9 nogil
 cdef int64_t read_status(Chip chip, int64_t seq, int64_t size, int64_t value) except? -9 nogil

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import selfcheck
+from replay import selfcheck, spans
 from replay.backing import Policy
 from replay.cfi import CFI_TABLE_SIZE, Opcode, Status
 from replay.columns import ABSENT, CMD_UNKNOWN, RowKind
@@ -31,7 +31,7 @@ def predict_read(chip: Chip, seq: int, offset: int, size: int, value: int) -> in
     if beyond and chip.settings.policy == Policy.DISCARD:
         word = 0
     elif beyond and chip.settings.policy == Policy.ERROR:
-        word = low_bits(8 * size)
+        word = spans.low_bits(min(8 * size, _WORD_BITS))
     elif gives_status(chip.cmd):
         word = read_status(chip, seq, size, value)
     elif chip.cmd == Opcode.READ_IDENTIFIER:
@@ -75,14 +75,9 @@ def finish(chip: Chip, position: int) -> None:
         selfcheck.finish_held(chip, position)
 
 
-def low_bits(bits: int) -> int:
-    """A mask of the low bits, of 32 at most: a device gives no more."""
-    return _WORD if bits >= _WORD_BITS else (1 << bits) - 1
-
-
 def deposit(word: int, shift: int, bits: int, field: int) -> int:
     """`word` with `bits` bits of `field` put at `shift`, in 32 bits."""
-    mask = (low_bits(bits) << shift) & _WORD
+    mask = (spans.low_bits(min(bits, _WORD_BITS)) << shift) & _WORD
     return (word & ~mask & _WORD) | ((field << shift) & mask)
 
 

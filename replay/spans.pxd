@@ -2,6 +2,9 @@
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memmove, memset
 
+cdef inline int64_t low_bits(int64_t bits) noexcept nogil:
+    return (<int64_t>1 << bits) - 1
+
 cdef inline int copy_bytes(uint8_t[::1] target, int64_t at, uint8_t[::1] source, int64_t low, int64_t high) except -1 nogil:
     if low < high:
         target[at] = target[at]

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from replay.state import Octets
 
-__all__ = ["copy_bytes", "count_bits_set", "count_differences", "fill_bytes", "holds_other", "put_word"]
+__all__ = ["copy_bytes", "count_bits_set", "count_differences", "fill_bytes", "holds_other", "low_bits", "put_word"]
+
+
+def low_bits(bits: int) -> int:
+    """A mask of the low bits, 63 at most."""
+    return (1 << bits) - 1
 
 
 def copy_bytes(target: Octets, at: int, source: Octets, low: int, high: int) -> None:

@@ -12,12 +12,12 @@ import polars as pl
 
 from replay.columns import ABSENT, ABSENT_COUNTER, RowKind
 from replay.engine import Config, Machine, Stop
-from replay.state import Rows
+from replay.tables import RowColumns
 from tests.live.guest import RESET, Access, blocks_in_use, pieces
 from tracetool.errors import EmulatorError
 from tracetool.ingest import open_trace
 from tracetool.qemu import qtest
-from tracetool.session.rows import blank_steps, to_rows
+from tracetool.session.rows import to_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from replay.behaviour import Behaviour
     from replay.geometry import Geometry
-    from replay.state import Steps
+    from replay.tables import StepColumns
     from tests.live.machines import Machine as Board
     from tracetool.qemu.machines import Flash
 
@@ -174,10 +174,10 @@ def _command(base: int, access: Access) -> str:
     return qtest.write(address, access.size, access.value)
 
 
-def _logged(log: Path) -> dict[str, list[Rows]]:
+def _logged(log: Path) -> dict[str, list[RowColumns]]:
     """Read the trace: the rows of each device."""
     reader = open_trace(str(log))
-    devices: dict[str, list[Rows]] = {}
+    devices: dict[str, list[RowColumns]] = {}
     for frame in reader.chunks():
         for (name,), part in frame.group_by("device", maintain_order=True):
             devices.setdefault(str(name), []).append(to_rows(part.sort(pl.col("seq"))))
@@ -206,20 +206,10 @@ class _Predicted:
                 for offset, size, shift in pieces(access, big_endian=board.big_endian):
                     events.append(_event(access, offset, size, shift))
                     self.owners.append((index, shift))
-        kind, offset_, size_, value = (list(column) for column in zip(*events, strict=True))
-        absent = [ABSENT] * len(events)
-        self.rows = Rows(
-            seq=list(range(len(events))),
-            kind=kind,
-            offset=offset_,
-            size=size_,
-            value=value,
-            cmd=absent,
-            wcycle=absent,
-            counter=[ABSENT_COUNTER] * len(events),
-            length=absent,
-            text=absent,
-        )
+        columns = np.ascontiguousarray(np.array(events, np.int64).T)
+        absent = np.full(len(events), ABSENT, np.int64)
+        no_counter = np.full(len(events), ABSENT_COUNTER, np.int64)
+        self.rows = RowColumns(np.arange(len(events)), *columns, absent, absent, no_counter, *[absent] * 4)
         self.steps = _fed(self.machine, self.rows)
 
     def reads(self) -> Iterator[tuple[int, int, int, int]]:
@@ -249,10 +239,10 @@ def _event(access: Access, offset: int, size: int, shift: int) -> tuple[RowKind,
     return RowKind.IO_WRITE, offset, size, access.value >> shift & ((1 << 8 * size) - 1)
 
 
-def _fed(machine: Machine, rows: Rows) -> Steps:
-    steps = blank_steps(len(rows.kind))
-    assert machine.feed(rows, steps) == (len(rows.kind), Stop.END)
-    return steps
+def _fed(machine: Machine, rows: RowColumns) -> StepColumns:
+    machine.asked.everything = True
+    assert machine.feed(rows) == (len(rows.kind), Stop.END)
+    return machine.steps()
 
 
 # --- comparing ---------------------------------------------------------------------------------------------------
@@ -271,7 +261,7 @@ def _values(predicted: _Predicted, values: Sequence[int | None]) -> Iterator[str
                 yield f"access {index} read {said}, the model has {expected:#x} for the {size} bytes at bit {shift}"
 
 
-def _log(predicted: _Predicted, logged: Sequence[Rows]) -> Iterator[str]:
+def _log(predicted: _Predicted, logged: Sequence[RowColumns]) -> Iterator[str]:
     """Hold the logged accesses against those that the model says the device sees."""
     actual = [
         event
@@ -288,7 +278,7 @@ def _log(predicted: _Predicted, logged: Sequence[Rows]) -> Iterator[str]:
         yield f"{len(actual)} accesses are logged, the model has {len(foreseen)}"
 
 
-def _self_check(config: Config, logged: Sequence[Rows], predicted: Machine) -> Iterator[str]:
+def _self_check(config: Config, logged: Sequence[RowColumns], predicted: Machine) -> Iterator[str]:
     """Replay the trace: no event differs, and the contents are those of the program alone."""
     machine = Machine(config)
     for rows in logged:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
 
 from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, RowKind
-from replay.engine import Machine, Stop
+from replay.engine import STATE, Machine, Stop
 from replay.geometry import Geometry
-from replay.state import Rows, Steps
+from replay.tables import RowColumns, StepColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from replay.engine import Config
-
-
-Columns = TypeVar("Columns", Rows, Steps)
 
 
 class Event(NamedTuple):
@@ -84,33 +81,77 @@ def altered_in(event: Event, field: str, value: int) -> Event:
     return Event(event.kind, *(value if name == field else getattr(event, name) for name in Event._fields[1:]))
 
 
-def to_rows(events: Sequence[Event], first_seq: int = 0) -> Rows:
-    """Give the columns of `events`, numbered from `first_seq` on."""
-    columns = [list(column) for column in zip(*(map(int, event) for event in events), strict=True)]
-    return Rows(list(range(first_seq, first_seq + len(events))), *(columns or [[] for _ in Event._fields]))
+class Steps(NamedTuple):
+    """What the machine made of each row, in lists; see `StepColumns`."""
+
+    cmd: list[int]
+    wcycle: list[int]
+    status: list[int]
+    status_after: list[int]
+    expected: list[int]
+    effect: list[int]
+    effect_offset: list[int]
+    effect_length: list[int]
+    programmed: list[int]
+    changed: list[int]
+    bits_set: list[int]
+    op: list[int]
+    op_kind: list[int]
+    outcome: list[int]
+    flags: list[int]
 
 
-def blank_steps(count: int) -> Steps:
-    """Give room for the machine's answer, filled with what it never says."""
-    return Steps(*([-99] * count for _ in Steps._fields))
+def to_rows(events: Sequence[Event], first_seq: int = 0) -> RowColumns:
+    """Give the columns of `events`, numbered from `first_seq` on; a millisecond lies between two of them."""
+    columns = np.array([[int(value) for value in event] for event in events], np.int64).reshape(-1, len(Event._fields))
+    seqs = np.arange(first_seq, first_seq + len(events))
+    return RowColumns(seqs, *np.ascontiguousarray(columns.T), seqs * 1_000_000, np.zeros_like(seqs))
 
 
-def as_arrays(columns: Columns) -> Columns:
-    """Give the same columns as int64 arrays, which compiled code goes through."""
-    arrays: tuple[Any, ...] = tuple(np.array(column, np.int64) for column in columns)
-    return type(columns)(*arrays)
+def steps_of(machine: Machine) -> Steps:
+    """Give what the machine said of the rows since the last time, all of which were asked for."""
+    columns: StepColumns = machine.steps()
+    return Steps(*(getattr(columns, name).tolist() for name in Steps._fields))
+
+
+def asked(config: Config) -> Machine:
+    """Give a machine that says something of every row."""
+    machine = Machine(config)
+    machine.asked.everything = True
+    return machine
 
 
 def feed(machine: Machine, events: Sequence[Event], first_seq: int = 0) -> Steps:
     """Feed all of `events`; they must not stop the machine."""
-    steps = blank_steps(len(events))
-    assert machine.feed(to_rows(events, first_seq), steps) == (len(events), Stop.END)
-    return steps
+    machine.asked.everything = True
+    assert machine.feed(to_rows(events, first_seq)) == (len(events), Stop.END)
+    return steps_of(machine)
+
+
+TOTALS = (
+    *("accesses", "reads", "writes", "erases", "buffered_programs", "programs", "bytes_programmed", "stores"),
+    *("refused", "aborted", "status_reads", "identifier_reads", "query_reads", "strays", "resets", "reset_midway"),
+    *("programmed_end", "erased_end", "commanded_end"),
+)
+
+
+def told(machine: Machine) -> dict[str, object]:
+    """Give everything that a machine carries from row to row, but for contents and operations, as plain values."""
+    chip, check = machine.chip, machine.chip.check
+    state: dict[str, object] = {name: int(getattr(chip, name)) for name in STATE}
+    state |= {name: int(getattr(check, name)) for name in ("differences", "first_seq", "first_kind", "first_stands")}
+    state |= {name: int(getattr(check, name)) for name in ("first_field", "first_expected", "first_actual")}
+    state |= {name: bytes(getattr(chip, name)) for name in ("window", "touched")}
+    queue, held = ("kind", "offset", "size", "value", "counter", "extra"), ("kind", "offset", "size", "value", "seq")
+    state |= {name: list(getattr(check, name))[check.head : check.tail] for name in queue}
+    state |= {f"held_{name}": list(getattr(check, f"held_{name}"))[: check.held] for name in held}
+    state |= {name: list(getattr(check, name)) for name in ("seen", "missing")}
+    return state | {f"total_{name}": int(getattr(machine.totals, name)) for name in TOTALS}
 
 
 def replayed(config: Config, events: Sequence[Event]) -> tuple[Machine, Steps]:
     """Give a new machine that was fed `events`, and what it said."""
-    machine = Machine(config)
+    machine = asked(config)
     return machine, feed(machine, events)
 
 

@@ -25,7 +25,7 @@ def _recorded(name: str) -> list[Event]:
     """Give the events of the writable flash, without the start of an RFC device."""
     reader = open_trace(str(capture_path(f"random-accesses/{name}.log.zst")))
     frames = [frame.filter(pl.col("device") == DEVICE) for frame in reader.chunks()]
-    _, *columns = to_rows(pl.concat(frames))
+    _, *columns, _, _ = (column.tolist() for column in to_rows(pl.concat(frames)))
     events = [Event(RowKind(kind), *rest) for kind, *rest in zip(*columns, strict=True)]
     return [event for event in events if event.kind != RowKind.REALIZE]
 

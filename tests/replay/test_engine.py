@@ -14,15 +14,15 @@ from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
 from replay.columns import ABSENT, Effect, Flag, OpKind, Outcome, RowKind
 from replay.engine import Config, Disagreement, Machine, Stop
-from replay.state import Rows, Steps
 from tests.replay.programs import (
     GEOMETRIES,
     READ_ARRAY,
     RESET,
     VIRT,
     Event,
+    Steps,
     altered_in,
-    blank_steps,
+    asked,
     feed,
     programs,
     read,
@@ -30,7 +30,9 @@ from tests.replay.programs import (
     said,
     staged,
     stored,
+    steps_of,
     to_rows,
+    told,
     valued,
     write,
 )
@@ -68,10 +70,10 @@ def traces(draw: DrawFn) -> tuple[Config, list[Event]]:
 
 
 def _outcome(machine: Machine) -> list[object]:
-    chip = machine.chip
-    arrays = (chip.storage, chip.storage_mask, chip.backing, chip.backing_mask)
+    arrays = (machine.storage(), machine.storage_mask, machine.backing(), machine.backing_mask)
     journal = [tuple(x.tobytes() if isinstance(x, np.ndarray) else x for x in row) for row in machine.journal]
-    return [list(chip.state), list(chip.seen), list(chip.missing), *(a.tobytes() for a in arrays), journal]
+    operations = [column.tolist() for column in machine.operations(end=True)]
+    return [told(machine), *(a.tobytes() for a in arrays), journal, operations]
 
 
 @settings(max_examples=100, deadline=None)
@@ -81,18 +83,16 @@ def test_the_result_does_not_depend_on_the_chunks(
 ) -> None:
     config, events = trace
     rows = to_rows(events)
-    whole, expected = Machine(config), blank_steps(len(events))
-    assert whole.feed(rows, expected) == (len(events), Stop.END)
-    machine, steps = Machine(config), blank_steps(len(events))
+    whole, expected = replayed(config, events)
+    machine, steps = asked(config), Steps(*([] for _ in Steps._fields))
     bounds = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
     for start, end in pairwise(bounds):
         if as_one:
-            assert machine.feed(rows, steps, start, end) == (end, Stop.END)
+            assert machine.feed(rows, start, end) == (end, Stop.END)
         else:
-            piece, answer = Rows(*(column[start:end] for column in rows)), blank_steps(end - start)
-            assert machine.feed(piece, answer) == (end - start, Stop.END)
-            for column, part in zip(steps, answer, strict=True):
-                column[start:end] = part
+            assert machine.feed(rows.span(start, end)) == (end - start, Stop.END)
+        for column, part in zip(steps, steps_of(machine), strict=True):
+            column += part
     assert steps == expected
     assert _outcome(machine) == _outcome(whole)
     assert machine.disagreement == whole.disagreement
@@ -106,7 +106,7 @@ def test_a_loss_never_leaves_a_state_that_no_flash_has(trace: tuple[Config, list
     assert set(steps.wcycle) <= {0, 1, 2, 3}
     assert all(0 <= status <= 0xFF for status in steps.status)
     assert steps.op == sorted(steps.op)
-    assert set(machine.chip.storage_mask) | set(machine.chip.backing_mask) <= {0, 1}
+    assert set(machine.storage_mask) | set(machine.backing_mask) <= {0, 1}
     for effect, offset, length in zip(steps.effect, steps.effect_offset, steps.effect_length, strict=True):
         assert (offset == -1 and length == 0) or (effect and 0 <= offset <= offset + length <= config.geometry.size)
 
@@ -159,15 +159,15 @@ def test_a_known_prefix_is_given() -> None:
 def test_the_first_count_waits_for_the_behaviour() -> None:
     """Everything else is the same in all of them."""
     events = [RESET, write(0, 0x40), write(0, 1), write(0, 0xE8), write(8, 0), write(8, 7), write(8, 0xD0)]
-    machine, rows, steps = Machine(Config(VIRT, image=BLANK)), to_rows(events), blank_steps(7)
+    machine, rows = asked(Config(VIRT, image=BLANK)), to_rows(events)
     assert machine.behaviour == Behaviour.UNDETERMINED
-    assert machine.feed(rows, steps) == (4, Stop.BEHAVIOUR)
-    assert machine.feed(rows, steps, 4) == (4, Stop.BEHAVIOUR)
+    assert machine.feed(rows) == (4, Stop.BEHAVIOUR)
+    assert machine.feed(rows, 4) == (4, Stop.BEHAVIOUR)
     machine.behaviour = Behaviour.STAGED_AT_COUNT
     assert machine.behaviour == Behaviour.STAGED_AT_COUNT
-    assert machine.feed(rows, steps, 4) == (7, Stop.END)
+    assert machine.feed(rows, 4) == (7, Stop.END)
     assert machine.storage()[8] == 7
-    assert steps.effect[4:] == [Effect.NONE, Effect.STAGE, Effect.FLUSH]
+    assert steps_of(machine).effect[4:] == [Effect.NONE, Effect.STAGE, Effect.FLUSH]
 
 
 @pytest.mark.parametrize(("offset", "stops"), [(0x100, True), (0x3FF, True), (0x400, False), (0x2000, False)], ids=hex)
@@ -175,11 +175,11 @@ def test_a_change_of_the_watched_range_stops(offset: int, stops: bool) -> None:
     machine = Machine(Config(VIRT, image=BLANK, watch_end=0x400))
     rows = to_rows([RESET, write(0, 0x40), write(offset, 1, 1), write(0, 0x70)])
     at = 3 if stops else 4
-    assert machine.feed(rows, blank_steps(4)) == (at, Stop.WATCH if stops else Stop.END)
+    assert machine.feed(rows) == (at, Stop.WATCH if stops else Stop.END)
     if stops:
-        assert machine.feed(rows, blank_steps(4), 3) == (4, Stop.END)
+        assert machine.feed(rows, 3) == (4, Stop.END)
     machine.stop_watching()
-    assert machine.feed(rows, blank_steps(4)) == (4, Stop.END)
+    assert machine.feed(rows) == (4, Stop.END)
 
 
 def test_an_erase_and_a_flush_are_watched_too() -> None:
@@ -187,8 +187,8 @@ def test_an_erase_and_a_flush_are_watched_too() -> None:
     rows = to_rows(
         [RESET, write(0x1FFC, 0x20), write(0, 0xD0), write(0, 0xE8), write(0, 0), write(0, 5), write(0, 0xD0)]
     )
-    assert machine.feed(rows, blank_steps(7)) == (2, Stop.WATCH)
-    assert machine.feed(rows, blank_steps(7), 2) == (7, Stop.WATCH)
+    assert machine.feed(rows) == (2, Stop.WATCH)
+    assert machine.feed(rows, 2) == (7, Stop.WATCH)
 
 
 def test_a_realize_event_is_a_start() -> None:
@@ -203,7 +203,7 @@ def test_accesses_that_the_device_kept_from_the_chip_are_operations() -> None:
     assert steps.op_kind[2:] == [OpKind.OUTSIDE, OpKind.OUTSIDE]
     assert steps.outcome[2:] == [Outcome.DISCARDED, Outcome.DONE]
     assert (steps.effect[2:], steps.effect_offset[2:], steps.effect_length[2:]) == ([7, 0], [0x8000, -1], [4, 0])
-    assert machine.chip.state[:2] == [0x98, 1]
+    assert (machine.command, machine.wcycle) == (0x98, 1)
 
 
 # --- beyond the extent -------------------------------------------------------------------------------------------
@@ -279,19 +279,19 @@ def test_a_fork_at_the_first_access_outside_is_as_if_the_policy_had_always_been(
     outside = [at for at, event in enumerate(events) if event.kind in io and event.offset >= extent]
     assume(outside)
     config = Config(geometry, behaviour, image=image)
-    machine, steps, rows = Machine(config), blank_steps(len(events)), to_rows(events)
-    twin_steps = blank_steps(len(events))
-    machine.feed(rows, steps, 0, outside[0])
+    machine, rows = asked(config), to_rows(events)
+    machine.feed(rows, 0, outside[0])
     twin = machine.fork(backing)
-    twin.feed(rows, twin_steps, outside[0])
-    machine.feed(rows, steps, outside[0])
+    twin.asked.everything = True
+    twin.feed(rows, outside[0])
+    machine.feed(rows, outside[0])
     alone, alone_steps = replayed(config, events)
-    assert steps == alone_steps
+    assert steps_of(machine) == alone_steps
     assert _outcome(machine) == _outcome(alone)
     other, other_steps = replayed(Config(geometry, behaviour, image=image, backing=backing, check=False), events)
     assert twin.storage().tobytes() == other.storage().tobytes()
     assert twin.backing().tobytes() == other.backing().tobytes()
-    assert [column[outside[0] :] for column in twin_steps] == [column[outside[0] :] for column in other_steps]
+    assert list(steps_of(twin)) == [column[outside[0] :] for column in other_steps]
     assert (twin.disagreement, len(twin.journal)) == (None, 0)
     twin.power_cycle()
     other.power_cycle()
@@ -356,7 +356,7 @@ def test_what_a_restart_loses_is_the_policys(policy: Policy, before: int, after:
 def test_a_restart_starts_anew_but_for_the_numbers_of_operations() -> None:
     machine = Machine(Config(VIRT, image=BLANK))
     rows = to_rows([RESET, write(0, 0xE8), write(0, 0), write(0, 1)])
-    machine.feed(rows, blank_steps(4))
+    machine.feed(rows)
     machine.behaviour = Behaviour.DIRECT
     feed(machine, [write(0, 0), write(0x10, 7), stored(4, 4)], 2)
     assert (machine.disagreements, machine.midway, machine.storage()[0x10]) == (1, True, 7)
@@ -475,7 +475,7 @@ def test_after_an_incoming_migration_nothing_is_known(image: np.ndarray | None) 
 
 def test_a_migration_does_not_stop_the_feed() -> None:
     rows = to_rows([RESET, Event(RowKind.POSTLOAD), write(0, 0x70)])
-    assert Machine(Config(VIRT)).feed(rows, blank_steps(3)) == (3, Stop.END)
+    assert Machine(Config(VIRT)).feed(rows) == (3, Stop.END)
 
 
 # --- traces without names ----------------------------------------------------------------------------------------
@@ -495,7 +495,7 @@ def test_inner_events_of_reads_are_not_compared(value: int) -> None:
 
 def test_no_rows_are_no_steps() -> None:
     machine = Machine(Config(VIRT))
-    assert machine.feed(to_rows([]), Steps(*([] for _ in Steps._fields))) == (0, Stop.END)
+    assert machine.feed(to_rows([])) == (0, Stop.END)
 
 
 def test_a_read_inside_after_an_access_outside_is_an_operation_of_its_own() -> None:

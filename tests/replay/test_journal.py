@@ -165,8 +165,8 @@ def test_what_is_forgotten_is_unknown_from_there_on(image: NDArray[np.uint8] | N
     assert programmed.before_known.tolist() == [False, False, *[image is not None] * 2]
     assert programmed.after_known.tolist() == [True] * 4
     for target, contents, mask in (
-        (Target.STORAGE, machine.storage(), machine.chip.storage_mask),
-        (Target.BACKING, machine.backing(), machine.chip.backing_mask),
+        (Target.STORAGE, machine.storage(), machine.storage_mask),
+        (Target.BACKING, machine.backing(), machine.backing_mask),
     ):
         copy = Copy(image, VIRT.size)
         copy.apply(machine.journal, target)
@@ -259,8 +259,8 @@ def test_the_journal_has_room_for_the_worst_row(block: int) -> None:
     storage, file = Copy(None, geometry.size), Copy(None, geometry.size)
     storage.apply(machine.journal, Target.STORAGE)
     file.apply(machine.journal, Target.BACKING)
-    assert storage.matches(machine.storage().tobytes(), machine.chip.storage_mask.tobytes())
-    assert file.matches(machine.backing().tobytes(), machine.chip.backing_mask.tobytes())
+    assert storage.matches(machine.storage().tobytes(), machine.storage_mask.tobytes())
+    assert file.matches(machine.backing().tobytes(), machine.backing_mask.tobytes())
 
 
 def test_any_stretch_of_it_can_be_read() -> None:

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay import state as slot
 from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
 from replay.columns import ABSENT, Effect, RowKind
 from replay.engine import Config, Machine
-from tests.replay.programs import GEOMETRIES, MACHINE_RESET, RESET, blank_steps, programs, replayed, to_rows
+from tests.replay.programs import GEOMETRIES, MACHINE_RESET, RESET, programs, replayed, to_rows
 from tests.replay.reference import Reference
 
 if TYPE_CHECKING:
@@ -62,17 +61,13 @@ def run_reference(reference: Reference, program: list[Access]) -> Run:
 
 def assert_same(machine: Machine, reference: Reference) -> None:
     """Contents, what is known of them, and state."""
-    state = machine.chip.state
-    assert (state[slot.CMD], state[slot.WCYCLE], state[slot.STATUS]) == (
-        reference.cmd,
-        reference.wcycle,
-        reference.status,
-    )
-    known = machine.chip.storage_mask == machine.chip.geo[slot.KNOWN]
+    state = (machine.command, machine.wcycle, machine.status)
+    assert state == (reference.cmd, reference.wcycle, reference.status)
+    known = machine.storage_mask == machine.known_value
     assert known.tobytes() == reference.known
     assert machine.storage()[known].tobytes() == np.frombuffer(reference.storage, np.uint8)[known].tobytes()
     file = machine.backed_bytes
-    known = machine.chip.backing_mask[:file] == machine.chip.geo[slot.KNOWN]
+    known = machine.backing_mask[:file] == machine.known_value
     assert known.tobytes() == reference.backing_known[:file]
     assert machine.backing()[known].tobytes() == np.frombuffer(reference.backing, np.uint8)[:file][known].tobytes()
 
@@ -160,7 +155,7 @@ def test_a_restarted_machine_finds_what_is_in_its_file(data: DataObject) -> None
         machine.power_cycle()
         assert_same(machine, reference)
         events = run_reference(reference, program).events
-        machine.feed(to_rows(events), blank_steps(len(events)))
+        machine.feed(to_rows(events))
         assert_same(machine, reference)
         assert machine.disagreement is None
 

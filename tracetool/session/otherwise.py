@@ -32,6 +32,7 @@ _REFUSED = (
     & (pl.col("flags") & Flag.READ_ONLY_TARGET == 0)
 )
 _CLEAN = pl.col("status_before") & Status.PROGRAM_ERROR == 0
+_LAST = (1 << 63) - 1
 _STORED = _BUFFERED & (pl.col("outcome") == int(Outcome.DONE))
 
 
@@ -67,27 +68,28 @@ class Otherwise:
         """
         if behaviour is Behaviour.DIRECT:
             return
+        start = 0 if self._machine else self._begin(machine, sums, behaviour)
+        self._held = [held.take(held.seq >= start) for held in self._held]
         if rows is not None:
-            self._held.append(rows.take(np.isin(rows.kind, (RowKind.IO_WRITE, RowKind.RESET))))
-        if self._machine is None:
-            self._begin(machine, sums, behaviour)
+            later = rows.span(int(np.searchsorted(rows.seq, start)))
+            self._held.append(later.take(np.isin(later.kind, (RowKind.IO_WRITE, RowKind.RESET))))
         if self._machine is not None:
             self._run(self._machine, machine, sums, end=rows is None)
 
-    def _begin(self, machine: Machine, sums: pl.DataFrame, behaviour: Behaviour) -> None:
-        """Begin at the first refused write that did not begin with an error bit; else keep the one in progress."""
+    def _begin(self, machine: Machine, sums: pl.DataFrame, behaviour: Behaviour) -> int:
+        """Begin at the first refused write that did not begin with an error bit, or keep the one in progress.
+
+        Returns the seq of the first row that is needed for that.
+        """
         first = sums.filter(_REFUSED & _CLEAN).head(1)
         if behaviour in _OTHER and not first.is_empty():
             start, count, word = (first[name][0] for name in ("first_seq", "count_offset", "words_start"))
             if count is not None and word is not None:
                 self.window, self.word = count // self._geometry.window * self._geometry.window, word
             self._machine = Machine(Config(self._geometry, _OTHER[behaviour], check=False))
-        elif machine.operation_kind in (OpKind.INCOMPLETE, OpKind.BUFFERED_PROGRAM):
-            start = machine.operation_start
-        else:
-            self._held.clear()
-            return
-        self._held = [held.take(held.seq >= start) for held in self._held]
+            return int(start)
+        buffered = machine.operation_kind in (OpKind.INCOMPLETE, OpKind.BUFFERED_PROGRAM)
+        return machine.operation_start if buffered else _LAST
 
     def _run(self, ours: Machine, theirs: Machine, sums: pl.DataFrame, *, end: bool) -> None:
         """Do the rows that are held, and count what either machine has ended since."""

@@ -48,7 +48,7 @@ def many(budget: int) -> Moments:
     device = replay_readers([reader(made.text)], Options(journal=True)).devices[DEVICE]
     machine = device.machine
     assert machine is not None
-    return Moments(machine.journal, machine.storage(), machine.chip.storage_mask, 1, BLOCK, budget=budget)
+    return Moments(machine.journal, machine.storage(), machine.storage_mask, 1, BLOCK, budget=budget)
 
 
 def test_the_write_to_the_padding_is_seen_and_taken_away_again() -> None:
