@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import replay.engine
 from benchmarks.inputs import ctf_directory, unpacked
 from replay.behaviour import Behaviour
 from replay.boards import boards
-from replay.engine import Config, Machine
+from replay.engine import Config
+from tests.forms import plain
 from tests.tracetool.ctf_traces import needed_babeltrace
 from tracetool.ingest import open_trace
 from tracetool.session.options import Options
-from tracetool.session.rows import blank_steps, to_rows
+from tracetool.session.rows import to_rows
 from tracetool.session.session import replay_traces
 
 if TYPE_CHECKING:
@@ -51,17 +53,16 @@ def _events(folder: Path) -> pl.DataFrame:
     return frame.filter(frame["device"] == FLASH1)
 
 
-@pytest.mark.parametrize("arrays", [False, True], ids=["plain", "compiled"])
-def test_the_machine(folder: Path, benchmark: BenchmarkFixture, *, arrays: bool) -> None:
+@pytest.mark.parametrize("engine", [replay.engine, plain("replay.engine")], ids=["compiled", "plain"])
+def test_the_machine(folder: Path, benchmark: BenchmarkFixture, engine: Any) -> None:  # noqa: ANN401  a module
     events = _events(folder).head(50_000)
-    rows = to_rows(events, arrays=arrays)
+    rows = to_rows(events)
     geometry = boards()["virt-arm"].geometry(FLASH1)
     assert geometry is not None
 
     def replay() -> int:
-        machine = Machine(Config(geometry, Behaviour.STAGED_AT_COUNT))
-        position, _ = machine.feed(rows, blank_steps(len(events), arrays=arrays))
-        return position
+        machine = engine.Machine(Config(geometry, Behaviour.STAGED_AT_COUNT))
+        return int(machine.feed(rows)[0])
 
     assert benchmark(replay) == len(events)
 

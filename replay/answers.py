@@ -48,5 +48,5 @@ def _expected(machine: Machine, accesses: Sequence[tuple[int, int, int, int]]) -
     absent = np.full(count, ABSENT, np.int64)
     counters = np.full(count, ABSENT_COUNTER, np.int64)
     columns = np.array(accesses, np.int64).T
-    machine.feed(RowColumns(np.arange(count), *columns, absent, absent, counters, absent, absent, absent, absent))
-    return machine.steps().expected.tolist()
+    machine.feed(RowColumns._make([np.arange(count), *columns, absent, absent, counters, *[absent] * 4]))
+    return [int(value) for value in machine.steps().expected]

@@ -22,7 +22,7 @@ __all__ = [
     "Field",
     "Flag",
     "JournalKind",
-        "OpKind",
+    "OpKind",
     "Outcome",
     "Position",
     "RowKind",

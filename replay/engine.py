@@ -327,9 +327,7 @@ class Machine:
     def _forget_everything(self) -> None:
         size = self.config.geometry.size
         self._settings.known = 1
-        self._set_contents(
-            self._contents._replace(storage_mask=sparse_zeros(size), backing_mask=sparse_zeros(size))
-        )
+        self._set_contents(self._contents._replace(storage_mask=sparse_zeros(size), backing_mask=sparse_zeros(size)))
         self._blank = _Blank(size)
 
     # --- being told ----------------------------------------------------------------------------------------------

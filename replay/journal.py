@@ -60,7 +60,7 @@ class Journal:
     _knowns: list[int] = field(default_factory=list)
 
     def take(self, rows: NDArray[np.int64], data: NDArray[np.uint8], known: int) -> None:
-        """Append changes: a row each of `COLUMNS` numbers, positions in `data`, and the mask's value of a known byte."""
+        """Append changes: a row of `COLUMNS` numbers each, the bytes, and what a mask holds for a known byte."""
         self._rows.append(rows)
         self._blobs.append(data)
         self._knowns.append(known)

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     Octets = memoryview[int]
     Integers = memoryview[int]
 
-__all__ = ["Asked", "Chip", "Journal", "Operation", "Operations", "Row", "Rows", "SelfCheck", "Settings", "Steps", "Totals"]
+__all__ = [
+    "Asked",
+    "Chip",
+    "Journal",
+    "Operation",
+    "Operations",
+    "Row",
+    "Rows",
+    "SelfCheck",
+    "Settings",
+    "Steps",
+    "Totals",
+]
 
 
 class Settings:
@@ -218,7 +230,7 @@ class Operations:
 
 
 class Totals:
-    """How often what was done since the machine was made; ends are first offsets after it, 0 where there was nothing."""
+    """How often what was done since the machine was made; ends are first offsets after it, 0 where nothing was."""
 
     def __init__(self) -> None:
         self.accesses = 0
@@ -319,7 +331,7 @@ class Chip:
     `settings.backed`.
     """
 
-    def __init__(  # noqa: PLR0913  its parts
+    def __init__(  # noqa: PLR0915  a statement an attribute
         self,
         settings: Settings,
         check: SelfCheck,

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["end_operation"]
 
 
-def add(
-    chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status: int, expected: int
-) -> None:
+def add(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status: int, expected: int) -> None:
     """Add the row just done; `cmd`, `wcycle` and `status` are those before it."""
     if chip.settings.sum_up and (
         RowKind.OTHER < kind <= RowKind.RESET or chip.row.effect != Effect.NONE or chip.row.outcome != Outcome.OPEN

@@ -15,7 +15,7 @@ __all__ = ["OperationColumns", "RowColumns", "StepColumns"]
 
 
 class RowColumns(NamedTuple):
-    """What goes in: one entry a row, `ABSENT` where the trace says nothing; `time_ns` is what the caller makes of it."""
+    """What goes in: one entry a row, `ABSENT` where the trace says nothing; times are passed on as they are."""
 
     seq: Column
     kind: Column

@@ -209,7 +209,7 @@ class _Predicted:
         columns = np.ascontiguousarray(np.array(events, np.int64).T)
         absent = np.full(len(events), ABSENT, np.int64)
         no_counter = np.full(len(events), ABSENT_COUNTER, np.int64)
-        self.rows = RowColumns(np.arange(len(events)), *columns, absent, absent, no_counter, *[absent] * 4)
+        self.rows = RowColumns._make([np.arange(len(events)), *columns, absent, absent, no_counter, *[absent] * 4])
         self.steps = _fed(self.machine, self.rows)
 
     def reads(self) -> Iterator[tuple[int, int, int, int]]:

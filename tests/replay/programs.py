@@ -105,7 +105,7 @@ def to_rows(events: Sequence[Event], first_seq: int = 0) -> RowColumns:
     """Give the columns of `events`, numbered from `first_seq` on; a millisecond lies between two of them."""
     columns = np.array([[int(value) for value in event] for event in events], np.int64).reshape(-1, len(Event._fields))
     seqs = np.arange(first_seq, first_seq + len(events))
-    return RowColumns(seqs, *np.ascontiguousarray(columns.T), seqs * 1_000_000, np.zeros_like(seqs))
+    return RowColumns._make([seqs, *np.ascontiguousarray(columns.T), seqs * 1_000_000, np.zeros_like(seqs)])
 
 
 def steps_of(machine: Machine) -> Steps:

@@ -29,8 +29,8 @@ from tests.replay.programs import (
     replayed,
     said,
     staged,
-    stored,
     steps_of,
+    stored,
     to_rows,
     told,
     valued,
@@ -92,7 +92,7 @@ def test_the_result_does_not_depend_on_the_chunks(
         else:
             assert machine.feed(rows.span(start, end)) == (end - start, Stop.END)
         for column, part in zip(steps, steps_of(machine), strict=True):
-            column += part
+            column.extend(part)
     assert steps == expected
     assert _outcome(machine) == _outcome(whole)
     assert machine.disagreement == whole.disagreement

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay.columns import TEXTS, RowKind
+from replay.columns import TEXTS, RowKind, Text
 from tracetool.findings.registry import rule
 from tracetool.findings.words import count_of, events_lost
 from tracetool.session.session import MAX_DEVICES
@@ -28,7 +28,7 @@ def event_name(kind: RowKind) -> str:
 
 def _shown(field: str, value: int) -> str:
     if field == "text":
-        return f"{TEXTS[value]!r}" if 0 <= value < len(TEXTS) else "another text"
+        return f"{TEXTS[Text(value)]!r}" if value in TEXTS else "another text"
     if value < 0 and field != "counter":
         return "no such value"
     if field in _DECIMAL:

@@ -40,8 +40,8 @@ def _kind(kind: OpKind) -> pl.Expr:
     return pl.col("kind") == int(kind)
 
 
-def _flag(flag: Flag) -> pl.Expr:
-    return (pl.col("flags") & int(flag)) != 0
+def _flag(flags: int) -> pl.Expr:
+    return (pl.col("flags") & flags) != 0
 
 
 def _ended(*outcomes: Outcome) -> pl.Expr:

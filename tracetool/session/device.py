@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ from tracetool.uefi.store import find_store
 from tracetool.uefi.volume import HEADER_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -465,7 +464,10 @@ class Device:
     def _inspected_row(self, rows: RowColumns) -> int:
         """The row that is to be looked at closely, -1 if it is not among these."""
         inspection = self.inspection
-        return -1 if inspection is None or inspection.step is not None else _index(rows.seq, inspection.event["seq"])
+        if inspection is None or inspection.step is not None:
+            return -1
+        found = np.flatnonzero(rows.seq == inspection.event["seq"])
+        return int(found[0]) if len(found) else -1
 
     def _begin_inspection(self) -> None:
         machine = self.machine
@@ -571,12 +573,6 @@ class Device:
             return True
         self._waiting = rows.span(position)
         return False
-
-
-def _index(seqs: Sequence[int], seq: int) -> int:
-    """Where `seq` stands in ascending seqs, -1 if it does not."""
-    at = bisect_left(seqs, seq)
-    return at if at < len(seqs) and seqs[at] == seq else -1
 
 
 def _changes(machine: Machine) -> int:

@@ -17,7 +17,7 @@ from tracetool.session.access import Access
 from tracetool.session.rows import IO_CODES, kinds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -128,7 +128,7 @@ def gather(events: pl.DataFrame) -> Evidence:
     )
 
 
-def behaviour_in(kinds: Sequence[int], wcycles: Sequence[int]) -> Behaviour:
+def behaviour_in(kinds: Iterable[int], wcycles: Iterable[int]) -> Behaviour:
     """Which behaviour the inner events after the count of a buffered write prove, `UNDETERMINED` if none does.
 
     The rows are those after the one with the count: a window that opens before the next write was opened by it, one

@@ -103,12 +103,10 @@ def _texts(events: pl.DataFrame) -> NDArray[np.int64]:
 def to_rows(events: pl.DataFrame) -> RowColumns:
     """The machine's columns for the events of one device, in order."""
     return RowColumns(
-        integers_of(events["seq"]),
-        kinds_of(events).astype(np.int64),
-        *(integers_of(events[name]) for name in ("offset", "size", "value", "cmd", "wcycle")),
-        integers_of(events["counter"].reinterpret(signed=True), ABSENT_COUNTER),
-        integers_of(events["length"]),
-        _texts(events),
-        integers_of(events["time_ns"], NO_TIME),
-        integers_of(events["boot"]),
+        seq=integers_of(events["seq"]),
+        kind=kinds_of(events).astype(np.int64),
+        **{name: integers_of(events[name]) for name in ("offset", "size", "value", "cmd", "wcycle", "length", "boot")},
+        counter=integers_of(events["counter"].reinterpret(signed=True), ABSENT_COUNTER),
+        text=_texts(events),
+        time_ns=integers_of(events["time_ns"], NO_TIME),
     )

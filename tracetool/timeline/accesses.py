@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from replay.columns import Effect, Outcome, RowKind
+from replay.tables import StepColumns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from replay.tables import RowColumns, StepColumns
+    from replay.tables import RowColumns
 
 __all__ = ["NO_TIME", "Accesses"]
 
@@ -19,8 +20,7 @@ NO_TIME = -(1 << 63)
 """`time_ns` of a row that has no time."""
 
 _ROWS = ("seq", "kind", "offset", "size", "value", "length", "time_ns", "boot")
-_STEPS = ("status_after", "cmd", "wcycle", "status", "expected", "effect", "effect_offset", "effect_length")
-_STEPS += ("programmed", "changed", "bits_set", "op", "op_kind", "outcome", "flags")
+_STEPS = tuple(name for name in StepColumns._fields if name != "row")
 _WRITES = (RowKind.IO_WRITE, RowKind.OUTER_WRITE)
 _STORED = (Effect.PROGRAM, Effect.FLUSH)
 
@@ -63,11 +63,9 @@ class Accesses(NamedTuple):
         access = (kind > RowKind.OTHER) & (kind <= RowKind.RESET)
         keep = np.flatnonzero(access | (steps.effect != Effect.NONE) | (steps.outcome != Outcome.OPEN))
         places = steps.row[keep]
-        return cls(
-            np.full(len(keep), trace, np.int64),
-            *(getattr(rows, name)[places] for name in _ROWS),
-            *(getattr(steps, name)[keep] for name in _STEPS),
-        )
+        columns = {name: getattr(rows, name)[places] for name in _ROWS}
+        columns |= {name: getattr(steps, name)[keep] for name in _STEPS}
+        return cls(np.full(len(keep), trace, np.int64), **columns)
 
     def take(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> Accesses:
         """The rows that a mask or an index selects."""

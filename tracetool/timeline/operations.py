@@ -47,8 +47,10 @@ where it touched nothing; `block` is the number of the erase block that it begin
 access went, for an erase anywhere in the block; `bytes_changed` and `bits_set_without_erase` are null where contents
 were not known."""
 
-_UNKNOWN = ("command_offset", "command_size", "command_value", "low", "high", "identifier_offset", "count_offset")
-_UNKNOWN += ("count_value", "bad_cycle_value", "words_start", "words_low", "words_high")
+_UNKNOWN = (
+    *("command_offset", "command_size", "command_value", "low", "high", "identifier_offset", "count_offset"),
+    *("count_value", "bad_cycle_value", "words_start", "words_low", "words_high"),
+)
 _FLAGS = ("unknown", "erased", "inferred", "polled_ready")
 
 
