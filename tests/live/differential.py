@@ -216,20 +216,20 @@ class _Predicted:
         """Give each piece of a load: its access, size, shift, and the value it must give."""
         for row, (index, shift) in enumerate(self.owners):
             if self.rows.kind[row] == RowKind.IO_READ:
-                yield index, self.rows.size[row], shift, self.steps.expected[row]
+                yield index, int(self.rows.size[row]), shift, int(self.steps.expected[row])
 
     def log(self) -> list[tuple[int, ...]]:
         """Give what the device must log of its accesses; those in read array it does not see."""
         events: list[tuple[int, ...]] = []
-        for row, kind in enumerate(self.rows.kind):
-            place = (self.rows.offset[row], self.rows.size[row])
+        rows, steps = self.rows, self.steps
+        columns = (rows.kind, rows.offset, rows.size, rows.value, steps.expected, steps.cmd, steps.wcycle)
+        for kind, offset, size, value, expected, cmd, wcycle in zip(*(c.tolist() for c in columns), strict=True):
             if kind == RowKind.RESET:
-                events.append((int(kind), *place, ABSENT, ABSENT, ABSENT))
+                events.append((kind, offset, size, ABSENT, ABSENT, ABSENT))
             elif kind == RowKind.IO_WRITE:
-                events.append((int(kind), *place, self.rows.value[row], ABSENT, self.steps.wcycle[row]))
-            elif self.steps.cmd[row]:
-                state = (self.steps.expected[row], self.steps.cmd[row], self.steps.wcycle[row])
-                events.append((int(kind), *place, *state))
+                events.append((kind, offset, size, value, ABSENT, wcycle))
+            elif cmd:
+                events.append((kind, offset, size, expected, cmd, wcycle))
         return events
 
 
@@ -266,7 +266,7 @@ def _log(predicted: _Predicted, logged: Sequence[RowColumns]) -> Iterator[str]:
     actual = [
         event
         for rows in logged
-        for event in zip(rows.kind, rows.offset, rows.size, rows.value, rows.cmd, rows.wcycle, strict=True)
+        for event in zip(*(column.tolist() for column in rows[1:7]), strict=True)
         if event[0] in _ACCESSES
     ]
     foreseen = predicted.log()

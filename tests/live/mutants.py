@@ -1,7 +1,7 @@
 """`make mutants`: the model broken in one place after the other, and how long each stays unnoticed.
 
 A mutant is a change of the source of `replay`. It is made in a copy of the package, which then comes first on the path
-of a process of its own, so that whatever runs there, plain or compiled, runs the broken text.
+of a process of its own, which runs it as plain Python.
 """
 
 from __future__ import annotations
@@ -41,92 +41,94 @@ def _mutant(name: str, file: str, before: str, after: str, *machines: str, live:
 
 
 _TABLE = (
-    _mutant("a refused erase sets the program error", "cycles.py", "|= _ERASE_ERROR", "|= _PROGRAM_ERROR"),
+    _mutant("a refused erase sets the program error", "cycles.py", "|= Status.ERASE_ERROR", "|= Status.PROGRAM_ERROR"),
     _mutant(
         "status in one chip lane too few",
         "reads.py",
-        "range(width, size - width + 1, width)",
-        "range(width, size - width, width)",
+        "range(1, size // chip.settings.chip)",
+        "range(1, size // chip.settings.chip - 1)",
     ),
     _mutant(
         "status not repeated where no chip width is set",
         "reads.py",
-        "word |= status << 16",
-        "word |= status << 8",
+        "word |= chip.status << 16",
+        "word |= chip.status << 8",
         "versatilepb",
     ),
-    _mutant("0x50 leaves the ready bit", "cycles.py", "chip.state[STATUS] = 0\n", "chip.state[STATUS] = _READY\n"),
-    _mutant("a reset leaves the status", "machine.py", "    state[STATUS] = _READY\n", ""),
+    _mutant("0x50 leaves the ready bit", "cycles.py", "chip.status = 0\n", "chip.status = Status.READY\n"),
+    _mutant("a reset leaves the status", "machine.py", "    chip.status = Status.READY\n", ""),
     _mutant(
         "the window begins where it is opened",
         "contents.py",
-        "state[WINDOW_START] = offset // chip.geo[WINDOW] * chip.geo[WINDOW]",
-        "state[WINDOW_START] = offset",
+        "chip.window_start = offset // chip.settings.window * chip.settings.window",
+        "chip.window_start = offset",
     ),
     _mutant(
         "the last word of the window is refused",
-        "cycles.py",
-        "and offset + size <= state[WINDOW_START] + geo[WINDOW]",
-        "and offset + size < state[WINDOW_START] + geo[WINDOW]",
+        "contents.py",
+        "and offset + size <= chip.window_start + chip.settings.window",
+        "and offset + size < chip.window_start + chip.settings.window",
     ),
     _mutant("the window is that of one chip", "cfi.py", "return chips << log2_buffer", "return 1 << log2_buffer"),
     _mutant(
         "the last byte is not written back",
         "contents.py",
-        "    else:\n        _copy_back(chip, low, high)\n",
-        "    else:\n        _copy_back(chip, low, high - 1)\n",
+        "    else:\n        copy_back(chip, low, high)\n",
+        "    else:\n        copy_back(chip, low, high - 1)\n",
         "q35-ovmf",
     ),
     _mutant(
         "a buffered write ends a word early",
         "cycles.py",
-        "    if state[COUNTER] == 0:\n        state[WCYCLE] = 3",
-        "    if state[COUNTER] == 1:\n        state[WCYCLE] = 3",
+        "    if chip.counter == 0:\n        chip.wcycle = 3",
+        "    if chip.counter == 1:\n        chip.wcycle = 3",
     ),
     _mutant(
         "the count is as wide as the bank",
         "cycles.py",
-        "width = geo[CHIP] or geo[BANK]",
-        "width = geo[BANK]",
+        "width = chip.settings.chip or chip.settings.bank",
+        "width = chip.settings.bank",
     ),
     _mutant(
         "an old program error does not drop a buffered write",
         "cycles.py",
-        "elif confirmed and not state[STATUS] & _PROGRAM_ERROR:",
+        "elif confirmed and not chip.status & Status.PROGRAM_ERROR:",
         "elif confirmed:",
     ),
     _mutant(
         "a read-only flash is erased",
         "cycles.py",
-        "if _writable(chip, offset, 1):",
-        "if _writable(chip, offset, 1) or geo[READ_ONLY]:",
+        "if is_writable(chip, offset, 1):",
+        "if is_writable(chip, offset, 1) or chip.settings.read_only:",
     ),
     _mutant(
         "an erase waits for its confirm",
         "cycles.py",
-        "        erase_block(chip, seq, low, min(low + block, geo[SIZE]))",
-        "        refuse(chip, low, block, 0)",
+        "        contents.erase_block(chip, seq, low, min(low + block, chip.settings.size))",
+        "        contents.refuse(chip, low, block, False)",
         "q35-ovmf",
     ),
     _mutant(
         "an unaligned erase takes the block after",
         "cycles.py",
         "low = offset // block * block",
-        "low = min(-(-offset // block) * block, geo[SIZE] - block)",
+        "low = min(-(-offset // block) * block, chip.settings.size - block)",
     ),
-    _mutant("locks take one confirm only", "cycles.py", "in (_CONFIRM, _LOCK_CONFIRM):", "in (_CONFIRM,):"),
+    _mutant(
+        "locks take one confirm only", "cycles.py", "in (Opcode.CONFIRM, Opcode.LOCK_CONFIRM):", "in (Opcode.CONFIRM,):"
+    ),
     _mutant(
         "a program clears bits and sets none",
-        "contents.py",
-        "            array[at + i] = (value >> (8 * i)) & 0xFF",
-        "            array[at + i] &= (value >> (8 * i)) & 0xFF",
+        "spans.py",
+        "(value & ((1 << 8 * size) - 1))",
+        '(value & int.from_bytes(target[at : at + size], "little"))',
         "q35-ovmf",
     ),
     _mutant(
         "big-endian words lie the other way round",
-        "contents.py",
-        "(value >> (8 * (size - 1 - i)))",
-        "(value >> (8 * i))",
+        "spans.py",
+        '"big" if big_endian else "little"',
+        '"little"',
         "virtex-ml507",
     ),
     _mutant("a query entry is another", "cfi.py", "0x1B: 0x45", "0x1B: 0x46"),
@@ -136,54 +138,58 @@ _TABLE = (
         "geometry.size // geometry.block - 1",
         "geometry.size // geometry.block",
     ),
-    _mutant("an identifier in one chip lane only", "reads.py", "_replicate(chip, geo[ID0])", "geo[ID0]"),
+    _mutant(
+        "an identifier in one chip lane only",
+        "reads.py",
+        "replicate(chip, chip.settings.manufacturer)",
+        "chip.settings.manufacturer",
+    ),
     _mutant(
         "an identifier at twice its offset",
         "reads.py",
-        "index = (at >> geo[ADDRESS_SHIFT])",
-        "index = (at >> (geo[ADDRESS_SHIFT] + 1))",
+        "index = (at >> chip.settings.address_shift)",
+        "index = (at >> (chip.settings.address_shift + 1))",
     ),
     _mutant(
-        "identifiers change places", "reads.py", "geo[ID0] << 8 | geo[ID1]", "geo[ID1] << 8 | geo[ID0]", "versatilepb"
+        "identifiers change places",
+        "reads.py",
+        "chip.settings.manufacturer << 8 | chip.settings.device",
+        "chip.settings.device << 8 | chip.settings.manufacturer",
+        "versatilepb",
     ),
     _mutant(
         "the old query reaches further",
         "reads.py",
-        "return _entry(chip, (offset & 0xFF)",
-        "return _entry(chip, (offset & 0x1FF)",
+        "query_entry(chip, (offset & 0xFF)",
+        "query_entry(chip, (offset & 0x1FF)",
         "versatilepb",
     ),
     _mutant(
         "the counter stops at zero",
         "cycles.py",
-        "if state[COUNTER] != 0 or behaviour != _AT_DATA:",
-        "if state[COUNTER] != 0:",
+        "if chip.counter != 0 or behaviour != Behaviour.STAGED_AT_DATA:",
+        "if chip.counter != 0:",
         live=False,
     ),
-    Mutant(
+    _mutant(
         "a reset clears the counter",
         "machine.py",
-        (
-            ("    COUNTER_KNOWN,\n    EFFECT,", "    COUNTER,\n    COUNTER_KNOWN,\n    EFFECT,"),
-            (
-                "    state[CMD] = 0\n    state[WCYCLE] = 0\n",
-                "    state[CMD] = 0\n    state[COUNTER] = 0\n    state[WCYCLE] = 0\n",
-            ),
-        ),
+        "    chip.cmd = 0\n    chip.wcycle = 0\n",
+        "    chip.cmd = 0\n    chip.counter = 0\n    chip.wcycle = 0\n",
         live=False,
     ),
     _mutant(
         "direct writes back from the word on",
         "cycles.py",
-        "    start = offset // window * window\n    write_back(",
-        "    start = offset\n    write_back(",
+        "    start = offset // chip.settings.window * chip.settings.window\n    contents.write_back(",
+        "    start = offset\n    contents.write_back(",
         live=False,
     ),
     _mutant(
         "one word opens a window too",
         "cycles.py",
-        "elif behaviour == _AT_DATA and state[COUNTER] != 0:",
-        "elif behaviour == _AT_DATA:",
+        "elif behaviour == Behaviour.STAGED_AT_DATA and chip.counter != 0:",
+        "elif behaviour == Behaviour.STAGED_AT_DATA:",
         live=False,
     ),
 )
@@ -215,7 +221,7 @@ def copied(mutant: Mutant, folder: Path) -> None:
         BrokenTrialError: the text that it replaces is not in the source, or not once: the table is out of date.
     """
     package = folder / "replay"
-    shutil.copytree(ROOT / "replay", package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "replay", package, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     source = package / mutant.file
     text = source.read_text(encoding="utf-8")
     for before, after in mutant.edits:
@@ -247,11 +253,10 @@ def tried(mutant: Mutant) -> Caught:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """The broken copy comes first; nothing compiled is shared with the right one."""
+    """The broken copy comes first."""
     return os.environ | {
         "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT))),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "NUMBA_CACHE_DIR": str(folder / "cache"),
         "HYPOTHESIS_PROFILE": "found",
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replay.columns import TEXTS
+from replay.columns import TEXT_CODES
 from tests.tracetool.ingest.support import log_of, one, read_text, row_of
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, Variant
@@ -277,7 +277,7 @@ def test_each_process_has_boots_of_its_own() -> None:
 
 def test_every_text_of_qemu_is_read() -> None:
     texts = [text for variant in CATALOGUE for text in variant.texts]
-    assert set(TEXTS) < set(texts)
+    assert set(TEXT_CODES) < set(texts)
     reading = read_text("".join(f"pflash_write d: {text}\n" for text in texts).encode())
     assert (reading.frame["text"].to_list(), reading.health.damaged) == (texts, 0)
 
