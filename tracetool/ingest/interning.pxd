@@ -11,8 +11,9 @@ cdef int64_t _ITEM_BYTES
 @cython.final
 cdef class StringTable:
     cdef readonly int64_t capacity, count, used
-    cdef uint8_t[::1] pool
-    cdef int64_t[::1] ends, slots
+    cdef readonly uint8_t[::1] pool
+    cdef readonly int64_t[::1] ends
+    cdef int64_t[::1] slots
     cdef int64_t _mask, _slot
 
     cpdef int64_t length_of(self, int64_t number) except? -9 nogil

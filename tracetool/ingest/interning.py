@@ -39,6 +39,8 @@ class StringTable:
         capacity: as it was given.
         count: strings in it, which have the numbers from 1 to `count`.
         used: bytes of them.
+        pool: those bytes.
+        ends: where they are: the string of a number from ends[number - 1] to ends[number].
     """
 
     def __init__(self, capacity: int, pool_bytes: int) -> None:
@@ -46,7 +48,6 @@ class StringTable:
         self.capacity = capacity
         self.count = 0
         self.used = 0
-        # The string of a number lies in the pool from ends[number - 1] to ends[number].
         self.pool = bytearray(pool_bytes)
         self.ends = array("q", bytes(_ITEM_BYTES * (capacity + 1)))
         # Numbers of strings; 0 is a free slot.

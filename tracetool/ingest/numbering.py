@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tracetool.events import EVENTS_SCHEMA
+from tracetool.events import EVENT_CODES, EVENTS_SCHEMA
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +69,8 @@ class Numbering:
 
     def _boots(self, frame: pl.DataFrame) -> pl.Series:
         """The boot of each row."""
-        opening = ((frame["event"] == "reset") | (frame["event"] == "realize")).to_numpy()
+        codes = frame["event"].to_physical().to_numpy()
+        opening = (codes == EVENT_CODES["reset"]) | (codes == EVENT_CODES["realize"])
         processes = _by_process(frame)
         if len(processes) == 1:
             ((process, _),) = processes

@@ -1,37 +1,61 @@
+# The bodies of `octets` where it is compiled. Each checks its spans once, and then uses pointers.
+cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
+cdef extern from *:
+    """
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    #define OCTETS_BIG 1
+    #else
+    #define OCTETS_BIG 0
+    #endif
+
+    static int octets_outside(void) {
+        PyGILState_STATE state = PyGILState_Ensure();
+        PyErr_SetString(PyExc_IndexError, "bytes outside of the buffer");
+        PyGILState_Release(state);
+        return -1;
+    }
+    """
+    const int OCTETS_BIG  # the machine has the high byte of numbers first
+    # Raise; in C, since what Cython writes for it is too long for the functions here to be inlined.
+    int octets_outside() noexcept nogil
+
 
 cdef inline bint _inside(uint8_t[::1] data, int64_t at, int64_t length) noexcept nogil:
-    return 0 <= at and 0 <= length <= data.shape[0] and at <= data.shape[0] - length
+    return at >= 0 and length >= 0 and at <= data.shape[0] - length
 
 
-cdef inline int _check(uint8_t[::1] data, int64_t at, int64_t length) except -1 nogil:
-    if not _inside(data, at, length):
-        raise IndexError("bytes outside of the buffer")
-    return 0
+cdef inline uint64_t _swapped(uint64_t word) noexcept nogil:
+    word = (word & 0x00FF00FF00FF00FFULL) << 8 | (word >> 8 & 0x00FF00FF00FF00FFULL)
+    word = (word & 0x0000FFFF0000FFFFULL) << 16 | (word >> 16 & 0x0000FFFF0000FFFFULL)
+    return word << 32 | word >> 32
 
 
-# Put together from bytes, which compiles to one load whatever the byte order.
-cdef inline int64_t load32(uint8_t[::1] data, int64_t at, int64_t big) except? -9 nogil:
-    cdef const uint8_t *p
-    _check(data, at, 4)
-    p = &data[at]
-    if big:
-        return <uint32_t>p[0] << 24 | <uint32_t>p[1] << 16 | <uint32_t>p[2] << 8 | <uint32_t>p[3]
-    return <uint32_t>p[3] << 24 | <uint32_t>p[2] << 16 | <uint32_t>p[1] << 8 | <uint32_t>p[0]
+@cython.boundscheck(False)
+cdef inline int64_t load32(uint8_t[::1] data, int64_t at, int64_t big) except? -1 nogil:
+    cdef uint32_t word
+    if not _inside(data, at, 4):
+        return octets_outside()
+    memcpy(&word, &data[at], 4)
+    return word if big == OCTETS_BIG else <int64_t>(_swapped(word) >> 32)
 
 
-cdef inline int64_t load64(uint8_t[::1] data, int64_t at, int64_t big) except? -9 nogil:
-    cdef uint64_t low, high
-    low = <uint64_t>load32(data, at + 4 * big, big)
-    high = <uint64_t>load32(data, at + 4 - 4 * big, big)
-    return <int64_t>(high << 32 | low)
+@cython.boundscheck(False)
+cdef inline int64_t load64(uint8_t[::1] data, int64_t at, int64_t big) except? -1 nogil:
+    cdef uint64_t word
+    if not _inside(data, at, 8):
+        return octets_outside()
+    memcpy(&word, &data[at], 8)
+    return <int64_t>word if big == OCTETS_BIG else <int64_t>_swapped(word)
 
 
+@cython.boundscheck(False)
 cdef inline int64_t hash_bytes(uint8_t[::1] data, int64_t at, int64_t length) except -1 nogil:
     cdef uint64_t value = <uint64_t>length, word
-    _check(data, at, length)
+    if not _inside(data, at, length):
+        return octets_outside()
     while length >= 8:
         memcpy(&word, &data[at], 8)
         value = (value ^ word) * 0x9E3779B97F4A7C15ULL
@@ -45,6 +69,7 @@ cdef inline int64_t hash_bytes(uint8_t[::1] data, int64_t at, int64_t length) ex
     return <int64_t>(value >> 32)
 
 
+@cython.boundscheck(False)
 cdef inline bint same_bytes(
     uint8_t[::1] data, int64_t at, uint8_t[::1] others, int64_t start, int64_t length
 ) noexcept nogil:
@@ -53,20 +78,23 @@ cdef inline bint same_bytes(
     return length == 0 or memcmp(&data[at], &others[start], <size_t>length) == 0
 
 
+@cython.boundscheck(False)
 cdef inline bint are_printable(uint8_t[::1] data, int64_t at, int64_t length) except -1 nogil:
     cdef int64_t i
-    _check(data, at, length)
+    if not _inside(data, at, length):
+        return octets_outside()
     for i in range(at, at + length):
         if data[i] < 0x20 or data[i] == 0x7F:
             return False
     return True
 
 
+@cython.boundscheck(False)
 cdef inline int copy_bytes(
     uint8_t[::1] target, int64_t at, uint8_t[::1] source, int64_t start, int64_t length
 ) except -1 nogil:
-    _check(target, at, length)
-    _check(source, start, length)
+    if not _inside(target, at, length) or not _inside(source, start, length):
+        return octets_outside()
     if length:
         memcpy(&target[at], &source[start], <size_t>length)
     return 0

@@ -19,13 +19,35 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-__all__ = ["NAMELESS", "NO_NAME", "NUMBERS", "columns_of", "strings_of"]
+__all__ = ["ANY", "LIMITS", "NAMELESS", "NO_NAME", "NUMBERS", "columns_of", "strings_of"]
 
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region")
 """The columns that hold numbers, in the order of the kernels."""
 
 NO_NAME = "(null)"
 """A device without a name: the binary backends record no characters, the log prints this."""
+
+ANY = (-1 << 63, (1 << 63) - 1)
+"""The limits of a number that can be anything."""
+
+_USUAL = (0, (1 << 63) - 1)
+
+LIMITS = {
+    "offset": _USUAL,
+    "size": (0, 0xFF),
+    "value": (-1 << 31, 0xFFFF_FFFF),  # it may have been extended by its sign
+    "cmd": (0, 0xFF),
+    "wcycle": (0, 0xFF),
+    "counter": ANY,
+    "length": _USUAL,
+    "region": _USUAL,
+    "end": _USUAL,
+    "ro": (0, 1),
+    "text": ANY,
+    "digits": ANY,
+    "*": ANY,
+}
+"""The least and the largest number that an argument can be recorded as, by its column, as signed numbers."""
 
 _NUMPY: dict[str, type[np.generic]] = {
     "size": np.uint8,
@@ -38,8 +60,12 @@ _BITS = (1 << 64) - 1
 _EVENT_OF = pl.Series("event", [variant.event for variant in CATALOGUE], EventType)
 NAMELESS = np.array([not variant.named for variant in CATALOGUE])
 """For each variant, whether it leaves out the device."""
-_HAS = np.array([sum(1 << at for at, name in enumerate(NUMBERS) if name in v.columns) for v in CATALOGUE], np.uint16)
+_HAS = np.array([sum(1 << at for at, name in enumerate(NUMBERS) if name in v.columns) for v in CATALOGUE], np.uint8)
 """For each variant a bit for each of the numbers it fills."""
+
+_HAS_OF = pl.Series(_HAS)
+_ENDS = np.array([any(argument.column == "end" for argument in variant.arguments) for variant in CATALOGUE])
+"""For each variant, whether its length is that to an end, and none where the end precedes the start."""
 
 
 def _shown(variant: Variant) -> Argument | None:
@@ -52,11 +78,12 @@ _SHOWN = {kind: shown for kind, variant in enumerate(CATALOGUE) if (shown := _sh
 
 def columns_of(
     kinds: NDArray[np.integer],
-    numbers: Sequence[Integers],
+    numbers: Sequence[NDArray[np.integer]],
     shown: Integers,
-    words: tuple[Integers, Integers],
+    words: tuple[NDArray[np.integer], NDArray[np.integer]],
     strings: Sequence[str],
     *,
+    present: Integers | None = None,
     own: bool = False,
 ) -> Iterator[pl.Series]:
     """The columns event, device, offset, ... text of a chunk's events.
@@ -67,14 +94,18 @@ def columns_of(
         shown: numbers that are shown in the text.
         words: for each event the number of its device and of its text in `strings`, from 1 on.
         strings: the strings.
+        present: the places that are in `kinds`, where that is known.
         own: the numbers may become part of the frame: those of the type of its column are not copied.
     """
-    present = np.flatnonzero(np.bincount(kinds, minlength=len(CATALOGUE)))
-    yield _EVENT_OF[pl.Series(kinds)]
+    if present is None:
+        present = np.flatnonzero(np.bincount(kinds, minlength=len(CATALOGUE)))
+    # `[]` gathers at once; `Series.gather` asks the query engine, which is slow for a chunk.
+    places = pl.Series(kinds)
+    yield _EVENT_OF[places]
     yield _devices(kinds, present, words[0], strings)
-    has = _HAS.take(kinds)
+    has = _HAS_OF[places].to_numpy()
     for at, name in enumerate(NUMBERS):
-        yield _number(name, _values(name, numbers[at], kinds, present), has & (1 << at) != 0, own=own)
+        yield _number(at, _values(name, numbers[at], kinds, present), has, present, own=own)
     yield _texts(kinds, present, shown, words[1], strings)
 
 
@@ -83,7 +114,9 @@ def strings_of(pool: bytes, ends: Sequence[int]) -> list[str]:
     return [pool[start:end].decode("utf-8", "replace") for start, end in pairwise(ends)]
 
 
-def _values(name: str, values: Integers, kinds: NDArray[np.integer], present: Integers) -> Integers:
+def _values(
+    name: str, values: NDArray[np.integer], kinds: NDArray[np.integer], present: Integers
+) -> NDArray[np.integer]:
     """The values of a column, with those that the events' names imply."""
     for kind in present:
         if name in CATALOGUE[kind].fixed:
@@ -91,34 +124,49 @@ def _values(name: str, values: Integers, kinds: NDArray[np.integer], present: In
     return values
 
 
-def _number(name: str, values: Integers, has: NDArray[np.bool_], *, own: bool) -> pl.Series:
+def _number(at: int, values: NDArray[np.integer], has: NDArray[np.uint8], present: Integers, *, own: bool) -> pl.Series:
+    name, held = NUMBERS[at], _HAS[present] >> at & 1
     dtype = EVENTS_SCHEMA[name]
-    if not has.any():
+    if not held.any():
         return pl.Series(name, [None], dtype).new_from_index(0, len(values))
-    if name == "length":
-        has &= values >= 0
     column = pl.Series(name, values.astype(_NUMPY.get(name, np.int64), copy=not own), dtype)
-    return column if has.all() else column.zip_with(pl.Series(has), pl.Series(name, [None], dtype))
+    known = (has & (1 << at)) != 0 if not held.all() else None
+    if name == "length" and _ENDS[present].any():
+        known = values >= 0 if known is None else known & (values >= 0)
+    return column if known is None else _where(column, known)
 
 
-def _words(name: str, codes: Integers, strings: Sequence[str]) -> pl.Series:
-    table = pl.Series(name, [None, *strings], dtype=EVENTS_SCHEMA[name])
-    # `gather` asks the query engine, which is slow for a chunk.
-    return table[pl.Series(codes.astype(np.uint32))]
+def _where(column: pl.Series, known: NDArray[np.bool_]) -> pl.Series:
+    """The column with nulls where its values are not known."""
+    return column.zip_with(pl.Series(known), pl.Series(column.name, [None], column.dtype))
 
 
-def _devices(kinds: NDArray[np.integer], present: Integers, codes: Integers, strings: Sequence[str]) -> pl.Series:
+def _devices(
+    kinds: NDArray[np.integer], present: Integers, codes: NDArray[np.integer], strings: Sequence[str]
+) -> pl.Series:
     names = [string or NO_NAME for string in strings]
     if NAMELESS[present].any():
         codes = np.where(NAMELESS[kinds], len(names) + 1, codes)
         names.append(NAMELESS_DEVICE)
-    return _words("device", codes, names)
+    table = pl.Series("device", names, EVENTS_SCHEMA["device"])
+    if codes.size and codes.min() == codes.max():
+        return table.new_from_index(int(codes[0]) - 1, len(codes))
+    return table[pl.Series((codes - 1).astype(np.uint32))]
 
 
 def _texts(
-    kinds: NDArray[np.integer], present: Integers, shown: Integers, codes: Integers, strings: Sequence[str]
+    kinds: NDArray[np.integer],
+    present: Integers,
+    shown: Integers,
+    codes: NDArray[np.integer],
+    strings: Sequence[str],
 ) -> pl.Series:
-    column = _words("text", codes, strings)
+    if not codes.any():
+        column = pl.Series("text", [None], EVENTS_SCHEMA["text"]).new_from_index(0, len(codes))
+    else:
+        # A table with a null would be slow to gather from.
+        table = pl.Series("text", ["", *strings], EVENTS_SCHEMA["text"])
+        column = _where(table[pl.Series(codes.astype(np.uint32, copy=False))], codes != 0)
     for kind in set(_SHOWN) & set(present.tolist()):
         rows = np.flatnonzero(kinds == kind)
         column = column.scatter(rows, [_show(_SHOWN[kind], int(value)) for value in shown[rows]])

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from tracetool.errors import InputError
 from tracetool.events import PREFIX
-from tracetool.ingest import simple_kernel as kernel
 from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace
 from tracetool.ingest.magic import SIMPLE
 from tracetool.ingest.numbering import Numbering
+from tracetool.ingest.simple_codes import EVENT_HEAD, HEAD, Reason, Stop
 from tracetool.ingest.simple_records import MAX_ID, THREADS, load, next_record, read_mapping
 from tracetool.ingest.simple_room import SimpleRoom
 from tracetool.ingest.source import open_source
@@ -30,23 +30,20 @@ __all__ = ["SimpleTrace", "check_header"]
 
 HEADER = 24
 VERSION = 4
-LONG = 8 << 20
-"""After so many bytes the compiled kernel takes over; to import and load it takes as long as to read them plainly."""
-
-BEGINNING = 1 << 20
-"""Bytes that make a frame as long as the plain kernel reads."""
+BUFFER = 1 << 18
+"""Bytes that are read at once: four of the longest record, and few enough to stay in the processor's cache."""
 
 EXCERPT = 32
 """Bytes that are shown of a damaged record."""
 
 SHORTEST_RECORD = 48
-"""Of a pflash event, in bytes: its rows in a buffer are no more."""
+"""Of a pflash event, in bytes: by it there is room for the rows of a chunk."""
 
 _REASONS = {
-    kernel.WHY_ARGUMENTS: "arguments do not match the event",
-    kernel.WHY_RANGE: "value out of range",
-    kernel.WHY_TEXT: "text that no event has",
-    kernel.WHY_UNNAMED: "event whose name is not known",
+    Reason.ARGUMENTS: "arguments do not match the event",
+    Reason.RANGE: "value out of range",
+    Reason.TEXT: "text that no event has",
+    Reason.UNNAMED: "event whose name is not known",
 }
 
 
@@ -78,12 +75,15 @@ class _Reading:
         self._health = trace.health
         self._source = source
         self._numbering = Numbering(number)
-        self._room = SimpleRoom(min(trace.chunk_bytes, BEGINNING) // SHORTEST_RECORD + 1)
-        self._buffer = bytearray(max(min(trace.chunk_bytes, BEGINNING), 4 * kernel.LONGEST))
+        self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
+        self._room = SimpleRoom(self._buffer, trace.big, trace.chunk_bytes // SHORTEST_RECORD + 1)
+        self._reader = self._room.reader
         self._end = 0
         self._before = 0
         """Bytes of the trace before those in the buffer."""
+        self._delivered = 0
+        """Bytes of the trace before the last frame."""
         self._astray_at = -1
         """Records before the place where no record stood, the last time."""
 
@@ -94,7 +94,7 @@ class _Reading:
             more = self._fill()
             yield from self._walk()
         self._health.truncated = self._source.truncated
-        left = self._end - int(self._room.carry[kernel.POSITION])
+        left = self._end - self._reader.position
         if left and not self._health.truncated:
             at = self._before + self._end - left
             self._health.truncated = f"the last record is cut: {left:,} bytes of it, from byte {at:,} on"
@@ -102,13 +102,11 @@ class _Reading:
 
     def _fill(self) -> bool:
         """Read on until the buffer is full; False at the end of the trace."""
-        done = int(self._room.carry[kernel.POSITION])
+        done = self._reader.position
         self._view[: self._end - done] = self._view[done : self._end]
         self._before += done
         self._end -= done
-        self._room.carry[kernel.POSITION] = 0 if self._before else HEADER
-        if self._before + self._end >= LONG or (self._source.total or 0) >= LONG:
-            self._go_compiled()
+        self._reader.position = 0 if self._before else HEADER
         while self._end < len(self._buffer):
             count = self._source.readinto(self._view[self._end :])
             if not count:
@@ -116,42 +114,37 @@ class _Reading:
             self._end += count
         return True
 
-    def _go_compiled(self) -> None:
-        """Long traces are read by compiled code, in larger pieces."""
-        size = self._trace.chunk_bytes
-        if self._room.compile(size // SHORTEST_RECORD + 1) and size > len(self._buffer):
-            self._buffer = self._buffer[: self._end] + bytes(size - self._end)
-            self._view = memoryview(self._buffer)
-
     # --- records -------------------------------------------------------------------------------------------------
 
     def _walk(self) -> Iterator[pl.DataFrame]:
         """The frames of what is in the buffer, as far as its records are all there."""
         going = True
         while going:
-            why = self._room.walk(self._buffer, self._end, self._trace.big)
-            if why == kernel.FULL:
+            why = self._room.walk(self._end)
+            if why == Stop.FULL:
                 yield from self._deliver()
-            elif why == kernel.MAPPING:
+            elif why == Stop.MAPPING:
                 going = self._take_names()
-            elif why == kernel.DAMAGED:
+            elif why == Stop.DAMAGED:
                 self._pass_over()
-            elif why == kernel.BROKEN:
+            elif why == Stop.BROKEN:
                 self._look_for_more()
             else:
                 going = False
-        yield from self._deliver()
+        if self._before + self._reader.position - self._delivered >= self._trace.chunk_bytes:
+            yield from self._deliver()
 
     def _deliver(self) -> Iterator[pl.DataFrame]:
         room, health, base = self._room, self._health, self._numbering.seq
-        health.other += int(room.carry[kernel.OTHER])
+        self._delivered = self._before + self._reader.position
+        health.other += self._reader.other
         for number, row, count in room.losses:
             health.lost += count
             if len(health.lost_places) < PLACES:
                 health.lost_places.append(LostPlace(number, base + row, count))
         frame = self._numbering.apply(room.take())
         health.events += frame.height
-        health.lines = int(room.carry[kernel.RECORDS])
+        health.lines = self._reader.records
         health.understood = health.lines - health.other - health.damaged
         if self._trace.progress:
             self._trace.progress(self._source.bytes_read, self._source.total)
@@ -162,18 +155,17 @@ class _Reading:
 
     def _take_names(self) -> bool:
         """Take in the names of events that stand at the position; False: one of them is not all there."""
-        carry, data = self._room.carry, self._view[: self._end]
-        at = int(carry[kernel.POSITION])
+        reader, data, big = self._reader, self._view[: self._end], self._trace.big
         try:
-            while at + kernel.HEAD <= self._end and load(data, at, kernel.HEAD, self._trace.big) == 0:
-                mapping = read_mapping(data, at, self._trace.big)
+            while reader.position + HEAD <= self._end and load(data, reader.position, HEAD, big) == 0:
+                mapping = read_mapping(data, reader.position, big)
                 if mapping is None:
                     return False
                 if mapping.number < MAX_ID:
                     pflash = mapping.name.startswith(PREFIX)
                     self._room.threads = self._room.threads or mapping.name == THREADS
                     self._room.name(mapping.number, mapping.name.removeprefix(PREFIX) if pflash else None)
-                at = carry[kernel.POSITION] = mapping.end
+                reader.position = mapping.end
         except ValueError:
             self._look_for_more()
         return True
@@ -182,26 +174,25 @@ class _Reading:
 
     def _pass_over(self) -> None:
         """Count the event at the position as damaged, and go on behind it."""
-        carry, data = self._room.carry, self._view[: self._end]
-        at = int(carry[kernel.POSITION])
-        self._damage(_REASONS[carry[kernel.WHY]], at)
-        carry[kernel.POSITION] = at + kernel.HEAD + load(data, at + kernel.HEAD + 16, 4, self._trace.big)
+        at = self._reader.position
+        self._damage(_REASONS[Reason(self._reader.reason)], at)
+        length = load(self._view[: self._end], at + HEAD + 16, 4, self._trace.big)
+        self._reader.position = at + HEAD + length
 
     def _look_for_more(self) -> None:
         """No record stands at the position: go on where the next one may, and count once what lies between."""
-        carry = self._room.carry
-        at = int(carry[kernel.POSITION])
-        if carry[kernel.RECORDS] != self._astray_at:
+        at = self._reader.position
+        if self._reader.records != self._astray_at:
             self._damage("no record stands there", at)
-            self._astray_at = int(carry[kernel.RECORDS])
+            self._astray_at = self._reader.records
         found = next_record(self._view[: self._end], at + 1, self._trace.big)
         # The last bytes may be the beginning of a record that goes on in the next ones.
-        carry[kernel.POSITION] = found if found >= 0 else max(at + 1, self._end - kernel.HEAD - kernel.EVENT_HEAD)
+        self._reader.position = found if found >= 0 else max(at + 1, self._end - HEAD - EVENT_HEAD)
 
     def _damage(self, reason: str, at: int) -> None:
-        carry, health, meta = self._room.carry, self._health, self._trace.meta
-        carry[kernel.RECORDS] += 1
-        number, place = int(carry[kernel.RECORDS]), f"{reason}, byte {self._before + at:,}"
+        health, meta = self._health, self._trace.meta
+        self._reader.records += 1
+        number, place = self._reader.records, f"{reason}, byte {self._before + at:,}"
         if self._trace.strict:
             raise InputError(
                 f"{meta.name}: record {number:,}: {place}; without --strict such records are counted and left out"

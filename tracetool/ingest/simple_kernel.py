@@ -1,7 +1,6 @@
 """The hot loop over the records of a trace of QEMU's simple backend.
 
-Written in the part of Python that numba compiles (see `replay.compiling`), over integers and flat arrays; it runs
-plainly on bytes and lists too. `simple` fills the tables, calls it, and takes what it collected.
+Runs as it is, and is compiled with the types of the `.pxd`. `simple_room` fills the tables and takes the rows.
 
 Ref: QEMU docs/devel/tracing.rst, "Simpletrace", version 4 of the format; checked on traces of real QEMUs. A record
 is a 64-bit type, then for type 1 an event: id 64 bits, time 64, length 32, pid 32, arguments; the length counts from
@@ -10,348 +9,319 @@ the id on. An argument is a 64-bit number or a string: length 32, bytes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from replay.pointers import bytes_at, integers_at
-from tracetool.ingest.byte_kernel import are_printable, hash_bytes, load32, same_bytes
+from tracetool.ingest import octets
+from tracetool.ingest.names import LONGEST_DEVICE, Refusal
+from tracetool.ingest.simple_codes import (
+    EVENT_HEAD,
+    HEAD,
+    LEAST_VALUE,
+    LONGEST,
+    LONGEST_PFLASH,
+    LOST,
+    TIME_BITS,
+    VALUE_BITS,
+    Field,
+    Id,
+    Reason,
+    Stop,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import MutableSequence, Sequence
+    from collections.abc import Sequence
 
-    from tracetool.ingest.byte_kernel import Octets
+    from tracetool.ingest.interning import StringTable
 
-__all__ = ["Room", "Tables", "walk", "walk_at"]
+    Integers = memoryview[int]
+    """A buffer of integers, of the type that the `.pxd` names."""
 
-# --- what `walk` returns -----------------------------------------------------------------------------------------
-MORE = 0  # the record at the position is not all there
-MAPPING = 1  # the record at the position gives an event's name
-FULL = 2  # no room for another row, string or loss
-DAMAGED = 3  # the record at the position is an event that cannot be; carry[WHY] says why
-BROKEN = 4  # what stands at the position is no record
-
-# --- Room.carry --------------------------------------------------------------------------------------------------
-POSITION = 0
-ROWS = 1  # rows filled
-OTHER = 2  # records of other events, and of losses
-RECORDS = 3  # all event records since the trace began
-LOSSES = 4  # losses noted
-STRINGS = 5  # strings interned
-POOL = 6  # bytes of them
-WHY = 7
-ERA = 8  # releases whose events have been met, where others have events of the same shape; 0: none
-ROOM_ROWS = 9  # room for rows, strings, bytes of them and losses, and how many ids `Tables.names` has
-ROOM_STRINGS = 10
-ROOM_POOL = 11
-ROOM_LOSSES = 12
-ROOM_NAMES = 13
-SLOT_MASK = 14  # places in `Room.slots`, a power of two, less one
-CARRY_SLOTS = 15
-
-# --- why an event cannot be --------------------------------------------------------------------------------------
-WHY_ARGUMENTS = 1
-WHY_RANGE = 2
-WHY_TEXT = 3
-WHY_UNNAMED = 4
-
-# --- fields: what an argument is; the numbers below NUMBERS are columns of `Room.numbers` ------------------------
-NUMBERS = 8
-OFFSET, SIZE, VALUE, COMMAND, WCYCLE, COUNTER, LENGTH, REGION = range(NUMBERS)
-DEVICE = 8
-TEXT = 9
-SHOWN = 10  # a number that goes into the text as it is printed; kept in `Room.shown`
-END = 11  # offset + length - 1
-READ_ONLY = 12  # 1 or 0; kept in `Room.shown`
-DIGITS = 13  # twice the size of an access
-DROP = 14
-ACCESS = 15  # the size of an access
-
-# --- Tables.names ------------------------------------------------------------------------------------------------
-UNNAMED = 0
-ANOTHER = 1  # an event that is not of pflash
-FIRST_GROUP = 2
-
-HEAD = 8  # bytes of a record's type
-EVENT_HEAD = 24
-LONGEST = 1 << 16  # of a record; QEMU's own buffer for one is no larger
-LONGEST_PFLASH = 1200  # of a pflash event: QEMU cuts a string at 512 bytes, and no event has more than two
-LONGEST_DEVICE = 255
-NO_ROOM = 0
-NO_TEXT = -1
-LOST_LOW, LOST_HIGH = 0xFFFF_FFFE, 0xFFFF_FFFF  # the id of a record that counts lost events
-ALL_ONES = 0xFFFF_FFFF
-SIGN = 0x8000_0000
-_BYTE = 0xFF
-_FARTHEST = (1 << 63) - 1
+__all__ = ["Reader", "Rows", "Tables", "walk"]
 
 
-class Tables(NamedTuple):
-    """What the ids of the trace mean. Integers.
+class Tables:
+    """The catalogue, as the kernel looks things up in it. Each attribute is an array of integers.
 
-    `names` gives for each id `UNNAMED`, `ANOTHER` or `FIRST_GROUP` and more; `groups` for each group the first of
-    its variants and how many they are; `variants` for each its place in the catalogue, its first field, how many they
-    are and the releases that have it, 0 where that needs not be known; `fields` what each argument is.
+    Attributes:
+        group_first: for each group of variants the first of them.
+        group_count: and how many they are.
+        variant_kind: for each variant its place in the catalogue.
+        variant_first: its first argument.
+        variant_strings: how many of its arguments are strings; they come first.
+        variant_numbers: how many are numbers.
+        variant_era: the releases that have it, where others have events of the same shape; 0: no matter.
+        field: for each argument a `Field`.
+        forbidden: a mask of the bits that it has not, be it not a value extended by its sign.
+        allowed: of a size, a bit for each that it can be; 0: all.
     """
 
-    names: Sequence[int]
-    groups: Sequence[int]
-    variants: Sequence[int]
-    fields: Sequence[int]
+    def __init__(self, groups: Sequence[Integers], variants: Sequence[Integers], fields: Sequence[Integers]) -> None:
+        self.group_first, self.group_count = groups
+        (
+            self.variant_kind,
+            self.variant_first,
+            self.variant_strings,
+            self.variant_numbers,
+            self.variant_era,
+        ) = variants
+        self.field, self.forbidden, self.allowed = fields
 
 
-class Room(NamedTuple):
-    """Where rows go. Integers.
+class Rows:
+    """Columns that events are read into, and how far they are filled.
 
-    `kinds` (places in the catalogue), `times`, `threads` and `shown` have an entry a row, `numbers` one a row and
-    column, column after column, `words` the string's number of the device and then that of the text, 0 for none.
-    Strings are bytes in `pool`, with their ends after a 0 in `ends`; `slots` is a hash table of them. `losses` are
-    number of the record, row and how many.
+    Attributes:
+        count: rows that are filled.
+        capacity: how many there is room for.
+        kinds: the place of the event's variant in the catalogue.
+        present: 1 for each of those places that is in `kinds`.
+        times, processes: of the event.
+        wide, narrow, values: its numbers, where it has them; the first two hold columns of `Field`, one after the
+            other. A length below 0 is none; counters are the bits of unsigned numbers.
+        devices, texts: the number of a string; 0: none.
     """
 
-    kinds: MutableSequence[int]
-    times: MutableSequence[int]
-    threads: MutableSequence[int]
-    numbers: MutableSequence[int]
-    shown: MutableSequence[int]
-    words: MutableSequence[int]
-    pool: Octets
-    ends: MutableSequence[int]
-    slots: MutableSequence[int]
-    losses: MutableSequence[int]
-    carry: MutableSequence[int]
+    def __init__(self, capacity: int, columns: dict[str, Integers]) -> None:
+        self.count = 0
+        self.capacity = capacity
+        self.kinds = columns["kinds"]
+        self.present = columns["present"]
+        self.times = columns["times"]
+        self.processes = columns["processes"]
+        self.wide = columns["wide"]
+        self.narrow = columns["narrow"]
+        self.values = columns["values"]
+        self.devices = columns["devices"]
+        self.texts = columns["texts"]
 
 
-# --- numbers -----------------------------------------------------------------------------------------------------
+class Reader:
+    """Where the walk stands.
 
+    Args:
+        data: the buffer that holds the records.
+        big: 1: numbers have their high byte first.
+        tables: what the events are.
+        losses: room for losses, three integers each.
 
-def _low(data: Octets, at: int, big: int) -> int:
-    """The low half of the 64-bit number at a place."""
-    return load32(data, at + 4 if big else at, big)
+    Attributes:
+        rows, strings: where events go; given anew for each chunk.
+        names: for each id an `Id`, or the sum of a group's number and `Id.PFLASH`.
+        end: where the records in the buffer end, the last of them perhaps cut.
+        position: the next record.
+        records: event records since the trace began.
+        other: those of other events, and of losses, since they were set to 0.
+        losses: number of the record, row, and how many events.
+        lost: losses noted.
+        reason: why the event at the position cannot be.
+        era: releases whose events have been met, where others have events of the same shape; 0: none.
+        device: the number of the last event's device; 0: none.
+        device_start, device_length: where its name is in the pool of the strings.
+    """
 
-
-def _high(data: Octets, at: int, big: int) -> int:
-    return load32(data, at if big else at + 4, big)
-
-
-def _join(high: int, low: int) -> int:
-    """The signed 64-bit number of two halves."""
-    return (high - ((high & SIGN) << 1)) << 32 | low
-
-
-def _in_range(field: int, low: int, high: int) -> bool:  # noqa: PLR0911  one for each kind of number
-    """Whether a number fits its column. A 32-bit value may have been extended by its sign."""
-    if field in (COUNTER, SHOWN, DROP):
-        return True
-    if field in (OFFSET, LENGTH, REGION, END):
-        return high < SIGN
-    if field == VALUE:
-        return high == 0 or (high == ALL_ONES and low >= SIGN)
-    if field == READ_ONLY:
-        return high == 0 and low <= 1
-    if field == ACCESS:
-        return high == 0 and low in (1, 2, 4)
-    if field == DIGITS:
-        return high == 0 and low in (2, 4, 8)
-    return high == 0 and low <= _BYTE
-
-
-def _put_number(room: Room, row: int, field: int, low: int, high: int) -> None:
-    rows = room.carry[ROOM_ROWS]
-    if field == VALUE:
-        room.numbers[field * rows + row] = low
-    elif field < NUMBERS:
-        room.numbers[field * rows + row] = _join(high, low)
-    elif field == END:
-        span = _join(high, low) - room.numbers[OFFSET * rows + row]
-        room.numbers[LENGTH * rows + row] = span + 1 if 0 <= span < _FARTHEST else -1
-    elif field == ACCESS:
-        room.numbers[SIZE * rows + row] = low
-    elif field == DIGITS:
-        room.numbers[SIZE * rows + row] = low // 2
-    elif field in (SHOWN, READ_ONLY):
-        room.shown[row] = _join(high, low)
-
-
-# --- strings -----------------------------------------------------------------------------------------------------
-
-
-def _intern(data: Octets, at: int, length: int, room: Room) -> int:
-    """The number of a string, from 1 on; `NO_ROOM`, or `NO_TEXT` where it has control characters."""
-    carry, slots, ends = room.carry, room.slots, room.ends
-    slot = hash_bytes(data, at, length) & carry[SLOT_MASK]
-    while slots[slot]:
-        number = slots[slot]
-        start = ends[number - 1]
-        if ends[number] - start == length and same_bytes(data, at, room.pool, start, length):
-            return number
-        slot = (slot + 1) & carry[SLOT_MASK]
-    if not are_printable(data, at, length):
-        return NO_TEXT
-    if carry[STRINGS] >= carry[ROOM_STRINGS] or carry[POOL] + length > carry[ROOM_POOL]:
-        return NO_ROOM
-    for i in range(length):
-        room.pool[carry[POOL] + i] = data[at + i]
-    carry[POOL] += length
-    carry[STRINGS] += 1
-    ends[carry[STRINGS]] = carry[POOL]
-    slots[slot] = carry[STRINGS]
-    return carry[STRINGS]
+    def __init__(self, data: bytearray, big: int, tables: Tables, losses: Integers) -> None:
+        self.data = data
+        self.big = big
+        self.tables = tables
+        self.losses = losses
+        self.rows: Rows
+        self.strings: StringTable
+        self.names: Integers
+        self.end = 0
+        self.position = 0
+        self.records = 0
+        self.other = 0
+        self.lost = 0
+        self.reason = 0
+        self.era = 0
+        self.device = 0
+        self.device_start = 0
+        self.device_length = 0
 
 
 # --- events ------------------------------------------------------------------------------------------------------
 
 
-def _fits(data: Octets, at: int, end: int, tables: Tables, first: int, count: int, big: int) -> bool:
+def _fits(reader: Reader, at: int, end: int, variant: int) -> bool:
     """Whether the arguments are just those of a variant."""
-    for i in range(first, first + count):
-        if tables.fields[i] in (DEVICE, TEXT):
-            if at + 4 > end:
-                return False
-            at += 4 + load32(data, at, big)
-        else:
-            at += 8
-    return at == end
+    for _ in range(reader.tables.variant_strings[variant]):
+        if at + 4 > end:
+            return False
+        at += 4 + octets.load32(reader.data, at, reader.big)
+    return at + 8 * reader.tables.variant_numbers[variant] == end
 
 
-def _arguments(data: Octets, at: int, tables: Tables, first: int, count: int, big: int, room: Room) -> int:
-    """Read the arguments of an event into the next row; `MORE` where all is well, else `FULL` or `DAMAGED`."""
-    carry, rows, row = room.carry, room.carry[ROOM_ROWS], room.carry[ROWS]
-    room.words[row] = 0
-    room.words[rows + row] = 0
-    for i in range(first, first + count):
-        field = tables.fields[i]
-        if field in (DEVICE, TEXT):
-            length = load32(data, at, big)
-            at += 4
-            number = _intern(data, at, length, room)
-            if number == NO_TEXT or (field == DEVICE and length > LONGEST_DEVICE):
-                carry[WHY] = WHY_TEXT
-                return DAMAGED
-            if number == NO_ROOM:
-                return FULL
-            room.words[(field - DEVICE) * rows + row] = number
-            at += length
-        else:
-            low, high = _low(data, at, big), _high(data, at, big)
-            at += 8
-            if not _in_range(field, low, high):
-                carry[WHY] = WHY_RANGE
-                return DAMAGED
-            _put_number(room, row, field, low, high)
-    return MORE
+def _put_string(reader: Reader, field: int, at: int, length: int) -> int:
+    """Note a device or text in the next row; `Stop.MORE` where all is well, else `FULL` or `DAMAGED`."""
+    number = reader.strings.intern(reader.data, at, length)
+    if number == Refusal.UNPRINTABLE or (field == Field.DEVICE and length > LONGEST_DEVICE):
+        reader.reason = Reason.TEXT
+        return Stop.DAMAGED
+    if number == Refusal.NO_ROOM:
+        return Stop.FULL
+    if field == Field.DEVICE:
+        reader.device = number
+        reader.device_start = reader.strings.ends[number - 1]
+        reader.device_length = length
+        reader.rows.devices[reader.rows.count] = number
+    else:
+        reader.rows.texts[reader.rows.count] = number
+    return Stop.MORE
 
 
-def _event(data: Octets, at: int, end: int, group: int, tables: Tables, big: int, room: Room) -> int:
+def _is_last_device(reader: Reader, at: int, length: int) -> bool:
+    """Whether the bytes are the name of the device that the last event was of."""
+    return (
+        reader.device > 0
+        and length == reader.device_length
+        and octets.same_bytes(reader.data, at, reader.strings.pool, reader.device_start, length)
+    )
+
+
+def _put_number(tables: Tables, rows: Rows, argument: int, value: int) -> bool:
+    """Note a number in the next row; False where the argument cannot have it."""
+    field, row = tables.field[argument], rows.count
+    if value & tables.forbidden[argument] != 0 and not (field == Field.VALUE and LEAST_VALUE <= value < 0):
+        return False
+    if field <= Field.SHOWN:
+        rows.wide[field * rows.capacity + row] = value
+    elif field <= Field.WCYCLE:
+        rows.narrow[(field - Field.SIZE) * rows.capacity + row] = value
+        return tables.allowed[argument] == 0 or tables.allowed[argument] >> value & 1 != 0
+    elif field == Field.VALUE:
+        rows.values[row] = value & VALUE_BITS
+    elif field == Field.END:
+        span = value - rows.wide[Field.OFFSET * rows.capacity + row]
+        rows.wide[Field.LENGTH * rows.capacity + row] = span + 1 if 0 <= span < TIME_BITS else -1
+    elif field == Field.DIGITS:
+        rows.narrow[row] = value >> 1
+        return tables.allowed[argument] >> value & 1 != 0
+    return True
+
+
+def _arguments(reader: Reader, at: int, variant: int) -> int:
+    """Read the arguments of an event into the next row; `Stop.MORE` where all is well, else `FULL` or `DAMAGED`."""
+    argument = reader.tables.variant_first[variant]
+    reader.rows.devices[reader.rows.count] = reader.device
+    reader.rows.texts[reader.rows.count] = 0
+    for _ in range(reader.tables.variant_strings[variant]):
+        field, length = reader.tables.field[argument], octets.load32(reader.data, at, reader.big)
+        at += 4
+        if field != Field.DEVICE or not _is_last_device(reader, at, length):
+            result = _put_string(reader, field, at, length)
+            if result != Stop.MORE:
+                return result
+        at += length
+        argument += 1
+    for i in range(reader.tables.variant_numbers[variant]):
+        value = octets.load64(reader.data, at + 8 * i, reader.big)
+        if not _put_number(reader.tables, reader.rows, argument + i, value):
+            reader.reason = Reason.RANGE
+            return Stop.DAMAGED
+    return Stop.MORE
+
+
+def _event(reader: Reader, at: int, end: int, group: int) -> int:
     """A pflash event, by the first variant of its group that the arguments fit."""
-    carry, variants = room.carry, tables.variants
-    if carry[ROWS] >= carry[ROOM_ROWS]:
-        return FULL
-    carry[WHY] = WHY_ARGUMENTS
-    first = tables.groups[2 * group]
-    for i in range(first, first + tables.groups[2 * group + 1]):
-        field, count, era = variants[4 * i + 1], variants[4 * i + 2], variants[4 * i + 3]
-        if era and carry[ERA] and era != carry[ERA]:
-            continue
-        if _fits(data, at + EVENT_HEAD, end, tables, field, count, big):
-            result = _arguments(data, at + EVENT_HEAD, tables, field, count, big, room)
-            if result == FULL:
-                return FULL
-            if result == MORE:
-                row = carry[ROWS]
-                room.kinds[row] = variants[4 * i]
-                room.times[row] = (_high(data, at + 8, big) & ~SIGN) << 32 | _low(data, at + 8, big)
-                room.threads[row] = load32(data, at + 20, big)
-                carry[ROWS] += 1
-                carry[ERA] = era or carry[ERA]
-                return MORE
-    return DAMAGED
+    if reader.rows.count >= reader.rows.capacity:
+        return Stop.FULL
+    reader.reason = Reason.ARGUMENTS
+    first = reader.tables.group_first[group]
+    for variant in range(first, first + reader.tables.group_count[group]):
+        era = reader.tables.variant_era[variant]
+        if (era in (0, reader.era) or reader.era == 0) and _fits(reader, at + EVENT_HEAD, end, variant):
+            result = _arguments(reader, at + EVENT_HEAD, variant)
+            if result == Stop.MORE:
+                _finish(reader, at, variant)
+            if result != Stop.DAMAGED:
+                return result
+    return Stop.DAMAGED
 
 
-def _loss(data: Octets, at: int, length: int, big: int, room: Room) -> int:
+def _finish(reader: Reader, at: int, variant: int) -> int:
+    """Take the next row, whose arguments have been read."""
+    row = reader.rows.count
+    kind = reader.tables.variant_kind[variant]
+    reader.rows.kinds[row] = kind
+    reader.rows.present[kind] = 1
+    reader.rows.times[row] = octets.load64(reader.data, at + 8, reader.big) & TIME_BITS
+    reader.rows.processes[row] = octets.load32(reader.data, at + 20, reader.big)
+    reader.rows.count = row + 1
+    if reader.tables.variant_era[variant] != 0:
+        reader.era = reader.tables.variant_era[variant]
+    return 0
+
+
+def _loss(reader: Reader, at: int, length: int) -> int:
     """A record that counts lost events."""
-    carry, at_loss = room.carry, 3 * room.carry[LOSSES]
     if length != EVENT_HEAD + 8:
-        return BROKEN
-    if carry[LOSSES] >= carry[ROOM_LOSSES]:
-        return FULL
-    room.losses[at_loss] = carry[RECORDS] + 1
-    room.losses[at_loss + 1] = carry[ROWS]
-    room.losses[at_loss + 2] = _low(data, at + EVENT_HEAD, big)
-    carry[LOSSES] += 1
-    carry[OTHER] += 1
-    return MORE
+        return Stop.BROKEN
+    place = 3 * reader.lost
+    if place >= len(reader.losses):
+        return Stop.FULL
+    reader.losses[place] = reader.records + 1
+    reader.losses[place + 1] = reader.rows.count
+    reader.losses[place + 2] = octets.load64(reader.data, at + EVENT_HEAD, reader.big) & VALUE_BITS
+    reader.lost += 1
+    reader.other += 1
+    return Stop.MORE
 
 
-def _name_of(data: Octets, at: int, tables: Tables, big: int, room: Room) -> int:
-    """What the tables say of the id at a place."""
-    low = _low(data, at, big)
-    if _high(data, at, big) or low >= room.carry[ROOM_NAMES]:
-        return UNNAMED
-    return tables.names[low]
+# --- records -----------------------------------------------------------------------------------------------------
 
 
-def _record(data: Octets, at: int, length: int, tables: Tables, big: int, room: Room) -> int:
+def _name_of(reader: Reader, number: int) -> int:
+    """What the names say of an id."""
+    return reader.names[number] if 0 <= number < len(reader.names) else Id.UNNAMED
+
+
+def _record(reader: Reader, at: int, length: int) -> int:
     """An event record, whatever it is of."""
-    if _high(data, at, big) == LOST_HIGH and _low(data, at, big) == LOST_LOW:
-        return _loss(data, at, length, big, room)
-    name = _name_of(data, at, tables, big, room)
-    if name == UNNAMED:
-        room.carry[WHY] = WHY_UNNAMED
-        return DAMAGED
-    if name == ANOTHER:
-        room.carry[OTHER] += 1
-        return MORE
-    return _event(data, at, at + length, name - FIRST_GROUP, tables, big, room)
+    number = octets.load64(reader.data, at, reader.big)
+    if number == LOST:
+        return _loss(reader, at, length)
+    name = _name_of(reader, number)
+    if name >= Id.PFLASH:
+        return _event(reader, at, at + length, name - Id.PFLASH)
+    if name == Id.UNNAMED:
+        reader.reason = Reason.UNNAMED
+        return Stop.DAMAGED
+    reader.other += 1
+    return Stop.MORE
 
 
-def walk_at(address: int, end: int, big: int) -> int:
-    """`walk` in compiled code: at `address` stand those of the data, the tables' and the room's arrays."""
-    addresses = integers_at(address)
-    tables = Tables(
-        integers_at(addresses[1]), integers_at(addresses[2]), integers_at(addresses[3]), integers_at(addresses[4])
-    )
-    room = Room(
-        kinds=integers_at(addresses[5]),
-        times=integers_at(addresses[6]),
-        threads=integers_at(addresses[7]),
-        numbers=integers_at(addresses[8]),
-        shown=integers_at(addresses[9]),
-        words=integers_at(addresses[10]),
-        pool=bytes_at(addresses[11]),
-        ends=integers_at(addresses[12]),
-        slots=integers_at(addresses[13]),
-        losses=integers_at(addresses[14]),
-        carry=integers_at(addresses[15]),
-    )
-    return walk(bytes_at(addresses[0]), end, big, tables, room)
+def _is_long(reader: Reader, at: int, length: int) -> bool:
+    """Whether a record can be longer than those of pflash events."""
+    return length <= LONGEST and _name_of(reader, octets.load64(reader.data, at, reader.big)) < Id.PFLASH
 
 
-def walk(data: Octets, end: int, big: int, tables: Tables, room: Room) -> int:  # noqa: PLR0911  why it stops
-    """Read records from carry[POSITION] on, as far as `end`; returns why it stopped there.
+def _next(reader: Reader) -> int:
+    """Read the record at the position and go on behind it; where that cannot be, why not."""
+    at = reader.position + HEAD
+    if at > reader.end:
+        return Stop.MORE
+    kind = octets.load64(reader.data, reader.position, reader.big)
+    if kind != 1:
+        return Stop.MAPPING if kind == 0 else Stop.BROKEN
+    if at + EVENT_HEAD > reader.end:
+        return Stop.MORE
+    length = octets.load32(reader.data, at + 16, reader.big)
+    if length < EVENT_HEAD or (length > LONGEST_PFLASH and not _is_long(reader, at, length)):
+        return Stop.BROKEN
+    if at + length > reader.end:
+        return Stop.MORE
+    result = _record(reader, at, length)
+    if result == Stop.MORE:
+        reader.records += 1
+        reader.position = at + length
+    return result
 
-    `big` is 1 where numbers have their high byte first.
-    """
-    carry = room.carry
-    while True:
-        at = carry[POSITION]
-        if at + HEAD > end:
-            return MORE
-        kind = _low(data, at, big)
-        if kind > 1 or _high(data, at, big):
-            return BROKEN
-        if kind == 0:
-            return MAPPING
-        at += HEAD
-        if at + EVENT_HEAD > end:
-            return MORE
-        length = load32(data, at + 16, big)
-        if length < EVENT_HEAD or length > LONGEST:
-            return BROKEN
-        if length > LONGEST_PFLASH and _name_of(data, at, tables, big, room) >= FIRST_GROUP:
-            return BROKEN
-        if at + length > end:
-            return MORE
-        result = _record(data, at, length, tables, big, room)
-        if result != MORE:
-            return result
-        carry[RECORDS] += 1
-        carry[POSITION] = at + length
+
+def walk(reader: Reader) -> int:
+    """Read records from the position on, as far as they are all there; the `Stop` that says why it ends there."""
+    before = reader.position
+    result = _next(reader)
+    while result == Stop.MORE and reader.position != before:
+        before = reader.position
+        result = _next(reader)
+    return result

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from tracetool.ingest.simple_kernel import EVENT_HEAD, HEAD, LONGEST, LOST_HIGH, LOST_LOW
+from tracetool.ingest.simple_codes import EVENT_HEAD, HEAD, LONGEST
 
 __all__ = ["MAX_ID", "THREADS", "Mapping", "load", "next_record", "read_mapping"]
 
@@ -20,7 +20,6 @@ MAX_ID = 1 << 20
 
 _MAPPING_HEAD = HEAD + 8 + 4
 _LONGEST_NAME = 255
-_LOST = LOST_HIGH << 32 | LOST_LOW
 
 # Where a record may begin, by byte order: an event of a small id or a loss; a name.
 _EVENTS = (

@@ -1,4 +1,4 @@
-"""Traces of QEMU's simple backend: the recorded ones, made ones, damaged ones; plain and compiled."""
+"""Traces of QEMU's simple backend: the recorded ones, made ones, damaged ones; the kernel in both forms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import io
 import lzma
 import struct
 import sys
+from dataclasses import asdict
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -16,12 +18,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.captures import capture_path
+from tests.forms import is_extension, plain
 from tests.tracetool.ingest.support import FakeStdin, Reading, collect, log_of, one, read_file, row_of
 from tests.tracetool.simple_traces import LOST, Order, Simple
 from tracetool.compression import zstd
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, Variant
-from tracetool.ingest import TraceMeta, open_trace
+from tracetool.ingest import TraceMeta, open_trace, simple_kernel
 from tracetool.ingest.simple import SimpleTrace, check_header
 from tracetool.ingest.simple_room import SimpleRoom
 from tracetool.ingest.source import Source
@@ -29,7 +32,13 @@ from tracetool.ingest.source import Source
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.tracetool.cli.program import Quick
+
 WITHOUT_CLOCK = ("time_ns", "process", "thread")
+
+
+PLAIN = plain("tracetool.ingest.simple")
+"""The reader with its kernel as plain Python, whether it has been compiled or not."""
 
 
 def read(data: bytes, *, chunk_bytes: int = 1 << 22, strict: bool = False) -> Reading:
@@ -39,16 +48,17 @@ def read(data: bytes, *, chunk_bytes: int = 1 << 22, strict: bool = False) -> Re
     return collect(SimpleTrace(meta, check_header(data, "simple"), source, strict=strict, chunk_bytes=chunk_bytes))
 
 
-def compiled(data: bytes, monkeypatch: pytest.MonkeyPatch, *, chunk_bytes: int = 1 << 22) -> Reading:
-    """Read a trace with the compiled kernel from its first byte on."""
-    with monkeypatch.context() as patch:
-        patch.setattr("tracetool.ingest.simple.LONG", 0)
-        return read(data, chunk_bytes=chunk_bytes)
+def read_plainly(data: bytes, *, chunk_bytes: int = 1 << 22) -> Reading:
+    """Read a trace with the plain kernel."""
+    source = Source(io.BytesIO(data), "simple", None, rereadable=False)
+    meta = TraceMeta("simple", "simple", format="simple")
+    return collect(PLAIN.SimpleTrace(meta, check_header(data, "simple"), source, chunk_bytes=chunk_bytes))
 
 
 def assert_equal(found: Reading, expected: Reading) -> None:
     assert_frame_equal(found.frame, expected.frame, categorical_as_str=True)
-    assert found.health == expected.health
+    # The plain twin has a class of its own for it.
+    assert asdict(found.health) == asdict(expected.health)
 
 
 # --- recorded ----------------------------------------------------------------------------------------------------
@@ -79,10 +89,27 @@ def test_a_run_recorded_with_losses_says_how_many_and_where() -> None:
     assert [(place.seq, place.count) for place in reading.health.lost_places] == [(6709, 34393)]
 
 
-def test_plain_and_compiled_read_a_capture_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    with zstd.open(capture_path("aavmf-rfc-v2/trace.simple.zst")) as stream:
+@pytest.mark.parametrize(
+    "capture", ["aavmf-first-boot", "aavmf-rfc-v2", pytest.param("aavmf-reclaim", marks=pytest.mark.slow)]
+)
+def test_both_forms_read_a_capture_the_same(capture: str) -> None:
+    with zstd.open(capture_path(f"{capture}/trace.simple.zst")) as stream:
         data = stream.read()
-    assert_equal(compiled(data, monkeypatch), read(data))
+    assert_equal(read_plainly(data), read(data))
+
+
+@pytest.mark.parametrize("capture", ["ovmf-first-boot", "aavmf-shell-padding"])
+def test_both_forms_read_a_log_that_was_converted_the_same(capture: str, tmp_path: Path, quick: Quick) -> None:
+    converted = tmp_path / "trace.simple"
+    log = capture_path(f"{capture}/trace.log.zst")
+    assert quick("export", log, "-o", converted).code == 0
+    found = read(converted.read_bytes())
+    assert_equal(read_plainly(converted.read_bytes()), found)
+    assert_frame_equal(
+        found.frame.drop(WITHOUT_CLOCK),
+        collect(open_trace(str(log))).frame.drop(WITHOUT_CLOCK),
+        categorical_as_str=True,
+    )
 
 
 # --- made --------------------------------------------------------------------------------------------------------
@@ -170,11 +197,11 @@ def test_numbers_that_were_extended_by_their_sign() -> None:
     assert read(Simple().write(-2).data).rows[0]["value"] == 0xFFFFFFFE
 
 
-def test_a_counter_may_be_any_64_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_counter_may_be_any_64_bits() -> None:
     trace = Simple()
     for counter in (0, -1, 1 << 63):
         trace.event("pflash_data_write_block", "virt.flash1", 0, 4, 0, counter)
-    for reading in (read(trace.data), compiled(trace.data, monkeypatch)):
+    for reading in (read(trace.data), read_plainly(trace.data)):
         assert reading.frame["counter"].to_list() == [0, (1 << 64) - 1, 1 << 63]
 
 
@@ -185,13 +212,13 @@ def test_strings_of_no_length() -> None:
 
 
 @pytest.mark.parametrize("count", [3, 5000])
-def test_many_devices(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_devices(count: int) -> None:
     trace = Simple()
     for number in range(count):
         trace.event("pflash_reset", f"flash{number}")
     names = [f"flash{number}" for number in range(count)]
     assert read(trace.data).frame["device"].cast(pl.String).to_list() == names
-    assert compiled(trace.data, monkeypatch).frame["device"].cast(pl.String).to_list() == names
+    assert read_plainly(trace.data).frame["device"].cast(pl.String).to_list() == names
 
 
 def test_losses_have_their_place() -> None:
@@ -271,9 +298,9 @@ NAMES_END = SAMPLE.index(struct.pack("<Q", 1), BODY + 4 * 20)
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 50, 400, 1000])
-def test_chunks_of_any_size_give_the_same(chunk_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_of_any_size_give_the_same(chunk_bytes: int) -> None:
     assert_equal(read(SAMPLE, chunk_bytes=chunk_bytes), WHOLE)
-    assert_equal(compiled(SAMPLE, monkeypatch, chunk_bytes=chunk_bytes), WHOLE)
+    assert_equal(read_plainly(SAMPLE, chunk_bytes=chunk_bytes), WHOLE)
 
 
 @pytest.mark.slow
@@ -337,10 +364,9 @@ def test_any_records_are_all_accounted_for(records: list[tuple[str, Any, int]], 
 
 @settings(max_examples=200)
 @given(_RECORDS, st.sampled_from(["<", ">"]))
-def test_plain_and_compiled_agree(records: list[tuple[str, Any, int]], order: Order) -> None:
+def test_both_forms_agree(records: list[tuple[str, Any, int]], order: Order) -> None:
     data = _trace_of(records, order)
-    with pytest.MonkeyPatch.context() as patch:
-        assert_equal(compiled(data, patch), read(data))
+    assert_equal(read_plainly(data), read(data))
 
 
 @given(st.binary(max_size=2000))
@@ -349,18 +375,38 @@ def test_any_bytes_are_read_to_their_end(noise: bytes) -> None:
     assert reading.frame["value"].head(1).to_list() == [1]
 
 
-def test_megabytes_of_noise_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_megabytes_of_noise_end() -> None:
     noise = b"\x01" + bytes(7) + b"\x01\0\0\0"
     data = Simple().write(1).data + noise * 200_000
     assert read(data).health.events == 1
-    assert compiled(data, monkeypatch).health.events == 1
+    assert read_plainly(data).health.events == 1
 
 
-def test_without_numba_the_plain_kernel_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracetool.ingest.simple_room.have_numba", lambda: False)
-    room = SimpleRoom(1)
-    assert not room.compile(1)
-    assert_equal(compiled(SAMPLE, monkeypatch), WHOLE)
+@given(st.lists(st.tuples(st.integers(0, len(SAMPLE) - BODY - 1), st.integers(1, 255)), min_size=1, max_size=6))
+def test_both_forms_agree_on_flipped_bytes(flips: list[tuple[int, int]]) -> None:
+    data = bytearray(SAMPLE)
+    for at, flip in flips:
+        data[BODY + at] ^= flip
+    assert_equal(read_plainly(bytes(data)), read(bytes(data)))
+
+
+def test_records_outside_of_the_buffer_are_refused() -> None:
+    room = SimpleRoom(bytearray(100), 0, 10)
+    for position, end in ((0, 101), (50, 49), (-1, 100)):
+        room.reader.position = position
+        with pytest.raises(ValueError, match="in a buffer of 100 bytes"):
+            room.walk(end)
+
+
+@pytest.mark.skipif(not is_extension(simple_kernel), reason="plain Python ends a slice where the bytes end")
+def test_a_place_outside_of_the_buffer_is_an_error() -> None:
+    """Not the end of the process, whoever calls the kernel."""
+    room = SimpleRoom(bytearray(100), 0, 10)
+    walk = import_module("tracetool.ingest.native").walk
+    for position in (-1 << 40, -1, 99, 100, 1 << 40):
+        room.reader.position, room.reader.end = position, 1 << 50
+        with pytest.raises(IndexError):
+            walk(room.reader)
 
 
 def test_a_loss_of_another_length_is_no_record() -> None:

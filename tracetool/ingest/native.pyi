@@ -1,0 +1,3 @@
+from tracetool.ingest.simple_kernel import Reader
+
+def walk(reader: Reader) -> int: ...
