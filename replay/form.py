@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.abc import MetaPathFinder
-from importlib.util import find_spec, spec_from_file_location
-from pathlib import Path
+from importlib.machinery import FileFinder, SourceFileLoader
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,21 +24,25 @@ VARIABLE = "PFLASH_TRACETOOL_KERNELS"
 PACKAGES = ("replay", "tracetool")
 
 
-class SourcesOnly(MetaPathFinder):
-    """Finds the modules of the program as sources, and no extension module."""
+class SourcesOnly:
+    """Finds the modules of the program as sources, and no extension module.
+
+    A meta path finder by its method alone: `importlib.abc` imports much, and every process of the program needs this.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, _target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
-        """Find the module's `.py`; one that has none is said not to exist, so that its place is taken."""
-        package, _, name = fullname.rpartition(".")
-        if path is None or package.partition(".")[0] not in PACKAGES:
+        """Find the module's `.py`.
+
+        Raises:
+            ModuleNotFoundError: it has none, and what stands in for it is to be imported.
+        """
+        if path is None or fullname.partition(".")[0] not in PACKAGES:
             return None
-        for folder in map(Path, path):
-            if (source := folder / f"{name}.py").is_file():
-                return spec_from_file_location(fullname, source)
-            if (folder / name).is_dir():
-                return None
+        for folder in path:
+            if spec := FileFinder(folder, (SourceFileLoader, [".py"])).find_spec(fullname):
+                return spec
         raise ModuleNotFoundError(f"{fullname}: has no source", name=fullname)
 
 

@@ -1,5 +1,4 @@
 """Everything that touches libbabeltrace2; it runs in a process of its own, see `child`.
 
-That process must start at once: nothing here imports the rest of tracetool, polars or numpy, and numba only where
-there is something to compile.
+That process must start at once: nothing here imports the rest of tracetool, polars or numpy.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import mmap
 import os
@@ -38,15 +37,14 @@ class Blocks:
         self._free = threading.Semaphore(slots)
         self._memory = mmap.mmap(memory, slots * self._words * 8)
         self._view = memoryview(self._memory).cast("q")
-        self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         threading.Thread(target=self._listen, args=(inward,), daemon=True).start()
 
-    def take(self) -> tuple[int, memoryview[int]]:
-        """Wait for the next block; its address and its words."""
+    def take(self) -> memoryview[int]:
+        """Wait for the next block; its words."""
         self._free.acquire()
         self._slot = (self._slot + 1) % self._slots
         begin = self._slot * self._words
-        return self._address + 8 * begin, self._view[begin : begin + self._words]
+        return self._view[begin : begin + self._words]
 
     def give(self, **said: Any) -> None:  # noqa: ANN401
         """Hand the block that was taken last to the parent."""

@@ -10,41 +10,15 @@ import json
 import os
 import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tracetool.babeltrace.blocks import Blocks
 from tracetool.babeltrace.errors import BabeltraceError
 from tracetool.babeltrace.graph import Graph, Plugins
 from tracetool.babeltrace.library import Library, LibraryMissingError
-from tracetool.babeltrace.plain import Plain
 from tracetool.babeltrace.reading import Reading
-from tracetool.babeltrace.salvage import salvage
-
-if TYPE_CHECKING:
-    from tracetool.babeltrace.compiled import Compiled
 
 __all__ = ["main", "read"]
-
-
-def _loop(library: Library, request: dict[str, Any], blocks: Blocks) -> Plain | Compiled:
-    """The loop as it is wanted: "plain", "compiled", or "auto", which compiles only for long traces."""
-    if request["loop"] == "plain":
-        return Plain(library)
-    try:
-        from tracetool.babeltrace.compiled import Compiled, is_cached  # noqa: PLC0415
-
-        cache = Path(request["cache"])
-        if not is_cached(cache):
-            if request["loop"] == "auto" and not request["long"]:
-                return Plain(library)
-            blocks.say(compiling=True)
-        return Compiled(library, cache)
-    except Exception:
-        # Whatever is wrong with the compiler, the trace can be read without it.
-        if request["loop"] == "compiled":
-            raise
-        return Plain(library)
 
 
 def _grouped(plugins: Plugins, folders: list[str]) -> list[list[str]]:
@@ -71,7 +45,7 @@ def _graph(plugins: Plugins, traces: list[list[str]]) -> Graph:
     return graph
 
 
-def _whole_or_saved(plugins: Plugins, traces: list[list[str]], scratch: Path) -> tuple[Graph, list[str]]:
+def _whole_or_saved(plugins: Plugins, traces: list[list[str]], scratch: str) -> tuple[Graph, list[str]]:
     """A graph with all that can be read of these traces; what cannot, in words.
 
     Raises:
@@ -80,6 +54,8 @@ def _whole_or_saved(plugins: Plugins, traces: list[list[str]], scratch: Path) ->
     try:
         return _graph(plugins, traces), []
     except BabeltraceError as error:
+        from tracetool.babeltrace.salvage import salvage  # noqa: PLC0415  whole traces do not need it
+
         saved = [salvage(plugins, folders, scratch) for folders in traces]
         kept = [each.folders for each in saved if each.folders]
         if not kept:
@@ -100,11 +76,10 @@ def read(request: dict[str, Any], blocks: Blocks) -> None:
     library = Library(request["library"])
     plugins = Plugins(library)
     traces = _grouped(plugins, request["folders"])
-    graph, notes = _whole_or_saved(plugins, traces, Path(request["scratch"]))
+    graph, notes = _whole_or_saved(plugins, traces, request["scratch"])
     blocks.say(notes=notes, span=plugins.span_of(request["folders"]) if request["span"] else None)
-    loop = _loop(library, request, blocks)
-    reading = Reading(library, loop, blocks, request["layouts"])
-    if not graph.finish(loop.address, reading.address):
+    reading = Reading(library, blocks, request["layouts"])
+    if not graph.finish(reading.address):
         return
     try:
         reading.run(graph)

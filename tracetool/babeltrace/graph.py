@@ -156,7 +156,7 @@ class Graph:
         """
         self.sources.append(Source(self, folders))
 
-    def finish(self, consume: int, state: int) -> bool:
+    def finish(self, consume: int) -> bool:
         """Merge the streams and give them to the function at an address; False if there is none.
 
         Raises:
@@ -173,7 +173,7 @@ class Graph:
         )
         self._check(
             library.bt_graph_add_simple_sink_component(
-                self.graph, b"sink", None, consume, None, state, ctypes.byref(sink)
+                self.graph, b"sink", None, consume, None, None, ctypes.byref(sink)
             )
         )
         for at, port in enumerate(ports):

@@ -6,48 +6,18 @@ Ref: the headers in /usr/include/babeltrace2, version 2.0.
 from __future__ import annotations
 
 import ctypes
-from ctypes import util
 from typing import Any
 
-__all__ = ["KERNEL", "KERNEL_LIBC", "LOG_LEVEL", "Library", "LibraryMissingError"]
+from tracetool.babeltrace.functions import KERNEL, prototype
+
+__all__ = ["LOG_LEVEL", "Library", "LibraryMissingError"]
 
 _SONAMES = ("libbabeltrace2.so.0", "libbabeltrace2.so", "libbabeltrace2.dylib")
 _MAJOR = 2
 LOG_LEVEL = 5
 """The level at which components log errors, which say more than the causes they give. It goes to standard error."""
 
-# What each letter stands for: a pointer, a pointer as a number, a C string; signed and unsigned integers.
-_TYPES: dict[str, Any] = {
-    "p": ctypes.c_void_p,
-    "q": ctypes.c_int64,
-    "Q": ctypes.c_uint64,
-    "i": ctypes.c_int,
-    "I": ctypes.c_uint,
-    "s": ctypes.c_char_p,
-    "v": None,
-}
-
-KERNEL: dict[str, str] = {
-    "bt_message_iterator_next": "iqqq",
-    "bt_message_get_type": "iq",
-    "bt_message_put_ref": "vq",
-    "bt_message_event_borrow_event_const": "qq",
-    "bt_message_event_borrow_default_clock_snapshot_const": "qq",
-    "bt_clock_snapshot_get_ns_from_origin": "iqq",
-    "bt_event_borrow_class_const": "qq",
-    "bt_event_borrow_payload_field_const": "qq",
-    "bt_event_borrow_common_context_field_const": "qq",
-    "bt_event_borrow_specific_context_field_const": "qq",
-    "bt_field_structure_borrow_member_field_by_index_const": "qqq",
-    "bt_field_integer_unsigned_get_value": "qq",
-    "bt_field_integer_signed_get_value": "qq",
-    "bt_field_string_get_value": "qq",
-}
-"""What the read loop calls: the letters of the result and the arguments."""
-
-KERNEL_LIBC: dict[str, str] = {"strcmp": "iqq"}
-"""What it calls of the C library."""
-
+# Letters as in `functions.prototype`.
 _OTHERS: dict[str, str] = {
     "bt_version_get_major": "I",
     "bt_graph_create": "pQ",
@@ -118,15 +88,12 @@ def _load(path: str | None) -> ctypes.CDLL:
             return ctypes.CDLL(name)
         except OSError as error:
             reasons.append(str(error))
-    found = None if path else util.find_library("babeltrace2")
+    from ctypes.util import find_library  # noqa: PLC0415  it imports much, and runs programs
+
+    found = None if path else find_library("babeltrace2")
     if found is None:
         raise LibraryMissingError(reasons[0])
     return ctypes.CDLL(found)
-
-
-def _declared(function: Any, letters: str) -> Any:  # noqa: ANN401
-    function.restype, *function.argtypes = (_TYPES[letter] for letter in letters)
-    return function
 
 
 class Library:
@@ -141,11 +108,11 @@ class Library:
 
     def __init__(self, path: str | None = None) -> None:
         self.shared = _load(path)
-        self._quick = ctypes.PyDLL(self.shared._name)  # noqa: SLF001
-        self._libc = ctypes.PyDLL(None)
         try:
             for name, letters in (_OTHERS | KERNEL).items():
-                setattr(self, name, _declared(getattr(self.shared, name), letters))
+                function = getattr(self.shared, name)
+                function.restype, *function.argtypes = prototype(letters)
+                setattr(self, name, function)
         except AttributeError as error:
             raise LibraryMissingError(str(error)) from error
         if self.bt_version_get_major() != _MAJOR:
@@ -155,11 +122,6 @@ class Library:
         """Say which function is not declared. Declared ones are plain attributes."""
         raise AttributeError(f"{name} is not declared")
 
-    def quick(self, name: str) -> Any:  # noqa: ANN401
-        """A function of the loop's that keeps other threads waiting, which is quicker where it is over at once."""
-        letters = (KERNEL | KERNEL_LIBC)[name]
-        return _declared(getattr(self._libc if name in KERNEL_LIBC else self._quick, name), letters)
-
     def address(self, name: str) -> int:
-        """Where a function of the loop's lies."""
-        return ctypes.cast(self.quick(name), ctypes.c_void_p).value or 0
+        """Where a function lies."""
+        return ctypes.cast(getattr(self.shared, name), ctypes.c_void_p).value or 0

@@ -6,34 +6,14 @@ import ctypes
 import time
 from typing import TYPE_CHECKING, Any
 
-from tracetool.babeltrace.classes import Classes, word_at
-from tracetool.babeltrace.layout import (
-    ARRAY,
-    ASK,
-    ASK_CLASS,
-    ASK_LOSS,
-    ASK_NOTHING,
-    ASK_ROOM,
-    ASK_WORD,
-    BLOCK,
-    BREAK,
-    NEXT,
-    OTHER,
-    ROW,
-    ROWS,
-    SEEN,
-    SELF,
-    STATE_WORDS,
-    SUBJECT,
-    WORD_COUNT,
-    WORDS,
-    WORDS_AT,
-)
-from tracetool.babeltrace.plain import Plain
+from tracetool.babeltrace.classes import Classes
+from tracetool.babeltrace.functions import MessageType, load
+from tracetool.babeltrace.layout import WORDS, Ask
+from tracetool.babeltrace.sink import Sink
+from tracetool.babeltrace.state import Loop
 
 if TYPE_CHECKING:
     from tracetool.babeltrace.blocks import Blocks
-    from tracetool.babeltrace.compiled import Compiled
     from tracetool.babeltrace.graph import Graph
     from tracetool.babeltrace.library import Library
 
@@ -41,37 +21,31 @@ __all__ = ["Reading"]
 
 SIGN_OF_LIFE = 1 << 17
 NOT_YET_S = 0.01
-PACKETS = 64
 
 
 class Reading:
-    """The state of a pass.
+    """A pass over a trace.
 
     Args:
         library: the library.
-        loop: the read loop, in either form.
         blocks: where the rows go.
         layouts: see `Classes`.
 
     Attributes:
-        address: of the state, the user data of the sink.
+        address: of the function that reads, the graph's sink.
     """
 
-    def __init__(self, library: Library, loop: Plain | Compiled, blocks: Blocks, layouts: dict[str, list[Any]]) -> None:
+    def __init__(self, library: Library, blocks: Blocks, layouts: dict[str, list[Any]]) -> None:
         self._library = library
-        self._loop = loop
         self._blocks = blocks
-        self._memory = (ctypes.c_int64 * STATE_WORDS)()
-        self.address = ctypes.addressof(self._memory)
-        self._state = memoryview(self._memory).cast("B").cast("q")
-        self._state[SELF] = self.address
-        self._state[ROWS] = blocks.rows
-        self._state[WORD_COUNT] = 1
-        self._classes = Classes(library, self._state, layouts)
+        self._loop = Loop(blocks.rows)
+        self._sink = Sink(library, self._loop)
+        self.address = self._sink.address
+        self._classes = Classes(library, self._loop, layouts)
         self._words: list[ctypes.Array[ctypes.c_char]] = []
         self._words_said = True
         self._losses: list[tuple[int, int, int]] = []
-        self._begin()
+        self._loop.begin(blocks.take(), SIGN_OF_LIFE)
 
     def run(self, graph: Graph) -> None:
         """Read to the end.
@@ -80,34 +54,27 @@ class Reading:
             BabeltraceError: the trace cannot be read on; what came before is in blocks.
         """
         answers = {
-            ASK_NOTHING: lambda: time.sleep(NOT_YET_S),
-            ASK_ROOM: self._next_block,
-            ASK_CLASS: self._add_class,
-            ASK_WORD: self._add_word,
-            ASK_LOSS: self._count_loss,
+            Ask.NOTHING: lambda: time.sleep(NOT_YET_S),
+            Ask.ROOM: self._next_block,
+            Ask.CLASS: self._add_class,
+            Ask.WORD: self._add_word,
+            Ask.LOSS: self._count_loss,
         }
+        loop = self._loop
         try:
             while graph.run():
-                ask, self._state[ASK] = self._state[ASK], ASK_NOTHING
+                ask, loop.ask = Ask(loop.ask), Ask.NOTHING
                 answers[ask]()
         finally:
-            if isinstance(self._loop, Plain) and self._loop.raised:
-                raise self._loop.raised
+            if self._sink.raised:
+                raise self._sink.raised
             self._give()
-
-    def _begin(self) -> None:
-        address, words = self._blocks.take()
-        self._state[BLOCK] = address
-        self._state[ROW] = 0
-        self._state[BREAK] = self._state[SEEN] + SIGN_OF_LIFE
-        if isinstance(self._loop, Plain):
-            self._loop.state, self._loop.block = self._state, words
 
     def _give(self) -> None:
         said: dict[str, Any] = {
-            "rows": self._state[ROW],
-            "seen": self._state[SEEN],
-            "other": self._state[OTHER],
+            "rows": self._loop.row,
+            "seen": self._loop.seen,
+            "other": self._loop.other,
             "classes": self._classes.new,
             "losses": self._losses,
         }
@@ -120,33 +87,32 @@ class Reading:
 
     def _next_block(self) -> None:
         self._give()
-        self._begin()
+        self._loop.begin(self._blocks.take(), SIGN_OF_LIFE)
 
     def _add_class(self) -> None:
-        state = self._state
-        message = ctypes.c_int64.from_address(state[ARRAY] + 8 * state[NEXT]).value
-        self._classes.add(state[SUBJECT], self._library.bt_message_event_borrow_event_const(message))
+        event = self._library.bt_message_event_borrow_event_const(load(self._loop.next))
+        self._classes.add(self._loop.subject, event)
 
     def _add_word(self) -> None:
-        if self._state[WORD_COUNT] == WORDS:
+        if self._loop.strings.count == WORDS:
             self._next_block()
             self._classes.forget_words()
             self._words.clear()
-            self._state[WORD_COUNT] = 1
-        word = word_at(self._state[SUBJECT])
+            self._loop.strings.clear()
+        # A copy that stays where it is.
+        word = ctypes.create_string_buffer(ctypes.string_at(self._loop.subject))
         self._words.append(word)
-        self._state[WORDS_AT + self._state[WORD_COUNT]] = ctypes.addressof(word)
-        self._state[WORD_COUNT] += 1
+        self._loop.strings.add(ctypes.addressof(word))
         self._words_said = False
 
     def _count_loss(self) -> None:
         """A message of discarded events or packets: how many events, 0 if that is not said."""
-        library, message, state = self._library, self._state[SUBJECT], self._state
-        count = ctypes.c_uint64()
-        if library.bt_message_get_type(message) != PACKETS:
+        library, loop = self._library, self._loop
+        message, count = loop.subject, ctypes.c_uint64()
+        if library.bt_message_get_type(message) == MessageType.DISCARDED_EVENTS:
             library.bt_message_discarded_events_get_count(message, ctypes.byref(count))
         library.bt_message_put_ref(message)
-        state[NEXT] += 1
-        state[SEEN] += 1
-        state[OTHER] += 1
-        self._losses.append((state[SEEN], state[ROW], min(count.value, 1 << 62)))
+        loop.next += 8
+        loop.seen += 1
+        loop.other += 1
+        self._losses.append((loop.seen, loop.row, min(count.value, 1 << 62)))

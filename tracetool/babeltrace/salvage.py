@@ -49,7 +49,7 @@ def _refused(plugins: Plugins, folders: list[str]) -> str | None:
 
 
 class _Salvage:
-    def __init__(self, plugins: Plugins, scratch: Path) -> None:
+    def __init__(self, plugins: Plugins, scratch: str) -> None:
         self._plugins = plugins
         self._scratch = scratch
 
@@ -94,7 +94,7 @@ class _Salvage:
         return None
 
 
-def salvage(plugins: Plugins, folders: list[str], scratch: Path) -> Saved:
+def salvage(plugins: Plugins, folders: list[str], scratch: str) -> Saved:
     """Find what the library can read of a trace; that may be all, or nothing.
 
     Args:

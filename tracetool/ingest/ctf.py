@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from replay.compiling import cache_base
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health, TraceMeta
 from tracetool.ingest.ctf_archive import unpack
@@ -30,12 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CtfTrace", "is_ctf_directory", "open_ctf", "open_ctf_archive"]
 
-Loop = Literal["auto", "plain", "compiled"]
-
 ROW_BYTES = 64
 MOST_ROWS = 1 << 16
-LONG_BYTES = 4 << 20
-"""Streams of so many bytes are worth compiling for, which takes longer than to read shorter ones plainly."""
 
 MOST_PASSED_OVER = {"zstd": 8 << 30, "gzip": 1 << 30, "xz": 1 << 30}
 """So many bytes of an archive are unpacked to find the trace in it: what takes some seconds."""
@@ -47,7 +42,6 @@ def open_ctf(
     strict: bool = False,
     chunk_bytes: int = 4 << 20,
     progress: Callable[[int, int | None], None] | None = None,
-    loop: Loop = "auto",
 ) -> CtfTrace:
     """Open a CTF trace.
 
@@ -57,7 +51,6 @@ def open_ctf(
         chunk_bytes: about so many bytes of streams make a frame.
         progress: called with the bytes read of the streams, by the time that the last event has between their first
             and last, and their size.
-        loop: how the events are read: compiled where that is worth it, or always one of the two.
 
     Raises:
         InputError: there is no CTF trace in the directory.
@@ -67,7 +60,7 @@ def open_ctf(
         raise InputError(f"{path}: is a directory without a CTF trace: no file called metadata in it or below")
     meta = TraceMeta(path, path, format="ctf", reason=_reason(folders, path))
     rows = max(1, min(chunk_bytes // ROW_BYTES, MOST_ROWS))
-    return CtfTrace(meta, folders, strict=strict, rows=rows, progress=progress, loop=loop)
+    return CtfTrace(meta, folders, strict=strict, rows=rows, progress=progress)
 
 
 def open_ctf_archive(
@@ -118,7 +111,6 @@ class CtfTrace:
         strict: raise on the first damaged event, and where the trace cannot be read on.
         rows: so many events make a frame, at most.
         progress: see `open_ctf`.
-        loop: see `open_ctf`.
 
     Attributes:
         unpacked: the directory it was unpacked to, if it was an archive.
@@ -135,7 +127,6 @@ class CtfTrace:
         strict: bool = False,
         rows: int = MOST_ROWS,
         progress: Callable[[int, int | None], None] | None = None,
-        loop: Loop = "auto",
     ) -> None:
         self.meta = meta
         self.health = Health()
@@ -143,7 +134,6 @@ class CtfTrace:
         self._strict = strict
         self._rows = rows
         self._progress = progress
-        self._loop: Loop = loop
         self.unpacked: Unpacked | None = None
         self.missing: list[str] = []
 
@@ -158,7 +148,7 @@ class CtfTrace:
         reading.missing += self.missing
         self.health = reading.health
         with tempfile.TemporaryDirectory(prefix="tracetool-", ignore_cleanup_errors=True) as scratch:
-            request = self._request(scratch, size)
+            request = self._request(scratch)
             with closing(ReadingProcess(self.meta.name, self._rows, request, size)) as process:
                 for said in process.listen():
                     frame = reading.take(said, process)
@@ -166,14 +156,11 @@ class CtfTrace:
                         yield frame
         reading.finish()
 
-    def _request(self, scratch: str, size: int) -> dict[str, Any]:
+    def _request(self, scratch: str) -> dict[str, Any]:
         """What the process is told; see `tracetool.babeltrace.child`."""
         return {
             "folders": [str(folder) for folder in self._folders],
             "scratch": scratch,
             "span": self._progress is not None,
             "layouts": layouts(),
-            "loop": self._loop,
-            "long": size > LONG_BYTES,
-            "cache": str(cache_base()),
         }

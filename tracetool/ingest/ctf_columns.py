@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from tracetool.babeltrace import layout
-from tracetool.babeltrace.layout import CODES, FIRST_NUMBER, MESSAGE, NO_TIME, PROCESS, THREAD, TIME
+from tracetool.babeltrace.layout import NO_TIME, Column
 from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENTS_SCHEMA
 from tracetool.ingest.recorded import NUMBERS, columns_of
 from tracetool.plain import excerpt
@@ -177,11 +177,11 @@ class Columns:
             block: int64, columns by rows; see `tracetool.babeltrace.layout`.
             damages: how many damaged ones are described.
         """
-        classes = (block[CODES] & LOW_16) - 1
+        classes = (block[Column.CODES] & LOW_16) - 1
         reasons = self._reasons(block, classes)
         understood = reasons == ""
         damaged = [
-            (int(block[MESSAGE, row]), str(reasons[row]), self._excerpt(block, classes, row))
+            (int(block[Column.MESSAGE, row]), str(reasons[row]), self._excerpt(block, classes, row))
             for row in np.flatnonzero(~understood)[:damages].tolist()
         ]
         if understood.all():
@@ -203,39 +203,39 @@ class Columns:
                 reasons[rows] = "arguments do not match the event" if one.known else "unknown pflash event"
                 continue
             for at, (least, largest) in one.ranges:
-                values = block[FIRST_NUMBER + at, rows]
+                values = block[Column.FIRST_NUMBER + at, rows]
                 reasons[rows[(values < least) | (values > largest)]] = "value out of range"
             for at, sizes in one.sizes:
-                reasons[rows[~np.isin(block[FIRST_NUMBER + at, rows], sizes)]] = "value out of range"
+                reasons[rows[~np.isin(block[Column.FIRST_NUMBER + at, rows], sizes)]] = "value out of range"
         devices, texts = _words_of(block)
         reasons[self._bad_devices[devices] | self._bad_texts[texts]] = "text that no event has"
         return reasons
 
     def _excerpt(self, block: Integers, classes: Integers, row: int) -> str:
         one = self._classes[int(classes[row])]
-        values = [f"{layout.NUMBERS[at]}:{int(block[FIRST_NUMBER + at, row]) & LOW_64:#x}" for at in one.numbers]
+        values = [f"{layout.NUMBERS[at]}:{int(block[Column.FIRST_NUMBER + at, row]) & LOW_64:#x}" for at in one.numbers]
         return excerpt(" ".join([one.name, *values]))
 
     def _frame(self, block: Integers, classes: Integers) -> pl.DataFrame:
         kinds = self._each(classes, [one.kind for one in self._classes], np.int64)
-        numbers = [block[FIRST_NUMBER + layout.NUMBERS.index(name)] for name in NUMBERS]
-        shown = block[FIRST_NUMBER + _EXTRA]
+        numbers = [block[Column.FIRST_NUMBER + layout.NUMBERS.index(name)] for name in NUMBERS]
+        shown = block[Column.FIRST_NUMBER + _EXTRA]
         self._fill_from_extra(kinds, classes, numbers, shown)
-        clock = self._each(classes, [one.clock for one in self._classes], np.bool_) & (block[TIME] != NO_TIME)
+        clock = self._each(classes, [one.clock for one in self._classes], np.bool_) & (block[Column.TIME] != NO_TIME)
         process = self._each(classes, [one.process or one.of_process is not None for one in self._classes], np.bool_)
         thread = self._each(classes, [one.thread for one in self._classes], np.bool_)
         return pl.DataFrame(
             [
                 *columns_of(kinds, numbers, shown, _words_of(block), self._words),
-                _nullable(pl.Series("time_ns", block[TIME].copy()), clock),
+                _nullable(pl.Series("time_ns", block[Column.TIME].copy()), clock),
                 _nullable(pl.Series("process", self._processes(block, classes)), process),
-                _nullable(pl.Series("thread", (block[THREAD] & LOW_32).astype(np.uint32)), thread),
+                _nullable(pl.Series("thread", (block[Column.THREAD] & LOW_32).astype(np.uint32)), thread),
             ]
         )
 
     def _processes(self, block: Integers, classes: Integers) -> NDArray[np.uint32]:
         """The process of each row, where it is known."""
-        found = block[PROCESS] & LOW_32
+        found = block[Column.PROCESS] & LOW_32
         for number, one in enumerate(self._classes):
             if one.of_process is not None:
                 found[classes == number] = one.of_process & LOW_32
@@ -259,7 +259,7 @@ class Columns:
 
 def _words_of(block: Integers) -> tuple[Integers, Integers]:
     """The numbers of the devices and of the texts."""
-    return block[CODES] >> layout.DEVICE_SHIFT & LOW_16, block[CODES] >> layout.TEXT_SHIFT & LOW_16
+    return block[Column.CODES] >> layout.DEVICE_SHIFT & LOW_16, block[Column.CODES] >> layout.TEXT_SHIFT & LOW_16
 
 
 def _nullable(column: pl.Series, known: Flags) -> pl.Series:

@@ -39,9 +39,6 @@ A damaged trace sends libbabeltrace2 round in circles. Processor time, as a busy
 PATIENCE_PER_BYTE_S = 10.0 / (1 << 30)
 """Added for each byte of the streams, which are looked through before their first message."""
 
-COMPILING_S = 300.0
-"""The same while the loop is compiled."""
-
 SILENCE_S = 300.0
 """Time that may pass whether or not the processor is used."""
 
@@ -111,10 +108,8 @@ class ReadingProcess:
         Raises:
             InputError: it ended without saying so, or is not heard of any more.
         """
-        patience_s = self._patience_s
         while True:
-            said: dict[str, Any] = json.loads(self._line(patience_s))
-            patience_s = COMPILING_S if said.get("compiling") else self._patience_s
+            said: dict[str, Any] = json.loads(self._line())
             yield said
             if "end" in said:
                 return
@@ -154,7 +149,7 @@ class ReadingProcess:
             while left:
                 left = left[self._process.stdin.write(left) or 0 :]
 
-    def _line(self, patience_s: float) -> bytes:
+    def _line(self) -> bytes:
         assert self._process.stdout is not None  # noqa: S101
         pipe = self._process.stdout.fileno()
         heard = select.poll()
@@ -164,8 +159,8 @@ class ReadingProcess:
             if not heard.poll(LOOK_S * 1000):
                 if time.monotonic() > until:
                     raise self._hang(SILENCE_S)
-                if _processor_s(self.pid) - used_s > patience_s:
-                    raise self._hang(patience_s)
+                if _processor_s(self.pid) - used_s > self._patience_s:
+                    raise self._hang(self._patience_s)
                 continue
             data = os.read(pipe, PIPE)
             if not data:

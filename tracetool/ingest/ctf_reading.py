@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from replay.compiling import announce
 from tracetool.errors import InputError, MissingDependencyError
 from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace
 from tracetool.ingest.ctf_columns import Columns, EventClass
@@ -62,8 +61,6 @@ class CtfReading:
             MissingDependencyError: there is no libbabeltrace2.
         """
         self._raise_for(said, process)
-        if said.get("compiling"):
-            announce("the CTF reader")
         self.missing += said.get("notes", ())
         self._span = said.get("span") or self._span
         if "broken" in said:

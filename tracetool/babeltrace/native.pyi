@@ -1,0 +1,3 @@
+from tracetool.babeltrace.state import Loop
+
+def consume(loop: Loop, iterator: int) -> int: ...
