@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 from polars.testing import assert_frame_equal
 
+from replay.form import VARIABLE
 from tests.captures import capture_path
+from tests.forms import is_extension
 from tests.tracetool.ctf_traces import EPOCH_S, EventType, Packet, capture, needed_babeltrace, write_trace
 from tests.tracetool.ingest.support import Reading, collect, log_of, one, row_of
+from tracetool.babeltrace import kernel
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, Variant
 from tracetool.ingest import LostPlace, open_trace
@@ -23,16 +26,24 @@ WITHOUT_CLOCK = ("time_ns", "process", "thread")
 IO_WRITE = {"name": "str", "offset": "u64", "size": "u32", "value": "u32", "wcycle": "u8"}
 WRITES = [EventType("qemu:pflash_io_write", IO_WRITE)]
 
-Loop = Literal["auto", "plain", "compiled"]
-
 
 @pytest.fixture(autouse=True)
 def _library() -> None:
     needed_babeltrace()
 
 
-def read(path: Path | str, *, chunk_bytes: int = 4 << 20, loop: Loop = "plain", strict: bool = False) -> Reading:
-    return collect(open_ctf(str(path), chunk_bytes=chunk_bytes, loop=loop, strict=strict))
+@pytest.fixture(name="form", params=["compiled", "plain"])
+def _form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have the process run the kernels in each form."""
+    form: str = request.param
+    if form == "compiled" and not is_extension(kernel):
+        pytest.skip("the kernels are not compiled here")
+    monkeypatch.setenv(VARIABLE, "plain" if form == "plain" else "")
+    return form
+
+
+def read(path: Path | str, *, chunk_bytes: int = 4 << 20, strict: bool = False) -> Reading:
+    return collect(open_ctf(str(path), chunk_bytes=chunk_bytes, strict=strict))
 
 
 def a_write(time: int, value: int, **other: int | str) -> tuple[int, int, tuple[int | str, ...]]:
@@ -54,7 +65,7 @@ def assert_equal(found: Reading, expected: Reading) -> None:
     ["aavmf-first-boot", "aavmf-shell-padding", pytest.param("aavmf-reclaim", marks=pytest.mark.slow)],
 )
 def test_a_run_reads_the_same_as_from_its_log(name: str, tmp_path: Path) -> None:
-    ctf = read(capture(name, tmp_path), loop="auto")
+    ctf = read(capture(name, tmp_path))
     log = collect(open_trace(str(capture_path(f"{name}/trace.log.zst"))))
     assert_frame_equal(ctf.frame.drop(WITHOUT_CLOCK), log.frame.drop(WITHOUT_CLOCK), categorical_as_str=True)
     assert (ctf.health.lines, ctf.health.truncated) == (log.health.events, None)
@@ -78,10 +89,14 @@ def test_a_run_recorded_with_losses_says_how_many_and_where(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.skipif(not is_extension(kernel), reason="the kernels are not compiled here")
 @pytest.mark.parametrize("name", ["aavmf-first-boot", "lossy"])
-def test_plain_and_compiled_read_a_capture_the_same(name: str, tmp_path: Path) -> None:
+def test_plain_and_compiled_read_a_capture_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = capture(name, tmp_path)
-    assert_equal(read(folder, loop="compiled"), read(folder, loop="plain"))
+    monkeypatch.setenv(VARIABLE, "")
+    compiled = read(folder)
+    monkeypatch.setenv(VARIABLE, "plain")
+    assert_equal(read(folder), compiled)
 
 
 @pytest.mark.parametrize("chunk_bytes", [6400, 64 * 4097])
@@ -118,12 +133,12 @@ def recorded(variant: Variant) -> tuple[EventType, list[int | str]]:
     return EventType(f"qemu:pflash_{variant.source}", fields), arguments
 
 
-@pytest.mark.parametrize("loop", ["plain", "compiled"])
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_every_event_is_read_as_its_log_line_is(order: str, loop: Loop, tmp_path: Path) -> None:
+def test_every_event_is_read_as_its_log_line_is(order: str, tmp_path: Path) -> None:
     types, values = zip(*map(recorded, CATALOGUE), strict=True)
     packet = Packet([(number, number, arguments) for number, arguments in enumerate(values)])
-    found = read(write_trace(tmp_path / "trace", types, [[packet]], order=order), loop=loop)
+    found = read(write_trace(tmp_path / "trace", types, [[packet]], order=order))
     drop = ("trace", "boot", "seq", *WITHOUT_CLOCK)
     for variant, row in zip(CATALOGUE, found.rows, strict=True):
         expected = {key: value for key, value in one(log_of(variant)).items() if key not in drop}
@@ -138,30 +153,28 @@ def test_lttng_leaves_the_end_out_of_a_sector_erase(tmp_path: Path) -> None:
     assert [(row["offset"], row["length"]) for row in found.rows] == [(0x40000, None)]
 
 
-@pytest.mark.parametrize("loop", ["plain", "compiled"])
-def test_other_events_are_passed_over(loop: Loop, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("form")
+def test_other_events_are_passed_over(tmp_path: Path) -> None:
     types = [*WRITES, EventType("qemu:cpu_in", {"addr": "u32"}), EventType("sched_switch", {})]
     packet = Packet([a_write(1, 0xFF), (1, 2, (7,)), (2, 3, ()), a_write(4, 0x70), (1, 5, (7,))])
-    found = read(write_trace(tmp_path / "trace", types, [[packet]]), loop=loop)
+    found = read(write_trace(tmp_path / "trace", types, [[packet]]))
     assert (found.health.lines, found.health.other, found.health.events) == (5, 3, 2)
     assert found.frame["value"].to_list() == [0xFF, 0x70]
 
 
-@pytest.mark.parametrize("loop", ["plain", "compiled"])
-def test_more_classes_of_other_events_than_the_table_has_room_for(loop: Loop, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("form")
+def test_more_classes_of_other_events_than_the_table_has_room_for(tmp_path: Path) -> None:
     types = [*WRITES, *(EventType(f"qemu:other_{number}", {}) for number in range(2500))]
     others: list[tuple[int, int, tuple[int | str, ...]]] = [(number, number, ()) for number in range(1, 2501)]
-    found = read(
-        write_trace(tmp_path / "trace", types, [[Packet([a_write(0, 1), *others, a_write(3000, 2)])]]), loop=loop
-    )
+    found = read(write_trace(tmp_path / "trace", types, [[Packet([a_write(0, 1), *others, a_write(3000, 2)])]]))
     assert (found.health.other, found.frame["value"].to_list()) == (2500, [1, 2])
 
 
-@pytest.mark.parametrize("loop", ["plain", "compiled"])
-def test_streams_are_merged_in_time_order(loop: Loop, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("form")
+def test_streams_are_merged_in_time_order(tmp_path: Path) -> None:
     even = [Packet([a_write(time, time) for time in range(0, 100, 2)])]
     odd = [Packet([a_write(time, time) for time in range(1, 100, 2)])]
-    found = read(write_trace(tmp_path / "trace", WRITES, [even, odd, []]), loop=loop)
+    found = read(write_trace(tmp_path / "trace", WRITES, [even, odd, []]))
     assert found.frame["value"].to_list() == list(range(100))
 
 
@@ -173,7 +186,7 @@ def test_several_traces_of_a_session_are_merged(tmp_path: Path) -> None:
     assert found.meta.reason == "a directory with a CTF trace in s/a and 1 more"
 
 
-@pytest.mark.parametrize("loop", ["plain", "compiled"])
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize(
     ("common", "specific", "values", "process"),
     [
@@ -185,7 +198,6 @@ def test_several_traces_of_a_session_are_merged(tmp_path: Path) -> None:
     ],
 )
 def test_a_process_and_a_thread_in_any_context(
-    loop: Loop,
     common: dict[str, str],
     specific: dict[str, str],
     values: tuple[int | str, ...],
@@ -194,16 +206,16 @@ def test_a_process_and_a_thread_in_any_context(
 ) -> None:
     types = [EventType("qemu:pflash_reset", {"name": "str"}, specific)]
     path = write_trace(tmp_path / "trace", types, [[Packet([(0, 1, (*values, "flash"))])]], common=common)
-    frame = read(path, loop=loop).frame
+    frame = read(path).frame
     assert (frame["thread"].to_list(), frame["process"].to_list()) == ([42], [process])
 
 
-@pytest.mark.parametrize("loop", ["plain", "compiled"])
-def test_a_process_by_the_folder_that_lttng_makes_for_each(loop: Loop, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("form")
+def test_a_process_by_the_folder_that_lttng_makes_for_each(tmp_path: Path) -> None:
     for process, time in ((4711, 1), (4812, 2)):
         folder = tmp_path / "ust" / "pid" / f"qemu-system-aar-{process}-20261122-084607" / "64-bit"
         write_trace(folder, WRITES, [[Packet([a_write(time, process), a_write(time + 2, process)])]])
-    frame = read(tmp_path, loop=loop).frame
+    frame = read(tmp_path).frame
     assert frame["process"].to_list() == frame["value"].to_list() == [4711, 4812, 4711, 4812]
 
 
@@ -220,22 +232,22 @@ def test_a_clock_that_does_not_count_from_the_epoch(tmp_path: Path) -> None:
     assert found.frame["thread"].to_list() == [None]
 
 
-@pytest.mark.parametrize("loop", ["plain", "compiled"])
-def test_more_names_than_there_is_room_for(loop: Loop, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("form")
+def test_more_names_than_there_is_room_for(tmp_path: Path) -> None:
     names = [f"flash{number % 600}" for number in range(1200)]
     packet = Packet([a_write(at, at, name=name) for at, name in enumerate(names)])
-    found = read(write_trace(tmp_path / "trace", WRITES, [[packet]]), loop=loop)
+    found = read(write_trace(tmp_path / "trace", WRITES, [[packet]]))
     assert found.frame["device"].to_list() == names
 
 
-@pytest.mark.parametrize("loop", ["plain", "compiled"])
-def test_discarded_events_and_packets_are_counted(loop: Loop, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("form")
+def test_discarded_events_and_packets_are_counted(tmp_path: Path) -> None:
     packets = [
         Packet([a_write(1, 1), a_write(2, 2)], number=0),
         Packet([a_write(10, 3)], number=1, discarded=7),
         Packet([a_write(20, 4)], number=5, discarded=7),
     ]
-    health = read(write_trace(tmp_path / "trace", WRITES, [packets]), loop=loop).health
+    health = read(write_trace(tmp_path / "trace", WRITES, [packets])).health
     assert (health.lines, health.other, health.events, health.lost) == (6, 2, 4, 7)
     assert health.lost_places == [LostPlace(3, 2, 7), LostPlace(5, 3, 0)]
 

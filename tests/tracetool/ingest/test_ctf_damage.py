@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from replay.form import VARIABLE
 from tests.tracetool.ctf_traces import EventType, Packet, capture, needed_babeltrace, write_trace
 from tests.tracetool.ingest.support import collect
 from tracetool.errors import InputError, MissingDependencyError
@@ -142,7 +143,9 @@ def test_of_two_traces_the_whole_one_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", ["ch_0", "metadata"])
 @pytest.mark.parametrize("seed", range(12))
-def test_a_trace_altered_anywhere_is_read_or_refused(file: str, seed: int, tmp_path: Path) -> None:
+def test_a_trace_altered_anywhere_is_read_or_refused(
+    file: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     random = Random(f"{file}{seed}")  # noqa: S311
     folder = a_trace(tmp_path / "trace")
     data = bytearray((folder / file).read_bytes())
@@ -152,13 +155,23 @@ def test_a_trace_altered_anywhere_is_read_or_refused(file: str, seed: int, tmp_p
     if seed % 4 == 3:
         del data[random.randrange(len(data)) :]
     (folder / file).write_bytes(data)
+    outcomes = []
+    for form in ("", "plain"):
+        monkeypatch.setenv(VARIABLE, form)
+        outcomes.append(outcome(folder))
+    assert outcomes[0] == outcomes[1]
+
+
+def outcome(folder: Path) -> tuple[object, ...]:
+    """What is read of a trace of 300 events, or why nothing is."""
     try:
         found = read(folder)
     except InputError as error:
         assert "\n" not in str(error)  # noqa: PT017
         assert "crashed" not in str(error)  # noqa: PT017
-    else:
-        assert found.health.events <= 300
+        return (str(error),)
+    assert found.health.events <= 300
+    return found.rows, found.health
 
 
 # --- nothing to read, or nothing to read with --------------------------------------------------------------------
