@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replay.geometry import MAX_REGION, Geometry
@@ -70,7 +70,7 @@ def _base(text: str | None) -> int | None:
 @cache
 def boards() -> dict[str, Board]:
     """Every known board by name, in the file's order."""
-    table = json.loads(files("replay").joinpath("boards.json").read_text(encoding="utf-8"))["boards"]
+    table = json.loads(Path(__file__).with_name("boards.json").read_text(encoding="utf-8"))["boards"]
     return {
         name: Board(
             name=name,

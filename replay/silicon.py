@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 __all__ = ["DEFAULT_CHIP", "ChipProfile", "chip_profiles"]
 
@@ -34,5 +34,5 @@ class ChipProfile:
 @cache
 def chip_profiles() -> dict[str, ChipProfile]:
     """Every known chip by its short name."""
-    table = json.loads(files("replay").joinpath("chips.json").read_text(encoding="utf-8"))["chips"]
+    table = json.loads(Path(__file__).with_name("chips.json").read_text(encoding="utf-8"))["chips"]
     return {name: ChipProfile(**row) for name, row in table.items()}

@@ -56,7 +56,7 @@ def files_under(folder: str) -> set[str]:
 
 def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"tracetool/py.typed", "replay/py.typed", "tracetool/events.toml", "replay/boards.json"} <= names
+    assert {"tracetool/py.typed", "replay/py.typed", "tracetool/events.json", "replay/boards.json"} <= names
     assert files_under("tracetool") | files_under("replay") <= names
     assert {f"tracetool/{name}" for name in files_under("samples")} <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)

@@ -1,19 +1,32 @@
 """The catalogue of pflash events and the canonical frame they are read into.
 
-What each QEMU release logs is data, in `events.toml`; this module gives it types. A `Variant` is one event as one
-range of releases writes it; variants of the same canonical name become rows of the same kind.
+What each QEMU release logs is data, in `events.json`; this module gives it types. A `Variant` is one event as one
+range of releases writes it; variants of the same canonical name become rows of the same kind. An entry has
 
-Ref: QEMU hw/block/trace-events, releases 3.0 to 10.2.
+- `name`: the canonical event, without the prefix `pflash_`; entries of one name stand newest first.
+- `source`: its name in the trace, where that differs.
+- `args`: the arguments in order (after the device name). `arg=column` where the column is not called like the
+  argument; a column may also be `end` (offset + length - 1), `ro` (text "ro" or "rw"), `*` (the width of the next
+  number, not kept) or `digits` (the same, and half of it is the size).
+- `text`: what QEMU prints after the event's name, or after `NAME: ` where the event is named.
+- `named`: false where there is no device name; such rows have the device "pflash".
+- `texts`: all that a string argument can be. Ref: hw/block/pflash_cfi01.c, then pflash_cfi02.c, releases 6.0 to 10.2.
+- `fixed`: columns the event's name implies.
+- `model`: the device model that has the event: cfi01, cfi02, both, or rfc (series 20210222090747.2310104-1).
+- `since`, `until`: the QEMU releases; stable releases and distributions carry later sets.
+
+Before 6.0 `pflash_reset` says that the chip went back to read array (`mode_read_array`); real resets leave no event.
+
+Ref: QEMU hw/block/trace-events of each release from 3.0 to 10.2: names, arguments and printf texts.
 """
 
 from __future__ import annotations
 
+import json
 import re
-import tomllib
-from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import polars as pl
 
@@ -61,8 +74,7 @@ _CONVERSION = re.compile(r"(?:0x)?%(0\*|\d*)([xuds])")
 _DROPPED = ("*", "digits")
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of an event, as printed.
 
     Attributes:
@@ -92,8 +104,7 @@ class Argument:
         return f"0x{value:{digits}x}" if self.radix == 16 else str(value)  # noqa: PLR2004
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """One event as a range of QEMU releases writes it.
 
     Attributes:
@@ -167,8 +178,8 @@ def _variant(entry: dict[str, Any]) -> Variant:
 
 
 def _load() -> tuple[Variant, ...]:
-    data = tomllib.loads(files("tracetool").joinpath("events.toml").read_text(encoding="utf-8"))
-    return tuple(_variant(entry) for entry in data["event"])
+    sections = json.loads(Path(__file__).with_name("events.json").read_text(encoding="utf-8"))
+    return tuple(_variant(entry) for section in sections.values() for entry in section)
 
 
 CATALOGUE: tuple[Variant, ...] = _load()

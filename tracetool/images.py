@@ -17,7 +17,7 @@ from replay.sparse import sparse_zeros
 from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, decompressed
 from tracetool.containers import HEAD_BYTES, TAIL_BYTES, convert, recognise, require_flash
 from tracetool.errors import InputError
-from tracetool.runs.directory import is_run_directory
+from tracetool.runs.place import is_run_directory
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:

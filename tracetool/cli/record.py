@@ -74,7 +74,8 @@ def _folder(output: str | None) -> Path:
 
 def free_directory() -> Path:
     """The first run directory that is not there yet, or holds nothing."""
-    from tracetool.runs.directory import is_run_directory, read_run_directory
+    from tracetool.runs.directory import read_run_directory
+    from tracetool.runs.place import is_run_directory
     from tracetool.runs.run import NOT_STARTED
 
     for number in range(1, 10_000):

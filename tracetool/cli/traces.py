@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracetool.cli.common import say
+from tracetool.runs.place import is_run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,6 @@ def named_traces(given: Sequence[str]) -> list[str]:
 
 
 def _runs_of(path: str) -> list[str]:
-    from tracetool.runs.directory import is_run_directory
-
     if is_run_directory(path) or not os.path.isdir(path):  # noqa: PTH112  Path's raises for a null character
         return [path]
     from tracetool.ingest.folder import runs_in
@@ -39,8 +38,6 @@ def _runs_of(path: str) -> list[str]:
 
 
 def _without_by_products(given: Sequence[str]) -> list[str]:
-    from tracetool.runs.directory import is_run_directory
-
     folders = {Path(path).absolute().parent for path in given if is_run_directory(path)}
     kept = [path for path in given if Path(path).absolute().parent not in folders or _may_be_meant(path)]
     for path in given:
@@ -51,8 +48,6 @@ def _without_by_products(given: Sequence[str]) -> list[str]:
 
 def _may_be_meant(path: str) -> bool:
     """Whether a path is a run directory or a trace, or is not there, which whoever opens it says."""
-    from tracetool.runs.directory import is_run_directory
-
     if is_run_directory(path) or not os.path.exists(path):  # noqa: PTH110  as above
         return True
     from tracetool.ingest.folder import traces_in

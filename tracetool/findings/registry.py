@@ -1,14 +1,14 @@
-"""The registry of rules: each has an identifier, its words (`rules.toml`) and a function that looks for it."""
+"""The registry of rules: each has an identifier, its words (`rules.json`) and a function that looks for it."""
 
 from __future__ import annotations
 
-import tomllib
+import json
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,9 +40,8 @@ class Severity(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True)
-class Rule:
-    """The words of one rule."""
+class Rule(NamedTuple):
+    """The words of one rule: `why` it matters on QEMU and on silicon, `cause` how to find it in the firmware."""
 
     id: str
     severity: Severity
@@ -53,7 +52,7 @@ class Rule:
 
 
 def _load() -> Mapping[str, Rule]:
-    table = tomllib.loads(files("tracetool.findings").joinpath("rules.toml").read_text(encoding="utf-8"))
+    table = json.loads(Path(__file__).with_name("rules.json").read_text(encoding="utf-8"))
     return {
         name: Rule(name, Severity[row["severity"].upper()], row["title"], row["why"], row["cause"], row["remedy"])
         for name, row in table.items()
@@ -97,8 +96,7 @@ class Finding:
         return RULES[self.rule].remedy
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """What the rules look at: one device (None for those about a trace as a whole), all of the session, the policy."""
 
     replayed: Replayed

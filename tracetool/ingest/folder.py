@@ -18,7 +18,7 @@ from tracetool.errors import InputError
 from tracetool.ingest.ctf_folders import METADATA
 from tracetool.ingest.kind import kind_of
 from tracetool.plain import plain
-from tracetool.runs.directory import is_run_directory
+from tracetool.runs.place import is_run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from tracetool.errors import UsageError
 from tracetool.ingest.ctf_folders import find_folders
 from tracetool.paths import real_path, user_path
-from tracetool.runs.directory import run_of
+from tracetool.runs.place import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,7 +16,7 @@ from tracetool.ingest.parser import TextParser
 from tracetool.ingest.source import open_source
 from tracetool.ingest.strangers import journal_text, strange_text, stranger, what_lines_are
 from tracetool.ingest.text import TextTrace
-from tracetool.runs.directory import run_of
+from tracetool.runs.place import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

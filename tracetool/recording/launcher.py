@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracetool.qemu.program import is_qemu, program_path, programs_in_path
-from tracetool.runs.directory import is_run_directory
+from tracetool.runs.place import is_run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

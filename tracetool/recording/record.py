@@ -25,7 +25,8 @@ from tracetool.recording.arguments import read_command_line
 from tracetool.recording.guest import DiskWatch
 from tracetool.recording.images import Part, format_of, in_use, measured, saved
 from tracetool.recording.syntax import doubled
-from tracetool.runs.directory import RunDirectory, is_run_directory, read_run_directory, write_run
+from tracetool.runs.directory import RunDirectory, read_run_directory, write_run
+from tracetool.runs.place import is_run_directory
 from tracetool.runs.run import FINISHED, NOT_STARTED, RECORDING, Flash, Run, SavedImage
 from tracetool.uefi.store import find_store
 

@@ -10,12 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from tracetool.errors import InputError
+from tracetool.runs.place import RUN_FILE
 from tracetool.runs.reading import FormError, parse_run
 from tracetool.runs.run import NOT_STARTED, SCHEMA, STATES, Flash, Run, SavedImage
 
-__all__ = ["RUN_FILE", "RunDirectory", "is_run_directory", "read_run_directory", "run_of", "write_run"]
-
-RUN_FILE = "run.json"
+__all__ = ["RunDirectory", "read_run_directory", "write_run"]
 
 
 @dataclass(frozen=True)
@@ -88,14 +87,6 @@ def _digest(path: Path, _changed_ns: int, _bytes: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def is_run_directory(path: str | Path) -> bool:
-    """Whether there is a `run.json` in it."""
-    try:
-        return (Path(path) / RUN_FILE).is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def read_run_directory(path: str) -> RunDirectory:
     """Read what a directory says of its run.
 
@@ -117,24 +108,6 @@ def read_run_directory(path: str) -> RunDirectory:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise InputError(f"{file}: {name!r} leads out of the directory; give the trace itself")
     return RunDirectory(path, run)
-
-
-def run_of(path: str) -> RunDirectory | None:
-    """The run that a path stands for: its directory, or the trace in it; None if it is another file.
-
-    Raises:
-        InputError: `run.json` of the directory cannot be read, or is none.
-    """
-    if is_run_directory(path):
-        return read_run_directory(path)
-    folder = Path(path).parent
-    if not is_run_directory(folder) or not Path(path).is_file():
-        return None
-    try:
-        found = read_run_directory(str(folder))
-    except InputError:  # the trace alone may be all that is left to read
-        return None
-    return found if found.run.trace == Path(path).name else None
 
 
 def _files(run: Run) -> list[str]:

@@ -11,9 +11,7 @@ import polars as pl
 
 from replay.behaviour import Behaviour
 from tracetool.errors import UsageError
-from tracetool.images import load_image
 from tracetool.ingest import open_trace, read_ahead
-from tracetool.ingest.parts import combine
 from tracetool.session.boots import with_boot
 from tracetool.session.device import PREROLL, Device, Learned
 from tracetool.session.evidence import gather
@@ -105,6 +103,8 @@ def replay_traces(
         InputError: a trace or image cannot be read.
         UsageError: options contradict each other or the trace.
     """
+    from tracetool.ingest.parts import combine  # noqa: PLC0415  the command line has combined its own
+
     opened = [open_trace(path, strict=strict, chunk_bytes=chunk_bytes, progress=progress) for path in paths]
     readers = combine(opened)
     return replay_readers(readers, options)
@@ -167,6 +167,8 @@ class _Images:
         if path is None:
             return None
         if path not in self._loaded:
+            from tracetool.images import load_image  # noqa: PLC0415  many traces come without an image
+
             self._loaded[path] = load_image(path, limit=MAX_IMAGE)
         return self._loaded[path]
 
