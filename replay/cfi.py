@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from replay.direct import direct
+
 if TYPE_CHECKING:
     from replay.geometry import Geometry
 
@@ -17,6 +19,7 @@ __all__ = ["CFI_TABLE_SIZE", "SECTOR_BYTES", "Opcode", "Status", "cfi_table", "w
 
 # Ref: Intel StrataFlash P30 data sheet, "Device Command Codes"; 0xf0 is AMD's reset, which drivers use to
 # probe; 0x00 is not assigned by CFI, the emulated device takes it for read array.
+@direct
 class Opcode(IntEnum):
     """The low byte of a bus write in a command cycle."""
 
@@ -38,6 +41,7 @@ class Opcode(IntEnum):
 
 
 # Ref: Intel StrataFlash P30 data sheet, "Status Register Description"; the emulated chip knows three bits.
+@direct
 class Status(IntEnum):
     """The status register of one chip; the values are bits."""
 

@@ -256,8 +256,10 @@ def stage_word(chip: Chip, offset: int, size: int, value: int) -> None:
             spans.fill_bytes(chip.touched, chip.window_low, chip.window_high, 1)
         if chip.window_scattered:
             spans.fill_bytes(chip.touched, low, high, 1)
-        chip.window_low = min(chip.window_low, low)
-        chip.window_high = max(chip.window_high, high)
+        if low < chip.window_low:
+            chip.window_low = low
+        if high > chip.window_high:
+            chip.window_high = high
 
 
 def flush_window(chip: Chip, seq: int) -> None:

@@ -42,7 +42,7 @@ __all__ = ["STATE", "Config", "Disagreement", "Machine", "Stop", "Totals"]
 _JOURNAL_ROWS = 1 << 14
 _JOURNAL_BYTES = 1 << 22
 _STEPS = 1 << 14
-_OPERATIONS = 1 << 12
+_OPERATIONS = 1 << 14
 _FILLED_AT_ONCE = 128 << 20
 _FILLED = 1 << 16
 
@@ -454,7 +454,7 @@ class Machine:
         settings.check = settings.journal = settings.count = settings.sum_up = False
         settings.watch_end = 0
         _set_backing(settings, backing)
-        room = _Room(steps=_STEPS, operations=1, journal=1, data=1)
+        room = _Room(steps=_STEPS, operations=_OPERATIONS, journal=1, data=1)
         room.seen[:] = self._room.seen
         twin._make(settings, room, _Contents(*(_prefix(array, backing.extent) for array in self._contents)))
         for name in STATE:

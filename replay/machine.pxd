@@ -33,5 +33,6 @@ cdef int outer(Chip chip, int64_t seq, int64_t kind, int64_t offset, int64_t siz
 cdef int inner(Chip chip, Rows rows, int64_t i, int64_t seq, int64_t kind) except -1 nogil
 cdef int64_t do_row(Chip chip, Rows rows, int64_t i, int64_t seq, int64_t kind) except? -9 nogil
 cdef bint has_room(Chip chip) noexcept nogil
+cdef int64_t room(Chip chip) noexcept nogil
 @cython.locals(undetermined=cython.bint)
 cdef int64_t run(Chip chip, Rows rows, int64_t start, int64_t end) except? -9 nogil

@@ -185,19 +185,14 @@ def do_row(chip: Chip, rows: Rows, i: int, seq: int, kind: int) -> int:
 
 
 def has_room(chip: Chip) -> bool:
-    """Whether there is room for all that one row can give."""
+    """Whether there is room for all that one row can change."""
     most = _ROWS_PER_STEP * (max(chip.settings.block, chip.settings.window) + _SLACK)
-    return (
-        chip.operations.count < chip.operations.room
-        and chip.steps.count < chip.steps.room
-        and (
-            not chip.settings.journal
-            or (
-                chip.journal.rows + _ROWS_PER_STEP <= chip.journal.room
-                and chip.journal.bytes + most <= chip.journal.data_room
-            )
-        )
-    )
+    return chip.journal.rows + _ROWS_PER_STEP <= chip.journal.room and chip.journal.bytes + most <= chip.journal.data_room
+
+
+def room(chip: Chip) -> int:
+    """Rows of which each may end an operation and be given by itself."""
+    return min(chip.operations.room - chip.operations.count, chip.steps.room - chip.steps.count)
 
 
 def run(chip: Chip, rows: Rows, start: int, end: int) -> int:
@@ -207,13 +202,14 @@ def run(chip: Chip, rows: Rows, start: int, end: int) -> int:
     """
     why = Stop.END
     i = start
+    last = min(end, start + room(chip))
     undetermined = chip.settings.behaviour == Behaviour.UNDETERMINED
-    while i < end and why == Stop.END:
+    while i < last and why == Stop.END:
         kind = rows.kind[i]
         if undetermined and kind == RowKind.IO_WRITE and chip.wcycle == 1 and chip.cmd == Opcode.BUFFERED_PROGRAM:
             # The count of the first buffered write, and nobody knows yet when its words will be stored.
             why = Stop.BEHAVIOUR
-        elif not has_room(chip):
+        elif chip.settings.journal and not has_room(chip):
             why = Stop.ROOM
         else:
             chip.row.effect = Effect.NONE
@@ -232,4 +228,4 @@ def run(chip: Chip, rows: Rows, start: int, end: int) -> int:
             elif kind == RowKind.POSTLOAD:
                 why = Stop.POSTLOAD
     chip.position = i
-    return why
+    return Stop.ROOM if why == Stop.END and i < end else why

@@ -257,10 +257,11 @@ class Totals:
 
 
 class Asked:
-    """Which rows are given one by one: those that fulfil any of these."""
+    """Which rows are given one by one: those that count (see `summing`) and fulfil any of these."""
 
     def __init__(self) -> None:
         self.everything = False
+        """All, also those that do not count."""
         self.flags = 0
         """It has one of these flags."""
         self.beyond = -1

@@ -13,9 +13,11 @@ cdef _OpKind OpKind
 cdef _Outcome Outcome
 cdef _RowKind RowKind
 
+@cython.locals(counts=cython.bint)
 cdef int add(
     Chip chip, Rows rows, int64_t i, int64_t kind, int64_t cmd, int64_t wcycle, int64_t status, int64_t expected
 ) except -1 nogil
+@cython.locals(write=cython.bint)
 cdef int count(Chip chip, Rows rows, int64_t i, int64_t kind, int64_t cmd, int64_t wcycle) except -1 nogil
 cdef int count_read(Chip chip, int64_t cmd) except -1 nogil
 cdef int count_effect(Chip chip) except -1 nogil

@@ -19,16 +19,17 @@ __all__ = ["end_operation"]
 
 def add(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status: int, expected: int) -> None:
     """Add the row just done; `cmd`, `wcycle` and `status` are those before it."""
-    if chip.settings.sum_up and (
+    counts = (
         RowKind.OTHER < kind <= RowKind.RESET or chip.row.effect != Effect.NONE or chip.row.outcome != Outcome.OPEN
-    ):
+    )
+    if counts and chip.settings.sum_up:
         count(chip, rows, i, kind, cmd, wcycle)
         if chip.op >= 0 and chip.op_kind != OpKind.RESET:
             if chip.op != chip.operation.number:
                 end_operation(chip)
                 begin_operation(chip, rows, i, cmd, status)
             add_to_operation(chip, rows, i, kind, cmd, wcycle)
-    if is_asked(chip, rows, i, kind):
+    if chip.asked.everything or (counts and is_asked(chip, rows, i, kind)):
         give(chip, i, cmd, wcycle, status, expected)
 
 
@@ -37,10 +38,13 @@ def add(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status
 
 def count(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int) -> None:
     """Count the row in the totals."""
-    if kind in (RowKind.IO_WRITE, RowKind.OUTER_WRITE):
+    write = kind in (RowKind.IO_WRITE, RowKind.OUTER_WRITE)
+    if write:
         chip.totals.accesses += 1
         chip.totals.writes += 1
-        chip.totals.commanded_end = max(chip.totals.commanded_end, rows.offset[i] + rows.size[i])
+        end = rows.offset[i] + rows.size[i]
+        if end > chip.totals.commanded_end:
+            chip.totals.commanded_end = end
     elif kind in (RowKind.IO_READ, RowKind.READ, RowKind.OUTER_READ):
         chip.totals.accesses += 1
         chip.totals.reads += 1
@@ -54,9 +58,7 @@ def count(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int) -> N
         count_effect(chip)
     if chip.row.flags & Flag.NOT_A_COMMAND:
         chip.totals.strays += 1
-    if chip.row.outcome != Outcome.OPEN and (
-        kind in (RowKind.IO_WRITE, RowKind.OUTER_WRITE) or chip.row.flags & Flag.INFERRED
-    ):
+    if chip.row.outcome != Outcome.OPEN and (write or chip.row.flags & Flag.INFERRED):
         count_outcome(chip)
 
 
@@ -163,11 +165,15 @@ def add_write(chip: Chip, rows: Rows, i: int, cmd: int, wcycle: int) -> None:
         chip.operation.bad_cycle_value = rows.value[i]
     if cmd == Opcode.BUFFERED_PROGRAM:
         if wcycle == 2:  # noqa: PLR2004  the cycle of data words
+            start = rows.offset[i]
+            end = start + rows.size[i]
             if chip.operation.words_start < 0:
-                chip.operation.words_start = rows.offset[i]
-                chip.operation.words_low = rows.offset[i]
-            chip.operation.words_low = min(chip.operation.words_low, rows.offset[i])
-            chip.operation.words_high = max(chip.operation.words_high, rows.offset[i] + rows.size[i])
+                chip.operation.words_start = start
+                chip.operation.words_low = start
+            elif start < chip.operation.words_low:
+                chip.operation.words_low = start
+            if end > chip.operation.words_high:
+                chip.operation.words_high = end
         elif wcycle == 1 and chip.operation.count_offset < 0:
             chip.operation.count_offset = rows.offset[i]
             chip.operation.count_value = rows.value[i]
@@ -207,12 +213,12 @@ def add_effect(chip: Chip) -> None:
     # A refused word may lie anywhere; a refused program or erase still says what it was meant for.
     meant = chip.row.effect != Effect.REFUSED or chip.op_kind != OpKind.BUFFERED_PROGRAM
     if meant and chip.row.effect != Effect.DROP and chip.row.effect_offset >= 0:
-        end = chip.row.effect_offset + chip.row.effect_length
-        if chip.operation.low < 0:
-            chip.operation.low = chip.row.effect_offset
+        start = chip.row.effect_offset
+        end = start + chip.row.effect_length
+        if chip.operation.low < 0 or start < chip.operation.low:
+            chip.operation.low = start
+        if end > chip.operation.high:
             chip.operation.high = end
-        chip.operation.low = min(chip.operation.low, chip.row.effect_offset)
-        chip.operation.high = max(chip.operation.high, end)
 
 
 def end_operation(chip: Chip) -> None:
@@ -259,27 +265,21 @@ def end_operation(chip: Chip) -> None:
 
 def is_asked(chip: Chip, rows: Rows, i: int, kind: int) -> bool:
     """Whether the row just done is one of those that are given one by one."""
-    asked = chip.asked.everything or chip.row.flags & chip.asked.flags != 0
-    if not asked:
-        write = kind in (RowKind.IO_WRITE, RowKind.OUTER_WRITE)
-        stored = chip.row.effect in (Effect.PROGRAM, Effect.FLUSH, Effect.ERASE)
+    asked = chip.row.flags & chip.asked.flags != 0
+    write = kind in (RowKind.IO_WRITE, RowKind.OUTER_WRITE)
+    stored = chip.row.effect in (Effect.PROGRAM, Effect.FLUSH, Effect.ERASE)
+    if write:
+        if chip.asked.writes or rows.offset[i] + rows.size[i] > chip.asked.beyond >= 0:
+            asked = True
+        if chip.asked.writes_after_stray and kind == RowKind.IO_WRITE:
+            if chip.row.flags & Flag.STRAY:
+                chip.asked.stray_seen = True
+            if chip.asked.stray_seen:
+                chip.asked.writes_after_stray -= 1
+                asked = True
+    if stored:
         end = chip.row.effect_offset + chip.row.effect_length
-        asked = (
-            (chip.asked.writes and (write or stored))
-            or (stored and chip.row.effect_offset < chip.asked.below)
-            or (
-                chip.asked.beyond >= 0
-                and (
-                    (write and rows.offset[i] + rows.size[i] > chip.asked.beyond)
-                    or (stored and end > chip.asked.beyond)
-                )
-            )
-        )
-    if chip.asked.writes_after_stray and kind == RowKind.IO_WRITE:
-        if chip.row.flags & Flag.STRAY:
-            chip.asked.stray_seen = True
-        if chip.asked.stray_seen:
-            chip.asked.writes_after_stray -= 1
+        if chip.asked.writes or chip.row.effect_offset < chip.asked.below or end > chip.asked.beyond >= 0:
             asked = True
     return asked
 
