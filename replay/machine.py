@@ -187,7 +187,8 @@ def do_row(chip: Chip, rows: Rows, i: int, seq: int, kind: int) -> int:
 def has_room(chip: Chip) -> bool:
     """Whether there is room for all that one row can change."""
     most = _ROWS_PER_STEP * (max(chip.settings.block, chip.settings.window) + _SLACK)
-    return chip.journal.rows + _ROWS_PER_STEP <= chip.journal.room and chip.journal.bytes + most <= chip.journal.data_room
+    rows = chip.journal.rows + _ROWS_PER_STEP
+    return rows <= chip.journal.room and chip.journal.bytes + most <= chip.journal.data_room
 
 
 def room(chip: Chip) -> int:

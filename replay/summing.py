@@ -19,9 +19,7 @@ __all__ = ["end_operation"]
 
 def add(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status: int, expected: int) -> None:
     """Add the row just done; `cmd`, `wcycle` and `status` are those before it."""
-    counts = (
-        RowKind.OTHER < kind <= RowKind.RESET or chip.row.effect != Effect.NONE or chip.row.outcome != Outcome.OPEN
-    )
+    counts = RowKind.OTHER < kind <= RowKind.RESET or chip.row.effect != Effect.NONE or chip.row.outcome != Outcome.OPEN
     if counts and chip.settings.sum_up:
         count(chip, rows, i, kind, cmd, wcycle)
         if chip.op >= 0 and chip.op_kind != OpKind.RESET:

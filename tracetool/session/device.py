@@ -10,7 +10,7 @@ import polars as pl
 
 from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
-from replay.columns import Effect, RowKind
+from replay.columns import ABSENT, Effect, RowKind
 from replay.engine import Config, Machine, Stop
 from tracetool.events import OPENING
 from tracetool.session.evidence import behaviour_in, gather, realize_in
@@ -20,7 +20,7 @@ from tracetool.session.inspect import Inspection, Moment, Step
 from tracetool.session.notes import TraceNotes, Watch
 from tracetool.session.otherwise import Otherwise
 from tracetool.session.outside import Comparison, Early, Outside
-from tracetool.session.rows import IO_CODES, caused, from_each_realize, kinds_of, to_rows
+from tracetool.session.rows import IO_CODES, caused, from_each_realize, to_rows
 from tracetool.session.tally import MOST_WRITES, NOTABLE, Cluster, Tally
 from tracetool.session.validity import CAUSED, possible, reset_as_read_array
 from tracetool.timeline.accesses import Accesses
@@ -379,28 +379,26 @@ class Device:
             self._shorten(realize.extent, "the shortest of its pflash_realize events")
 
     def _replay_part(self, events: pl.DataFrame) -> None:
-        events = self._possible(events)
         if self.evidence is not None and self.evidence.reset_is_read_array:
             events = events.with_columns(reset_as_read_array(events))
-        rows = to_rows(events)
+        rows = self._possible(events)
         if self._waiting is not None:
             rows = self._waiting.then(rows)
             self._waiting = None
         self._run(rows)
 
-    def _possible(self, events: pl.DataFrame) -> pl.DataFrame:
-        """The events without those that no flash of this size can log; they are counted."""
-        geometry = self.identity.geometry if self.identity else None
+    def _possible(self, events: pl.DataFrame) -> RowColumns:
+        """The rows of the events without those that no flash of this size can log; they are counted."""
+        rows, geometry = to_rows(events), self.identity.geometry if self.identity else None
         if geometry is None:
-            return events
-        can_be = possible(events, kinds_of(events), geometry.size)
-        if not can_be.all():
-            self.current.impossible.merge(_cluster_of(events.filter(pl.Series(~can_be))))
-            # An access must not reach the machine; an inner event does, without its place, and is held against it.
-            inner = ~np.isin(kinds_of(events), IO_CODES)
-            placed = pl.when(pl.Series(can_be)).then("offset").alias("offset")
-            return events.with_columns(placed).filter(pl.Series(can_be | inner))
-        return events
+            return rows
+        can_be = possible(rows, geometry.size)
+        if can_be.all():
+            return rows
+        self.current.impossible.merge(_cluster_of(events.filter(pl.Series(~can_be))))
+        # An access must not reach the machine; an inner event does, without its place, and is held against it.
+        placed = rows._replace(offset=np.where(can_be, rows.offset, ABSENT))
+        return placed.take(can_be | ~np.isin(rows.kind, IO_CODES))
 
     def _run(self, rows: RowColumns) -> None:
         """Run rows through the machine, deciding what it stops for."""
