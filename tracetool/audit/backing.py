@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.audit.verdict import Verdict
 from tracetool.uefi.store import occupied_end
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["HostTotals", "SmallestBacking", "host_totals", "smallest_backing"]
 
 
-@dataclass(frozen=True)
-class HostTotals:
+class HostTotals(NamedTuple):
     """What the flashes of one guest take on its host: their regions, and the smallest files. Bytes."""
 
     mapped: int
@@ -40,8 +38,7 @@ def host_totals(devices: Sequence[DeviceAudit]) -> HostTotals | None:
     return HostTotals(sum(region for region, _ in known), sum(min(pair) for pair in known))
 
 
-@dataclass(frozen=True)
-class SmallestBacking:
+class SmallestBacking(NamedTuple):
     """Bytes, whole erase blocks, and in words what decides them; None: not known, and why."""
 
     bytes: int | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.audit.verdict import Verdict
@@ -26,8 +25,7 @@ class Ending(NamedTuple):
     why: str
 
 
-@dataclass(frozen=True)
-class Gate:
+class Gate(NamedTuple):
     """The least severity that fails, and whether an answer is wanted though the trace does not show everything."""
 
     fail_on: Severity = Severity.ERROR

@@ -6,9 +6,8 @@ import os
 import re
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.errors import UsageError
 from tracetool.paths import user_path
@@ -113,8 +112,7 @@ def _file_width(width: int | None) -> int:
     return width or (int(columns) if columns.isdecimal() and int(columns) else _MAIL_WIDTH)
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """What the command line says of how traces are to be read."""
 
     strict: bool = False

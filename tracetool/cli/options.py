@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -83,8 +82,7 @@ _DEVICE_OPTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class DeviceOptions:
+class DeviceOptions(NamedTuple):
     """What the command line says of the devices, as text; the names are those of the options."""
 
     image: tuple[str, ...]
@@ -183,14 +181,14 @@ _READING_OPTIONS = (
 
 
 def _group(
-    name: str, make: type[Any], options: Sequence[Callable[[Function], Function]]
+    name: str, make: type[DeviceOptions | Reading], options: Sequence[Callable[[Function], Function]]
 ) -> Callable[[Function], Function]:
     """A decorator that gives a command these options; it gets them as one argument, a `make` of their values."""
 
     def decorate(function: Function) -> Function:
         @wraps(function)
         def grouped(**given: Any) -> Any:  # noqa: ANN401  whatever the command takes
-            given[name] = make(**{field.name: given.pop(field.name) for field in fields(make)})
+            given[name] = make(**{field: given.pop(field) for field in make._fields})
             return function(**given)
 
         command: Function = grouped

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.ingest.escapes import without_escapes
 from tracetool.ingest.word_kernel import REACH
@@ -21,8 +20,7 @@ MARK = b"pflash_"
 HEAD = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Some lines of the stream, valid until the next piece is asked for.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.audit.verdict import Verdict
 from tracetool.findings.words import count_of, events_of
@@ -30,8 +29,7 @@ SIGNS: dict[str, str] = {
 """A shape beside each colour, by verdict and by the label of a severity."""
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """A number and what it counts; `key` marks the one that is looked for first."""
 
     label: str

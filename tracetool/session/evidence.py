@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -27,8 +27,7 @@ _MOST_ANSWERS = 512
 _LARGEST_BLOCK = 1 << 24
 
 
-@dataclass(frozen=True)
-class Realize:
+class Realize(NamedTuple):
     """What a device of the RFC series says of itself when it is made. Bytes."""
 
     read_only: bool

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from replay.answers import differing
 from replay.boards import Board, boards, boards_with
@@ -68,16 +68,14 @@ class Identity:
         return self.board is not None and boards()[self.board].sizes.get(self.name) == 0
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(NamedTuple):
     """What is known of a device's image: its length in bytes, and the variable store in it."""
 
     bytes: int
     store: Store | None = None
 
 
-@dataclass(frozen=True)
-class _Choice:
+class _Choice(NamedTuple):
     """A board, how it is known, and the boards it could be as well."""
 
     board: Board | None
@@ -148,7 +146,7 @@ def _geometry(
         geometry, source = geometry.resized(region), f"{source}; size by its pflash_realize event"
     if name in options.geometries:
         geometry = apply_geometry(name, options.geometries[name], geometry)
-        source, choice = "--geometry", replace(choice, others=())
+        source, choice = "--geometry", choice._replace(others=())
     if geometry is not None:
         require_file(name, options, evidence.realize)
         _contradict(name, geometry, evidence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from replay.behaviour import Behaviour, behaviour_of_qemu
 from replay.boards import boards
@@ -24,8 +24,7 @@ ANY_DEVICE = ""
 """Key of an option that names no device: it means the one device that is written."""
 
 
-@dataclass(frozen=True)
-class RecordedFlash:
+class RecordedFlash(NamedTuple):
     """What a run directory says of a device, used where neither an option nor the trace does.
 
     `board` None: not known. `extent_bytes` None: no variable store was found. `bytes` is the image's length.

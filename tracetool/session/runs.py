@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.ingest.run import directory_of
 from tracetool.session.options import RecordedFlash
@@ -83,8 +83,7 @@ def _recorded(runs: Sequence[RunDirectory | None]) -> Iterator[tuple[str, Record
             yield name, RecordedFlash(board, flash.read_only, flash.extent_bytes, length)
 
 
-@dataclass(frozen=True)
-class _Change:
+class _Change(NamedTuple):
     """A device whose contents trace number `trace` does not take from the one before it, but from `image`.
 
     `explained`: QEMU restored them itself, which leaves no doubt.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -28,8 +27,7 @@ _CHUNK = 1 << 20
 _ERASED = 0xFF
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(NamedTuple):
     """The variable store's volume and where it begins. Bytes, the end exclusive."""
 
     start: int

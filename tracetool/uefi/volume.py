@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 __all__ = ["HEADER_BYTES", "MAX_VOLUME_BYTES", "WORKING_GUID", "Volume", "find_nv_volume"]
@@ -29,8 +29,7 @@ _ZERO_VECTOR = bytes(16)
 _WORDS = struct.Struct(f"<{HEADER_BYTES // 2}H")
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(NamedTuple):
     """A firmware volume of system non-volatile data.
 
     Attributes:
