@@ -73,9 +73,20 @@ cdef inline int64_t hash_bytes(uint8_t[::1] data, int64_t at, int64_t length) ex
 cdef inline bint same_bytes(
     uint8_t[::1] data, int64_t at, uint8_t[::1] others, int64_t start, int64_t length
 ) noexcept nogil:
+    cdef uint64_t this, other
     if not _inside(data, at, length) or not _inside(others, start, length):
         return False
-    return length == 0 or memcmp(&data[at], &others[start], <size_t>length) == 0
+    if length < 8:
+        return length == 0 or memcmp(&data[at], &others[start], <size_t>length) == 0
+    while True:
+        memcpy(&this, &data[at], 8)
+        memcpy(&other, &others[start], 8)
+        if this != other or length == 8:
+            return this == other
+        # The last eight bytes overlap those before them.
+        at += 8 if length >= 16 else length - 8
+        start += 8 if length >= 16 else length - 8
+        length = length - 8 if length >= 16 else 8
 
 
 @cython.boundscheck(False)

@@ -161,7 +161,7 @@ def _texts(
     codes: NDArray[np.integer],
     strings: Sequence[str],
 ) -> pl.Series:
-    if not codes.any():
+    if not codes.size or codes.max() == 0:
         column = pl.Series("text", [None], EVENTS_SCHEMA["text"]).new_from_index(0, len(codes))
     else:
         # A table with a null would be slow to gather from.

@@ -72,7 +72,7 @@ class Reason(IntEnum):
 
 
 class Id(IntEnum):
-    """What the id of an event means; from `PFLASH` on it is a group of variants of one pflash event."""
+    """What the id of an event means; from `PFLASH` on it is one of pflash, by the first of its variants."""
 
     UNNAMED = 0
     ANOTHER = 1

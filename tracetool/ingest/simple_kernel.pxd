@@ -16,7 +16,7 @@ cdef int64_t EVENT_HEAD, HEAD, LONGEST, LONGEST_DEVICE, LONGEST_PFLASH, LEAST_VA
 
 @cython.final
 cdef class Tables:
-    cdef int64_t[::1] group_first, group_count, variant_kind, variant_first, variant_strings, variant_numbers, variant_era
+    cdef int64_t[::1] variant_kind, variant_last, variant_first, variant_strings, variant_numbers, variant_era
     cdef int64_t[::1] field, forbidden, allowed
 
 
@@ -44,7 +44,8 @@ cdef inline int64_t _put_string(Reader reader, int64_t field, int64_t at, int64_
 cdef inline bint _is_last_device(Reader reader, int64_t at, int64_t length) except -1 nogil
 cdef inline bint _put_number(Tables tables, Rows rows, int64_t argument, int64_t value) except -1 nogil
 cdef inline int64_t _arguments(Reader reader, int64_t at, int64_t variant) except -1 nogil
-cdef inline int64_t _event(Reader reader, int64_t at, int64_t end, int64_t group) except -1 nogil
+cdef inline int64_t _event(Reader reader, int64_t at, int64_t end, int64_t variant) except -1 nogil
+cdef inline int64_t _read_as(Reader reader, int64_t at, int64_t end, int64_t variant) except -1 nogil
 cdef inline int _finish(Reader reader, int64_t at, int64_t variant) except -1 nogil
 cdef int64_t _loss(Reader reader, int64_t at, int64_t length) except -1 nogil
 cdef inline int64_t _name_of(Reader reader, int64_t number) except -1 nogil

@@ -43,9 +43,8 @@ class Tables:
     """The catalogue, as the kernel looks things up in it. Each attribute is an array of integers.
 
     Attributes:
-        group_first: for each group of variants the first of them.
-        group_count: and how many they are.
-        variant_kind: for each variant its place in the catalogue.
+        variant_kind: for each variant its place in the catalogue; those of one event follow each other.
+        variant_last: 1 for the last of those.
         variant_first: its first argument.
         variant_strings: how many of its arguments are strings; they come first.
         variant_numbers: how many are numbers.
@@ -55,10 +54,10 @@ class Tables:
         allowed: of a size, a bit for each that it can be; 0: all.
     """
 
-    def __init__(self, groups: Sequence[Integers], variants: Sequence[Integers], fields: Sequence[Integers]) -> None:
-        self.group_first, self.group_count = groups
+    def __init__(self, variants: Sequence[Integers], fields: Sequence[Integers]) -> None:
         (
             self.variant_kind,
+            self.variant_last,
             self.variant_first,
             self.variant_strings,
             self.variant_numbers,
@@ -106,7 +105,7 @@ class Reader:
 
     Attributes:
         rows, strings: where events go; given anew for each chunk.
-        names: for each id an `Id`, or the sum of a group's number and `Id.PFLASH`.
+        names: for each id an `Id`, or the sum of `Id.PFLASH` and the number of the event's first variant.
         end: where the records in the buffer end, the last of them perhaps cut.
         position: the next record.
         records: event records since the trace began.
@@ -221,21 +220,29 @@ def _arguments(reader: Reader, at: int, variant: int) -> int:
     return Stop.MORE
 
 
-def _event(reader: Reader, at: int, end: int, group: int) -> int:
-    """A pflash event, by the first variant of its group that the arguments fit."""
+def _event(reader: Reader, at: int, end: int, variant: int) -> int:
+    """A pflash event, by the first of its variants, from one on, that the arguments fit."""
     if reader.rows.count >= reader.rows.capacity:
         return Stop.FULL
     reader.reason = Reason.ARGUMENTS
-    first = reader.tables.group_first[group]
-    for variant in range(first, first + reader.tables.group_count[group]):
-        era = reader.tables.variant_era[variant]
-        if (era in (0, reader.era) or reader.era == 0) and _fits(reader, at + EVENT_HEAD, end, variant):
-            result = _arguments(reader, at + EVENT_HEAD, variant)
-            if result == Stop.MORE:
-                _finish(reader, at, variant)
-            if result != Stop.DAMAGED:
-                return result
-    return Stop.DAMAGED
+    result = _read_as(reader, at, end, variant)
+    while result == Stop.DAMAGED and reader.tables.variant_last[variant] == 0:
+        variant += 1
+        result = _read_as(reader, at, end, variant)
+    return result
+
+
+def _read_as(reader: Reader, at: int, end: int, variant: int) -> int:
+    """Read an event as one of a variant; `Stop.MORE` where all is well, else `FULL` or `DAMAGED`."""
+    era = reader.tables.variant_era[variant]
+    if (era not in (0, reader.era) and reader.era != 0) or not _fits(reader, at + EVENT_HEAD, end, variant):
+        return Stop.DAMAGED
+    result = _arguments(reader, at + EVENT_HEAD, variant)
+    if result == Stop.MORE:
+        _finish(reader, at, variant)
+        if era != 0:
+            reader.era = era
+    return result
 
 
 def _finish(reader: Reader, at: int, variant: int) -> int:
@@ -247,8 +254,6 @@ def _finish(reader: Reader, at: int, variant: int) -> int:
     reader.rows.times[row] = octets.load64(reader.data, at + 8, reader.big) & TIME_BITS
     reader.rows.processes[row] = octets.load32(reader.data, at + 20, reader.big)
     reader.rows.count = row + 1
-    if reader.tables.variant_era[variant] != 0:
-        reader.era = reader.tables.variant_era[variant]
     return 0
 
 

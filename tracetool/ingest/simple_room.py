@@ -86,20 +86,19 @@ def _fields(variant: Variant) -> list[Row]:
 
 @cache
 def _tables() -> tuple[Tables, dict[str, int]]:
-    """The catalogue for the kernel, and the group of each event's name."""
-    groups, variants, fields, names = list[Row](), list[Row](), list[Row](), dict[str, int]()
+    """The catalogue for the kernel, and the first variant of each event's name."""
+    variants, fields, names = list[Row](), list[Row](), dict[str, int]()
     eras = {since: era for era, since in enumerate(sorted({v.since for v in CATALOGUE if not v.named}), 1)}
     for source in dict.fromkeys(variant.source for variant in CATALOGUE):
         own = [(kind, variant) for kind, variant in enumerate(CATALOGUE) if variant.source == source]
-        names[source] = len(groups)
-        groups.append((len(variants), len(own)))
+        names[source] = len(variants)
         for kind, variant in own:
             layout = _fields(variant)
             strings = sum(field in (Field.DEVICE, Field.TEXT) for field, *_ in layout)
             era = 0 if variant.named else eras[variant.since]
-            variants.append((kind, len(fields), strings, len(layout) - strings, era))
+            variants.append((kind, int(kind == own[-1][0]), len(fields), strings, len(layout) - strings, era))
             fields += layout
-    return Tables(_columns(groups), _columns(variants), _columns(fields)), names
+    return Tables(_columns(variants), _columns(fields)), names
 
 
 def _columns(rows: Sequence[Row]) -> list[memoryview]:
@@ -110,7 +109,7 @@ def _number(columns: dict[str, NDArray[Any]], field: Field) -> NDArray[Any]:
     """The column of a field."""
     column: NDArray[Any] = columns["values"][0]
     if field <= Field.SHOWN:
-        column = columns["wide"][field]
+        column = columns["wide"][field].view(np.uint64 if field == Field.COUNTER else np.int64)
     elif field <= Field.WCYCLE:
         column = columns["narrow"][field - Field.SIZE]
     return column
@@ -131,7 +130,7 @@ class SimpleRoom:
     """
 
     def __init__(self, buffer: bytearray, big: int, rows: int) -> None:
-        tables, self._groups = _tables()
+        tables, self._first = _tables()
         self._names: list[int] = [Id.UNNAMED]
         self._losses = np.empty(3 * LOSSES, np.int64)
         self._capacity = rows
@@ -156,7 +155,7 @@ class SimpleRoom:
         A pflash event that the catalogue does not have stays without a name, and its records count as damage.
         """
         self._names += [Id.UNNAMED] * (number + 1 - len(self._names))
-        self._names[number] = Id.ANOTHER if event is None else self._groups.get(event, -Id.PFLASH) + Id.PFLASH
+        self._names[number] = Id.ANOTHER if event is None else self._first.get(event, -Id.PFLASH) + Id.PFLASH
         self._named = False
 
     def walk(self, end: int) -> int:
