@@ -10,7 +10,6 @@ Ref: QEMU trace/simple.c and scripts/simpletrace.py, releases 2.8 to 10.2.
 
 from __future__ import annotations
 
-import re
 import struct
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
@@ -21,6 +20,7 @@ import polars as pl
 from tracetool.events import CATALOGUE, PREFIX
 from tracetool.export.job import Failure, Loss
 from tracetool.export.shapes import Strings, columns_of, shape
+from tracetool.ingest.names import LONGEST_DEVICE, TEXT
 from tracetool.ingest.simple_records import THREADS
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _MAPPING, _EVENT = 0, 1
 _DROPPED = 0xFFFF_FFFF_FFFF_FFFE
 _TYPE_BYTES = 8
 _FIXED_BYTES = 24  # of an event, before its arguments, as its length counts them
-_STRINGS = Strings(re.compile(r"[^\x00-\x1f\x7f]*"), 255, re.compile(r"[^\x00-\x1f\x7f]*"), 512)
+_STRINGS = Strings(TEXT, LONGEST_DEVICE, TEXT, 512)
 """QEMU records no longer string; which flash a record without a name comes from depends on those before it."""
 _MOST = (1 << 32) - 1
 _IDS = {source: number for number, source in enumerate(dict.fromkeys(variant.source for variant in CATALOGUE))}

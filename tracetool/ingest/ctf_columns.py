@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +11,8 @@ import polars as pl
 from tracetool.babeltrace import layout
 from tracetool.babeltrace.layout import NO_TIME, Column
 from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENTS_SCHEMA
-from tracetool.ingest.recorded import NUMBERS, columns_of
+from tracetool.ingest.names import LONGEST_DEVICE, TEXT
+from tracetool.ingest.recorded import ANY, LIMITS, NUMBERS, columns_of
 from tracetool.plain import excerpt
 
 if TYPE_CHECKING:
@@ -28,20 +28,6 @@ __all__ = ["Columns", "EventClass", "Rows", "layouts"]
 LOW_16 = 0xFFFF
 LOW_32 = 0xFFFF_FFFF
 LOW_64 = (1 << 64) - 1
-NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
-LONGEST_DEVICE = 255
-
-# The least and the largest number of a column, where not 0 and that of 63 bits. A 32-bit value may have a sign. What
-# is counted in 64 bits, and what is shown as text, takes any.
-_LIMITS = {
-    "size": (0, 0xFF),
-    "value": (-1 << 31, LOW_32),
-    "cmd": (0, 0xFF),
-    "wcycle": (0, 0xFF),
-    "ro": (0, 1),
-}
-_USUAL = (0, (1 << 63) - 1)
-_ANY = frozenset({"counter", "text", "digits"})
 _EXTRA = layout.NUMBERS.index("extra")
 
 
@@ -124,7 +110,7 @@ class EventClass:
         """The numbers that do not take any value: which of `layout.NUMBERS`, the least and the largest."""
         names = [(at, layout.NUMBERS[at]) for at in self.numbers]
         columns = [(at, (_extra_of(self.kind) or "text") if at == _EXTRA else name) for at, name in names]
-        return [(at, _LIMITS.get(column, _USUAL)) for at, column in columns if column not in _ANY]
+        return [(at, LIMITS[column]) for at, column in columns if LIMITS[column] != ANY]
 
     @property
     def sizes(self) -> list[tuple[int, list[int]]]:
@@ -165,7 +151,7 @@ class Columns:
 
     def set_words(self, words: Sequence[str]) -> None:
         """Set the strings that are devices and texts; their bytes as Latin-1."""
-        unprintable = [NOT_PRINTABLE.search(word) is not None for word in words]
+        unprintable = [TEXT.fullmatch(word) is None for word in words]
         self._bad_texts = np.array([False, *unprintable])
         self._bad_devices = self._bad_texts | np.array([False, *(len(word) > LONGEST_DEVICE for word in words)])
         self._words = [word.encode("latin-1").decode("utf-8", "replace") for word in words]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 
-__all__ = ["CONTROLS", "LONGEST_DEVICE", "UNPRINTABLE", "Refusal"]
+__all__ = ["CONTROLS", "LONGEST_DEVICE", "NAME", "TEXT", "Refusal"]
 
 LONGEST_DEVICE = 255
 """Of a device's name, in bytes."""
@@ -17,8 +17,9 @@ LONGEST_DEVICE = 255
 CONTROLS = bytes([*range(0x20), 0x7F])
 """The control characters of ASCII, of which no name and no text has any."""
 
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
-"""The same, for strings."""
+NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
+TEXT = re.compile(r"[^\x00-\x1f\x7f]*")
+"""What names and texts are, as strings."""
 
 
 class Refusal(IntEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,16 +9,17 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENT_NAMES, EVENTS_SCHEMA, variants
+from tracetool.ingest.names import NAME, TEXT
 
 if TYPE_CHECKING:
+    import re
+
     from numpy.typing import NDArray
 
 __all__ = ["Verdict", "judge"]
 
 _COLUMNS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region", "text")
 _SIGNED = [name for name in ("offset", "length", "region") if EVENTS_SCHEMA[name] == pl.Int64]
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
-_TEXT = re.compile(r"[^\x00-\x1f\x7f]*")
 
 
 class Verdict:
@@ -41,8 +41,8 @@ def judge(frame: pl.DataFrame) -> Verdict:
     """Look at the rows of a frame of `EVENTS_SCHEMA`."""
     verdict = Verdict(frame)
     verdict.add(frame["event"].is_null() | frame["device"].is_null(), "no event or no device")
-    verdict.add(_unprintable(frame["device"], _NAME), "a device name that cannot be one")
-    verdict.add(_unprintable(frame["text"], _TEXT), "a text that cannot be one")
+    verdict.add(_unprintable(frame["device"], NAME), "a device name that cannot be one")
+    verdict.add(_unprintable(frame["text"], TEXT), "a text that cannot be one")
     verdict.add(frame.select(pl.any_horizontal(pl.col(_SIGNED) < 0)).to_series(), "value out of range")
     verdict.add(_no_access_size(frame), "value out of range")
     verdict.add(_misshapen(frame), "columns do not match the event")
