@@ -2,6 +2,7 @@
 # make check: lint, types and contracts.                      make clean: remove what these made.
 # make prove: those against live QEMUs, and the long captures. make fuzz MINUTES=5: the same with ever new programs.
 # make bench: how fast the parts are, beside other programs.  make coverage: the tests with the coverage gate, as in CI.
+# make dist: the sdist and the wheel, compiled, in dist/.
 # make mutants: break the model in one place after the other; the live QEMUs must show it each time.
 
 # Empty: the first Python from 3.11 on that .ci/find-python finds.
@@ -21,11 +22,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: bench help moved environment demo test coverage prove fuzz mutants check lint types contracts clean
+.PHONY: bench help moved environment demo test coverage prove fuzz mutants dist check lint types contracts clean
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 # Scripts in an environment name its folder: when the project has moved, the environment is made anew.
 MOVED := $(shell [ ! -s $(VENV)/.created ] || [ "$$(cat $(VENV)/.created)" = "$$(pwd)" ] || echo moved)
@@ -91,6 +92,11 @@ mutants: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds
 	@$(BIN)/python -m benchmarks.compare
+
+# The wheel serves every Python from 3.11 on of this kind of system.
+dist: $(VENV)/.dev
+	@rm -rf dist
+	@PFLASH_TRACETOOL_KERNELS=required $(BIN)/python -m build --no-isolation --outdir dist .
 
 check: lint types contracts
 

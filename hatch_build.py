@@ -10,7 +10,6 @@ Ref: Cython documentation, "Augmenting .pxd"; hatchling documentation, "Build ho
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +25,7 @@ DIRECTIVES = {
     "boundscheck": True,  # in releases too: an impossible row is an IndexError and not the end of the process
     "wraparound": False,
     "initializedcheck": False,
+    "show_performance_hints": False,  # they advise against the bounds checks
 }
 OPTIONS = {
     "extra_compile_args": ["-O2", "-g0", "-fwrapv"],  # counters wrap
@@ -40,17 +40,15 @@ class CustomBuildHook(BuildHookInterface[Any]):
     """Adds the extension modules to what is built; its option `kernels` names the modules."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile, in the checkout itself for an editable install."""
+        """Compile beside the sources, for a wheel as for an editable install."""
         wanted = os.environ.get("PFLASH_TRACETOOL_KERNELS", "")
-        root = Path(self.root)
-        folder = root if version == "editable" else root / "build" / "kernels"
         if wanted == "plain":
             return
+        os.chdir(self.root)
         try:
-            built = _compile(root, folder, self.config["kernels"])
+            built = _compile(self.config["kernels"])
         except BaseException as error:
-            # Half of the modules would be a mixture of both forms.
-            _remove(folder)
+            _remove(_present())  # half of the modules would be a mixture of both forms
             if wanted == "required" or not isinstance(error, (Exception, SystemExit)):
                 raise
             self.app.display_warning(f"the kernels stay plain Python, which is slow on long traces: {error}")
@@ -58,13 +56,17 @@ class CustomBuildHook(BuildHookInterface[Any]):
         build_data["pure_python"] = False
         build_data["tag"] = f"cp311-abi3-{get_platform().replace('-', '_').replace('.', '_')}"
         if version != "editable":
-            build_data["force_include"].update({str(folder / path): path for path in built})
+            build_data["force_include"].update({str(Path(self.root, path)): path for path in built})
 
 
-def _remove(folder: Path) -> None:
-    for package in ("replay", "tracetool"):
-        for module in (folder / package).rglob("*.so"):
-            module.unlink()
+def _present() -> set[Path]:
+    """The extension modules beside the sources."""
+    return {module for package in ("replay", "tracetool") for module in Path(package).rglob("*.so")}
+
+
+def _remove(modules: set[Path]) -> None:
+    for module in modules:
+        module.unlink()
 
 
 def _source(module: str) -> str:
@@ -72,36 +74,34 @@ def _source(module: str) -> str:
     return str(next(path.with_suffix(suffix) for suffix in (".pyx", ".py") if path.with_suffix(suffix).exists()))
 
 
-def _compile(root: Path, folder: Path, kernels: list[str]) -> list[str]:
-    """Compile what is not up to date; the extension modules, relative to `folder`."""
+def _compile(kernels: list[str]) -> list[str]:
+    """Compile what is not up to date; the extension modules."""
     # Build tools are imported here: a plain build needs none of them.
+    import Cython  # noqa: PLC0415
     from Cython.Build import cythonize  # noqa: PLC0415
     from setuptools import Distribution, Extension  # noqa: PLC0415
 
-    os.chdir(root)
-    work = Path("build", "c")
+    work = Path("build", f"cython-{Cython.__version__}")
     work.mkdir(parents=True, exist_ok=True)
     utility = work / "_utility.c"
     if not utility.exists():
         subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={utility}"], check=True)  # noqa: S603
-    extensions = [Extension(UTILITY, [str(utility)], **OPTIONS)]
+    options: dict[str, Any] = OPTIONS | {"depends": [Path(__file__).name]}
+    extensions = [Extension(UTILITY, [str(utility)], **options)]
     # The process that reads CTF traces loads nothing else of the program's.
     for alone in (False, True):
         names = [name for name in kernels if name.startswith("tracetool.babeltrace.") is alone]
         extensions += cythonize(
-            [Extension(name, [_source(name)], **OPTIONS) for name in names],
+            [Extension(name, [_source(name)], **options) for name in names],
             build_dir=str(work),
             compiler_directives=DIRECTIVES,
             shared_utility_qualified_name=None if alone else UTILITY,
             quiet=True,
         )
     command = Distribution({"ext_modules": extensions}).get_command_obj("build_ext")
-    command.build_lib, command.build_temp, command.parallel = str(folder), str(work), os.cpu_count()
+    command.build_lib, command.build_temp, command.parallel = ".", str(work), os.cpu_count()
     command.ensure_finalized()
     command.run()
-    wanted = {Path(path) for path in command.get_outputs()}
-    for package in ("replay", "tracetool"):
-        for module in {*(folder / package).rglob("*.so")} - wanted:
-            module.unlink()  # of a kernel that is gone
-    shutil.rmtree(work / "temp", ignore_errors=True)
-    return [str(path.relative_to(folder)) for path in sorted(wanted)]
+    built = {Path(path) for path in command.get_outputs()}
+    _remove(_present() - built)  # those of kernels that are gone
+    return [str(path) for path in sorted(built)]

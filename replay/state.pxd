@@ -4,15 +4,15 @@ from libc.stdint cimport int64_t, uint8_t
 
 @cython.final
 cdef class Settings:
-    cdef public const int64_t[::1] cfi
+    cdef const int64_t[::1] cfi
     cdef public int64_t size, block, bank, chip, widest_chip, address_shift, manufacturer, device, extended_manufacturer, \
         extended_device, window, extent, policy, behaviour, backed, known, watch_end
     cdef public bint big_endian, read_only, journal, count, check, check_read_events, size_known, sum_up
 
 @cython.final
 cdef class Row:
-    cdef public int64_t effect, effect_offset, effect_length, programmed, changed, bits_set, outcome, flags, access_seq
-    cdef public bint unknown, watched
+    cdef int64_t effect, effect_offset, effect_length, programmed, changed, bits_set, outcome, flags, access_seq
+    cdef bint unknown, watched
 
 @cython.final
 cdef class SelfCheck:
@@ -23,21 +23,22 @@ cdef class SelfCheck:
 
 @cython.final
 cdef class Journal:
-    cdef public uint8_t[::1] data
-    cdef public int64_t[::1] seq, kind, target, offset, length, before, before_mask, after, after_mask
+    cdef uint8_t[::1] data
+    cdef int64_t[::1] seq, kind, target, offset, length, before, before_mask, after, after_mask
     cdef public int64_t room, data_room, rows, bytes
 
 @cython.final
 cdef class Operation:
-    cdef public int64_t number, boot, kind, first_seq, last_seq, time_ns, end_ns, command_offset, command_size, \
+    cdef public int64_t number, first_seq
+    cdef int64_t boot, kind, last_seq, time_ns, end_ns, command_offset, command_size, \
         command_value, cmd_before, status_before, low, high, bytes_changed, bits_set, outcome, status, \
         accesses, programmed, flags, identifier_offset, count_offset, count_value, bad_cycle_value, \
         words_start, words_low, words_high
-    cdef public bint unknown, erased, inferred, polled_ready
+    cdef bint unknown, erased, inferred, polled_ready
 
 @cython.final
 cdef class Operations:
-    cdef public int64_t[::1] boot, kind, first_seq, last_seq, time_ns, end_ns, command_offset, command_size, command_value, \
+    cdef int64_t[::1] boot, kind, first_seq, last_seq, time_ns, end_ns, command_offset, command_size, command_value, \
         cmd_before, status_before, low, high, bytes_changed, bits_set, unknown, outcome, status, accesses, \
         programmed, flags, erased, inferred, polled_ready, identifier_offset, count_offset, count_value, \
         bad_cycle_value, words_start, words_low, words_high
@@ -56,13 +57,13 @@ cdef class Asked:
 
 @cython.final
 cdef class Steps:
-    cdef public int64_t[::1] row, cmd, wcycle, status, status_after, expected, effect, effect_offset, effect_length, programmed, \
+    cdef int64_t[::1] row, cmd, wcycle, status, status_after, expected, effect, effect_offset, effect_length, programmed, \
         changed, bits_set, op, op_kind, outcome, flags
     cdef public int64_t room, count
 
 @cython.final
 cdef class Rows:
-    cdef public const int64_t[::1] seq, kind, offset, size, value, cmd, wcycle, counter, length, text, time_ns, boot
+    cdef const int64_t[::1] seq, kind, offset, size, value, cmd, wcycle, counter, length, text, time_ns, boot
 
 @cython.final
 cdef class Chip:

@@ -133,7 +133,7 @@ def test_an_impossible_row_is_an_index_error() -> None:
 
 def test_the_columns_that_are_given_have_their_names() -> None:
     """Rooms are filled by the names of their columns, and taken by their order."""
-    machine = Machine(Config(GEOMETRIES[0], Behaviour.DIRECT))
+    machine = plain_machine(Config(GEOMETRIES[0], Behaviour.DIRECT))
     for room, names in ((machine.chip.steps, StepColumns._fields), (machine.chip.operations, OperationColumns._fields)):
         for number, name in enumerate(names):
             getattr(room, name)[0] = number
