@@ -15,10 +15,7 @@ _VALID = "write bytes (786432, 0xc0000) or a binary unit (768K, 512 KiB, 1.5M, 6
 _FACTORS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _UNITS = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 _MAX_CHARACTERS = 40  # a number that long is out of bounds or spelt to confuse; int() need not see it
-_SIZE = re.compile(
-    r"0x(?P<hex>[0-9a-f]+)|(?P<whole>[0-9]+)(?:\.(?P<fraction>[0-9]+))?\s*(?:(?P<unit>[kmg])(?:i?b)?|b)?",
-    re.IGNORECASE | re.ASCII,
-)
+_SIZE = r"0x(?P<hex>[0-9a-f]+)|(?P<whole>[0-9]+)(?:\.(?P<fraction>[0-9]+))?\s*(?:(?P<unit>[kmg])(?:i?b)?|b)?"
 
 
 def parse_size(text: str) -> int:
@@ -32,7 +29,8 @@ def parse_size(text: str) -> int:
     Raises:
         UsageError: not a size, negative, a fraction of a byte, or beyond `MAX_SIZE`; says what is valid.
     """
-    found = _SIZE.fullmatch(text.strip()) if len(text) <= _MAX_CHARACTERS else None
+    fits = len(text) <= _MAX_CHARACTERS
+    found = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE | re.ASCII) if fits else None
     if found is None:
         raise UsageError(f"{text[:_MAX_CHARACTERS]!r} is not a size: {_VALID}")
     size = int(found["hex"], 16) if found["hex"] else _decimal(text, found)

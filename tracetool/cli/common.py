@@ -26,12 +26,10 @@ if TYPE_CHECKING:
 
 STANDARD_OUTPUT = "-"
 
-_NUMBER = re.compile(r"0x[0-9a-fA-F]{1,15}|[0-9]{1,18}", re.ASCII)
-
 
 def parse_number(text: str, name: str) -> int:
     """The number of an event or a trace, decimal or hex; UsageError for anything else."""
-    if not _NUMBER.fullmatch(text):
+    if not re.fullmatch(r"0x[0-9a-fA-F]{1,15}|[0-9]{1,18}", text):
         raise UsageError(f"{name} {text!r} is not a number; write 4370 or 0x1112")
     return int(text, 0) if text.startswith("0x") else int(text)
 

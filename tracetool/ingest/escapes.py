@@ -15,7 +15,7 @@ ESCAPE = "\x1b"
 
 # One that is cut short may stand right before an event. So none ends with the first letter of one, nor with the @ of
 # `PID@TIME`, and of those without parameters only a few are known.
-_SEQUENCES = re.compile(
+_SEQUENCES = (
     rf"{ESCAPE}(?:\[[0-?]*[ -/]*(?!{PREFIX})[A-~]|\][^\x07\x1b\n]*(?:\x07|{ESCAPE}\\)"
     r"|[()*+][0AB]|[=>cDEHMNOZ]|[78](?!\d))"
 )
@@ -23,4 +23,4 @@ _SEQUENCES = re.compile(
 
 def without_escapes(text: str) -> str:
     """The text without its escape sequences; no line is joined with another."""
-    return _SEQUENCES.sub("", text) if ESCAPE in text else text
+    return re.sub(_SEQUENCES, "", text) if ESCAPE in text else text

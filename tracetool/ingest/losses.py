@@ -18,7 +18,7 @@ _WORDS = (
 )  # fmt: skip
 """Every pattern of the table needs one of these; most lines have none."""
 
-_WRITTEN = re.compile(r"#\s*entries-in-buffer/entries-written:\s*(\d{1,18})/(\d{1,18})")
+_WRITTEN = r"#\s*entries-in-buffer/entries-written:\s*(\d{1,18})/(\d{1,18})"
 """Ref: Linux Documentation/trace/ftrace.rst: what was written and is not in the buffer any more."""
 
 _NEAR = 2048
@@ -57,7 +57,7 @@ def read_loss(line: str) -> int | None:
         line = f"{line[:_NEAR]}\n{line[-_NEAR:]}"
     if not may_report_loss(line):
         return None
-    written = _WRITTEN.search(line)
+    written = re.search(_WRITTEN, line)
     if written:
         return max(int(written[2]) - int(written[1]), 0) or None
     for pattern in _patterns():

@@ -57,32 +57,25 @@ _IMAGE = "a flash image, not a trace; give it with --image FILE beside the trace
 _ELF, _CORE = b"\x7fELF", 4
 _VOLUME, _VOLUME_AT, _VOLUME_STEP = b"_FVH", 0x28, 0x1000
 
-_Beginnings = tuple[tuple[re.Pattern[bytes], str], ...]
-
+# Patterns are compiled, and kept by `re`, when a trace is met that needs them.
 # A text that begins so is a trace all the same where events are in it.
-_BEGINNINGS: _Beginnings = tuple(
-    (re.compile(pattern, re.IGNORECASE), what)
-    for pattern, what in (
-        (rb"\s*<(?:!doctype html|html)\b", "a web page; save the raw file"),
-        (rb"\s*<(?:\?xml|domain|domainsnapshot)\b", "XML; give QEMU's log"),
-        (rb'\s*\{\s*"schema":\s*"tracetool\.run/', "the description of a run; give the directory it is in"),
-        (rb'\s*\{\s*"schema":\s*"tracetool\.', "a report of this program; give the trace that it is about"),
-        (
-            rb'\{"trace":\d+,"boot":\d+|trace,boot,seq,',
-            "a table of events; export to .parquet or .log instead",
-        ),
-        (rb'\s*\{\s*"traceEvents"', "a trace for Perfetto; give the one that it was made from"),
-        (rb"\s*\$(?:date|version|timescale|comment)\b", "a VCD dump; give the trace that it was made from"),
-    )
+_BEGINNINGS = (
+    (rb"\s*<(?:!doctype html|html)\b", "a web page; save the raw file"),
+    (rb"\s*<(?:\?xml|domain|domainsnapshot)\b", "XML; give QEMU's log"),
+    (rb'\s*\{\s*"schema":\s*"tracetool\.run/', "the description of a run; give the directory it is in"),
+    (rb'\s*\{\s*"schema":\s*"tracetool\.', "a report of this program; give the trace that it is about"),
+    (
+        rb'\{"trace":\d+,"boot":\d+|trace,boot,seq,',
+        "a table of events; export to .parquet or .log instead",
+    ),
+    (rb'\s*\{\s*"traceEvents"', "a trace for Perfetto; give the one that it was made from"),
+    (rb"\s*\$(?:date|version|timescale|comment)\b", "a VCD dump; give the trace that it was made from"),
 )
 # In these an entry's process stands in another line than its text: two guests could not be told apart.
-_JOURNALS: _Beginnings = tuple(
-    (re.compile(pattern), what)
-    for pattern, what in (
-        (rb'\s*\{\s*\n\s*"(?:__CURSOR|MESSAGE|_\w+|[A-Z]\w+)" : ', f"journalctl -o json-pretty; {_JOURNAL}"),
-        (rb"__CURSOR=|__REALTIME_TIMESTAMP=", f"journalctl -o export; {_JOURNAL}"),
-        (rb"[^\n]* \[s=[0-9a-f]+;i=[0-9a-f]+;b=[^\n]*\n\s+\w+=", f"journalctl -o verbose; {_JOURNAL}"),
-    )
+_JOURNALS = (
+    (rb'\s*\{\s*\n\s*"(?:__CURSOR|MESSAGE|_\w+|[A-Z]\w+)" : ', f"journalctl -o json-pretty; {_JOURNAL}"),
+    (rb"__CURSOR=|__REALTIME_TIMESTAMP=", f"journalctl -o export; {_JOURNAL}"),
+    (rb"[^\n]* \[s=[0-9a-f]+;i=[0-9a-f]+;b=[^\n]*\n\s+\w+=", f"journalctl -o verbose; {_JOURNAL}"),
 )
 
 _PROBES = "event as perf or a probe prints it, without the names of its arguments"
@@ -98,9 +91,9 @@ _LINES: dict[str, str] = {
 
 # Names of any length would make it quadratic for a line of nothing but `pflash_`.
 _SHAPES = (
-    (re.compile(r"pflash_\w{1,64}: \((?:0x)?[0-9a-f]{6,16}\)", re.ASCII), _PROBES),
-    (re.compile(r"pflash_\w{1,64}: \{ ", re.ASCII), _PRETTY),
-    (re.compile(r"(?:^|\s)pflash_\w{1,64} -?\d{1,20}\.\d{1,9} pid=\d", re.ASCII), _SIMPLETRACE),
+    (r"pflash_\w{1,64}: \((?:0x)?[0-9a-f]{6,16}\)", _PROBES),
+    (r"pflash_\w{1,64}: \{ ", _PRETTY),
+    (r"(?:^|\s)pflash_\w{1,64} -?\d{1,20}\.\d{1,9} pid=\d", _SIMPLETRACE),
 )
 
 
@@ -119,12 +112,12 @@ def stranger(head: bytes) -> str | None:
 
 def strange_text(head: bytes) -> str | None:
     """What a text without events is that begins like this, and what to do; None if nothing is known of it."""
-    return next((what for pattern, what in _BEGINNINGS if pattern.match(head)), None)
+    return next((what for pattern, what in _BEGINNINGS if re.match(pattern, head, re.IGNORECASE)), None)
 
 
 def journal_text(head: bytes) -> str | None:
     """What a journal is that begins like this, and what to do; None if it is none, or in a form that is read."""
-    return next((what for pattern, what in _JOURNALS if pattern.match(head)), None)
+    return next((what for pattern, what in _JOURNALS if re.match(pattern, head)), None)
 
 
 def what_lines_are(health: Health) -> str | None:
@@ -134,4 +127,4 @@ def what_lines_are(health: Health) -> str | None:
 
 def why_strange(line: str) -> str | None:
     """Why a line that names an event of pflash is none of QEMU's; None if it has not the shape of another program's."""
-    return next((why for pattern, why in _SHAPES if pattern.search(line)), None)
+    return next((why for pattern, why in _SHAPES if re.search(pattern, line, re.ASCII)), None)

@@ -101,9 +101,9 @@ def parse_board(text: str) -> str:
     return text
 
 
-_PART = re.compile(r"(size|block|bank|chip|max-chip|endian|ids)=([^,]+)")
+_PART = r"(size|block|bank|chip|max-chip|endian|ids)=([^,]+)"
 _WIDTHS = {"bank": "bank_width", "chip": "chip_width", "max-chip": "max_chip_width"}
-_IDS = re.compile(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){3}")
+_IDS = r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){3}"
 _SPEC_HELP = "write size=64M,block=256K,bank=4,chip=2,max-chip=2,endian=little,ids=89:18:0:0; any part may be left out"
 
 
@@ -111,7 +111,7 @@ def apply_geometry(device: str, spec: str, base: Geometry | None) -> Geometry:
     """A geometry from a `--geometry` spec; parts that it leaves out are `base`'s. UsageError if it is none."""
     parts = {}
     for part in spec.split(","):
-        match = _PART.fullmatch(part.strip())
+        match = re.fullmatch(_PART, part.strip())
         if match is None:
             raise UsageError(f"--geometry {device}: {part!r} is not understood; {_SPEC_HELP}")
         if match[1] in parts:
@@ -142,7 +142,7 @@ def _apply(parts: dict[str, str], base: Geometry) -> Geometry:
                 raise UsageError(f"endian {value!r} is neither little nor big")
             changes["endian"] = value
         else:
-            if not _IDS.fullmatch(value):
+            if not re.fullmatch(_IDS, value):
                 raise UsageError(f"ids {value!r} are not four bytes in hex")
             changes["ids"] = tuple(int(part, 16) for part in value.split(":"))
     if "size" in parts:
