@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,16 +11,16 @@ import polars as pl
 from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENT_CODES, EVENTS_SCHEMA, NAMELESS_DEVICE, EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from tracetool.events import Argument, Variant
+    from tracetool.events import Argument
 
     Places = npt.NDArray[np.intp]
     Integers = npt.NDArray[np.int64 | np.uint64]
 
-__all__ = ["LINE", "columns_of"]
+__all__ = ["LINE", "Part", "columns_of"]
 
 LINE = "line"
 """A column beside those of the canonical frame, dropped before it is delivered: the line an event stands in."""
@@ -27,6 +28,21 @@ LINE = "line"
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region")
 HEX = 16
 _EVENT_OF = np.array([EVENT_CODES[variant.event] for variant in CATALOGUE], dtype=np.uint8)
+
+
+@dataclass(slots=True)
+class Part:
+    """The events of one variant, or those of them that have one device.
+
+    Attributes:
+        kind: the variant's place in the catalogue.
+        device: their device; None where each has its own, which is the first of its groups, or has none.
+        values: the groups that a pattern matched, of all events in order, flat.
+    """
+
+    kind: int
+    device: str | None = None
+    values: list[str] = field(default_factory=list)
 
 
 class _Numbers:
@@ -97,12 +113,15 @@ class _Columns:
             self._numbers[name] = _Numbers(name, self._length)
         return self._numbers[name]
 
-    def fill(self, variant: Variant, places: Places, groups: Sequence[str]) -> None:
-        step = len(variant.arguments) + variant.named
-        self._words["device"].put(places, groups[::step] if variant.named else [NAMELESS_DEVICE])
+    def fill(self, part: Part, places: Places) -> None:
+        variant, groups = CATALOGUE[part.kind], part.values
+        first = int(variant.named and part.device is None)
+        step = len(variant.arguments) + first
+        device = NAMELESS_DEVICE if part.device is None else part.device
+        self._words["device"].put(places, groups[::step] if first else [device])
         for name, value in variant.fixed.items():
             self.number(name).put(places, value)
-        for at, argument in enumerate(variant.arguments, int(variant.named)):
+        for at, argument in enumerate(variant.arguments, first):
             self._put(argument, places, groups[at::step])
 
     def _put(self, argument: Argument, places: Places, printed: Sequence[str]) -> None:
@@ -132,16 +151,17 @@ class _Columns:
         return [*numbers, *(words.series() for words in self._words.values())]
 
 
-def columns_of(kinds: Sequence[int], groups: Mapping[int, Sequence[str]]) -> list[pl.Series]:
+def columns_of(order: Sequence[int], parts: Sequence[Part]) -> list[pl.Series]:
     """The columns event, device, offset, ... text of a chunk's events; columns nothing was put in are left out.
 
     Args:
-        kinds: for each event, the place of its variant in the catalogue.
-        groups: for each of those, the groups its pattern matched, of all its events in order, flat.
+        order: for each event, the place of its part.
+        parts: the events, sorted by kind and device.
     """
-    kind = np.array(kinds, dtype=np.uint8)
-    filled = _Columns(len(kinds))
-    for place, flat in groups.items():
-        filled.fill(CATALOGUE[place], np.flatnonzero(kind == place), flat)
-    event = pl.Series("event", _EVENT_OF[kind]).cat.to(EventType)
+    places = np.array(order, dtype=np.uint8)
+    kinds = np.array([part.kind for part in parts], dtype=np.uint8)
+    filled = _Columns(len(order))
+    for place in np.flatnonzero(np.bincount(places, minlength=len(parts))).tolist():
+        filled.fill(parts[place], np.flatnonzero(places == place))
+    event = pl.Series("event", _EVENT_OF[kinds[places]]).cat.to(EventType)
     return [event, *filled.series()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.ingest.escapes import without_escapes
-from tracetool.ingest.word_kernel import REACH
+from tracetool.ingest.text_codes import REACH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

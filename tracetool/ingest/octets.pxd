@@ -1,7 +1,7 @@
 # The bodies of `octets` where it is compiled. Each checks its spans once, and then uses pointers.
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 cdef extern from *:
     """
@@ -69,24 +69,35 @@ cdef inline int64_t hash_bytes(uint8_t[::1] data, int64_t at, int64_t length) ex
     return <int64_t>(value >> 32)
 
 
+# Most spans are short, and a call of `memcmp` takes longer than to compare a few words: the last may overlap another.
 @cython.boundscheck(False)
 cdef inline bint same_bytes(
     uint8_t[::1] data, int64_t at, uint8_t[::1] others, int64_t start, int64_t length
 ) noexcept nogil:
-    cdef uint64_t this, other
+    cdef const uint8_t *p
+    cdef const uint8_t *q
+    cdef int64_t i = 0
     if not _inside(data, at, length) or not _inside(others, start, length):
         return False
-    if length < 8:
-        return length == 0 or memcmp(&data[at], &others[start], <size_t>length) == 0
-    while True:
-        memcpy(&this, &data[at], 8)
-        memcpy(&other, &others[start], 8)
-        if this != other or length == 8:
-            return this == other
-        # The last eight bytes overlap those before them.
-        at += 8 if length >= 16 else length - 8
-        start += 8 if length >= 16 else length - 8
-        length = length - 8 if length >= 16 else 8
+    if length == 0:
+        return True
+    p = &data[at]
+    q = &others[start]
+    if length > 64:
+        return memcmp(p, q, <size_t>length) == 0
+    if length >= 8:
+        while i < length - 8:
+            if memcmp(p + i, q + i, 8):
+                return False
+            i += 8
+        return memcmp(p + length - 8, q + length - 8, 8) == 0
+    if length >= 4:
+        return memcmp(p, q, 4) == 0 and memcmp(p + length - 4, q + length - 4, 4) == 0
+    while i < length:
+        if p[i] != q[i]:
+            return False
+        i += 1
+    return True
 
 
 @cython.boundscheck(False)
@@ -109,3 +120,17 @@ cdef inline int copy_bytes(
     if length:
         memcpy(&target[at], &source[start], <size_t>length)
     return 0
+
+
+@cython.boundscheck(False)
+cdef inline int64_t find_byte(uint8_t[::1] data, int64_t value, int64_t start, int64_t end) except? -2 nogil:
+    cdef const uint8_t *first
+    cdef const uint8_t *found
+    if not _inside(data, start, end - start):
+        octets_outside()
+        return -2
+    if start == end:
+        return -1
+    first = &data[start]
+    found = <const uint8_t *>memchr(first, <int>value, <size_t>(end - start))
+    return -1 if found == NULL else start + (found - first)

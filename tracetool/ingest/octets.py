@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tracetool.ingest.names import CONTROLS
 
-__all__ = ["Octets", "are_printable", "copy_bytes", "hash_bytes", "load32", "load64", "same_bytes"]
+__all__ = ["Octets", "are_printable", "copy_bytes", "find_byte", "hash_bytes", "load32", "load64", "same_bytes"]
 
 Octets = bytearray
 """What compiled code takes too: a buffer of bytes that can be written to."""
@@ -46,3 +46,10 @@ def are_printable(data: Octets, at: int, length: int) -> bool:
 def copy_bytes(target: Octets, at: int, source: Octets, start: int, length: int) -> None:
     """Copy bytes of `source` from `start` on to `target` from `at` on."""
     target[at : at + length] = source[start : start + length]
+
+
+def find_byte(data: Octets, value: int, start: int, end: int) -> int:
+    """Where the first byte of a value is between two places; -1 if there is none."""
+    if not 0 <= start <= end <= len(data):
+        raise IndexError("bytes outside of the buffer")
+    return data.find(value, start, end)

@@ -6,25 +6,24 @@ Lines are bytes seen as Latin-1, so that no line is undecodable; device names an
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, PREFIX
-from tracetool.ingest.block import match_block
 from tracetool.ingest.chunk import FIRST_DAMAGED, Damage
-from tracetool.ingest.columns import LINE, columns_of
+from tracetool.ingest.columns import LINE, Part, columns_of
 from tracetool.ingest.losses import may_report_loss
 from tracetool.ingest.notes import Notes
-from tracetool.ingest.patterns import BY_SOURCE, HOLE, diagnose
+from tracetool.ingest.patterns import BY_SOURCE, HOLE, diagnose, usual_arguments
 from tracetool.ingest.prefix import Writers, read_prefix, read_prefixes
 from tracetool.ingest.strangers import why_strange
 from tracetool.ingest.wrapped import Unwrapper
 from tracetool.plain import excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tracetool.ingest.chunk import Health, TraceMeta
 
@@ -43,11 +42,25 @@ _REPEATED = re.compile(r"(last )?message repeated (\d{1,18}) times(?:: \[ ?(.*)\
 _TAG = re.compile(r"\[(\d{1,9})\]: ?\Z", re.ASCII)
 _REST = re.compile(r" wcycle:\d{1,3}[ \t\r]*\Z", re.ASCII)
 _HALF_TIME = re.compile(r"(\d{1,9}@[\d.]*:?|\d{4}-\d\d-\d\d[T ][\d:.,]*Z?) ?\Z", re.ASCII)
+
 _NAMELESS = frozenset(kind for kind, variant in enumerate(CATALOGUE) if not variant.named)
+KNOWN = 64
+"""So many pairs of an event and a device are known again."""
 
 _IN_HOLE = "zero bytes, as in a hole of the file"
 
 _Event = tuple[int, str, tuple[str, ...]]
+
+
+class _Known(NamedTuple):
+    """An event of a device: its part, a full match of what follows the first colon, and the part's values."""
+
+    place: int
+    fullmatch: Callable[[str], re.Match[str] | None]
+    values: list[str]
+
+
+_UNKNOWN = _Known(0, re.compile(r"(?!)").fullmatch, [])
 
 
 def _match(line: str) -> _Event | None:
@@ -110,62 +123,89 @@ class TextParser:
         self._unwrapper = Unwrapper()
         self._strangers: set[str] = set()
         self._writers = Writers()
+        self._known: dict[str, _Known] = {}
+        self._parts: list[Part] = []
+        self._places: dict[tuple[int, str | None], int] = {}
         self._clear()
 
     def _clear(self) -> None:
-        self._kinds: list[int] = []
+        self._order: list[int] = []
         self._heads: list[str] = []
         self._where: list[int] = []
-        self._rows: dict[int, list[str]] = {}
+        for part in self._parts:
+            part.values.clear()
 
-    def parse(self, lines: Iterable[tuple[int, str]]) -> None:
-        """Parse lines, given with their numbers (1-based, rising) and without their newlines.
+    def parse(self, text: str, first: int) -> None:
+        """Parse whole lines, each with its newline; the first has the number `first` (1-based).
 
         Raises:
             InputError: in strict mode, on the first damaged line.
         """
-        kinds, heads, where, rows, known = self._kinds, self._heads, self._where, self._rows, BY_SOURCE
-        health, strangers = self._health, self._strangers
-        for number, line in lines:
-            if line in strangers:
-                health.other += 1
-                continue
-            head, found, tail = line.rpartition(PREFIX)
-            name, _, rest = tail.partition(" ")
-            for fullmatch, kind in known[name] if found else ():  # noqa: B007
-                match = fullmatch(rest)
-                if match is not None:
-                    break
-            else:
-                self._leave(number, line)
-                continue
-            if head and (PREFIX in head or "]:" in head or HOLE in head):
-                self._look_closer(number, line, (kind, head, match.groups()))
-                continue
-            kinds.append(kind)
-            heads.append(head)
-            where.append(number)
-            if kind in rows:
-                rows[kind] += match.groups()
-            else:
-                rows[kind] = [*match.groups()]
+        lines = text.split("\n")
+        del lines[-1]
+        if self._strangers.issuperset(lines):
+            self._health.other += len(lines)
+        else:
+            self._parse(enumerate(lines, first), plain="]:" not in text and HOLE not in text)
 
-    def parse_block(self, text: str, first: int) -> None:
-        """Parse whole lines, each with its newline; the first has the number `first`. As `parse`, but quicker."""
-        block = None if self._unwrapper.met else match_block(text)
-        if block is None:
-            self.parse(enumerate(text.split("\n")[:-1], first))
+    def _parse(self, lines: Iterable[tuple[int, str]], *, plain: bool) -> None:
+        """Parse lines, given with their numbers; in those of a `plain` text nothing odd stands before an event."""
+        order, heads, where, known = self._order, self._heads, self._where, self._known
+        for number, line in lines:
+            head, _, tail = line.partition(PREFIX)
+            key, _, arguments = tail.partition(":")
+            place, fullmatch, values = known.get(key, _UNKNOWN)
+            match = fullmatch(arguments)
+            if match is None or not (plain or ("]:" not in head and HOLE not in head)):
+                self._parse_line(number, line)
+            else:
+                order.append(place)
+                heads.append(head)
+                where.append(number)
+                values += match.groups()
+
+    def _parse_line(self, number: int, line: str) -> None:
+        """Parse a line of any form."""
+        if line in self._strangers:
+            self._health.other += 1
             return
-        self._kinds += block.kinds
-        self._heads += block.heads
-        self._where += range(first, first + len(block.kinds))
-        for kind, groups in block.groups.items():
-            self._rows.setdefault(kind, []).extend(groups)
+        head, found, tail = line.rpartition(PREFIX)
+        name, _, rest = tail.partition(" ")
+        for fullmatch, kind in BY_SOURCE[name] if found else ():  # noqa: B007
+            match = fullmatch(rest)
+            if match is not None:
+                break
+        else:
+            self._leave(number, line)
+            return
+        event = kind, head, match.groups()
+        if head and (PREFIX in head or "]:" in head or HOLE in head):
+            self._look_closer(number, line, event)
+        else:
+            self._add(number, event)
+            self._learn(kind, tail, match)
+
+    def _learn(self, kind: int, tail: str, match: re.Match[str]) -> None:
+        """Know an event of a device again by what stands before the first colon."""
+        variant = CATALOGUE[kind]
+        device = match[1] if variant.named else None
+        before, fullmatch = usual_arguments(kind)
+        key, colon, _ = tail.partition(":")
+        if colon and key == f"{variant.source} {device or before}" and len(self._known) < KNOWN:
+            place = self._place(kind, device)
+            self._known[key] = _Known(place, fullmatch, self._parts[place].values)
+
+    def _place(self, kind: int, device: str | None) -> int:
+        """Where a part is, which is new perhaps."""
+        if (kind, device) not in self._places:
+            self._places[kind, device] = len(self._parts)
+            self._parts.append(Part(kind, device))
+        return self._places[kind, device]
 
     def finish(self, number: int, line: str) -> None:
         """Parse the last line of a file, which has no newline."""
         other = self._health.other
-        self.parse([(number, line)])
+        self._parse([(number, line)], plain=False)
         if self._health.other > other and _is_cut(line, self._last_event()[1]):
             self._health.other = other
             self._damage(number, "cut where an event begins", line)
@@ -204,23 +244,25 @@ class TextParser:
     @property
     def waiting(self) -> bool:
         """Whether there are events since the last `take`."""
-        return bool(self._kinds)
+        return bool(self._order)
 
     def take(self) -> pl.DataFrame:
         """The events since the last call: `line` and columns of `EVENTS_SCHEMA`, without trace, boot and seq."""
         prefixes = read_prefixes(self._heads)
         self._writers.see(self._heads)
-        self._note_losses_before_events()
+        if not prefixes.pure:
+            self._note_losses_before_events()
         self._meta.shapes.update(prefixes.shapes)
         self._meta.clocks.update(prefixes.clocks)
-        self._meta.nameless = self._meta.nameless or not _NAMELESS.isdisjoint(self._rows)
+        kinds = {self._parts[place].kind for place in set(self._order)}
+        self._meta.nameless = self._meta.nameless or not _NAMELESS.isdisjoint(kinds)
         frame = pl.DataFrame(
             [
                 pl.Series(LINE, self._where, dtype=pl.Int64),
                 prefixes.times,
                 prefixes.threads,
                 prefixes.processes,
-                *columns_of(self._kinds, self._rows),
+                *columns_of(self._order, self._parts),
             ]
         )
         self._last = self._last_event()
@@ -235,10 +277,11 @@ class TextParser:
 
     def _add(self, number: int, event: _Event, times: int = 1) -> None:
         kind, head, groups = event
-        self._kinds += [kind] * times
+        place = self._place(kind, None)
+        self._order += [place] * times
         self._heads += [head] * times
         self._where += [number] * times
-        self._rows.setdefault(kind, []).extend(groups * times)
+        self._parts[place].values += groups * times
 
     def _look_closer(self, number: int, line: str, event: _Event) -> None:
         """A line with an event that may also hold the pieces of another, or come from a syslog."""
@@ -277,13 +320,13 @@ class TextParser:
 
     def _parse_inner(self, number: int, lines: list[str]) -> None:
         """Parse the lines that one line holds, which counts once: as damaged, as understood or as something else."""
-        health, events = self._health, len(self._kinds)
+        health, events = self._health, len(self._order)
         other, damaged, shown = health.other, health.damaged, len(health.first_damaged)
-        self.parse((number, line) for line in lines)
+        self._parse(((number, line) for line in lines), plain=False)
         hurt = health.damaged > damaged
         health.damaged = damaged + hurt
         del health.first_damaged[shown + 1 :]
-        health.other = other + (not hurt and len(self._kinds) == events)
+        health.other = other + (not hurt and len(self._order) == events)
 
     def _unfold(self, number: int, line: str) -> bool:
         """Whether the line is a syslog's for an event that came several times; those are added."""

@@ -128,7 +128,7 @@ def _first_and_last(path: str) -> tuple[bytes, bytes] | None:
 
 def _events(lines: Sequence[str]) -> pl.DataFrame:
     parser = TextParser(Health(), TraceMeta("", ""))
-    parser.parse(enumerate(lines, 1))
+    parser.parse("".join(f"{line}\n" for line in lines), 1)
     return parser.take()
 
 
@@ -136,7 +136,7 @@ def _shape(line: str) -> Shape | None:
     """The shape of a line that holds one whole event."""
     health, meta = Health(), TraceMeta("", "")
     parser = TextParser(health, meta)
-    parser.parse([(1, line)])
+    parser.parse(f"{line}\n", 1)
     return next(iter(meta.shapes)) if parser.take().height == 1 and not health.damaged else None
 
 

@@ -7,17 +7,17 @@ not an event, and `diagnose` says why.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tracetool.events import ACCESS_SIZES, CATALOGUE, PREFIX, Variant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tracetool.events import Argument
 
-__all__ = ["BLOCKS", "BY_SOURCE", "HOLE", "SOURCES", "USUAL_DIGITS", "diagnose"]
+__all__ = ["BY_SOURCE", "HOLE", "SOURCES", "USUAL_DIGITS", "diagnose", "usual_arguments"]
 
 HEX = 16
 _I63 = r"[0-9a-f]{1,15}|0*[0-7]?[0-9a-f]{15}"
@@ -46,7 +46,6 @@ USUAL_DIGITS: dict[tuple[str, int], int] = {
 
 _ANY: _Ranges = {key: r"-?[0-9a-f]+" if key[1] == HEX else r"-?\d+" for key in _IN_RANGE}
 _DEVICE = r"([^\x00-\x1f\x7f]{1,255}?): "
-_USUAL_DEVICE = r"([^\x00-\x1f\x7f:]{1,255}): "
 _END = r"[ \t\r]*"
 
 _CANDIDATE = re.compile(PREFIX + r"([a-z0-9_]*)( ?)", re.ASCII)
@@ -72,60 +71,63 @@ def _group(variant: Variant, argument: Argument, ranges: _Ranges) -> str:
     return f"({prefix}(?:{number}))" if argument.column == "text" else f"{prefix}({number})"
 
 
-def _pattern(variant: Variant, device: str, ranges: _Ranges) -> re.Pattern[str]:
+def _arguments(variant: Variant, ranges: _Ranges) -> str:
     groups = [_group(variant, argument, ranges) for argument in variant.arguments]
-    text = "".join(map("".join, zip(map(re.escape, variant.pieces), [*groups, ""], strict=True)))
-    return re.compile((device if variant.named else "") + text + _END, re.ASCII)
+    return "".join(map("".join, zip(map(re.escape, variant.pieces), [*groups, ""], strict=True))) + _END
 
 
-_Matchers = tuple[tuple["Callable[[str], re.Match[str] | None]", int], ...]
-_Blocks = tuple[tuple[re.Pattern[str], int], ...]
-_T = TypeVar("_T")
+_Fullmatch = Callable[[str], re.Match[str] | None]
+_Matchers = tuple[tuple[_Fullmatch, int], ...]
 
 
-def _matchers(source: str, device: str, ranges: _Ranges) -> _Matchers:
+def _matchers(source: str, ranges: _Ranges) -> _Matchers:
     own = [(kind, variant) for kind, variant in enumerate(CATALOGUE) if variant.source == source]
-    return tuple((_pattern(variant, device, ranges).fullmatch, kind) for kind, variant in own)
+    texts = [(kind, (_DEVICE if variant.named else "") + _arguments(variant, ranges)) for kind, variant in own]
+    return tuple((re.compile(text, re.ASCII).fullmatch, kind) for kind, text in texts)
 
 
-def _blocks(source: str) -> _Blocks:
-    own = [(kind, variant) for kind, variant in enumerate(CATALOGUE) if variant.source == source]
-    patterns = [(_pattern(variant, _USUAL_DEVICE, _USUAL).pattern, kind) for kind, variant in own]
-    return tuple((re.compile(pattern + r"\n", re.ASCII), kind) for pattern, kind in patterns)
+@cache
+def usual_arguments(kind: int) -> tuple[str, _Fullmatch]:
+    """The usual form of an event: numbers of the usual length, and a device name without a colon.
+
+    Args:
+        kind: place of a variant in the catalogue.
+
+    Returns:
+        What precedes the first colon behind the event's name, where that is not the device; a full match of what
+        follows the colon. Its groups are those of `BY_SOURCE`, without the device. What it takes, those take alike.
+    """
+    variant = CATALOGUE[kind]
+    text = _arguments(variant, _USUAL)
+    before, colon, after = ("", ":", f" {text}") if variant.named else text.partition(":")
+    return before, re.compile(after if colon else r"(?!)", re.ASCII).fullmatch
 
 
 SOURCES = frozenset(variant.source for variant in CATALOGUE)
 """The names of events, without `pflash_`."""
 
 
-class _Patterns(dict[str, tuple[_T, ...]]):
+class _Patterns(dict[str, _Matchers]):
     """Patterns by the event's name, each made when it is first asked for: a trace holds few of the events.
 
     No name that the catalogue does not have is kept.
     """
 
-    def __init__(self, make: Callable[[str], tuple[_T, ...]]) -> None:
+    def __init__(self, ranges: _Ranges) -> None:
         super().__init__()
-        self._make = make
+        self._ranges = ranges
 
-    def __missing__(self, name: str) -> tuple[_T, ...]:
+    def __missing__(self, name: str) -> _Matchers:
         if name not in SOURCES:
             return ()
-        self[name] = self._make(name)
+        self[name] = _matchers(name, self._ranges)
         return self[name]
 
 
-BY_SOURCE = _Patterns(lambda name: _matchers(name, _USUAL_DEVICE, _USUAL) + _matchers(name, _DEVICE, _IN_RANGE))
-"""By name in the trace: full matches, each with the place of its variant in the catalogue.
+BY_SOURCE = _Patterns(_IN_RANGE)
+"""By name in the trace: full matches of every form, each with the place of its variant in the catalogue."""
 
-The usual forms come first, with a pattern that is quick: a device name without a colon, numbers of the usual length.
-The patterns after those take every form; where both match they match the same.
-"""
-
-BLOCKS = _Patterns(_blocks)
-"""The usual forms again, each with the newline after it: for lines of one event in a row."""
-
-_LOOSE = _Patterns(lambda name: _matchers(name, _DEVICE, _ANY))
+_LOOSE = _Patterns(_ANY)
 
 
 def _explain(name: str, spaced: bool, rest: str) -> str | None:

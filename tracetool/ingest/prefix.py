@@ -53,13 +53,14 @@ class Prefix(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prefixes:
-    """The prefixes of a chunk's events, by column."""
+    """The prefixes of a chunk's events, by column. `pure`: nothing else stands before any of them."""
 
     threads: pl.Series
     processes: pl.Series
     times: pl.Series
     shapes: Counter[Shape]
     clocks: set[Clock]
+    pure: bool = False
 
 
 _NO_PROCESS = pl.Series("process", [None], EVENTS_SCHEMA["process"])
@@ -212,6 +213,7 @@ def read_prefixes(heads: list[str]) -> Prefixes:
             pl.Series("time_ns", numbers[1::2] * 1000),
             Counter({"pid@time": len(heads)}),
             {"wall"},
+            pure=True,
         )
     different = set(heads)
     if len(different) * 2 < len(heads):

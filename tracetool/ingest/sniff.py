@@ -80,8 +80,8 @@ def _look(meta: TraceMeta, head: bytes, *, whole: bool) -> int:
     """
     health = Health()
     parser = TextParser(health, meta)
-    lines = without_escapes(head.decode("latin-1")).split("\n")
-    parser.parse(enumerate(lines if whole else lines[:-1], 1))
+    text = without_escapes(head.decode("latin-1"))
+    parser.parse(f"{text}\n" if whole else text, 1)
     events = parser.take().height
     what = None if events else strange_text(head) or what_lines_are(health)
     if what is not None:

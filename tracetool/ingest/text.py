@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from replay.compiling import have_numba
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health
 from tracetool.ingest.columns import LINE
@@ -15,6 +14,7 @@ from tracetool.ingest.line_index import LineIndex
 from tracetool.ingest.lines import pieces
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.parser import TextParser
+from tracetool.ingest.scanner import usual_scanner
 from tracetool.ingest.source import open_source
 
 if TYPE_CHECKING:
@@ -22,30 +22,27 @@ if TYPE_CHECKING:
 
     from tracetool.ingest.chunk import TraceMeta
     from tracetool.ingest.lines import Piece
-    from tracetool.ingest.scanner import Scanner
+    from tracetool.ingest.scanner import TextScanner
     from tracetool.ingest.source import Source
 
 __all__ = ["TextTrace"]
 
-LONG = 8 << 20
-"""A compiled scanner reads what is longer, in bytes; to load it takes as long as to read this without."""
-
-
-BEGINNING = 4 << 20
-"""Bytes that make a frame at most as long as the parser reads all."""
+PARSED = 4 << 20
+"""Bytes that make a frame at most where the parser reads all."""
 
 
 class _Reading:
     """One pass over the text: pieces in, canonical frames out."""
 
-    def __init__(self, parser: TextParser, health: Health, meta: TraceMeta, trace: int, index: LineIndex) -> None:
+    def __init__(
+        self, parser: TextParser, scanner: TextScanner | None, health: Health, meta: TraceMeta, numbering: Numbering
+    ) -> None:
         self._parser = parser
+        self._scanner = scanner
         self._health = health
         self._meta = meta
-        self._numbering = Numbering(trace)
-        self._index = index
-        self.scanner: Scanner | None = None
-        """Takes what it can, from when on it is set."""
+        self._numbering = numbering
+        self.index = LineIndex()
 
     def feed(self, piece: Piece) -> None:
         """Read some lines."""
@@ -56,28 +53,24 @@ class _Reading:
         elif piece.last:
             self._health.lines += 1
             self._parser.finish(first, piece.text)
-        elif self.scanner is not None:
-            self._scan(self.scanner, piece, first)
+        elif self._scanner is not None:
+            self._scan(self._scanner, piece, first)
         else:
             text = piece.text
             self._health.lines += text.count("\n")
-            self._parser.parse_block(text, first)
+            self._parser.parse(text, first)
         self._health.unterminated = piece.last
 
-    def _scan(self, scanner: Scanner, piece: Piece, first: int) -> None:
+    def _scan(self, scanner: TextScanner, piece: Piece, first: int) -> None:
         read = scanner.scan(piece.data, piece.start, piece.end, first)
         self._health.lines += read.lines
         for span in read.left:
-            text = piece.text_of(span.start, span.end)
-            if span.lines == 1:
-                self._parser.parse([(span.line, text[:-1])])
-            else:
-                self._parser.parse_block(text, span.line)
+            self._parser.parse(piece.text_of(span.start, span.end), span.line)
         if read.last:
             self._parser.pass_over(*read.last)
 
     def _rows(self) -> pl.DataFrame:
-        scanned = self.scanner.take() if self.scanner else None
+        scanned = self._scanner.take() if self._scanner else None
         if scanned is None:
             return self._parser.take()
         self._meta.shapes.update(scanned.shapes)
@@ -92,23 +85,10 @@ class _Reading:
         base = self._numbering.seq
         frame = self._rows()
         self._parser.notes.settle(self._health, frame[LINE].to_list() if self._parser.notes else [], base)
-        self._index.add(frame[LINE], base)
+        self.index.add(frame[LINE], base)
         self._health.understood = self._health.lines - self._health.other - self._health.damaged
         self._health.events += frame.height
         return self._numbering.apply(frame)
-
-
-def _is_long(source: Source) -> bool:
-    return source.compression is None and source.total is not None and source.total >= LONG
-
-
-def _new_scanner() -> Scanner | None:
-    """A compiled scanner, where there is numba."""
-    if not have_numba():
-        return None
-    from tracetool.ingest.text_room import TextScanner  # noqa: PLC0415  short logs need none of it
-
-    return TextScanner()
 
 
 class TextTrace:
@@ -120,7 +100,7 @@ class TextTrace:
         strict: raise on the first damaged line.
         chunk_bytes: about so much text makes a frame.
         progress: called with the bytes read of the file and its size, before each frame.
-        scanner: takes the lines it is sure of, the parser the others; None: a long log gets a compiled one.
+        new_scanner: makes what takes the usual lines and leaves the others to the parser; None: the parser reads all.
     """
 
     def __init__(
@@ -131,7 +111,7 @@ class TextTrace:
         strict: bool = False,
         chunk_bytes: int = 16 << 20,
         progress: Callable[[int, int | None], None] | None = None,
-        scanner: Scanner | None = None,
+        new_scanner: Callable[[], TextScanner | None] = usual_scanner,
     ) -> None:
         self.meta = meta
         self.health = Health()
@@ -142,24 +122,22 @@ class TextTrace:
         self._strict = strict
         self._chunk_bytes = chunk_bytes
         self._progress = progress
-        self._scanner = scanner
+        self._new_scanner = new_scanner
         self._opened: Callable[[], Source] | None = None
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Read from the beginning; see `TraceReader.chunks`."""
         with closing(self._open()) as source:
             self._reset()
-            parser = TextParser(self.health, self.meta, strict=self._strict)
-            reading = _Reading(parser, self.health, self.meta, trace, self._index)
-            reading.scanner = self._scanner
-            pending = done = 0
+            parser, scanner = TextParser(self.health, self.meta, strict=self._strict), self._new_scanner()
+            reading = _Reading(parser, scanner, self.health, self.meta, Numbering(trace))
+            self._index = reading.index
+            most = self._chunk_bytes if scanner else min(self._chunk_bytes, PARSED)
+            pending = 0
             for piece in pieces(source.readinto, self._chunk_bytes):
-                if reading.scanner is None and (done >= LONG or _is_long(source)):
-                    reading.scanner = _new_scanner()
                 reading.feed(piece)
-                done += piece.size
                 pending += piece.size
-                if pending >= (self._chunk_bytes if reading.scanner else min(self._chunk_bytes, BEGINNING)):
+                if pending >= most:
                     pending = 0
                     yield from self._deliver(reading, source)
             self.health.truncated = source.truncated
@@ -180,7 +158,11 @@ class TextTrace:
     def read_through(self, meta: TraceMeta, opened: Callable[[], Source]) -> TextTrace:
         """A trace that is read as this one is, but from the source that `opened` gives each time."""
         other = TextTrace(
-            meta, strict=self._strict, chunk_bytes=self._chunk_bytes, progress=self._progress, scanner=self._scanner
+            meta,
+            strict=self._strict,
+            chunk_bytes=self._chunk_bytes,
+            progress=self._progress,
+            new_scanner=self._new_scanner,
         )
         other._opened = opened
         return other
@@ -197,7 +179,6 @@ class TextTrace:
 
     def _reset(self) -> None:
         self.health = Health()
-        self._index = LineIndex()
         self.meta.shapes.clear()
         self.meta.clocks.clear()
         self.meta.nameless = False

@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import pytest
 
+from tests.forms import plain
 from tracetool.events import EVENTS_SCHEMA, Variant, render_as
 from tracetool.ingest import Health, TraceMeta, open_trace
+from tracetool.ingest.scanner import TextScanner
 from tracetool.ingest.source import Source
 from tracetool.ingest.text import TextTrace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tracetool.ingest import TraceReader
-    from tracetool.ingest.scanner import Scanner
 
+PLAIN_SCANNER: type[TextScanner] = plain("tracetool.ingest.scanner").TextScanner
+SCANNERS = pytest.mark.parametrize("scanner", [TextScanner, PLAIN_SCANNER], ids=["as built", "plain"])
 EMPTY = pl.DataFrame(schema=EVENTS_SCHEMA)
 
 
@@ -47,10 +52,16 @@ def collect(reader: TraceReader) -> Reading:
     return Reading(pl.concat([EMPTY, *frames]), health, reader.meta)
 
 
-def read_text(data: bytes, *, chunk_bytes: int = 1 << 22, scanner: Scanner | None = None) -> Reading:
-    """Read a text without a file."""
+def no_scanner() -> None:
+    """The parser reads all."""
+
+
+def read_text(
+    data: bytes, *, chunk_bytes: int = 1 << 22, scanner: Callable[[], TextScanner | None] = no_scanner
+) -> Reading:
+    """Read a text without a file: with the parser alone, or with a scanner before it."""
     source = Source(io.BytesIO(data), "text", None, rereadable=False)
-    return collect(TextTrace(TraceMeta("text", "text"), source, chunk_bytes=chunk_bytes, scanner=scanner))
+    return collect(TextTrace(TraceMeta("text", "text"), source, chunk_bytes=chunk_bytes, new_scanner=scanner))
 
 
 def read_file(path: Path, data: bytes) -> Reading:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from polars.testing import assert_frame_equal
 
 from tests.captures import case_path
 from tests.tracetool.cli.program import PADDING
-from tests.tracetool.ingest.support import collect, read_text
+from tests.tracetool.ingest.support import SCANNERS, collect, read_text
 from tests.tracetool.ingest.test_text import WRITE
 from tracetool.compression import zstd
 from tracetool.ingest import open_trace
 from tracetool.ingest.escapes import without_escapes
-from tracetool.ingest.text_room import TextScanner
+
+if TYPE_CHECKING:
+    from tracetool.ingest.scanner import TextScanner
 
 TIME = "2976@1795335978.754485:"
 AROUND = [
@@ -54,10 +58,10 @@ def test_lines_are_never_joined() -> None:
     assert without_escapes(text).count("\n") == text.count("\n")
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_the_scanner_leaves_lines_with_sequences_to_the_parser(*, compiled: bool) -> None:
+@SCANNERS
+def test_the_scanner_leaves_lines_with_sequences_to_the_parser(scanner: type[TextScanner]) -> None:
     data = "".join(f"{a}{TIME}{WRITE}{b}\n{TIME}{WRITE}\n{a}x{b}\n" for a, b in AROUND).encode()
-    expected, found = read_text(data), read_text(data, scanner=TextScanner(compiled=compiled))
+    expected, found = read_text(data), read_text(data, scanner=scanner)
     assert_frame_equal(found.frame, expected.frame, categorical_as_str=True)
     assert found.health == expected.health
     assert (found.health.damaged, found.health.understood) == (0, 2 * len(AROUND))

@@ -9,16 +9,16 @@ import pytest
 
 from tests.captures import case_path
 from tests.tracetool.cli.program import FIRST_BOOT
-from tests.tracetool.ingest.support import read_text
+from tests.tracetool.ingest.support import SCANNERS, read_text
 from tests.tracetool.ingest.test_text import WRITE
 from tracetool.compression import zstd
 from tracetool.ingest.losses import loss_table, read_loss
-from tracetool.ingest.text_room import TextScanner
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.tracetool.cli.program import Quick
+    from tracetool.ingest.scanner import TextScanner
 
 TABLE = [pytest.param(entry, id=entry["example"][:50]) for entry in loss_table()]
 
@@ -76,11 +76,11 @@ def test_lines_that_report_nothing_lost_report_no_loss(line: str) -> None:
     assert read_loss(line) is None
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_a_loss_is_placed_before_the_event_that_follows_it(*, compiled: bool) -> None:
+@SCANNERS
+def test_a_loss_is_placed_before_the_event_that_follows_it(scanner: type[TextScanner]) -> None:
     lines = [WRITE, *VARIANTS, WRITE]
     data = "\n".join([*lines, ""]).encode()
-    for reading in (read_text(data), read_text(data, scanner=TextScanner(compiled=compiled))):
+    for reading in (read_text(data), read_text(data, scanner=scanner)):
         health = reading.health
         assert health.lost == sum(VARIANTS.values())
         assert [(place.number, place.seq, place.count) for place in health.lost_places] == [

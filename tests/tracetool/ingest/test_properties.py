@@ -16,7 +16,7 @@ from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, EVENTS_SCHEMA
 from tracetool.ingest import Health, TraceMeta, open_trace
 from tracetool.ingest.parser import TextParser
-from tracetool.ingest.patterns import BY_SOURCE
+from tracetool.ingest.patterns import BY_SOURCE, usual_arguments
 
 if TYPE_CHECKING:
     import pytest
@@ -91,13 +91,19 @@ def test_whole_logs_are_understood(each: list[str]) -> None:
 
 
 @given(st.sampled_from(EVENTS), st.data())
-def test_the_quick_patterns_take_what_the_full_ones_take_alike(event: str, data: st.DataObject) -> None:
+def test_the_usual_arguments_are_what_the_full_patterns_take_alike(event: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(event)))
     line = event[:at] + data.draw(st.sampled_from(["", "0", "00000000", ":", ": ", "f"])) + event[at:]
-    name, _, rest = line.removeprefix("pflash_").partition(" ")
-    found = [(kind, match.groups()) for fullmatch, kind in BY_SOURCE[name] if (match := fullmatch(rest))]
-    assert len({kind for kind, _ in found}) <= 1
-    assert len({groups for _, groups in found}) <= 1
+    tail = line.removeprefix("pflash_")
+    name, _, rest = tail.partition(" ")
+    key, _, arguments = tail.partition(":")
+    found = {(kind, match.groups()) for fullmatch, kind in BY_SOURCE[name] if (match := fullmatch(rest))}
+    assert len(found) <= 1
+    for kind, variant in enumerate(CATALOGUE):
+        before, fullmatch = usual_arguments(kind)
+        if variant.source == name and (match := fullmatch(arguments)) and (variant.named or key == f"{name} {before}"):
+            device = [key.removeprefix(f"{name} ")] if variant.named else []
+            assert found == {(kind, (*device, *match.groups()))}
 
 
 @given(st.lists(lines | st.sampled_from(EVENTS), min_size=1, max_size=12), mutated())
@@ -108,9 +114,10 @@ def test_blocks_are_parsed_as_their_lines_are(each: list[str], odd: bytes) -> No
             health, meta = Health(), TraceMeta("x", "x")
             parser = TextParser(health, meta)
             if whole:
-                parser.parse_block("".join(line + "\n" for line in block), 7)
+                parser.parse("".join(line + "\n" for line in block), 7)
             else:
-                parser.parse(enumerate(block, 7))
+                for number, line in enumerate(block, 7):
+                    parser.parse(f"{line}\n", number)
             frames.append(parser.take())
             books.append((health, meta))
         assert_frame_equal(*frames, categorical_as_str=True)
@@ -121,5 +128,6 @@ def test_blocks_are_parsed_as_their_lines_are(each: list[str], odd: bytes) -> No
 def test_the_parser_alone_counts_what_it_is_given(each: list[str]) -> None:
     health = Health()
     parser = TextParser(health, TraceMeta("x", "x"))
-    parser.parse(enumerate(each, 1))
-    assert parser.take().height == len(each) - health.other - health.damaged
+    text = "".join(f"{line}\n" for line in each)
+    parser.parse(text, 1)
+    assert parser.take().height == text.count("\n") - health.other - health.damaged

@@ -1,36 +1,36 @@
-"""The scanner of long logs: whatever it takes, frames and books are those of the parser alone."""
+"""The scanner of logs: whatever it takes, frames and books are those of the parser alone."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from random import Random
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from tests.captures import ROOT, capture_path
-from tests.tracetool.ingest.bounds import on_arrays
-from tests.tracetool.ingest.support import Reading, collect, log_of, read_file, read_text
+from tests.captures import capture_path
+from tests.forms import is_extension, plain
+from tests.tracetool.ingest.support import (
+    PLAIN_SCANNER,
+    SCANNERS,
+    Reading,
+    collect,
+    log_of,
+    no_scanner,
+    read_text,
+)
 from tests.tracetool.ingest.test_properties import logs, mutated
 from tests.tracetool.ingest.test_text import SHAPES, WRITE
 from tracetool.compression import zstd
 from tracetool.events import CATALOGUE
-from tracetool.ingest import open_trace, text, text_room, word_kernel
-from tracetool.ingest.text_room import TextScanner
-from tracetool.ingest.word_kernel import REACH, REPLACEMENTS
+from tracetool.ingest import TraceMeta, text_log
+from tracetool.ingest import scanner as scanner_module
+from tracetool.ingest.scanner import Scanned, TextScanner, usual_scanner
+from tracetool.ingest.text import TextTrace
+from tracetool.ingest.text_codes import REACH, Span
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tracetool.ingest.scanner import Left
-
+OCTETS = b"0189afgF:@.-[] \r\n\x00\x7f\xff"
 PREFIXES = {shape: SHAPES[shape][0] for shape in ("bare", "pid@time", "iso8601", "ftrace")}
 LINES = [f"{prefix}{log_of(variant)}" for prefix in PREFIXES.values() for variant in CATALOGUE]
 HEADS = [
@@ -70,10 +70,6 @@ EVENTS = [
      "pflash_reset ", "pflash_reset reset", "pflash_write offset:0x0 value:0x000 width:4 wcycle:0"]  # fmt: skip
 
 
-def scanned(data: bytes, *, chunk_bytes: int = 1 << 22, compiled: bool = True) -> Reading:
-    return read_text(data, chunk_bytes=chunk_bytes, scanner=TextScanner(compiled=compiled))
-
-
 def assert_equal(found: Reading, expected: Reading) -> None:
     assert_frame_equal(found.frame, expected.frame, categorical_as_str=True)
     assert found.health == expected.health
@@ -85,12 +81,12 @@ def assert_equal(found: Reading, expected: Reading) -> None:
 def assert_reads_as_the_parser_does(data: bytes) -> None:
     expected = read_text(data)
     for chunk_bytes in (90, 1 << 20):
-        assert_equal(scanned(data, chunk_bytes=chunk_bytes), expected)
-    assert_equal(scanned(data, compiled=False), expected)
+        assert_equal(read_text(data, chunk_bytes=chunk_bytes, scanner=TextScanner), expected)
+    assert_equal(read_text(data, scanner=PLAIN_SCANNER), expected)
 
 
-def scan(data: bytes, *, compiled: bool = True) -> tuple[int, list[Left]]:
-    read = TextScanner(compiled=compiled).scan(bytearray(data + bytes(REACH)), 0, len(data), 1)
+def scan(data: bytes, scanner: type[TextScanner] = TextScanner) -> tuple[int, list[Span]]:
+    read = scanner().scan(bytearray(data + bytes(REACH)), 0, len(data), 1)
     return read.lines, read.left
 
 
@@ -147,23 +143,23 @@ def test_a_mangled_capture_is_read_as_the_parser_does(seed: int) -> None:
                 other = random.randrange(len(data))
                 data[at:at] = data[other : other + random.randrange(90)]
     expected = read_text(bytes(data))
-    assert_equal(scanned(bytes(data)), expected)
-    assert_equal(scanned(bytes(data), chunk_bytes=3000), expected)
+    assert_equal(read_text(bytes(data), scanner=TextScanner), expected)
+    assert_equal(read_text(bytes(data), chunk_bytes=3000, scanner=TextScanner), expected)
 
 
 # --- what it takes -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("compiled", [True, False])
+@SCANNERS
 @pytest.mark.parametrize("shape", PREFIXES)
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_usual_lines_are_not_left_to_the_parser(shape: str, end: str, *, compiled: bool) -> None:
+def test_usual_lines_are_not_left_to_the_parser(shape: str, end: str, scanner: type[TextScanner]) -> None:
     """All but a few variants of the catalogue: those that print a number as a text, or a size by its digits."""
     usual = [
         v for v in CATALOGUE if not any(a.sizes or (a.radix and a.column in {"text", "ro", "end"}) for a in v.arguments)
     ]
     data = "".join(f"{PREFIXES[shape]}{log_of(variant)}{end}" for variant in usual).encode()
-    assert scan(data, compiled=compiled) == (len(usual), [])
+    assert scan(data, scanner) == (len(usual), [])
     assert len(usual) > len(CATALOGUE) - 8
 
 
@@ -172,21 +168,26 @@ def test_lines_that_are_left_come_as_spans() -> None:
     assert scan(data) == (4, [(1, 2, 0, 4), (4, 1, len(data) - 2, len(data))])
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_more_rows_spans_and_strings_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch, *, compiled: bool) -> None:
-    for name in ("ROWS", "SPANS"):
-        monkeypatch.setattr(text_room, name, 2)
-    monkeypatch.setattr(text_room, "STRINGS", 8)
-    monkeypatch.setattr(text_room, "POOL", 64)
+def _leave_little_room(monkeypatch: pytest.MonkeyPatch, scanner: type[TextScanner]) -> None:
+    names = scanner.__init__.__globals__
+    for name, room in (("ROWS", 2), ("SPANS", 2), ("STRINGS", 8), ("POOL", 64)):
+        monkeypatch.setitem(names, name, room)
+
+
+@SCANNERS
+def test_more_rows_spans_and_strings_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch, scanner: type[TextScanner]
+) -> None:
+    _leave_little_room(monkeypatch, scanner)
     data = "".join(
         f"pflash_reset f{n}: reset\n{n}\n{WRITE}\npflash_write f{n}: CFI query\n" for n in range(300)
     ).encode()
-    assert_equal(scanned(data, compiled=compiled), read_text(data))
+    assert_equal(read_text(data, scanner=scanner), read_text(data))
 
 
 def test_thousands_of_devices_fall_to_the_parser() -> None:
     data = "".join(f"pflash_reset f{n}: reset\npflash_write g{n}: CFI query\n" for n in range(5000)).encode()
-    assert_equal(scanned(data), read_text(data))
+    assert_equal(read_text(data, scanner=TextScanner), read_text(data))
 
 
 def test_very_long_lines_are_read_as_the_parser_does() -> None:
@@ -194,7 +195,7 @@ def test_very_long_lines_are_read_as_the_parser_does() -> None:
         for filler in (b"x", b"\0", b"1", b" ", b"pflash_"):
             line = filler * (size // len(filler))
             data = b"%b\n%b\n%b%b\n%b" % (WRITE.encode(), line, WRITE.encode(), line, line)
-            assert_equal(scanned(data), read_text(data))
+            assert_equal(read_text(data, scanner=TextScanner), read_text(data))
 
 
 def test_what_is_no_block_of_lines_is_refused() -> None:
@@ -207,35 +208,19 @@ def test_what_is_no_block_of_lines_is_refused() -> None:
 # --- when it is used ---------------------------------------------------------------------------------------------
 
 
-def _long(path: Path, packed: Callable[[bytes], bytes] = bytes) -> Reading:
-    lines = [f"{prefix}{event}" for prefix in PREFIXES.values() for event in (WRITE, "pflash_reset f: reset", "x")]
-    return read_file(path, packed("\n".join(lines * 20_000).encode()))
+def test_logs_of_any_length_are_scanned_where_the_scanner_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
 
+    class Counted(TextScanner):
+        def take(self) -> Scanned | None:
+            found = super().take()
+            taken.append(found.rows.height if found else 0)
+            return found
 
-@pytest.mark.parametrize("packed", [bytes, zstd.compress])
-def test_a_long_log_reads_the_same_with_and_without_numba(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: Callable[[bytes], bytes]
-) -> None:
-    made: list[TextScanner] = []
-
-    def make() -> TextScanner:
-        made.append(TextScanner())
-        return made[-1]
-
-    monkeypatch.setattr(text_room, "TextScanner", make)
-    found = _long(tmp_path / "t", packed)
-    assert len(made) == 1
-    monkeypatch.setattr(text, "have_numba", lambda: False)
-    assert_equal(found, _long(tmp_path / "t", packed))
-    assert len(made) == 1
-
-
-def test_a_short_log_loads_no_numba(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
-        raise AssertionError
-
-    monkeypatch.setattr(text_room, "TextScanner", refuse)
-    assert read_file(tmp_path / "t", f"{WRITE}\n".encode() * 1000).health.events == 1000
+    monkeypatch.setattr("tracetool.ingest.scanner.TextScanner", Counted)
+    data = f"{WRITE}\nx\n{WRITE}\n".encode()
+    assert_equal(read_text(data, scanner=usual_scanner), read_text(data))
+    assert taken == ([2] if is_extension(text_log) else [])
 
 
 @pytest.mark.parametrize(
@@ -243,52 +228,77 @@ def test_a_short_log_loads_no_numba(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [
         "aavmf-first-boot/trace.log.zst",
         "aavmf-rfc-v2/trace.log.zst",
+        "aavmf-shell-padding/trace.log.zst",
         "ovmf-first-boot/trace.log.zst",
         "aavmf-reclaim/part-of-another-run.ftrace.zst",
         pytest.param("aavmf-reclaim/trace.log.zst", marks=pytest.mark.slow),
     ],
 )
-def test_a_capture_reads_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    readings, lines = [], []
-    for long in (0, 1 << 60):
-        monkeypatch.setattr(text, "LONG", long)
-        reader = open_trace(str(capture_path(name)))
-        readings.append(collect(reader))
-        lines.append(reader.lines_of(range(0, 2_000_000, 997)))  # type: ignore[attr-defined]
-    assert_equal(*readings)
+def test_a_capture_reads_the_same(name: str) -> None:
+    path = str(capture_path(name))
+    readers = [TextTrace(TraceMeta(path, path), new_scanner=scanner) for scanner in (TextScanner, no_scanner)]
+    assert_equal(*map(collect, readers))
+    lines = [reader.lines_of(range(0, 2_000_000, 997)) for reader in readers]
     assert lines[0] == lines[1]
 
 
-# --- words -------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["aavmf-rfc-v2/trace.log.zst", "aavmf-reclaim/part-of-another-run.ftrace.zst"])
+def test_a_capture_is_scanned_alike_by_both_forms(name: str) -> None:
+    with zstd.open(capture_path(name)) as stream:
+        data = stream.read(300_000)
+    data = data[: data.rindex(b"\n") + 1]
+    assert scan(data) == scan(data, PLAIN_SCANNER)
+    assert_equal(read_text(data, scanner=PLAIN_SCANNER), read_text(data, scanner=TextScanner))
 
 
-@pytest.fixture(scope="module")
-def compiled_words() -> dict[str, Callable[..., int]]:
-    """The functions of words as compiled code has them, on arrays."""
-    return {plain.__name__: on_arrays(other) for plain, other in REPLACEMENTS.items()}
+# --- digits and bounds -------------------------------------------------------------------------------------------
 
 
-@given(st.lists(st.sampled_from(b"0189afgAF:@ \n\r\x1f\x7f\x80\xff/`") | st.integers(0, 255), min_size=16, max_size=16))
-def test_words_are_looked_at_alike(compiled_words: dict[str, Callable[..., int]], octets: list[int]) -> None:
-    data = bytes(octets) + b"\n" + bytes(REACH)
-    array = np.frombuffer(bytearray(data), np.uint8)
-    word = word_kernel.load64(data, 3)
-    assert compiled_words["load64"](array, 3) == word
-    assert compiled_words["next_newline"](array, 0) == word_kernel.next_newline(data, 0) == data.index(b"\n")
-    for name in ("hex_run", "decimal_run", "until_space", "spread"):
-        assert compiled_words[name](word) == getattr(word_kernel, name)(word), (name, data)
-    for name, run in (("hex_value", word_kernel.hex_run(word)), ("decimal_value", word_kernel.decimal_run(word))):
-        if run:
-            assert compiled_words[name](word, run) == getattr(word_kernel, name)(word, run)
+@pytest.mark.parametrize("places", range(1, 17))
+def test_numbers_of_any_length_are_read(places: int) -> None:
+    """In the counter, which has room for all hexadecimal ones, and in a process and its time."""
+    for digit in "19af"[: 4 if places < 16 else 3]:
+        data = (
+            f"pflash_data_write_block d: data offset:0x0000 size:1 value:0x0000 counter:0x{digit * places}\n".encode()
+        )
+        for scanner in (TextScanner, PLAIN_SCANNER):
+            reading = read_text(data, scanner=scanner)
+            assert reading.frame["counter"].to_list() == [int(digit * places, 16)]
+    assert_reads_as_the_parser_does(f"{'7' * places}@{'8' * places}.{'9' * places}:{WRITE}\n".encode())
 
 
-# --- bounds ------------------------------------------------------------------------------------------------------
+def test_a_place_outside_of_a_buffer_is_an_index_error() -> None:
+    """Where the kernel is told wrongly what there is, in either form."""
+    for form in (scanner_module, plain("tracetool.ingest.scanner")):
+        log = form.Log(form.new_tables(), form.StringTable(8, 64), 1)
+        log.data = bytearray(f"{WRITE}\n{WRITE[:30]}".encode())
+        with pytest.raises(IndexError):
+            form.scan(log, form.Rows(8), len(log.data) + 10)
 
 
-@pytest.mark.slow
-def test_nothing_outside_its_arrays_is_touched() -> None:
-    """Pointers have no bounds: the kernel is compiled for arrays that have, and run on all sorts of lines."""
-    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1"}
-    command = [sys.executable, "-m", "tests.tracetool.ingest.bounds"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "checked\n"), done.stderr
+@SCANNERS
+def test_mangled_lines_with_little_room_for_anything(
+    monkeypatch: pytest.MonkeyPatch, scanner: type[TextScanner]
+) -> None:
+    _leave_little_room(monkeypatch, scanner)
+    random, reader = Random(1), scanner()  # noqa: S311
+    lines = [f"{SHAPES[shape][0]}{log_of(variant)}".encode() for shape in SHAPES for variant in CATALOGUE]
+    for _ in range(3000 if scanner is TextScanner else 300):
+        data = _mangled(random, lines)
+        assert reader.scan(bytearray(data + bytes(REACH)), 0, len(data), 1).lines == data.count(b"\n")
+        if random.random() < 0.1:
+            reader.take()
+
+
+def _mangled(random: Random, lines: list[bytes]) -> bytes:
+    data = bytearray(b"\n".join(random.choices(lines, k=random.randint(1, 6))))
+    for _ in range(random.randint(0, 4)):
+        at = random.randrange(len(data) + 1)
+        match random.randrange(3):
+            case 0:
+                data[at : at + random.randrange(20)] = bytes(random.choices(OCTETS, k=random.randrange(4)))
+            case 1:
+                del data[at:]
+            case _:
+                del data[:at]
+    return bytes(data) + b"\n"

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replay.columns import TEXT_CODES
-from tests.tracetool.ingest.support import log_of, one, read_text, row_of
+from tests.tracetool.ingest.support import log_of, no_scanner, one, read_text, row_of
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, Variant
-from tracetool.ingest.text_room import TextScanner
+from tracetool.ingest.scanner import TextScanner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.tracetool.cli.program import Quick
@@ -109,19 +110,18 @@ def test_a_process_is_known_where_the_number_is_certainly_one(prefix: str, proce
         "<30>2026-11-22T08:26:18+01:00 {} qemu[7]: 8@1795335978.754485:",
     ],
 )
-@pytest.mark.parametrize("compiled", [False, True])
-def test_marks_of_two_containers_or_hosts_are_two_machines(mark: str, *, compiled: bool) -> None:
+@pytest.mark.parametrize("scanner", [no_scanner, TextScanner])
+def test_marks_of_two_containers_or_hosts_are_two_machines(
+    mark: str, scanner: Callable[[], TextScanner | None]
+) -> None:
     def text(*names: str) -> bytes:
         return "".join(f"{mark.format(name) if name else ''}{WRITE}\n" for name in names).encode()
 
-    def scanner() -> TextScanner | None:
-        return TextScanner() if compiled else None
-
     with pytest.raises(InputError, match="two QEMUs; give a log of each"):
-        read_text(text("vm-a", "vm-b", "vm-a"), scanner=scanner())
-    assert len(read_text(text("vm-a", "vm-a"), scanner=scanner()).rows) == 2
+        read_text(text("vm-a", "vm-b", "vm-a"), scanner=scanner)
+    assert len(read_text(text("vm-a", "vm-a"), scanner=scanner).rows) == 2
     # What a guest prints before an event is no mark.
-    assert len(read_text(text("vm-a", "", "vm-a"), scanner=scanner()).rows) == 3
+    assert len(read_text(text("vm-a", "", "vm-a"), scanner=scanner).rows) == 3
 
 
 @pytest.mark.parametrize("name", ["a", "virt.flash1", "a:b", "a: b", "zynq.pflash", "pflash_0", "my pflash", "Ünï"])

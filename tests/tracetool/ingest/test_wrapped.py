@@ -12,12 +12,11 @@ from polars.testing import assert_frame_equal
 
 from tests.captures import case_path
 from tests.tracetool.cli.program import PADDING
-from tests.tracetool.ingest.support import collect, read_text
+from tests.tracetool.ingest.support import PLAIN_SCANNER, collect, read_text
 from tests.tracetool.ingest.test_properties import EVENTS, mutated
 from tests.tracetool.ingest.test_text import WRITE
 from tracetool.errors import InputError
 from tracetool.ingest import LostPlace, open_trace
-from tracetool.ingest.text_room import TextScanner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,7 +195,7 @@ def test_damaged_wrappers_are_counted_alike_whatever_the_chunks(
     whole = read_text(wrapped)
     for reading in (
         read_text(wrapped, chunk_bytes=chunk_bytes),
-        read_text(wrapped, scanner=TextScanner(compiled=False)),
+        read_text(wrapped, scanner=PLAIN_SCANNER),
     ):
         assert_frame_equal(reading.frame, whole.frame, categorical_as_str=True)
         assert reading.health == whole.health
