@@ -497,9 +497,9 @@ class Device:
         """The first row from `start` on that is an access beyond the extent; the number of rows if there is none."""
         if self.extent is None or self.policy_machine is not None:
             return len(rows.kind)
-        beyond = rows.offset[start:] + rows.size[start:] > self.extent.bytes
-        found = np.flatnonzero(beyond & np.isin(rows.kind[start:], IO_CODES))
-        return start + int(found[0]) if len(found) else len(rows.kind)
+        beyond = start + np.flatnonzero(rows.offset[start:] + rows.size[start:] > self.extent.bytes)
+        found = beyond[np.isin(rows.kind[beyond], IO_CODES)]
+        return int(found[0]) if len(found) else len(rows.kind)
 
     def _fork(self) -> None:
         if self.machine is not None and self.extent is not None:

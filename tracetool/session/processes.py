@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from tracetool.errors import UsageError
-from tracetool.events import EVENTS_SCHEMA, OPENING
+from tracetool.events import EVENT_CODES, EVENTS_SCHEMA, OPENING
 from tracetool.ingest.numbering import Numbering
 from tracetool.session.naming import SHOWN_NAME, UNKNOWN
 
@@ -35,6 +35,8 @@ MOST_SPANS = 1 << 12
 
 _SHOWN = 8
 """Processes that a message names."""
+
+_OPENING = [EVENT_CODES[name] for name in OPENING]
 
 
 @dataclass
@@ -92,7 +94,7 @@ class Threads:
 
     def _begun(self, frame: pl.DataFrame) -> Iterator[tuple[int, int]]:
         """Rows where another machine begins, and its main thread."""
-        rows = np.flatnonzero(frame["event"].is_in(OPENING).to_numpy())
+        rows = np.flatnonzero(np.isin(frame["event"].to_physical().to_numpy(), _OPENING))
         opening = frame[rows]
         for at, thread, device in zip(rows.tolist(), opening["thread"].to_list(), opening["device"], strict=True):
             known = self._reset_by.get(device)
@@ -244,11 +246,11 @@ class Processes:
     @staticmethod
     def look(frame: pl.DataFrame, threads: Threads) -> None:
         """Take in the threads of the events that name no process."""
-        if frame["process"].null_count() == 0 or frame["thread"].null_count() == frame.height:
-            return
-        told = frame.filter(pl.col("process").is_null() & pl.col("thread").is_not_null())
-        if told.height:
-            threads.see(told)
+        unnamed, unthreaded = frame["process"].null_count(), frame["thread"].null_count()
+        if unnamed < frame.height or unthreaded:
+            frame = frame.filter(pl.col("process").is_null() & pl.col("thread").is_not_null())
+        if frame.height:
+            threads.see(frame)
 
     def require(self, *, each: bool = True) -> None:
         """UsageError where there is no event of a process that was chosen, or without `each` of any of them.

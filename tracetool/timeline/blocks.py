@@ -116,7 +116,9 @@ def _touched(sums: pl.DataFrame, block_bytes: int, trace: int) -> pl.DataFrame:
     turned_down = pl.col("outcome").is_in([int(Outcome.REFUSED), int(Outcome.ABORTED)]).fill_null(value=False)
     refused = turned_down | ((pl.col("flags") & Flag.READ_ONLY_TARGET) != 0)
     program = pl.col("kind") != OpKind.ERASE
-    spread = writing.with_columns(pl.int_ranges(first, last + 1).alias("block")).explode("block")
+    spread = writing.with_columns(first.alias("block"))
+    if writing.select((first != last).any()).item():
+        spread = writing.with_columns(pl.int_ranges(first, last + 1).alias("block")).explode("block")
     own = pl.col("block") == first
     return spread.select(
         pl.col("block").cast(pl.Int64),
