@@ -5,6 +5,7 @@ Heavy imports stand inside the commands, so that `tracetool --help` and completi
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -30,8 +31,10 @@ _BROKEN_PIPE = 128 + signal.SIGPIPE
 def main() -> None:
     """Run the program and end the process: exit codes 0 to 4 as documented, 130 when interrupted."""
     _repair_streams()
-    # Imports make very many objects, and they stay: looking for garbage among them is an eighth of a short run.
+    # Imports make very many objects, and they stay: looking for garbage among them is an eighth of a short run, and
+    # again as much when the interpreter ends.
     gc.set_threshold(_OBJECTS)
+    atexit.register(gc.freeze)
     debug = "--debug" in sys.argv[1:] or bool(os.environ.get("TRACETOOL_DEBUG"))
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     signal.signal(signal.SIGTERM, _terminated)
