@@ -400,8 +400,15 @@ def _by_device(frame: pl.DataFrame) -> Iterator[tuple[Key, pl.DataFrame]]:
     if codes.min() == codes.max() and alike:
         yield Key(str(devices[0]), processes[0]), frame
         return
-    for (device, process), part in frame.group_by("device", "process", maintain_order=True):
-        yield Key(str(device), None if process is None else int(str(process))), part
+    rows = pl.int_range(pl.len(), dtype=pl.UInt32).alias("rows")
+    groups = frame.select("device", "process", rows).group_by("device", "process", maintain_order=True).agg("rows")
+    # Gathered once and then sliced: to gather each is slow where there are thousands.
+    together, start = frame[groups["rows"].explode()], 0
+    for device, process, count in zip(
+        groups["device"], groups["process"], groups["rows"].list.len().to_list(), strict=True
+    ):
+        yield Key(str(device), process), together.slice(start, count)
+        start += count
 
 
 def _renamed(values: dict[str, T], name: str) -> dict[str, T]:
