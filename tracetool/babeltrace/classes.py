@@ -6,6 +6,7 @@ import re
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
+from tracetool.babeltrace.kernel import slot_of
 from tracetool.babeltrace.layout import CLASS_SLOTS, CLASSES, DEVICE_SHIFT, MAX_FIELDS, NUMBERS, TEXT_SHIFT
 
 if TYPE_CHECKING:
@@ -80,13 +81,13 @@ class Classes:
         if not source.startswith(PREFIX):
             self._make_room()
             self._others += 1
-            self._loop.numbers.enter(address, 0)
+            self._enter(address, 0)
             return
         number = len(self._addresses) + 1
         if number == CLASSES:
             raise OverflowError(f"more than {CLASSES - 1} classes of pflash events")
         self._addresses.append(address)
-        self._loop.numbers.enter(address, number)
+        self._enter(address, number)
         self.new.append({"name": name, **self._describe(address, number, source.removeprefix(PREFIX), event)})
 
     def forget_words(self) -> None:
@@ -101,7 +102,13 @@ class Classes:
         self._others = 0
         self._loop.numbers.clear()
         for number, address in enumerate(self._addresses, 1):
-            self._loop.numbers.enter(address, number)
+            self._enter(address, number)
+
+    def _enter(self, address: int, number: int) -> None:
+        numbers = self._loop.numbers
+        slot = slot_of(numbers, address)
+        numbers.addresses[slot] = address
+        numbers.numbers[slot] = number
 
     def _describe(self, address: int, number: int, source: str, event: int) -> dict[str, Any]:
         """Fill the loop's tables for a class; what the parent must know of it."""

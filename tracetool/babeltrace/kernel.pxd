@@ -2,13 +2,15 @@ from libc.stdint cimport int64_t
 from tracetool.babeltrace cimport functions
 from tracetool.babeltrace.functions cimport _MessageType, _Status
 from tracetool.babeltrace.layout cimport _Ask
-from tracetool.babeltrace.state cimport Loop, Places
+from tracetool.babeltrace.state cimport ClassNumbers, Loop, Places, Strings
 
 cdef _MessageType MessageType
 cdef _Status Status
 cdef _Ask Ask
-cdef int64_t MAX_FIELDS, NO_TIME
+cdef int64_t CLASS_SLOTS, MAX_FIELDS, NO_TIME
 
+cpdef int64_t slot_of(ClassNumbers numbers, int64_t address) except -1 nogil
+cdef int64_t find_string(Strings strings, int64_t text, int64_t last) except -1 nogil
 cdef int64_t integer(int64_t field, bint signed) noexcept nogil
 cdef int64_t time_of(Loop loop, int64_t message) except? -9 nogil
 cdef int64_t from_context(Places places, int64_t number, int64_t event) except? -9 nogil

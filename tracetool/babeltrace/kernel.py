@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from tracetool.babeltrace import functions
 from tracetool.babeltrace.functions import MessageType, Status
-from tracetool.babeltrace.layout import MAX_FIELDS, NO_TIME, Ask
+from tracetool.babeltrace.layout import CLASS_SLOTS, MAX_FIELDS, NO_TIME, Ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracetool.babeltrace.state import Loop, Places
+    from tracetool.babeltrace.state import ClassNumbers, Loop, Places, Strings
 
-__all__ = ["bind", "consume"]
+__all__ = ["bind", "consume", "slot_of"]
 
 
 def bind(addresses: Mapping[str, int]) -> None:
@@ -30,6 +30,24 @@ def bind(addresses: Mapping[str, int]) -> None:
         text = name.encode()
         if not functions.put(text, address):
             raise KeyError(name)
+
+
+def slot_of(numbers: ClassNumbers, address: int) -> int:
+    """The slot of a class, or the free one where it belongs. Addresses are multiples of 16, and none is 0."""
+    slot = (address >> 4) & (CLASS_SLOTS - 1)
+    while numbers.addresses[slot] != address and numbers.addresses[slot] != 0:
+        slot = (slot + 1) & (CLASS_SLOTS - 1)
+    return slot
+
+
+def find_string(strings: Strings, text: int, last: int) -> int:
+    """The number of the string at an address, 0 if it is not known yet; `last` is looked at first."""
+    if last != 0 and functions.strcmp(text, strings.addresses[last]) == 0:
+        return last
+    for word in range(1, strings.count):
+        if functions.strcmp(text, strings.addresses[word]) == 0:
+            return word
+    return 0
 
 
 def integer(field: int, signed: int) -> int:
@@ -63,7 +81,7 @@ def read_texts(loop: Loop, payload: int, number: int) -> int:
     for at in range(number * MAX_FIELDS, number * MAX_FIELDS + loop.texts.count[number]):
         field = functions.bt_field_structure_borrow_member_field_by_index_const(payload, loop.texts.member[at])
         text = functions.bt_field_string_get_value(field)
-        word = loop.strings.find(text, loop.texts.last[at])
+        word = find_string(loop.strings, text, loop.texts.last[at])
         if word == 0:
             loop.subject = text
             return -1
@@ -107,11 +125,12 @@ def read_event(loop: Loop, message: int) -> bool:
         return False
     event = functions.bt_message_event_borrow_event_const(message)
     address = functions.bt_event_borrow_class_const(event)
-    number = loop.numbers.find(address)
-    if number < 0:
+    slot = slot_of(loop.numbers, address)
+    if loop.numbers.addresses[slot] == 0:
         loop.ask = Ask.CLASS
         loop.subject = address
         return False
+    number = loop.numbers.numbers[slot]
     if number > 0:
         if not read_row(loop, message, event, number):
             return False

@@ -1,7 +1,6 @@
 # The C types of `state`. No attribute is ever None: Python code fills the arrays and does not replace them.
 cimport cython
 from libc.stdint cimport int64_t
-from tracetool.babeltrace cimport functions
 from tracetool.babeltrace.layout cimport _Ask, _Column
 
 cdef _Ask Ask
@@ -16,16 +15,12 @@ cdef class Cell:
 @cython.final
 cdef class ClassNumbers:
     cdef readonly int64_t[::1] addresses, numbers
-    cdef int64_t slot_of(self, int64_t address) except -1 nogil
-    cdef int64_t find(self, int64_t address) except? -9 nogil
-    cpdef enter(self, int64_t address, int64_t number)
     cpdef clear(self)
 
 @cython.final
 cdef class Strings:
     cdef readonly int64_t[::1] addresses
     cdef readonly int64_t count
-    cdef int64_t find(self, int64_t text, int64_t last) except -1 nogil
     cpdef add(self, int64_t address)
 
 @cython.final

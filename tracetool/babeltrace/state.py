@@ -8,7 +8,6 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
-from tracetool.babeltrace import functions
 from tracetool.babeltrace.layout import CLASS_SLOTS, CLASSES, MAX_FIELDS, WORDS, Ask, Column
 
 if TYPE_CHECKING:
@@ -36,29 +35,16 @@ class Cell:
 
 
 class ClassNumbers:
-    """Numbers of event classes by address: a hash table with open addressing. No class is at address 0."""
+    """Numbers of event classes by address: a hash table with open addressing, see `kernel.slot_of`.
+
+    Attributes:
+        addresses: in each slot that of a class, 0 where it is free.
+        numbers: those of the classes there.
+    """
 
     def __init__(self) -> None:
         self.addresses: Words = _zeros(CLASS_SLOTS)
         self.numbers: Words = _zeros(CLASS_SLOTS)
-
-    def slot_of(self, address: int) -> int:
-        """The slot of a class, or the free one where it belongs. Addresses are multiples of 16."""
-        slot = (address >> 4) & (CLASS_SLOTS - 1)
-        while self.addresses[slot] != 0 and self.addresses[slot] != address:
-            slot = (slot + 1) & (CLASS_SLOTS - 1)
-        return slot
-
-    def find(self, address: int) -> int:
-        """The number of a class, -1 if it is not known yet."""
-        slot = self.slot_of(address)
-        return self.numbers[slot] if self.addresses[slot] == address else -1
-
-    def enter(self, address: int, number: int) -> None:
-        """Give a class its number; at least one slot stays free."""
-        slot = self.slot_of(address)
-        self.addresses[slot] = address
-        self.numbers[slot] = number
 
     def clear(self) -> None:
         """Forget all classes."""
@@ -76,15 +62,6 @@ class Strings:
     def __init__(self) -> None:
         self.addresses: Words = _zeros(WORDS)
         self.count = 1
-
-    def find(self, text: int, last: int) -> int:
-        """The number of the string at an address, 0 if it is not known yet; `last` is looked at first."""
-        if last != 0 and functions.strcmp(text, self.addresses[last]) == 0:
-            return last
-        for word in range(1, self.count):
-            if functions.strcmp(text, self.addresses[word]) == 0:
-                return word
-        return 0
 
     def add(self, address: int) -> None:
         """Give the string at an address the next number; it must stay there."""
