@@ -66,6 +66,10 @@ demo: $(VENV)/.run
 	    echo "exit code 1: the sample was recorded with a write outside the extent, and the audit found it" ;; \
 	  *) echo "exit code $$code: the demo should end with 1 and the verdict outside-extent" >&2; exit 1 ;; \
 	esac
+	@case "$$($(BIN)/tracetool --version)" in \
+	  *"(plain Python)"*) echo "the kernels run as plain Python, which is slow on long traces: none were compiled when" \
+	    "this was installed, which takes a C compiler and Python's headers (.ci/need-compiler names the packages)" ;; \
+	esac
 
 test: $(VENV)/.dev
 	@.ci/need-babeltrace $(BIN)/python

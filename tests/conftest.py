@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import Phase, settings
 
-from tests.captures import capture_path
+from replay.form import VARIABLE
+from tests.captures import ROOT, capture_path
+from tests.forms import stale
 from tests.tracetool.cli.program import Ended
 from tracetool.cli import main
 from tracetool.compression import MAGIC_BYTES, compression_of, decompressed
@@ -37,6 +39,13 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 COLUMNS = "1000"
 """Width of reports: words are looked for in them, so no line is broken."""
+
+
+def pytest_sessionstart() -> None:
+    """Refuse to test what is hidden by older compiled modules."""
+    if (changed := stale(ROOT)) and os.environ.get(VARIABLE) != "plain":
+        names = ", ".join(str(file.relative_to(ROOT)) for file in changed)
+        pytest.exit(f"newer than what was compiled of it: {names}; run `make environment`", returncode=1)
 
 
 def pytest_collection_finish() -> None:

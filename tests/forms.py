@@ -11,14 +11,31 @@ from replay.form import PACKAGES, SourcesOnly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
     from types import ModuleType
 
-__all__ = ["is_extension", "plain"]
+__all__ = ["is_extension", "plain", "stale"]
 
 
 def is_extension(module: ModuleType) -> bool:
     """Whether a module has been compiled."""
     return not (getattr(module, "__file__", None) or ".py").endswith(".py")
+
+
+def stale(root: Path) -> list[Path]:
+    """The sources of kernels that are newer than what was compiled of them, and hidden by it.
+
+    Args:
+        root: the folder of the packages.
+    """
+    found = []
+    for package in PACKAGES:
+        for module in (root / package).rglob("*.abi3.so"):
+            base = module.with_name(module.name.partition(".")[0])
+            sources = [base.with_suffix(suffix) for suffix in (".py", ".pxd", ".pyx")]
+            compiled_ns = module.stat().st_mtime_ns
+            found += [file for file in sources if file.exists() and file.stat().st_mtime_ns > compiled_ns]
+    return found
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import cast
 
 import click
 
+from replay.form import is_compiled
 from tracetool.cli.completion import install_completion, show_completion
 
 __all__ = ["program"]
@@ -42,12 +43,28 @@ class _Program(click.Group):
         return cast("click.Command", getattr(module, cmd_name.replace("-", "_")))
 
 
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    from importlib.metadata import version
+
+    if wanted and not context.resilient_parsing:
+        form = "compiled" if is_compiled() else "plain Python"
+        click.echo(f"tracetool {version('pflash-tracetool')} ({form})")
+        context.exit()
+
+
 @click.group(
     cls=_Program,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
-@click.version_option(package_name="pflash-tracetool", message="tracetool %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version, and whether the kernels are compiled.",
+)
 @click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks of errors.")
 @install_completion
 @show_completion

@@ -15,7 +15,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from replay import machine
 from tests.captures import capture_path
+from tests.forms import is_extension
 from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment, tracetool
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
@@ -597,7 +599,8 @@ def test_the_program_s_help_says_the_exit_codes() -> None:
 
 
 def test_the_version_is_that_of_the_package(quick: Quick) -> None:
-    assert re.fullmatch(r"tracetool \d+\.\d+\.\d+\n", quick("--version").text)
+    form = "compiled" if is_extension(machine) else "plain Python"
+    assert re.fullmatch(rf"tracetool \d+\.\d+\.\d+ \({form}\)\n", quick("--version").text)
 
 
 @pytest.mark.parametrize("rule", RULES)
