@@ -146,7 +146,7 @@ class TextScanner:
         )
         lines = pl.Series(LINE, rows.column("lines"))
         frame = pl.DataFrame([lines, self._times(), self._threads(), *columns])
-        met = {SHAPES[head]: count for head in Head if (count := int(self._log.met[head]))}
+        met = {SHAPES[head]: int(self._log.met[head]) for head in self._heads()}
         self._clear()
         return Scanned(
             frame,
@@ -154,6 +154,12 @@ class TextScanner:
             {clock for _, clock in met},
             nameless=not devices.all(),
         )
+
+    def _heads(self) -> list[Head]:
+        """Those that were met, in order of appearance."""
+        met = [head for head in Head if self._log.met[head]]
+        shapes = self._rows.column("shapes")
+        return sorted(met, key=lambda head: int((shapes == head).argmax())) if len(met) > 1 else met
 
     def _clear(self) -> None:
         """Forget the rows. Columns of the frame may be views of theirs, which are not filled again."""

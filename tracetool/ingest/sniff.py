@@ -5,17 +5,20 @@ The readers of binary formats are imported when one is met: most traces are logs
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health, TraceMeta
-from tracetool.ingest.escapes import without_escapes
+from tracetool.ingest.lines import pieces
 from tracetool.ingest.magic import CTF_STREAM, PARQUET, SIMPLE, UTF16, is_tar
+from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.parser import TextParser
+from tracetool.ingest.scanner import usual_scanner
 from tracetool.ingest.source import open_source
 from tracetool.ingest.strangers import journal_text, strange_text, stranger, what_lines_are
-from tracetool.ingest.text import TextTrace
+from tracetool.ingest.text import Reading, TextTrace
 from tracetool.runs.place import run_of
 
 if TYPE_CHECKING:
@@ -79,10 +82,10 @@ def _look(meta: TraceMeta, head: bytes, *, whole: bool) -> int:
         InputError: there are none, and it is known what the text is.
     """
     health = Health()
-    parser = TextParser(health, meta)
-    text = without_escapes(head.decode("latin-1"))
-    parser.parse(f"{text}\n" if whole else text, 1)
-    events = parser.take().height
+    reading = Reading(TextParser(health, meta), usual_scanner(), health, meta, Numbering(0))
+    for piece in pieces(BytesIO(head if whole else head[: head.rfind(b"\n") + 1]).readinto):
+        reading.feed(piece)
+    events = reading.take().height
     what = None if events else strange_text(head) or what_lines_are(health)
     if what is not None:
         raise InputError(f"{meta.name}: is {what}")

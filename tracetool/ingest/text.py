@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from tracetool.ingest.scanner import TextScanner
     from tracetool.ingest.source import Source
 
-__all__ = ["TextTrace"]
+__all__ = ["Reading", "TextTrace"]
 
 PARSED = 4 << 20
 """Bytes that make a frame at most where the parser reads all."""
 
 
-class _Reading:
+class Reading:
     """One pass over the text: pieces in, canonical frames out."""
 
     def __init__(
@@ -130,7 +130,7 @@ class TextTrace:
         with closing(self._open()) as source:
             self._reset()
             parser, scanner = TextParser(self.health, self.meta, strict=self._strict), self._new_scanner()
-            reading = _Reading(parser, scanner, self.health, self.meta, Numbering(trace))
+            reading = Reading(parser, scanner, self.health, self.meta, Numbering(trace))
             self._index = reading.index
             most = self._chunk_bytes if scanner else min(self._chunk_bytes, PARSED)
             pending = 0
@@ -148,7 +148,7 @@ class TextTrace:
         """Which line each event stands in; see `LineReader`."""
         return self._index.lines_of(seqs)
 
-    def _deliver(self, reading: _Reading, source: Source) -> Iterator[pl.DataFrame]:
+    def _deliver(self, reading: Reading, source: Source) -> Iterator[pl.DataFrame]:
         frame = reading.take()
         if self._progress:
             self._progress(source.bytes_read, source.total)
