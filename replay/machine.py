@@ -221,7 +221,14 @@ def run(chip: Chip, rows: Rows, start: int, end: int) -> int:
             wcycle = chip.wcycle
             status = chip.status
             expected = do_row(chip, rows, i, rows.seq[i], kind)
-            summing.add(chip, rows, i, kind, cmd, wcycle, status, expected)
+            if (
+                RowKind.OTHER < kind <= RowKind.RESET
+                or chip.row.effect != Effect.NONE
+                or chip.row.outcome != Outcome.OPEN
+            ):
+                summing.add(chip, rows, i, kind, cmd, wcycle, status, expected)
+            elif chip.asked.everything:
+                summing.give(chip, chip.steps, chip.row, i, cmd, wcycle, status, expected)
             i += 1
             if chip.row.watched:
                 chip.row.watched = False
