@@ -18,6 +18,9 @@ __all__ = ["ROOT", "Run", "best", "python", "rate", "run", "tracetool"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Programs are measured as users have them: what Python compiled of their modules is kept.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -37,7 +40,7 @@ def run(arguments: Sequence[str | Path], environment: Mapping[str, str] | None =
         list(map(str, arguments)),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | dict(environment or {}),
+        env=_ENVIRONMENT | dict(environment or {}),
         cwd=ROOT,
     ) as process:
         out = process.stdout.read() if process.stdout else b""

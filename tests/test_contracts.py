@@ -17,7 +17,7 @@ def test_the_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0, capsys.readouterr().out
 
 
-@pytest.mark.parametrize("heavy", ["textual", "polars", "numpy", "numba"])
+@pytest.mark.parametrize("heavy", ["textual", "polars", "numpy"])
 def test_starting_the_command_line_loads_nothing_heavy(heavy: str) -> None:
     code = f"import sys; from tracetool.cli import main; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -26,12 +26,12 @@ def test_starting_the_command_line_loads_nothing_heavy(heavy: str) -> None:
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["audit", "--help"], ["audit", str(sample("aavmf-first-boot/trace.log.zst"))]], ids=str
 )
-def test_neither_help_nor_the_audit_of_a_boot_loads_textual_or_numba(arguments: list[str]) -> None:
+def test_neither_help_nor_the_audit_of_a_boot_loads_textual(arguments: list[str]) -> None:
     code = (
         "import sys; from tracetool.cli import main\n"
         f"sys.argv[1:] = {arguments!r}\n"
         "try: main()\n"
-        "finally: print(*sorted({'textual', 'numba'} & set(sys.modules)), file=sys.stderr)\n"
+        "finally: print(*sorted({'textual'} & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "")

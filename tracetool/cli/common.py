@@ -132,10 +132,7 @@ def opened(
 
     `names` are what they are called in messages and reports, else their paths.
     """
-    from replay.compiling import add_listener
-
     reading = reading or Reading()
-    add_listener(_say_compiling)
     if paths.count("-") > 1:
         raise UsageError("standard input can be read only once")
     if _Talk.quiet or not (bar and sys.stderr.isatty()):
@@ -161,10 +158,6 @@ def _combined(readers: list[TraceReader]) -> list[TraceReader]:
     if len(combined) < len(readers):
         say(f"{combined[0].meta.name}: {combined[0].meta.reason.partition(':')[0]}, read as one trace")
     return combined
-
-
-def _say_compiling(name: str) -> None:
-    say(f"compiling {name} for this machine: some seconds, this once")
 
 
 @contextmanager

@@ -159,7 +159,6 @@ def test_a_user_without_home_and_name_gets_an_answer() -> None:
         "from tracetool.cli import main; main()\n"
     )
     home = {name: value for name, value in environment().items() if name != "HOME" and not name.startswith("XDG_")}
-    home.pop("PFLASH_TRACETOOL_CACHE", None)
     command = [COMMAND[0], "-c", code, "audit", str(PADDING)]
     done = subprocess.run(command, capture_output=True, env=home, check=False)
     assert (done.returncode, done.stderr) == (FOUND, b"")
