@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from replay.direct import direct
-
 __all__ = ["UPSTREAM", "Backing", "Policy"]
 
 
-@direct
 class Policy(IntEnum):
     """What a device with a short image file does with the rest of its region.
 

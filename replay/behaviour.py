@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 
-from replay.direct import direct
-
 __all__ = ["Behaviour", "behaviour_of_qemu"]
 
 
-@direct
 class Behaviour(IntEnum):
     """When the words of a buffered write reach the storage.
 

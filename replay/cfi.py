@@ -9,8 +9,6 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from replay.direct import direct
-
 if TYPE_CHECKING:
     from replay.geometry import Geometry
 
@@ -19,7 +17,6 @@ __all__ = ["CFI_TABLE_SIZE", "SECTOR_BYTES", "Opcode", "Status", "cfi_table", "w
 
 # Ref: Intel StrataFlash P30 data sheet, "Device Command Codes"; 0xf0 is AMD's reset, which drivers use to
 # probe; 0x00 is not assigned by CFI, the emulated device takes it for read array.
-@direct
 class Opcode(IntEnum):
     """The low byte of a bus write in a command cycle."""
 
@@ -41,7 +38,6 @@ class Opcode(IntEnum):
 
 
 # Ref: Intel StrataFlash P30 data sheet, "Status Register Description"; the emulated chip knows three bits.
-@direct
 class Status(IntEnum):
     """The status register of one chip; the values are bits."""
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from replay.direct import direct
-
 __all__ = [
     "ABSENT",
     "ABSENT_COUNTER",
@@ -49,7 +47,6 @@ HELD = 16
 """Inner events that may wait for their read."""
 
 
-@direct
 class RowKind(IntEnum):
     """What a row of the trace is: an access of the guest, a reset, or an inner event of the device model."""
 
@@ -80,7 +77,6 @@ class RowKind(IntEnum):
     READ_UNKNOWN_STATE = 23
 
 
-@direct
 class Text(IntEnum):
     """What the device model says in its `write` event, by the step it takes; `TEXTS` has the words."""
 
@@ -117,7 +113,6 @@ TEXTS = {
 TEXT_CODES = {text: code for code, text in TEXTS.items()}
 
 
-@direct
 class Effect(IntEnum):
     """What an access did to the flash."""
 
@@ -137,7 +132,6 @@ class Effect(IntEnum):
     """A write outside the extent that the policy throws away."""
 
 
-@direct
 class OpKind(IntEnum):
     """The flash operation an access belongs to, as far as it is known at that access."""
 
@@ -158,7 +152,6 @@ class OpKind(IntEnum):
     RESET = 14
 
 
-@direct
 class Outcome(IntEnum):
     """How an operation ended; `OPEN` while it has not."""
 
@@ -170,7 +163,6 @@ class Outcome(IntEnum):
     LOST = 5
 
 
-@direct
 class Flag(IntEnum):
     """What else is to be said of a row; the values are bits."""
 
@@ -191,7 +183,6 @@ class Flag(IntEnum):
     """A program or an erase addressed to a read-only flash."""
 
 
-@direct
 class JournalKind(IntEnum):
     """Why contents changed."""
 
@@ -205,7 +196,6 @@ class JournalKind(IntEnum):
     """The machine started again: storage was read from the image file, before the first event of a trace (seq -1)."""
 
 
-@direct
 class Target(IntEnum):
     """Which contents a journal row speaks of; the values are bits."""
 
@@ -214,7 +204,6 @@ class Target(IntEnum):
     BOTH = 3
 
 
-@direct
 class Position(IntEnum):
     """What stands in a journal row in place of a position in its bytes."""
 
@@ -224,7 +213,6 @@ class Position(IntEnum):
     NO_BYTES = -4
 
 
-@direct
 class Field(IntEnum):
     """The field of an event in which model and trace differ."""
 
@@ -239,7 +227,6 @@ class Field(IntEnum):
     TEXT = 8
 
 
-@direct
 class Stop(IntEnum):
     """Why the machine stopped before, or at, the end of its rows."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from replay import spans
 from replay.cfi import SECTOR_BYTES
-from replay.columns import Effect, Flag, JournalKind, Position, Target
+from replay.codes import Effect, Flag, JournalKind, Position, Target
 
 if TYPE_CHECKING:
     from replay.state import Chip

@@ -10,10 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay import contents, selfcheck, spans
-from replay.backing import Policy
-from replay.behaviour import Behaviour
-from replay.cfi import Opcode, Status
-from replay.columns import ABSENT, ABSENT_COUNTER, Flag, OpKind, Outcome, RowKind, Text
+from replay.codes import Behaviour, Flag, Opcode, OpKind, Outcome, Policy, RowKind, Status, Text
+from replay.columns import ABSENT, ABSENT_COUNTER
 
 if TYPE_CHECKING:
     from replay.state import Chip

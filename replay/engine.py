@@ -144,7 +144,7 @@ class _Room:
             _view(np.zeros(window, np.uint8)),
             _view(np.zeros(window, np.uint8)),
         )
-        chip.status = Status.READY
+        chip.status = int(Status.READY)
         return chip
 
 
@@ -175,7 +175,7 @@ def _settings(config: Config) -> Settings:
     settings.extended_manufacturer, settings.extended_device = geometry.ids[2:]
     settings.window = geometry.window
     settings.read_only = config.read_only
-    settings.behaviour = config.behaviour
+    settings.behaviour = int(config.behaviour)
     settings.known = int(config.image is None)
     settings.watch_end = config.watch_end
     settings.journal = config.journal
@@ -189,7 +189,7 @@ def _settings(config: Config) -> Settings:
 
 def _set_backing(settings: Settings, backing: Backing) -> None:
     settings.extent = settings.size if backing.extent is None else min(backing.extent, settings.size)
-    settings.policy = backing.policy
+    settings.policy = int(backing.policy)
     settings.backed = settings.size if backing.policy == Policy.PADDED else settings.extent
 
 
@@ -348,7 +348,7 @@ class Machine:
 
     @behaviour.setter
     def behaviour(self, behaviour: Behaviour) -> None:
-        self._settings.behaviour = behaviour
+        self._settings.behaviour = int(behaviour)
 
     def stop_watching(self) -> None:
         """No longer stop at changes of the watched range."""
@@ -390,7 +390,7 @@ class Machine:
             setattr(self.chip, name, value)
         self.chip.operation, self.chip.totals, self.chip.asked = operation, self.totals, self.asked
         self._set_contents(self._contents)
-        self._settings.behaviour = self.config.behaviour
+        self._settings.behaviour = int(self.config.behaviour)
 
     def _read_image_again(self) -> None:
         """Storage becomes what the image file holds, and nothing beyond it."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay import contents, cycles
-from replay.cfi import Opcode
-from replay.columns import CMD_UNKNOWN, COUNTER_FAR, Flag, OpKind, Outcome, RowKind
+from replay.codes import Flag, Opcode, OpKind, Outcome, RowKind
+from replay.columns import CMD_UNKNOWN, COUNTER_FAR
 
 if TYPE_CHECKING:
     from replay.state import Chip

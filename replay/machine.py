@@ -13,10 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay import contents, cycles, inference, reads, selfcheck, spans, summing
-from replay.backing import Policy
-from replay.behaviour import Behaviour
-from replay.cfi import Opcode, Status
-from replay.columns import ABSENT, Effect, Field, OpKind, Outcome, RowKind, Stop
+from replay.codes import Behaviour, Effect, Field, Opcode, OpKind, Outcome, Policy, RowKind, Status, Stop
+from replay.columns import ABSENT
 
 if TYPE_CHECKING:
     from replay.state import Chip, Rows

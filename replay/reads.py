@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay import selfcheck, spans
-from replay.backing import Policy
-from replay.cfi import CFI_TABLE_SIZE, Opcode, Status
-from replay.columns import ABSENT, CMD_UNKNOWN, RowKind
+from replay.cfi import CFI_TABLE_SIZE
+from replay.codes import Opcode, Policy, RowKind, Status
+from replay.columns import ABSENT, CMD_UNKNOWN
 
 if TYPE_CHECKING:
     from replay.state import Chip

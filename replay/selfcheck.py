@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay.columns import ABSENT, ABSENT_COUNTER, HELD, Field, Flag, RowKind
+from replay.codes import Field, Flag, RowKind
+from replay.columns import ABSENT, ABSENT_COUNTER, HELD
 
 if TYPE_CHECKING:
     from replay.state import Chip

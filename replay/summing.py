@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay.cfi import Opcode, Status
-from replay.columns import ABSENT, Effect, Flag, OpKind, Outcome, RowKind
+from replay.codes import Effect, Flag, Opcode, OpKind, Outcome, RowKind, Status
+from replay.columns import ABSENT
 
 if TYPE_CHECKING:
     from replay.state import Asked, Chip, Operation, Operations, Row, Rows, Steps, Totals
