@@ -16,7 +16,7 @@ from tests.tracetool.ctf_traces import needed_babeltrace
 from tracetool.ingest import open_trace
 from tracetool.session.options import Options
 from tracetool.session.rows import to_rows
-from tracetool.session.session import replay_traces
+from tracetool.session.session import replay_readers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,5 +70,5 @@ def test_the_machine(folder: Path, benchmark: BenchmarkFixture, engine: Any) -> 
 @pytest.mark.parametrize("name", ["trace.log", "trace.simple"])
 def test_a_session(name: str, folder: Path, benchmark: BenchmarkFixture) -> None:
     path = str(unpacked(folder, name))
-    found = benchmark(replay_traces, [path], Options())
+    found = benchmark(lambda: replay_readers([open_trace(path)], Options()))
     assert found.devices[FLASH1].tally.totals.erases == 17

@@ -72,12 +72,5 @@ class Geometry:
         """The same bus with another size."""
         return replace(self, size=size, size_known=known)
 
-    def describe(self) -> str:
-        """One phrase: size, blocks and bus."""
-        bus = f"{8 * self.bank_width}-bit bank"
-        if self.chip_width:
-            bus += f" of {self.chips} x{8 * self.chip_width} chip" + ("s" if self.chips > 1 else "")
-        return f"{self.size} B in blocks of {self.block} B, {bus}, {self.endian}-endian"
-
 
 SECTOR = 512

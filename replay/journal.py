@@ -95,28 +95,7 @@ class Journal:
 
     def __iter__(self) -> Iterator[Change]:
         """The changes, oldest first."""
-        for rows, blob, known in zip(self._rows, self._blobs, self._knowns, strict=True):
-            for row in rows.tolist():
-                yield _change(row, blob, known)
-
-    def __reversed__(self) -> Iterator[Change]:
-        chunks = zip(reversed(self._rows), reversed(self._blobs), reversed(self._knowns), strict=True)
-        for rows, blob, known in chunks:
-            for row in reversed(rows.tolist()):
-                yield _change(row, blob, known)
-
-    def rewind(self, contents: NDArray[np.uint8], seq: int, target: Target) -> NDArray[np.uint8]:
-        """`contents` as they were just after event `seq`, given what they are after the last change.
-
-        Forgotten bytes (`JournalKind.FORGET`) keep what stood there: they were not changed, only lost sight of.
-        """
-        then = contents.copy()
-        for change in reversed(self):
-            if change.seq <= seq:
-                break
-            if change.target & target and change.kind != JournalKind.FORGET:
-                then[change.offset : change.offset + change.length] = change.before
-        return then
+        return self.changes(0, len(self))
 
 
 def _bytes(blob: NDArray[np.uint8], position: int, length: int) -> NDArray[np.uint8]:

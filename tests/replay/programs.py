@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, RowKind
+from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, JournalKind, RowKind
 from replay.engine import STATE, Machine, Stop
 from replay.geometry import Geometry
 from replay.tables import RowColumns, StepColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hypothesis.strategies import SearchStrategy
+    from numpy.typing import NDArray
 
+    from replay.columns import Target
     from replay.engine import Config
+    from replay.journal import Change, Journal
 
 
 class Event(NamedTuple):
@@ -39,6 +42,25 @@ RESET = Event(RowKind.RESET)
 READ_ARRAY = Event(RowKind.MODE_READ_ARRAY)
 FLUSH = Event(RowKind.WRITE_BLOCK_FLUSH)
 ABORT = Event(RowKind.WRITE_BLOCK_ABORT)
+
+
+def newest_first(journal: Journal) -> Iterator[Change]:
+    """The changes, from the last to the first."""
+    return journal.changes(0, len(journal), newest_first=True)
+
+
+def rewound(journal: Journal, contents: NDArray[np.uint8], seq: int, target: Target) -> NDArray[np.uint8]:
+    """`contents` as they were just after event `seq`, given what they are after the last change.
+
+    Forgotten bytes (`JournalKind.FORGET`) keep what stood there: they were not changed, only lost sight of.
+    """
+    then = contents.copy()
+    for change in newest_first(journal):
+        if change.seq <= seq:
+            break
+        if change.target & target and change.kind != JournalKind.FORGET:
+            then[change.offset : change.offset + change.length] = change.before
+    return then
 
 
 def write(offset: int, value: int, size: int = 4, *, wcycle: int = ABSENT) -> Event:

@@ -62,18 +62,3 @@ def test_resizing_keeps_the_bus() -> None:
     assert geometry.resized(0x2000).size_known
     with pytest.raises(GeometryError):
         geometry.resized(0x2001)
-
-
-@pytest.mark.parametrize(
-    ("geometry", "phrase"),
-    [
-        (Geometry(65536, 4096, 4, 2), "65536 B in blocks of 4096 B, 32-bit bank of 2 x16 chips, little-endian"),
-        (
-            Geometry(65536, 4096, 2, 2, endian="big"),
-            "65536 B in blocks of 4096 B, 16-bit bank of 1 x16 chip, big-endian",
-        ),
-        (Geometry(65536, 4096, 1), "65536 B in blocks of 4096 B, 8-bit bank, little-endian"),
-    ],
-)
-def test_a_geometry_is_told_in_one_phrase(geometry: Geometry, phrase: str) -> None:
-    assert geometry.describe() == phrase

@@ -15,7 +15,19 @@ from replay.behaviour import Behaviour
 from replay.columns import JournalKind, RowKind, Target
 from replay.engine import Config, Machine
 from replay.geometry import Geometry
-from tests.replay.programs import GEOMETRIES, MACHINE_RESET, RESET, VIRT, Event, feed, programs, replayed, write
+from tests.replay.programs import (
+    GEOMETRIES,
+    MACHINE_RESET,
+    RESET,
+    VIRT,
+    Event,
+    feed,
+    newest_first,
+    programs,
+    replayed,
+    rewound,
+    write,
+)
 from tests.replay.reference import Reference
 
 if TYPE_CHECKING:
@@ -106,10 +118,10 @@ def test_backwards_it_gives_what_a_shorter_replay_gives(data: DataObject) -> Non
     shorter = Machine(config)
     if at >= 0:
         feed(shorter, events[: at + 1])
-    assert machine.journal.rewind(machine.storage(), at, Target.STORAGE).tobytes() == shorter.storage().tobytes()
-    assert machine.journal.rewind(machine.backing(), at, Target.BACKING).tobytes() == shorter.backing().tobytes()
+    assert rewound(machine.journal, machine.storage(), at, Target.STORAGE).tobytes() == shorter.storage().tobytes()
+    assert rewound(machine.journal, machine.backing(), at, Target.BACKING).tobytes() == shorter.backing().tobytes()
     backwards = list(reversed(list(machine.journal)))
-    for one, other in zip(backwards, reversed(machine.journal), strict=True):
+    for one, other in zip(backwards, newest_first(machine.journal), strict=True):
         assert (one.seq, one.kind, one.target, one.offset) == (other.seq, other.kind, other.target, other.offset)
         assert one.before.tobytes() == other.before.tobytes()
 
@@ -177,12 +189,12 @@ def test_rewinding_passes_over_what_was_forgotten() -> None:
     machine, _ = replayed(
         Config(VIRT, image=BLANK + 9, journal=True), [write(0x100, 5, wcycle=1), write(0, 0x20, wcycle=0)]
     )
-    assert machine.journal.rewind(machine.storage(), -1, Target.STORAGE).tobytes() == b"\x09" * VIRT.size
+    assert rewound(machine.journal, machine.storage(), -1, Target.STORAGE).tobytes() == b"\x09" * VIRT.size
 
 
 def test_a_read_only_flash_has_no_changes() -> None:
     machine, _ = replayed(Config(VIRT, read_only=True, journal=True), [RESET, write(0, 0x20), Event(RowKind.OTHER)])
-    assert (len(machine.journal), list(machine.journal), list(reversed(machine.journal))) == (0, [], [])
+    assert (len(machine.journal), list(machine.journal), list(newest_first(machine.journal))) == (0, [], [])
 
 
 # --- counted, not kept -------------------------------------------------------------------------------------------

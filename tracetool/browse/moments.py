@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from replay.journal import Change, Journal
     from tracetool.session.device import Device
 
-__all__ = ["Commit", "Moments", "Past", "moments_of"]
+__all__ = ["Commit", "Moments", "Past"]
 
 SPACING = 256
 """Changes between keyframes, to begin with."""
@@ -82,12 +82,6 @@ class Moments:
     def __len__(self) -> int:
         """How many changes there are: the position of the last moment."""
         return len(self._index.seq)
-
-    @property
-    def keyframe_bytes(self) -> int:
-        """Memory that the keyframes take."""
-        blocks = {id(block): block for frame in self._keyframes.values() for block in frame.values()}
-        return sum(block.data.nbytes + block.known.nbytes for block in blocks.values())
 
     # --- moments and events --------------------------------------------------------------------------------------
 
@@ -262,8 +256,3 @@ class Past:
         return Moments(
             machine.journal, machine.storage(), machine.storage_mask, machine.known_value, block, self._traces
         )
-
-
-def moments_of(device: Device) -> Moments | None:
-    """The moments of a device replayed with a journal; None where it was not replayed."""
-    return Past(device).moments

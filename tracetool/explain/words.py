@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from replay.cfi import Opcode
-from replay.columns import CMD_UNKNOWN, Effect, Flag, OpKind, Outcome
+from replay.columns import CMD_UNKNOWN, Effect, Flag, OpKind
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from replay.backing import Policy
     from tracetool.session.inspect import Inspection, Moment, Step
 
-__all__ = ["event_words", "outcome_words", "policy_words", "words"]
-
-_COUNTED = ("write_block", "write_block_start")
+__all__ = ["event_words", "policy_words", "words"]
 
 
 @cache
@@ -98,11 +96,6 @@ def _cycle(before: Moment, step: Step) -> str:
     if before.cmd == Opcode.CFI_QUERY:
         return "query_stay" if wrong else "query_leave"
     return "unknown"
-
-
-def outcome_words(outcome: Outcome) -> str:
-    """How an operation ended."""
-    return words()["outcomes"][outcome.name]
 
 
 def policy_words(policy: Policy) -> str:

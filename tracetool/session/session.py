@@ -11,7 +11,7 @@ import polars as pl
 
 from replay.behaviour import Behaviour
 from tracetool.errors import UsageError
-from tracetool.ingest import open_trace, read_ahead
+from tracetool.ingest import read_ahead
 from tracetool.session.boots import with_boot
 from tracetool.session.device import PREROLL, Device, Learned
 from tracetool.session.evidence import gather
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Watcher = Callable[[Geometry], Watch]
 
-__all__ = ["Replayed", "TraceReport", "replay_readers", "replay_traces"]
+__all__ = ["Replayed", "TraceReport", "replay_readers"]
 
 T = TypeVar("T")
 
@@ -87,27 +87,6 @@ class Replayed:
         """The timeline of all devices, a frame of `OPERATIONS_SCHEMA`, where operations were kept."""
         frames = [frame for device in self.devices.values() for frame in device.operations]
         return pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
-
-
-def replay_traces(
-    paths: Sequence[str],
-    options: Options,
-    *,
-    strict: bool = False,
-    chunk_bytes: int = 4 << 20,
-    progress: Callable[[int, int | None], None] | None = None,
-) -> Replayed:
-    """Read and replay the traces at `paths` as consecutive boots.
-
-    Raises:
-        InputError: a trace or image cannot be read.
-        UsageError: options contradict each other or the trace.
-    """
-    from tracetool.ingest.parts import combine  # noqa: PLC0415  the command line has combined its own
-
-    opened = [open_trace(path, strict=strict, chunk_bytes=chunk_bytes, progress=progress) for path in paths]
-    readers = combine(opened)
-    return replay_readers(readers, options)
 
 
 def replay_readers(

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay.columns import Target
+from tests.replay.programs import rewound
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
-from tracetool.browse.moments import Moments, moments_of
+from tracetool.browse.moments import Moments, Past
 from tracetool.browse.stretches import ROW_BYTES, stretches_of
 from tracetool.bundled import sample
 from tracetool.session.options import Options
@@ -33,7 +34,7 @@ def padding() -> Device:
 
 
 def moments(device: Device) -> Moments:
-    found = moments_of(device)
+    found = Past(device).moments
     assert found is not None
     return found
 
@@ -70,7 +71,7 @@ def test_every_moment_is_what_the_journal_says() -> None:
     for position in range(len(found) + 1):
         event = found.event(position)
         seq = -1 if event is None else event[1]
-        then = machine.journal.rewind(machine.storage(), seq, Target.STORAGE)
+        then = rewound(machine.journal, machine.storage(), seq, Target.STORAGE)
         picture = found.picture(found.position(0, seq))
         assert np.array_equal(picture.read(0, 5 * BLOCK).data, then[: 5 * BLOCK])
 
@@ -86,7 +87,9 @@ def test_with_less_memory_the_pictures_are_the_same(position: int) -> None:
 
 
 def test_keyframes_keep_to_their_budget_about() -> None:
-    assert many(8 << 20).keyframe_bytes < (8 << 20) + 2 * 6 * 2 * BLOCK
+    frames = many(8 << 20)._keyframes  # noqa: SLF001
+    blocks = {id(block): block for frame in frames.values() for block in frame.values()}
+    assert sum(block.data.nbytes + block.known.nbytes for block in blocks.values()) < (8 << 20) + 2 * 6 * 2 * BLOCK
 
 
 def test_what_nobody_wrote_is_not_known() -> None:

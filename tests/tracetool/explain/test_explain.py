@@ -11,7 +11,7 @@ from rich.console import Console
 
 from replay.backing import Policy
 from replay.cfi import Opcode
-from replay.columns import Effect, Outcome
+from replay.columns import Effect
 from tests.captures import capture_path
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
@@ -64,10 +64,9 @@ def test_no_words_are_for_events_that_do_not_exist() -> None:
     assert set(words()["events"]) == set(EVENT_NAMES)
 
 
-def test_every_command_effect_outcome_and_policy_has_words() -> None:
+def test_every_command_effect_and_policy_has_words() -> None:
     assert set(words()["commands"]) == {*(command.name for command in Opcode), "STRAY"}
     assert set(words()["effects"]) == {effect.name for effect in Effect}
-    assert set(words()["outcomes"]) == {outcome.name for outcome in Outcome}
     assert set(words()["policies"]) == {policy.name for policy in Policy}
 
 
