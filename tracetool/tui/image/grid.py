@@ -180,51 +180,6 @@ class ImageGrid(PartStyles):
             at = column - 3 * ROW_BYTES - 1
         self.go(row.offset + min(max(at, 0), max(len(row.data) - 1, 0)))
 
-    # --- what the view does --------------------------------------------------------------------------------------
-
-    def _ask(self, what: str, steps: int = 0) -> None:
+    def action_ask(self, what: str, steps: int = 0) -> None:
+        """Have the view do something else."""
         self.post_message(self.Asked(what, steps))
-
-    def action_step(self, forward: bool) -> None:
-        """The next change, or the one before."""
-        self._ask("step", 1 if forward else -1)
-
-    def action_ends(self, last: bool) -> None:
-        """After all changes, or before them."""
-        self._ask("ends", 1 if last else -1)
-
-    def action_compare(self) -> None:
-        """Compare with another moment."""
-        self._ask("compare")
-
-    def action_mark(self) -> None:
-        """Compare with this moment from now on."""
-        self._ask("mark")
-
-    def action_play(self) -> None:
-        """Play, or stop."""
-        self._ask("play")
-
-    def action_speed(self, steps: int) -> None:
-        """Faster or slower."""
-        self._ask("speed", steps)
-
-    def action_go_to(self) -> None:
-        """Ask where to go."""
-        self._ask("go_to")
-
-    def action_find(self) -> None:
-        """Ask what to find."""
-        self._ask("find")
-
-    def action_found(self, forward: bool) -> None:
-        """The next match, or the one before."""
-        self._ask("found", 1 if forward else -1)
-
-    def action_changed(self, forward: bool) -> None:
-        """The next bytes that differ."""
-        self._ask("changed", 1 if forward else -1)
-
-    def action_device(self) -> None:
-        """Another device."""
-        self._ask("device")
