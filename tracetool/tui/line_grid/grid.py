@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -14,15 +15,22 @@ from textual.strip import Strip
 
 from tracetool.browse.cells import Cell
 from tracetool.tui.actions import bindings_of
-from tracetool.tui.line_grid.source import Pages
 from tracetool.tui.line_grid.strips import Layout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from textual import events
 
     from tracetool.tui.line_grid.source import RowSource
 
 __all__ = ["LineGrid"]
+
+PAGE = 128
+"""Rows that are made at a time."""
+
+KEPT = 8
+"""Pages that are kept."""
 
 _KINDS = ("bad", "warn", "note", "good", "quiet", "strong", "header", "cursor", "range")
 
@@ -70,7 +78,8 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, empty: str = "", *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
         super().__init__(id=id)
         self._empty = empty
-        self._pages: Pages | None = None
+        self._source: RowSource | None = None
+        self._page: Callable[[int], Sequence[Sequence[Cell]]] = lambda _: ()
         self._layout: Layout | None = None
         self._anchor: int | None = None
         self._to_middle = False  # until the cursor is moved: a view that comes in front is laid out in steps
@@ -80,7 +89,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def show(self, source: RowSource, cursor: int = 0, empty: str = "") -> None:
         """Show the rows of a source, which may have changed, with the cursor on one of them."""
-        self._pages = Pages(source)
+        self._take(source)
         self._anchor = None
         self._empty = empty or self._empty
         self._lay_out()
@@ -91,14 +100,22 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def renew(self) -> None:
         """Ask the source for its cells again: what stands in the same rows may have changed."""
-        if self._pages is not None:
-            self._pages = Pages(self._pages.source)
+        if self._source is not None:
+            self._take(self._source)
             self.refresh()
+
+    def _take(self, source: RowSource) -> None:
+        self._source = source
+        self._page = lru_cache(KEPT)(lambda number: source.lines(number * PAGE, PAGE))
+
+    def _line(self, row: int) -> Sequence[Cell]:
+        number, at = divmod(row, PAGE)
+        return self._page(number)[at]
 
     @property
     def count(self) -> int:
         """Rows there are."""
-        return 0 if self._pages is None else len(self._pages.source)
+        return 0 if self._source is None else len(self._source)
 
     @property
     def selected(self) -> range:
@@ -124,9 +141,9 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         return self.scrollable_content_region.width
 
     def _lay_out(self) -> None:
-        if self._pages is None:
+        if self._source is None:
             return
-        self._layout = Layout(self._pages.source.columns, self._room)
+        self._layout = Layout(self._source.columns, self._room)
         self.virtual_size = Size(self._layout.width, self.count + 1)
 
     def on_resize(self) -> None:
@@ -160,10 +177,8 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         return layout.strip(titles, self._style("header"), lambda _: self._style("header"))
 
     def _row(self, row: int, layout: Layout) -> Strip:
-        if self._pages is None:
-            return Strip.blank(0)
         state = self._state(row)
-        return layout.strip(self._pages.line(row), self._style("", state), lambda kind: self._style(kind, state))
+        return layout.strip(self._line(row), self._style("", state), lambda kind: self._style(kind, state))
 
     def _state(self, row: int) -> str:
         if row == self.cursor:
@@ -279,6 +294,4 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def text_of(self, rows: range) -> str:
         """Rows as text, cells separated by tabs."""
-        if self._pages is None:
-            return ""
-        return "\n".join("\t".join(cell.text.strip() for cell in self._pages.line(row)) for row in rows)
+        return "\n".join("\t".join(cell.text.strip() for cell in self._line(row)) for row in rows)

@@ -9,13 +9,7 @@ if TYPE_CHECKING:
 
     from tracetool.browse.cells import Cell, Column
 
-__all__ = ["Pages", "RowSource"]
-
-PAGE = 128
-"""Rows that are made at a time."""
-
-KEPT = 8
-"""Pages that are kept."""
+__all__ = ["RowSource"]
 
 
 class RowSource(Protocol):
@@ -30,21 +24,3 @@ class RowSource(Protocol):
 
     def lines(self, start: int, count: int) -> Sequence[Sequence[Cell]]:
         """The cells of rows `start` to `start + count`, as far as there are any."""
-
-
-class Pages:
-    """The rows of a source, some pages of them at hand."""
-
-    def __init__(self, source: RowSource) -> None:
-        self.source = source
-        self._pages: dict[int, Sequence[Sequence[Cell]]] = {}
-
-    def line(self, row: int) -> Sequence[Cell]:
-        """The cells of a row."""
-        number, at = divmod(row, PAGE)
-        page = self._pages.get(number)
-        if page is None:
-            page = self._pages[number] = self.source.lines(number * PAGE, PAGE)
-            for old in list(self._pages)[:-KEPT]:
-                del self._pages[old]
-        return page[at]
