@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -132,7 +133,7 @@ class Prompt(Vertical):
         if not offered:
             return
         start, end = offered[0].start, offered[0].end
-        word = _common_start([completion.text for completion in offered])
+        word = commonprefix([completion.text for completion in offered])  # noqa: RUF071  of words, not of paths
         if len(offered) == 1:
             word += " "
         line.value = line.value[:start] + word + line.value[end:]
@@ -172,10 +173,3 @@ class Prompt(Vertical):
         self.display = False
         self.remove_class("-asking")
         self.post_message(self.Closed())
-
-
-def _common_start(words: Sequence[str]) -> str:
-    """How all of the words begin."""
-    first, last = min(words), max(words)
-    same = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
-    return first[:same]

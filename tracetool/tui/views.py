@@ -48,13 +48,8 @@ def _focus_findings(view: FindingsView) -> None:
     view.query_one(DataTable).focus()
 
 
-def _show(begin: Callable[[Any, Loaded], object]) -> Callable[[Any, Loaded], None]:
-    """Begin to show what was loaded; the view goes on by itself."""
-
-    def show(view: Widget, loaded: Loaded) -> None:
-        begin(view, loaded)
-
-    return show
+def _focus_grid(view: TimelineView | MapView | ImageView) -> None:
+    view.grid.focus()
 
 
 VIEWS: tuple[View, ...] = (
@@ -67,8 +62,8 @@ VIEWS: tuple[View, ...] = (
         Overview.focus,
         Overview.wait_for,
     ),
-    View("timeline", "2", "Timeline", TimelineView, TimelineView.show_loaded, TimelineView.focus_table),
-    View("map", "3", "Map", MapView, _show(MapView.show_loaded), MapView.focus_cells),
+    View("timeline", "2", "Timeline", TimelineView, TimelineView.show_loaded, _focus_grid),
+    View("map", "3", "Map", MapView, MapView.show_loaded, _focus_grid),
     View(
         "findings",
         "4",
@@ -77,6 +72,6 @@ VIEWS: tuple[View, ...] = (
         lambda view, loaded: view.show(findings(loaded.audit)),
         _focus_findings,
     ),
-    View("image", "5", "Image", ImageView, _show(ImageView.show_loaded), ImageView.focus_bytes),
+    View("image", "5", "Image", ImageView, ImageView.show_loaded, _focus_grid),
 )
 """In the order of their tabs; the first is the one that is seen first."""

@@ -9,8 +9,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import DataTable
 
 from tracetool.browse.findings import FindingsModel
-from tracetool.findings import Severity
-from tracetool.tui.drawing import Heading
+from tracetool.tui.drawing import SEVERITY_STYLES, Heading
 from tracetool.tui.findings.detail import Detail
 from tracetool.tui.messages import JumpTo
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["FindingsView"]
 
 _COLUMNS = ("severity", "rule", "times", "device", "place", "what")
-_THEME_COLOURS = {Severity.ERROR: "text-error", Severity.WARNING: "text-warning", Severity.NOTE: "text-primary"}
 
 
 class FindingsView(Vertical):
@@ -81,7 +79,7 @@ class FindingsView(Vertical):
         return self._rows[at] if 0 <= at < len(self._rows) else None
 
     def _cells(self, row: FindingRow) -> list[Text]:
-        colour = self.app.theme_variables.get(_THEME_COLOURS[row.severity], "")
+        colour = self.app.theme_variables.get(SEVERITY_STYLES[row.severity.label].removeprefix("$"), "")
         style = colour if colour.startswith("#") else ""
         count = Text(f"{row.count:,}", justify="right")
         words = [Text(word) for word in (row.device, row.place, row.message)]

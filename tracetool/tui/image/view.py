@@ -81,10 +81,6 @@ class ImageView(Vertical):
         """The bytes."""
         return self.query_one(ImageGrid)
 
-    def focus_bytes(self) -> None:
-        """Give the keys to the bytes."""
-        self.grid.focus()
-
     @property
     def subject(self) -> Subject | None:
         """The device that is shown."""

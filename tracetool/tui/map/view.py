@@ -80,10 +80,6 @@ class MapView(Vertical):
         """The cells."""
         return self.query_one(MapGrid)
 
-    def focus_cells(self) -> None:
-        """Give the keys to the cells."""
-        self.grid.focus()
-
     @property
     def subject(self) -> Subject | None:
         """The device that is shown."""

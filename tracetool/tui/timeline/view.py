@@ -90,10 +90,6 @@ class TimelineView(Container):
         self.set_class(event.size.width < _BESIDE, "-below")
         self.set_class(event.size.width < _BESIDE and event.size.height < _BELOW, "-alone")
 
-    def focus_table(self) -> None:
-        """Give the keys to the table."""
-        self.grid.focus()
-
     # --- what is shown -------------------------------------------------------------------------------------------
 
     def show_loaded(self, loaded: Loaded) -> None:
