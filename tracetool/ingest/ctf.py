@@ -11,15 +11,16 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import InputError
-from tracetool.ingest.chunk import Health, TraceMeta
+from tracetool.ingest.chunk import TraceMeta
 from tracetool.ingest.ctf_archive import unpack
 from tracetool.ingest.ctf_columns import layouts
 from tracetool.ingest.ctf_folders import find_folders, is_ctf_directory, stream_bytes
 from tracetool.ingest.ctf_process import ReadingProcess
 from tracetool.ingest.ctf_reading import CtfReading
+from tracetool.ingest.reader import How, Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     import polars as pl
@@ -36,21 +37,13 @@ MOST_PASSED_OVER = {"zstd": 8 << 30, "gzip": 1 << 30, "xz": 1 << 30}
 """So many bytes of an archive are unpacked to find the trace in it: what takes some seconds."""
 
 
-def open_ctf(
-    path: str,
-    *,
-    strict: bool = False,
-    chunk_bytes: int = 4 << 20,
-    progress: Callable[[int, int | None], None] | None = None,
-) -> CtfTrace:
+def open_ctf(path: str, how: How = How()) -> CtfTrace:  # noqa: B008  it is frozen
     """Open a CTF trace.
 
     Args:
         path: the directory with the file `metadata`, or one further up.
-        strict: raise on the first damaged event, and at the end if anything could not be read.
-        chunk_bytes: about so many bytes of streams make a frame.
-        progress: called with the bytes read of the streams, by the time that the last event has between their first
-            and last, and their size.
+        how: how it is read. The bytes read of the streams are those by the time that the last event has between their
+            first and last.
 
     Raises:
         InputError: there is no CTF trace in the directory.
@@ -59,35 +52,23 @@ def open_ctf(
     if not folders:
         raise InputError(f"{path}: is a directory without a CTF trace: no file called metadata in it or below")
     meta = TraceMeta(path, path, format="ctf", reason=_reason(folders, path))
-    rows = max(1, min(chunk_bytes // ROW_BYTES, MOST_ROWS))
-    return CtfTrace(meta, folders, strict=strict, rows=rows, progress=progress)
+    return CtfTrace(meta, folders, how)
 
 
-def open_ctf_archive(
-    path: str,
-    source: Source,
-    head: bytes = b"",
-    *,
-    strict: bool = False,
-    chunk_bytes: int = 4 << 20,
-    progress: Callable[[int, int | None], None] | None = None,
-) -> CtfTrace:
+def open_ctf_archive(path: str, source: Source, how: How) -> CtfTrace:
     """Open a CTF trace in a tar archive; it is unpacked, and removed when the reader goes.
 
     Args:
         path: as given.
-        source: the archive, open.
-        head: what was already read from it.
-        strict: see `open_ctf`.
-        chunk_bytes: see `open_ctf`.
-        progress: see `open_ctf`.
+        source: the archive, open, at its first byte.
+        how: see `open_ctf`.
 
     Raises:
         InputError: it cannot be unpacked, or has no CTF trace in it.
     """
     source.most_unpacked = MOST_PASSED_OVER.get(source.compression or "", 0)
-    unpacked = unpack(source, source.name, head, allowance=source.allowance)
-    trace = open_ctf(unpacked.path, strict=strict, chunk_bytes=chunk_bytes, progress=progress)
+    unpacked = unpack(source, source.name, allowance=source.allowance)
+    trace = open_ctf(unpacked.path, how)
     reason = f"a tar archive of {trace.meta.reason}"
     trace.meta = TraceMeta(path, source.name, format="ctf", reason=reason, compression=source.compression)
     trace.unpacked = unpacked
@@ -102,38 +83,23 @@ def _reason(folders: list[Path], path: str) -> str:
     return reason + (f" and {len(folders) - 1} more" if len(folders) > 1 else "")
 
 
-class CtfTrace:
-    """A CTF trace; see `TraceReader`. `Health` counts messages: events, and what is said of discarded ones.
+class CtfTrace(Reader):
+    """A CTF trace; see `Reader`. `Health` counts messages: events, and what is said of discarded ones.
 
     Args:
         meta: what is known of it.
         folders: those with the file `metadata`.
-        strict: raise on the first damaged event, and where the trace cannot be read on.
-        rows: so many events make a frame, at most.
-        progress: see `open_ctf`.
+        how: see `open_ctf`.
 
     Attributes:
         unpacked: the directory it was unpacked to, if it was an archive.
         missing: what of it was lost before it could be read.
     """
 
-    rereadable = True
-
-    def __init__(
-        self,
-        meta: TraceMeta,
-        folders: list[Path],
-        *,
-        strict: bool = False,
-        rows: int = MOST_ROWS,
-        progress: Callable[[int, int | None], None] | None = None,
-    ) -> None:
-        self.meta = meta
-        self.health = Health()
+    def __init__(self, meta: TraceMeta, folders: list[Path], how: How) -> None:
+        super().__init__(meta, how)
         self._folders = folders
-        self._strict = strict
-        self._rows = rows
-        self._progress = progress
+        self._rows = max(1, min(how.chunk_bytes // ROW_BYTES, MOST_ROWS))
         self.unpacked: Unpacked | None = None
         self.missing: list[str] = []
 
@@ -144,9 +110,9 @@ class CtfTrace:
             MissingDependencyError: there is no libbabeltrace2.
         """
         size = stream_bytes(self._folders)
-        reading = CtfReading(self.meta, trace, strict=self._strict, progress=self._progress, size=size)
+        self.begin()
+        reading = CtfReading(self, trace, size)
         reading.missing += self.missing
-        self.health = reading.health
         with tempfile.TemporaryDirectory(prefix="tracetool-", ignore_cleanup_errors=True) as scratch:
             request = self._request(scratch)
             with closing(ReadingProcess(self.meta.name, self._rows, request, size)) as process:
@@ -161,6 +127,6 @@ class CtfTrace:
         return {
             "folders": [str(folder) for folder in self._folders],
             "scratch": scratch,
-            "span": self._progress is not None,
+            "span": self.how.progress is not None,
             "layouts": layouts(),
         }

@@ -65,9 +65,7 @@ class Unpacked:
         self._finalizer()
 
 
-def unpack(
-    stream: Readable, name: str, head: bytes = b"", *, allowance: Callable[[], int] = lambda: MOST_BYTES
-) -> Unpacked:
+def unpack(stream: Readable, name: str, *, allowance: Callable[[], int] = lambda: MOST_BYTES) -> Unpacked:
     """Unpack the CTF trace in an archive: the files that lie beside a `metadata`, and nothing else.
 
     The checks are our own: `tarfile.data_filter` is missing in Pythons that are in use (3.11.2).
@@ -75,7 +73,6 @@ def unpack(
     Args:
         stream: the archive, without its compression.
         name: of it, for messages.
-        head: what was already read from it.
         allowance: bytes that the trace may have, as far as the archive has been read; never more than `MOST_BYTES`
             and than the disk has room for.
 
@@ -85,7 +82,7 @@ def unpack(
     unpacked = Unpacked()
     try:
         target = _Target(Path(unpacked.path), name, allowance)
-        unpacked.damage = _extract(_Exactly(stream, head), name, target)
+        unpacked.damage = _extract(_Exactly(stream), name, target)
         _check(unpacked, name)
     except BaseException:
         unpacked.remove()
@@ -104,12 +101,11 @@ def _check(unpacked: Unpacked, name: str) -> None:
 class _Exactly:
     """A stream that gives as much as it is asked for, as `tarfile` wants it."""
 
-    def __init__(self, stream: Readable, head: bytes) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
-        self._head = head
 
     def read(self, size: int) -> bytes:
-        data, self._head = self._head[:size], self._head[size:]
+        data = b""
         while len(data) < size and (more := self._stream.read(size - len(data))):
             data = data + more if data else more
         return data

@@ -5,20 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import InputError, MissingDependencyError
-from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace
+from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, LostPlace
 from tracetool.ingest.ctf_columns import Columns, EventClass
 from tracetool.ingest.numbering import Numbering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import polars as pl
 
-    from tracetool.ingest.chunk import TraceMeta
     from tracetool.ingest.ctf_columns import Rows
     from tracetool.ingest.ctf_process import ReadingProcess
-
-    Progress = Callable[[int, int | None], None]
+    from tracetool.ingest.reader import Reader
 
 __all__ = ["CtfReading"]
 
@@ -29,29 +25,23 @@ class CtfReading:
     """One pass over a CTF trace.
 
     Args:
-        meta: clocks are added to it.
+        reader: of the trace; its health is as of the block taken last, and clocks are added to its meta.
         trace: what stands in the column `trace`.
-        strict: raise on the first damaged event, and where the trace cannot be read on.
-        progress: see `open_ctf`.
         size: of the streams, in bytes.
 
     Attributes:
-        health: as of the block taken last.
         missing: what could not be read, in words.
     """
 
-    def __init__(self, meta: TraceMeta, trace: int, *, strict: bool, progress: Progress | None, size: int) -> None:
-        self.health = Health()
-        self._meta = meta
-        self._strict = strict
-        self._progress = progress
+    def __init__(self, reader: Reader, trace: int, size: int) -> None:
+        self._health = reader.health
+        self._meta = reader.meta
+        self._how = reader.how
         self._size = size
         self._span: tuple[int, int] | None = None
         self.missing: list[str] = []
         self._columns = Columns()
         self._numbering = Numbering(trace)
-        meta.clocks.clear()
-        meta.nameless = False
 
     def take(self, said: dict[str, Any], process: ReadingProcess) -> pl.DataFrame | None:
         """Take what the process says; the events that came with it.
@@ -65,7 +55,7 @@ class CtfReading:
         self._span = said.get("span") or self._span
         if "broken" in said:
             why = process.explained(said["broken"])
-            self.missing.append(f"it is not read on after message {self.health.lines:,}: {why}")
+            self.missing.append(f"it is not read on after message {self._health.lines:,}: {why}")
         return self._frame(said, process) if "slot" in said else None
 
     def finish(self) -> None:
@@ -74,13 +64,13 @@ class CtfReading:
         Raises:
             InputError: in strict mode, something is missing.
         """
-        if self._progress:
-            self._progress(self._size, self._size)
+        if self._how.progress:
+            self._how.progress(self._size, self._size)
         if not self.missing:
             return
-        self.health.truncated = "; ".join(self.missing)
-        if self._strict:
-            raise InputError(f"{self._meta.name}: {self.health.truncated}; without --strict the rest is read")
+        self._health.truncated = "; ".join(self.missing)
+        if self._how.strict:
+            raise InputError(f"{self._meta.name}: {self._health.truncated}; without --strict the rest is read")
 
     def _raise_for(self, said: dict[str, Any], process: ReadingProcess) -> None:
         name = self._meta.name
@@ -104,12 +94,12 @@ class CtfReading:
         if rows is None:
             return None
         frame = self._numbering.apply(rows.frame)
-        if self._progress:
-            self._progress(self._bytes_at(frame), self._size)
+        if self._how.progress:
+            self._how.progress(self._bytes_at(frame), self._size)
         return frame
 
     def _rows(self, said: dict[str, Any], process: ReadingProcess) -> Rows | None:
-        room = FIRST_DAMAGED - len(self.health.first_damaged)
+        room = FIRST_DAMAGED - len(self._health.first_damaged)
         rows = self._columns.rows(process.block(said["slot"], said["rows"]), room) if said["rows"] else None
         process.free()
         return rows
@@ -121,7 +111,7 @@ class CtfReading:
             self._meta.nameless = self._meta.nameless or described.nameless
 
     def _count(self, said: dict[str, Any], rows: Rows | None) -> None:
-        health = self.health
+        health = self._health
         for number, row, count in said["losses"]:
             before = int(rows.understood[:row].sum()) if rows else 0
             health.lost += count
@@ -133,7 +123,7 @@ class CtfReading:
             health.events += rows.frame.height
         health.lines, health.other = said["seen"], said["other"]
         health.understood = health.lines - health.other - health.damaged
-        if self._strict and health.damaged:
+        if self._how.strict and health.damaged:
             first = health.first_damaged[0]
             place = f"{self._meta.name}: message {first.number}: {first.reason}: {first.excerpt}"
             raise InputError(f"{place}; without --strict such events are counted and left out")

@@ -20,12 +20,13 @@ from tracetool.events import EVENTS_SCHEMA
 from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace, TraceMeta
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.provenance import KEY, Provenance, parse
+from tracetool.ingest.reader import How, Reader
 from tracetool.ingest.rows import judge
 from tracetool.ingest.seal import is_sealed
 from tracetool.plain import excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -42,13 +43,7 @@ _NARROW_BOOT = "boot", pl.UInt16()
 _UNTOLD = "does not say what it was made from, nor whether that was complete"
 
 
-def open_parquet(
-    path: str,
-    *,
-    strict: bool = False,
-    chunk_bytes: int = 4 << 20,
-    progress: Callable[[int, int | None], None] | None = None,
-) -> ParquetTrace:
+def open_parquet(path: str, how: How) -> ParquetTrace:
     """Open a Parquet file of canonical events; see `open_trace`.
 
     Raises:
@@ -61,13 +56,7 @@ def open_parquet(
         schema = _scan(path).collect_schema()
         metadata = pl.read_parquet_metadata(Path(path).absolute())
     _check(path, schema)
-    return ParquetTrace(
-        TraceMeta(path, path, format="parquet"),
-        _provenance(path, metadata, sealed=sealed),
-        strict=strict,
-        rows=max(1, chunk_bytes // ROW_BYTES),
-        progress=progress,
-    )
+    return ParquetTrace(TraceMeta(path, path, format="parquet"), _provenance(path, metadata, sealed=sealed), how)
 
 
 def _scan(path: str) -> pl.LazyFrame:
@@ -121,34 +110,19 @@ def _damaged(path: str, why: str) -> InputError:
     return InputError(f"{path}: is a damaged Parquet file ({shown}); copy or export it again")
 
 
-class ParquetTrace:
-    """A Parquet file as a trace; see `TraceReader`.
+class ParquetTrace(Reader):
+    """A Parquet file as a trace; see `TraceReader` and `Reader`.
 
     Args:
         meta: its path; the rest is filled in.
         provenance: what it says of the trace it was made from; None if it says nothing.
-        strict: raise on the first row that is no event.
-        rows: so many rows make a frame.
-        progress: called with the bytes read of the file and its size, before each frame.
+        how: how it is read.
     """
 
-    rereadable = True
-
-    def __init__(
-        self,
-        meta: TraceMeta,
-        provenance: Provenance | None,
-        *,
-        strict: bool = False,
-        rows: int = 1 << 16,
-        progress: Callable[[int, int | None], None] | None = None,
-    ) -> None:
-        self.meta = meta
-        self.health = Health()
+    def __init__(self, meta: TraceMeta, provenance: Provenance | None, how: How) -> None:
+        super().__init__(meta, how)
         self._told = provenance
-        self._strict = strict
-        self._rows = rows
-        self._progress = progress
+        self._rows = max(1, how.chunk_bytes // ROW_BYTES)
         self._next = 0
         meta.reason = "canonical events in Parquet"
         if provenance is not None:
@@ -158,7 +132,7 @@ class ParquetTrace:
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Read from the beginning; see `TraceReader.chunks`."""
-        self.health = self._begin()
+        self.health = self._health_told()
         self._next = 0
         numbering = Numbering(trace)
         for start, frame in self._parts():
@@ -179,11 +153,11 @@ class ParquetTrace:
         for start in range(0, total, self._rows):
             with _decoding(path):
                 frame = scan.slice(start, self._rows).collect(engine="streaming")
-            if self._progress:
-                self._progress(size * (start + frame.height) // total, size)
+            if self.how.progress:
+                self.how.progress(size * (start + frame.height) // total, size)
             yield start, frame
 
-    def _begin(self) -> Health:
+    def _health_told(self) -> Health:
         """The health of the trace that the file was made from, as far as it is more than counts of what was fine."""
         if self._told is None:
             return Health(truncated=_UNTOLD)
@@ -218,7 +192,7 @@ class ParquetTrace:
         return frame.filter(~pl.Series(verdict.bad)) if count else frame
 
     def _damage(self, number: int, reason: str, row: str) -> None:
-        if self._strict:
+        if self.how.strict:
             place = f"{self.meta.name}: row {number}: {reason}: {excerpt(row)}"
             raise InputError(f"{place}; without --strict such rows are counted and left out")
         if len(self.health.first_damaged) < FIRST_DAMAGED:

@@ -249,6 +249,20 @@ class _Parts(io.RawIOBase):
         super().close()
 
 
+class _JoinedText(TextTrace):
+    """The text of parts of one log; `parts` are its bytes once it is read."""
+
+    def __init__(self, meta: TraceMeta, logs: Sequence[TextTrace]) -> None:
+        super().__init__(meta, how=logs[0].how, new_scanner=logs[0].new_scanner)
+        self.parts: _Parts | None = None
+        self._paths = [log.meta.path for log in logs]
+
+    def open(self) -> Source:
+        self.parts = _Parts(self._paths)
+        total = sum(Path(path).stat().st_size for path in self._paths)
+        return Source(self.parts, self.meta.name, total, rereadable=False)  # type: ignore[arg-type]
+
+
 class JoinedLog:
     """Parts of one log, oldest first, read as one; see `TraceReader`. Lines are numbered on, over all parts."""
 
@@ -256,29 +270,24 @@ class JoinedLog:
 
     def __init__(self, parts: Sequence[TextTrace]) -> None:
         self._names = [part.meta.name for part in parts]
-        self._paths = [part.meta.path for part in parts]
         first = parts[0].meta
         self.meta = replace(first, name=_together(self._names), reason=f"{len(parts)} parts of one log: {first.reason}")
-        self._inner = parts[0].read_through(self.meta, self._open)
-        self._parts: _Parts | None = None
-
-    def _open(self) -> Source:
-        self._parts = _Parts(self._paths)
-        total = sum(Path(path).stat().st_size for path in self._paths)
-        return Source(self._parts, self.meta.name, total, rereadable=False)  # type: ignore[arg-type]
+        self._inner = _JoinedText(self.meta, parts)
 
     @property
     def health(self) -> Health:
         """How well it could be read; the reasons of damage say in which part."""
-        health = self._inner.health
-        if self._parts is None:
+        health, parts = self._inner.health, self._inner.parts
+        if parts is None:
             return health
-        damaged = [replace(each, reason=f"{each.reason}, {self._place(each.number)}") for each in health.first_damaged]
-        return replace(health, first_damaged=damaged, truncated=self._parts.truncated or health.truncated)
+        damaged = [
+            replace(each, reason=f"{each.reason}, {self._place(parts.lines, each.number)}")
+            for each in health.first_damaged
+        ]
+        return replace(health, first_damaged=damaged, truncated=parts.truncated or health.truncated)
 
-    def _place(self, number: int) -> str:
-        """The part that a line begins in, and its number there."""
-        lines = self._parts.lines if self._parts else [0]
+    def _place(self, lines: Sequence[int], number: int) -> str:
+        """The part that a line begins in, and its number there; `lines` are those before each part."""
         part = bisect_right(lines, number - 1) - 1
         return f"line {number - lines[part]:,} of {self._names[part]}"
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from tracetool.errors import InputError
 from tracetool.events import PREFIX
-from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace
+from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, LostPlace
 from tracetool.ingest.magic import SIMPLE
 from tracetool.ingest.numbering import Numbering
+from tracetool.ingest.reader import How, Reader
 from tracetool.ingest.simple_codes import EVENT_HEAD, HEAD, Reason, Stop
 from tracetool.ingest.simple_records import MAX_ID, THREADS, load, next_record, read_mapping
 from tracetool.ingest.simple_room import SimpleRoom
-from tracetool.ingest.source import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import polars as pl
 
@@ -77,7 +77,7 @@ class _Reading:
         self._numbering = Numbering(number)
         self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
-        self._room = SimpleRoom(self._buffer, trace.big, trace.chunk_bytes // SHORTEST_RECORD + 1)
+        self._room = SimpleRoom(self._buffer, trace.big, trace.how.chunk_bytes // SHORTEST_RECORD + 1)
         self._reader = self._room.reader
         self._end = 0
         self._before = 0
@@ -131,7 +131,7 @@ class _Reading:
                 self._look_for_more()
             else:
                 going = False
-        if self._before + self._reader.position - self._delivered >= self._trace.chunk_bytes:
+        if self._before + self._reader.position - self._delivered >= self._trace.how.chunk_bytes:
             yield from self._deliver()
 
     def _deliver(self) -> Iterator[pl.DataFrame]:
@@ -146,8 +146,8 @@ class _Reading:
         health.events += frame.height
         health.lines = self._reader.records
         health.understood = health.lines - health.other - health.damaged
-        if self._trace.progress:
-            self._trace.progress(self._source.bytes_read, self._source.total)
+        if self._trace.how.progress:
+            self._trace.how.progress(self._source.bytes_read, self._source.total)
         if frame.height:
             self._trace.meta.nameless = self._trace.meta.nameless or room.nameless
             self._trace.meta.clocks.add("monotonic")
@@ -193,7 +193,7 @@ class _Reading:
         health, meta = self._health, self._trace.meta
         self._reader.records += 1
         number, place = self._reader.records, f"{reason}, byte {self._before + at:,}"
-        if self._trace.strict:
+        if self._trace.how.strict:
             raise InputError(
                 f"{meta.name}: record {number:,}: {place}; without --strict such records are counted and left out"
             )
@@ -203,17 +203,14 @@ class _Reading:
             health.first_damaged.append(Damage(number, place, excerpt))
 
 
-class SimpleTrace:
-    """A trace of QEMU's simple backend; see `TraceReader`.
+class SimpleTrace(Reader):
+    """A trace of QEMU's simple backend; see `TraceReader` and `Reader`.
 
     Args:
         meta: what is known of it.
         big: 1: its numbers have their high byte first.
-        source: the open stream of a source that cannot be read twice, at its first byte; None for a file, which is
-            opened by each call.
-        strict: raise on the first damaged record.
-        chunk_bytes: about so many bytes of the trace make a frame.
-        progress: called with the bytes read of the file and its size, before each frame.
+        source: see `Reader`.
+        how: how it is read.
     """
 
     def __init__(
@@ -221,32 +218,13 @@ class SimpleTrace:
         meta: TraceMeta,
         big: int,
         source: Source | None = None,
-        *,
-        strict: bool = False,
-        chunk_bytes: int = 16 << 20,
-        progress: Callable[[int, int | None], None] | None = None,
+        how: How = How(),  # noqa: B008  it is frozen
     ) -> None:
-        self.meta = meta
-        self.health = Health()
-        self.rereadable = source is None
+        super().__init__(meta, how, source)
         self.big = big
-        self.strict = strict
-        self.chunk_bytes = chunk_bytes
-        self.progress = progress
-        self._stream = source
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Read from the beginning; see `TraceReader.chunks`."""
-        with closing(self._open()) as source:
-            self.health = Health()
-            self.meta.clocks.clear()
-            self.meta.nameless = False
+        with closing(self.open()) as source:
+            self.begin()
             yield from _Reading(self, source, trace).frames()
-
-    def _open(self) -> Source:
-        if self.rereadable:
-            return open_source(self.meta.path)
-        if self._stream is None:
-            raise InputError(f"{self.meta.name}: can be read only once; save it to a file first")
-        source, self._stream = self._stream, None
-        return source

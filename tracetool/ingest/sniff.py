@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from tracetool.errors import InputError
 from tracetool.ingest.chunk import Health, TraceMeta
@@ -15,6 +15,7 @@ from tracetool.ingest.lines import pieces
 from tracetool.ingest.magic import CTF_STREAM, PARQUET, SIMPLE, UTF16, is_tar
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.parser import TextParser
+from tracetool.ingest.reader import CHUNK_BYTES, How
 from tracetool.ingest.scanner import usual_scanner
 from tracetool.ingest.source import open_source
 from tracetool.ingest.strangers import journal_text, strange_text, stranger, what_lines_are
@@ -30,23 +31,15 @@ if TYPE_CHECKING:
 __all__ = ["open_trace"]
 
 HEAD = 1 << 16
-CHUNK_BYTES = 16 << 20
 UNPRINTABLE = bytes(code for code in range(0x20) if code not in b"\t\n\r\x1b\b\f") + b"\x7f"
 RECORD_A_LOG = "record a log instead (-trace 'pflash*' -D FILE)"
-
-
-class How(TypedDict):
-    """How a trace is to be read, whatever its format."""
-
-    strict: bool
-    chunk_bytes: int
-    progress: Callable[[int, int | None], None] | None
 
 
 def _read_head(source: Source) -> bytes:
     head = b""
     while len(head) < HEAD and (data := source.read(HEAD - len(head))):
         head += data
+    source.unread(head)
     return head
 
 
@@ -102,7 +95,7 @@ def _open_text(source: Source, path: str, head: bytes, how: How) -> TraceReader:
     if not _look(meta, head, whole=len(head) < HEAD) and _is_binary(head):
         raise InputError(f"{source.name}: is not a trace: binary data without any pflash event; {RECORD_A_LOG}")
     meta.reason = _reason(meta)
-    return TextTrace(meta, _again(source, head), **how)
+    return TextTrace(meta, _again(source), how)
 
 
 def _open_simple(source: Source, path: str, head: bytes, how: How) -> TraceReader:
@@ -114,15 +107,15 @@ def _open_simple(source: Source, path: str, head: bytes, how: How) -> TraceReade
     order = "big" if big else "little"
     reason = f"QEMU's simple trace format, version 4, {order}-endian, by its first bytes"
     meta = TraceMeta(path, source.name, format="simple", reason=reason, compression=source.compression)
-    return SimpleTrace(meta, big, _again(source, head), **how)
+    return SimpleTrace(meta, big, _again(source), how)
 
 
-def _open_ctf(source: Source, path: str, head: bytes, how: How) -> TraceReader:
+def _open_ctf(source: Source, path: str, _: bytes, how: How) -> TraceReader:
     from tracetool.ingest.ctf import open_ctf_archive  # noqa: PLC0415
     from tracetool.ingest.folder import check_archive  # noqa: PLC0415
 
     try:
-        trace = open_ctf_archive(path, source, head, **how)
+        trace = open_ctf_archive(path, source, how)
         if trace.unpacked is not None:
             check_archive(source.name, trace.unpacked.path)
         return trace
@@ -130,12 +123,11 @@ def _open_ctf(source: Source, path: str, head: bytes, how: How) -> TraceReader:
         source.close()
 
 
-def _again(source: Source, head: bytes) -> Source | None:
+def _again(source: Source) -> Source | None:
     """What a reader begins with: None, as a file is opened anew, or the stream from its first byte on."""
     if source.rereadable:
         source.close()
         return None
-    source.unread(head)
     return source
 
 
@@ -145,7 +137,7 @@ def _open_parquet(source: Source, path: str, head: bytes, how: How) -> TraceRead
     from tracetool.ingest.parquet import open_parquet  # noqa: PLC0415
 
     source.close()
-    return open_parquet(path, **how)
+    return open_parquet(path, how)
 
 
 _OPENERS = {"text": _open_text, "simple": _open_simple, "ctf": _open_ctf, "parquet": _open_parquet}
@@ -180,7 +172,7 @@ def open_trace(
     Raises:
         InputError: the file does not exist, cannot be read, is empty, or is no trace.
     """
-    how: How = {"strict": strict, "chunk_bytes": max(1, chunk_bytes), "progress": progress}
+    how = How(strict, max(1, chunk_bytes), progress)
     directory = run_of(path)
     if directory is not None:
         from tracetool.ingest.run import of_run  # noqa: PLC0415
@@ -195,7 +187,7 @@ def _open(path: str, input_format: Format | None, how: How) -> TraceReader:
         from tracetool.ingest.folder import check_folder  # noqa: PLC0415
 
         check_folder(path)
-        return open_ctf(path, **how)
+        return open_ctf(path, how)
     source = open_source(path)
     try:
         head = _read_head(source)

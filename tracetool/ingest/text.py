@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracetool.errors import InputError
-from tracetool.ingest.chunk import Health
 from tracetool.ingest.columns import LINE
 from tracetool.ingest.line_index import LineIndex
 from tracetool.ingest.lines import pieces
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.parser import TextParser
+from tracetool.ingest.reader import How, Reader
 from tracetool.ingest.scanner import usual_scanner
-from tracetool.ingest.source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from tracetool.ingest.chunk import TraceMeta
+    from tracetool.ingest.chunk import Health, TraceMeta
     from tracetool.ingest.lines import Piece
     from tracetool.ingest.scanner import TextScanner
     from tracetool.ingest.source import Source
@@ -91,15 +89,13 @@ class Reading:
         return self._numbering.apply(frame)
 
 
-class TextTrace:
-    """A text trace; see `TraceReader`.
+class TextTrace(Reader):
+    """A text trace; see `TraceReader` and `Reader`.
 
     Args:
         meta: what is known of it.
-        source: the open stream of a source that cannot be read twice; None for a file, which is opened by each call.
-        strict: raise on the first damaged line.
-        chunk_bytes: about so much text makes a frame.
-        progress: called with the bytes read of the file and its size, before each frame.
+        source: see `Reader`.
+        how: how it is read.
         new_scanner: makes what takes the usual lines and leaves the others to the parser; None: the parser reads all.
     """
 
@@ -107,34 +103,24 @@ class TextTrace:
         self,
         meta: TraceMeta,
         source: Source | None = None,
+        how: How = How(),  # noqa: B008  it is frozen
         *,
-        strict: bool = False,
-        chunk_bytes: int = 16 << 20,
-        progress: Callable[[int, int | None], None] | None = None,
         new_scanner: Callable[[], TextScanner | None] = usual_scanner,
     ) -> None:
-        self.meta = meta
-        self.health = Health()
+        super().__init__(meta, how, source)
+        self.new_scanner = new_scanner
         self._index = LineIndex()
-        self.rereadable = source is None
-        self._stream = source
-        self._used = False
-        self._strict = strict
-        self._chunk_bytes = chunk_bytes
-        self._progress = progress
-        self._new_scanner = new_scanner
-        self._opened: Callable[[], Source] | None = None
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Read from the beginning; see `TraceReader.chunks`."""
-        with closing(self._open()) as source:
-            self._reset()
-            parser, scanner = TextParser(self.health, self.meta, strict=self._strict), self._new_scanner()
+        with closing(self.open()) as source:
+            self.begin()
+            parser, scanner = TextParser(self.health, self.meta, strict=self.how.strict), self.new_scanner()
             reading = Reading(parser, scanner, self.health, self.meta, Numbering(trace))
             self._index = reading.index
-            most = self._chunk_bytes if scanner else min(self._chunk_bytes, PARSED)
+            most = self.how.chunk_bytes if scanner else min(self.how.chunk_bytes, PARSED)
             pending = 0
-            for piece in pieces(source.readinto, self._chunk_bytes):
+            for piece in pieces(source.readinto, self.how.chunk_bytes):
                 reading.feed(piece)
                 pending += piece.size
                 if pending >= most:
@@ -150,35 +136,7 @@ class TextTrace:
 
     def _deliver(self, reading: Reading, source: Source) -> Iterator[pl.DataFrame]:
         frame = reading.take()
-        if self._progress:
-            self._progress(source.bytes_read, source.total)
+        if self.how.progress:
+            self.how.progress(source.bytes_read, source.total)
         if frame.height:
             yield frame
-
-    def read_through(self, meta: TraceMeta, opened: Callable[[], Source]) -> TextTrace:
-        """A trace that is read as this one is, but from the source that `opened` gives each time."""
-        other = TextTrace(
-            meta,
-            strict=self._strict,
-            chunk_bytes=self._chunk_bytes,
-            progress=self._progress,
-            new_scanner=self._new_scanner,
-        )
-        other._opened = opened
-        return other
-
-    def _open(self) -> Source:
-        if self._opened is not None:
-            return self._opened()
-        if self._stream is None:
-            return open_source(self.meta.path)
-        if self._used:
-            raise InputError(f"{self.meta.name}: can be read only once; save it to a file first")
-        self._used = True
-        return self._stream
-
-    def _reset(self) -> None:
-        self.health = Health()
-        self.meta.shapes.clear()
-        self.meta.clocks.clear()
-        self.meta.nameless = False

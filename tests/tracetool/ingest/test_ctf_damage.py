@@ -21,6 +21,7 @@ from tracetool.errors import InputError, MissingDependencyError
 from tracetool.ingest import ctf_process
 from tracetool.ingest.ctf import is_ctf_directory, open_ctf
 from tracetool.ingest.ctf_process import ReadingProcess
+from tracetool.ingest.reader import How
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,7 @@ def a_trace(folder: Path, packets: int = 3) -> Path:
 
 
 def read(path: Path, *, strict: bool = False) -> Reading:
-    return collect(open_ctf(str(path), strict=strict))
+    return collect(open_ctf(str(path), How(strict)))
 
 
 # --- cut and altered ---------------------------------------------------------------------------------------------
@@ -235,7 +236,7 @@ def test_a_crash_ends_with_a_message(number: signal.Signals, tmp_path: Path, mon
     a_trace(tmp_path / "trace", packets=10)
     started(monkeypatch, lambda pid: os.kill(pid, number))
     with pytest.raises(InputError, match=rf"{tmp_path}: babeltrace2 crashed with {number.name}.*") as at:
-        list(open_ctf(str(tmp_path), chunk_bytes=640).chunks())
+        list(open_ctf(str(tmp_path), How(chunk_bytes=640)).chunks())
     assert "\n" not in str(at.value)
 
 
@@ -244,7 +245,7 @@ def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(ctf_process, "SILENCE_S", 1.0)
     pids = started(monkeypatch, lambda pid: os.kill(pid, signal.SIGSTOP))
     with pytest.raises(InputError, match="babeltrace2 hangs: nothing was read for 1 s"):
-        list(open_ctf(str(tmp_path), chunk_bytes=640).chunks())
+        list(open_ctf(str(tmp_path), How(chunk_bytes=640)).chunks())
     assert not is_running(pids[0])
 
 
@@ -278,7 +279,7 @@ def test_a_reader_that_is_left_ends_its_process_and_its_files(tmp_path: Path, mo
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     pids = started(monkeypatch, lambda _: None)
-    chunks = open_ctf(str(tmp_path / "trace"), chunk_bytes=640).chunks()
+    chunks = open_ctf(str(tmp_path / "trace"), How(chunk_bytes=640)).chunks()
     next(chunks)
     assert is_running(pids[0])
     chunks.close()  # type: ignore[attr-defined]
@@ -301,13 +302,14 @@ def test_a_process_ends_with_its_parent(tmp_path: Path) -> None:
     inner = (
         "import os, signal, sys\n"
         "from tracetool.ingest.ctf import open_ctf\n"
+        "from tracetool.ingest.reader import How\n"
         "from tracetool.ingest.ctf_process import ReadingProcess\n"
         "listen = ReadingProcess.listen\n"
         "def telling(process):\n"
         "    print(process.pid, flush=True)\n"
         "    return listen(process)\n"
         "ReadingProcess.listen = telling\n"
-        f"next(open_ctf({str(tmp_path)!r}, chunk_bytes=640).chunks())\n"
+        f"next(open_ctf({str(tmp_path)!r}, How(chunk_bytes=640)).chunks())\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     pid = int(run_python(inner))

@@ -1,0 +1,73 @@
+"""What the readers of all formats have in common: how a trace is read, and where its bytes come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracetool.errors import InputError
+from tracetool.ingest.chunk import Health
+from tracetool.ingest.source import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracetool.ingest.chunk import TraceMeta
+    from tracetool.ingest.source import Source
+
+__all__ = ["CHUNK_BYTES", "How", "Reader"]
+
+CHUNK_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a trace is to be read, whatever its format.
+
+    Attributes:
+        strict: raise on the first damaged line, record, message or row, and where the trace cannot be read on.
+        chunk_bytes: about so many bytes of the trace make a frame.
+        progress: called with the bytes read of the file and its size (None where it has none), before each frame.
+    """
+
+    strict: bool = False
+    chunk_bytes: int = CHUNK_BYTES
+    progress: Callable[[int, int | None], None] | None = None
+
+
+class Reader:
+    """The part of a `TraceReader` that does not depend on the format.
+
+    Args:
+        meta: what is known of the trace.
+        how: how it is read.
+        source: the open stream of a source that cannot be read twice, at its first byte; None for a file, which is
+            opened by each call.
+    """
+
+    def __init__(self, meta: TraceMeta, how: How, source: Source | None = None) -> None:
+        self.meta = meta
+        self.how = how
+        self.health = Health()
+        self.rereadable = source is None
+        self._stream = source
+
+    def begin(self) -> None:
+        """Forget what the last pass over the trace has found."""
+        self.health = Health()
+        self.meta.shapes.clear()
+        self.meta.clocks.clear()
+        self.meta.nameless = False
+
+    def open(self) -> Source:
+        """The trace from its first byte on.
+
+        Raises:
+            InputError: it cannot be read, or not twice.
+        """
+        if self.rereadable:
+            return open_source(self.meta.path)
+        if self._stream is None:
+            raise InputError(f"{self.meta.name}: can be read only once; save it to a file first")
+        source, self._stream = self._stream, None
+        return source
