@@ -10,7 +10,7 @@ from tests.live.differential import Outcome, compare
 from tests.live.machines import MACHINES
 from tests.live.saved import Saved, to_text
 from tests.live.shrinking import shrunk
-from tracetool.qemu.about import behaviour_of
+from tracetool.qemu.about import about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ SHRINKING_S = 90
 def tried(program: Saved, behaviour: Behaviour | None = None) -> Outcome:
     """Run a program on both; the model does what QEMU's release does, if it is not told otherwise."""
     board = MACHINES[program.machine]
-    told = behaviour or behaviour_of(board.program)
+    told = behaviour or about(board.program).behaviour
     with tempfile.TemporaryDirectory(prefix="flash-") as folder:
         return compare(board, program.accesses, program.image, Path(folder), told)
 

@@ -17,7 +17,7 @@ from tests.live.machines import MACHINES
 from tests.live.proof import smallest, tried
 from tests.live.saved import Saved, from_text, to_text
 from tests.live.shrinking import shrunk
-from tracetool.qemu.about import behaviour_of
+from tracetool.qemu.about import about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def _with_geometry(board: Machine, **changes: object) -> Machine:
 def test_a_random_program_does_all_that_a_flash_can_do(machine: str, tmp_path: Path) -> None:
     """A program that waits for the rest of a buffered write, or stays in one mode, proves little however long it is."""
     board = MACHINES[machine]
-    outcome = compare(board, program(board, 1, 6000), 1, tmp_path, behaviour_of(board.needed()))
+    outcome = compare(board, program(board, 1, 6000), 1, tmp_path, about(board.needed()).behaviour)
     assert not outcome.differences
     least = {
         RowKind.DATA_WRITE: 200,
@@ -87,7 +87,7 @@ def test_a_random_program_does_all_that_a_flash_can_do(machine: str, tmp_path: P
         RowKind.RESET: 10,
         RowKind.WRITE_BLOCK_ERASE: 30,
     }
-    if behaviour_of(board.needed()) != Behaviour.DIRECT:
+    if about(board.needed()).behaviour != Behaviour.DIRECT:
         least |= {RowKind.DATA_WRITE_BLOCK: 1000, RowKind.WRITE_BLOCK_ABORT: 30, RowKind.WRITE_BLOCK_FLUSH: 30}
     seldom = {kind.name: outcome.events[kind] for kind, count in least.items() if outcome.events[kind] < count}
     assert not seldom
@@ -109,7 +109,7 @@ def test_a_random_program_does_all_that_a_flash_can_do(machine: str, tmp_path: P
 def test_a_wrong_geometry_is_found_out(machine: str, changes: dict[str, object], tmp_path: Path) -> None:
     board = MACHINES[machine]
     wrong = _with_geometry(board, **changes)
-    behaviour = behaviour_of(board.needed())
+    behaviour = about(board.needed()).behaviour
     assert compare(board, program(board, 1, 3000), 1, tmp_path, behaviour, taken_for=wrong).differences
 
 
@@ -120,7 +120,7 @@ def test_a_flash_taken_for_writable_or_read_only_is_found_out(unit: int, tmp_pat
     flash = board.flashes[unit]
     turned = replace(flash, read_only=not flash.read_only)
     wrong = replace(board, flashes=tuple(turned if one is flash else one for one in board.flashes))
-    behaviour = behaviour_of(board.needed())
+    behaviour = about(board.needed()).behaviour
     found = compare(board, program(board, 1, 3000), 1, tmp_path, behaviour, taken_for=wrong).differences
     assert found
     assert all(text.startswith(flash.name) for text in found)
@@ -129,7 +129,7 @@ def test_a_flash_taken_for_writable_or_read_only_is_found_out(unit: int, tmp_pat
 @pytest.mark.live
 def test_a_wrong_model_is_found_out_by_a_short_program() -> None:
     board = MACHINES["z2"]
-    right = behaviour_of(board.needed())
+    right = about(board.needed()).behaviour
     wrong = Behaviour.DIRECT if right != Behaviour.DIRECT else Behaviour.STAGED_AT_DATA
     saved = Saved("z2", 1, program(board, 1, 1000))
     assert not tried(saved).differences

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-__all__ = ["ANY", "LIMITS", "NAMELESS", "NO_NAME", "NUMBERS", "columns_of", "strings_of"]
+__all__ = ["ANY", "LIMITS", "NAMELESS", "NO_NAME", "NUMBERS", "columns_of"]
 
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region")
 """The columns that hold numbers, in the order of the kernels."""
@@ -107,11 +106,6 @@ def columns_of(
     for at, name in enumerate(NUMBERS):
         yield _number(at, _values(name, numbers[at], kinds, present), has, present, own=own)
     yield _texts(kinds, present, shown, words[1], strings)
-
-
-def strings_of(pool: bytes, ends: Sequence[int]) -> list[str]:
-    """The strings in a pool of their bytes, where each ends after a 0."""
-    return [pool[start:end].decode("utf-8", "replace") for start, end in pairwise(ends)]
 
 
 def _values(

@@ -12,7 +12,7 @@ from tracetool.errors import EmulatorError
 from tracetool.qemu.emulator import emulator
 from tracetool.qemu.program import PREFIX, program_path
 
-__all__ = ["About", "about", "behaviour_of"]
+__all__ = ["About", "about"]
 
 _NAMES_SINCE = 6
 
@@ -73,8 +73,3 @@ def _about(path: str) -> About:
     behaviour = behaviour_of_qemu(version) or Behaviour.UNDETERMINED
     default = next((machine["name"] for machine in machines if machine.get("is-default")), None)
     return About(path, version, architecture, frozenset(names), behaviour, default, executable)
-
-
-def behaviour_of(program: str) -> Behaviour:
-    """Give what this QEMU's release does with buffered writes."""
-    return about(program).behaviour

@@ -20,35 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["IO_CODES", "caused", "from_each_realize", "integers_of", "kinds_of", "to_rows"]
 
-_NAMES = {
-    "io_read": RowKind.IO_READ,
-    "io_write": RowKind.IO_WRITE,
-    "read": RowKind.READ,
-    "outer_read": RowKind.OUTER_READ,
-    "outer_write": RowKind.OUTER_WRITE,
-    "reset": RowKind.RESET,
-    "realize": RowKind.REALIZE,
-    "postload_cb": RowKind.POSTLOAD,
-    "write": RowKind.WRITE_TEXT,
-    "data_write": RowKind.DATA_WRITE,
-    "data_write_block": RowKind.DATA_WRITE_BLOCK,
-    "write_block": RowKind.WRITE_BLOCK,
-    "write_block_start": RowKind.WRITE_BLOCK_START,
-    "write_block_flush": RowKind.WRITE_BLOCK_FLUSH,
-    "write_block_abort": RowKind.WRITE_BLOCK_ABORT,
-    "write_block_erase": RowKind.WRITE_BLOCK_ERASE,
-    "mode_read_array": RowKind.MODE_READ_ARRAY,
-    "read_status": RowKind.READ_STATUS,
-    "manufacturer_id": RowKind.MANUFACTURER_ID,
-    "device_id": RowKind.DEVICE_ID,
-    "device_info": RowKind.DEVICE_INFO,
-    "data_read": RowKind.DATA_READ,
-    "read_unknown_state": RowKind.READ_UNKNOWN_STATE,
-}
-
-_KIND_OF_CODE = np.zeros(len(EVENT_NAMES), np.uint8)
-for _name, _kind in _NAMES.items():
-    _KIND_OF_CODE[EVENT_CODES[_name]] = _kind
+_NAMES = {kind.name.lower(): kind for kind in RowKind} | {"postload_cb": RowKind.POSTLOAD, "write": RowKind.WRITE_TEXT}
+_KIND_OF_CODE = np.array([_NAMES.get(name, RowKind.OTHER) for name in EVENT_NAMES], np.uint8)
 
 IO_CODES = (RowKind.IO_READ, RowKind.IO_WRITE, RowKind.READ, RowKind.OUTER_READ, RowKind.OUTER_WRITE)
 """Row kinds that are accesses of the guest."""
