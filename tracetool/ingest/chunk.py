@@ -115,6 +115,18 @@ class Health:
     truncated: str | None = None
     unterminated: bool = False
 
+    def damage(self, number: int, reason: str, excerpt: str) -> None:
+        """Count one that was not understood; see `Damage`."""
+        self.damaged += 1
+        if len(self.first_damaged) < FIRST_DAMAGED:
+            self.first_damaged.append(Damage(number, reason, excerpt))
+
+    def lose(self, number: int, seq: int, count: int) -> None:
+        """Count events that the source lost; see `LostPlace`."""
+        self.lost += count
+        if len(self.lost_places) < PLACES:
+            self.lost_places.append(LostPlace(number, seq, count))
+
 
 @dataclass(slots=True)
 class TraceMeta:

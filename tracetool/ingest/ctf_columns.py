@@ -10,9 +10,9 @@ import polars as pl
 
 from tracetool.babeltrace import layout
 from tracetool.babeltrace.layout import NO_TIME, Column
-from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENTS_SCHEMA
+from tracetool.events import ACCESS_SIZES, CATALOGUE
 from tracetool.ingest.names import LONGEST_DEVICE, TEXT
-from tracetool.ingest.recorded import ANY, LIMITS, NUMBERS, columns_of
+from tracetool.ingest.recorded import ANY, LIMITS, NUMBERS, columns_of, nullable
 from tracetool.plain import excerpt
 
 if TYPE_CHECKING:
@@ -213,9 +213,9 @@ class Columns:
         return pl.DataFrame(
             [
                 *columns_of(kinds, numbers, shown, _words_of(block), self._words),
-                _nullable(pl.Series("time_ns", block[Column.TIME].copy()), clock),
-                _nullable(pl.Series("process", self._processes(block, classes)), process),
-                _nullable(pl.Series("thread", (block[Column.THREAD] & LOW_32).astype(np.uint32)), thread),
+                nullable(pl.Series("time_ns", block[Column.TIME].copy()), clock),
+                nullable(pl.Series("process", self._processes(block, classes)), process),
+                nullable(pl.Series("thread", (block[Column.THREAD] & LOW_32).astype(np.uint32)), thread),
             ]
         )
 
@@ -246,8 +246,3 @@ class Columns:
 def _words_of(block: Integers) -> tuple[Integers, Integers]:
     """The numbers of the devices and of the texts."""
     return block[Column.CODES] >> layout.DEVICE_SHIFT & LOW_16, block[Column.CODES] >> layout.TEXT_SHIFT & LOW_16
-
-
-def _nullable(column: pl.Series, known: Flags) -> pl.Series:
-    column = column.cast(EVENTS_SCHEMA[column.name])
-    return column if known.all() else pl.select(pl.when(pl.Series(known)).then(column).alias(column.name)).to_series()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import InputError, MissingDependencyError
-from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, LostPlace
+from tracetool.ingest.chunk import FIRST_DAMAGED, Damage
 from tracetool.ingest.ctf_columns import Columns, EventClass
 from tracetool.ingest.numbering import Numbering
 
@@ -114,9 +114,7 @@ class CtfReading:
         health = self._health
         for number, row, count in said["losses"]:
             before = int(rows.understood[:row].sum()) if rows else 0
-            health.lost += count
-            if len(health.lost_places) < PLACES:
-                health.lost_places.append(LostPlace(number, self._numbering.seq + before, count))
+            health.lose(number, self._numbering.seq + before, count)
         if rows:
             health.first_damaged += [Damage(*damaged) for damaged in rows.damaged]
             health.damaged += rows.understood.size - rows.frame.height

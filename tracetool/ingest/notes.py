@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from tracetool.ingest.chunk import PLACES, Health, HostWriteFailure, LostPlace
+from tracetool.ingest.chunk import PLACES, Health, HostWriteFailure
 from tracetool.ingest.losses import read_loss
 from tracetool.plain import excerpt
 
@@ -58,9 +58,8 @@ class Notes:
             where: the line of each event of the chunk, rising.
             base: `seq` of the first of them.
         """
-        health.lost += sum(count for _, count in self._losses)
-        room = PLACES - len(health.lost_places)
-        health.lost_places += [LostPlace(n, base + bisect_left(where, n + 1), c) for n, c in self._losses[:room]]
+        for number, count in self._losses:
+            health.lose(number, base + bisect_left(where, number + 1), count)
         room = PLACES - len(health.host_write_failures)
         health.host_write_failures += [
             HostWriteFailure(number, base + bisect_left(where, number + 1), excerpt(text))

@@ -17,7 +17,7 @@ import polars as pl
 
 from tracetool.errors import InputError
 from tracetool.events import EVENTS_SCHEMA
-from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, LostPlace, TraceMeta
+from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, TraceMeta
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.provenance import KEY, Provenance, parse
 from tracetool.ingest.reader import How, Reader
@@ -206,16 +206,11 @@ class ParquetTrace(Reader):
             raise InputError(f"{self.meta.name}: row {row:,}: events out of order; export each trace to its own file")
         for at in np.flatnonzero(steps > 1).tolist():
             seq = self.health.events + at - int(bad[:at].sum())
-            self._lose(start + at + 1, seq, int(steps[at]) - 1)
+            self.health.lose(start + at + 1, seq, int(steps[at]) - 1)
         self._next = int(seqs[-1]) + 1 if len(seqs) else self._next
-
-    def _lose(self, number: int, seq: int, count: int) -> None:
-        self.health.lost += count
-        if len(self.health.lost_places) < PLACES:
-            self.health.lost_places.append(LostPlace(number, seq, count))
 
     def _end(self) -> None:
         """Rows that should have come."""
         missing = self._told.health.events - self._next if self._told is not None else 0
         if missing > 0:
-            self._lose(self.health.lines, self.health.events, missing)
+            self.health.lose(self.health.lines, self.health.events, missing)

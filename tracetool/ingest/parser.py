@@ -12,7 +12,6 @@ import polars as pl
 
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, PREFIX
-from tracetool.ingest.chunk import FIRST_DAMAGED, Damage
 from tracetool.ingest.columns import LINE, Part, columns_of
 from tracetool.ingest.losses import may_report_loss
 from tracetool.ingest.notes import Notes
@@ -356,6 +355,4 @@ class TextParser:
         if self._strict:
             place = f"{self._meta.name}: line {number}: {reason}: {excerpt(line)}"
             raise InputError(f"{place}; without --strict such lines are counted and left out")
-        self._health.damaged += 1
-        if len(self._health.first_damaged) < FIRST_DAMAGED:
-            self._health.first_damaged.append(Damage(number, reason, excerpt(line)))
+        self._health.damage(number, reason, excerpt(line))

@@ -1,4 +1,4 @@
-"""Events as the binary backends record them, into the columns of the canonical frame, a chunk at a time."""
+"""Events whose arguments have been read, into the columns of the canonical frame, a chunk at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-__all__ = ["ANY", "LIMITS", "NAMELESS", "NO_NAME", "NUMBERS", "columns_of"]
+__all__ = ["ANY", "LIMITS", "NAMELESS", "NO_NAME", "NUMBERS", "columns_of", "nullable"]
 
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region")
 """The columns that hold numbers, in the order of the kernels."""
@@ -78,7 +78,7 @@ _SHOWN = {kind: shown for kind, variant in enumerate(CATALOGUE) if (shown := _sh
 def columns_of(
     kinds: NDArray[np.integer],
     numbers: Sequence[NDArray[np.integer]],
-    shown: Integers,
+    shown: Integers | None,
     words: tuple[NDArray[np.integer], NDArray[np.integer]],
     strings: Sequence[str],
     *,
@@ -90,7 +90,7 @@ def columns_of(
     Args:
         kinds: for each event, the place of its variant in the catalogue.
         numbers: for each of `NUMBERS`, its values; those an event does not have are ignored. A length below 0 is none.
-        shown: numbers that are shown in the text.
+        shown: numbers that are shown in the text; None: their texts are among the strings.
         words: for each event the number of its device and of its text in `strings`, from 1 on.
         strings: the strings.
         present: the places that are in `kinds`, where that is known.
@@ -127,12 +127,12 @@ def _number(at: int, values: NDArray[np.integer], has: NDArray[np.uint8], presen
     known = (has & (1 << at)) != 0 if not held.all() else None
     if name == "length" and _ENDS[present].any():
         known = values >= 0 if known is None else known & (values >= 0)
-    return column if known is None else _where(column, known)
+    return column if known is None else nullable(column, known)
 
 
-def _where(column: pl.Series, known: NDArray[np.bool_]) -> pl.Series:
+def nullable(column: pl.Series, known: NDArray[np.bool_]) -> pl.Series:
     """The column with nulls where its values are not known."""
-    return column.zip_with(pl.Series(known), pl.Series(column.name, [None], column.dtype))
+    return column if known.all() else column.zip_with(pl.Series(known), pl.Series(column.name, [None], column.dtype))
 
 
 def _devices(
@@ -151,7 +151,7 @@ def _devices(
 def _texts(
     kinds: NDArray[np.integer],
     present: Integers,
-    shown: Integers,
+    shown: Integers | None,
     codes: NDArray[np.integer],
     strings: Sequence[str],
 ) -> pl.Series:
@@ -160,7 +160,9 @@ def _texts(
     else:
         # A table with a null would be slow to gather from.
         table = pl.Series("text", ["", *strings], EVENTS_SCHEMA["text"])
-        column = _where(table[pl.Series(codes.astype(np.uint32, copy=False))], codes != 0)
+        column = nullable(table[pl.Series(codes.astype(np.uint32, copy=False))], codes != 0)
+    if shown is None:
+        return column
     for kind in set(_SHOWN) & set(present.tolist()):
         rows = np.flatnonzero(kinds == kind)
         column = column.scatter(rows, [_show(_SHOWN[kind], int(value)) for value in shown[rows]])

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from tracetool.errors import InputError
 from tracetool.events import PREFIX
-from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, LostPlace
 from tracetool.ingest.magic import SIMPLE
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.reader import How, Reader
@@ -139,9 +138,7 @@ class _Reading:
         self._delivered = self._before + self._reader.position
         health.other += self._reader.other
         for number, row, count in room.losses:
-            health.lost += count
-            if len(health.lost_places) < PLACES:
-                health.lost_places.append(LostPlace(number, base + row, count))
+            health.lose(number, base + row, count)
         frame = self._numbering.apply(room.take())
         health.events += frame.height
         health.lines = self._reader.records
@@ -197,10 +194,7 @@ class _Reading:
             raise InputError(
                 f"{meta.name}: record {number:,}: {place}; without --strict such records are counted and left out"
             )
-        health.damaged += 1
-        if len(health.first_damaged) < FIRST_DAMAGED:
-            excerpt = bytes(self._view[at : min(at + EXCERPT, self._end)]).hex(" ")
-            health.first_damaged.append(Damage(number, place, excerpt))
+        health.damage(number, place, bytes(self._view[at : min(at + EXCERPT, self._end)]).hex(" "))
 
 
 class SimpleTrace(Reader):

@@ -52,21 +52,13 @@ _COLUMNS: dict[str, tuple[DTypeLike, int]] = {
 }
 """The type of each array of `Rows`, and how many columns it holds. But for the counters it is that of the frame."""
 
-_FIELDS = {
-    "offset": Field.OFFSET,
-    "size": Field.SIZE,
-    "value": Field.VALUE,
+_FIELDS = {field.name.lower(): field for field in Field} | {
     "cmd": Field.COMMAND,
-    "wcycle": Field.WCYCLE,
-    "counter": Field.COUNTER,
-    "length": Field.LENGTH,
-    "region": Field.REGION,
     "text": Field.SHOWN,
     "ro": Field.SHOWN,
-    "end": Field.END,
-    "digits": Field.DIGITS,
     "*": Field.DROP,
 }
+"""Where an argument goes, by its column."""
 
 
 def _field(variant: Variant, column: str) -> Row:
