@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import polars as pl
 
+from tracetool.session.options import MARKS, VALUES
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from tracetool.session.options import Options
 
@@ -72,25 +74,14 @@ def options_of(options: Options, key: Key) -> Options:
     def marked(names: frozenset[str]) -> frozenset[str]:
         return names if names.isdisjoint(key.spellings) else names | {key.device}
 
-    return replace(
-        options,
-        images=own(options.images),
-        extents=own(options.extents),
-        geometries=own(options.geometries),
-        read_only=marked(options.read_only),
-        writable=marked(options.writable),
-    )
+    changed: dict[str, Any] = {field: own(getattr(options, field)) for field in VALUES.values()}
+    changed |= {field: marked(getattr(options, field)) for field in MARKS.values()}
+    return replace(options, **changed)
 
 
 def ambiguous(options: Options, keys: Iterable[Key]) -> tuple[str, str] | None:
     """An option and the device it names that several processes have; None where each means one."""
-    named: dict[str, Collection[str]] = {
-        "--image": options.images,
-        "--extent": options.extents,
-        "--geometry": options.geometries,
-        "--read-only": options.read_only,
-        "--writable": options.writable,
-    }
     devices = [key.device for key in keys]
     several = {device for device in devices if devices.count(device) > 1}
-    return next(((option, name) for option, names in named.items() for name in names if name in several), None)
+    named = ((option, name) for option, field in (VALUES | MARKS).items() for name in getattr(options, field))
+    return next(((option, name) for option, name in named if name in several), None)

@@ -18,7 +18,21 @@ if TYPE_CHECKING:
 
     from replay.backing import Policy
 
-__all__ = ["ANY_DEVICE", "Options", "RecordedFlash", "apply_geometry", "parse_behaviour", "parse_board", "split_device"]
+__all__ = [
+    "ANY_DEVICE",
+    "MARKS",
+    "VALUES",
+    "Options",
+    "RecordedFlash",
+    "apply_geometry",
+    "parse_behaviour",
+    "parse_board",
+    "split_device",
+]
+
+VALUES = {"--image": "images", "--extent": "extents", "--geometry": "geometries"}
+MARKS = {"--read-only": "read_only", "--writable": "writable"}
+"""Options of devices and the fields of `Options` they fill: values by device, and sets of devices."""
 
 ANY_DEVICE = ""
 """Key of an option that names no device: it means the one device that is written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -17,7 +17,7 @@ from tracetool.session.device import PREROLL, Device, Learned
 from tracetool.session.evidence import gather
 from tracetool.session.identity import identify
 from tracetool.session.naming import Key, ambiguous, is_of, options_of, shown_name
-from tracetool.session.options import ANY_DEVICE
+from tracetool.session.options import ANY_DEVICE, MARKS, VALUES
 from tracetool.session.processes import Processes, pids
 from tracetool.session.rows import caused
 from tracetool.session.runs import with_runs
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     Watcher = Callable[[Geometry], Watch]
 
 __all__ = ["Replayed", "TraceReport", "replay_readers"]
-
-T = TypeVar("T")
 
 MAX_PASSES = 3
 """What a pass learns too late (extent, writable) is known to the next; more than two lessons cannot follow."""
@@ -310,23 +308,12 @@ class _Pass:
         yield from frames
 
     def _unresolved(self) -> list[str]:
-        options = self.options
-        named: dict[str, Collection[str]] = {
-            "--image": options.images,
-            "--extent": options.extents,
-            "--geometry": options.geometries,
-        }
-        return [option for option, values in named.items() if ANY_DEVICE in values]
+        return [option for option, field in VALUES.items() if ANY_DEVICE in getattr(self.options, field)]
 
     def _resolve(self, events: pl.DataFrame) -> None:
         name = self._written_device(events)
-        options = self.options
-        self.options = replace(
-            options,
-            images=_renamed(options.images, name),
-            extents=_renamed(options.extents, name),
-            geometries=_renamed(options.geometries, name),
-        )
+        changed: dict[str, Any] = {field: _renamed(getattr(self.options, field), name) for field in VALUES.values()}
+        self.options = replace(self.options, **changed)
 
     def _written_device(self, events: pl.DataFrame) -> str:
         """The one device that is written; UsageError where it could be another."""
@@ -352,7 +339,7 @@ class _Pass:
     def _complain_of_unknown_names(self) -> None:
         options = self.options
         known = {name for key in self.keys for name in (key.device, *key.spellings)}
-        named = {*options.images, *options.extents, *options.geometries, *options.read_only, *options.writable}
+        named = set().union(*(getattr(options, field) for field in (VALUES | MARKS).values()))
         named -= options.recorded.keys()
         for name in sorted((named | {options.device or ANY_DEVICE}) - {ANY_DEVICE}):
             if name not in known:
@@ -390,7 +377,7 @@ def _by_device(frame: pl.DataFrame) -> Iterator[tuple[Key, pl.DataFrame]]:
         start += count
 
 
-def _renamed(values: dict[str, T], name: str) -> dict[str, T]:
+def _renamed(values: dict[str, Any], name: str) -> dict[str, Any]:
     return {(name if key == ANY_DEVICE else key): value for key, value in values.items()}
 
 

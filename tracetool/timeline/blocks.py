@@ -43,30 +43,28 @@ class BlockTable:
 
     def __init__(self, block_bytes: int) -> None:
         self.block_bytes = block_bytes
-        self._blocks: pl.DataFrame | None = None
+        self._blocks = _touched(pl.DataFrame(schema=_NEEDED), block_bytes, 0)
 
     def add(self, sums: pl.DataFrame, trace: int) -> None:
         """Take in operations that have closed (columns of `tracetool.timeline.operations`' sums)."""
         touched = _touched(sums, self.block_bytes, trace)
         if touched.is_empty():
             return
-        both = touched if self._blocks is None else pl.concat([self._blocks, touched])
+        both = pl.concat([self._blocks, touched])
         self._blocks = both.group_by("block", maintain_order=True).agg(*_JOIN)
 
     def most_erased(self) -> tuple[int, int]:
         """Number and erases of the block that was erased most; (0, 0) if none was."""
-        if self._blocks is None:
-            return 0, 0
-        row = self._blocks.sort("erases", "block", descending=[True, False]).row(0, named=True)
-        return (int(row["block"]), int(row["erases"])) if row["erases"] else (0, 0)
+        most = self._blocks.filter(pl.col("erases") > 0).sort("erases", "block", descending=[True, False])
+        return most["block", "erases"].row(0) if len(most) else (0, 0)
 
     def erased_more_than(self, limit: int) -> int:
         """How many blocks were erased more than `limit` times."""
-        return 0 if self._blocks is None else len(self._blocks.filter(pl.col("erases") > limit))
+        return len(self._blocks.filter(pl.col("erases") > limit))
 
     def rows(self) -> pl.DataFrame:
         """Block number, erases, programs and seqs, unordered."""
-        return self._blocks if self._blocks is not None else _touched(pl.DataFrame(schema=_NEEDED), self.block_bytes, 0)
+        return self._blocks
 
     def table(self, device: str, extent: int | None) -> pl.DataFrame:
         """The blocks as a frame of `BLOCKS_SCHEMA`, by offset; `extent` in bytes."""

@@ -7,7 +7,7 @@ follows anyway; what is still undecided at the end is false. Integers are compar
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compiled"]
 
-_OPERATORS: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "<": operator.lt,
     "<=": operator.le,
@@ -79,7 +79,8 @@ class _Compiler:
             case _ if term.column.type is Type.SPAN:
                 return _compare_span(term, symbol, value)
             case _:
-                return _OPERATORS[symbol](self._number(term), _integer(value))
+                holds: pl.Expr = _OPERATORS[symbol](self._number(term), _integer(value))
+                return holds
 
     def _within(self, leaf: Within) -> pl.Expr:
         ends = []
@@ -124,16 +125,8 @@ def _compare_text(term: Term, symbol: str, value: str) -> pl.Expr:
     if symbol == "==":
         return column == value
     rank = {name: position for position, name in enumerate(term.column.values)}
-    chosen = [name for name in rank if _ORDERED[symbol](rank[name], rank[value])]
+    chosen = [name for name in rank if _OPERATORS[symbol](rank[name], rank[value])]
     return _one_of(column, chosen)
-
-
-_ORDERED: dict[str, Callable[[int, int], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 def _match(leaf: Match) -> pl.Expr:
