@@ -7,8 +7,12 @@ Machine formats keep data as it is.
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
-__all__ = ["excerpt", "plain", "plain_lines"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["excerpt", "first_of", "plain", "plain_lines"]
 
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _MOST = 4096
@@ -39,6 +43,12 @@ def excerpt(line: str) -> str:
     """The beginning of a line of a trace, at most 120 characters of ASCII: nobody knows the encoding of others."""
     shown = "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode() for c in line[: _EXCERPT + 1])
     return plain(shown, _EXCERPT)
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """The first of some names: `a, b`, or `a, b and 3 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _harmless(character: str) -> bool:

@@ -29,22 +29,6 @@ def _grouped(plugins: Plugins, folders: list[str]) -> list[list[str]]:
     return list(groups.values())
 
 
-def _graph(plugins: Plugins, traces: list[list[str]]) -> Graph:
-    """A graph with these traces. One that fails cannot be used again.
-
-    Raises:
-        BabeltraceError: one of them cannot be read as it is.
-    """
-    graph = Graph(plugins)
-    try:
-        for folders in traces:
-            graph.add(folders)
-    except BabeltraceError:
-        graph.close()
-        raise
-    return graph
-
-
 def _whole_or_saved(plugins: Plugins, traces: list[list[str]], scratch: str) -> tuple[Graph, list[str]]:
     """A graph with all that can be read of these traces; what cannot, in words.
 
@@ -52,7 +36,7 @@ def _whole_or_saved(plugins: Plugins, traces: list[list[str]], scratch: str) -> 
         BabeltraceError: nothing can.
     """
     try:
-        return _graph(plugins, traces), []
+        return Graph(plugins, traces), []
     except BabeltraceError as error:
         from tracetool.babeltrace.salvage import salvage  # noqa: PLC0415  whole traces do not need it
 
@@ -61,7 +45,7 @@ def _whole_or_saved(plugins: Plugins, traces: list[list[str]], scratch: str) -> 
         if not kept:
             raise
         try:
-            return _graph(plugins, kept), [note for each in saved for note in each.notes]
+            return Graph(plugins, kept), [note for each in saved for note in each.notes]
         except BabeltraceError:
             raise error from None
 

@@ -31,10 +31,6 @@ def logged(text: str) -> str:
     return _briefly(found[1])[:LENGTH] if found else ""
 
 
-def _text(message: bytes) -> str:
-    return message.decode("utf-8", "replace")
-
-
 def take_causes(library: Library) -> str:
     """The causes of the failure that the last call on this thread reported, joined; empty if it did not fail.
 
@@ -43,10 +39,10 @@ def take_causes(library: Library) -> str:
     error = library.bt_current_thread_take_error()
     if not error:
         return ""
-    causes = [
-        _briefly(_text(library.bt_error_cause_get_message(library.bt_error_borrow_cause_by_index(error, at))))
-        for at in range(library.bt_error_get_cause_count(error))
-    ]
+    borrowed = (
+        library.bt_error_borrow_cause_by_index(error, at) for at in range(library.bt_error_get_cause_count(error))
+    )
+    causes = [_briefly(library.bt_error_cause_get_message(cause).decode("utf-8", "replace")) for cause in borrowed]
     library.bt_error_release(error)
     said = ": ".join(dict.fromkeys(cause for cause in reversed(causes) if cause))
     return said if len(said) <= LENGTH else "…" + said[1 - LENGTH :]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tracetool.babeltrace.library import Library
 
-__all__ = ["Graph", "Plugins", "Source"]
+__all__ = ["Graph", "Plugins"]
 
 _MAP = 1 << 8
 NO_CAUSE = "it does not say why"
@@ -108,53 +108,47 @@ def _bytes(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
-class Source:
-    """A source in a graph: the folders of one trace.
-
-    Attributes:
-        component: as the library knows it.
-        ports: one a stream.
-    """
-
-    def __init__(self, graph: Graph, folders: Sequence[str]) -> None:
-        library, found = graph.library, ctypes.c_void_p()
-        parameters = graph.plugins.inputs(folders)
-        # So that what is written in the folder's path is known of each event; see `Classes`.
-        library.bt_value_map_insert_string_entry(parameters, b"trace-name", _bytes(folders[0]))
-        name = b"trace %d" % len(graph.sources)
-        status = library.bt_graph_add_source_component(
-            graph.graph, graph.plugins.source, name, parameters, LOG_LEVEL, ctypes.byref(found)
-        )
-        library.bt_value_put_ref(parameters)
-        if status:
-            raise BabeltraceError(take_causes(library) or NO_CAUSE)
-        self.component = found.value
-        count = library.bt_component_source_get_output_port_count(self.component)
-        borrow = library.bt_component_source_borrow_output_port_by_index_const
-        self.ports = [borrow(self.component, at) for at in range(count)]
-
-
 class Graph:
-    """A graph. Sources are added first, then the sink; then it can be run.
+    """A graph with a source for each trace. The sink is added; then it can be run.
+
+    Args:
+        plugins: of the library.
+        traces: the folders of each.
 
     Attributes:
         complaint: of the library's about a trace that it reads on; empty if there is none.
+
+    Raises:
+        BabeltraceError: metadata or a stream of one of them cannot be read.
     """
 
-    def __init__(self, plugins: Plugins) -> None:
+    def __init__(self, plugins: Plugins, traces: Iterable[Sequence[str]]) -> None:
         self.plugins = plugins
         self.library = plugins.library
         self.graph = self.library.bt_graph_create(0)
-        self.sources: list[Source] = []
         self.complaint = ""
+        self._ports: list[int] = []
+        """Of the sources, one a stream."""
+        try:
+            for number, folders in enumerate(traces):
+                self._add(number, folders)
+        except BabeltraceError:
+            self.close()
+            raise
 
-    def add(self, folders: Sequence[str]) -> None:
-        """Add a source.
-
-        Raises:
-            BabeltraceError: its metadata or one of its streams cannot be read.
-        """
-        self.sources.append(Source(self, folders))
+    def _add(self, number: int, folders: Sequence[str]) -> None:
+        """Add the source of a trace."""
+        library, found = self.library, ctypes.c_void_p()
+        parameters = self.plugins.inputs(folders)
+        # So that what is written in the folder's path is known of each event; see `Classes`.
+        library.bt_value_map_insert_string_entry(parameters, b"trace-name", _bytes(folders[0]))
+        status = library.bt_graph_add_source_component(
+            self.graph, self.plugins.source, b"trace %d" % number, parameters, LOG_LEVEL, ctypes.byref(found)
+        )
+        library.bt_value_put_ref(parameters)
+        self._check(status)
+        borrow = library.bt_component_source_borrow_output_port_by_index_const
+        self._ports += [borrow(found, at) for at in range(library.bt_component_source_get_output_port_count(found))]
 
     def finish(self, consume: int) -> bool:
         """Merge the streams and give them to the function at an address; False if there is none.
@@ -162,8 +156,7 @@ class Graph:
         Raises:
             BabeltraceError: the streams do not fit together.
         """
-        ports = [port for source in self.sources for port in source.ports]
-        if not ports:
+        if not self._ports:
             return False
         library, muxer, sink = self.library, ctypes.c_void_p(), ctypes.c_void_p()
         self._check(
@@ -176,7 +169,7 @@ class Graph:
                 self.graph, b"sink", None, consume, None, None, ctypes.byref(sink)
             )
         )
-        for at, port in enumerate(ports):
+        for at, port in enumerate(self._ports):
             self._connect(port, library.bt_component_filter_borrow_input_port_by_index_const(muxer, at))
         merged = library.bt_component_filter_borrow_output_port_by_index_const(muxer, 0)
         self._connect(merged, library.bt_component_sink_borrow_input_port_by_index_const(sink, 0))

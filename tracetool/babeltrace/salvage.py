@@ -38,13 +38,10 @@ class Saved:
 
 def _refused(plugins: Plugins, folders: list[str]) -> str | None:
     """Why the library does not read a trace; None if it does."""
-    graph = Graph(plugins)
     try:
-        graph.add(folders)
+        Graph(plugins, [folders]).close()
     except BabeltraceError as error:
         return str(error)
-    finally:
-        graph.close()
     return None
 
 

@@ -39,7 +39,7 @@ def kind_of(path: Path) -> Kind | None:
 
 
 def _kind(source: Source) -> Kind | None:
-    head = _read(source, PIECE >> 4)
+    head = source.read_fully(PIECE >> 4)
     if head.startswith(CTF_STREAM):
         return "stream"
     if head.startswith(SIMPLE):
@@ -48,7 +48,7 @@ def _kind(source: Source) -> Kind | None:
         return "Parquet"
     if is_tar(head):
         return "CTF archive" if _MEMBER in head else None
-    return "log" if _EVENT.search(head + _read(source, HEAD - len(head))) else None
+    return "log" if _EVENT.search(head + source.read_fully(HEAD - len(head))) else None
 
 
 def names_events(path: Path) -> bool:
@@ -63,10 +63,3 @@ def names_events(path: Path) -> bool:
     except InputError:
         return False
     return False
-
-
-def _read(source: Source, size: int) -> bytes:
-    data = b""
-    while len(data) < size and (more := source.read(size - len(data))):
-        data += more
-    return data

@@ -25,6 +25,7 @@ from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.parser import TextParser
 from tracetool.ingest.source import Source, open_source
 from tracetool.ingest.text import TextTrace
+from tracetool.plain import first_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +43,8 @@ _LONGEST = 1 << 30
 
 _NUMBERED = re.compile(r"(.*?)(?:\.(\d{1,9}))?(\.(?:gz|xz|zst))?\Z", re.DOTALL)
 _RESET = "reset"
+_SHOWN = 4
+"""Logs that a message names."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,7 @@ def _ends(log: TextTrace) -> _Ends | None:
 
 def _first_and_last(path: str) -> tuple[bytes, bytes] | None:
     with closing(open_source(path)) as source:
-        head = tail = b""
-        while len(head) < _ENDS and (data := source.read(_ENDS - len(head))):
-            head += data
+        head = source.read_fully(_ENDS)
         if source.compression is None and source.total is not None:
             with Path(path).open("rb") as file:
                 file.seek(max(0, source.total - _ENDS))
@@ -271,7 +272,9 @@ class JoinedLog:
     def __init__(self, parts: Sequence[TextTrace]) -> None:
         self._names = [part.meta.name for part in parts]
         first = parts[0].meta
-        self.meta = replace(first, name=_together(self._names), reason=f"{len(parts)} parts of one log: {first.reason}")
+        self.meta = replace(
+            first, name=first_of(self._names, _SHOWN), reason=f"{len(parts)} parts of one log: {first.reason}"
+        )
         self._inner = _JoinedText(self.meta, parts)
 
     @property
@@ -316,9 +319,10 @@ def _are_threads(logs: Sequence[_Ends]) -> bool:
         overlap = any(later[0] < earlier[1] for earlier, later in pairwise(spans))
         return overlap and _resets(logs) <= 1
     if not timed and _alike([log.reader.meta.path for log in logs]) and _resets(logs) == 1:
+        names = first_of([log.name for log in logs], _SHOWN)
         raise InputError(
-            f"{_together([log.name for log in logs])}: logs of one QEMU's threads (-d tid) without times to merge them "
-            "by; record with -msg timestamp=on, or without -d tid"
+            f"{names}: logs of one QEMU's threads (-d tid) without times to merge them by; "
+            "record with -msg timestamp=on, or without -d tid"
         )
     return False
 
@@ -354,7 +358,7 @@ class MergedLogs(Chain):
         """What they are together."""
         meta = super().meta
         shapes = sum((log.meta.shapes for log in self._logs), start=meta.shapes.__class__())
-        name = _together([log.meta.name for log in self._logs])
+        name = first_of([log.meta.name for log in self._logs], _SHOWN)
         reason = f"logs of {len(self._logs)} threads, merged by time: {meta.reason}"
         return replace(meta, name=name, shapes=shapes, reason=reason)
 
@@ -395,9 +399,3 @@ def _keyed(log: TextTrace) -> Iterator[pl.DataFrame]:
         key = frame["time_ns"].fill_null(strategy="forward").fill_null(last).clip(lower_bound=last).cum_max()
         last = int(key[-1])
         yield frame.with_columns(key.alias("key"))
-
-
-def _together(names: Sequence[str]) -> str:
-    shown = 4
-    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more

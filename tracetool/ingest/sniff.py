@@ -35,14 +35,6 @@ UNPRINTABLE = bytes(code for code in range(0x20) if code not in b"\t\n\r\x1b\b\f
 RECORD_A_LOG = "record a log instead (-trace 'pflash*' -D FILE)"
 
 
-def _read_head(source: Source) -> bytes:
-    head = b""
-    while len(head) < HEAD and (data := source.read(HEAD - len(head))):
-        head += data
-    source.unread(head)
-    return head
-
-
 def _refuse(source: Source, head: bytes) -> None:
     """Raise for what is certainly no text trace."""
     name = source.name
@@ -190,7 +182,8 @@ def _open(path: str, input_format: Format | None, how: How) -> TraceReader:
         return open_ctf(path, how)
     source = open_source(path)
     try:
-        head = _read_head(source)
+        head = source.read_fully(HEAD)
+        source.unread(head)
         _refuse(source, head)
         return _OPENERS[input_format or _format_of(head)](source, path, head, how)
     except BaseException:

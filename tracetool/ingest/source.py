@@ -151,6 +151,13 @@ class Source:
             return out
         return bytes(self._packed(size)) if self.compression else self._plain(size)
 
+    def read_fully(self, size: int) -> bytes:
+        """As `read`, and fewer bytes only at the end of the stream."""
+        data = b""
+        while len(data) < size and (more := self.read(size - len(data))):
+            data += more
+        return data
+
     def readinto(self, room: memoryview) -> int:
         """As `read`, into `room` without a copy on the way where there need be none; how many bytes."""
         if self.compression or self._returned or self._pending:

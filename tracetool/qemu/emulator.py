@@ -102,14 +102,6 @@ class Control:
             raise EmulatorError(f"the control protocol has {line[:80]!r}") from error
         return message
 
-    def reset(self) -> None:
-        """Reset the machine."""
-        self.execute("system_reset", "RESET")
-
-    def quit(self) -> None:
-        """Ask QEMU to end, which writes what it still holds."""
-        self.execute("quit")
-
 
 class Emulator:
     """A running QEMU."""
@@ -134,8 +126,8 @@ class Emulator:
         return found
 
     def quit(self) -> None:
-        """End it and wait until it has."""
-        self.control.quit()
+        """Ask it to end, which writes what it still holds, and wait until it has."""
+        self.control.execute("quit")
         try:
             self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired as error:

@@ -62,7 +62,7 @@ class Bus:
 
     def reset(self) -> None:
         """Reset the machine; over when it has been."""
-        self._emulator.control.reset()
+        self._emulator.control.execute("system_reset", "RESET")
 
     def quit(self) -> None:
         """End QEMU, so that image files and log are whole."""

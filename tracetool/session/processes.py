@@ -18,6 +18,7 @@ import polars as pl
 from tracetool.errors import UsageError
 from tracetool.events import EVENT_CODES, EVENTS_SCHEMA, OPENING
 from tracetool.ingest.numbering import Numbering
+from tracetool.plain import first_of
 from tracetool.session.naming import SHOWN_NAME, UNKNOWN
 
 if TYPE_CHECKING:
@@ -135,9 +136,7 @@ def pids(processes: Iterable[int | None]) -> str:
 
 
 def _numbers(processes: Iterable[int | None]) -> str:
-    numbers = [UNKNOWN if process is None else str(process) for process in processes]
-    more = len(numbers) - _SHOWN
-    return ", ".join(numbers[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+    return first_of([UNKNOWN if process is None else str(process) for process in processes], _SHOWN)
 
 
 def first_main(reader: TraceReader) -> int | None:

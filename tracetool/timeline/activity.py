@@ -13,7 +13,7 @@ import polars as pl
 
 from replay.columns import OpKind
 from tracetool.timeline.accesses import NO_TIME
-from tracetool.timeline.operations import KINDS
+from tracetool.timeline.operations import KINDS, label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,19 +40,10 @@ ACTIVITY_SCHEMA = pl.Schema(_COLUMNS)
 `time_ns` or a `seq` of the trace, `length` how many positions it holds."""
 
 _NONE = len(KINDS)
-
-
-def _codes() -> NDArray[np.int64]:
-    """The index in `KINDS` of each `OpKind`; `_NONE` for one that is no operation."""
-    codes = np.full(max(OpKind) + 1, _NONE, np.int64)
-    for kind in OpKind:
-        label = "incomplete" if kind == OpKind.NONE else kind.name.lower().replace("_", "-")
-        if label in KINDS:
-            codes[kind] = KINDS.index(label)
-    return codes
-
-
-_CODES = _codes()
+_LABELS = (label(kind.name) for kind in sorted(OpKind))
+_CODES = np.array([KINDS.index(name) if name in KINDS else _NONE for name in _LABELS])
+_CODES[OpKind.NONE] = KINDS.index("incomplete")
+"""The index in `KINDS` of each `OpKind`; `_NONE` for one that is no operation."""
 
 
 class _Histogram:

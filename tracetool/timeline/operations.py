@@ -12,15 +12,16 @@ from tracetool.timeline.accesses import NO_TIME
 if TYPE_CHECKING:
     from replay.tables import OperationColumns
 
-__all__ = ["KINDS", "OPERATIONS_SCHEMA", "OUTCOMES", "sums_of", "to_table"]
+__all__ = ["KINDS", "OPERATIONS_SCHEMA", "OUTCOMES", "label", "sums_of", "to_table"]
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
+    """What the name of a code is called in tables."""
     return name.lower().replace("_", "-")
 
 
-KINDS = tuple(_label(kind.name) for kind in OpKind if kind not in (OpKind.NONE, OpKind.RESET))
-OUTCOMES = tuple(_label(outcome.name) for outcome in Outcome if outcome != Outcome.OPEN)
+KINDS = tuple(label(kind.name) for kind in OpKind if kind not in (OpKind.NONE, OpKind.RESET))
+OUTCOMES = tuple(label(outcome.name) for outcome in Outcome if outcome != Outcome.OPEN)
 
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "trace": pl.UInt16,
@@ -69,7 +70,7 @@ def sums_of(columns: OperationColumns) -> pl.DataFrame:
 
 def _name_of(column: pl.Expr, codes: type[OpKind | Outcome], names: pl.Enum) -> pl.Expr:
     """An enumeration's label for its code."""
-    labels = {int(code): _label(code.name) for code in codes if _label(code.name) in names.categories}
+    labels = {int(code): label(code.name) for code in codes if label(code.name) in names.categories}
     return column.replace_strict(labels, default=None, return_dtype=pl.String).cast(names)
 
 
