@@ -52,7 +52,7 @@ def selected(tables: Tables, level: Level, query: Query) -> NDArray[np.int64]:
 
 def _chosen(tables: Tables, level: Level, condition: pl.Expr) -> NDArray[np.int64]:
     if level.of_operations:
-        return tables.operations.select(condition.arg_true())[:, 0].to_numpy().astype(np.int64)
+        return tables.select_operations(condition)
     found = tables.select_events(condition)
     return np.intersect1d(found, tables.accesses, assume_unique=True) if level.of_accesses else found
 

@@ -70,7 +70,7 @@ def _row_of_span(timeline: Timeline, row: int, start: int, end: int) -> int:
     operations = timeline.tables.operations
     reach = pl.col("offset") + pl.col("length").fill_null(1)
     touching = ((pl.col("offset") < end) & (reach > start)).fill_null(value=False)
-    found = [at for at in operations.select(touching.arg_true())[:, 0].to_list() if _visible(timeline, at)]
+    found = [at for at in timeline.tables.select_operations(touching).tolist() if _visible(timeline, at)]
     if not found:
         raise UsageError(f"no row touches {format_offset(max(start, 0))}")
     here = timeline.operation(row)

@@ -24,8 +24,8 @@ SMALLEST_CELL = 128
 PIECE = 1 << 20
 """Rows counted at a time, with the same memory one after the other: new memory costs more than what is done in it."""
 
-_PROGRAMS = ("program", "buffered-program")
-_WRITING = ("erase", *_PROGRAMS)
+PROGRAMS = ("program", "buffered-program")
+WRITING = ("erase", *PROGRAMS)
 _REFUSED = ("refused", "aborted")
 
 
@@ -136,12 +136,12 @@ def _chosen(metric: Metric) -> pl.Expr:
     if metric == Metric.ERASES:
         return (kind == "erase") & ~refused
     if metric == Metric.PROGRAMS:
-        return kind.is_in(_PROGRAMS) & ~refused
+        return kind.is_in(PROGRAMS) & ~refused
     if metric == Metric.REFUSED:
-        return kind.is_in(_WRITING) & refused
+        return kind.is_in(WRITING) & refused
     if metric == Metric.CHANGED:
         return pl.col("bytes_changed") > 0
-    return kind.is_in(_WRITING)
+    return kind.is_in(WRITING)
 
 
 def _ends(

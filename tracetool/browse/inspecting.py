@@ -13,15 +13,9 @@ from tracetool.session.options import ANY_DEVICE
 from tracetool.session.session import replay_readers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import polars as pl
-
-    from tracetool.browse.keeping import KeptTrace
     from tracetool.browse.loading import Loaded, Progress
     from tracetool.browse.tables import Tables
     from tracetool.explain import Explanation
-    from tracetool.ingest import Health, TraceMeta
     from tracetool.session.options import Options
 
 __all__ = ["inspect"]
@@ -39,7 +33,7 @@ def inspect(tables: Tables, trace: int, seq: int, progress: Progress) -> Explana
     """
     loaded = tables.loaded
     device = str(tables.event(tables.number(trace, seq))["device"])
-    readers = [_Quietly(kept, progress) for kept in loaded.traces[: trace + 1]]
+    readers = [kept.again(progress.report) for kept in loaded.traces[: trace + 1]]
     replayed = replay_readers(readers, _options(loaded, device, trace, seq))
     found = next((each for each in replayed.devices.values() if each.inspection is not None), None)
     if found is None or found.inspection is None:
@@ -84,32 +78,3 @@ def _options(loaded: Loaded, device: str, trace: int, seq: int) -> Options:
         inspect=seq,
         inspect_trace=trace,
     )
-
-
-class _Quietly:
-    """A kept trace, read again for one event: it can be stopped, and nobody else's progress moves."""
-
-    def __init__(self, kept: KeptTrace, progress: Progress) -> None:
-        self._kept = kept
-        self._progress = progress
-
-    @property
-    def meta(self) -> TraceMeta:
-        """What it is."""
-        return self._kept.meta
-
-    @property
-    def health(self) -> Health:
-        """How well it could be read."""
-        return self._kept.health
-
-    @property
-    def rereadable(self) -> bool:
-        """Always."""
-        return True
-
-    def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
-        """As `TraceReader.chunks`."""
-        for start, frame in self._kept.kept(trace):
-            self._progress.report(start, self._kept.events)
-            yield frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -28,14 +29,14 @@ class Jump(Enum):
     OUTSIDE = "operation outside the extent"
 
 
+@dataclass(frozen=True)
 class Landing:
     """Where a jump ends: the event, which of how many targets it is, and how many of them the filter hides."""
 
-    def __init__(self, trace: int, seq: int, number: int, count: int) -> None:
-        self.trace = trace
-        self.seq = seq
-        self.number = number
-        self.count = count
+    trace: int
+    seq: int
+    number: int
+    count: int
 
 
 def targets(tables: Tables, kind: Jump, operation: int | None) -> NDArray[np.int64]:
@@ -48,12 +49,8 @@ def targets(tables: Tables, kind: Jump, operation: int | None) -> NDArray[np.int
     if kind is Jump.OUTSIDE:
         return np.flatnonzero(tables.outside)
     if kind is Jump.ERASE:
-        return _where(tables, pl.col("kind").cast(pl.String) == "erase")
-    return _where(tables, _same_place(tables, operation))
-
-
-def _where(tables: Tables, condition: pl.Expr) -> NDArray[np.int64]:
-    return tables.operations.select(condition.arg_true())[:, 0].to_numpy().astype(np.int64)
+        return tables.select_operations(pl.col("kind").cast(pl.String) == "erase")
+    return tables.select_operations(_same_place(tables, operation))
 
 
 def _findings(tables: Tables) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,6 +64,12 @@ class KeptTrace:
     def rereadable(self) -> bool:
         """Always: what was read is kept, even of a stream."""
         return True
+
+    def again(self, report: Callable[[int, int | None], None]) -> KeptTrace:
+        """The same kept events, whose later reads are reported elsewhere."""
+        other: KeptTrace = copy(self)
+        other.on_reread, other._complete = report, True
+        return other
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Frames of `EVENTS_SCHEMA`; as `TraceReader.chunks`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracetool.browse.flash_map import cell_sizes, lay_out, levels
-from tracetool.browse.heat import Cells, Heat, Metric, heat
+from tracetool.browse.heat import WRITING, Cells, Heat, Metric, heat
 from tracetool.browse.statistics import statistics, within
 from tracetool.plain import plain
 from tracetool.sizes import format_offset, format_size
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tracetool.uefi.regions import Region
 
 __all__ = ["Drawing", "Subject", "draw", "subjects"]
-
-_WRITING = ("erase", "program", "buffered-program")
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Subject:
     def event_at(self, start: int, end: int) -> tuple[int, int] | None:
         """Trace and seq of the last operation that wrote to a range, or that touched it; None where none did."""
         found = within(self.operations, start, end)
-        writing = found.filter(pl.col("kind").cast(pl.String).is_in(_WRITING))
+        writing = found.filter(pl.col("kind").cast(pl.String).is_in(WRITING))
         rows = found if writing.is_empty() else writing
         return None if rows.is_empty() else (int(rows["trace"][-1]), int(rows["last_seq"][-1]))
 

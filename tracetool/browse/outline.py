@@ -26,6 +26,11 @@ class Spot(NamedTuple):
     child: int | None = None
     depth: int = 0
 
+    @property
+    def event(self) -> int:
+        """The number of the event that it shows, where items are events."""
+        return self.item if self.child is None else self.child
+
 
 class Outline:
     """Rows of items that may be opened.
@@ -52,11 +57,6 @@ class Outline:
     def items(self) -> NDArray[np.int64]:
         """The items shown, int64."""
         return np.arange(self._items, dtype=np.int64) if isinstance(self._items, int) else self._items
-
-    @property
-    def whole(self) -> bool:
-        """Whether no item is left out."""
-        return isinstance(self._items, int)
 
     def is_open(self, item: int) -> bool:
         """Whether something stands under the item."""
@@ -91,7 +91,7 @@ class Outline:
     def index(self, item: int) -> int | None:
         """The item's place among the items; None where it is left out."""
         at = self.index_from(item)
-        return at if at < self.count and self._item(at) == item else None
+        return at if at < self.count and self.item(at) == item else None
 
     def index_from(self, item: int) -> int:
         """The place of the first item that is not before this one; the number of items if there is none."""
@@ -99,12 +99,9 @@ class Outline:
             return min(max(item, 0), self._items)
         return int(np.searchsorted(self._items, item))
 
-    def _item(self, index: int) -> int:
-        return index if isinstance(self._items, int) else int(self._items[index])
-
     def item(self, index: int) -> int:
         """The item at a place."""
-        return self._item(index)
+        return index if isinstance(self._items, int) else int(self._items[index])
 
     def row(self, index: int) -> int:
         """The row of the item at a place."""
@@ -115,15 +112,15 @@ class Outline:
         """What a row shows."""
         at = int(np.searchsorted(self._starts, row, side="right")) - 1
         if at < 0:
-            return Spot(self._item(row))
+            return Spot(self.item(row))
         beyond = row - int(self._starts[at])
-        item = self._item(int(self._opened[at]))
+        item = self.item(int(self._opened[at]))
         if beyond == 0:
             return Spot(item)
         if beyond <= self._sizes[at]:
             children = self._children[item]
             return Spot(item, int(children.events[beyond - 1]), int(children.depths[beyond - 1]))
-        return Spot(self._item(int(self._opened[at]) + beyond - int(self._sizes[at])))
+        return Spot(self.item(int(self._opened[at]) + beyond - int(self._sizes[at])))
 
     def row_of_child(self, item: int, event: int) -> int | None:
         """The row in which an event stands under an item, None if it does not."""

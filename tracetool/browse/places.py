@@ -65,9 +65,9 @@ def _nanoseconds(number: str, unit: str) -> int:
 def _offset(text: str) -> Place:
     sign = text[:1]
     try:
-        size = parse_size(text[1:] if sign in ("+", "-") and sign else text)
+        size = parse_size(text[1:] if sign in ("+", "-") else text)
     except UsageError:
         raise UsageError(f"{text[:40]!r} is no place: {PLACES_HELP}") from None
-    if sign in ("+", "-") and sign:
+    if sign in ("+", "-"):
         return Place(PlaceKind.RELATIVE, -size if sign == "-" else size)
     return Place(PlaceKind.OFFSET, size)

@@ -64,13 +64,10 @@ class Statistics:
             yield f"gaps {self.gaps} (min/median/max)"
 
 
-def within(operations: pl.DataFrame, start: int, end: int, device: str | None = None) -> pl.DataFrame:
+def within(operations: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
     """The operations (columns of `OPERATIONS_SCHEMA`) that touch bytes from `start` to `end`, in their order."""
     reach = pl.col("offset") + pl.max_horizontal(pl.col("length").fill_null(1), 1)
-    found = operations.lazy().filter((pl.col("offset") < end) & (reach > start))
-    if device is not None:
-        found = found.filter(pl.col("device").cast(pl.String) == device)
-    return found.collect()
+    return operations.filter((pl.col("offset") < end) & (reach > start))
 
 
 def statistics(operations: pl.DataFrame) -> Statistics:

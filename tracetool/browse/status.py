@@ -40,7 +40,7 @@ def _rows(timeline: Timeline) -> str:
 
 
 def _counted(count: int, level: Level) -> str:
-    return f"{count:,} {level.value}" if count != 1 else f"1 {_ONE[level]}"
+    return count_of(count, _ONE[level], level.value)
 
 
 def progress_words(progress: Progress) -> str:

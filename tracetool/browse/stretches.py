@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -114,16 +115,9 @@ def _kept_open(runs: Iterable[_Run], start: int, end: int) -> Iterator[_Run]:
 
 def _join(runs: Iterable[_Run]) -> Iterator[_Run]:
     """Neighbours of one kind as one."""
-    before: _Run | None = None
-    for run in runs:
-        if before is not None and before[2] == run[2]:
-            before = (before[0], run[1], run[2])
-            continue
-        if before is not None:
-            yield before
-        before = run
-    if before is not None:
-        yield before
+    for kind, alike in groupby(runs, key=itemgetter(2)):
+        found = list(alike)
+        yield found[0][0], found[-1][1], kind
 
 
 def _runs(picture: Picture) -> Iterator[_Run]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracetool.browse.loading import Loaded
     from tracetool.findings import Severity
 
-__all__ = ["Mark", "Tables", "bus_event"]
+__all__ = ["Mark", "Tables"]
 
 _WRITES = ("io_write", "outer_write")
 _OF_READS = ("data_read", "read_status", "manufacturer_id", "device_id", "device_info", "read_unknown_state")
@@ -106,11 +106,15 @@ class Tables:
 
     # --- operations ----------------------------------------------------------------------------------------------
 
+    def select_operations(self, condition: pl.Expr) -> NDArray[np.int64]:
+        """The operations (int64, ascending) for which a condition holds."""
+        return self.operations.select(condition.arg_true())[:, 0].to_numpy().astype(np.int64)
+
     def operation_at(self, trace: int, seq: int, device: str | None = None) -> int | None:
         """The operation that an event belongs to: the last one of its device that began at or before it."""
         earlier = pl.col("trace").cast(pl.Int64) * (1 << 40) + pl.col("first_seq") <= trace * (1 << 40) + seq
         mine = earlier if device is None else earlier & (pl.col("device").cast(pl.String) == device)
-        found = self.operations.select(mine.arg_true())[:, 0]
+        found = self.select_operations(mine)
         return int(found[-1]) if len(found) else None
 
     def main_seq(self, operation: int) -> int:
@@ -157,11 +161,6 @@ class Tables:
         found = np.searchsorted(keys, wanted, side="right") - 1
         rows = mine["at"].to_list()
         return [(rows[at], seq) for at, (_, seq) in zip(found.tolist(), cases, strict=True) if at >= 0]
-
-
-def bus_event(kind: str) -> bool:
-    """Whether an event is an access of the guest."""
-    return kind in ACCESSES
 
 
 def _before(kinds: list[str], at: int) -> list[int]:

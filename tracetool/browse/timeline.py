@@ -11,8 +11,9 @@ from tracetool.browse.cells import Look, columns_of, common_prefix, event_line, 
 from tracetool.browse.filtering import Filter, selected
 from tracetool.browse.levels import Level
 from tracetool.browse.outline import Children, Outline
-from tracetool.browse.tables import Tables, bus_event
+from tracetool.browse.tables import Tables
 from tracetool.browse.times import TimeMode
+from tracetool.events import ACCESSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,7 +93,7 @@ class Timeline:
         lines = []
         for spot in spots:
             bare = spot.child is None and self.level.of_operations
-            row = operations[spot.item] if bare else events[spot.item if spot.child is None else spot.child]
+            row = operations[spot.item] if bare else events[spot.event]
             origin = before if self.mode is TimeMode.DELTA else self._origin(row["trace"])
             if bare:
                 lines.append(self._operation_line(spot.item, row, origin))
@@ -157,7 +158,7 @@ class Timeline:
         if spot.child is None and self.level.of_operations:
             time = self.tables.operations["time_ns"][spot.item]
             return None if time is None else int(time)
-        found = self.tables.event(spot.item if spot.child is None else spot.child)["time_ns"]
+        found = self.tables.event(spot.event)["time_ns"]
         return None if found is None else int(found)
 
     def set_mode(self, mode: TimeMode) -> None:
@@ -188,7 +189,7 @@ class Timeline:
             mark = self.tables.marks.get(spot.item)
             seq = self.tables.main_seq(spot.item) if mark is None else mark.seq
             return Shown(spot.item, found["trace"], seq, found["device"])
-        event = self.tables.event(spot.item if spot.child is None else spot.child)
+        event = self.tables.event(spot.event)
         operation = spot.item if self.level.of_operations else None
         return Shown(operation, event["trace"], event["seq"], str(event["device"]))
 
@@ -284,16 +285,14 @@ class Timeline:
 
     def opens(self, row: int) -> bool:
         """Whether something stands, or could stand, under a row."""
-        return bool(len(self) and self._inside(self._outline.spot(row)))
-
-    def _inside(self, spot: Spot) -> list[int]:
-        """The events that stand under a row once it is opened."""
+        if not len(self):
+            return False
+        spot = self._outline.spot(row)
         if spot.child is None and self.level.of_operations:
-            return [int(number) for number in self.tables.accesses_of(spot.item)]
-        number = spot.item if spot.child is None else spot.child
-        if self.level is Level.EVENTS or not bus_event(self.tables.event(number)["event"]):
-            return []
-        return [int(inner) for inner in self.tables.inner_events(number)]
+            return len(self.tables.accesses_of(spot.item)) > 0
+        if self.level is Level.EVENTS or self.tables.event(spot.event)["event"] not in ACCESSES:
+            return False
+        return len(self.tables.inner_events(spot.event)) > 0
 
     def is_open(self, row: int) -> bool:
         """Whether what stands under a row is shown."""

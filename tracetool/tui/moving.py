@@ -10,6 +10,7 @@ import numpy as np
 from tracetool.browse.exporting import command_line
 from tracetool.browse.filtering import matching
 from tracetool.browse.jumps import Jump, jump
+from tracetool.findings.words import count_of
 from tracetool.tui.base import ViewsApp
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Moving(ViewsApp):
         grid = self.view().grid
         rows = grid.selected if selection else range(grid.cursor, grid.cursor + bool(grid.count))
         self.copy_to_clipboard(grid.text_of(rows))
-        self.tell(f"copied {len(rows):,} row{'s' * (len(rows) != 1)}")
+        self.tell(f"copied {count_of(len(rows), 'row')}")
 
     def action_copy_command(self) -> None:
         """Put the command that gives what is shown into the clipboard."""

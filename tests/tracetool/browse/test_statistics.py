@@ -37,7 +37,7 @@ def test_gaps_are_between_the_end_of_one_and_the_begin_of_the_next() -> None:
 
 
 def test_what_touches_a_stretch_of_the_flash_is_chosen() -> None:
-    found = within(operations(), 0x100000, 0x100001, DEVICE)
+    found = within(operations().filter(pl.col("device") == DEVICE), 0x100000, 0x100001)
     assert statistics(found).programs == 1
     assert statistics(found).bytes_programmed == 4
     assert len(within(operations(), 0x200000, 0x300000)) == 0
