@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -149,16 +150,10 @@ def _folded(
     rows: Sequence[MapRow], touched: NDArray[np.bool_], shortest: int, what: str, regions: Sequence[Region]
 ) -> Iterator[MapRow]:
     """The rows, runs of untouched ones joined; none in which a region begins."""
-    run: list[MapRow] = []
-    for row in rows:
-        names = [region.name for region in regions if row.start <= region.start < row.end]
-        if not names and not touched[row.first : row.last].any():
-            run.append(row)
-            continue
-        yield from _fold(run, shortest, what)
-        run = []
-        yield MapRow(row.kind, row.first, row.last, row.start, row.end, row.inside, " · ".join(names))
-    yield from _fold(run, shortest, what)
+    named = [replace(row, words=" · ".join(r.name for r in regions if row.start <= r.start < row.end)) for row in rows]
+    for quiet, alike in groupby(named, lambda row: not row.words and not touched[row.first : row.last].any()):
+        run = list(alike)
+        yield from _fold(run, shortest, what) if quiet else run
 
 
 def _fold(run: list[MapRow], shortest: int, what: str) -> Iterator[MapRow]:

@@ -73,6 +73,8 @@ class Moments:
         self._index = journal.index()
         self._rest = Rest(final, mask, known_value, block_bytes)
         self._numbers, self._starts = [trace for trace, _ in traces], [start for _, start in traces]
+        others = np.flatnonzero(np.diff(self._index.seq)) + 1  # changes that are of another event than the one before
+        self._steps: list[int] = np.unique([0, *self._starts, *others.tolist(), len(self)]).tolist()
         self._budget = budget
         self._spacing = SPACING
         self._storage = (self._index.target & int(Target.STORAGE)) != 0
@@ -114,23 +116,13 @@ class Moments:
 
     def next(self, position: int) -> int | None:
         """The position after the next event that changes something; None at the end."""
-        if position >= len(self):
-            return None
-        event = self.event(position + 1)
-        after = position + 1
-        while after < len(self) and self.event(after + 1) == event:
-            after += 1
-        return after
+        at = bisect_right(self._steps, position)
+        return self._steps[at] if at < len(self._steps) else None
 
     def previous(self, position: int) -> int | None:
         """The position before the event that led to this one; None at the beginning."""
-        if position <= 0:
-            return None
-        event = self.event(position)
-        before = position - 1
-        while before > 0 and self.event(before) == event:
-            before -= 1
-        return before
+        at = bisect_left(self._steps, position) - 1
+        return self._steps[at] if at >= 0 else None
 
     # --- contents ------------------------------------------------------------------------------------------------
 
