@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPORT_FORMATS", "command_line", "export_format", "shown_rows", "write_shown"]
 
-EXPORT_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
-"""The format that a file's name asks for."""
+EXPORT_FORMATS = (".csv", ".jsonl", ".parquet")
+"""The formats, as a file's name asks for them."""
 
 
 def export_format(path: str) -> str:
@@ -32,7 +32,7 @@ def export_format(path: str) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in EXPORT_FORMATS:
         raise UsageError(f"{path!r}: name a file that ends in {', '.join(EXPORT_FORMATS)}")
-    return EXPORT_FORMATS[suffix]
+    return suffix.removeprefix(".")
 
 
 def shown_rows(timeline: Timeline) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracetool.report.flash_map import OUTSIDE_RULES
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
@@ -12,10 +13,7 @@ if TYPE_CHECKING:
 
     from tracetool.audit import Audit, DeviceAudit
 
-__all__ = ["OUTSIDE_RULES", "BarCell", "FlashBar", "Span", "close_up", "draw_bar", "flash_bar"]
-
-OUTSIDE_RULES = ("EXT001", "EXT002", "EXT003")
-"""Rules whose findings say that something was done beyond the extent."""
+__all__ = ["BarCell", "FlashBar", "Span", "close_up", "draw_bar", "flash_bar"]
 
 _RANKS = {"untouched": 0, "programmed": 1, "erased": 2, "refused": 3, "outside": 4}
 """What is done to a place, and which of them is shown where several are."""

@@ -133,15 +133,13 @@ def heat(operations: pl.DataFrame, cells: Cells, metric: Metric, *, piece: int =
 def _chosen(metric: Metric) -> pl.Expr:
     kind, outcome = pl.col("kind"), pl.col("outcome")
     refused = outcome.is_in(_REFUSED)
-    if metric == Metric.ERASES:
-        return (kind == "erase") & ~refused
-    if metric == Metric.PROGRAMS:
-        return kind.is_in(PROGRAMS) & ~refused
-    if metric == Metric.REFUSED:
-        return kind.is_in(WRITING) & refused
-    if metric == Metric.CHANGED:
-        return pl.col("bytes_changed") > 0
-    return kind.is_in(WRITING)
+    return {
+        Metric.ERASES: (kind == "erase") & ~refused,
+        Metric.PROGRAMS: kind.is_in(PROGRAMS) & ~refused,
+        Metric.CHANGED: pl.col("bytes_changed") > 0,
+        Metric.REFUSED: kind.is_in(WRITING) & refused,
+        Metric.LAST: kind.is_in(WRITING),
+    }[metric]
 
 
 def _ends(

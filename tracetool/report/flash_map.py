@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tracetool.audit import Audit, DeviceAudit
 
-__all__ = ["WIDTH", "Cell", "FlashMap", "Mark", "draw_flash"]
+__all__ = ["OUTSIDE_RULES", "WIDTH", "Cell", "FlashMap", "Mark", "draw_flash"]
 
 WIDTH = 1000
 """Width of every drawing."""
@@ -39,7 +39,8 @@ BAR_WIDTH = 34
 NARROWEST = 3
 TICKS = 4
 
-_OUTSIDE = ("EXT001", "EXT002", "EXT003")
+OUTSIDE_RULES = ("EXT001", "EXT002", "EXT003")
+"""Rules whose findings say that something was done beyond the extent."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class _Drawing:
         self.spans = [
             (found.offset, found.offset + (found.length or 0), found.rule)
             for found in audit.findings
-            if found.device == device.name and found.rule in _OUTSIDE and found.offset is not None
+            if found.device == device.name and found.rule in OUTSIDE_RULES and found.offset is not None
         ]
         self.uses = self._uses(device)
 

@@ -58,15 +58,11 @@ class Asking(Moving):
         timeline = self.view().timeline
         if timeline is None:
             return None
-        if not text.strip():
-            self.view().change(lambda shown: shown.set_filter(Filter()))
-            return None
-        try:
-            query = parse(text, vocabulary(timeline.tables, timeline.level))
-        except QueryError as error:
-            return error.pretty()
-        self.view().change(lambda shown: shown.set_filter(Filter(query)))
-        return None
+        wrong = _what_is_wrong(text, timeline) if text.strip() else None
+        if wrong is None:
+            query = parse(text, vocabulary(timeline.tables, timeline.level)) if text.strip() else None
+            self.view().change(lambda shown: shown.set_filter(Filter(query)))
+        return wrong
 
     def action_search(self) -> None:
         """Ask for what to search."""

@@ -11,11 +11,11 @@ from textual.content import Content
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from textual.geometry import Size
 
-__all__ = ["SEVERITY_STYLES", "VERDICT_STYLES", "Drawn", "Heading", "hanging"]
+__all__ = ["SEVERITY_STYLES", "VERDICT_STYLES", "Drawn", "Heading", "Page", "hanging"]
 
 VERDICT_STYLES = {
     "outside-extent": "bold $text-error",
@@ -48,6 +48,18 @@ class Drawn(Widget):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
         """As many lines as are drawn in `width` columns, which is before the widget has that width."""
         return sum(1 for _ in self.lines(max(width, 1)))
+
+
+class Page(Drawn):
+    """Shows what a function draws for a width."""
+
+    def __init__(self, draw: Callable[[int], Iterable[Content]]) -> None:
+        super().__init__()
+        self._draw = draw
+
+    def lines(self, width: int) -> Iterable[Content]:
+        """What it draws."""
+        return self._draw(width)
 
 
 class Heading(Drawn):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import VerticalScroll
 from textual.content import Content
 
 from tracetool.tui.actions import ACTIONS, PLACES, shown_key
-from tracetool.tui.drawing import Drawn, hanging
+from tracetool.tui.drawing import Page, hanging
 from tracetool.tui.screens import OverScreen
 
 if TYPE_CHECKING:
@@ -45,19 +46,6 @@ def _line(keys: str, title: str, words: str, width: int) -> Iterator[Content]:
     yield from hanging(both, words, width, _KEYS + _TITLE)
 
 
-class _Page(Drawn):
-    """The lines."""
-
-    def __init__(self, first: Sequence[str], keys: Mapping[str, str]) -> None:
-        super().__init__()
-        self._first = first
-        self._keys = keys
-
-    def lines(self, width: int) -> Iterator[Content]:
-        """As wide as there is room."""
-        return help_lines(self._first, self._keys, width)
-
-
 class HelpScreen(OverScreen[None]):
     """A page over the views."""
 
@@ -72,7 +60,7 @@ class HelpScreen(OverScreen[None]):
 
     def __init__(self, first: Sequence[str], keys: Mapping[str, str]) -> None:
         super().__init__()
-        self._page = _Page(first, keys)
+        self._page = Page(partial(help_lines, first, keys))
 
     def compose(self) -> ComposeResult:
         """The text."""

@@ -25,6 +25,8 @@ from tracetool.tui.messages import MomentChanged, Pick
 from tracetool.tui.prompt import Prompt, Question
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual import events
     from textual.app import ComposeResult
     from textual.timer import Timer
@@ -52,8 +54,8 @@ class ImageView(Vertical):
     """
     _LOW = 8
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.travel: Travel | None = None
         self.clock: Playback = playback([])
         self._loaded: Loaded | None = None
@@ -254,8 +256,8 @@ class ImageView(Vertical):
         else:
             self._ask("Find", self._find, "bytes, 40 00 40 00, or a text: BootOrder   then n and N")
 
-    def _ask(self, title: str, answer: object, hint: str) -> None:
-        self.app.query_one(Prompt).ask(Question(title, answer, hint=hint))  # type: ignore[arg-type]
+    def _ask(self, title: str, answer: Callable[[str], str | None], hint: str) -> None:
+        self.app.query_one(Prompt).ask(Question(title, answer, hint=hint))
 
     def _tell(self, words: str) -> None:
         self.app.notify(words, markup=False, timeout=3)

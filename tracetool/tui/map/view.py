@@ -43,8 +43,8 @@ class MapView(Vertical):
     """
     _LOW = 10
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.subjects: tuple[Subject, ...] = ()
         self.metric = Metric.PROGRAMS
         self._device = 0

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from tracetool.browse.inspecting import inspect
 from tracetool.browse.loading import Cancelled, Progress
-from tracetool.tui.drawing import Drawn
+from tracetool.tui.drawing import Page
 from tracetool.tui.timeline.words import brief, explained
 
 if TYPE_CHECKING:
@@ -35,18 +35,6 @@ _KEPT = 256
 class _Event(NamedTuple):
     trace: int
     seq: int
-
-
-class _Page(Drawn):
-    """The lines, in the width there is."""
-
-    def __init__(self, inspector: Inspector) -> None:
-        super().__init__()
-        self._inspector = inspector
-
-    def lines(self, width: int) -> Iterator[Content]:
-        """What the inspector knows."""
-        return self._inspector.lines(width)
 
 
 class Inspector(VerticalScroll):
@@ -78,7 +66,7 @@ class Inspector(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         """The text."""
-        yield _Page(self)
+        yield Page(self.lines)
 
     def follow(self, tables: Tables, trace: int, seq: int) -> None:
         """Explain this event, as soon as the cursor rests."""
@@ -100,7 +88,7 @@ class Inspector(VerticalScroll):
         self._show()
 
     def _show(self) -> None:
-        self.query_one(_Page).redraw()
+        self.query_one(Page).redraw()
         self.scroll_to(y=0, animate=False)
 
     def lines(self, width: int) -> Iterator[Content]:

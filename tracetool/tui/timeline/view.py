@@ -61,8 +61,8 @@ class TimelineView(Container):
             self.selection = selection
             self.visited = visited
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.timeline: Timeline | None = None
         self.visited = False
         self._ranged = False
