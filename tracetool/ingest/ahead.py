@@ -37,9 +37,6 @@ class Ahead(Generic[T]):
         self._stopped = Event()
         # A daemon, so that a reader that is never closed does not keep the program from ending.
         self._thread = Thread(target=self._run, name="reading ahead", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
         self._thread.start()
 
     def take(self) -> T:
@@ -90,7 +87,6 @@ def read_ahead(items: Iterator[T]) -> Generator[T]:
     """
     yield from islice(items, AT_ONCE)
     ahead: Ahead[tuple[T, ...]] = Ahead(lambda: tuple(islice(items, 1)), ITEMS)
-    ahead.start()
     try:
         while found := ahead.take():
             yield from found

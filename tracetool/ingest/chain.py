@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracetool.errors import UsageError
 from tracetool.events import NAMELESS_DEVICE, OPENING
-from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Health, LostPlace, TraceMeta
+from tracetool.ingest.chunk import COUNTS, FIRST_DAMAGED, PLACES, Health, LostPlace, TraceMeta
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.provenance import describe
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tracetool.ingest.chunk import TraceReader
 
 __all__ = ["Chain", "described"]
-
-_COUNTS = tuple(field.name for field in fields(Health) if field.type == "int")
 
 
 class Chain:
@@ -95,7 +93,7 @@ def described(readers: Sequence[TraceReader]) -> dict[str, str]:
 
 def _joined(healths: Sequence[Health]) -> Health:
     """The health of traces that are numbered on, one after the other; lines are counted in each of them."""
-    joined = Health(**{name: sum(getattr(health, name) for health in healths) for name in _COUNTS})
+    joined = Health(**{name: sum(getattr(health, name) for health in healths) for name in COUNTS})
     base = 0
     for health in healths:
         joined.first_damaged += health.first_damaged

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "COUNTS",
     "UNITS",
     "Clock",
     "Damage",
@@ -128,6 +129,10 @@ class Health:
             self.lost_places.append(LostPlace(number, seq, count))
 
 
+COUNTS = tuple(field.name for field in fields(Health) if field.type == "int")
+"""What of it is a number."""
+
+
 @dataclass(slots=True)
 class TraceMeta:
     """What the trace is. Known from its first 64 KiB when opened, complete once it has been read.
@@ -150,6 +155,12 @@ class TraceMeta:
     shapes: Counter[Shape] = field(default_factory=Counter)
     nameless: bool = False
     clocks: set[Clock] = field(default_factory=set)
+
+    def add(self, shapes: Counter[Shape], clocks: Collection[Clock], *, nameless: bool) -> None:
+        """Take in what some events are."""
+        self.shapes.update(shapes)
+        self.clocks.update(clocks)
+        self.nameless = self.nameless or nameless
 
     @property
     def unit(self) -> str:

@@ -67,7 +67,7 @@ def open_ctf_archive(path: str, source: Source, how: How) -> CtfTrace:
         InputError: it cannot be unpacked, or has no CTF trace in it.
     """
     source.most_unpacked = MOST_PASSED_OVER.get(source.compression or "", 0)
-    unpacked = unpack(source, source.name, allowance=source.allowance)
+    unpacked = unpack(source, source.allowance)
     trace = open_ctf(unpacked.path, how)
     reason = f"a tar archive of {trace.meta.reason}"
     trace.meta = TraceMeta(path, source.name, format="ctf", reason=reason, compression=source.compression)

@@ -7,7 +7,8 @@ import tarfile
 import tempfile
 import weakref
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol, Self
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Self
 
 from tracetool.compression import DAMAGED
 from tracetool.errors import InputError
@@ -16,6 +17,8 @@ from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tracetool.ingest.source import Source
 
 __all__ = ["Unpacked", "unpack"]
 
@@ -40,13 +43,6 @@ _EXTENDED = (
 )
 
 
-class Readable(Protocol):
-    """What gives the archive's bytes, unpacked."""
-
-    def read(self, size: int, /) -> bytes:
-        """Some bytes, at most so many; none at the end."""
-
-
 class Unpacked:
     """A directory with what was in an archive. It is removed when this object goes, or the program ends.
 
@@ -65,14 +61,13 @@ class Unpacked:
         self._finalizer()
 
 
-def unpack(stream: Readable, name: str, *, allowance: Callable[[], int] = lambda: MOST_BYTES) -> Unpacked:
+def unpack(source: Source, allowance: Callable[[], int]) -> Unpacked:
     """Unpack the CTF trace in an archive: the files that lie beside a `metadata`, and nothing else.
 
     The checks are our own: `tarfile.data_filter` is missing in Pythons that are in use (3.11.2).
 
     Args:
-        stream: the archive, without its compression.
-        name: of it, for messages.
+        source: the archive, at its first byte.
         allowance: bytes that the trace may have, as far as the archive has been read; never more than `MOST_BYTES`
             and than the disk has room for.
 
@@ -81,9 +76,9 @@ def unpack(stream: Readable, name: str, *, allowance: Callable[[], int] = lambda
     """
     unpacked = Unpacked()
     try:
-        target = _Target(Path(unpacked.path), name, allowance)
-        unpacked.damage = _extract(_Exactly(stream), name, target)
-        _check(unpacked, name)
+        target = _Target(Path(unpacked.path), source.name, allowance)
+        unpacked.damage = _extract(source, target)
+        _check(unpacked, source.name)
     except BaseException:
         unpacked.remove()
         raise
@@ -96,19 +91,6 @@ def _check(unpacked: Unpacked, name: str) -> None:
     if unpacked.damage:
         raise InputError(f"{name}: {unpacked.damage}, and no CTF trace before that; copy or record it again")
     raise InputError(f"{name}: is an archive without a CTF trace: no file called metadata in it")
-
-
-class _Exactly:
-    """A stream that gives as much as it is asked for, as `tarfile` wants it."""
-
-    def __init__(self, stream: Readable) -> None:
-        self._stream = stream
-
-    def read(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size and (more := self._stream.read(size - len(data))):
-            data = data + more if data else more
-        return data
 
 
 class _Header(tarfile.TarInfo):
@@ -190,16 +172,17 @@ class _Target:
                 shutil.copyfileobj(content, file, PIECE)
 
 
-def _extract(stream: _Exactly, name: str, target: _Target) -> str | None:
+def _extract(source: Source, target: _Target) -> str | None:
     """Unpack as far as the archive goes; why that is not to its end."""
+    stream = SimpleNamespace(read=source.read_fully)  # `tarfile` wants as much as it asks for
     try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=BUFFER, tarinfo=_Header) as archive:  # type: ignore[call-overload]
-            for member in _members(archive, name):
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=BUFFER, tarinfo=_Header) as archive:
+            for member in _members(archive, source.name):
                 target.take(archive, member)
     except (tarfile.TarError, *DAMAGED) as error:
         return f"the archive is damaged: {error}"
     except OSError as error:
-        raise InputError(f"{name}: cannot be unpacked: {error.strerror or error}") from error
+        raise InputError(f"{source.name}: cannot be unpacked: {error.strerror or error}") from error
     finally:
         target.finish()
     return None

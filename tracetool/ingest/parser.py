@@ -251,10 +251,8 @@ class TextParser:
         self._writers.see(self._heads)
         if not prefixes.pure:
             self._note_losses_before_events()
-        self._meta.shapes.update(prefixes.shapes)
-        self._meta.clocks.update(prefixes.clocks)
         kinds = {self._parts[place].kind for place in set(self._order)}
-        self._meta.nameless = self._meta.nameless or not _NAMELESS.isdisjoint(kinds)
+        self._meta.add(prefixes.shapes, prefixes.clocks, nameless=not _NAMELESS.isdisjoint(kinds))
         frame = pl.DataFrame(
             [
                 pl.Series(LINE, self._where, dtype=pl.Int64),

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from tracetool.ingest.chunk import Damage, Health, HostWriteFailure, LostPlace
+from tracetool.ingest.chunk import COUNTS, Damage, Health, HostWriteFailure, LostPlace
 
 if TYPE_CHECKING:
     from tracetool.ingest.chunk import TraceMeta
@@ -64,7 +64,7 @@ def parse(text: str) -> Provenance:
 
 
 def _health(told: dict[str, Any]) -> Health:
-    numbers = {name: _count(told[name]) for name in ("lines", "understood", "other", "damaged", "events", "lost")}
+    numbers = {name: _count(told[name]) for name in COUNTS}
     truncated = told["truncated"]
     return Health(
         **numbers,

@@ -219,7 +219,6 @@ class Source:
         """Unpacked bytes, up to `size`."""
         if self._ahead is None and self._unpacked >= LONG:
             self._ahead = Ahead(lambda: self._unpack_counted(BLOCK))
-            self._ahead.start()
         if self._ahead is None:
             return self._unpack_counted(size)
         if not self._block:

@@ -71,9 +71,7 @@ class Reading:
         scanned = self._scanner.take() if self._scanner else None
         if scanned is None:
             return self._parser.take()
-        self._meta.shapes.update(scanned.shapes)
-        self._meta.clocks.update(scanned.clocks)
-        self._meta.nameless = self._meta.nameless or scanned.nameless
+        self._meta.add(scanned.shapes, scanned.clocks, nameless=scanned.nameless)
         if not self._parser.waiting:
             return scanned.rows
         return pl.concat([self._parser.take(), scanned.rows], how="diagonal").sort(LINE, maintain_order=True)

@@ -22,7 +22,8 @@ from tracetool.compression import zstd
 from tracetool.errors import InputError
 from tracetool.ingest import open_trace
 from tracetool.ingest.ctf import open_ctf
-from tracetool.ingest.ctf_archive import unpack
+from tracetool.ingest.ctf_archive import Unpacked, unpack
+from tracetool.ingest.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,10 @@ def an_archive(tmp_path: Path, packet: Packet = PACKET) -> bytes:
         for name in ("metadata", "ch_0"):
             archive.add(tmp_path / "session" / "ust" / "64-bit" / name, f"session/ust/64-bit/{name}")
     return data.getvalue()
+
+
+def unpack_data(data: io.BytesIO, name: str, *, allowance: int = 1 << 30) -> Unpacked:
+    return unpack(Source(data, name, None, rereadable=False), lambda: allowance)
 
 
 def members(*infos: tuple[tarfile.TarInfo, bytes]) -> io.BytesIO:
@@ -155,13 +160,13 @@ def test_an_archive_that_reaches_outside_is_refused(
     infos: list[tuple[tarfile.TarInfo, bytes]], tmp_path: Path, scratch: Path
 ) -> None:
     with pytest.raises(InputError, match=r"bad.tar: is not unpacked: "):
-        unpack(members(*infos, a_file("metadata")), "bad.tar")
+        unpack_data(members(*infos, a_file("metadata")), "bad.tar")
     assert not list(scratch.iterdir())
     assert not list(tmp_path.rglob("outside"))
 
 
 def test_an_absolute_name_stays_inside(tmp_path: Path, scratch: Path) -> None:
-    unpacked = unpack(members(a_file(f"{tmp_path}/planted", b"x"), a_file("metadata")), "odd.tar")
+    unpacked = unpack_data(members(a_file(f"{tmp_path}/planted", b"x"), a_file("metadata")), "odd.tar")
     assert not (tmp_path / "planted").exists()
     assert Path(unpacked.path).parent == scratch
     unpacked.remove()
@@ -175,14 +180,14 @@ def test_an_absolute_name_stays_inside(tmp_path: Path, scratch: Path) -> None:
 )
 def test_a_trace_larger_than_allowed_is_refused(order: list[tuple[tarfile.TarInfo, bytes]], scratch: Path) -> None:
     with pytest.raises(InputError, match=r"big.tar: its trace is larger than 1000 B"):
-        unpack(members(*order), "big.tar", allowance=lambda: 1000)
+        unpack_data(members(*order), "big.tar", allowance=1000)
     assert not list(scratch.iterdir())
 
 
 def test_an_archive_of_more_files_than_allowed_is_refused(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracetool.ingest.ctf_archive.MOST_MEMBERS", 3)
     with pytest.raises(InputError, match=r"many.tar: holds more than 3 files"):
-        unpack(members(*(a_file(str(number)) for number in range(5))), "many.tar")
+        unpack_data(members(*(a_file(str(number)) for number in range(5))), "many.tar")
     assert not list(scratch.iterdir())
 
 
@@ -190,7 +195,7 @@ def test_an_archive_of_more_files_than_allowed_is_refused(scratch: Path, monkeyp
 def test_what_is_no_part_of_the_trace_is_not_unpacked(large_first: bool, scratch: Path) -> None:
     large, trace = a_file("elsewhere/zeros", bytes(1 << 20)), [a_file("ust/metadata"), a_file("ust/ch_0", b"x")]
     infos = [large, *trace] if large_first else [*trace, large]
-    unpacked = unpack(members(*infos, a_file("notes.txt", b"x")), "odd.tar", allowance=lambda: 1000)
+    unpacked = unpack_data(members(*infos, a_file("notes.txt", b"x")), "odd.tar", allowance=1000)
     files = [file for file in scratch.rglob("*") if file.is_file()]
     assert sorted(file.name for file in files) == ["ch_0", "metadata"]
     unpacked.remove()
@@ -209,7 +214,7 @@ def test_an_archive_that_breaks_off_between_two_files_is_damaged(damage: str, sc
     data = bytearray(members(a_file("metadata"), a_file("ch_0", b"x"), a_file("ch_1", b"x")).getvalue())
     third = data.index(b"ch_1")
     cut = data[:third] if damage == "end" else data[:third] + b"Ch" + data[third + 2 :]
-    unpacked = unpack(io.BytesIO(cut), "cut.tar")
+    unpacked = unpack_data(io.BytesIO(cut), "cut.tar")
     assert unpacked.damage is not None
     assert "where a file should begin" in unpacked.damage
     unpacked.remove()
@@ -220,5 +225,5 @@ def test_an_extended_header_is_not_taken_into_memory_whatever_its_size(scratch: 
     header = tarfile.TarInfo("pax")
     header.type, header.size = tarfile.XHDTYPE, 1 << 40
     with pytest.raises(InputError, match="an extended header of 1,099,511,627,776 bytes"):
-        unpack(io.BytesIO(header.tobuf(tarfile.GNU_FORMAT)), "bad.tar")
+        unpack_data(io.BytesIO(header.tobuf(tarfile.GNU_FORMAT)), "bad.tar")
     assert not list(scratch.iterdir())
