@@ -16,7 +16,7 @@ import sys
 import zlib
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, zstd
 from tracetool.errors import InputError
@@ -47,25 +47,6 @@ PATIENCE = 100
 """Between looks at whether the reader waits for a pipe at all, in milliseconds."""
 
 
-class Decoder(Protocol):
-    """What `lzma.LZMADecompressor` and `zstd.ZstdDecompressor` have in common."""
-
-    @property
-    def eof(self) -> bool:
-        """The member is complete."""
-
-    @property
-    def needs_input(self) -> bool:
-        """Nothing more comes without more input."""
-
-    @property
-    def unused_data(self) -> bytes:
-        """What follows the member."""
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        """Unpack at most `max_length` bytes."""
-
-
 class GzipDecoder:
     """zlib's decompressor with the interface of the other two."""
 
@@ -90,6 +71,7 @@ class GzipDecoder:
         return out
 
 
+Decoder = GzipDecoder | lzma.LZMADecompressor | zstd.ZstdDecompressor
 _DECODERS: dict[str, Callable[[], Decoder]] = {
     "gzip": GzipDecoder,
     "xz": lzma.LZMADecompressor,
@@ -128,6 +110,8 @@ class Source:
         self._ahead: Ahead[bytes] | None = None
         self._block = memoryview(b"")
         self.compression = self._recognise()
+        if self.compression is None:
+            self.unread(self._pending)
 
     def allowance(self) -> int:
         """Bytes that what was read so far may sensibly unpack to."""
@@ -149,7 +133,7 @@ class Source:
         if self._returned:
             out, self._returned = self._returned[:size], self._returned[size:]
             return out
-        return bytes(self._packed(size)) if self.compression else self._plain(size)
+        return bytes(self._packed(size)) if self.compression else self._take(size)
 
     def read_fully(self, size: int) -> bytes:
         """As `read`, and fewer bytes only at the end of the stream."""
@@ -160,9 +144,8 @@ class Source:
 
     def readinto(self, room: memoryview) -> int:
         """As `read`, into `room` without a copy on the way where there need be none; how many bytes."""
-        if self.compression or self._returned or self._pending:
-            packed = self.compression and not self._returned
-            data = self._packed(len(room)) if packed else self.read(len(room))
+        if self.compression or self._returned:
+            data = self.read(len(room)) if self._returned else self._packed(len(room))
             room[: len(data)] = data
             return len(data)
         try:
@@ -201,12 +184,6 @@ class Source:
             if poll.poll(PATIENCE):
                 return True
         return False
-
-    def _plain(self, size: int) -> bytes:
-        if self._pending:
-            out, self._pending = self._pending[:size], self._pending[size:]
-            return out
-        return self._take(size)
 
     def _recognise(self) -> str | None:
         while len(self._pending) < MAGIC_BYTES and (data := self._take(MAGIC_BYTES - len(self._pending))):

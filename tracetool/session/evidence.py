@@ -100,8 +100,7 @@ def _reset_is_read_array(kinds: NDArray[np.uint8], commands: pl.DataFrame) -> bo
     if (kinds == RowKind.MODE_READ_ARRAY).any() or int(resets.sum()) < 2:  # noqa: PLR2004  one reset is a reset
         return False
     returns = commands.filter((pl.col("value") & 0xFF).is_in([int(Opcode.READ_ARRAY), int(Opcode.CLEAR_STATUS)]))
-    after_write = np.insert(kinds[:-1], 0, 0) == RowKind.IO_WRITE
-    after_write |= np.insert(kinds[:-1], 0, 0) == RowKind.WRITE_TEXT
+    after_write = np.isin(np.insert(kinds[:-1], 0, 0), (RowKind.IO_WRITE, RowKind.WRITE_TEXT))
     return len(returns) > 0 and 2 * int((resets & after_write).sum()) > len(returns)
 
 
