@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["excerpt", "first_of", "plain", "plain_lines"]
+__all__ = ["excerpt", "first_of", "listed", "plain", "plain_lines"]
 
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _MOST = 4096
@@ -43,6 +43,12 @@ def excerpt(line: str) -> str:
     """The beginning of a line of a trace, at most 120 characters of ASCII: nobody knows the encoding of others."""
     shown = "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode() for c in line[: _EXCERPT + 1])
     return plain(shown, _EXCERPT)
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; at least one."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def first_of(names: Sequence[str], most: int) -> str:

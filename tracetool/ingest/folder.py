@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tracetool.errors import InputError
 from tracetool.ingest.ctf_folders import METADATA
 from tracetool.ingest.kind import kind_of
-from tracetool.plain import plain
+from tracetool.plain import listed, plain
 from tracetool.runs.place import is_run_directory
 
 if TYPE_CHECKING:
@@ -189,5 +189,4 @@ def _choice(path: str, found: Sequence[Found]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     more = [f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
-    *first, last = [*names[:_SHOWN], *more]
-    return f"{', '.join(first)} and {last}" if first else last
+    return listed([*names[:_SHOWN], *more])

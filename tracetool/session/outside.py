@@ -212,10 +212,7 @@ class Comparison:
 
     def add(self, rows: Accesses, theirs: Accesses, extent: int) -> None:
         """Compare a chunk: the same rows of the trace, as either machine has them."""
-        accesses = rows.kind <= RowKind.RESET
-        self._add(rows.take(accesses), theirs.take(theirs.kind <= RowKind.RESET), extent)
-
-    def _add(self, rows: Accesses, theirs: Accesses, extent: int) -> None:
+        rows, theirs = (each.take(each.kind <= RowKind.RESET) for each in (rows, theirs))
         inside = (rows.kind == RowKind.IO_WRITE) & (rows.end <= extent)
         self.torn.add(rows.take(inside & (rows.wcycle != theirs.wcycle)))
         expected = theirs.expected

@@ -71,15 +71,11 @@ class Threads:
     overlap: bool = False
     machines: dict[int, int] = field(default_factory=dict)
     """The main thread of each thread's machine, in order of appearance."""
+    mains: list[int] = field(default_factory=list)
+    """The main threads, in order."""
     doubtful: dict[int, None] = field(default_factory=dict)
     """Threads that may be another machine's: they came when several had begun."""
-    _mains: list[int] = field(default_factory=list)
     _reset_by: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def mains(self) -> list[int]:
-        """The main threads, in order."""
-        return list(self._mains)
 
     def see(self, frame: pl.DataFrame) -> None:
         """Take in the events of a frame that name a thread and no process."""
@@ -88,7 +84,7 @@ class Threads:
         start = 0
         for at, thread in self._begun(frame):
             self._meet(threads, changes, start, at)
-            self._mains.append(thread)
+            self.mains.append(thread)
             self.machines[thread] = thread
             start = at
         self._meet(threads, changes, start, len(threads))
@@ -100,7 +96,7 @@ class Threads:
         for at, thread, device in zip(rows.tolist(), opening["thread"].to_list(), opening["device"], strict=True):
             known = self._reset_by.get(device)
             self._reset_by[device] = thread
-            if thread not in self._mains and (known not in (None, thread) or not self._mains):
+            if thread not in self.mains and (known not in (None, thread) or not self.mains):
                 yield at, thread
 
     def _meet(self, threads: NDArray[np.uint32], changes: NDArray[np.int64], start: int, end: int) -> None:
@@ -109,11 +105,11 @@ class Threads:
             return
         runs = np.r_[start, changes[(changes > start) & (changes < end)]]
         found, first = np.unique(threads[runs], return_index=True)
-        newest = self._mains[-1] if self._mains else None
+        newest = self.mains[-1] if self.mains else None
         for thread in found[first.argsort()].tolist():
             if thread not in self.machines:
                 self.machines[thread] = self._machine_of(thread)
-            elif self.machines[thread] != newest and len(self._mains) > 1:
+            elif self.machines[thread] != newest and len(self.mains) > 1:
                 self.overlap = True
 
     def _machine_of(self, thread: int) -> int:
@@ -122,11 +118,11 @@ class Threads:
         The threads of a process have higher numbers than its main thread.
         """
         if self.main is None:
-            return self._mains[-1] if self._mains else thread
-        if len(self._mains) < 2:  # noqa: PLR2004
+            return self.mains[-1] if self.mains else thread
+        if len(self.mains) < 2:  # noqa: PLR2004
             return self.main
         self.doubtful[thread] = None
-        return max((main for main in self._mains if main < thread), default=self._mains[-1])
+        return max((main for main in self.mains if main < thread), default=self.mains[-1])
 
 
 def pids(processes: Iterable[int | None]) -> str:

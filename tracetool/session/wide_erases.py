@@ -18,12 +18,7 @@ __all__ = ["WideErases"]
 _MANY = 1 << 16
 """Spans that are kept before those that touch each other are joined."""
 
-_SPANS: dict[str, pl.DataType | type[pl.DataType]] = {
-    "block": pl.Int64,
-    "order": pl.Int64,
-    "low": pl.Int64,
-    "high": pl.Int64,
-}
+_SPANS = dict.fromkeys(("block", "order", "low", "high"), pl.Int64)
 _NEEDED = ("kind", "low", "high", "command_offset", "erased", "programmed", "flags", "first_seq", "last_seq")
 
 

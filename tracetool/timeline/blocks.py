@@ -89,19 +89,10 @@ class BlockTable:
         )
 
 
-_NEEDED: dict[str, pl.DataType | type[pl.DataType]] = {
-    "kind": pl.Int64,
-    "low": pl.Int64,
-    "high": pl.Int64,
-    "command_offset": pl.Int64,
-    "outcome": pl.Int64,
-    "programmed": pl.Int64,
-    "bytes_changed": pl.Int64,
-    "unknown": pl.Boolean,
-    "erased": pl.Boolean,
-    "flags": pl.Int64,
-    "first_seq": pl.Int64,
-    "last_seq": pl.Int64,
+_NUMBERS = ("kind", "low", "high", "command_offset", "outcome", "programmed", "bytes_changed")
+_NEEDED: dict[str, type[pl.DataType]] = {
+    **dict.fromkeys((*_NUMBERS, "flags", "first_seq", "last_seq"), pl.Int64),
+    **dict.fromkeys(("unknown", "erased"), pl.Boolean),
 }
 
 

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
+from tracetool.plain import listed
 from tracetool.timeline.query.errors import Choice, QueryError, shown
 from tracetool.timeline.query.lexer import RESERVED, Kind, spell_text, unquoted
 from tracetool.timeline.query.patterns import matching
@@ -316,18 +317,12 @@ class Parser:
         instead = dict(self._vocabulary.instead).get(name)
         message = f"{table} have no column {shown(name)}"
         if others:
-            message += f": {_listed(others)} have it"
+            message += f": {listed(others)} have it"
         if instead is not None:
             message += f"{',' if others else ':'} {table} have {shown(instead)}"
         elif not others:
             message += _hint(name, names)
         self._fail(message, token, _nearest(name if instead is None else instead, names))
-
-
-def _listed(names: list[str]) -> str:
-    """`operations`, `operations and blocks`, `operations, blocks and findings`."""
-    *head, last = names
-    return f"{', '.join(head)} and {last}" if head else last
 
 
 _NOUNS = {
