@@ -15,13 +15,11 @@ from tracetool.session.boots import LAST
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    import polars as pl
-
     from tracetool.browse.keeping import KeptTrace
     from tracetool.browse.timeline import Timeline
     from tracetool.session.options import Options
 
-__all__ = ["EXPORT_FORMATS", "command_line", "export_format", "shown_rows", "write_shown"]
+__all__ = ["EXPORT_FORMATS", "command_line", "export_format", "write_shown"]
 
 EXPORT_FORMATS = (".csv", ".jsonl", ".parquet")
 """The formats, as a file's name asks for them."""
@@ -35,21 +33,16 @@ def export_format(path: str) -> str:
     return suffix.removeprefix(".")
 
 
-def shown_rows(timeline: Timeline) -> pl.DataFrame:
-    """The rows that the filter leaves, with all columns of their table."""
-    items = timeline.items
-    if timeline.level.of_operations:
-        return timeline.tables.operations[items]
-    return timeline.tables.gather_events(items)
-
-
 def write_shown(timeline: Timeline, output_format: str, file: BinaryIO) -> int:
-    """Write the rows that are shown as csv, jsonl or parquet, in the bytes that the command line writes; how many."""
-    rows = shown_rows(timeline)
+    """Write the rows that the filter leaves, with all columns of their table; how many.
+
+    They are csv, jsonl or parquet, in the bytes that the command line writes.
+    """
     if timeline.level.of_operations:
+        rows = timeline.tables.operations[timeline.items]
         write_table(rows, "operations", output_format, file)
         return len(rows)
-    return write_frames([rows], output_format, file)
+    return write_frames([timeline.tables.gather_events(timeline.items)], output_format, file)
 
 
 # --- the same from the command line ------------------------------------------------------------------------------

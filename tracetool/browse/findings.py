@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracetool.findings import RULES, Severity
 from tracetool.plain import plain
 from tracetool.report.figures import SIGNS, evidence, severity_counts
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
     from tracetool.audit import Audit
-    from tracetool.findings import Finding
+    from tracetool.findings import Finding, Severity
 
 __all__ = ["FindingCase", "FindingRow", "FindingsModel", "finding_rows", "findings"]
 
@@ -32,19 +31,18 @@ class FindingCase(NamedTuple):
 
 @dataclass(frozen=True)
 class FindingRow:
-    """One finding. `seq` and `trace` say where to jump, None where it is not about events; texts are harmless."""
+    """One finding; the words of its rule are in `RULES`. Texts are harmless.
+
+    `seq` and `trace` say where to jump, None where it is not about events.
+    """
 
     severity: Severity
     sign: str
     rule: str
-    title: str
     device: str
     count: int
     place: str
     message: str
-    why: str
-    cause: str
-    remedy: str
     evidence: str
     seq: int | None
     trace: int | None
@@ -79,19 +77,14 @@ def finding_rows(audit: Audit) -> tuple[FindingRow, ...]:
 
 
 def _row(finding: Finding, *, several: bool) -> FindingRow:
-    rule = RULES[finding.rule]
     return FindingRow(
         severity=finding.severity,
         sign=SIGNS[finding.severity.label],
         rule=finding.rule,
-        title=rule.title,
         device=plain(finding.device or "", _NAME),
         count=finding.count,
         place="" if finding.offset is None else format_offset(finding.offset),
         message=plain(finding.message),
-        why=rule.why,
-        cause=rule.cause,
-        remedy=rule.remedy,
         evidence=evidence(finding, several=several),
         seq=finding.first_seq,
         trace=finding.trace,

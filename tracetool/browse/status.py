@@ -1,4 +1,4 @@
-"""The lines of the app that say where one is."""
+"""The lines of the app that say where one is, and what is selected."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 from tracetool.browse.changing import settings_words
 from tracetool.browse.levels import Level
+from tracetool.browse.statistics import statistics
 from tracetool.browse.times import TimeMode
 from tracetool.findings.words import count_of
 from tracetool.plain import plain
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from tracetool.browse.loading import Loaded, Progress
     from tracetool.browse.timeline import Timeline
 
-__all__ = ["progress_words", "timeline_status", "title"]
+__all__ = ["progress_words", "range_words", "timeline_status", "title"]
 
 _ONE = {Level.OPERATIONS: "operation", Level.ACCESSES: "access", Level.EVENTS: "event"}
 
@@ -41,6 +44,25 @@ def _rows(timeline: Timeline) -> str:
 
 def _counted(count: int, level: Level) -> str:
     return count_of(count, _ONE[level], level.value)
+
+
+def range_words(timeline: Timeline, rows: range) -> str:
+    """Counts, bytes and gaps of the operations of these rows; empty where there are none."""
+    if not rows or not len(timeline):
+        return ""
+    chosen = _shown_by(timeline, rows)
+    return "" if chosen is None else f"selected: {', '.join(statistics(chosen).words())}"
+
+
+def _shown_by(timeline: Timeline, rows: range) -> pl.DataFrame | None:
+    """The operations that the rows show; where they show something else, those from the first row's to the last's."""
+    operations = timeline.tables.operations
+    if timeline.level.of_operations:
+        first, last = timeline.item_of_row(rows[0]), timeline.item_of_row(rows[-1])
+        items = timeline.items
+        return operations[items[(items >= first) & (items <= last)]]
+    begin, end = timeline.operation(rows[0]), timeline.operation(rows[-1])
+    return None if begin is None or end is None else operations[begin : end + 1]
 
 
 def progress_words(progress: Progress) -> str:

@@ -1,9 +1,13 @@
-"""Styles of the parts of a widget drawn by lines, looked up once: a lookup for every cell would be seen."""
+"""What grids drawn by lines have in common: styles of their parts, and what they ask their view to do.
+
+Styles are looked up once: a lookup for every cell would be seen.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.message import Message
 from textual.scroll_view import ScrollView
 
 if TYPE_CHECKING:
@@ -14,6 +18,14 @@ __all__ = ["PartStyles"]
 
 class PartStyles(ScrollView, can_focus=True):
     """A widget of lines; the styles of its parts are those of `COMPONENT_CLASSES`."""
+
+    class Asked(Message):
+        """Something else is to be done: a name of the view's, and a direction."""
+
+        def __init__(self, what: str, steps: int = 0) -> None:
+            super().__init__()
+            self.what = what
+            self.steps = steps
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
         super().__init__(id=id)
@@ -31,6 +43,10 @@ class PartStyles(ScrollView, can_focus=True):
     def lines_seen(self) -> int:
         """How many lines there is room for beside a bar; at least one."""
         return max(self.scrollable_content_region.height, 1)
+
+    def action_ask(self, what: str, steps: int = 0) -> None:
+        """Have the view do something else."""
+        self.post_message(self.Asked(what, steps))
 
     def notify_style_update(self) -> None:
         """Colours may be others."""

@@ -9,8 +9,7 @@ from rich.style import Style
 from tests.tracetool.browse.test_map_moves import drawn
 from tracetool.browse.flash_map import Shape
 from tracetool.tui.map.halves import Halves
-from tracetool.tui.map.look import Colours, Marks, shape_in
-from tracetool.tui.map.ramp import commanded, ramp
+from tracetool.tui.map.look import Colours, Marks, commanded, ramp, shape_in
 from tracetool.tui.map.shades import Shades
 from tracetool.tui.theme import THEMES, in_sixteen_colours
 

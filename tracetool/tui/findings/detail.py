@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from tracetool.findings import RULES
 from tracetool.tui.drawing import SEVERITY_STYLES, Drawn, hanging
 
 if TYPE_CHECKING:
@@ -47,16 +48,17 @@ class Detail(Drawn):
             return
         style = f"bold {SEVERITY_STYLES[row.severity.label]}"
         head = (f"{row.sign} {row.severity.label} {row.rule}", style)
-        yield from Content.assemble(head, "  ", (row.title, "bold")).wrap(width)
+        yield from Content.assemble(head, "  ", (RULES[row.rule].title, "bold")).wrap(width)
         yield from Content(f"{row.device}: {row.message}" if row.device else row.message).wrap(width)
         for label, words in self._parts(row):
             yield Content("")
             yield from hanging(Content.styled(label, "$foreground-muted"), words, width, LABEL)
 
     def _parts(self, row: FindingRow) -> Iterator[tuple[str, str]]:
-        yield "why", row.why
-        yield "what to do", row.remedy
-        yield "cause", row.cause
+        rule = RULES[row.rule]
+        yield "why", rule.why
+        yield "what to do", rule.remedy
+        yield "cause", rule.cause
         yield "evidence", row.evidence
         if len(row.cases) > 1:
             rest = len(row.cases) - MOST_CASES

@@ -48,14 +48,6 @@ class ImageGrid(PartStyles):
     class Moved(Message):
         """The cursor is on another byte."""
 
-    class Asked(Message):
-        """Something else is to be done: a name of the view's, and a direction."""
-
-        def __init__(self, what: str, steps: int = 0) -> None:
-            super().__init__()
-            self.what = what
-            self.steps = steps
-
     def __init__(self) -> None:
         super().__init__()
         self.travel: Travel | None = None
@@ -179,7 +171,3 @@ class ImageGrid(PartStyles):
         if column > 3 * ROW_BYTES:
             at = column - 3 * ROW_BYTES - 1
         self.go(row.offset + min(max(at, 0), max(len(row.data) - 1, 0)))
-
-    def action_ask(self, what: str, steps: int = 0) -> None:
-        """Have the view do something else."""
-        self.post_message(self.Asked(what, steps))

@@ -204,7 +204,7 @@ class ImageView(Vertical):
 
     # --- actions -------------------------------------------------------------------------------------------------
 
-    async def on_image_grid_asked(self, message: ImageGrid.Asked) -> None:
+    async def on_part_styles_asked(self, message: ImageGrid.Asked) -> None:
         """Do what was asked for."""
         message.stop()
         await self._answer(message)

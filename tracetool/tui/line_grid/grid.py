@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from rich.segment import Segment
 from rich.style import Style
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from textual import events
 
-    from tracetool.tui.line_grid.source import RowSource
+    from tracetool.browse.cells import Column
 
-__all__ = ["LineGrid"]
+__all__ = ["LineGrid", "RowSource"]
 
 PAGE = 128
 """Rows that are made at a time."""
@@ -33,6 +33,20 @@ KEPT = 8
 """Pages that are kept."""
 
 _KINDS = ("bad", "warn", "note", "good", "quiet", "strong", "header", "cursor", "range")
+
+
+class RowSource(Protocol):
+    """Rows from 0 on."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns; the last one takes what room is left."""
+
+    def lines(self, start: int, count: int) -> Sequence[Sequence[Cell]]:
+        """The cells of rows `start` to `start + count`, as far as there are any."""
 
 
 class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):

@@ -13,8 +13,7 @@ from tracetool.browse.map_moves import cell_under, sideways, up_or_down
 from tracetool.sizes import format_offset
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.map.halves import Halves
-from tracetool.tui.map.look import Colours, Look, Marks, shape_in
-from tracetool.tui.map.ramp import commanded, ramp
+from tracetool.tui.map.look import Colours, Look, Marks, commanded, ramp, shape_in
 from tracetool.tui.map.shades import Shades
 from tracetool.tui.part_styles import PartStyles
 from tracetool.tui.theme import FEW_COLOURS
@@ -73,14 +72,6 @@ class MapGrid(PartStyles):
 
     class Opened(Message):
         """Somebody wants to see the operations of the range."""
-
-    class Changed(Message):
-        """Something else is to be shown: the next `metric`, `zoom`, `device` or `look`, or the one before."""
-
-        def __init__(self, what: str, steps: int) -> None:
-            super().__init__()
-            self.what = what
-            self.steps = steps
 
     def __init__(self) -> None:
         super().__init__(id="cells")
@@ -243,10 +234,6 @@ class MapGrid(PartStyles):
     def action_page(self, pages: int) -> None:
         """Move by as many rows as are seen."""
         self.action_row(pages * max(self.lines_seen - 1, 1) * self._drawn_in.deep)
-
-    def action_change(self, what: str, steps: int) -> None:
-        """Show something else."""
-        self.post_message(self.Changed(what, steps))
 
     # --- the mouse -----------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracetool.browse.flash_map import MapRow
     from tracetool.browse.mapping import Drawing
 
-__all__ = ["Colours", "Look", "Marks", "Swatches", "shape_in"]
+__all__ = ["Colours", "Look", "Marks", "Swatches", "commanded", "ramp", "shape_in"]
 
 Swatches = tuple[list[tuple[str, Style]], list[tuple[str, Style, str]]]
 """Shapes with their styles: of each level from 1 on, and of what else there is, with words."""
@@ -77,3 +77,20 @@ def shape_in(look: Look, room: int) -> Shape:
     """The cells that there is room for: a power of two beside each other, so that lines begin at round offsets."""
     fitting = max(room // look.cell_columns, 1)
     return Shape(1 << (fitting.bit_length() - 1), look.deep)
+
+
+# --- colours ---------------------------------------------------------------------------------------------------
+
+# Ref: the end and middle colours of "cividis" (Nuñez, Anderton and Renslow 2018), made for deuteranomaly.
+_DARK = ("#2c4a7c", "#5a6478", "#8a8779", "#c2ac62", "#fde945")
+_LIGHT = ("#c9b96a", "#a1966f", "#757577", "#465374", "#00224e")
+
+
+def ramp(*, dark: bool) -> tuple[str, ...]:
+    """The colour of each level from 1 on."""
+    return _DARK if dark else _LIGHT
+
+
+def commanded(*, dark: bool) -> str:
+    """The colour of what is not counted: between that of the background and that of level 1."""
+    return "#434956" if dark else "#d0d1cb"

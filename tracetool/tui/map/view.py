@@ -56,7 +56,7 @@ class MapView(Vertical):
         self._until: tuple[int, int] | None = None
         self._counted: tuple[int, int] | None = None
         self._counting = False
-        self._early: list[MapGrid.Changed] = []  # keys that were pressed before there is anything to be shown
+        self._early: list[MapGrid.Asked] = []  # keys that were pressed before there is anything to be shown
 
     def compose(self) -> ComposeResult:
         """The parts."""
@@ -112,7 +112,7 @@ class MapView(Vertical):
         if found:
             self.redraw()
             for message in early:
-                self.on_map_grid_changed(message)
+                self.on_part_styles_asked(message)
         else:
             self.query_one(Heading).say("no device whose size is known: give --board or --geometry")
 
@@ -197,7 +197,7 @@ class MapView(Vertical):
 
     # --- what is counted -----------------------------------------------------------------------------------------
 
-    def on_map_grid_changed(self, message: MapGrid.Changed) -> None:
+    def on_part_styles_asked(self, message: MapGrid.Asked) -> None:
         """Count something else, cut the flash into other cells, or show another device."""
         message.stop()
         subject = self.subject

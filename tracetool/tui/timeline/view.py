@@ -9,9 +9,8 @@ from textual.containers import Container
 from textual.message import Message
 from textual.widgets import Static
 
-from tracetool.browse.ranging import range_words
 from tracetool.browse.selection import Selection
-from tracetool.browse.status import timeline_status
+from tracetool.browse.status import range_words, timeline_status
 from tracetool.browse.timeline import Timeline
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.line_grid import LineGrid
