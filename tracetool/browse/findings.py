@@ -94,15 +94,14 @@ def _row(finding: Finding, *, several: bool) -> FindingRow:
 
 def _cases(finding: Finding, *, several: bool) -> tuple[FindingCase, ...]:
     """Every time it happened, where that was kept; else its first and its last."""
-    if finding.occurrences:
-        return tuple(
-            FindingCase(case.seq, case.trace, _case_words(case.seq, case.trace, case.offset, several=several))
-            for case in finding.occurrences[:MOST_CASES]
-        )
-    ends = dict.fromkeys([(finding.trace or 0, finding.first_seq), (finding.last_trace or 0, finding.last_seq)])
+    cases: list[tuple[int | None, int, int | None]]
+    cases = [(case.seq, case.trace, case.offset) for case in finding.occurrences[:MOST_CASES]]
+    if not cases:
+        ends = [(finding.first_seq, finding.trace or 0, None), (finding.last_seq, finding.last_trace or 0, None)]
+        cases = list(dict.fromkeys(ends))
     return tuple(
-        FindingCase(seq, trace, _case_words(seq, trace, None, several=several))
-        for trace, seq in ends
+        FindingCase(seq, trace, _case_words(seq, trace, offset, several=several))
+        for seq, trace, offset in cases
         if seq is not None
     )
 

@@ -77,10 +77,8 @@ def jump(timeline: Timeline, row: int, kind: Jump, *, forward: bool) -> Landing 
     """The next or previous place of a kind from a row on; words where there is none."""
     here = timeline.operation(row)
     found = targets(timeline.tables, kind, here)
-    if timeline.level.of_operations:
-        visible = found if timeline.filter.active is None else np.intersect1d(found, timeline.items)
-    else:
-        visible = found
+    filtered = timeline.level.of_operations and timeline.filter.active is not None
+    visible = np.intersect1d(found, timeline.items) if filtered else found
     ahead = visible[visible > (-1 if here is None else here)] if forward else visible[visible < (here or 0)]
     if not len(ahead):
         return _nothing(kind, len(found), len(found) - len(visible), forward=forward)

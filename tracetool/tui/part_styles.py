@@ -27,8 +27,8 @@ class PartStyles(ScrollView, can_focus=True):
             self.what = what
             self.steps = steps
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._parts: dict[tuple[str, bool], Style] = {}
 
     def part(self, name: str) -> Style:

@@ -9,7 +9,8 @@ def test_findings_come_by_severity_and_rule_with_what_to_do() -> None:
     model = findings(CASES["padding"]())
     assert model.words == "3 errors, 2 warnings, 1 note"
     assert [row.rule for row in model.rows][:3] == ["EXT001", "EXT003", "EXT005"]
-    assert all(all(RULES[row.rule]) for row in model.rows)
+    rules = [RULES[row.rule] for row in model.rows]
+    assert all(rule.why and rule.remedy and rule.title for rule in rules)
 
 
 def test_a_finding_that_happened_more_than_once_has_its_first_and_last_event() -> None:

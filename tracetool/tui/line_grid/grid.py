@@ -89,8 +89,8 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
             super().__init__()
             self.row = row
 
-    def __init__(self, empty: str = "", *, id: str | None = None) -> None:  # noqa: A002  textual's name of it
-        super().__init__(id=id)
+    def __init__(self, empty: str = "") -> None:
+        super().__init__()
         self._empty = empty
         self._source: RowSource | None = None
         self._page: Callable[[int], Sequence[Sequence[Cell]]] = lambda _: ()

@@ -74,7 +74,7 @@ class MapGrid(PartStyles):
         """Somebody wants to see the operations of the range."""
 
     def __init__(self) -> None:
-        super().__init__(id="cells")
+        super().__init__()
         self.drawing: Drawing | None = None
         self.cursor = 0
         self.look = LOOKS[0]

@@ -71,7 +71,7 @@ class TimelineView(Container):
         """The parts."""
         yield Static(id="status")
         with Container(id="body"):
-            yield LineGrid("reading …", id="rows")
+            yield LineGrid("reading …")
             yield Inspector()
 
     @property
