@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +102,6 @@ def playback(times_ns: Sequence[int | None], *, longest_pause_ns: int | None = N
 
     A clock that was set back stands still until it has caught up.
     """
-    if any(time is None for time in times_ns):
-        return Playback((), len(times_ns), longest_pause_ns=longest_pause_ns)
-    rising = np.maximum.accumulate(np.array(times_ns, np.int64)) if times_ns else np.zeros(0, np.int64)
-    return Playback(tuple(rising.tolist()), len(times_ns), longest_pause_ns=longest_pause_ns)
+    known = [time for time in times_ns if time is not None]
+    rising = accumulate(known, max) if len(known) == len(times_ns) else ()
+    return Playback(tuple(rising), len(times_ns), longest_pause_ns=longest_pause_ns)

@@ -88,7 +88,7 @@ class Timeline:
     def lines(self, start: int, count: int) -> list[list[Cell]]:
         """The cells of rows `start` to `start + count`, as far as there are any."""
         spots = [self._outline.spot(row) for row in range(start, min(start + count, len(self)))]
-        before = self._origin_before(start) if self.mode is TimeMode.DELTA else None
+        before = self.time_of(start - 1) if self.mode is TimeMode.DELTA else None
         operations, events = self._rows_of(spots)
         lines = []
         for spot in spots:
@@ -146,9 +146,6 @@ class Timeline:
 
     def _origin(self, trace: int) -> int | None:
         return self.mark_ns if self.mode is TimeMode.MARK else self.loaded.starts[trace]
-
-    def _origin_before(self, row: int) -> int | None:
-        return None if row == 0 else self.time_of(row - 1)
 
     def time_of(self, row: int) -> int | None:
         """The recorded time of a row, None where it has none."""
