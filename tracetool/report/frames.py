@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
     Describe = Callable[[], dict[str, str]]
 
-__all__ = ["TABLE_FORMATS", "seconds", "write_frames", "write_parquet_frames"]
-
-TABLE_FORMATS = ("table", "csv", "jsonl", "parquet")
-"""How tables can be written; the first is for people."""
+__all__ = ["seconds", "write_frames", "write_parquet_frames"]
 
 ROW_GROUP = 1 << 16
 """Rows that are packed together: what a reader unpacks at once."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import polars as pl
 
 from tracetool.plain import plain
-from tracetool.report.frames import TABLE_FORMATS, seconds, write_parquet_frames
+from tracetool.report.frames import seconds, write_parquet_frames
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tracetool.findings import Finding
 
-__all__ = ["FINDINGS_SCHEMA", "TABLE_FORMATS", "findings_frame", "write_table"]
+__all__ = ["FINDINGS_SCHEMA", "findings_frame", "write_table"]
 
 _FINDING_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "rule": pl.String,
@@ -41,19 +41,7 @@ def findings_frame(findings: Iterable[Finding], *, each: bool = False) -> pl.Dat
 
 
 def _row(finding: Finding) -> tuple[Any, ...]:
-    return (
-        finding.rule,
-        finding.severity.label,
-        finding.device,
-        finding.trace,
-        finding.last_trace,
-        finding.offset,
-        finding.length,
-        finding.first_seq,
-        finding.last_seq,
-        finding.count,
-        finding.message,
-    )
+    return tuple(finding.values.values())
 
 
 def _cases(finding: Finding) -> list[tuple[Any, ...]]:
@@ -74,80 +62,68 @@ def _value(value: int) -> str:
 # --- for people --------------------------------------------------------------------------------------------------
 
 
-def _number(name: str) -> Callable[[dict[str, Any]], str]:
-    return lambda row: "" if row[name] is None else f"{row[name]:,}"
+def _number(value: int) -> str:
+    return f"{value:,}"
 
 
-def _word(name: str) -> Callable[[dict[str, Any]], str]:
-    return lambda row: "" if row[name] is None else plain(str(row[name]))
+def _word(value: object) -> str:
+    return plain(str(value))
 
 
-def _offset(name: str) -> Callable[[dict[str, Any]], str]:
-    return lambda row: "" if row[name] is None else format_offset(row[name])
+def _status(value: int) -> str:
+    return f"{value:#04x}"
 
 
-def _size(name: str) -> Callable[[dict[str, Any]], str]:
-    return lambda row: "" if row[name] is None else format_size(row[name])
+def _outside(value: object) -> str:
+    return "yes" if value else "no"
 
 
-def _time(row: dict[str, Any]) -> str:
-    return "" if row["t_ns"] is None else seconds(row["t_ns"])
-
-
-def _status(row: dict[str, Any]) -> str:
-    return f"{row['status']:#04x}"
-
-
-def _outside(row: dict[str, Any]) -> str:
-    return {True: "yes", False: "no", None: ""}[row["outside"]]
-
-
-# Title, how the cell is written, and whether it is set to the right.
-_Column = tuple[str, "Callable[[dict[str, Any]], str]", bool]
+# Title, the frame's column, how its values are written (what is null is left blank), whether they are set to the right.
+_Column = tuple[str, str, "Callable[[Any], str]", bool]
 
 _TABLES: dict[str, tuple[_Column, ...]] = {
     "operations": (
-        ("trace", _word("trace"), True),
-        ("seq", _word("first_seq"), True),
-        ("time", _time, True),
-        ("boot", _word("boot"), True),
-        ("device", _word("device"), False),
-        ("operation", _word("kind"), False),
-        ("offset", _offset("offset"), True),
-        ("length", _size("length"), True),
-        ("command", _offset("command_offset"), True),
-        ("changed", _number("bytes_changed"), True),
-        ("outcome", _word("outcome"), False),
-        ("status", _status, False),
-        ("accesses", _number("accesses"), True),
+        ("trace", "trace", _word, True),
+        ("seq", "first_seq", _word, True),
+        ("time", "t_ns", seconds, True),
+        ("boot", "boot", _word, True),
+        ("device", "device", _word, False),
+        ("operation", "kind", _word, False),
+        ("offset", "offset", format_offset, True),
+        ("length", "length", format_size, True),
+        ("command", "command_offset", format_offset, True),
+        ("changed", "bytes_changed", _number, True),
+        ("outcome", "outcome", _word, False),
+        ("status", "status", _status, False),
+        ("accesses", "accesses", _number, True),
     ),
     "blocks": (
-        ("device", _word("device"), False),
-        ("block", _word("block"), True),
-        ("offset", _offset("offset"), True),
-        ("erases", _number("erases"), True),
-        ("programs", _number("programs"), True),
-        ("refused", _number("refused"), True),
-        ("programmed", _number("bytes_programmed"), True),
-        ("changed", _number("bytes_changed"), True),
-        ("trace", _word("first_trace"), True),
-        ("first", _word("first_seq"), True),
-        ("trace", _word("last_trace"), True),
-        ("last", _word("last_seq"), True),
-        ("outside", _outside, False),
+        ("device", "device", _word, False),
+        ("block", "block", _word, True),
+        ("offset", "offset", format_offset, True),
+        ("erases", "erases", _number, True),
+        ("programs", "programs", _number, True),
+        ("refused", "refused", _number, True),
+        ("programmed", "bytes_programmed", _number, True),
+        ("changed", "bytes_changed", _number, True),
+        ("trace", "first_trace", _word, True),
+        ("first", "first_seq", _word, True),
+        ("trace", "last_trace", _word, True),
+        ("last", "last_seq", _word, True),
+        ("outside", "outside", _outside, False),
     ),
     "findings": (
-        ("severity", _word("severity"), False),
-        ("rule", _word("rule"), False),
-        ("device", _word("device"), False),
-        ("offset", _offset("offset"), True),
-        ("length", _size("length"), True),
-        ("trace", _word("trace"), True),
-        ("first", _word("first_seq"), True),
-        ("trace", _word("last_trace"), True),
-        ("last", _word("last_seq"), True),
-        ("count", _number("count"), True),
-        ("what", _word("message"), False),
+        ("severity", "severity", _word, False),
+        ("rule", "rule", _word, False),
+        ("device", "device", _word, False),
+        ("offset", "offset", format_offset, True),
+        ("length", "length", format_size, True),
+        ("trace", "trace", _word, True),
+        ("first", "first_seq", _word, True),
+        ("trace", "last_trace", _word, True),
+        ("last", "last_seq", _word, True),
+        ("count", "count", _number, True),
+        ("what", "message", _word, False),
     ),
 }
 
@@ -170,17 +146,9 @@ def write_table(frame: pl.DataFrame, table: str, output_format: str, file: Binar
 
 
 def _for_people(frame: pl.DataFrame, columns: tuple[_Column, ...]) -> str:
-    rows = frame.rows(named=True)
-    cells = [[write(row) for row in rows] for _, write, _ in columns]
-    widths = [max([len(title), *map(len, column)]) for (title, _, _), column in zip(columns, cells, strict=True)]
-    lines = [_line([title for title, _, _ in columns], widths, columns)]
-    lines += [_line(list(values), widths, columns) for values in zip(*cells, strict=True)]
-    return "".join(lines)
-
-
-def _line(values: list[str], widths: list[int], columns: tuple[_Column, ...]) -> str:
-    cells = [
-        value.rjust(width) if right else value.ljust(width)
-        for value, width, (_, _, right) in zip(values, widths, columns, strict=True)
-    ]
-    return "  ".join(cells).rstrip() + "\n"
+    written = []
+    for title, name, write, right in columns:
+        cells = [title, *("" if value is None else write(value) for value in frame[name].to_list())]
+        width = max(map(len, cells))
+        written.append([cell.rjust(width) if right else cell.ljust(width) for cell in cells])
+    return "".join("  ".join(cells).rstrip() + "\n" for cells in zip(*written, strict=True))
