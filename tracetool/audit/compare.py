@@ -29,22 +29,22 @@ class Consequence:
     Attributes:
         device: its name.
         policy: the policy.
+        evaluated: False where the trace does not allow to say; the four counts are then None.
         reads_that_differ: logged reads that would have given something else.
         torn_writes: writes that the chip would have taken for another cycle.
         refused: programs and erases beyond the extent that the guest would have seen fail.
         lost_bytes: bytes programmed or erased beyond the extent that are in no file after a restart.
         memory_bytes: memory of the host that backs the flash: its file, and what is kept beside it.
-        evaluated: False where the trace does not allow to say; the four counts are then None.
     """
 
     device: str
     policy: Policy
+    evaluated: bool
     reads_that_differ: int | None
     torn_writes: int | None
     refused: int | None
     lost_bytes: int | None
     memory_bytes: int
-    evaluated: bool
 
 
 def compare_policies(
@@ -97,12 +97,12 @@ def _consequence(device: Device, policy: Policy) -> Consequence:
     return Consequence(
         device=device.name,
         policy=policy,
+        evaluated=evaluated,
         reads_that_differ=device.comparison.reads.count if evaluated else None,
         torn_writes=device.comparison.torn.count if evaluated else None,
         refused=_when(evaluated, outside.programs.count + outside.erases.count if policy == Policy.ERROR else 0),
         lost_bytes=_when(evaluated, changed if losing else 0),
         memory_bytes=_memory(device, policy, geometry.size, geometry.block),
-        evaluated=evaluated,
     )
 
 

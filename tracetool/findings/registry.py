@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,6 +84,12 @@ class Finding:
     message: str
     occurrences: tuple[Occurrence, ...] = field(default=(), repr=False, compare=False)
     """Every one of them, where they were kept."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Rule, severity's label, place, events, count and message by name, as documents and tables have them."""
+        named = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "occurrences"}
+        return named | {"severity": self.severity.label}
 
     @property
     def why(self) -> str:

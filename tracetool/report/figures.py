@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracetool.findings import Finding
     from tracetool.session.session import TraceReport
 
-__all__ = ["SIGNS", "Figure", "device_figures", "evidence", "severity_counts", "trace_remarks"]
+__all__ = ["SIGNS", "Figure", "counted", "device_figures", "evidence", "severity_counts", "trace_remarks"]
 
 SIGNS: dict[str, str] = {
     Verdict.OUTSIDE_EXTENT: "✖",
@@ -64,6 +64,11 @@ def _sizes(device: DeviceAudit, guests: int) -> Iterator[Figure]:
         yield Figure("extent", format_size(device.extent.bytes))
 
 
+def counted(number: int | None) -> str:
+    """A count, `?` where it is not known."""
+    return "?" if number is None else f"{number:,}"
+
+
 def evidence(finding: Finding, *, several: bool) -> str:
     """Where a finding can be seen; `several`: the session has more than one trace."""
     parts = [events] if (events := events_of(finding, several=several)) else []
@@ -78,8 +83,8 @@ def evidence(finding: Finding, *, several: bool) -> str:
 def severity_counts(findings: Sequence[Finding]) -> str:
     """How many findings there are of each severity, the worst first: `2 errors, 1 note`; empty if there are none."""
     severities = [finding.severity for finding in findings]
-    counted = [(severities.count(severity), severity.label) for severity in sorted(set(severities), reverse=True)]
-    return ", ".join(count_of(count, label) for count, label in counted)
+    worst_first = sorted(set(severities), reverse=True)
+    return ", ".join(count_of(severities.count(severity), severity.label) for severity in worst_first)
 
 
 def trace_remarks(trace: TraceReport) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from tracetool.findings.words import count_of
 from tracetool.plain import plain_lines
 from tracetool.report.activity_chart import LEFT, PLOT, draw_activity
 from tracetool.report.facts import device_facts, headline, host_words, worst_first
-from tracetool.report.figures import SIGNS, Figure, device_figures, evidence, severity_counts, trace_remarks
+from tracetool.report.figures import SIGNS, counted, device_figures, evidence, severity_counts, trace_remarks
 from tracetool.report.flash_map import NARROWEST, draw_flash
 from tracetool.sizes import format_offset, format_size
 
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracetool.audit import Audit, DeviceAudit
-    from tracetool.findings import Finding
-    from tracetool.report.activity_chart import ActivityChart
-    from tracetool.report.flash_map import FlashMap
 
 __all__ = ["write_html"]
 
@@ -43,21 +39,6 @@ ROWS_OPEN = 32
 
 CHARTS_SHOWN = 6
 """Traces whose activity is shown without asking."""
-
-
-@dataclass(frozen=True)
-class _Card:
-    """What the page shows of one device."""
-
-    name: str
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    figures: tuple[Figure, ...]
-    map: FlashMap | None
-    charts: list[ActivityChart]
-    facts: list[tuple[str, str]]
-    blocks: list[dict[str, Any]]
-    blocks_used: int
 
 
 def write_html(audit: Audit) -> str:
@@ -103,15 +84,14 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_seen,
     )
-    filters = {
-        "offset": format_offset,
-        "size": format_size,
-        "count": _count,
-        "event": _event,
-        "evidence": _evidence,
-        "remarks": trace_remarks,
-    }
-    environment.filters.update(filters)
+    environment.filters.update(
+        offset=format_offset,
+        size=format_size,
+        count=counted,
+        event=_event,
+        evidence=evidence,
+        remarks=trace_remarks,
+    )
     environment.globals.update(left=LEFT, plot=PLOT, narrowest=NARROWEST)
     return environment
 
@@ -132,33 +112,25 @@ def _names(names: list[str]) -> str:
     return ", ".join(names) if more <= 0 else f"{', '.join(names[:shown])} and {count_of(more, 'more trace')}"
 
 
-def _count(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}"
-
-
 def _event(row: Mapping[str, Any], which: str, several: bool) -> str:
     """The first or last event of a block."""
     trace = f"{row[f'{which}_trace']}:" if several else ""
     return f"{trace}{row[f'{which}_seq']}"
 
 
-def _evidence(finding: Finding, several: bool) -> str:
-    return evidence(finding, several=several)
-
-
 # --- a device ----------------------------------------------------------------------------------------------------
 
 
-def _card(device: DeviceAudit, audit: Audit) -> _Card:
-    facts = [(label, words) for label, words in device_facts(device, audit) if words not in device.reasons]
-    return _Card(
-        name=device.name,
-        verdict=device.verdict,
-        reasons=device.reasons,
-        figures=tuple(device_figures(device, audit.guests)),
-        map=draw_flash(device, audit),
-        charts=draw_activity(device, audit.traces, audit.devices),
-        facts=facts,
-        blocks=device.blocks.head(MOST_BLOCKS).to_dicts(),
-        blocks_used=len(device.blocks),
-    )
+def _card(device: DeviceAudit, audit: Audit) -> dict[str, Any]:
+    """What the page shows of one device."""
+    return {
+        "name": device.name,
+        "verdict": device.verdict,
+        "reasons": device.reasons,
+        "figures": list(device_figures(device, audit.guests)),
+        "map": draw_flash(device, audit),
+        "charts": draw_activity(device, audit.traces, audit.devices),
+        "facts": [(label, words) for label, words in device_facts(device, audit) if words not in device.reasons],
+        "blocks": device.blocks.head(MOST_BLOCKS).to_dicts(),
+        "blocks_used": len(device.blocks),
+    }

@@ -13,17 +13,21 @@ from tracetool.report.policies import policies_document
 
 if TYPE_CHECKING:
     from tracetool.audit import Audit, DeviceAudit
-    from tracetool.findings import Finding
     from tracetool.session.session import TraceReport
 
-__all__ = ["SCHEMA", "audit_document", "write_audit"]
+__all__ = ["SCHEMA", "audit_document", "document_text", "write_audit"]
 
 SCHEMA = "tracetool.audit/1"
 
 
 def write_audit(audit: Audit, gate: Gate | None = None) -> str:
-    """The document as text, one newline at its end; names of files that are not UTF-8 are written with escapes."""
-    text = json.dumps(audit_document(audit, gate), indent=2, ensure_ascii=False)
+    """The document as text; see `document_text`."""
+    return document_text(audit_document(audit, gate))
+
+
+def document_text(document: dict[str, Any]) -> str:
+    """A document as text, one newline at its end; names of files that are not UTF-8 are written with escapes."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
@@ -40,7 +44,7 @@ def audit_document(audit: Audit, gate: Gate | None = None) -> dict[str, Any]:
         "traces": [_trace(trace) for trace in audit.traces],
         "devices": [_device(device, audit.guests) for device in audit.devices],
         "host": _host(audit),
-        "findings": [_finding(finding) for finding in audit.findings],
+        "findings": [finding.values | {"why": finding.why, "remedy": finding.remedy} for finding in audit.findings],
         "health": _health(audit.traces),
         "policies": policies_document(audit.policies),
     }
@@ -108,24 +112,6 @@ def _device(device: DeviceAudit, guests: int) -> dict[str, Any]:
         "self_check": device.checked,
         "events": device.events,
         "totals": device.counts,
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "rule": finding.rule,
-        "severity": finding.severity.label,
-        "device": finding.device,
-        "trace": finding.trace,
-        "last_trace": finding.last_trace,
-        "offset": finding.offset,
-        "length": finding.length,
-        "first_seq": finding.first_seq,
-        "last_seq": finding.last_seq,
-        "count": finding.count,
-        "message": finding.message,
-        "why": finding.why,
-        "remedy": finding.remedy,
     }
 
 

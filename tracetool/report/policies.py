@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from replay.backing import Policy
+from tracetool.report.figures import counted
 from tracetool.report.layout import print_grid
 from tracetool.sizes import format_size
 
@@ -30,19 +32,7 @@ _TITLES = ("device", "policy", "reads differ", "torn", "refused", "lost", "memor
 
 def policies_document(rows: Sequence[Consequence]) -> list[dict[str, Any]]:
     """One object for each device and policy; counts that could not be evaluated are None."""
-    return [
-        {
-            "device": row.device,
-            "policy": row.policy.label,
-            "evaluated": row.evaluated,
-            "reads_that_differ": row.reads_that_differ,
-            "torn_writes": row.torn_writes,
-            "refused": row.refused,
-            "lost_bytes": row.lost_bytes,
-            "memory_bytes": row.memory_bytes,
-        }
-        for row in rows
-    ]
+    return [asdict(row) | {"policy": row.policy.label} for row in rows]
 
 
 def print_policies(rows: Sequence[Consequence], console: Console) -> None:
@@ -58,14 +48,10 @@ def _row(row: Consequence) -> tuple[str, ...]:
     return (
         row.device,
         row.policy.label,
-        _count(row.reads_that_differ),
-        _count(row.torn_writes),
-        _count(row.refused),
+        counted(row.reads_that_differ),
+        counted(row.torn_writes),
+        counted(row.refused),
         "?" if row.lost_bytes is None else f"{row.lost_bytes:,} B",
         format_size(row.memory_bytes),
         _SEEN[row.policy] if row.evaluated else "not in this trace: the recorded device threw writes away",
     )
-
-
-def _count(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}"

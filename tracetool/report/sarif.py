@@ -16,6 +16,7 @@ from urllib.parse import quote
 from tracetool.audit import Gate
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
+from tracetool.report.json import document_text
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
@@ -46,9 +47,8 @@ _UNSURE = {
 
 
 def write_sarif(audit: Audit, lines: Lines | None = None, gate: Gate | None = None) -> str:
-    """The document as text, one newline at its end; see `sarif_document`."""
-    document = sarif_document(audit, lines, gate)
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    """The document as text; see `sarif_document` and `document_text`."""
+    return document_text(sarif_document(audit, lines, gate))
 
 
 def lines_needed(audit: Audit) -> dict[int, set[int]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from tracetool.findings.words import count_of
+from tracetool.report.json import document_text
 from tracetool.report.layout import print_grid, print_words
 from tracetool.verify import Standing, Subject
 
@@ -88,13 +88,8 @@ def _rows(device: DeviceProof) -> Iterator[tuple[str | Text, ...]]:
 
 
 def write_verification(found: Verification) -> str:
-    """The document as text, one newline at its end."""
-    text = json.dumps(_document(found), indent=2, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace").decode() + "\n"
-
-
-def _document(found: Verification) -> dict[str, Any]:
-    return {
+    """The document as text; see `document_text`."""
+    document = {
         "schema": SCHEMA,
         "standing": str(found.standing),
         "traces": [{"name": trace.meta.name, "events": trace.events} for trace in found.traces],
@@ -102,6 +97,7 @@ def _document(found: Verification) -> dict[str, Any]:
         "devices": [_device(device) for device in found.devices],
         "conclusions": list(found.conclusions),
     }
+    return document_text(document)
 
 
 def _qemu(real: RealDevice) -> dict[str, Any]:
