@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-import secrets
 import stat
 import tempfile
 from pathlib import Path
@@ -19,6 +16,7 @@ from tracetool.containers import HEAD_BYTES, TAIL_BYTES, convert, recognise, req
 from tracetool.errors import InputError
 from tracetool.runs.place import is_run_directory
 from tracetool.sizes import format_size
+from tracetool.whole_file import replaced, straight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +32,6 @@ _OVERHEAD = 1 << 24  # what a packed disk image may be longer than its contents
 _MOST_UNPACKED = 256 << 20  # bytes other than zeros of a compressed image: larger ones are unpacked first
 _CHUNK = 1 << 20  # read and searched for zeros at once
 _PAGE = 4096  # the finest hole that file systems keep
-_DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]+)", re.ASCII)
-_MAX_LINKS = 40  # as the kernel's limit
 
 
 def load_image(path: Path, *, limit: int) -> NDArray[np.uint8]:
@@ -167,60 +163,14 @@ def write_image(path: Path, data: NDArray[np.uint8]) -> None:
 
 
 def _write(path: Path, data: NDArray[np.uint8]) -> None:
-    inherited = _inherited_descriptor(path)
-    if inherited is not None:
-        _write_through(os.dup(inherited), data)
+    stream = straight(path)
+    if stream is not None:
+        with stream:
+            stream.write(np.ascontiguousarray(data).data)
         return
-    found = _status(path)
-    if found is None or stat.S_ISREG(found.st_mode):
-        _replace(Path(os.path.realpath(path)), data, found)
-    else:
-        _write_through(os.open(path, os.O_WRONLY), data)
-
-
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except FileNotFoundError:
-        return None
-
-
-def _inherited_descriptor(path: Path) -> int | None:
-    """Give N where `path` leads to `/dev/fd/N`: opening such a name anew would forget the shell's `>>`."""
-    for _ in range(_MAX_LINKS):
-        path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the link that is looked for
-        if found := _DESCRIPTOR.fullmatch(str(path)):
-            return int(found[1])
-        if not path.is_symlink():
-            return None
-        path = path.parent / path.readlink()
-    return None
-
-
-def _write_through(descriptor: int, data: NDArray[np.uint8]) -> None:
-    with open(descriptor, "wb") as stream:
-        stream.write(np.ascontiguousarray(data).data)
-
-
-def _replace(target: Path, data: NDArray[np.uint8], found: os.stat_result | None) -> None:
-    if found is not None:
-        os.close(os.open(target, os.O_WRONLY))  # a file that may not be written may not be replaced either
-    temporary = target.with_name(f".tracetool-{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as stream:
-            if found is not None:
-                _hand_down(found, stream.fileno())
-            _write_sparse(stream.fileno(), data)
-            os.fsync(stream.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _hand_down(found: os.stat_result, descriptor: int) -> None:
-    with contextlib.suppress(PermissionError):  # only root may give files away
-        os.fchown(descriptor, found.st_uid, found.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+    with replaced(path) as file:
+        _write_sparse(file.fileno(), data)
+        os.fsync(file.fileno())
 
 
 def _write_sparse(descriptor: int, data: NDArray[np.uint8]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,7 +16,10 @@ from tracetool.paths import real_path, user_path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["whole_file"]
+__all__ = ["replaced", "straight", "whole_file"]
+
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|thread-self|[0-9]+))/fd/([0-9]+)", re.ASCII)
+_MAX_LINKS = 40  # as the kernel's limit
 
 
 @contextmanager
@@ -27,34 +31,68 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
     """
     target = user_path(path)
     try:
-        found = _status(target)
-        if found is not None and not stat.S_ISREG(found.st_mode):
-            with target.open("wb") as straight:
-                yield straight
-            return
-        if found is not None:
-            target.open("ab").close()  # a file that may not be written may not be replaced either
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=real_path(target).parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-            temporary.chmod(stat.S_IMODE(found.st_mode) if found is not None else 0o666 & ~_umask())
-            temporary.replace(real_path(target))
-        finally:
-            temporary.unlink(missing_ok=True)
+        with straight(target) or replaced(target) as file:
+            yield file
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}; name another file") from error
 
 
-def _status(target: Path) -> os.stat_result | None:
+def straight(path: Path) -> BinaryIO | None:
+    """Open what is not a regular file (`/dev/stdout`, a pipe, a device) to be written in order; None for a file."""
+    inherited = _inherited_descriptor(path)
+    if inherited is not None:
+        return os.fdopen(os.dup(inherited), "wb")
+    found = _status(path)
+    return None if found is None or stat.S_ISREG(found.st_mode) else path.open("wb")
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that takes the name `path` at the end of the block; OSError, and nothing is left, if it cannot.
+
+    An older file of that name hands down its permissions; symbolic links are followed.
+    """
+    target = real_path(path)
+    found = _status(target)
+    if found is not None:
+        os.close(os.open(target, os.O_WRONLY))  # a file that may not be written may not be replaced either
+    descriptor, name = tempfile.mkstemp(prefix=".tracetool-", suffix=".tmp", dir=target.parent)
+    temporary = Path(name)
     try:
-        return target.stat()
+        with os.fdopen(descriptor, "wb") as file:
+            _hand_down(found, descriptor)
+            yield file
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
     except FileNotFoundError:
         return None
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _inherited_descriptor(path: Path) -> int | None:
+    """Give N where `path` leads to `/dev/fd/N`: opening such a name anew would forget the shell's `>>`."""
+    for _ in range(_MAX_LINKS):
+        path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the link that is looked for
+        if found := _DESCRIPTOR.fullmatch(str(path)):
+            return int(found[1])
+        if not path.is_symlink():
+            return None
+        path = path.parent / path.readlink()
+    return None
+
+
+def _hand_down(found: os.stat_result | None, descriptor: int) -> None:
+    """Give a new file the owner and permissions of the one it replaces; without one, those that the umask leaves."""
+    if found is None:
+        mask = os.umask(0)
+        os.umask(mask)
+        os.fchmod(descriptor, 0o666 & ~mask)
+        return
+    with suppress(PermissionError):  # only root may give files away
+        os.fchown(descriptor, found.st_uid, found.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(found.st_mode))

@@ -13,6 +13,7 @@ from tracetool.errors import InputError
 from tracetool.runs.place import RUN_FILE
 from tracetool.runs.reading import FormError, parse_run
 from tracetool.runs.run import NOT_STARTED, SCHEMA, STATES, Flash, Run, SavedImage
+from tracetool.whole_file import replaced
 
 __all__ = ["RunDirectory", "read_run_directory", "write_run"]
 
@@ -117,11 +118,7 @@ def _files(run: Run) -> list[str]:
 
 def write_run(folder: Path, run: Run) -> None:
     """Replace `run.json`: whoever reads it meets the old or the new one, never half of either."""
-    document = {"schema": SCHEMA, **asdict(run)}
-    temporary = folder / f".{RUN_FILE}.tmp"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(document, file, indent=2, ensure_ascii=True)
-        file.write("\n")
+    with replaced(folder / RUN_FILE) as file:
+        file.write(json.dumps({"schema": SCHEMA, **asdict(run)}, indent=2).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(folder / RUN_FILE)
