@@ -71,7 +71,6 @@ OPENING = ("reset", "realize")
 """With one of these events a device begins in a run of QEMU."""
 
 _CONVERSION = re.compile(r"(?:0x)?%(0\*|\d*)([xuds])")
-_DROPPED = ("*", "digits")
 
 
 class Argument(NamedTuple):

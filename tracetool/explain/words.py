@@ -70,16 +70,13 @@ def _cycle_words(inspection: Inspection, before: Moment, step: Step) -> str:
     left = inspection.words_left
     if cycle == "word" and left is not None:
         cycle = "words" if left else "last_word"
-    return words()["cycles"][cycle].format(count=_count(event) if left is None else f"{left:,}")
+    count = (event["value"] & 0xFFFF) + 1 if left is None else left
+    return words()["cycles"][cycle].format(count=f"{count:,}")
 
 
 def _command_in(wcycle: int) -> int:
     """The command that a write cycle belongs to, where the cycle alone says so."""
     return int(Opcode.BUFFERED_PROGRAM) if wcycle > 1 else CMD_UNKNOWN
-
-
-def _count(event: Mapping[str, Any]) -> str:
-    return f"{(event['value'] & 0xFFFF) + 1:,}"
 
 
 def _cycle(before: Moment, step: Step) -> str:
