@@ -159,16 +159,13 @@ def run_audit(
 
 
 def _write(answer: _Answer, output_format: str, output: str | None) -> None:
-    if output is not None:
-        from tracetool.cli.output import write_text
-
-        write_text(output, _RENDERED[output_format](answer))
-    elif output_format == "text":
+    if output is None and output_format == "text":
         from tracetool.report.text import print_audit
 
         print_audit(answer.audit, common.console(answer.width), answer.gate)
-    else:
-        from tracetool.cli.output import standard_output
+        return
+    from tracetool.cli.output import open_output
 
-        with standard_output() as file:
-            file.write(_RENDERED[output_format](answer).encode())
+    text = _RENDERED[output_format](answer)
+    with open_output(output) as file:
+        file.write(text.encode())

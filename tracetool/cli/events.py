@@ -28,7 +28,7 @@ def events(
     reading: common.Reading,
 ) -> None:
     """Write the pflash events of traces, every one with its number, whichever way they were recorded."""
-    from tracetool.cli.output import goes_to_a_file, open_output, standard_output
+    from tracetool.cli.output import goes_to_a_file, open_output
     from tracetool.ingest.chain import described
     from tracetool.report.frames import write_frames
     from tracetool.session.boots import Chosen, parse_boot
@@ -40,10 +40,7 @@ def events(
     chosen = Options(processes=frozenset(process), boot=parse_boot(boot))
     # Rows that appear on the terminal as they are read, or in a pager there, are progress enough.
     bar = output is not None or goes_to_a_file()
-    with (
-        common.opened(traces, reading, bar=bar) as readers,
-        standard_output() if output is None else open_output(output) as file,
-    ):
+    with common.opened(traces, reading, bar=bar) as readers, open_output(output) as file:
         count = write_frames(
             (frame for number, reader in enumerate(readers) for frame in Chosen(reader, chosen).chunks(number)),
             output_format,

@@ -51,7 +51,7 @@ def export(
     format cannot hold is said on standard error.
     """
     chosen = _checked(output, output_format, devices)
-    from tracetool.cli.output import open_output, standard_output
+    from tracetool.cli.output import open_output
     from tracetool.export.job import Job
     from tracetool.ingest.chain import Chain
 
@@ -59,7 +59,7 @@ def export(
     common.keep_inputs([output], [*traces, *session.images.values()])
     with (
         common.opened(traces, reading) as readers,
-        standard_output() if output == common.STANDARD_OUTPUT else open_output(output) as file,
+        open_output(None if output == common.STANDARD_OUTPUT else output) as file,
     ):
         job = Job(Chain(readers) if len(readers) > 1 else readers[0], session)
         remarks = chosen.write(job, file)

@@ -42,7 +42,7 @@ def findings(
 ) -> None:
     """List what the rules found; with --rule, every case of one rule instead of their sum."""
     from tracetool.audit import audit
-    from tracetool.cli.output import open_output, standard_output
+    from tracetool.cli.output import open_output
     from tracetool.report.tables import findings_frame, write_table
 
     common.check_table_format(output_format, output)
@@ -62,5 +62,5 @@ def findings(
     table = findings_frame(found, each=wanted is not None)
     if query is not None:
         table = table.filter(query.expression(()))
-    with standard_output() if output is None else open_output(output) as file:
+    with open_output(output) as file:
         write_table(table, "findings", output_format, file, several=len(traces) > 1)

@@ -148,8 +148,8 @@ def _warn(readers: Sequence[TraceReader], replayed: Replayed) -> None:
 
 
 def _write(table: pl.DataFrame, name: str, output_format: str, output: str | None, *, several: bool) -> None:
-    from tracetool.cli.output import open_output, standard_output
+    from tracetool.cli.output import open_output
     from tracetool.report.tables import write_table
 
-    with standard_output() if output is None else open_output(output) as file:
+    with open_output(output) as file:
         write_table(table, name, output_format, file, several=several)

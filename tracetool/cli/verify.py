@@ -8,11 +8,8 @@ import click
 
 from tracetool.cli import common, options
 from tracetool.cli.command import Choice, command, complete_file
-from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tracetool.verify import Verification
 
 
@@ -64,7 +61,8 @@ def verify(
     from tracetool.verify import verify as verify_traces
 
     session = devices.session()
-    images = _images(after)
+    options.by_device("--after", after)  # one for each device
+    images = dict(options.output_file(text, "--after") for text in after)
     common.keep_inputs([output], [*traces, *session.images.values(), *images.values()])
     with common.opened(traces, reading) as readers:
         found = verify_traces(readers, session, after=images, program=qemu_binary, seconds=seconds)
@@ -73,29 +71,16 @@ def verify(
     return found.exit_code
 
 
-def _images(given: tuple[str, ...]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for text in given:
-        device, path = options.output_file(text, "--after")
-        if device in found:
-            raise UsageError(f"--after is given twice for {device or 'the same device'}")
-        found[device] = path
-    return found
-
-
 def _write(found: Verification, output_format: str, output: str | None, width: int | None) -> None:
-    from tracetool.cli.output import standard_output, write_text
-
     if output is None and output_format == "text":
         from tracetool.report.verification import print_verification
 
         print_verification(found, common.console(width))
         return
+    from tracetool.cli.output import open_output
+
     text = _rendered(found, output_format, width)
-    if output is not None:
-        write_text(output, text)
-        return
-    with standard_output() as file:
+    with open_output(output) as file:
         file.write(text.encode())
 
 
