@@ -35,8 +35,7 @@ def record_launched(command: Sequence[str], folder: Path, backend: str, seconds:
         end = _run(launch)
         recorded = [_finished(path) for path in launch.recorded()]
         if end.failed:
-            how = f"was ended by signal {end.signal}" if end.signal else f"ended with exit code {end.code}"
-            common.say(f"{command[0]} {how}")
+            common.say(f"{command[0]} {end.words}")
         if not recorded:
             if end.failed and not launch.strays and not launch.passed_over():
                 return end.code

@@ -103,8 +103,7 @@ def conclude(recorded: Recorded) -> int:
     for missing in run.missing:
         common.say(missing)
     if end.failed:
-        how = f"was ended by signal {end.signal}" if end.signal else f"ended with exit code {end.code}"
-        common.say(f"QEMU {how}")
+        common.say(f"QEMU {end.words}")
     common.say(f"recorded in {path}; the same as: tracetool audit {shlex.quote(str(path))}")
     end_guest_output()
     return run_audit([path])

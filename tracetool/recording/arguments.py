@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from tracetool.recording.blocks import BlockImage, image_of_drive, image_of_node
 from tracetool.recording.syntax import parse, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["CommandLine", "FlashDrive", "NoFlashError", "read_command_line"]
 
@@ -167,13 +167,16 @@ def _flashes(given: _Given, machine: Options) -> Iterator[FlashDrive]:
     for name, text in given.options:
         if name not in ("drive", "pflash"):
             continue
-        drive = _parsed("-drive", text) if name == "drive" else {"if": "pflash", "file": text}
+        with _of(f"-drive {text}"):
+            drive = parse(text) if name == "drive" else {"if": "pflash", "file": text}
         if "id" in drive:
             named[drive["id"]] = (text, drive)
         if drive.get("if") == "pflash":
             unit = _unit(text, drive, taken)
             taken.add(unit)
-            yield FlashDrive(unit, _found(f"-{name} {text}", drive))
+            with _of(f"-{name} {text}"):
+                image = image_of_drive(drive)
+            yield FlashDrive(unit, image)
     yield from _of_machine(given, machine, named)
 
 
@@ -191,10 +194,9 @@ def _of_machine(given: _Given, machine: Options, named: dict[str, tuple[str, Opt
         match = _PFLASH_PROPERTY.fullmatch(key)
         if match is None or not name:
             continue
-        if name in named:
-            image = _found(f"-drive {named[name][0]}", named[name][1])
-        else:
-            image = _at(f"-machine {key}={name}", partial(image_of_node, name, nodes))
+        text, drive = named.get(name, ("", None))
+        with _of(f"-machine {key}={name}" if drive is None else f"-drive {text}"):
+            image = image_of_node(name, nodes) if drive is None else image_of_drive(drive)
         yield FlashDrive(int(match[1]), image)
 
 
@@ -202,7 +204,8 @@ def _nodes(given: _Given) -> dict[str, Options]:
     """The `-blockdev` nodes by name, with those that are written out inside others."""
     found: dict[str, Options] = {}
     for text in given.values("blockdev"):
-        options = _parsed("-blockdev", text)
+        with _of(f"-blockdev {text}"):
+            options = parse(text)
         for key in [key for key in options if key == "node-name" or key.endswith(".node-name")]:
             prefix = key.removesuffix("node-name")
             found[options[key]] = {
@@ -211,22 +214,13 @@ def _nodes(given: _Given) -> dict[str, Options]:
     return found
 
 
-def _parsed(option: str, text: str) -> Options:
+@contextmanager
+def _of(option: str) -> Iterator[None]:
+    """Have the errors of the block begin with the option that they are about."""
     try:
-        return parse(text)
+        yield
     except UsageError as error:
-        raise UsageError(f"{option} {text}: {error}") from error
-
-
-def _found(where: str, drive: Options) -> BlockImage:
-    return _at(where, partial(image_of_drive, drive))
-
-
-def _at(where: str, find: Callable[[], BlockImage]) -> BlockImage:
-    try:
-        return find()
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
+        raise UsageError(f"{option}: {error}") from error
 
 
 # --- units -------------------------------------------------------------------------------------------------------

@@ -61,6 +61,11 @@ class GuestEnd:
         return 128 + self.signal if self.signal is not None else self.exit_code or 0
 
     @property
+    def words(self) -> str:
+        """How it ended, after the name of what did."""
+        return f"was ended by signal {self.signal}" if self.signal else f"ended with exit code {self.code}"
+
+    @property
     def failed(self) -> bool:
         """Whether it ended otherwise than with 0."""
         return self.code != 0

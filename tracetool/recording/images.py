@@ -8,7 +8,7 @@ import os
 import stat
 import struct
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracetool.containers import HEAD_BYTES, Container, convert, recognise
@@ -82,12 +82,6 @@ WHOLE = Part()
 """All of the file."""
 
 
-@dataclass(frozen=True)
-class _Measure:
-    bytes: int
-    sha256: str
-
-
 def saved(image: Path, form: str, folder: Path, name: str, part: Part = WHOLE) -> SavedImage:
     """Copy an image, or the part of a raw one, to the raw file `name` in `folder`: there in the end or not at all.
 
@@ -105,47 +99,39 @@ def saved(image: Path, form: str, folder: Path, name: str, part: Part = WHOLE) -
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    return SavedImage(name, found.bytes, found.sha256)
+    return replace(found, file=name)
 
 
-def measured(image: Path, part: Part = WHOLE) -> SavedImage:
-    """Give length and hash of a raw image, where there is no room for a copy. OSError if it cannot be read."""
-    found = _read(image, part)
-    return SavedImage(None, found.bytes, found.sha256)
+def measured(image: Path, part: Part = WHOLE, keep: Callable[[bytes, int], None] | None = None) -> SavedImage:
+    """Give length and hash of a raw image, where there is no room for a copy. OSError if it cannot be read.
 
-
-def _copied(source: Path, target: Path, part: Part) -> _Measure:
-    with target.open("wb", buffering=0) as file:
-
-        def keep(data: bytes, offset: int) -> None:
-            if data != _ZEROS[: len(data)]:
-                _write(file.fileno(), data, offset)
-
-        found = _read(source, part, keep)
-        os.ftruncate(file.fileno(), found.bytes)
-        os.fsync(file.fileno())
-    return found
-
-
-def _read(source: Path, part: Part = WHOLE, keep: Callable[[bytes, int], None] | None = None) -> _Measure:
-    """Read an image piece by piece, and have each kept with its offset where that is asked."""
+    It is read piece by piece; `keep` is given each with its offset.
+    """
     digest, length = hashlib.sha256(), 0
-    with source.open("rb", buffering=0) as file:
+    with image.open("rb", buffering=0) as file:
         file.seek(part.offset)
         while data := file.read(_CHUNK if part.size is None else min(_CHUNK, part.size - length)):
             digest.update(data)
             if keep is not None:
                 keep(data, length)
             length += len(data)
-    return _Measure(length, digest.hexdigest())
+    return SavedImage(None, length, digest.hexdigest())
 
 
-def _write(descriptor: int, data: bytes, offset: int) -> None:
-    while data:
-        count = os.pwrite(descriptor, data, offset)
-        data, offset = data[count:], offset + count
+def _copied(source: Path, target: Path, part: Part) -> SavedImage:
+    with target.open("wb") as file:
+
+        def keep(data: bytes, offset: int) -> None:
+            if data != _ZEROS[: len(data)]:
+                file.seek(offset)
+                file.write(data)
+
+        found = measured(source, part, keep)
+        file.truncate(found.bytes)
+        os.fsync(file.fileno())
+    return found
 
 
-def _converted(source: Path, form: str, target: Path) -> _Measure:
+def _converted(source: Path, form: str, target: Path) -> SavedImage:
     convert(source, Container(form, form), target, trusted=True)
-    return _read(target)
+    return measured(target)

@@ -37,9 +37,7 @@ if TYPE_CHECKING:
     from tracetool.recording.arguments import CommandLine, FlashDrive
     from tracetool.recording.guest import GuestEnd, Signals
 
-__all__ = ["BACKENDS", "Plan", "Recorded", "claim", "launches_qemu", "plan_recording", "record"]
-
-BACKENDS = ("log", "simple")
+__all__ = ["Plan", "Recorded", "claim", "launches_qemu", "plan_recording", "record"]
 
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 1 << 16
@@ -77,7 +75,6 @@ def plan_recording(command: Sequence[str], backend: str = "log") -> Plan:
         UsageError: it cannot be recorded; says why.
         MissingDependencyError: there is no such QEMU.
     """
-    check_backend(backend)
     line = read_command_line(command[1:])
     program = program_path(command[0])
     try:
@@ -87,14 +84,9 @@ def plan_recording(command: Sequence[str], backend: str = "log") -> Plan:
         # What is wrong with it, it says itself when it is run.
         return Plan(tuple(command), program, line, None, "log")
     if backend not in has:
-        raise UsageError(f"--backend {backend}: {found.name} was built without it; it has {_listed(has)}")
+        others = " and ".join(sorted(has)) or "neither log nor simple, so its events cannot be recorded"
+        raise UsageError(f"--backend {backend}: {found.name} was built without it; it has {others}")
     return Plan(tuple(command), program, line, found, backend)
-
-
-def check_backend(backend: str) -> None:
-    """UsageError for a trace backend that is neither recorded nor read."""
-    if backend not in BACKENDS:
-        raise UsageError(f"--backend {backend!r}: give one of {', '.join(BACKENDS)}")
 
 
 def launches_qemu(command: Sequence[str]) -> bool:
@@ -116,10 +108,6 @@ def launches_qemu(command: Sequence[str]) -> bool:
     except (UsageError, EmulatorError):
         return True
     return False
-
-
-def _listed(names: frozenset[str]) -> str:
-    return " and ".join(sorted(names)) or "neither log nor simple, so its events cannot be recorded"
 
 
 def record(
