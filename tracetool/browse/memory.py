@@ -17,6 +17,7 @@ from platformdirs import user_state_path
 from tracetool.errors import InputError
 from tracetool.paths import user_folder
 from tracetool.plain import plain
+from tracetool.runs.reading import FormError, instance
 from tracetool.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -137,56 +138,18 @@ def _put_aside(path: Path) -> str:
     return f", it is kept as {aside.name}"
 
 
-class _DamagedError(ValueError):
-    """The file is not one that `remember` wrote."""
-
-
 def _contents(path: Path) -> str:
     if path.stat().st_size > _MOST_BYTES:
-        raise _DamagedError("it is too long")
+        raise FormError("it is too long")
     return path.read_text(encoding="utf-8")
 
 
 def _read(document: Any) -> Memory:  # noqa: ANN401  whatever stands in the file
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise _DamagedError(f"it is not of {SCHEMA}")
-    marks = document.get("bookmarks", [])
-    if not isinstance(marks, list):
-        raise _DamagedError("bookmarks are not a list")
-    return Memory(
-        bookmarks=tuple(sorted(_bookmark(mark) for mark in marks[:MOST_BOOKMARKS])),
-        view=_text(document, "view"),
-        filter=_text(document, "filter"),
-        trace=_number(document.get("trace", 0), "trace"),
-        seq=_number_or_none(document, "seq"),
-        theme=_text(document, "theme"),
-        metric=_text(document, "metric"),
-        cell_bytes=_number_or_none(document, "cell_bytes"),
-        look=_text(document, "look"),
-    )
-
-
-def _text(document: dict[str, Any], name: str) -> str | None:
-    value = document.get(name)
-    if value is not None and not isinstance(value, str):
-        raise _DamagedError(f"{name} is not a text")
-    return value
-
-
-def _number(value: Any, name: str) -> int:  # noqa: ANN401
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
-        raise _DamagedError(f"{name} is not a number that it may be")
-    return value
-
-
-def _number_or_none(document: dict[str, Any], name: str) -> int | None:
-    return None if document.get(name) is None else _number(document[name], name)
-
-
-def _bookmark(mark: Any) -> Bookmark:  # noqa: ANN401
-    if not isinstance(mark, dict) or not isinstance(mark.get("note", ""), str):
-        raise _DamagedError("a bookmark is not one")
-    return Bookmark(_number(mark.get("trace"), "trace"), _number(mark.get("seq"), "seq"), mark.get("note", "")[:_NOTE])
+        raise FormError(f"it is not of {SCHEMA}")
+    found = instance(Memory, document)
+    marks = (replace(mark, note=mark.note[:_NOTE]) for mark in found.bookmarks[:MOST_BOOKMARKS])
+    return replace(found, bookmarks=tuple(sorted(marks)))
 
 
 def shared(memory: Memory, path: Path) -> Memory:

@@ -1,4 +1,4 @@
-"""JSON into the dataclasses of a run: every field must be there and of its type."""
+"""JSON into dataclasses: every field without a default must be there, and all be of their types."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from tracetool.runs.run import SCHEMA, Run
 
-__all__ = ["FormError", "parse_run"]
+__all__ = ["FormError", "instance", "parse_run"]
 
 T = TypeVar("T")
 
+_MOST = (1 << 63) - 1  # what columns hold
+
 
 class FormError(ValueError):
-    """The text is no description of a run; says where and why."""
+    """The document does not describe what it should; says where and why."""
 
 
 def parse_run(text: str) -> Run:
@@ -33,10 +35,17 @@ def parse_run(text: str) -> Run:
     schema = document.get("schema")
     if schema != SCHEMA:
         raise FormError(f"schema is {schema!r}, and this program reads {SCHEMA!r}")
-    return _instance(Run, document, "")
+    return instance(Run, document)
 
 
-def _instance(kind: type[T], value: dict[str, Any], place: str) -> T:
+def instance(kind: type[T], value: dict[str, Any], place: str = "") -> T:
+    """Make a dataclass from a JSON object; keys that it has no field for are passed over.
+
+    Its fields are strings, numbers of at least 0, truth values, dataclasses, tuples of one of them, or optional.
+
+    Raises:
+        FormError: something is missing, or of another type.
+    """
     types = get_type_hints(kind)
     known = {
         field.name: _value(types[field.name], value[field.name], f"{place}{field.name}")
@@ -62,7 +71,7 @@ def _value(kind: Any, value: Any, place: str) -> Any:  # noqa: ANN401  whatever 
     if is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, dict):
             raise FormError(f"{place} is no object")
-        return _instance(kind, value, f"{place}.")
+        return instance(kind, value, f"{place}.")
     return _plain(kind, value, place)
 
 
@@ -78,6 +87,6 @@ def _plain(kind: type, value: object, place: str) -> object:
     fits = (int, float) if kind is float else kind
     if not isinstance(value, fits) or (isinstance(value, bool) and kind is not bool):
         raise FormError(f"{place} is {value!r}, which is no {kind.__name__}")
-    if isinstance(value, int) and value < 0 and kind is int:
+    if isinstance(value, int) and not 0 <= value <= _MOST and kind is int:
         raise FormError(f"{place} is {value}")
     return value
