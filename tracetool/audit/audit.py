@@ -179,15 +179,14 @@ def audit_replayed(
 
 def _judged(device: Device, replayed: Replayed) -> DeviceAudit:
     verdict, grounds = judge(device, replayed)
-    geometry = device.identity.geometry if device.identity else None
     totals, ends = device.tally.totals, device.tally.ends
     if not device.stores_known:
         totals, ends = totals.without_programs(), replace(ends, programmed=0)
     return DeviceAudit(
         name=device.name,
         identity=device.identity,
-        geometry=geometry,
-        region_bytes=_region(device, geometry),
+        geometry=device.geometry,
+        region_bytes=_region(device, device.geometry),
         behaviour=device.behaviour,
         extent=device.extent,
         verdict=verdict,

@@ -53,8 +53,7 @@ def smallest_backing(device: Device, verdict: Verdict, *, doubtful: bool) -> Sma
         verdict: what was judged of it.
         doubtful: something keeps the trace from being complete.
     """
-    identity = device.identity
-    geometry = identity.geometry if identity is not None else None
+    identity, geometry = device.identity, device.geometry
     if identity is None or geometry is None or device.cfi02:
         return SmallestBacking(None, "the device was not replayed")
     if doubtful or verdict == Verdict.INCONCLUSIVE:

@@ -83,31 +83,28 @@ def compare_policies(
 
 
 def _has_beyond(device: Device) -> bool:
-    geometry = device.identity.geometry if device.identity else None
+    geometry = device.geometry
     return geometry is not None and device.extent is not None and device.extent.bytes < geometry.size
 
 
 def _consequence(device: Device, policy: Policy) -> Consequence:
-    outside, geometry = device.outside, device.identity.geometry if device.identity else None
+    outside, geometry = device.outside, device.geometry
     if outside is None or geometry is None or device.extent is None:
         raise AssertionError("only devices with an extent are compared")
     evaluated = device.evaluated and not outside.untraced.count
-    changed = outside.programs.bytes + outside.erases.bytes
+    refused = outside.programs.count + outside.erases.count if policy == Policy.ERROR else 0
     losing = policy in (Policy.DISCARD, Policy.VOLATILE)
+    lost = outside.programs.bytes + outside.erases.bytes if losing else 0
     return Consequence(
         device=device.name,
         policy=policy,
         evaluated=evaluated,
         reads_that_differ=device.comparison.reads.count if evaluated else None,
         torn_writes=device.comparison.torn.count if evaluated else None,
-        refused=_when(evaluated, outside.programs.count + outside.erases.count if policy == Policy.ERROR else 0),
-        lost_bytes=_when(evaluated, changed if losing else 0),
+        refused=refused if evaluated else None,
+        lost_bytes=lost if evaluated else None,
         memory_bytes=_memory(device, policy, geometry.size, geometry.block),
     )
-
-
-def _when(evaluated: bool, count: int) -> int | None:
-    return count if evaluated else None
 
 
 def _memory(device: Device, policy: Policy, region: int, block: int) -> int:

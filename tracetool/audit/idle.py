@@ -60,15 +60,11 @@ def _rests(device: Device, trace: int, replayed: Replayed) -> bool:
     Reads of the array leave no event, so code that is only run from a flash beside the variables is no access. A
     writable flash of which an extent is known is asked about, whatever is done to others.
     """
-    if device.extent is not None and not _read_only(device):
+    if device.extent is not None and not device.read_only:
         return False
-    if any(not _read_only(other) for other in _others(device, trace, replayed)):
+    if any(not other.read_only for other in _others(device, trace, replayed)):
         return True
-    return _read_only(device) and (trace, device.process) in replayed.accessed_elsewhere
-
-
-def _read_only(device: Device) -> bool:
-    return device.identity is not None and device.identity.read_only
+    return device.read_only and (trace, device.process) in replayed.accessed_elsewhere
 
 
 def _never_accessed(device: Device, trace: int, replayed: Replayed) -> str:
@@ -83,7 +79,7 @@ def _stored_nothing(device: Device, notes: TraceNotes) -> bool:
 
     Ref: UEFI Specification, "GetNextHighMonotonicCount": its upper half is stored anew at each boot.
     """
-    if _read_only(device) or notes.stored or not notes.io_write_traced:
+    if device.read_only or notes.stored or not notes.io_write_traced:
         return False
     recorded = device.options.recorded.get(device.base)
     if device.image is None:
@@ -129,5 +125,5 @@ def _bytes(device: Device) -> int | None:
     recorded = device.options.recorded.get(device.base)
     if recorded is not None and recorded.bytes is not None:
         return recorded.bytes
-    geometry = device.identity.geometry if device.identity is not None else None
+    geometry = device.geometry
     return geometry.size if geometry is not None and geometry.size_known else None

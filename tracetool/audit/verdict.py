@@ -141,7 +141,7 @@ def flaws(device: Device, replayed: Replayed) -> Iterator[Reason]:
     """What is wrong with what stands in the traces."""
     if device.cfi02:
         yield Reason(Code.CFI02, "a CFI02 device is not replayed")
-    elif device.identity is None or device.identity.geometry is None:
+    elif device.geometry is None:
         board = device.options.board
         other = "give --board or" if board is None else f"--board {board} has no flash of that name; give"
         words = f"its geometry is not known: {other} --geometry {device.name}=..."
@@ -199,7 +199,7 @@ def _notes_flaws(notes: TraceNotes) -> Iterator[Reason]:
 
 
 def _why_no_extent(device: Device) -> str:
-    if device.identity is not None and device.identity.read_only:
+    if device.read_only:
         return "no extent is known; the device is read-only"
     if not device.tally.totals.writes:
         return "no extent is known; nobody wrote to it"

@@ -111,7 +111,7 @@ def _operation(device: Device, trace: int, seq: int) -> dict[str, Any] | None:
 
 def _answer(device: Device, inspection: Inspection) -> tuple[str, ...]:
     """What the device told by its query table or its identifiers."""
-    words = answer_words(inspection, device.identity.geometry if device.identity is not None else None)
+    words = answer_words(inspection, device.geometry)
     return (words,) if words else ()
 
 

@@ -24,8 +24,8 @@ def _beyond(device: Device) -> str:
 
 def _what(device: Device, cluster: Cluster) -> str:
     """The first word of a cluster as bytes, where it is known."""
-    geometry = device.identity.geometry if device.identity else None
-    data = hex_bytes(cluster.example, cluster.example_size, big_endian=bool(geometry and geometry.endian == "big"))
+    big_endian = device.geometry is not None and device.geometry.endian == "big"
+    data = hex_bytes(cluster.example, cluster.example_size, big_endian=big_endian)
     return f" ({'' if cluster.count == 1 else 'first '}{data})" if data else ""
 
 

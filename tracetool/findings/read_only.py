@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def stray_store(case: Case) -> Iterator[Finding]:
     """Values that no driver would send to a read-only flash."""
     device = case.device
-    if device is None or device.identity is None or not device.identity.read_only:
+    if device is None or not device.read_only:
         return
     found = device.tally.strays
     value, where = strays(case, found)
@@ -28,7 +28,7 @@ def stray_store(case: Case) -> Iterator[Finding]:
 def refused(case: Case) -> Iterator[Finding]:
     """Programs and erases that a read-only flash refused."""
     device = case.device
-    if device is None or device.identity is None or not device.identity.read_only:
+    if device is None or not device.read_only:
         return
     found = device.tally.refused_read_only
     message = f"{count_of(found.count, 'program or erase', 'programs or erases')} refused {place(found)}"

@@ -104,11 +104,11 @@ def damaged(case: Case) -> Iterator[Finding]:
         amount = count_of(case.replayed.left_out, "event")
         message = f"{amount} of more than {MAX_DEVICES} devices left out: no machine has as many flashes; use --device"
         yield case.at("TRC003", 0, None, message, count=case.replayed.left_out)
-    if case.device is not None and case.device.identity is not None and case.device.identity.geometry is not None:
+    if case.device is not None and case.device.geometry is not None:
         for notes in case.device.notes:
             found = notes.impossible
             if found.count:
-                region = format_size(case.device.identity.geometry.size)
+                region = format_size(case.device.geometry.size)
                 where = f", the first is event {found.first_seq}"
                 message = f"{count_of(found.count, 'event')} that a flash of {region} cannot log{where}"
                 yield case.at("TRC003", notes.trace, found.first_seq, message, count=found.count)

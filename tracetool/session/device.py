@@ -163,6 +163,16 @@ class Device:
         )
 
     @property
+    def geometry(self) -> Geometry | None:
+        """Its geometry; None where it is not known."""
+        return self.identity.geometry if self.identity is not None else None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it is read-only, as far as anything says so."""
+        return self.identity is not None and self.identity.read_only
+
+    @property
     def policy(self) -> Policy:
         """The policy asked for; what the trace was recorded on where none is."""
         return self.recorded.policy if self.options.policy is None else self.options.policy
@@ -173,7 +183,7 @@ class Device:
         return self._backing_of(self.evidence.realize if self.evidence else None)
 
     def _backing_of(self, realize: Realize | None) -> Backing:
-        geometry = self.identity.geometry if self.identity else None
+        geometry = self.geometry
         if realize is None or realize.extent is None or geometry is None or realize.extent >= geometry.size:
             return Backing()
         return Backing(realize.extent, Policy.DISCARD)
@@ -389,7 +399,7 @@ class Device:
 
     def _possible(self, events: pl.DataFrame) -> RowColumns:
         """The rows of the events without those that no flash of this size can log; they are counted."""
-        rows, geometry = to_rows(events), self.identity.geometry if self.identity else None
+        rows, geometry = to_rows(events), self.geometry
         if geometry is None:
             return rows
         can_be = possible(rows, geometry.size)

@@ -67,7 +67,7 @@ def plan_for(replayed: Replayed, about: About) -> Plan:
     machine = _machine(fit, about)
     names = {name: machine.slots[0].device if name == NAMELESS else name for name in fit}
     geometries = _geometries(machine, {names[name]: device for name, device in fit.items()})
-    flashes = machine.flashes(geometries, {names[name] for name, device in fit.items() if _read_only(device)})
+    flashes = machine.flashes(geometries, {names[name] for name, device in fit.items() if device.read_only})
     placed = {flash.name: flash for flash in flashes}
     secure = {name for name in fit if placed[names[name]].secure}
     left_out |= dict.fromkeys(secure, "only secure code reaches it, and the bus is driven from outside")
@@ -77,10 +77,6 @@ def plan_for(replayed: Replayed, about: About) -> Plan:
         if name not in secure
     }
     return Plan(about, machine, flashes, parts, left_out)
-
-
-def _read_only(device: Device) -> bool:
-    return device.identity is not None and device.identity.read_only
 
 
 def _unfit(device: Device) -> str:
@@ -171,7 +167,7 @@ def _sized(device: Device, geometry: Geometry) -> Geometry:
 def _caveats(device: Device, machine: MachineType) -> list[str]:
     found = []
     geometry = device.machine.config.geometry if device.machine is not None else None
-    if device.image is None and device.tally.totals.writes and not _read_only(device):
+    if device.image is None and device.tally.totals.writes and not device.read_only:
         found.append(f"its contents before the trace are not known: give --image {device.name}=FILE")
     if geometry is not None and not geometry.size_known:
         found.append(f"its size is not known: give --image {device.name}=FILE")

@@ -114,8 +114,7 @@ def _recorded(device: Device, replayed: Replayed, images: Mapping[str, Path]) ->
 def _without_image(device: Device, images: Mapping[str, Path], lost: Collection[str]) -> list[str]:
     """The image of a device that was written is worth asking for, where QEMU did not throw that away (`lost`)."""
     asked = device.name in images or not device.tally.totals.writes
-    read_only = device.identity is not None and device.identity.read_only
-    if asked or read_only:
+    if asked or device.read_only:
         return []
     if device.name in lost:
         return ["its image: QEMU threw away what the guest wrote (-snapshot, snapshot=on), so it is as before the run"]
