@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import EVENTS_SCHEMA
+from tracetool.ingest.chunk import ReaderOver
 from tracetool.ingest.run import directory_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracetool.ingest import Health, TraceMeta, TraceReader
+    from tracetool.ingest import TraceReader
     from tracetool.runs.directory import RunDirectory
 
 __all__ = ["KeptTrace"]
@@ -28,14 +29,14 @@ _NARROW = ("offset", "length", "region", "counter")
 _SCHEMA = {name: dtype for name, dtype in EVENTS_SCHEMA.items() if name not in ("trace", "seq")}
 
 
-class KeptTrace:
+class KeptTrace(ReaderOver):
     """A `TraceReader` that reads the trace once and keeps it; later reads, and windows of rows, come from memory.
 
     The seq of an event is its row. Columns that a chunk does not use take no room.
     """
 
     def __init__(self, reader: TraceReader) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._frames: list[pl.DataFrame] = []
         self._starts: list[int] = []
         self._complete = False
@@ -46,19 +47,9 @@ class KeptTrace:
         """Gives the events of windows and selections the names by which their devices are shown."""
 
     @property
-    def meta(self) -> TraceMeta:
-        """What it is."""
-        return self._reader.meta
-
-    @property
-    def health(self) -> Health:
-        """How well it could be read."""
-        return self._reader.health
-
-    @property
     def directory(self) -> RunDirectory | None:
         """The run directory that it is from."""
-        return directory_of(self._reader)
+        return directory_of(self._inner)
 
     @property
     def rereadable(self) -> bool:
@@ -80,7 +71,7 @@ class KeptTrace:
                 yield frame
             return
         self._frames, self._starts, self.events = [], [], 0
-        for frame in self._reader.chunks(trace):
+        for frame in self._inner.chunks(trace):
             self._keep(frame)
             yield frame
         self._complete = True

@@ -21,6 +21,7 @@ __all__ = [
     "HostWriteFailure",
     "LineReader",
     "LostPlace",
+    "ReaderOver",
     "Shape",
     "TraceMeta",
     "TraceReader",
@@ -201,6 +202,28 @@ class TraceReader(Protocol):
         Raises:
             InputError: on the first damaged line, in strict mode; on a second call for a stream.
         """
+
+
+class ReaderOver:
+    """What a reader that reads another one has from it; see `TraceReader`."""
+
+    def __init__(self, inner: TraceReader) -> None:
+        self._inner = inner
+
+    @property
+    def meta(self) -> TraceMeta:
+        """What it is."""
+        return self._inner.meta
+
+    @property
+    def health(self) -> Health:
+        """How well it could be read."""
+        return self._inner.health
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether `chunks` can be called more than once."""
+        return self._inner.rereadable
 
 
 @runtime_checkable

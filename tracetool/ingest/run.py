@@ -5,41 +5,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tracetool.ingest.chunk import LineReader
+from tracetool.ingest.chunk import LineReader, ReaderOver
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     import polars as pl
 
-    from tracetool.ingest.chunk import Health, TraceMeta, TraceReader
+    from tracetool.ingest.chunk import Health, TraceReader
     from tracetool.runs.directory import RunDirectory
 
 __all__ = ["RunTrace", "directory_of", "of_run"]
 
 
-class RunTrace:
+class RunTrace(ReaderOver):
     """A trace of a run; see `TraceReader`. What the recorder saw go wrong counts as a trace that was cut."""
 
     def __init__(self, directory: RunDirectory, inner: TraceReader) -> None:
+        super().__init__(inner)
         self.directory = directory
-        self._inner = inner
-
-    @property
-    def meta(self) -> TraceMeta:
-        """What it is."""
-        return self._inner.meta
 
     @property
     def health(self) -> Health:
         """How well it could be read."""
-        health = self._inner.health
+        health = super().health
         return health if health.truncated else replace(health, truncated=self.directory.run.doubt)
-
-    @property
-    def rereadable(self) -> bool:
-        """A file always is."""
-        return self._inner.rereadable
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Read from the beginning; see `TraceReader.chunks`."""

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tracetool.errors import UsageError
 from tracetool.findings.words import count_of, events_lost
+from tracetool.ingest.chunk import ReaderOver
 from tracetool.ingest.run import RunTrace
 from tracetool.report.layout import print_grid
 from tracetool.report.run import run_facts
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from tracetool.ingest import Health, TraceMeta, TraceReader
+    from tracetool.ingest import TraceReader
     from tracetool.session.session import Replayed
 
 __all__ = ["TraceSummary", "print_summary", "summarise"]
@@ -77,35 +78,20 @@ def summarise(reader: TraceReader, options: Options | None = None) -> tuple[Trac
     return counting.summary, replayed
 
 
-class _Counting:
+class _Counting(ReaderOver):
     """A reader whose events are counted as they pass."""
 
     def __init__(self, reader: TraceReader, options: Options) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._options = options
         self.main: int | None = None
         """See `Processes`."""
         self.summary = TraceSummary()
 
-    @property
-    def meta(self) -> TraceMeta:
-        """What the trace is."""
-        return self._reader.meta
-
-    @property
-    def health(self) -> Health:
-        """How well it could be read."""
-        return self._reader.health
-
-    @property
-    def rereadable(self) -> bool:
-        """Whether it can be read again, which begins the count anew."""
-        return self._reader.rereadable
-
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
-        """The same frames."""
+        """The same frames; reading them again begins the count anew."""
         self.summary = TraceSummary(processes=Processes(self._options.processes, self.main, self._options.boots))
-        for frame in self._reader.chunks(trace):
+        for frame in self._inner.chunks(trace):
             mine = self.summary.processes.take(frame)
             self.summary.events += len(mine)
             _add_times(self.summary, mine["time_ns"].drop_nulls())
