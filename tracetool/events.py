@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "ACCESSES",
@@ -93,14 +93,21 @@ class Argument(NamedTuple):
         """10 or 16; 0 for a string."""
         return {"x": 16, "s": 0}.get(self.conversion[-1], 10)
 
+    @property
+    def template(self) -> str:
+        """The conversion as Python's format has it: `0x{:04x}`; `{}` for a string."""
+        if not self.radix:
+            return "{}"
+        prefix, _, rest = self.conversion.partition("%")
+        return f"{prefix}{{:{rest[:-1].replace('*', '')}{'x' if rest.endswith('x') else 'd'}}}"
+
     def show(self, value: int | str | None) -> str:
         """What QEMU prints for the value, given as its column holds it; `?` where it is not known."""
         if value is None:
             return "?"
         if isinstance(value, str):
             return {"ro": "1", "rw": "0"}.get(value, value) if self.column == "ro" else value
-        digits = self.conversion.removeprefix("0x%").removeprefix("%")[:-1].replace("*", "")
-        return f"0x{value:{digits}x}" if self.radix == 16 else str(value)  # noqa: PLR2004
+        return self.template.format(value)
 
 
 class Variant(NamedTuple):
@@ -139,6 +146,10 @@ class Variant(NamedTuple):
     def accesses(self) -> bool:
         """Whether its size is that of an access, one of `ACCESS_SIZES`: the RFC's outer region has no such limit."""
         return self.model != "rfc"
+
+    def written(self, shown: Iterable[str]) -> str:
+        """The text with its arguments as they are shown."""
+        return "".join(map("".join, zip(self.pieces, [*shown, ""], strict=True)))
 
     @property
     def columns(self) -> frozenset[str]:
@@ -241,8 +252,7 @@ def _argument_of(row: Mapping[str, Any], argument: Argument) -> int | str | None
 
 def render_as(variant: Variant, row: Mapping[str, Any]) -> str:
     """The event as the variant's releases log it, after `pflash_`."""
-    shown = [argument.show(_argument_of(row, argument)) for argument in variant.arguments]
-    text = "".join(map("".join, zip(variant.pieces, [*shown, ""], strict=True)))
+    text = variant.written(argument.show(_argument_of(row, argument)) for argument in variant.arguments)
     device = f"{row['device']}: " if variant.named else ""
     return f"{variant.source} {device}{text}"
 

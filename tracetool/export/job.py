@@ -64,6 +64,13 @@ class Job:
         """Whether the trace itself lost events, or was not understood, as far as the last pass saw."""
         return len(self.losses) > (self.left_out > 0)
 
+    def untold_losses(self) -> list[str]:
+        """For a format without a place for losses: a line where the last pass did not show everything."""
+        health = self.reader.health
+        lost = health.lost or health.lost_places or self.left_out
+        incomplete = lost or health.damaged or health.truncated or health.host_write_failures
+        return ["the trace does not show everything, and the file does not say so"] if incomplete else []
+
     def frames(self) -> Iterator[pl.DataFrame]:
         """The events as frames of `EVENTS_SCHEMA`, none empty, numbered from 0 without gaps."""
         for piece in self.pieces():

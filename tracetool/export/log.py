@@ -129,19 +129,8 @@ class _Log:
 
 def _template(variant: Variant) -> str:
     """A format string that takes the device, where it is named, and the arguments."""
-    shown = [
-        "{}" if argument.column in ("text", "ro") or not argument.radix else _conversion(argument.conversion)
-        for argument in variant.arguments
-    ]
-    text = "".join(map("".join, zip(variant.pieces, [*shown, ""], strict=True)))
+    text = variant.written("{}" if a.column in ("text", "ro") else a.template for a in variant.arguments)
     return f"{PREFIX}{variant.source} {'{}: ' if variant.named else ''}{text}"
-
-
-def _conversion(printf: str) -> str:
-    """A printf conversion of a number, such as `0x%04x`, as Python's format has it."""
-    prefix, _, rest = printf.partition("%")
-    kind = "x" if rest.endswith("x") else "d"
-    return f"{prefix}{{:{rest[:-1].replace('*', '')}{kind}}}"
 
 
 def _prefix(time_ns: int | None, thread: int | None) -> str:

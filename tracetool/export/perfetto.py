@@ -17,7 +17,6 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import (  # type: ignore[
 from perfetto.trace_builder.proto_builder import StreamingTraceProtoBuilder  # type: ignore[import-untyped]
 
 from tracetool.export.clock import Clock
-from tracetool.export.lossy import losses
 from tracetool.session.session import replay_readers
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def write(job: Job, file: BinaryIO) -> list[str]:
         output.declare(device, _Track(*(8 * number + at for at in (1, 2, 3))))
     for row in _moments(operations, clock).iter_rows(named=True):
         output.add(row)
-    return [*clock.remarks(), *_silent(replayed), *losses(job)]
+    return [*clock.remarks(), *_silent(replayed), *job.untold_losses()]
 
 
 def _silent(replayed: Replayed) -> list[str]:

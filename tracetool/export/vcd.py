@@ -20,7 +20,6 @@ from vcd import VCDWriter
 from tracetool.errors import UsageError
 from tracetool.events import ACCESSES
 from tracetool.export.clock import Clock
-from tracetool.export.lossy import losses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +66,7 @@ def write(job: Job, file: BinaryIO) -> list[str]:
         writer.close()
     finally:
         text.detach()
-    return [*clock.remarks(), *losses(job)]
+    return [*clock.remarks(), *job.untold_losses()]
 
 
 def _comment(*, timed: bool) -> str:
