@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from tracetool.audit import Audit, DeviceAudit
     from tracetool.session.session import TraceReport
 
-__all__ = ["SCHEMA", "audit_document", "document_text", "write_audit"]
+__all__ = ["SCHEMA", "SIZES", "audit_document", "device_document", "document_text", "write_audit"]
 
 SCHEMA = "tracetool.audit/1"
+
+SIZES = ("minimum_backing_bytes", "saved_bytes", "programmed_end", "erased_end", "commanded_end")
+"""What of a device's document other documents have too."""
 
 
 def write_audit(audit: Audit, gate: Gate | None = None) -> str:
@@ -42,7 +45,7 @@ def audit_document(audit: Audit, gate: Gate | None = None) -> dict[str, Any]:
         "policy": audit.policy.label,
         "guests": audit.guests,
         "traces": [_trace(trace) for trace in audit.traces],
-        "devices": [_device(device, audit.guests) for device in audit.devices],
+        "devices": [device_document(device, audit.guests) for device in audit.devices],
         "host": _host(audit),
         "findings": [finding.values | {"why": finding.why, "remedy": finding.remedy} for finding in audit.findings],
         "health": _health(audit.traces),
@@ -89,7 +92,8 @@ def _geometry(device: DeviceAudit) -> dict[str, Any] | None:
     }
 
 
-def _device(device: DeviceAudit, guests: int) -> dict[str, Any]:
+def device_document(device: DeviceAudit, guests: int) -> dict[str, Any]:
+    """What is known of a device, by the names that all documents have for it."""
     return {
         "name": device.name,
         "process": device.process,

@@ -15,6 +15,7 @@ from tracetool.audit.coverage import why_not_evaluated
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
 from tracetool.findings.words import events_of
+from tracetool.report.json import SIZES, device_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ TRACES = "traces"
 _TRACE_RULES = ("TRC002", "TRC003", "TRC006", "TRC008")
 _ONLY_OF_TRACES = ("TRC002", "TRC006", "TRC008")
 _ABOUT_THE_TRACE = "TRC"
+_FIGURES = ("verdict", "extent_bytes", "extent_source", "region_bytes", *SIZES, "events")
 
 # Ref: Extensible Markup Language (XML) 1.0, production [2] Char: what no escape can bring into a document.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -86,7 +88,7 @@ class _Writer:
                 skipped = why_not is not None and rule not in found
                 outcome = _Outcome("skipped", "", why_not or "") if skipped else self._outcome(found.get(rule, []))
                 cases.append((f"{device.name}: {self._title(rule)}", outcome))
-        return _suite(device.name, cases, list(_figures(device)))
+        return _suite(device.name, cases, list(_figures(device, self._audit.guests)))
 
     def _findings(self, device: str | None) -> dict[str, list[Finding]]:
         found: dict[str, list[Finding]] = {}
@@ -124,21 +126,10 @@ def _in_full(finding: Finding) -> str:
     return "\n".join([*lines, f"why it matters: {finding.why}", f"what to do: {finding.remedy}"])
 
 
-def _figures(device: DeviceAudit) -> Iterator[tuple[str, str]]:
+def _figures(device: DeviceAudit, guests: int) -> Iterator[tuple[str, str]]:
     """The figures of a device; what is not known is left out."""
-    yield "verdict", str(device.verdict)
-    figures = {
-        "extent_bytes": device.extent.bytes if device.extent else None,
-        "extent_source": device.extent.source if device.extent else None,
-        "region_bytes": device.region_bytes,
-        "minimum_backing_bytes": device.minimum_backing_bytes,
-        "saved_bytes": device.saved_bytes,
-        "programmed_end": device.programmed_end,
-        "erased_end": device.ends.erased,
-        "commanded_end": device.ends.commanded,
-        "events": device.events,
-        **device.counts,
-    }
+    document = device_document(device, guests) | {"region_bytes": device.region_bytes}
+    figures = {name: document[name] for name in _FIGURES} | device.counts
     yield from ((name, str(value)) for name, value in figures.items() if value is not None)
 
 

@@ -16,13 +16,13 @@ from urllib.parse import quote
 from tracetool.audit import Gate
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
-from tracetool.report.json import document_text
+from tracetool.report.json import SIZES, device_document, document_text
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tracetool.audit import Audit, DeviceAudit
+    from tracetool.audit import Audit
     from tracetool.findings import Finding, Rule
     from tracetool.ingest import TraceMeta
     from tracetool.session.session import TraceReport
@@ -40,6 +40,8 @@ FINGERPRINT = "ruleDevicePlace/v1"
 _STREAM = "-"
 _FORMAT = "2.1.0"
 _DAMAGED = "TRC003"
+_OF_DEVICE = ("name", "verdict", "verdict_reasons", "extent_bytes", *SIZES)
+_OF_FINDING = ("device", "trace", "last_trace", "offset", "length", "first_seq", "last_seq", "count")
 _UNSURE = {
     Verdict.INCONCLUSIVE: "the trace does not show everything that was done to the device",
     Verdict.NO_EXTENT: "no extent is known for a device that was written",
@@ -93,7 +95,7 @@ def sarif_document(audit: Audit, lines: Lines | None = None, gate: Gate | None =
         "properties": {
             "policy": audit.policy.label,
             "guests": audit.guests,
-            "devices": [_figures(device) for device in audit.devices],
+            "devices": [_camel(device_document(device, audit.guests), _OF_DEVICE) for device in audit.devices],
         },
     }
     return {"$schema": SCHEMA, "version": _FORMAT, "runs": [run]}
@@ -195,16 +197,7 @@ def _results(audit: Audit, lines: Lines) -> Iterator[dict[str, Any]]:
             "locations": _locations(audit, finding, lines),
             "occurrenceCount": max(finding.count, 1),
             "partialFingerprints": {FINGERPRINT: _fingerprint((*key, seen[key]))},
-            "properties": {
-                "device": finding.device,
-                "trace": finding.trace,
-                "lastTrace": finding.last_trace,
-                "offset": finding.offset,
-                "length": finding.length,
-                "firstSeq": finding.first_seq,
-                "lastSeq": finding.last_seq,
-                "count": finding.count,
-            },
+            "properties": _camel(finding.values, _OF_FINDING),
         }
 
 
@@ -228,15 +221,6 @@ def _notifications(audit: Audit, *, allowed: bool) -> Iterator[dict[str, Any]]:
             }
 
 
-def _figures(device: DeviceAudit) -> dict[str, Any]:
-    return {
-        "name": device.name,
-        "verdict": str(device.verdict),
-        "verdictReasons": list(device.reasons),
-        "extentBytes": device.extent.bytes if device.extent else None,
-        "minimumBackingBytes": device.minimum_backing_bytes,
-        "savedBytes": device.saved_bytes,
-        "programmedEnd": device.programmed_end,
-        "erasedEnd": device.ends.erased,
-        "commandedEnd": device.ends.commanded,
-    }
+def _camel(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Some of the values, called as SARIF calls properties."""
+    return {re.sub("_(.)", lambda found: found[1].upper(), name): values[name] for name in names}

@@ -17,7 +17,7 @@ from tracetool.report.policies import print_policies
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tracetool.audit import Audit, DeviceAudit
+    from tracetool.audit import Audit
     from tracetool.findings import Finding
 
 __all__ = ["print_audit"]
@@ -42,7 +42,8 @@ def print_audit(audit: Audit, console: Console, gate: Gate | None = None) -> Non
         _print_findings(audit, console)
     for device in worst_first(audit.devices):
         console.print()
-        console.print(_device_title(device))
+        verdict_of_device = (str(device.verdict), _VERDICT_STYLE[device.verdict])
+        console.print(Text.assemble((device.name, "bold"), "  ", verdict_of_device))
         print_grid(console, list(device_facts(device, audit)), first_style="dim")
     host = host_words(audit)
     if host:
@@ -51,16 +52,6 @@ def print_audit(audit: Audit, console: Console, gate: Gate | None = None) -> Non
     print_policies(audit.policies, console)
     if verdict != Verdict.NO_EXTENT:
         _print_findings(audit, console)
-
-
-# --- a device ----------------------------------------------------------------------------------------------------
-
-
-def _device_title(device: DeviceAudit) -> Text:
-    return Text.assemble((device.name, "bold"), "  ", (str(device.verdict), _VERDICT_STYLE[device.verdict]))
-
-
-# --- findings ----------------------------------------------------------------------------------------------------
 
 
 def _print_findings(audit: Audit, console: Console) -> None:
