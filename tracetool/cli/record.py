@@ -86,11 +86,6 @@ def free_directory() -> Path:
     raise UsageError("flash-run-1 to flash-run-9999 exist; name a directory with -o")
 
 
-def end_guest_output() -> None:
-    """Begin a line of one's own below what the guest wrote, which seldom ends one."""
-    print("\x1b[0m" if sys.stdout.isatty() else "", flush=True)
-
-
 def conclude(recorded: Recorded) -> int:
     """Say what became of a run, audit it, and give the exit code."""
     from tracetool.cli.audit import run_audit
@@ -105,5 +100,6 @@ def conclude(recorded: Recorded) -> int:
     if end.failed:
         common.say(f"QEMU {end.words}")
     common.say(f"recorded in {path}; the same as: tracetool audit {shlex.quote(str(path))}")
-    end_guest_output()
+    # A line of its own below what the guest wrote, which seldom ends one.
+    print("\x1b[0m" if sys.stdout.isatty() else "", flush=True)
     return run_audit([path])

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from replay.backing import Policy
 from tracetool.findings.registry import Severity, rule
-from tracetool.findings.words import count_of, hex_bytes, place, size
+from tracetool.findings.words import count_of, hex_bytes, place
+from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ _LOSING = (Policy.DISCARD, Policy.VOLATILE)
 
 
 def _beyond(device: Device) -> str:
-    return f"beyond the extent of {size(device.extent.bytes)}" if device.extent else "beyond the extent"
+    return f"beyond the extent of {format_size(device.extent.bytes)}" if device.extent else "beyond the extent"
 
 
 def _what(device: Device, cluster: Cluster) -> str:
@@ -36,7 +37,7 @@ def programs_outside(case: Case) -> Iterator[Finding]:
     if device is None or device.outside is None:
         return
     found = device.outside.programs
-    what = f"{count_of(found.count, 'program')} of {size(found.bytes)}{_what(device, found)}"
+    what = f"{count_of(found.count, 'program')} of {format_size(found.bytes)}{_what(device, found)}"
     message = f"{what} {place(found)}, {_beyond(device)}"
     yield from case.finding("EXT001", found, message)
 
@@ -66,8 +67,9 @@ def commands_outside(case: Case) -> Iterator[Finding]:
     yield from case.finding("EXT003", found, message, severity=severity)
     kept = device.outside.untraced
     message = (
-        f"{count_of(kept.count, 'write')} of {size(kept.bytes)} {place(kept)}, {_beyond(device)}: the device threw "
-        f"{'it' if kept.count == 1 else 'them'} away and the value was not traced, so program or command is not known"
+        f"{count_of(kept.count, 'write')} of {format_size(kept.bytes)} {place(kept)}, {_beyond(device)}: the device "
+        f"threw {'it' if kept.count == 1 else 'them'} away and the value was not traced, so program or command "
+        "is not known"
     )
     yield from case.finding("EXT003", kept, message, severity=severity)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracetool.sizes import format_offset, format_size
+from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,8 +92,3 @@ def hex_bytes(value: int, size: int, *, big_endian: bool = False) -> str:
         return ""
     mask = (1 << (8 * size)) - 1
     return (value & mask).to_bytes(size, "big" if big_endian else "little").hex(" ")
-
-
-def size(count: int) -> str:
-    """A size in bytes, exact."""
-    return format_size(count)

@@ -213,7 +213,8 @@ class _Recording:
             after = after or _copy(flash, self._folder, "after")
         except (OSError, TracetoolError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            self._miss(f"{_label(flash)}: its image after the run was not copied: {reason}")
+            what = f"{flash.name or f'flash of unit {flash.unit}'}: its image after the run was not copied: {reason}"
+            self.run = replace(self.run, missing=(*self.run.missing, what))
             after = self._measured(flash)
         self._replace(flash, after=after)
 
@@ -234,9 +235,6 @@ class _Recording:
         changed = _with_extent(changed, self._folder)
         flashes = tuple(changed if other.unit == flash.unit else other for other in self.run.flashes)
         self.run = replace(self.run, flashes=flashes)
-
-    def _miss(self, what: str) -> None:
-        self.run = replace(self.run, missing=(*self.run.missing, what))
 
     def _has_accesses(self) -> bool:
         """Whether the guest came as far as its flash: QEMU resets that before it is ready to run."""
@@ -318,17 +316,10 @@ def _trace_options(plan: Plan, trace: Path) -> list[str]:
     return ["-trace", "pflash*", "-D", os.fspath(trace), *times]
 
 
-def _label(flash: Flash) -> str:
-    return flash.name or f"flash of unit {flash.unit}"
-
-
 def _copy(flash: Flash, folder: Path, moment: str) -> SavedImage:
     """Keep a flash's image in the run directory, as it is at this moment; errors as of `saved`."""
-    return saved(Path(flash.image), flash.format, folder, _file(moment, flash), Part(flash.offset, flash.size))
-
-
-def _file(moment: str, flash: Flash) -> str:
-    return f"{moment}/{flash.name or f'unit{flash.unit}'}.fd"
+    name = f"{moment}/{flash.name or f'unit{flash.unit}'}.fd"
+    return saved(Path(flash.image), flash.format, folder, name, Part(flash.offset, flash.size))
 
 
 def _with_extent(flash: Flash, folder: Path) -> Flash:

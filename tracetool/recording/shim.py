@@ -60,7 +60,7 @@ def _record(folder: Path, command: list[str]) -> int:
         os.execv(command[0], command)  # noqa: S606  the QEMU that the user's command names
     number = _leave(folder / "runs", {})
     run = Path(launch["run"] if number == 1 else f"{launch['run']}-{number}")
-    _write(folder / "runs" / str(number), {"run": str(run)})
+    (folder / "runs" / str(number)).write_text(json.dumps({"run": str(run)}), encoding="utf-8")
     signals = Signals()
 
     def guest(arguments: Sequence[str]) -> GuestEnd:
@@ -85,10 +85,6 @@ def _leave(folder: Path, what: dict[str, str]) -> int:
             number += 1
         else:
             return number
-
-
-def _write(path: Path, what: dict[str, str]) -> None:
-    path.write_text(json.dumps(what), encoding="utf-8")
 
 
 if __name__ == "__main__":
