@@ -43,7 +43,8 @@ def _idle(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
             if not _rests(device, notes.trace, replayed):
                 yield notes.trace, Reason(Code.NEVER_ACCESSED, _never_accessed(device, notes.trace, replayed))
         elif _stored_nothing(device, notes):
-            yield notes.trace, Reason(Code.STORE_UNUSED, _unused(replayed))
+            because = _because(["the boot ended early"], replayed)
+            yield notes.trace, Reason(Code.STORE_UNUSED, f"nothing was stored in its UEFI variables: {because}")
 
 
 def _others(device: Device, trace: int, replayed: Replayed) -> Iterator[Device]:
@@ -85,10 +86,6 @@ def _stored_nothing(device: Device, notes: TraceNotes) -> bool:
     if device.image is None:
         return recorded is not None and recorded.extent_bytes is not None
     return find_store(device.image) is not None
-
-
-def _unused(replayed: Replayed) -> str:
-    return f"nothing was stored in its UEFI variables: {_because(['the boot ended early'], replayed)}"
 
 
 def _because(reasons: list[str], replayed: Replayed) -> str:

@@ -13,11 +13,7 @@ from tracetool.errors import UsageError
 from tracetool.export.formats import FORMATS, format_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tracetool.export.formats import Format
-    from tracetool.export.job import Job
-    from tracetool.ingest import TraceReader
 
 
 @command()
@@ -64,7 +60,9 @@ def export(
         job = Job(Chain(readers) if len(readers) > 1 else readers[0], session)
         remarks = chosen.write(job, file)
         # Inside, so that a file of that name stays what it was.
-        _require_events(readers, job)
+        common.require_events(readers, job.seen)
+        if not job.events:
+            raise UsageError(f"no event of a device {job.options.device!r} in the trace")
     common.warn_of_damage(readers)
     if job.left_out:
         remarks.append(
@@ -84,9 +82,3 @@ def _checked(output: str, output_format: str | None, devices: options.DeviceOpti
         replaying = ", ".join(found.name for found in FORMATS.values() if found.replays)
         raise UsageError(f"{described[0]} says nothing to --format {chosen.name}; only {replaying} replays the trace")
     return chosen
-
-
-def _require_events(readers: Sequence[TraceReader], job: Job) -> None:
-    common.require_events(readers, job.seen)
-    if not job.events:
-        raise UsageError(f"no event of a device {job.options.device!r} in the trace")

@@ -47,6 +47,7 @@ def replay(
 
     Exit code 4: model and trace disagree, or the trace is incomplete; the files are written all the same.
     """
+    from tracetool.audit.verdict import doubts
     from tracetool.report.state import print_state
     from tracetool.session.choice import chosen_device
     from tracetool.session.contents import contents_of
@@ -72,17 +73,11 @@ def replay(
         common.say(f"wrote {path}")
     print_state(replayed, common.console(width))
     common.warn_of_damage(readers)
-    return _exit_code(replayed)
+    doubtful = any(any(doubts(device, replayed)) for device in replayed.devices.values())
+    return _INCONCLUSIVE if doubtful else 0
 
 
 def _check_moment(replayed: Replayed, at: int | None) -> None:
     last = max((notes.last_seq for device in replayed.devices.values() for notes in device.notes[-1:]), default=-1)
     if at is not None and at > last:
         raise UsageError(f"--at {at}: the last event of the trace is {last}")
-
-
-def _exit_code(replayed: Replayed) -> int:
-    from tracetool.audit.verdict import doubts
-
-    found = any(any(doubts(device, replayed)) for device in replayed.devices.values())
-    return _INCONCLUSIVE if found else 0

@@ -57,14 +57,11 @@ def explain(readers: Sequence[TraceReader], options: Options, seq: int) -> Expla
     trace = len(readers) - 1
     close = replace(options, inspect=seq, inspect_trace=trace, keep_operations=True, keep_occurrences=True)
     replayed, result = audit_replayed(readers, close)
-    found = [device for device in replayed.devices.values() if device.inspection is not None]
+    found = [(device, device.inspection) for device in replayed.devices.values() if device.inspection is not None]
     if not found:
         last = replayed.traces[trace].events - 1
         raise UsageError(f"there is no event {seq}: the trace has events 0 to {last}")
-    device = found[0]
-    inspection = device.inspection
-    if inspection is None:
-        raise UsageError(f"there is no event {seq}")
+    device, inspection = found[0]
     return explain_device(
         device,
         inspection,
@@ -92,7 +89,7 @@ def explain_device(
     return Explanation(
         device=device.name,
         inspection=inspection,
-        sentences=(*event_words(inspection), *_answer(device, inspection)),
+        sentences=tuple(filter(None, (*event_words(inspection), answer_words(inspection, device.geometry)))),
         address=_address(device, inspection),
         operation=operation,
         policy=_policy(device, inspection),
@@ -107,12 +104,6 @@ def _operation(device: Device, trace: int, seq: int) -> dict[str, Any] | None:
         return None
     rows = pl.concat(device.operations).filter((pl.col("trace") == trace) & (pl.col("first_seq") <= seq))
     return rows.sort("first_seq").row(-1, named=True) if len(rows) else None
-
-
-def _answer(device: Device, inspection: Inspection) -> tuple[str, ...]:
-    """What the device told by its query table or its identifiers."""
-    words = answer_words(inspection, device.geometry)
-    return (words,) if words else ()
 
 
 def _address(device: Device, inspection: Inspection) -> str:

@@ -110,7 +110,7 @@ class _Output:
         if not row["ends"]:
             self._begin(track, row)
             return
-        self._event(track.operations, row["at"], TrackEvent.TYPE_SLICE_END)
+        self._builder.write_packet(self._packet(track.operations, row["at"], TrackEvent.TYPE_SLICE_END))
         if row["kind"] == "erase" and row["outcome"] == "done":
             self._erases[device] += 1
             self._count(track.erases, row["at"], self._erases[device])
@@ -146,9 +146,6 @@ class _Output:
             else:
                 annotation.int_value = value
         self._builder.write_packet(packet)
-
-    def _event(self, uuid: int, at: int, kind: int) -> None:
-        self._builder.write_packet(self._packet(uuid, at, kind))
 
     def _count(self, uuid: int, at: int, value: int) -> None:
         packet = self._packet(uuid, at, TrackEvent.TYPE_COUNTER)

@@ -231,14 +231,10 @@ def _unit(text: str, drive: Options, taken: set[int]) -> int:
         raise UsageError(f"-drive {text}: bus={drive['bus']}: flash has one bus alone; leave it out")
     given = drive.get("unit", drive.get("index"))
     if given is None:
-        return _next_unit(taken)
+        return next(unit for unit in range(len(taken) + 1) if unit not in taken)
     if not given.isdecimal():
         raise UsageError(f"-drive {text}: unit {given!r} is no number")
     return int(given)
-
-
-def _next_unit(taken: set[int]) -> int:
-    return next(unit for unit in range(len(taken) + 1) if unit not in taken)
 
 
 def _check_units(flashes: Sequence[FlashDrive]) -> None:

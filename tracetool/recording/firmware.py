@@ -171,15 +171,11 @@ def _architecture_of(code: Path) -> str:
 # --- descriptors -------------------------------------------------------------------------------------------------
 
 
-def _folders() -> list[Path]:
-    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return [user_path(home) / "qemu" / "firmware", *map(Path, _DESCRIPTORS)]
-
-
 def _described() -> Iterator[_Files]:
     """The firmware for flash that descriptors name; one of a folder that comes first hides others of its name."""
+    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
     by_name: dict[str, Path] = {}
-    for folder in _folders():
+    for folder in (user_path(home) / "qemu" / "firmware", *map(Path, _DESCRIPTORS)):
         for path in folder.glob("*.json"):
             by_name.setdefault(path.name, path)
     for _, path in sorted(by_name.items()):

@@ -213,7 +213,8 @@ class _Drawing:
             yield from ((at, min(at + per_cell, end)) for at in range(start, end, per_cell))
 
     def _placed(self, items: Sequence[tuple[int, int]], per_cell: int) -> Iterator[Cell]:
-        most, y = self._most(), 0.0
+        most = max((max(use.erases, use.programs, use.refused) for use in self.uses.values()), default=0)
+        y = 0.0
         for row in _rows(items, per_cell):
             y += LABEL_HEIGHT if any(self._extent_in(*item) is not None for item in row) else GAP
             x = 0.0
@@ -223,9 +224,6 @@ class _Drawing:
                 yield self._cell((start, end), (round(x, 1), round(y, 1), width), most, fold=fold)
                 x += width + GAP
             y += CELL_HEIGHT
-
-    def _most(self) -> int:
-        return max((max(use.erases, use.programs, use.refused) for use in self.uses.values()), default=0)
 
     def _cell(self, blocks: tuple[int, int], place: tuple[float, float, float], most: int, *, fold: bool) -> Cell:
         start, end = blocks

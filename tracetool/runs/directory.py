@@ -12,7 +12,7 @@ from pathlib import Path
 from tracetool.errors import InputError
 from tracetool.runs.place import RUN_FILE
 from tracetool.runs.reading import FormError, parse_run
-from tracetool.runs.run import NOT_STARTED, SCHEMA, STATES, Flash, Run, SavedImage
+from tracetool.runs.run import NOT_STARTED, SCHEMA, STATES, Run, SavedImage
 from tracetool.whole_file import replaced
 
 __all__ = ["RunDirectory", "read_run_directory", "write_run"]
@@ -49,23 +49,12 @@ class RunDirectory:
         """Paths of `run.json` and of all files that it names."""
         return [Path(self.path) / name for name in (RUN_FILE, *_files(self.run))]
 
-    def before(self, flash: Flash) -> Path | None:
-        """The file with the contents of a flash before the run; None: there is none.
+    def file_of(self, image: SavedImage | None) -> Path | None:
+        """The file with the contents of a flash at one moment; None: there is none.
 
         Raises:
             InputError: it is not what was recorded.
         """
-        return self._file(flash.before)
-
-    def after(self, flash: Flash) -> Path | None:
-        """The file with its contents after the run; None: there is none.
-
-        Raises:
-            InputError: it is not what was recorded.
-        """
-        return self._file(flash.after)
-
-    def _file(self, image: SavedImage | None) -> Path | None:
         if image is None or image.file is None:
             return None
         path = Path(self.path) / image.file

@@ -47,7 +47,7 @@ def images_after(readers: Sequence[TraceReader]) -> dict[str, Path]:
     writable = [
         (name, flash) for name, flash in _named(last) if not flash.read_only and not last.run.throws_away(flash)
     ]
-    found = {name: last.after(flash) for name, flash in writable}
+    found = {name: last.file_of(flash.after) for name, flash in writable}
     return {name: path for name, path in found.items() if path is not None}
 
 
@@ -70,7 +70,7 @@ def _named(run: RunDirectory | None) -> Iterator[tuple[str, Flash]]:
 def _images_before(run: RunDirectory | None, given: Collection[str | None]) -> dict[str, Path]:
     if run is None:
         return {}
-    found = {name: run.before(flash) for name, flash in _named(run) if name not in given}
+    found = {name: run.file_of(flash.before) for name, flash in _named(run) if name not in given}
     return {name: path for name, path in found.items() if path is not None}
 
 
@@ -105,7 +105,7 @@ def _changed(runs: Sequence[RunDirectory | None]) -> Iterator[_Change]:
             follows = _follows(left, flash)
             restored = left is not None and not flash.read_only and earlier.run.throws_away(left)
             if restored or not follows:
-                yield _Change(number, name, later.before(flash), explained=restored and follows)
+                yield _Change(number, name, later.file_of(flash.before), explained=restored and follows)
 
 
 def _follows(left: Flash | None, found: Flash) -> bool:

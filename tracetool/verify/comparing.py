@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracetool.events import CFI02_ONLY, PREFIX, EventType, render
+from tracetool.events import CFI02_ONLY, EVENTS_SCHEMA, PREFIX, EventType, render
 from tracetool.session.validity import reset_as_read_array
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class _Pair:
 
     kinds: frozenset[str]
     result: Compared
-    recorded: pl.DataFrame | None = None
-    live: pl.DataFrame | None = None
+    recorded: pl.DataFrame = field(default_factory=EVENTS_SCHEMA.to_frame)
+    live: pl.DataFrame = field(default_factory=EVENTS_SCHEMA.to_frame)
 
 
 def compare_traces(
@@ -112,8 +112,8 @@ def _compare(
     more = True
     for frame in one.chunks(number):
         for name, pair in pairs.items():
-            if more or not _height(pair.recorded):
-                pair.recorded = _joined(pair.recorded, _taken(frame, name, parts[name], pair))
+            if more or not pair.recorded.height:
+                pair.recorded = pl.concat([pair.recorded, _taken(frame, name, parts[name], pair)])
         while more and any(_behind(pair) for pair in pairs.values()):
             more = _take_live(theirs, parts, pairs)
         for pair in pairs.values():
@@ -125,11 +125,7 @@ def _compare(
 
 def _behind(pair: _Pair) -> bool:
     """Whether the device's side is the shorter one."""
-    return not pair.result.differs and _height(pair.live) < _height(pair.recorded)
-
-
-def _height(frame: pl.DataFrame | None) -> int:
-    return 0 if frame is None else frame.height
+    return not pair.result.differs and pair.live.height < pair.recorded.height
 
 
 def _take_live(theirs: Iterator[pl.DataFrame], parts: Mapping[str, Part], pairs: Mapping[str, _Pair]) -> bool:
@@ -137,12 +133,8 @@ def _take_live(theirs: Iterator[pl.DataFrame], parts: Mapping[str, Part], pairs:
     if frame is None:
         return False
     for name, pair in pairs.items():
-        pair.live = _joined(pair.live, _taken(frame, parts[name].flash.name, None, pair))
+        pair.live = pl.concat([pair.live, _taken(frame, parts[name].flash.name, None, pair)])
     return True
-
-
-def _joined(held: pl.DataFrame | None, more: pl.DataFrame) -> pl.DataFrame:
-    return more if held is None or not held.height else pl.concat([held, more])
 
 
 def _taken(frame: pl.DataFrame, device: str, part: Part | None, pair: _Pair) -> pl.DataFrame:
@@ -162,8 +154,6 @@ def _taken(frame: pl.DataFrame, device: str, part: Part | None, pair: _Pair) -> 
 
 def _match(number: int, pair: _Pair) -> None:
     """Compare what both sides have, and drop it."""
-    if pair.recorded is None or pair.live is None:
-        return
     count = min(pair.recorded.height, pair.live.height)
     one, other = pair.recorded.head(count), pair.live.head(count)
     pair.recorded, pair.live = pair.recorded.slice(count), pair.live.slice(count)
@@ -197,10 +187,6 @@ def _compare_rest(number: int, pair: _Pair, *, cut: bool) -> None:
     """What only one of the two has. Where the device was stopped, the trace goes on without it."""
     if pair.result.differs:
         return
-    recorded, live = _first(pair.recorded), _first(pair.live)
+    recorded, live = (next(frame.iter_rows(named=True), None) for frame in (pair.recorded, pair.live))
     if live is not None or (recorded is not None and not cut):
         _note(number, pair.result, recorded, live)
-
-
-def _first(frame: pl.DataFrame | None) -> dict[str, object] | None:
-    return None if frame is None or not frame.height else frame.row(0, named=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from replay.boards import boards
@@ -179,8 +179,3 @@ def _caveats(device: Device, machine: MachineType) -> list[str]:
     if machine.turns_image and device.image is not None:
         found.append("the board turns the bytes of each word of the image round while it loads it")
     return found
-
-
-def with_caveat(part: Part, caveat: str) -> Part:
-    """The part with one more thing in which the two differ."""
-    return replace(part, caveats=(*part.caveats, caveat))

@@ -18,7 +18,6 @@ from tracetool.sizes import format_size
 from tracetool.verify.comparing import Compared, compare_traces
 from tracetool.verify.contents import first_difference
 from tracetool.verify.driving import drive
-from tracetool.verify.plan import with_caveat
 from tracetool.verify.recorded import image_length
 from tracetool.verify.verification import Check, Place, Standing, Subject
 
@@ -51,16 +50,16 @@ class Trial:
         device = self.replayed.devices.get(self.plan.parts[name].flash.name)
         return (device.behaviour if device is not None else Behaviour.UNDETERMINED) or self.plan.about.behaviour
 
-    def caveats(self, name: str) -> tuple[str, ...]:
+    def caveats(self, name: str) -> list[str]:
         """In what the real device is not the recorded one, in words; none if it is the same."""
-        part = self.plan.parts[name]
+        found = [*self.plan.parts[name].caveats]
         recorded, here = self._recorded_behaviour(name), self.behaviour(name)
         if Behaviour.UNDETERMINED not in (recorded, here) and recorded != here:
             other = f"buffered writes are {here.label} on {self.plan.about.name}, and {recorded.label} in the trace"
-            part = with_caveat(part, other)
+            found.append(other)
         if self.driven.refused[name]:
-            part = with_caveat(part, f"{count_of(self.driven.refused[name], 'access', 'accesses')} no bus can make")
-        return part.caveats
+            found.append(f"{count_of(self.driven.refused[name], 'access', 'accesses')} no bus can make")
+        return found
 
     def _recorded_behaviour(self, name: str) -> Behaviour:
         """When the recorded device stores buffered words; all devices of a machine do it alike."""
@@ -159,12 +158,9 @@ class Trial:
                 if found is not None:
                     words = f"the real device reads other contents than the model has: {found[1]}"
                     return Check(Subject.DEVICE_CONTENTS, Standing.DIFFERENT, words, compared, found[0])
-        words = f"{count_of(len(blocks), 'block')} that the accesses reach {_read(len(blocks))} as the model has them"
+        read = "reads" if len(blocks) == 1 else "read"
+        words = f"{count_of(len(blocks), 'block')} that the accesses reach {read} as the model has them"
         return Check(Subject.DEVICE_CONTENTS, Standing.PROVED, words, compared)
-
-
-def _read(count: int) -> str:
-    return "reads" if count == 1 else "read"
 
 
 # --- making the trial --------------------------------------------------------------------------------------------

@@ -30,7 +30,8 @@ def self_check(device: Device, replayed: Replayed) -> Check:
     for notes in device.notes:
         if notes.disagreement is not None:
             found = notes.disagreement
-            words = f"the trace parts from the model at event {found.seq}{_of_trace(notes.trace, replayed)}"
+            of_trace = f" of trace {notes.trace}" if len(replayed.traces) > 1 else ""
+            words = f"the trace parts from the model at event {found.seq}{of_trace}"
             more = notes.disagreements - 1
             words += f": {difference(found)}" + (f"; {count_of(more, 'more difference')} after it" if more > 0 else "")
             return Check(Subject.SELF_CHECK, Standing.DIFFERENT, words, events, Place(notes.trace, found.seq))
@@ -40,10 +41,6 @@ def self_check(device: Device, replayed: Replayed) -> Check:
     staging = "" if device.behaviour == Behaviour.UNDETERMINED else f", buffered writes {device.behaviour.label}"
     words = f"{count_of(events, 'event')} {'is' if events == 1 else 'are'} what the model predicts{staging}"
     return Check(Subject.SELF_CHECK, Standing.PROVED, words, events)
-
-
-def _of_trace(trace: int, replayed: Replayed) -> str:
-    return f" of trace {trace}" if len(replayed.traces) > 1 else ""
 
 
 # --- the image ---------------------------------------------------------------------------------------------------

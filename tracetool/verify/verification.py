@@ -106,7 +106,8 @@ class Verification:
     @property
     def standing(self) -> Standing:
         """The worst of all; a trace that the model contradicts proves nothing, but no device or image differs yet."""
-        if any(check.standing == Standing.DIFFERENT and not _of_the_trace(check) for check in self._checks):
+        beyond_the_trace = [check for check in self._checks if check.subject != Subject.SELF_CHECK]
+        if any(check.standing == Standing.DIFFERENT for check in beyond_the_trace):
             return Standing.DIFFERENT
         unsure = any(check.standing != Standing.PROVED for check in self._checks)
         return Standing.UNPROVED if unsure or not self._checks else Standing.PROVED
@@ -119,7 +120,3 @@ class Verification:
     @property
     def _checks(self) -> list[Check]:
         return [check for device in self.devices for check in device.checks]
-
-
-def _of_the_trace(check: Check) -> bool:
-    return check.subject == Subject.SELF_CHECK

@@ -71,44 +71,33 @@ def verify(
             "--qemu-binary: QEMU is driven with the whole trace of one: give one without --process or --boot"
         )
     if found is None or not replayed.devices:
-        devices = tuple(_of_recording(replayed, images, lost))
-        return Verification(tuple(replayed.traces), devices)
+        return Verification(tuple(replayed.traces), tuple(_proofs(replayed, images, lost)))
     with tempfile.TemporaryDirectory(prefix="tracetool-") as folder:
         trial = try_on(plan_for(replayed, found), readers, Path(folder), seconds)
-        devices = tuple(_of_all(replayed, images, trial, lost))
+        devices = tuple(_proofs(replayed, images, lost, trial))
     driven = trial.driven
     real = RealDevice(found, trial.plan.machine.option, driven.accesses, driven.seconds, driven.stopped_at)
     return Verification(tuple(replayed.traces), devices, real, tuple(_conclusions(devices, trial)))
 
 
-def _of_recording(replayed: Replayed, images: Mapping[str, Path], lost: Collection[str]) -> Iterator[DeviceProof]:
-    for name in sorted(replayed.devices):
-        device = replayed.devices[name]
-        omitted = [*_without_image(device, images, lost), "no real device: give --qemu-binary"]
-        yield DeviceProof(name, tuple(_recorded(device, replayed, images)), tuple(omitted))
-
-
-def _of_all(
-    replayed: Replayed, images: Mapping[str, Path], trial: Trial, lost: Collection[str]
+def _proofs(
+    replayed: Replayed, images: Mapping[str, Path], lost: Collection[str], trial: Trial | None = None
 ) -> Iterator[DeviceProof]:
     for name in sorted(replayed.devices):
         device = replayed.devices[name]
-        checks = _recorded(device, replayed, images)
+        checks = [self_check(device, replayed)]
+        if name in images:
+            checks.append(image_check(device, images[name]))
         omitted = _without_image(device, images, lost)
-        if name in trial.plan.parts:
+        if trial is None:
+            omitted.append("no real device: give --qemu-binary")
+        elif name in trial.plan.parts:
             checks += trial.checks(name, images.get(name))
             omitted += _not_driven(name, trial, replayed)
         else:
             reason = trial.plan.left_out[name]
             checks.append(Check(Subject.DEVICE_EVENTS, Standing.UNPROVED, f"not driven: {reason}"))
         yield DeviceProof(name, tuple(checks), tuple(omitted))
-
-
-def _recorded(device: Device, replayed: Replayed, images: Mapping[str, Path]) -> list[Check]:
-    checks = [self_check(device, replayed)]
-    if device.name in images:
-        checks.append(image_check(device, images[device.name]))
-    return checks
 
 
 def _without_image(device: Device, images: Mapping[str, Path], lost: Collection[str]) -> list[str]:
