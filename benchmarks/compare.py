@@ -70,11 +70,8 @@ def _audits(folder: Path, *, large: bool) -> Iterator[tuple[str, str, str]]:
     for times in (1, 7, 20) if large else (1, 7):
         log = repeated_log(folder, times)
         yield f"`audit`, reclaim log, {times} x", *_audit(best(tracetool("audit", log), times=3 if times == 1 else 1))
-    log = unpacked(folder, "trace.log")
-    with tempfile.TemporaryDirectory() as cache:
-        first = run(tracetool("audit", log), {"PYTHONPYCACHEPREFIX": cache})
-    yield "the same, 1 x, the first run on a machine", *_audit(first)
-    yield "the same, 1 x, plain Python", *_audit(run(tracetool("audit", log), {"PFLASH_TRACETOOL_KERNELS": "plain"}))
+    plain = run(tracetool("audit", unpacked(folder, "trace.log")), {"PFLASH_TRACETOOL_KERNELS": "plain"})
+    yield "the same, 1 x, plain Python", *_audit(plain)
 
 
 def _audit(found: Run) -> tuple[str, str]:
