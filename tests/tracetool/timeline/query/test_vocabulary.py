@@ -29,7 +29,8 @@ def test_names_are_words_of_their_own(vocabulary: Vocabulary) -> None:
 @pytest.mark.parametrize("vocabulary", [OPERATIONS, BLOCKS, FINDINGS], ids=lambda vocabulary: vocabulary.name)
 def test_titles_of_the_table_are_names(vocabulary: Vocabulary) -> None:
     """What people see over a column they write into a query."""
-    frames = {OPERATIONS: OPERATIONS_SCHEMA.to_frame(), BLOCKS: BLOCKS_SCHEMA.to_frame(), FINDINGS: findings_frame([])}
+    operations = OPERATIONS_SCHEMA.to_frame().with_columns(t_ns="time_ns")
+    frames = {OPERATIONS: operations, BLOCKS: BLOCKS_SCHEMA.to_frame(), FINDINGS: findings_frame([])}
     file = BytesIO()
     write_table(frames[vocabulary], vocabulary.name, "table", file)
     for title in file.getvalue().decode().split():
