@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from replay.form import VARIABLE
 from tests.captures import ROOT
 
 TIMEOUT_S = 300
@@ -253,10 +254,11 @@ def tried(mutant: Mutant) -> Caught:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """The broken copy comes first."""
+    """The broken copy comes first, and all is plain: what is compiled of the rest needs the right copy."""
     return os.environ | {
         "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT))),
         "PYTHONDONTWRITEBYTECODE": "1",
+        VARIABLE: "plain",
         "HYPOTHESIS_PROFILE": "found",
     }
 
