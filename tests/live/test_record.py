@@ -215,6 +215,7 @@ def test_an_image_that_another_guest_writes_is_refused(guest: Guest, tmp_path: P
     assert (ended.code, ended.out) == (3, b"")
     assert f"{guest.image}: another QEMU has it open for writing; end that guest first" in ended.err
     assert not (tmp_path / "other").exists()
+    recording.until(b"BdsDxe")  # by then the firmware has written its variables
     recording.process.send_signal(signal.SIGTERM)
     assert recording.end().code == 0
 
