@@ -10,12 +10,22 @@ from typing import NoReturn
 
 import pytest
 
+from replay.form import VARIABLE, is_compiled
+
 
 def lacking(reason: str) -> NoReturn:
     """Skip the test, and under `CI=true` fail it: there nothing goes untested unnoticed."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def needed_kernels() -> None:
+    """Skip the test where the kernels are plain because somebody asked for it; else they should have been compiled."""
+    if os.environ.get(VARIABLE) == "plain":
+        pytest.skip("the kernels run as plain Python, as was asked")
+    if not is_compiled():
+        lacking("the kernels are not compiled: apt-get install -y gcc python3-dev, then make")
 
 
 def needed_program(name: str, package: str) -> str:

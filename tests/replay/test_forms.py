@@ -14,17 +14,21 @@ from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
 from replay.columns import ABSENT_COUNTER, RowKind
 from replay.engine import Config, Machine, Stop
-from replay.form import is_compiled
 from replay.tables import OperationColumns, StepColumns
 from tests.forms import plain
 from tests.replay.programs import GEOMETRIES, RESET, Event, steps_of, to_rows, told, write
+from tests.requirements import needed_kernels
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DataObject
 
     from replay.geometry import Geometry
 
-pytestmark = pytest.mark.skipif(not is_compiled(), reason="there is one form only: the kernels are not compiled")
+
+@pytest.fixture(autouse=True, scope="module")
+def _both_forms() -> None:
+    """There must be two forms to compare."""
+    needed_kernels()
 
 
 def rows_for(geometry: Geometry) -> st.SearchStrategy[list[Event]]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.captures import ROOT
 from tests.forms import is_extension, plain
+from tests.requirements import needed_kernels
 from tests.tracetool.ctf_traces import EventType, Packet, needed_babeltrace, write_trace
 from tracetool.babeltrace import child as compiled_child
 from tracetool.babeltrace import kernel
@@ -53,7 +54,7 @@ def forms() -> dict[str, Any]:
 def _child(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401  a module
     """Each form of the module `child`."""
     if request.param not in forms():
-        pytest.skip("the kernels are not compiled here")
+        needed_kernels()
     return forms()[request.param]
 
 
