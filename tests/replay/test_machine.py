@@ -13,15 +13,30 @@ from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
 from replay.columns import ABSENT, Effect, RowKind
 from replay.engine import Config, Machine
-from tests.replay.programs import GEOMETRIES, MACHINE_RESET, RESET, programs, replayed, to_rows
+from tests.replay.programs import GEOMETRIES, MACHINE_RESET, RESET, VIRT, Access, programs, replayed, to_rows
 from tests.replay.reference import Reference
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DataObject
 
     from replay.geometry import Geometry
-    from tests.replay.programs import Access, Event
+    from tests.replay.programs import Event
 
+WORDS = [Access(0x40, 1, 0x40), Access(0x40, 1, 0x12), Access(0x41, 1, 0x40), Access(0x41, 1, 0x34)]
+"""Two words, programmed one by one."""
+SET_UP = [Access(0x20, 1, 0xE8), Access(0x20, 1, 2), Access(0x20, 1, 0x56)]
+"""A buffered write of three words, left after the first."""
+REST = [Access(0x22, 1, 0x78), Access(0x421, 1, 0x9A), Access(0x20, 1, 0xD0)]
+"""The rest of it: its last word lies in another sector of the window."""
+ONE_WORD = [Access(0x20, 1, 0xE8), Access(0x20, 1, 0), Access(0x20, 1, 0x56), Access(0x20, 1, 0xD0)]
+COUNTED = {
+    "words": WORDS,
+    "words after a buffered write": [*SET_UP, *REST, *WORDS],
+    "words after a reset in a buffered write": [*SET_UP, MACHINE_RESET, *WORDS],
+    "a buffered write of one word": ONE_WORD,
+    "a buffered write": [*SET_UP, *REST],
+}
+"""Programs whose outcome hangs on the count of a buffered write, before, during and after it."""
 BEHAVIOURS = (Behaviour.DIRECT, Behaviour.STAGED_AT_COUNT, Behaviour.STAGED_AT_DATA)
 ACCESSES = (RowKind.IO_READ, RowKind.IO_WRITE, RowKind.OUTER_READ, RowKind.OUTER_WRITE, RowKind.RESET)
 
@@ -110,6 +125,13 @@ def test_contents_state_reads_and_inner_events_are_the_references(
     read_only = data.draw(st.sampled_from((False, False, False, True)), "read-only")
     reference = Reference(geometry, behaviour, read_only=read_only, image=image)
     compare(reference, data.draw(programs(geometry), "program"), image)
+
+
+@pytest.mark.parametrize("program", COUNTED.values(), ids=COUNTED)
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_the_count_lives_on_as_the_references(behaviour: Behaviour, program: list[Access]) -> None:
+    image = b"\xff" * VIRT.size
+    compare(Reference(VIRT, behaviour, image=image), program, image)
 
 
 @pytest.mark.parametrize("policy", [Policy.DISCARD, Policy.VOLATILE, Policy.ERROR])
