@@ -10,16 +10,16 @@ import polars as pl
 import pytest
 
 from benchmarks.inputs import unpacked
-from tracetool.browse.heat import Cells, Metric, heat
-from tracetool.browse.loading import Settings, start
-from tracetool.browse.travel import Travel
 from tracetool.bundled import sample
 from tracetool.ingest import open_trace
+from tracetool.viewmodel.audit_session import Settings, start
+from tracetool.viewmodel.bins import Cells, Metric, heat
+from tracetool.viewmodel.hex_model import HexModel
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from tracetool.browse.loading import Loaded
+    from tracetool.viewmodel.audit_session import AuditSession
 
 FLASH1 = "virt.flash1"
 OPERATIONS = 10_000_000
@@ -31,7 +31,7 @@ def _reclaim(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(unpacked(tmp_path_factory.mktemp("inputs"), "trace.log"))
 
 
-def loaded(path: str) -> Loaded:
+def loaded(path: str) -> AuditSession:
     """A trace as the app has it."""
     job = start([lambda progress: open_trace(path, progress=progress)], Settings())
     job.wait(600)
@@ -57,7 +57,7 @@ def test_cells_of_the_map(
 def jumping(path: str, benchmark: BenchmarkFixture) -> None:
     moments = loaded(path).moments(FLASH1)
     assert moments is not None
-    travel, places = Travel(moments), itertools.cycle(np.random.default_rng(1).integers(0, len(moments) + 1, 997))
+    travel, places = HexModel(moments), itertools.cycle(np.random.default_rng(1).integers(0, len(moments) + 1, 997))
 
     def jump() -> int:
         travel.go(int(next(places)))

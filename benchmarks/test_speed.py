@@ -13,10 +13,10 @@ from replay.boards import boards
 from replay.engine import Config
 from tests.forms import plain
 from tests.tracetool.ctf_traces import needed_babeltrace
+from tracetool.analysis.machine_rows import to_rows
+from tracetool.analysis.options import Options
+from tracetool.analysis.session import replay_readers
 from tracetool.ingest import open_trace
-from tracetool.session.options import Options
-from tracetool.session.rows import to_rows
-from tracetool.session.session import replay_readers
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,10 @@ from replay.columns import ABSENT, ABSENT_COUNTER, RowKind
 from replay.engine import Config, Machine, Stop
 from replay.tables import RowColumns
 from tests.live.guest import RESET, Access, blocks_in_use, pieces
+from tracetool.analysis.machine_rows import to_rows
 from tracetool.errors import EmulatorError
 from tracetool.ingest import open_trace
 from tracetool.qemu import qtest
-from tracetool.session.rows import to_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

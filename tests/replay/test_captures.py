@@ -12,9 +12,9 @@ from replay.columns import ABSENT_COUNTER, RowKind
 from tests.captures import capture_path, image_facts, sha256
 from tests.replay.programs import MACHINE_RESET, Access, Event
 from tests.replay.reference import Reference
+from tracetool.analysis.machine_rows import to_rows
 from tracetool.images import load_image
 from tracetool.ingest import open_trace
-from tracetool.session.rows import to_rows
 
 DEVICE = "virt.flash1"
 REGION = 64 << 20

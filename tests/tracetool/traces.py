@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tracetool.analysis.options import Options
+from tracetool.analysis.session import replay_readers
 from tracetool.audit import Audit, DeviceAudit, Gate, audit
 from tracetool.ingest import TraceMeta, open_trace
 from tracetool.ingest.reader import How
 from tracetool.ingest.source import Source
 from tracetool.ingest.text import TextTrace
 from tracetool.report.json import audit_document
-from tracetool.session.options import Options
-from tracetool.session.session import replay_readers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import polars as pl
 
+    from tracetool.analysis.session import Replayed
     from tracetool.findings import Finding
     from tracetool.ingest import Health, TraceReader
-    from tracetool.session.session import Replayed
 
 CHUNK = 4 << 20
 

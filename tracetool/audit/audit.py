@@ -9,11 +9,11 @@ import polars as pl
 
 from replay.backing import Policy
 from replay.silicon import DEFAULT_CHIP, chip_profiles
+from tracetool.analysis.session import replay_readers
 from tracetool.audit.backing import smallest_backing
 from tracetool.audit.verdict import Verdict, doubts, judge
 from tracetool.findings import WEAR_LIMIT, find
 from tracetool.findings.watch import OperationWatch
-from tracetool.session.session import replay_readers
 from tracetool.timeline.activity import ACTIVITY_SCHEMA
 from tracetool.timeline.blocks import BLOCKS_SCHEMA
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
     from replay.behaviour import Behaviour
     from replay.geometry import Geometry
+    from tracetool.analysis.device import Device, Extent
+    from tracetool.analysis.identity import Identity
+    from tracetool.analysis.options import Options
+    from tracetool.analysis.session import Replayed, TraceReport
+    from tracetool.analysis.tally import Ends, Totals
     from tracetool.audit.backing import SmallestBacking
     from tracetool.audit.compare import Consequence
     from tracetool.audit.reason import Reason
     from tracetool.findings import Finding
     from tracetool.ingest import TraceReader
-    from tracetool.session.device import Device, Extent
-    from tracetool.session.identity import Identity
-    from tracetool.session.options import Options
-    from tracetool.session.session import Replayed, TraceReport
-    from tracetool.session.tally import Ends, Totals
 
 __all__ = ["Audit", "DeviceAudit", "audit"]
 

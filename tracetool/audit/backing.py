@@ -11,8 +11,8 @@ from tracetool.uefi.store import occupied_end
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracetool.analysis.device import Device
     from tracetool.audit.audit import DeviceAudit
-    from tracetool.session.device import Device
 
 __all__ = ["HostTotals", "SmallestBacking", "host_totals", "smallest_backing"]
 

@@ -14,10 +14,10 @@ from tracetool.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracetool.analysis.device import Device
+    from tracetool.analysis.options import Options
     from tracetool.audit.audit import Audit
     from tracetool.ingest import TraceReader
-    from tracetool.session.device import Device
-    from tracetool.session.options import Options
 
 __all__ = ["Consequence", "compare_policies"]
 

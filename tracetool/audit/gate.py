@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import Severity
-from tracetool.findings.words import count_of
+from tracetool.findings.phrases import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

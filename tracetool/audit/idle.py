@@ -12,8 +12,8 @@ from tracetool.uefi.store import find_store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracetool.session.device import Device, TraceNotes
-    from tracetool.session.session import Replayed
+    from tracetool.analysis.device import Device, DeviceNotes
+    from tracetool.analysis.session import Replayed
 
 __all__ = ["idle"]
 
@@ -75,7 +75,7 @@ def _never_accessed(device: Device, trace: int, replayed: Replayed) -> str:
     return f"{words}: {_because(why, replayed)}"
 
 
-def _stored_nothing(device: Device, notes: TraceNotes) -> bool:
+def _stored_nothing(device: Device, notes: DeviceNotes) -> bool:
     """Whether a UEFI variable store was accessed and nothing stored, which no boot of edk2 that uses it does.
 
     Ref: UEFI Specification, "GetNextHighMonotonicCount": its upper half is stored anew at each boot.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tracetool.session.session import TraceReport
+    from tracetool.analysis.session import TraceReport
 
 __all__ = ["Code", "Reason", "located"]
 

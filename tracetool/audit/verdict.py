@@ -6,19 +6,19 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from replay.boards import boards
+from tracetool.analysis.identity import NAMELESS
+from tracetool.analysis.processes import pids
 from tracetool.audit.idle import idle
 from tracetool.audit.reason import Code, Reason, located
+from tracetool.findings.phrases import count_of, events_lost
 from tracetool.findings.trace import event_name
-from tracetool.findings.words import count_of, events_lost
-from tracetool.session.identity import NAMELESS
-from tracetool.session.processes import pids
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracetool.session.device import Device, TraceNotes
-    from tracetool.session.session import Replayed, TraceReport
+    from tracetool.analysis.device import Device, DeviceNotes
+    from tracetool.analysis.session import Replayed, TraceReport
 
 __all__ = ["Verdict", "doubts", "flaws", "judge", "stores_unknown"]
 
@@ -117,7 +117,7 @@ def _edges(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
         yield from ((notes.trace, reason) for reason in _edges_of(device, notes, cut=cut_on_purpose))
 
 
-def _edges_of(device: Device, notes: TraceNotes, *, cut: bool) -> Iterator[Reason]:
+def _edges_of(device: Device, notes: DeviceNotes, *, cut: bool) -> Iterator[Reason]:
     """The same of one trace; `cut`: the user asked for its end."""
     if notes.events and not notes.started_with_reset and device.base != NAMELESS:
         words = "the trace does not begin with the device's reset: what came before it is not judged"
@@ -181,7 +181,7 @@ def _trace_flaws(trace: TraceReport) -> Iterator[Reason]:
         yield Reason(Code.PROCESSES_MIXED, f"{name}: {mixture}")
 
 
-def _notes_flaws(notes: TraceNotes) -> Iterator[Reason]:
+def _notes_flaws(notes: DeviceNotes) -> Iterator[Reason]:
     if not notes.io_write_traced:
         yield Reason(Code.IO_WRITE_NOT_TRACED, "its io_write events were not traced")
     if notes.impossible.count:

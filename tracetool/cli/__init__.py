@@ -96,7 +96,7 @@ def _explained(error: Exception) -> int:
     from click.exceptions import NoArgsIsHelpError
 
     from tracetool.errors import TracetoolError
-    from tracetool.plain import plain_lines
+    from tracetool.sanitize import sanitize_lines
 
     if isinstance(error, NoArgsIsHelpError):
         print(error.format_message())
@@ -106,7 +106,7 @@ def _explained(error: Exception) -> int:
     if isinstance(error, TracetoolError):
         code = _complain(str(error), error.exit_code)
         if error.picture:
-            print(plain_lines(error.picture), file=sys.stderr)
+            print(sanitize_lines(error.picture), file=sys.stderr)
         return code
     if isinstance(error, OSError):
         _silenced(_UNREADABLE)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from replay.backing import Policy
+from tracetool.analysis.options import Options
 from tracetool.cli import common, options
 from tracetool.cli.command import Choice, command
 from tracetool.errors import UsageError
 from tracetool.findings import WEAR_LIMIT, Severity
-from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.errors import UsageError
 from tracetool.paths import user_path
-from tracetool.plain import plain
+from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import Console
 
+    from tracetool.analysis.session import Replayed
     from tracetool.ingest import TraceReader
-    from tracetool.ingest.chunk import Format
-    from tracetool.session.session import Replayed
+    from tracetool.ingest.trace_reader import Format
     from tracetool.timeline.query import Query
 
 
@@ -78,7 +78,7 @@ def say(message: str) -> None:
 
 def tell(message: str) -> None:
     """One line on standard error whether or not it is wanted, harmless whatever names stand in it."""
-    print(f"tracetool: {plain(' '.join(message.split()))}", file=sys.stderr)
+    print(f"tracetool: {sanitize(' '.join(message.split()))}", file=sys.stderr)
 
 
 def console(width: int | None = None) -> Console:
@@ -169,7 +169,7 @@ def _progress(count: int) -> Iterator[Callable[[str], Callable[[int, int | None]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
 
         def report(path: str) -> Callable[[int, int | None], None]:
-            task = bars.add_task(plain(Path(path).name) if count > 1 else "reading", total=None)
+            task = bars.add_task(sanitize(Path(path).name) if count > 1 else "reading", total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 
         yield report
@@ -177,7 +177,7 @@ def _progress(count: int) -> Iterator[Callable[[str], Callable[[int, int | None]
 
 def warn_of_damage(readers: Sequence[TraceReader]) -> None:
     """Say what could not be read, once for each trace."""
-    from tracetool.findings.words import events_lost
+    from tracetool.findings.phrases import events_lost
 
     for reader in readers:
         health, name, unit = reader.health, reader.meta.name, reader.meta.unit
@@ -214,8 +214,8 @@ def require_events(readers: Sequence[TraceReader], events: int) -> None:
     Where several are consecutive boots, one without events is a boot that nobody traced.
     """
     from tracetool.errors import InputError
-    from tracetool.findings.words import count_of
-    from tracetool.ingest.strangers import what_lines_are
+    from tracetool.findings.phrases import count_of
+    from tracetool.ingest.foreign import what_lines_are
 
     silent = readers if not events else [reader for reader in readers if not reader.health.events]
     for reader in silent:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.segment import Segment
 
-from tracetool.plain import plain_lines
+from tracetool.sanitize import sanitize_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,4 +24,4 @@ class PlainConsole(Console):
     def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:  # noqa: ANN401
         """Segments of what is printed; colours are apart from their text."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(plain_lines(segment.text), segment.style)
+            yield segment if segment.control else Segment(sanitize_lines(segment.text), segment.style)

@@ -28,11 +28,11 @@ def events(
     reading: common.Reading,
 ) -> None:
     """Write the pflash events of traces, every one with its number, whichever way they were recorded."""
+    from tracetool.analysis.boots import Chosen, parse_boot
+    from tracetool.analysis.options import Options
     from tracetool.cli.output import goes_to_a_file, open_output
     from tracetool.ingest.chain import described
     from tracetool.report.frames import write_frames
-    from tracetool.session.boots import Chosen, parse_boot
-    from tracetool.session.options import Options
 
     common.check_table_format(output_format, output)
     common.keep_inputs([output], traces)

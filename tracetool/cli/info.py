@@ -21,9 +21,9 @@ def info(
     reading: common.Reading,
 ) -> None:
     """Say what is in a trace: how it was recorded, which devices, what was done to them, how well it reads."""
+    from tracetool.analysis.boots import parse_boot
+    from tracetool.analysis.options import Options
     from tracetool.report.summary import print_summary, summarise
-    from tracetool.session.boots import parse_boot
-    from tracetool.session.options import Options
 
     chosen = Options(processes=frozenset(process), boot=parse_boot(boot))
     console = common.console(width)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from tracetool.analysis.options import Options
+    from tracetool.analysis.session import Replayed
     from tracetool.ingest import TraceReader
-    from tracetool.session.options import Options
-    from tracetool.session.session import Replayed
 
 
 @command()
@@ -133,7 +133,7 @@ def _with_cases(table: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
 
 
 def _replay(traces: Sequence[str], session: Options, reading: common.Reading) -> Replayed:
-    from tracetool.session.session import replay_readers
+    from tracetool.analysis.session import replay_readers
 
     with common.opened(traces, reading) as readers:
         replayed = replay_readers(readers, session)

@@ -10,13 +10,13 @@ import click
 from replay.backing import Policy
 from replay.behaviour import Behaviour
 from replay.boards import boards
+from tracetool.analysis.options import ANY_DEVICE, Options, parse_behaviour, parse_board, split_device
 from tracetool.cli.command import Choice, DeviceOption, complete, complete_file, complete_folder
 from tracetool.cli.common import STANDARD_OUTPUT, Reading, be_quiet
 from tracetool.cli.traces import named_traces
 from tracetool.errors import UsageError
 from tracetool.findings import WEAR_LIMIT
 from tracetool.paths import user_path
-from tracetool.session.options import ANY_DEVICE, Options, parse_behaviour, parse_board, split_device
 from tracetool.sizes import parse_size
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class DeviceOptions(NamedTuple):
 
     def session(self, *, policy: Policy | None = None, at: int | None = None, keep_operations: bool = False) -> Options:
         """The session's options; UsageError where the text is wrong."""
-        from tracetool.session.boots import parse_boot  # with polars
+        from tracetool.analysis.boots import parse_boot  # with polars
 
         return Options(
             images={name: user_path(value) for name, value in by_device("--image", self.image).items()},

@@ -54,7 +54,7 @@ def record(*, line: tuple[str, ...], output: str | None, backend: str, seconds: 
     from tracetool.recording.record import record as record_run
 
     if launches_qemu(line):
-        from tracetool.cli.launching import record_launched
+        from tracetool.cli.record_launcher import record_launched
 
         return record_launched(line, _folder(output), backend, seconds)
     plan = plan_recording(line, backend)

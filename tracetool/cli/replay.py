@@ -13,7 +13,7 @@ from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
     from replay.backing import Policy
-    from tracetool.session.session import Replayed
+    from tracetool.analysis.session import Replayed
 
 _INCONCLUSIVE = 4
 
@@ -47,11 +47,11 @@ def replay(
 
     Exit code 4: model and trace disagree, or the trace is incomplete; the files are written all the same.
     """
+    from tracetool.analysis.choice import chosen_device
+    from tracetool.analysis.contents import contents_of
+    from tracetool.analysis.session import replay_readers
     from tracetool.audit.verdict import doubts
     from tracetool.report.state import print_state
-    from tracetool.session.choice import chosen_device
-    from tracetool.session.contents import contents_of
-    from tracetool.session.session import replay_readers
 
     moment = None if at is None else common.parse_number(at, "--at")
     session = devices.session(policy=policy, at=moment)

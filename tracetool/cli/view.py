@@ -45,13 +45,13 @@ def view(
     _require_terminal()
     if traces.count("-") > 1:
         raise UsageError("standard input can be read only once")
-    from tracetool.browse.loading import Settings, start
+    from tracetool.viewmodel.audit_session import Settings, start
 
     settings = Settings(session, guests, strict_silicon, wear_limit)
     _free_keyboard(needed="-" in traces)
     job = start([partial(reading.open, path) for path in traces], settings)
-    from tracetool.browse.memory import state_folder
     from tracetool.tui.app import TraceApp
+    from tracetool.viewmodel.state_file import state_folder
 
     state = state_folder()
     app = TraceApp(job, remembers_in=None if fresh else state)

@@ -11,17 +11,17 @@ from replay.backing import Policy
 from tracetool.audit.audit import audit_replayed
 from tracetool.errors import UsageError
 from tracetool.explain.answers import answer_words
-from tracetool.explain.words import event_words, policy_words
-from tracetool.findings.words import address
+from tracetool.explain.phrases import event_words, policy_words
+from tracetool.findings.phrases import address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from tracetool.analysis.device import Device
+    from tracetool.analysis.inspect import Inspection
+    from tracetool.analysis.options import Options
     from tracetool.findings import Finding
     from tracetool.ingest import TraceReader
-    from tracetool.session.device import Device
-    from tracetool.session.inspect import Inspection
-    from tracetool.session.options import Options
 
 __all__ = ["Explanation", "explain", "explain_device"]
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tracetool.analysis.boots import Chosen
+from tracetool.analysis.naming import events_of
 from tracetool.ingest.numbering import Numbering
-from tracetool.session.boots import Chosen
-from tracetool.session.naming import events_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tracetool.analysis.options import Options
     from tracetool.ingest import TraceReader
-    from tracetool.session.options import Options
 
 __all__ = ["Failure", "Job", "Loss"]
 

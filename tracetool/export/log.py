@@ -17,7 +17,7 @@ import polars as pl
 
 from tracetool.events import PREFIX, Variant
 from tracetool.export.job import Failure, Loss
-from tracetool.export.shapes import Strings, columns_of, shape
+from tracetool.export.shapes import Strings, argument_columns, shape
 
 if TYPE_CHECKING:
     from tracetool.export.job import Job
@@ -71,7 +71,7 @@ class _Log:
         lines: list[str | None] = [None] * frame.height
         for group in shape(frame, _STRINGS, leave_out=True).groups:
             rows = group.rows
-            columns = [column.to_list() for column in columns_of(group.variant, frame[rows])]
+            columns = [column.to_list() for column in argument_columns(group.variant, frame[rows])]
             devices = [frame["device"][rows].to_list()] if group.variant.named else []
             template = _template(group.variant)
             if not devices and not columns:

@@ -7,8 +7,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO
 
 from tracetool.events import EVENTS_SCHEMA
-from tracetool.ingest.chunk import LostPlace
 from tracetool.ingest.provenance import describe
+from tracetool.ingest.trace_reader import LostPlace
 from tracetool.report.frames import write_parquet_frames
 
 if TYPE_CHECKING:

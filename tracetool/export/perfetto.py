@@ -16,12 +16,12 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import (  # type: ignore[
 )
 from perfetto.trace_builder.proto_builder import StreamingTraceProtoBuilder  # type: ignore[import-untyped]
 
+from tracetool.analysis.session import replay_readers
 from tracetool.export.clock import Clock
-from tracetool.session.session import replay_readers
 
 if TYPE_CHECKING:
+    from tracetool.analysis.session import Replayed
     from tracetool.export.job import Job
-    from tracetool.session.session import Replayed
 
 __all__ = ["write"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-__all__ = ["Group", "Shaped", "Strings", "columns_of", "shape"]
+__all__ = ["Group", "Shaped", "Strings", "argument_columns", "shape"]
 
 _COLUMNS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region", "text")
 _NAMELESS = 1 << len(_COLUMNS)
@@ -93,7 +93,7 @@ def shape(frame: pl.DataFrame, strings: Strings, *, leave_out: bool) -> Shaped:
     return Shaped(groups, np.sort(np.concatenate([np.empty(0, np.intp), *left])))
 
 
-def columns_of(variant: Variant, rows: pl.DataFrame) -> list[pl.Series]:
+def argument_columns(variant: Variant, rows: pl.DataFrame) -> list[pl.Series]:
     """The arguments of the variant, a column each, as the frame holds them; `ro` as "1" or "0"."""
     found = []
     for argument in variant.arguments:

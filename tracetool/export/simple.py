@@ -19,7 +19,7 @@ import polars as pl
 
 from tracetool.events import CATALOGUE, PREFIX
 from tracetool.export.job import Failure, Loss
-from tracetool.export.shapes import Strings, columns_of, shape
+from tracetool.export.shapes import Strings, argument_columns, shape
 from tracetool.ingest.names import LONGEST_DEVICE, TEXT
 from tracetool.ingest.simple_records import THREADS
 
@@ -168,7 +168,7 @@ def _records(variant: Variant, rows: pl.DataFrame) -> Bytes | None:
 def _arguments(variant: Variant, rows: pl.DataFrame) -> list[bytes | Numbers] | None:
     """The arguments in order: a string, the same for all rows, or a number for each."""
     found: list[bytes | Numbers] = [_string(rows["device"][0])] if variant.named else []
-    values = dict(zip((argument.name for argument in variant.arguments), columns_of(variant, rows), strict=True))
+    values = dict(zip((argument.name for argument in variant.arguments), argument_columns(variant, rows), strict=True))
     strings = {argument.name for argument in variant.arguments if not argument.radix}
     for name, column in variant.recorded:
         if name in values:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay.backing import Policy
+from tracetool.findings.phrases import count_of, hex_bytes, place
 from tracetool.findings.registry import Severity, rule
-from tracetool.findings.words import count_of, hex_bytes, place
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tracetool.analysis.device import Device
+    from tracetool.analysis.tally import Cluster
     from tracetool.findings.registry import Case, Finding
-    from tracetool.session.device import Device
-    from tracetool.session.tally import Cluster
 
 _LOSING = (Policy.DISCARD, Policy.VOLATILE)
 

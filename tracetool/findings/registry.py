@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from replay.backing import Policy
     from replay.silicon import ChipProfile
-    from tracetool.session.device import Device
-    from tracetool.session.session import Replayed
-    from tracetool.session.tally import Cluster, Occurrence
+    from tracetool.analysis.device import Device
+    from tracetool.analysis.session import Replayed
+    from tracetool.analysis.tally import Cluster, Occurrence
 
 __all__ = ["CHECK_MODULES", "RULES", "Case", "Finding", "Rule", "Severity", "checks", "find", "rule"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay.behaviour import Behaviour
+from tracetool.findings.phrases import count_of, listed, place, strays
 from tracetool.findings.registry import rule
-from tracetool.findings.words import count_of, listed, place, strays
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracetool.findings.phrases import count_of, place
 from tracetool.findings.registry import RULES, Severity, rule
-from tracetool.findings.words import count_of, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

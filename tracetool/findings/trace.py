@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay.columns import TEXTS, RowKind, Text
+from tracetool.analysis.session import MAX_DEVICES
+from tracetool.findings.phrases import count_of, events_lost
 from tracetool.findings.registry import rule
-from tracetool.findings.words import count_of, events_lost
-from tracetool.session.session import MAX_DEVICES
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from replay.engine import Disagreement
+    from tracetool.analysis.session import TraceReport
     from tracetool.findings.registry import Case, Finding
-    from tracetool.session.session import TraceReport
 
 _NAMES = {RowKind.WRITE_TEXT: "pflash_write", RowKind.OTHER: "nothing"}
 _DECIMAL = ("size", "wcycle")

@@ -12,8 +12,8 @@ import polars as pl
 
 from replay.cfi import Opcode, Status
 from replay.columns import Flag, OpKind, Outcome
-from tracetool.session.tally import Cluster, Occurrence
-from tracetool.session.wide_erases import WideErases
+from tracetool.analysis.tally import Cluster, Occurrence
+from tracetool.analysis.wide_erases import WideErases
 from tracetool.timeline.accesses import NO_TIME
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracetool.findings.phrases import count_of, place
 from tracetool.findings.registry import rule
-from tracetool.findings.words import count_of, place
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:

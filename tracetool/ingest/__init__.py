@@ -4,9 +4,17 @@
 `tracetool.events.EVENTS_SCHEMA`, chunk by chunk, and keeps count of what it could not read.
 """
 
-from tracetool.ingest.ahead import read_ahead
-from tracetool.ingest.chunk import Damage, Health, HostWriteFailure, LineReader, LostPlace, TraceMeta, TraceReader
-from tracetool.ingest.sniff import open_trace
+from tracetool.ingest.detect import open_trace
+from tracetool.ingest.prefetch import prefetch
+from tracetool.ingest.trace_reader import (
+    Damage,
+    Health,
+    HostWriteFailure,
+    LineReader,
+    LostPlace,
+    TraceMeta,
+    TraceReader,
+)
 
 __all__ = [
     "Damage",
@@ -17,5 +25,5 @@ __all__ = [
     "TraceMeta",
     "TraceReader",
     "open_trace",
-    "read_ahead",
+    "prefetch",
 ]

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from tracetool.errors import UsageError
 from tracetool.events import NAMELESS_DEVICE, OPENING
-from tracetool.ingest.chunk import COUNTS, FIRST_DAMAGED, PLACES, Health, LostPlace, TraceMeta
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.provenance import describe
+from tracetool.ingest.trace_reader import COUNTS, FIRST_DAMAGED, PLACES, Health, LostPlace, TraceMeta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import polars as pl
 
-    from tracetool.ingest.chunk import TraceReader
+    from tracetool.ingest.trace_reader import TraceReader
 
 __all__ = ["Chain", "described"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import CATALOGUE
-from tracetool.ingest import recorded
-from tracetool.ingest.recorded import NUMBERS
+from tracetool.ingest import binary_columns
+from tracetool.ingest.binary_columns import NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Places = npt.NDArray[np.intp]
     Integers = npt.NDArray[np.int64 | np.uint64]
 
-__all__ = ["LINE", "Part", "columns_of"]
+__all__ = ["LINE", "Part", "part_columns"]
 
 LINE = "line"
 """A column beside those of the canonical frame, dropped before it is delivered: the line an event stands in."""
@@ -58,7 +58,7 @@ def _integers(printed: Sequence[str], argument: Argument) -> Integers:
 
 
 class _Columns:
-    """What `recorded.columns_of` makes the columns of a chunk of, filled part by part."""
+    """What `binary_columns.event_columns` makes the columns of a chunk of, filled part by part."""
 
     def __init__(self, length: int) -> None:
         self.numbers = {name: np.zeros(length, np.uint64 if name == "counter" else np.int64) for name in NUMBERS}
@@ -96,7 +96,7 @@ class _Columns:
             self.numbers["size"][places] = np.array(list(map(len, printed))) // 2
 
 
-def columns_of(order: Sequence[int], parts: Sequence[Part]) -> Iterator[pl.Series]:
+def part_columns(order: Sequence[int], parts: Sequence[Part]) -> Iterator[pl.Series]:
     """The columns event, device, offset, ... text of a chunk's events.
 
     Args:
@@ -110,4 +110,4 @@ def columns_of(order: Sequence[int], parts: Sequence[Part]) -> Iterator[pl.Serie
         filled.fill(parts[place], np.flatnonzero(places == place))
     strings = [word.encode("latin-1").decode("utf-8", "replace") for word in filled.strings]
     words = filled.words["device"], filled.words["text"]
-    return recorded.columns_of(kinds[places], list(filled.numbers.values()), None, words, strings, own=True)
+    return binary_columns.event_columns(kinds[places], list(filled.numbers.values()), None, words, strings, own=True)

@@ -11,13 +11,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import InputError
-from tracetool.ingest.chunk import TraceMeta
 from tracetool.ingest.ctf_archive import unpack
 from tracetool.ingest.ctf_columns import layouts
 from tracetool.ingest.ctf_folders import find_folders, is_ctf_directory, stream_bytes
 from tracetool.ingest.ctf_process import ReadingProcess
 from tracetool.ingest.ctf_reading import CtfReading
 from tracetool.ingest.reader import How, Reader
+from tracetool.ingest.trace_reader import TraceMeta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

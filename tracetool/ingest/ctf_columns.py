@@ -11,9 +11,9 @@ import polars as pl
 from tracetool.babeltrace import layout
 from tracetool.babeltrace.layout import NO_TIME, Column
 from tracetool.events import ACCESS_SIZES, CATALOGUE
+from tracetool.ingest.binary_columns import ANY, LIMITS, NUMBERS, event_columns, nullable
 from tracetool.ingest.names import LONGEST_DEVICE, TEXT
-from tracetool.ingest.recorded import ANY, LIMITS, NUMBERS, columns_of, nullable
-from tracetool.plain import excerpt
+from tracetool.sanitize import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -212,7 +212,7 @@ class Columns:
         thread = self._each(classes, [one.thread for one in self._classes], np.bool_)
         return pl.DataFrame(
             [
-                *columns_of(kinds, numbers, shown, _words_of(block), self._words),
+                *event_columns(kinds, numbers, shown, _words_of(block), self._words),
                 nullable(pl.Series("time_ns", block[Column.TIME].copy()), clock),
                 nullable(pl.Series("process", self._processes(block, classes)), process),
                 nullable(pl.Series("thread", (block[Column.THREAD] & LOW_32).astype(np.uint32)), thread),

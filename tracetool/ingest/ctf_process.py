@@ -21,7 +21,7 @@ import tracetool
 from tracetool.babeltrace.errors import logged
 from tracetool.babeltrace.layout import COLUMNS
 from tracetool.errors import InputError
-from tracetool.plain import excerpt
+from tracetool.sanitize import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import InputError, MissingDependencyError
-from tracetool.ingest.chunk import FIRST_DAMAGED, Damage
 from tracetool.ingest.ctf_columns import Columns, EventClass
 from tracetool.ingest.numbering import Numbering
+from tracetool.ingest.trace_reader import FIRST_DAMAGED, Damage
 
 if TYPE_CHECKING:
     import polars as pl

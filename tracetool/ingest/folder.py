@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from tracetool.errors import InputError
 from tracetool.ingest.ctf_folders import METADATA
 from tracetool.ingest.kind import kind_of
-from tracetool.plain import listed, plain
 from tracetool.runs.place import is_run_directory
+from tracetool.sanitize import listed, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,7 +72,7 @@ def check_archive(name: str, unpacked: str) -> None:
     Raises:
         InputError: names the sessions.
     """
-    found = [plain(os.path.relpath(each.path, unpacked)) for each in traces_in(unpacked) if each.what == CTF]
+    found = [sanitize(os.path.relpath(each.path, unpacked)) for each in traces_in(unpacked) if each.what == CTF]
     if len(found) > 1:
         raise InputError(f"{name}: is an archive that holds {_listed(found)}; unpack it and give one")
 
@@ -179,10 +179,10 @@ def _depth(path: str, found: Found) -> int:
 
 def _choice(path: str, found: Sequence[Found]) -> str:
     """The message where something else than the directory should be given."""
-    held = _listed([f"{plain(os.path.relpath(each.path, path))} ({each.what})" for each in found])
+    held = _listed([f"{sanitize(os.path.relpath(each.path, path))} ({each.what})" for each in found])
     runs = [each.path for each in found if each.what == RUN]
     given = runs if len(runs) == len(found) else [found[0].path]
-    command = shlex.join(["tracetool", "audit", *map(plain, given[:_SHOWN])])
+    command = shlex.join(["tracetool", "audit", *map(sanitize, given[:_SHOWN])])
     several = "; several are consecutive boots, in order" if len(found) > 1 else ""
     return f"{path}: is a directory that holds {held}; give what is meant, as in: {command}{several}"
 

@@ -17,13 +17,13 @@ import polars as pl
 
 from tracetool.errors import InputError
 from tracetool.events import EVENTS_SCHEMA
-from tracetool.ingest.chunk import FIRST_DAMAGED, PLACES, Damage, Health, TraceMeta
+from tracetool.ingest.checksum import has_checksum
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.provenance import KEY, Provenance, parse
 from tracetool.ingest.reader import How, Reader
-from tracetool.ingest.rows import judge
-from tracetool.ingest.seal import is_sealed
-from tracetool.plain import excerpt
+from tracetool.ingest.trace_reader import FIRST_DAMAGED, PLACES, Damage, Health, TraceMeta
+from tracetool.ingest.validate import judge
+from tracetool.sanitize import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def open_parquet(path: str, how: How) -> ParquetTrace:
     Raises:
         InputError: it is damaged, or has other columns.
     """
-    sealed = is_sealed(path)
+    sealed = has_checksum(path)
     if not sealed:
         _probe(path)
     with _decoding(path):

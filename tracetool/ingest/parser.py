@@ -12,19 +12,19 @@ import polars as pl
 
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, PREFIX
-from tracetool.ingest.columns import LINE, Part, columns_of
+from tracetool.ingest.columns import LINE, Part, part_columns
+from tracetool.ingest.foreign import why_strange
+from tracetool.ingest.loss_lines import Notes
 from tracetool.ingest.losses import may_report_loss
-from tracetool.ingest.notes import Notes
 from tracetool.ingest.patterns import BY_SOURCE, HOLE, diagnose, usual_arguments
 from tracetool.ingest.prefix import Writers, read_prefix, read_prefixes
-from tracetool.ingest.strangers import why_strange
 from tracetool.ingest.wrapped import Unwrapper
-from tracetool.plain import excerpt
+from tracetool.sanitize import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tracetool.ingest.chunk import Health, TraceMeta
+    from tracetool.ingest.trace_reader import Health, TraceMeta
 
 __all__ = ["REPEATS", "TextParser"]
 
@@ -259,7 +259,7 @@ class TextParser:
                 prefixes.times,
                 prefixes.threads,
                 prefixes.processes,
-                *columns_of(self._order, self._parts),
+                *part_columns(self._order, self._parts),
             ]
         )
         self._last = self._last_event()

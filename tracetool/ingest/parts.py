@@ -19,20 +19,20 @@ import polars as pl
 
 from tracetool.errors import InputError
 from tracetool.ingest.chain import Chain
-from tracetool.ingest.chunk import Health, TraceMeta
 from tracetool.ingest.escapes import without_escapes
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.parser import TextParser
 from tracetool.ingest.source import Source, open_source
 from tracetool.ingest.text import TextTrace
-from tracetool.plain import first_of
+from tracetool.ingest.trace_reader import Health, TraceMeta
+from tracetool.sanitize import first_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from typing_extensions import Buffer
 
-    from tracetool.ingest.chunk import Shape, TraceReader
+    from tracetool.ingest.trace_reader import Shape, TraceReader
 
 __all__ = ["JoinedLog", "MergedLogs", "combine"]
 

@@ -21,7 +21,7 @@ from tracetool.events import EVENTS_SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracetool.ingest.chunk import Clock, Shape
+    from tracetool.ingest.trace_reader import Clock, Shape
 
 __all__ = ["Prefix", "Prefixes", "Writers", "read_prefix", "read_prefixes"]
 

@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from tracetool.ingest.chunk import COUNTS, Damage, Health, HostWriteFailure, LostPlace
+from tracetool.ingest.trace_reader import COUNTS, Damage, Health, HostWriteFailure, LostPlace
 
 if TYPE_CHECKING:
-    from tracetool.ingest.chunk import TraceMeta
+    from tracetool.ingest.trace_reader import TraceMeta
 
 __all__ = ["KEY", "Provenance", "describe", "parse"]
 

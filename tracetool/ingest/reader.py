@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracetool.errors import InputError
-from tracetool.ingest.chunk import Health
 from tracetool.ingest.source import open_source
+from tracetool.ingest.trace_reader import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracetool.ingest.chunk import TraceMeta
     from tracetool.ingest.source import Source
+    from tracetool.ingest.trace_reader import TraceMeta
 
 __all__ = ["CHUNK_BYTES", "How", "Reader"]
 

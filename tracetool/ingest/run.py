@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tracetool.ingest.chunk import LineReader, ReaderOver
+from tracetool.ingest.trace_reader import LineReader, ReaderOver
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     import polars as pl
 
-    from tracetool.ingest.chunk import Health, TraceReader
+    from tracetool.ingest.trace_reader import Health, TraceReader
     from tracetool.runs.directory import RunDirectory
 
 __all__ = ["RunTrace", "directory_of", "of_run"]

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import EVENTS_SCHEMA, PREFIX
+from tracetool.ingest.binary_columns import NUMBERS, event_columns
 from tracetool.ingest.columns import LINE
 from tracetool.ingest.interning import StringTable
-from tracetool.ingest.recorded import NUMBERS, columns_of
 from tracetool.ingest.text_codes import REACH, Head, Span, Stop
 from tracetool.ingest.text_log import Log, Rows
 from tracetool.ingest.text_tables import new_tables
@@ -29,7 +29,7 @@ except ImportError:
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tracetool.ingest.chunk import Clock, Shape
+    from tracetool.ingest.trace_reader import Clock, Shape
 
 __all__ = ["Read", "Scanned", "TextScanner", "usual_scanner"]
 
@@ -136,7 +136,7 @@ class TextScanner:
         if not rows.count:
             return None
         devices = rows.column("devices")
-        columns = columns_of(
+        columns = event_columns(
             rows.column("kinds"),
             [self._number(name) for name in NUMBERS],
             np.zeros(0, np.int64),

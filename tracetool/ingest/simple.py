@@ -13,17 +13,17 @@ from tracetool.events import PREFIX
 from tracetool.ingest.magic import SIMPLE
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.reader import How, Reader
+from tracetool.ingest.simple_buffers import SimpleBuffers
 from tracetool.ingest.simple_codes import EVENT_HEAD, HEAD, Reason, Stop
 from tracetool.ingest.simple_records import MAX_ID, THREADS, load, next_record, read_mapping
-from tracetool.ingest.simple_room import SimpleRoom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import polars as pl
 
-    from tracetool.ingest.chunk import TraceMeta
     from tracetool.ingest.source import Source
+    from tracetool.ingest.trace_reader import TraceMeta
 
 __all__ = ["SimpleTrace", "check_header"]
 
@@ -76,7 +76,7 @@ class _Reading:
         self._numbering = Numbering(number)
         self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
-        self._room = SimpleRoom(self._buffer, trace.big, trace.how.chunk_bytes // SHORTEST_RECORD + 1)
+        self._room = SimpleBuffers(self._buffer, trace.big, trace.how.chunk_bytes // SHORTEST_RECORD + 1)
         self._reader = self._room.reader
         self._end = 0
         self._before = 0

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, zstd
 from tracetool.errors import InputError
-from tracetool.ingest.ahead import Ahead
+from tracetool.ingest.prefetch import Prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,7 @@ class Source:
         self._readinto: Callable[[memoryview], int | None] = readinto
         self._pending = b""
         self._decoder: Decoder | None = None
-        self._ahead: Ahead[bytes] | None = None
+        self._ahead: Prefetch[bytes] | None = None
         self._block = memoryview(b"")
         self.compression = self._recognise()
         if self.compression is None:
@@ -172,7 +172,7 @@ class Source:
         self.bytes_read += len(data)
         return data
 
-    def _wait(self, ahead: Ahead[bytes]) -> bool:
+    def _wait(self, ahead: Prefetch[bytes]) -> bool:
         """Wait until a pipe has more; False if the reader is closed before. A read could not be interrupted."""
         try:
             number = self._stream.fileno()
@@ -195,7 +195,7 @@ class Source:
     def _packed(self, size: int) -> bytes | memoryview:
         """Unpacked bytes, up to `size`."""
         if self._ahead is None and self._unpacked >= LONG:
-            self._ahead = Ahead(lambda: self._unpack_counted(BLOCK))
+            self._ahead = Prefetch(lambda: self._unpack_counted(BLOCK))
         if self._ahead is None:
             return self._unpack_counted(size)
         if not self._block:

@@ -18,10 +18,10 @@ from tracetool.ingest.scanner import usual_scanner
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from tracetool.ingest.chunk import Health, TraceMeta
     from tracetool.ingest.lines import Piece
     from tracetool.ingest.scanner import TextScanner
     from tracetool.ingest.source import Source
+    from tracetool.ingest.trace_reader import Health, TraceMeta
 
 __all__ = ["Reading", "TextTrace"]
 

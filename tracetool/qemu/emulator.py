@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import EmulatorError, MissingDependencyError
-from tracetool.plain import plain
+from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -164,7 +164,7 @@ def emulator(program: str, options: Sequence[str], said: Path, **channels: str) 
             talk = said.read_text(errors="replace").strip()
             if not talk:
                 raise EmulatorError(f"{error}: is {program} a QEMU?") from error
-            raise EmulatorError(f"{error}; it said: {plain(talk)}") from error
+            raise EmulatorError(f"{error}; it said: {sanitize(talk)}") from error
 
 
 def _start(command: Sequence[str], said: Path, sockets: Sequence[socket.socket]) -> subprocess.Popen[bytes]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracetool.findings.words import count_of
+from tracetool.findings.phrases import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tracetool.analysis.session import TraceReport
     from tracetool.audit import DeviceAudit
-    from tracetool.session.session import TraceReport
 
 __all__ = ["ActivityChart", "Bar", "Lane", "draw_activity"]
 

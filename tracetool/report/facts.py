@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from replay.behaviour import Behaviour
 from tracetool.audit.backing import host_totals
 from tracetool.audit.verdict import Verdict
-from tracetool.findings.words import count_of
+from tracetool.findings.phrases import count_of
 from tracetool.report.figures import severity_counts
 from tracetool.sizes import format_offset, format_size
 

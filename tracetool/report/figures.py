@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.audit.verdict import Verdict
-from tracetool.findings.words import count_of, events_of
+from tracetool.findings.phrases import count_of, events_of
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tracetool.analysis.session import TraceReport
     from tracetool.audit import DeviceAudit
     from tracetool.findings import Finding
-    from tracetool.session.session import TraceReport
 
 __all__ = ["SIGNS", "Figure", "counted", "device_figures", "evidence", "severity_counts", "trace_remarks"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import log1p
 from typing import TYPE_CHECKING
 
-from tracetool.findings.words import count_of
+from tracetool.findings.phrases import count_of
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from tracetool.analysis.naming import events_of
 from tracetool.events import EVENTS_SCHEMA, render
-from tracetool.ingest.seal import SealedFile
-from tracetool.plain import plain
-from tracetool.session.naming import events_of
+from tracetool.ingest.checksum import ChecksummedFile
+from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -108,7 +108,7 @@ def write_parquet_frames(
     ) -> Iterator[pl.DataFrame]:
         yield from frames
 
-    sealed = SealedFile(file)
+    sealed = ChecksummedFile(file)
     try:
         register_io_source(source, schema=schema).sink_parquet(
             cast("IO[bytes]", sealed),
@@ -133,7 +133,7 @@ def _write_table(frames: _Counted, file: BinaryIO) -> None:
             when = row["time_ns"]
             time = "" if when is None or frames.start is None else seconds(when - frames.start)
             trace = f"{row['trace']:>5}  " * frames.several
-            lines.append(f"{trace}{row['seq']:>9}  {time:>12}  {row['boot']:>4}  {plain(render(row))}\n")
+            lines.append(f"{trace}{row['seq']:>9}  {time:>12}  {row['boot']:>4}  {sanitize(render(row))}\n")
         file.write("".join(lines).encode())
 
 

@@ -16,12 +16,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
-from tracetool.findings.words import count_of
-from tracetool.plain import plain_lines
+from tracetool.findings.phrases import count_of
 from tracetool.report.activity_chart import LEFT, PLOT, draw_activity
 from tracetool.report.facts import device_facts, headline, host_words, worst_first
 from tracetool.report.figures import SIGNS, counted, device_figures, evidence, severity_counts, trace_remarks
 from tracetool.report.flash_map import NARROWEST, draw_flash
+from tracetool.sanitize import sanitize_lines
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _environment() -> Environment:
 def _seen(value: object) -> object:
     """What is shown of a value: text without characters that hide or reorder what stands beside them."""
     if isinstance(value, str) and not hasattr(value, "__html__"):
-        return plain_lines(value)
+        return sanitize_lines(value)
     return value
 
 

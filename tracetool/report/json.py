@@ -12,8 +12,8 @@ from tracetool.report.facts import headline
 from tracetool.report.policies import policies_document
 
 if TYPE_CHECKING:
+    from tracetool.analysis.session import TraceReport
     from tracetool.audit import Audit, DeviceAudit
-    from tracetool.session.session import TraceReport
 
 __all__ = ["SCHEMA", "SIZES", "audit_document", "device_document", "document_text", "write_audit"]
 

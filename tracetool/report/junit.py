@@ -14,7 +14,7 @@ from tracetool.audit import Gate
 from tracetool.audit.coverage import why_not_evaluated
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
-from tracetool.findings.words import events_of
+from tracetool.findings.phrases import events_of
 from tracetool.report.json import SIZES, device_document
 
 if TYPE_CHECKING:

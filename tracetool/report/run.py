@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracetool.plain import plain
 from tracetool.runs.run import RECORDING
+from tracetool.sanitize import sanitize
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["run_facts"]
 def run_facts(directory: RunDirectory) -> Iterator[tuple[str, str]]:
     """Rows of a name and a text: what was run, how it ended, which images there are, what is missing."""
     for name, text in _facts(directory.run):
-        yield plain(name), plain(text)
+        yield sanitize(name), sanitize(text)
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:

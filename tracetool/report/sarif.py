@@ -22,10 +22,10 @@ from tracetool.sizes import format_offset
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tracetool.analysis.session import TraceReport
     from tracetool.audit import Audit
     from tracetool.findings import Finding, Rule
     from tracetool.ingest import TraceMeta
-    from tracetool.session.session import TraceReport
 
     Lines = Mapping[int, Mapping[int, int]]
     """For each trace by number, the line (1-based) of events by their number."""

@@ -13,8 +13,8 @@ from tracetool.report.layout import print_words
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tracetool.session.device import Device
-    from tracetool.session.session import Replayed
+    from tracetool.analysis.device import Device
+    from tracetool.analysis.session import Replayed
 
 __all__ = ["print_state"]
 

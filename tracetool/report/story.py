@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracetool.findings.words import count_of
+from tracetool.findings.phrases import count_of
 from tracetool.report.frames import seconds
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracetool.session.device import Device
+    from tracetool.analysis.device import Device
     from tracetool.timeline.story import Episode
 
 __all__ = ["story_lines"]

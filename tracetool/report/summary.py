@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import polars as pl
 from rich.text import Text
 
+from tracetool.analysis.boots import with_boot
+from tracetool.analysis.naming import UNKNOWN, Key, shown_name
+from tracetool.analysis.options import Options
+from tracetool.analysis.processes import Processes
+from tracetool.analysis.runs import with_runs
+from tracetool.analysis.session import replay_readers
 from tracetool.errors import UsageError
-from tracetool.findings.words import count_of, events_lost
-from tracetool.ingest.chunk import ReaderOver
+from tracetool.findings.phrases import count_of, events_lost
 from tracetool.ingest.run import RunTrace
+from tracetool.ingest.trace_reader import ReaderOver
 from tracetool.report.layout import print_grid
 from tracetool.report.run import run_facts
 from tracetool.report.story import story_lines
-from tracetool.session.boots import with_boot
-from tracetool.session.naming import UNKNOWN, Key, shown_name
-from tracetool.session.options import Options
-from tracetool.session.processes import Processes
-from tracetool.session.runs import with_runs
-from tracetool.session.session import replay_readers
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from tracetool.analysis.session import Replayed
     from tracetool.ingest import TraceReader
-    from tracetool.session.session import Replayed
 
 __all__ = ["TraceSummary", "print_summary", "summarise"]
 

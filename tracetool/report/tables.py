@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
 
-from tracetool.plain import plain
 from tracetool.report.frames import seconds, write_parquet_frames
+from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _number(value: int) -> str:
 
 
 def _word(value: object) -> str:
-    return plain(str(value))
+    return sanitize(str(value))
 
 
 def _status(value: int) -> str:

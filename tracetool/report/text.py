@@ -9,7 +9,7 @@ from rich.text import Text
 from tracetool.audit import Gate
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import Severity
-from tracetool.findings.words import events_of
+from tracetool.findings.phrases import events_of
 from tracetool.report.facts import device_facts, headline, host_words, worst_first
 from tracetool.report.layout import print_grid, print_words
 from tracetool.report.policies import print_policies

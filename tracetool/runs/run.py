@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tracetool.plain import plain
+from tracetool.sanitize import sanitize
 
 __all__ = ["FINISHED", "NOT_STARTED", "RECORDING", "SCHEMA", "STATES", "Flash", "Run", "SavedImage"]
 
@@ -113,7 +113,7 @@ class Run:
             return "is still being recorded, or its recorder was killed: the end is missing, and the images after it"
         if self.signal is not None:
             return f"QEMU was ended by signal {self.signal}: what it still held is missing"
-        return None if self.cut is None else plain(self.cut)
+        return None if self.cut is None else sanitize(self.cut)
 
     def throws_away(self, flash: Flash) -> bool:
         """Whether what the guest wrote to a flash is not in its image after the run: `-snapshot`, `snapshot=on`."""

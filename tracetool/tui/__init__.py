@@ -1,1 +1,1 @@
-"""The terminal app: widgets over `tracetool.browse`, and the only place that knows textual."""
+"""The terminal app: widgets over `tracetool.viewmodel`, and the only place that knows textual."""

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.widgets import ContentSwitcher
 
-from tracetool.browse.loading import start
-from tracetool.browse.status import progress_words, title
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.help import HelpScreen
 from tracetool.tui.image import ImageView
@@ -20,13 +18,15 @@ from tracetool.tui.keys import keys_path, read_keys
 from tracetool.tui.map import MapView
 from tracetool.tui.messages import FilterTo, JumpTo, MomentChanged, Pick  # noqa: TC001  textual reads the annotations
 from tracetool.tui.palette import ActionCommands
+from tracetool.tui.persistence import Persistence
 from tracetool.tui.prompt import Prompt
-from tracetool.tui.remembering import Remembering
 from tracetool.tui.screens import MainScreen
 from tracetool.tui.theme import DARK, FEW_COLOURS, LIGHT, THEMES, in_sixteen_colours
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.top_bar import TopBar
 from tracetool.tui.views import VIEWS
+from tracetool.viewmodel.audit_session import start
+from tracetool.viewmodel.status import progress_words, title
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
-    from tracetool.browse.loading import Job, Loaded, Settings
     from tracetool.tui.actions import Action
+    from tracetool.viewmodel.audit_session import AuditSession, Job, Settings
 
 __all__ = ["TraceApp"]
 
@@ -46,7 +46,7 @@ _INTERRUPTED = 130
 _TERMINATED = 128 + signal.SIGTERM
 
 
-class TraceApp(Remembering):
+class TraceApp(Persistence):
     """The app over traces that `job` is loading."""
 
     TITLE = "tracetool"
@@ -133,14 +133,14 @@ class TraceApp(Remembering):
         if self.loaded is not None or now < self._next_part:
             return
         self._next_part = now + _PART
-        part = job.so_far()
+        part = job.partial_session()
         if part is not None:
-            self.view().show_loaded(part)
+            self.view().show_session(part)
 
     def _take(self, job: Job) -> None:
         if job.result is not None:
             self.loaded = job.result
-            self.call_later(self._show_loaded, job.result)
+            self.call_later(self._show_session, job.result)
         elif self.loaded is None:
             self.failure = job.error
             self.exit(_INTERRUPTED)
@@ -150,7 +150,7 @@ class TraceApp(Remembering):
         self.query_one(TopBar).say("" if self.loaded is None else title(self.loaded))
         self.refresh_bindings()
 
-    async def _show_loaded(self, loaded: Loaded) -> None:
+    async def _show_session(self, loaded: AuditSession) -> None:
         """Give it to the views, that in front first."""
         for view in sorted(VIEWS, key=lambda view: view.id != self.current_view):
             done = view.show(self.query_one(f"#{view.id}"), loaded)

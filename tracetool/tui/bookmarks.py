@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tracetool.plain import plain
+from tracetool.sanitize import sanitize
 from tracetool.tui.screens import OverScreen
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from tracetool.browse.memory import Bookmark
+    from tracetool.viewmodel.state_file import Bookmark
 
 __all__ = ["BookmarksScreen"]
 
@@ -44,7 +44,7 @@ class BookmarksScreen(OverScreen["Bookmark"]):
 
     def _line(self, bookmark: Bookmark) -> Content:
         where = f"trace {bookmark.trace}, " if self._several else ""
-        return Content.assemble((f"{where}event {bookmark.seq:,}", "bold"), f"  {plain(bookmark.note)}")
+        return Content.assemble((f"{where}event {bookmark.seq:,}", "bold"), f"  {sanitize(bookmark.note)}")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """That is the one."""

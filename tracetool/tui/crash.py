@@ -16,7 +16,7 @@ from textual.app import App
 from textual.worker import WorkerFailed
 
 from tracetool.errors import TracetoolError, UsageError
-from tracetool.plain import plain
+from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,7 +109,7 @@ class Crashing(App[int]):
 
 def keep_traceback(error: Exception, folder: Path | None) -> CrashError:
     """Write the traceback to a new file in `folder`, else in the temporary directory; the error that says where."""
-    words = f"internal error: {type(error).__name__}: {plain(str(error), 200)}"
+    words = f"internal error: {type(error).__name__}: {sanitize(str(error), 200)}"
     for place in (folder, None):
         try:
             if place is not None:

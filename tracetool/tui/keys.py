@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_config_path
 
 from tracetool.paths import user_folder
-from tracetool.plain import plain
+from tracetool.sanitize import sanitize
 from tracetool.tui.actions import ACTIONS
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def read_keys(path: Path | None) -> tuple[dict[str, str], str | None]:
     except FileNotFoundError:
         return {}, None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return {}, f"{path.name} is not used: {plain(' '.join(str(error).split()))}"
+        return {}, f"{path.name} is not used: {sanitize(' '.join(str(error).split()))}"
     if not isinstance(table, dict):
         return {}, f"{path.name} is not used: [keys] is no table"
     known = {action.id for action in ACTIONS}
@@ -53,5 +53,5 @@ def read_keys(path: Path | None) -> tuple[dict[str, str], str | None]:
     wrong = [name for name in table if name not in good]
     if not wrong:
         return good, None
-    names = ", ".join(plain(name, 40) for name in wrong[:_SHOWN])
+    names = ", ".join(sanitize(name, 40) for name in wrong[:_SHOWN])
     return good, f"{path.name}: not understood: {names}{' …' if len(wrong) > _SHOWN else ''}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from tracetool.browse.selection import Selection
+    from tracetool.viewmodel.selection import Selection
 
 __all__ = ["FilterTo", "JumpTo", "MomentChanged", "Pick"]
 

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from tracetool.plain import plain
+from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,7 +95,7 @@ class Prompt(Vertical):
     def _say(self, text: str, *, wrong: bool = False) -> None:
         said = self.query_one("#said", Static)
         said.set_class(wrong, "-wrong")
-        said.update(Text("\n".join(map(plain, text.splitlines())), no_wrap=True))
+        said.update(Text("\n".join(map(sanitize, text.splitlines())), no_wrap=True))
         said.display = bool(text)
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from textual.widgets import DataTable
 
-from tracetool.browse.findings import findings
-from tracetool.browse.overview import overview
 from tracetool.tui.findings import FindingsView
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
 from tracetool.tui.overview import Overview
 from tracetool.tui.timeline import TimelineView
+from tracetool.viewmodel.findings import findings
+from tracetool.viewmodel.overview import overview
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from textual.widget import Widget
 
-    from tracetool.browse.loading import Loaded
+    from tracetool.viewmodel.audit_session import AuditSession
 
 __all__ = ["VIEWS", "View"]
 
@@ -33,7 +33,7 @@ class View:
     key: str
     title: str
     make: Callable[[], Widget]
-    show: Callable[[Any, Loaded], Awaitable[None] | None]
+    show: Callable[[Any, AuditSession], Awaitable[None] | None]
     focus: Callable[[Any], object]
     wait: Callable[[Any, str], None] = lambda _view, _words: None
 
@@ -62,8 +62,8 @@ VIEWS: tuple[View, ...] = (
         Overview.focus,
         Overview.wait_for,
     ),
-    View("timeline", "2", "Timeline", TimelineView, TimelineView.show_loaded, _focus_grid),
-    View("map", "3", "Map", MapView, MapView.show_loaded, _focus_grid),
+    View("timeline", "2", "Timeline", TimelineView, TimelineView.show_session, _focus_grid),
+    View("map", "3", "Map", MapView, MapView.show_session, _focus_grid),
     View(
         "findings",
         "4",
@@ -72,6 +72,6 @@ VIEWS: tuple[View, ...] = (
         lambda view, loaded: view.show(findings(loaded.audit)),
         _focus_findings,
     ),
-    View("image", "5", "Image", ImageView, ImageView.show_loaded, _focus_grid),
+    View("image", "5", "Image", ImageView, ImageView.show_session, _focus_grid),
 )
 """In the order of their tabs; the first is the one that is seen first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracetool.findings.words import count_of
+from tracetool.findings.phrases import count_of
 from tracetool.sizes import format_offset, format_size
 from tracetool.verify.verification import Place
 

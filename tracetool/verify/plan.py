@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from replay.boards import boards
 from replay.geometry import GeometryError
+from tracetool.analysis.identity import NAMELESS
 from tracetool.errors import UsageError
 from tracetool.qemu.machines import machine_types
-from tracetool.session.identity import NAMELESS
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from replay.geometry import Geometry
+    from tracetool.analysis.device import Device
+    from tracetool.analysis.session import Replayed
     from tracetool.qemu.about import About
     from tracetool.qemu.machines import Flash, MachineType
-    from tracetool.session.device import Device
-    from tracetool.session.session import Replayed
 
 __all__ = ["Part", "Plan", "plan_for"]
 

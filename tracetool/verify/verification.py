@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tracetool.analysis.session import TraceReport
     from tracetool.qemu.about import About
-    from tracetool.session.session import TraceReport
 
 __all__ = ["Check", "DeviceProof", "Place", "RealDevice", "Standing", "Subject", "Verification"]
 

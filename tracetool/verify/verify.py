@@ -7,25 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracetool.analysis.choice import chosen_device
+from tracetool.analysis.runs import images_after, thrown_away
+from tracetool.analysis.session import replay_readers
 from tracetool.errors import UsageError
-from tracetool.findings.words import count_of
+from tracetool.findings.phrases import count_of
 from tracetool.qemu.about import about
-from tracetool.session.choice import chosen_device
-from tracetool.session.runs import images_after, thrown_away
-from tracetool.session.session import replay_readers
 from tracetool.verify.plan import plan_for
-from tracetool.verify.real import try_on
-from tracetool.verify.recorded import image_check, self_check
+from tracetool.verify.qemu_check import try_on
+from tracetool.verify.recording_check import image_check, self_check
 from tracetool.verify.verification import Check, DeviceProof, RealDevice, Standing, Subject, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from tracetool.analysis.device import Device
+    from tracetool.analysis.options import Options
+    from tracetool.analysis.session import Replayed
     from tracetool.ingest import TraceReader
-    from tracetool.session.device import Device
-    from tracetool.session.options import Options
-    from tracetool.session.session import Replayed
-    from tracetool.verify.real import Trial
+    from tracetool.verify.qemu_check import Trial
 
 __all__ = ["verify"]
 

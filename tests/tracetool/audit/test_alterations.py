@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.tracetool.traces import audited, images
+from tracetool.analysis.options import Options
 from tracetool.audit import Verdict
-from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,11 +10,11 @@ from tests.captures import case_path
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Audited, audited, reader
 from tests.tracetool.uefi.stores import flash_image
+from tracetool.analysis.options import Options
 from tracetool.audit import Verdict, audit
 from tracetool.audit.backing import host_totals
 from tracetool.report.facts import host_words
 from tracetool.report.json import audit_document
-from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from pathlib import Path

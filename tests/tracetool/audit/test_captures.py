@@ -11,17 +11,17 @@ from replay.backing import Policy
 from replay.behaviour import Behaviour
 from tests.captures import capture_path, image_facts, sha256
 from tests.tracetool.traces import Audited, audited, images, replayed
+from tracetool.analysis.contents import contents_of
+from tracetool.analysis.options import Options
 from tracetool.audit import Verdict
 from tracetool.cli import main
 from tracetool.findings import Severity
-from tracetool.session.contents import contents_of
-from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tracetool.session.session import Replayed
+    from tracetool.analysis.session import Replayed
 
 FLASH0 = "virt.flash0"
 FLASH1 = "virt.flash1"

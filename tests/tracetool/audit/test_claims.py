@@ -13,11 +13,11 @@ from tests.captures import ROOT, case_path
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Audited, audited, images
 from tests.tracetool.uefi.stores import header
+from tracetool.analysis.options import Options
 from tracetool.audit import Verdict
 from tracetool.audit.coverage import why_not_evaluated
 from tracetool.audit.gate import Gate
 from tracetool.audit.reason import Code
-from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ from replay.backing import Policy
 from tests.captures import capture_path
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
+from tracetool.analysis.options import Options
 from tracetool.audit.compare import Consequence, compare_policies
 from tracetool.errors import UsageError
-from tracetool.session.options import Options
 
 FLASH1 = "virt.flash1"
 EXTENT = Options(extents={FLASH1: 0xC0000})

@@ -5,9 +5,9 @@ import pytest
 from replay.backing import Policy
 from tests.tracetool.logs import log
 from tests.tracetool.traces import audited
+from tracetool.analysis.options import Options
 from tracetool.audit.coverage import why_not_evaluated
 from tracetool.findings import RULES
-from tracetool.session.options import Options
 
 DEVICE = "virt.flash1"
 EXTENTS = {DEVICE: 768 << 10}

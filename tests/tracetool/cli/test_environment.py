@@ -152,7 +152,7 @@ def test_a_user_without_home_and_name_gets_an_answer() -> None:
         "import pwd\n"
         "def unknown(number): raise KeyError(number)\n"
         "pwd.getpwuid = unknown\n"
-        "from tracetool.browse.memory import state_folder\n"
+        "from tracetool.viewmodel.state_file import state_folder\n"
         "from tracetool.tui.keys import keys_path, read_keys\n"
         "assert state_folder() is None\n"
         "assert read_keys(keys_path()) == ({}, None)\n"

@@ -15,13 +15,13 @@ from replay.columns import Effect
 from tests.captures import capture_path
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
+from tracetool.analysis.inspect import Inspection
+from tracetool.analysis.options import Options
 from tracetool.errors import UsageError
 from tracetool.events import EVENT_NAMES
 from tracetool.explain import Explanation, explain
-from tracetool.explain.words import event_words, words
+from tracetool.explain.phrases import event_words, words
 from tracetool.report.explanation import print_explanation
-from tracetool.session.inspect import Inspection
-from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

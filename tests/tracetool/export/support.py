@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 from hypothesis import strategies as st
 
+from tracetool.analysis.options import Options
 from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENTS_SCHEMA, NAMELESS_DEVICE
 from tracetool.export.formats import FORMATS
 from tracetool.export.job import Job
 from tracetool.ingest import Health, TraceMeta
 from tracetool.ingest.numbering import Numbering
-from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

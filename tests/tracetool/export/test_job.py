@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.tracetool.export.support import Frames, frames, made
+from tracetool.analysis.options import Options
 from tracetool.export.job import Failure, Job, Loss
 from tracetool.ingest import Health, HostWriteFailure, LostPlace
-from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

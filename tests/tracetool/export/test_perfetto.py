@@ -12,9 +12,9 @@ from tests.captures import ROOT
 from tests.tracetool.export.support import exported
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
+from tracetool.analysis.options import Options
+from tracetool.analysis.session import replay_readers
 from tracetool.ingest import open_trace
-from tracetool.session.options import Options
-from tracetool.session.session import replay_readers
 
 FIRST_BOOT = str(ROOT / "samples" / "aavmf-first-boot" / "trace.log.zst")
 

@@ -12,10 +12,10 @@ from replay.cfi import Opcode
 from tests.captures import ROOT
 from tests.tracetool.export.support import Frames, exported, made
 from tests.tracetool.traces import reader
+from tracetool.analysis.options import Options
+from tracetool.analysis.session import replay_readers
 from tracetool.errors import UsageError
 from tracetool.ingest import open_trace
-from tracetool.session.options import Options
-from tracetool.session.session import replay_readers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

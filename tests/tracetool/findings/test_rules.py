@@ -13,9 +13,9 @@ from replay.silicon import chip_profiles
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Again, Audited, audited
 from tests.tracetool.uefi.stores import flash_image
+from tracetool.analysis.options import Options
 from tracetool.audit import Gate, audit
 from tracetool.findings import RULES, WEAR_LIMIT, Severity
-from tracetool.session.options import Options
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -27,7 +27,7 @@ from tracetool.events import CATALOGUE, Variant
 from tracetool.ingest import TraceMeta, open_trace, simple_kernel
 from tracetool.ingest.reader import How
 from tracetool.ingest.simple import SimpleTrace, check_header
-from tracetool.ingest.simple_room import SimpleRoom
+from tracetool.ingest.simple_buffers import SimpleBuffers
 from tracetool.ingest.source import Source
 
 if TYPE_CHECKING:
@@ -392,7 +392,7 @@ def test_both_forms_agree_on_flipped_bytes(flips: list[tuple[int, int]]) -> None
 
 
 def test_records_outside_of_the_buffer_are_refused() -> None:
-    room = SimpleRoom(bytearray(100), 0, 10)
+    room = SimpleBuffers(bytearray(100), 0, 10)
     for position, end in ((0, 101), (50, 49), (-1, 100)):
         room.reader.position = position
         with pytest.raises(ValueError, match="in a buffer of 100 bytes"):
@@ -402,7 +402,7 @@ def test_records_outside_of_the_buffer_are_refused() -> None:
 @pytest.mark.skipif(not is_extension(simple_kernel), reason="plain Python ends a slice where the bytes end")
 def test_a_place_outside_of_the_buffer_is_an_error() -> None:
     """Not the end of the process, whoever calls the kernel."""
-    room = SimpleRoom(bytearray(100), 0, 10)
+    room = SimpleBuffers(bytearray(100), 0, 10)
     walk = import_module("tracetool.ingest.native").walk
     for position in (-1 << 40, -1, 99, 100, 1 << 40):
         room.reader.position, room.reader.end = position, 1 << 50

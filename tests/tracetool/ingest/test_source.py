@@ -18,7 +18,7 @@ from tracetool.compression import zstd
 from tracetool.errors import InputError
 from tracetool.ingest import open_trace
 from tracetool.ingest import source as source_module
-from tracetool.ingest.ahead import Ahead
+from tracetool.ingest.prefetch import Prefetch
 from tracetool.ingest.source import Source, open_source
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def test_reads_of_any_size_give_the_same(tmp_path: Path, packing: str, size: int
 
 def test_no_more_is_done_ahead_than_is_said() -> None:
     done: list[int] = []
-    ahead = Ahead(lambda: done.append(0) or b"x")  # type: ignore[func-returns-value]
+    ahead = Prefetch(lambda: done.append(0) or b"x")  # type: ignore[func-returns-value]
     ahead.take()
     while len(done) < 6:
         threading.Event().wait(0.001)

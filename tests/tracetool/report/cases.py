@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.tracetool.cli.program import FIRST_BOOT, PADDING
 from tests.tracetool.logs import log
 from tests.tracetool.traces import Trace, audited
-from tracetool.session.options import Options
+from tracetool.analysis.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tracetool.report.cases import CASES
+from tracetool.analysis.device import Extent
 from tracetool.report.flash_map import CELL_HEIGHT, MOST_CELLS, WIDTH, FlashMap, draw_flash
 from tracetool.report.html import write_html
-from tracetool.session.device import Extent
 from tracetool.timeline.blocks import BLOCKS_SCHEMA
 
 REGION, BLOCK = 64 << 20, 256 << 10

@@ -22,6 +22,7 @@ from tests.captures import ROOT
 from tests.tracetool.cli.program import tracetool
 from tests.tracetool.logs import log
 from tests.tracetool.traces import Again, images, reader, replayed
+from tracetool.analysis.options import Options
 from tracetool.audit import audit
 from tracetool.ingest import open_trace
 from tracetool.qemu.about import About
@@ -33,7 +34,6 @@ from tracetool.report.sarif import write_sarif
 from tracetool.report.state import print_state
 from tracetool.report.text import print_audit
 from tracetool.report.verification import print_verification, write_verification
-from tracetool.session.options import Options
 from tracetool.verify import Check, DeviceProof, Place, Standing, Subject, Verification, verify
 from tracetool.verify.verification import RealDevice
 

@@ -11,14 +11,14 @@ import pytest
 
 from tests.tracetool.logs import log
 from tests.tracetool.traces import audited
-from tracetool.browse.findings import finding_rows
+from tracetool.analysis.options import Options
 from tracetool.explain import explain
 from tracetool.ingest import open_trace
 from tracetool.report.explanation import explanation_facts
 from tracetool.report.html import write_html
 from tracetool.report.junit import write_junit
 from tracetool.report.sarif import sarif_document
-from tracetool.session.options import Options
+from tracetool.viewmodel.findings import finding_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

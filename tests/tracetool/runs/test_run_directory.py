@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tracetool.browse.samples import finished
 from tests.tracetool.runs.support import FIRST_BOOT, PADDING, a_run
-from tracetool.browse.exporting import command_line
-from tracetool.browse.loading import Settings, start
-from tracetool.browse.timeline import Timeline
+from tests.tracetool.viewmodel.samples import finished
 from tracetool.errors import InputError
 from tracetool.ingest import open_trace
 from tracetool.runs.directory import read_run_directory, write_run
 from tracetool.runs.reading import FormError, parse_run
 from tracetool.runs.run import NOT_STARTED, RECORDING, SCHEMA, Flash, Run, SavedImage
+from tracetool.viewmodel.audit_session import Settings, start
+from tracetool.viewmodel.timeline import Timeline
+from tracetool.viewmodel.view_export import command_line
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 from tests.captures import capture_path
 from tests.tracetool.logs import BLOCK, log
 from tests.tracetool.traces import replayed
-from tracetool.session.options import Options
+from tracetool.analysis.options import Options
 from tracetool.timeline.blocks import BLOCKS_SCHEMA
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from polars.testing import assert_frame_equal
 from tests.captures import capture_path
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import reader, replayed
+from tracetool.analysis.options import Options
+from tracetool.analysis.session import replay_readers
 from tracetool.compression import zstd
-from tracetool.session.options import Options
-from tracetool.session.session import replay_readers
 from tracetool.timeline.operations import KINDS, OPERATIONS_SCHEMA, OUTCOMES
 from tracetool.timeline.query import OPERATIONS
 

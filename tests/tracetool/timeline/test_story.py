@@ -7,8 +7,8 @@ import polars as pl
 from replay.columns import OpKind, Outcome
 from tests.captures import capture_path
 from tests.tracetool.traces import replayed
+from tracetool.analysis.options import Options
 from tracetool.report.story import story_lines
-from tracetool.session.options import Options
 from tracetool.timeline.accesses import NO_TIME
 from tracetool.timeline.story import MOST_EPISODES, PAUSE_NS, Story
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input
 
-from tests.tracetool.browse.samples import padding
-from tracetool.browse.loading import Job, Progress
+from tests.tracetool.viewmodel.samples import padding
 from tracetool.tui.app import TraceApp
 from tracetool.tui.timeline import TimelineView
+from tracetool.viewmodel.audit_session import Job, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from textual.pilot import Pilot
 
-    from tracetool.browse.loading import Loaded
+    from tracetool.viewmodel.audit_session import AuditSession
 
     Script = Callable[["Driver"], Awaitable[Any]]
 
@@ -101,7 +101,7 @@ class Driver:
 
 
 def drive(
-    script: Script, *, size: tuple[int, int] = (120, 30), loaded: Loaded | None = None, keys: Path = NO_KEYS
+    script: Script, *, size: tuple[int, int] = (120, 30), loaded: AuditSession | None = None, keys: Path = NO_KEYS
 ) -> Any:  # noqa: ANN401  whatever the script gives
     """Run the app over what is loaded; the padding sample, where nothing else is said."""
     shown = padding() if loaded is None else loaded

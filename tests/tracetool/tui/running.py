@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from tests.tracetool.traces import reader
 from tests.tracetool.tui.views import screen_text
-from tracetool.browse.loading import Settings, start
 from tracetool.bundled import sample
 from tracetool.tui.app import TraceApp
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
+from tracetool.viewmodel.audit_session import Settings, start
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

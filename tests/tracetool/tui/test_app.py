@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tracetool.browse.samples import OUTSIDE, first_boot, job, opening, padding
 from tests.tracetool.cli.program import PADDING
 from tests.tracetool.tui.driving import NO_KEYS, Driver, drive, drive_job
-from tracetool.browse.loading import Job, Progress, Settings, start
-from tracetool.session.options import Options
+from tests.tracetool.viewmodel.samples import OUTSIDE, first_boot, job, opening, padding
+from tracetool.analysis.options import Options
 from tracetool.tui.app import TraceApp
 from tracetool.tui.image import ImageView
+from tracetool.viewmodel.audit_session import Job, Progress, Settings, start
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from textual import work
 
-from tests.tracetool.browse.samples import padding
 from tests.tracetool.tui.driving import NO_KEYS
-from tracetool.browse.loading import Job, Progress
+from tests.tracetool.viewmodel.samples import padding
 from tracetool.errors import InputError, UsageError
 from tracetool.tui.app import TraceApp
 from tracetool.tui.crash import CrashError, keep_traceback
 from tracetool.tui.timeline import TimelineView
+from tracetool.viewmodel.audit_session import Job, Progress
 
 if TYPE_CHECKING:
     from pathlib import Path

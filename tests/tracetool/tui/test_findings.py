@@ -8,8 +8,8 @@ import pytest
 
 from tests.tracetool.report.cases import CASES
 from tests.tracetool.tui.views import HOSTILE, Frame, screen_text
-from tracetool.browse.findings import FindingsModel, findings
 from tracetool.tui.findings import FindingsView
+from tracetool.viewmodel.findings import FindingsModel, findings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

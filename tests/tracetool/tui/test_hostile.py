@@ -7,13 +7,13 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from tests.tracetool.browse.samples import finished, job, padding
 from tests.tracetool.cli.program import PADDING
 from tests.tracetool.tui.driving import Driver, drive
 from tests.tracetool.tui.views import HOSTILE
-from tracetool.browse.keeping import KeptTrace
-from tracetool.browse.loading import Loaded, Settings, load
+from tests.tracetool.viewmodel.samples import finished, job, padding
 from tracetool.ingest import open_trace
+from tracetool.viewmodel.audit_session import AuditSession, Settings, load
+from tracetool.viewmodel.cached_trace import CachedTrace
 
 pytestmark = pytest.mark.slow
 
@@ -37,8 +37,8 @@ class _Renamed:
         ]
 
 
-def hostile() -> Loaded:
-    trace = KeptTrace(_Renamed())  # type: ignore[arg-type]
+def hostile() -> AuditSession:
+    trace = CachedTrace(_Renamed())  # type: ignore[arg-type]
     return load([trace], Settings())
 
 

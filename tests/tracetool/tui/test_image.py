@@ -8,21 +8,21 @@ from textual.widgets import Input
 
 from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run, until
 from tests.tracetool.tui.views import screen_text
-from tracetool.browse.loading import Settings
-from tracetool.browse.mapping import subjects
-from tracetool.browse.playback import AS_FAST_AS_DRAWN, SPEEDS
+from tracetool.analysis.options import Options
 from tracetool.bundled import sample
-from tracetool.session.options import Options
 from tracetool.tui.image import ImageView
 from tracetool.tui.image.slider import Slider
 from tracetool.tui.map import MapView
+from tracetool.viewmodel.audit_session import Settings
+from tracetool.viewmodel.heatmap import subjects
+from tracetool.viewmodel.playback import AS_FAST_AS_DRAWN, SPEEDS
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
 
-    from tracetool.browse.loading import Loaded
-    from tracetool.browse.mapping import Subject
     from tracetool.tui.app import TraceApp
+    from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.heatmap import Subject
 
 PLACE = 0x100000
 KNOWN = Settings(Options(images={"virt.flash1": sample("aavmf-shell-padding/flash1-before.fd.zst")}))
@@ -80,7 +80,7 @@ def test_no_bar_hides_the_line_of_the_cursor() -> None:
 
 
 def test_keys_pressed_before_the_image_is_made_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slowly(loaded: Loaded) -> tuple[Subject, ...]:
+    def slowly(loaded: AuditSession) -> tuple[Subject, ...]:
         time.sleep(0.5)
         return subjects(loaded)
 

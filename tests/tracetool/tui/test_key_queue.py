@@ -9,8 +9,8 @@ from textual import events
 from textual.keys import _character_to_key
 from textual.widgets import Input
 
-from tests.tracetool.browse.samples import OUTSIDE
 from tests.tracetool.tui.driving import Driver, drive
+from tests.tracetool.viewmodel.samples import OUTSIDE
 from tracetool.tui.bookmarks import BookmarksScreen
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView

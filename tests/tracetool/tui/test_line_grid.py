@@ -7,9 +7,9 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App
 
-from tracetool.browse.cells import Cell, Column
 from tracetool.tui.line_grid import LineGrid
 from tracetool.tui.line_grid.strips import fit
+from tracetool.viewmodel.cells import Cell, Column
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,12 +6,12 @@ import pytest
 from rich.color import Color, ColorSystem
 from rich.style import Style
 
-from tests.tracetool.browse.test_map_moves import drawn
-from tracetool.browse.flash_map import Shape
+from tests.tracetool.viewmodel.test_cursor import drawn
 from tracetool.tui.map.halves import Halves
 from tracetool.tui.map.look import Colours, Marks, commanded, ramp, shape_in
 from tracetool.tui.map.shades import Shades
 from tracetool.tui.theme import THEMES, in_sixteen_colours
+from tracetool.viewmodel.flash_map import Shape
 
 if TYPE_CHECKING:
     from textual.theme import Theme

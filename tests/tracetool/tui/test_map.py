@@ -10,19 +10,19 @@ from textual.events import MouseDown, MouseMove
 from tests.tracetool.report.cases import within
 from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run, until
 from tests.tracetool.tui.views import screen_text
-from tracetool.browse.flash_map import cell_sizes
-from tracetool.browse.heat import Metric
-from tracetool.browse.mapping import subjects
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
 from tracetool.tui.timeline import TimelineView
+from tracetool.viewmodel.bins import Metric
+from tracetool.viewmodel.flash_map import cell_sizes
+from tracetool.viewmodel.heatmap import subjects
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
 
-    from tracetool.browse.loading import Loaded
-    from tracetool.browse.mapping import Subject
     from tracetool.tui.app import TraceApp
+    from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.heatmap import Subject
 
 PLACE = 0x100000
 
@@ -263,7 +263,7 @@ def test_a_range_stays_selected_when_the_map_is_drawn_again() -> None:
 
 
 def test_keys_pressed_before_the_map_is_drawn_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slowly(loaded: Loaded) -> tuple[Subject, ...]:
+    def slowly(loaded: AuditSession) -> tuple[Subject, ...]:
         time.sleep(0.5)
         return subjects(loaded)
 

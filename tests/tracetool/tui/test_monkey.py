@@ -10,8 +10,8 @@ import pytest
 from textual import events
 from textual.geometry import Size
 
-from tests.tracetool.browse.samples import both
 from tests.tracetool.tui.driving import Driver, drive
+from tests.tracetool.viewmodel.samples import both
 from tracetool.tui.actions import ACTIONS
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from textual.widgets import OptionList
 
 from tests.tracetool.report.cases import CASES
 from tests.tracetool.tui.views import HOSTILE, Frame, screen_text
-from tracetool.browse.overview import overview
 from tracetool.tui.overview import Overview
+from tracetool.viewmodel.overview import overview
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

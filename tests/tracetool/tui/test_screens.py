@@ -8,20 +8,20 @@ import pytest
 from textual.widgets import Input
 
 from tests.captures import ROOT
-from tests.tracetool.browse.samples import finished
 from tests.tracetool.tui.driving import Driver, drive
 from tests.tracetool.tui.screens import matches
-from tracetool.browse.loading import Loaded, Settings, start
+from tests.tracetool.viewmodel.samples import finished
 from tracetool.ingest import open_trace
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
+from tracetool.viewmodel.audit_session import AuditSession, Settings, start
 
 SMALL, LARGE = (80, 24), (160, 50)
 _SAMPLE = "samples/aavmf-shell-padding/trace.log.zst"
 
 
 @cache
-def sample() -> Loaded:
+def sample() -> AuditSession:
     """Load the padding sample under a name that is the same on every machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)

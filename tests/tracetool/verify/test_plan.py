@@ -10,9 +10,9 @@ import pytest
 from replay.behaviour import Behaviour
 from tests.tracetool.logs import log
 from tests.tracetool.traces import replayed
+from tracetool.analysis.options import Options
 from tracetool.errors import UsageError
 from tracetool.qemu.about import About
-from tracetool.session.options import Options
 from tracetool.verify.plan import plan_for
 
 if TYPE_CHECKING:

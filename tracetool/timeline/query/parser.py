@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
-from tracetool.plain import listed
+from tracetool.sanitize import listed
 from tracetool.timeline.query.errors import Choice, QueryError, shown
 from tracetool.timeline.query.lexer import RESERVED, Kind, spell_text, unquoted
 from tracetool.timeline.query.patterns import matching

@@ -12,7 +12,7 @@ from tracetool.tui.drawing import SEVERITY_STYLES, Drawn, hanging
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracetool.browse.findings import FindingRow
+    from tracetool.viewmodel.findings import FindingRow
 
 __all__ = ["Detail"]
 

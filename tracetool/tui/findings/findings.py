@@ -8,15 +8,15 @@ from rich.text import Text
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import DataTable
 
-from tracetool.browse.findings import FindingsModel
 from tracetool.tui.drawing import SEVERITY_STYLES, Heading
 from tracetool.tui.findings.detail import Detail
 from tracetool.tui.messages import JumpTo
+from tracetool.viewmodel.findings import FindingsModel
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from tracetool.browse.findings import FindingRow
+    from tracetool.viewmodel.findings import FindingRow
 
 __all__ = ["FindingsView"]
 

@@ -9,9 +9,9 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tracetool.browse.stretches import ROW_BYTES
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.part_styles import PartStyles
+from tracetool.viewmodel.folding import ROW_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.style import Style
     from textual import events
 
-    from tracetool.browse.travel import HexRow, Travel
+    from tracetool.viewmodel.hex_model import HexModel, HexRow
 
 __all__ = ["ImageGrid"]
 
@@ -31,7 +31,7 @@ _PRINTABLE = range(0x20, 0x7F)
 
 
 class ImageGrid(PartStyles):
-    """Shows a `Travel`."""
+    """Shows a `HexModel`."""
 
     BINDINGS = bindings_of("image")  # type: ignore[assignment]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"image--cursor", "image--changed", "image--quiet", "image--beyond"}
@@ -50,13 +50,13 @@ class ImageGrid(PartStyles):
 
     def __init__(self) -> None:
         super().__init__()
-        self.travel: Travel | None = None
+        self.travel: HexModel | None = None
         self.extent: int | None = None
         self.cursor = 0
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
-    def show(self, travel: Travel, extent: int | None) -> None:
+    def show(self, travel: HexModel, extent: int | None) -> None:
         """Show a device; `extent` in bytes."""
         self.travel, self.extent = travel, extent
         self.look(0)
@@ -102,7 +102,7 @@ class ImageGrid(PartStyles):
         mark = "*" if any(row.changed) else "!" if beyond else " "
         return Segment(f"{row.offset:08x}{mark} ", self._style("beyond" if beyond else "quiet"))
 
-    def _fold(self, travel: Travel, row: HexRow, line: int) -> Iterator[Segment]:
+    def _fold(self, travel: HexModel, row: HexRow, line: int) -> Iterator[Segment]:
         yield self._offset(row)
         selected = travel.line_of(self.cursor) == line
         yield Segment(f"⋯ {row.fold} ⋯", self._style("cursor" if selected else "quiet"))

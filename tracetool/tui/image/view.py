@@ -10,19 +10,19 @@ import polars as pl
 from textual import work
 from textual.containers import Vertical
 
-from tracetool.browse.mapping import subjects
-from tracetool.browse.places import PlaceKind, parse_place
-from tracetool.browse.playback import playback
-from tracetool.browse.selection import Selection
-from tracetool.browse.travel import Travel, patterns
 from tracetool.errors import UsageError
-from tracetool.plain import plain
+from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset
 from tracetool.tui.drawing import Heading
 from tracetool.tui.image.grid import ImageGrid
 from tracetool.tui.image.slider import Slider
 from tracetool.tui.messages import MomentChanged, Pick
 from tracetool.tui.prompt import Prompt, Question
+from tracetool.viewmodel.heatmap import subjects
+from tracetool.viewmodel.hex_model import HexModel, patterns
+from tracetool.viewmodel.places import PlaceKind, parse_place
+from tracetool.viewmodel.playback import playback
+from tracetool.viewmodel.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.timer import Timer
 
-    from tracetool.browse.loading import Loaded
-    from tracetool.browse.mapping import Subject
-    from tracetool.browse.playback import Playback
+    from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.heatmap import Subject
+    from tracetool.viewmodel.playback import Playback
 
 __all__ = ["ImageView"]
 
@@ -56,15 +56,15 @@ class ImageView(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self.travel: Travel | None = None
+        self.travel: HexModel | None = None
         self.clock: Playback = playback([])
-        self._loaded: Loaded | None = None
+        self._loaded: AuditSession | None = None
         self._subjects: tuple[Subject, ...] = ()
         self._device = 0
         self._pattern: list[bytes] = []
         self._timer: Timer | None = None
         self._drawn = 0.0
-        self._waiting: Loaded | None = None
+        self._waiting: AuditSession | None = None
         self._wanted: Selection | None = None
         self._played = False
         self._early: list[ImageGrid.Asked] = []  # keys that were pressed before there is anything to be shown
@@ -94,7 +94,7 @@ class ImageView(Vertical):
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
-    def show_loaded(self, loaded: Loaded) -> None:
+    def show_session(self, loaded: AuditSession) -> None:
         """Show another trace, as soon as the view is in front."""
         self._waiting = loaded
         if self.is_on_screen and self.display:
@@ -129,7 +129,7 @@ class ImageView(Vertical):
             self.go_to_event(wanted.device, wanted.trace, wanted.seq)
 
     @work(exclusive=True, group="image-load")
-    async def _take(self, loaded: Loaded) -> None:
+    async def _take(self, loaded: AuditSession) -> None:
         self._subjects = await asyncio.to_thread(subjects, loaded)
         self._loaded, self._device = loaded, 0
         await self._show_device()
@@ -146,7 +146,7 @@ class ImageView(Vertical):
             self.query_one(Heading).say("no device that could be replayed: give --board or --geometry")
             return
         self._stop()
-        self.travel = Travel(moments)
+        self.travel = HexModel(moments)
         self.clock = playback(_times(self.travel, subject), longest_pause_ns=_LONGEST_PAUSE_NS)
         self.grid.show(self.travel, subject.extent_bytes)
         self._look(self.travel.first_changed())
@@ -167,7 +167,7 @@ class ImageView(Vertical):
         self.grid.look(offset)
         self.query_one(Slider).show(self.travel.position, len(self.travel.moments))
         several = self._loaded is not None and len(self._loaded.traces) > 1
-        parts = [plain(self.subject.device, 48), self.travel.where(several=several), self.travel.difference()]
+        parts = [sanitize(self.subject.device, 48), self.travel.where(several=several), self.travel.difference()]
         self.query_one(Heading).say(" │ ".join(parts))
         self._mark_moment(played=played)
 
@@ -225,7 +225,7 @@ class ImageView(Vertical):
         else:
             self._do(travel, message.what, message.steps)
 
-    def _step(self, travel: Travel, *, forward: bool) -> None:
+    def _step(self, travel: HexModel, *, forward: bool) -> None:
         if not travel.step(forward=forward):
             self._tell("nothing changes after this" if forward else "nothing was changed before this")
             return
@@ -233,14 +233,14 @@ class ImageView(Vertical):
         self._look(None if commit is None else commit.offset)
         self._select(travel)
 
-    def _select(self, travel: Travel) -> None:
+    def _select(self, travel: HexModel) -> None:
         """The event that led to this moment is selected in all views."""
         event = travel.moments.event(travel.position)
         if event is not None and event[1] >= 0:
             device = None if self.subject is None else self.subject.device
             self.post_message(Pick(Selection(device, *event), moment=True))
 
-    def _do(self, travel: Travel, what: str, steps: int) -> None:
+    def _do(self, travel: HexModel, what: str, steps: int) -> None:
         if what in ("compare", "mark"):
             travel.next_comparison() if what == "compare" else travel.set_mark()
             self._look()
@@ -304,7 +304,7 @@ class ImageView(Vertical):
 
     # --- playback ------------------------------------------------------------------------------------------------
 
-    def _play(self, travel: Travel) -> None:
+    def _play(self, travel: HexModel) -> None:
         if self._timer is not None:
             self._stop()
             self._look(played=True)
@@ -340,7 +340,7 @@ class ImageView(Vertical):
         self.clock = self.clock.pause()
 
 
-def _times(travel: Travel, subject: Subject) -> list[int | None]:
+def _times(travel: HexModel, subject: Subject) -> list[int | None]:
     """When each change was made: the recorded time of its operation."""
     events = [travel.moments.event(position) or (0, 0) for position in range(1, len(travel.moments) + 1)]
     changes = pl.DataFrame(events, schema={"trace": pl.UInt16, "seq": pl.Int64}, orient="row").with_row_index("at")

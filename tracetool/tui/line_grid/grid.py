@@ -13,16 +13,16 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tracetool.browse.cells import Cell
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.line_grid.strips import Layout
+from tracetool.viewmodel.cells import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from textual import events
 
-    from tracetool.browse.cells import Column
+    from tracetool.viewmodel.cells import Column
 
 __all__ = ["LineGrid", "RowSource"]
 

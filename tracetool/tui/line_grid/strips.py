@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.style import Style
 
-    from tracetool.browse.cells import Cell, Column
+    from tracetool.viewmodel.cells import Cell, Column
 
 __all__ = ["Layout", "fit"]
 

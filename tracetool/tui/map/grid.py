@@ -9,7 +9,6 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tracetool.browse.map_moves import cell_under, sideways, up_or_down
 from tracetool.sizes import format_offset
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.map.halves import Halves
@@ -17,12 +16,13 @@ from tracetool.tui.map.look import Colours, Look, Marks, commanded, ramp, shape_
 from tracetool.tui.map.shades import Shades
 from tracetool.tui.part_styles import PartStyles
 from tracetool.tui.theme import FEW_COLOURS
+from tracetool.viewmodel.cursor import cell_under, sideways, up_or_down
 
 if TYPE_CHECKING:
     from textual import events
 
-    from tracetool.browse.flash_map import MapRow, Shape
-    from tracetool.browse.mapping import Drawing
+    from tracetool.viewmodel.flash_map import MapRow, Shape
+    from tracetool.viewmodel.heatmap import Drawing
 
 __all__ = ["LOOKS", "MapGrid"]
 

@@ -10,16 +10,16 @@ from rich.color import Color, blend_rgb
 from rich.segment import Segment
 from rich.style import Style
 
-from tracetool.browse.flash_map import LEVELS
+from tracetool.viewmodel.flash_map import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from tracetool.browse.flash_map import MapRow
-    from tracetool.browse.mapping import Drawing
     from tracetool.tui.map.look import Colours, Marks, Swatches
+    from tracetool.viewmodel.flash_map import MapRow
+    from tracetool.viewmodel.heatmap import Drawing
 
 __all__ = ["Halves"]
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tracetool.browse.flash_map import bounds
-from tracetool.browse.heat import Metric
 from tracetool.tui.drawing import Drawn
+from tracetool.viewmodel.bins import Metric
+from tracetool.viewmodel.flash_map import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

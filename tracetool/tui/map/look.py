@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.style import Style
 
-from tracetool.browse.flash_map import Shape
+from tracetool.viewmodel.flash_map import Shape
 
 if TYPE_CHECKING:
     from rich.segment import Segment
 
-    from tracetool.browse.flash_map import MapRow
-    from tracetool.browse.mapping import Drawing
+    from tracetool.viewmodel.flash_map import MapRow
+    from tracetool.viewmodel.heatmap import Drawing
 
 __all__ = ["Colours", "Look", "Marks", "Swatches", "commanded", "ramp", "shape_in"]
 

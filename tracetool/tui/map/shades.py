@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from rich.style import Style
 
-from tracetool.browse.flash_map import COMMANDED, GLYPHS, glyph
+from tracetool.viewmodel.flash_map import COMMANDED, GLYPHS, glyph
 
 if TYPE_CHECKING:
-    from tracetool.browse.flash_map import MapRow
-    from tracetool.browse.mapping import Drawing
     from tracetool.tui.map.look import Colours, Marks, Swatches
+    from tracetool.viewmodel.flash_map import MapRow
+    from tracetool.viewmodel.heatmap import Drawing
 
 __all__ = ["Shades"]
 

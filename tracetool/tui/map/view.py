@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 from textual import work
 from textual.containers import Vertical
 
-from tracetool.browse.heat import Metric
-from tracetool.browse.mapping import draw, subjects
-from tracetool.browse.selection import Selection
 from tracetool.tui.drawing import Heading
 from tracetool.tui.map.grid import LOOKS, MapGrid
 from tracetool.tui.map.legend import Legend
 from tracetool.tui.messages import FilterTo, Pick
+from tracetool.viewmodel.bins import Metric
+from tracetool.viewmodel.heatmap import draw, subjects
+from tracetool.viewmodel.selection import Selection
 
 if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-    from tracetool.browse.flash_map import Shape
-    from tracetool.browse.loading import Loaded
-    from tracetool.browse.mapping import Subject
+    from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.flash_map import Shape
+    from tracetool.viewmodel.heatmap import Subject
 
 __all__ = ["MapView"]
 
@@ -50,7 +50,7 @@ class MapView(Vertical):
         self._device = 0
         self.cell_bytes: int | None = None  # the smallest of which all fit, until somebody wants others
         self._several = False
-        self._waiting: Loaded | None = None
+        self._waiting: AuditSession | None = None
         self._shape: Shape | None = None
         self._moment: tuple[str, int, int] | None = None
         self._until: tuple[int, int] | None = None
@@ -87,7 +87,7 @@ class MapView(Vertical):
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
-    def show_loaded(self, loaded: Loaded) -> None:
+    def show_session(self, loaded: AuditSession) -> None:
         """Show other tables, as soon as the view is in front."""
         self._waiting = loaded
         if self.is_on_screen and self.display:
@@ -101,7 +101,7 @@ class MapView(Vertical):
         self._count_on()
 
     @work(exclusive=True, group="map-load")
-    async def _take(self, loaded: Loaded) -> None:
+    async def _take(self, loaded: AuditSession) -> None:
         """The same device as before, where it is still there."""
         before = self.subject
         found = await asyncio.to_thread(subjects, loaded)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tracetool.browse.activity_strip import OUTSIDE, draw_axis, draw_lane
 from tracetool.tui.drawing import Drawn, hanging
+from tracetool.viewmodel.activity_strip import OUTSIDE, draw_axis, draw_lane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracetool.browse.overview import BootColumn
     from tracetool.report.activity_chart import ActivityChart, Lane
+    from tracetool.viewmodel.overview import BootColumn
 
 __all__ = ["Boot"]
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tracetool.browse.flash_bar import close_up, draw_bar
 from tracetool.sizes import format_size
 from tracetool.tui.drawing import VERDICT_STYLES, Drawn, hanging
+from tracetool.viewmodel.flash_bar import close_up, draw_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracetool.browse.flash_bar import BarCell, FlashBar
-    from tracetool.browse.overview import DeviceCard
+    from tracetool.viewmodel.flash_bar import BarCell, FlashBar
+    from tracetool.viewmodel.overview import DeviceCard
 
 __all__ = ["Card"]
 

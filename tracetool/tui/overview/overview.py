@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.events import Resize
 
-    from tracetool.browse.findings import FindingRow
-    from tracetool.browse.overview import OverviewModel
+    from tracetool.viewmodel.findings import FindingRow
+    from tracetool.viewmodel.overview import OverviewModel
 
 __all__ = ["Overview"]
 

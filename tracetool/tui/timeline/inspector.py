@@ -9,10 +9,10 @@ from textual import work
 from textual.containers import VerticalScroll
 from textual.message import Message
 
-from tracetool.browse.inspecting import inspect
-from tracetool.browse.loading import Cancelled, Progress
 from tracetool.tui.drawing import Page
-from tracetool.tui.timeline.words import brief, explained
+from tracetool.tui.timeline.explanation import brief, explained
+from tracetool.viewmodel.audit_session import Cancelled, Progress
+from tracetool.viewmodel.inspection import inspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from textual.content import Content
     from textual.timer import Timer
 
-    from tracetool.browse.tables import Tables
     from tracetool.explain import Explanation
+    from tracetool.viewmodel.tables import Tables
 
 __all__ = ["Inspector"]
 

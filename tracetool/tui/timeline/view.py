@@ -9,12 +9,12 @@ from textual.containers import Container
 from textual.message import Message
 from textual.widgets import Static
 
-from tracetool.browse.selection import Selection
-from tracetool.browse.status import range_words, timeline_status
-from tracetool.browse.timeline import Timeline
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.line_grid import LineGrid
 from tracetool.tui.timeline.inspector import Inspector
+from tracetool.viewmodel.selection import Selection
+from tracetool.viewmodel.status import range_words, timeline_status
+from tracetool.viewmodel.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-    from tracetool.browse.loading import Loaded
+    from tracetool.viewmodel.audit_session import AuditSession
 
 __all__ = ["TimelineView"]
 
@@ -91,7 +91,7 @@ class TimelineView(Container):
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
-    def show_loaded(self, loaded: Loaded) -> None:
+    def show_session(self, loaded: AuditSession) -> None:
         """Show new tables, at the same event as before, if somebody went there."""
         old, here = self.timeline, None
         if old is not None and self.visited:

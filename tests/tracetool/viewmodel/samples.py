@@ -1,0 +1,63 @@
+"""What was loaded of the recorded samples, once for all tests of a process."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tests.tracetool.cli.program import FIRST_BOOT, PADDING
+from tracetool.ingest import open_trace
+from tracetool.viewmodel.audit_session import Job, Settings, start
+from tracetool.viewmodel.timeline import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tracetool.ingest import TraceReader
+    from tracetool.viewmodel.audit_session import AuditSession
+
+OUTSIDE = 4370
+"""The write to 0x100000 in the padding sample."""
+
+
+def opening(path: Path) -> Callable[[Callable[[int, int | None], None]], TraceReader]:
+    """What opens a trace and reports its progress."""
+    return lambda report: open_trace(str(path), progress=report)
+
+
+def job(*paths: Path, settings: Settings | None = None) -> Job:
+    """The traces, being loaded."""
+    return start([opening(path) for path in paths], settings or Settings())
+
+
+def finished(started: Job) -> AuditSession:
+    """What a job gives."""
+    assert started.wait(60)
+    if started.error is not None:
+        raise started.error
+    assert started.result is not None
+    return started.result
+
+
+@cache
+def padding() -> AuditSession:
+    """The padding sample."""
+    return finished(job(PADDING))
+
+
+@cache
+def first_boot() -> AuditSession:
+    """The first boot."""
+    return finished(job(FIRST_BOOT))
+
+
+@cache
+def both() -> AuditSession:
+    """The first boot, then the padding sample, as consecutive boots."""
+    return finished(job(FIRST_BOOT, PADDING))
+
+
+def padding_timeline() -> Timeline:
+    """A timeline of the padding sample, as it is shown first."""
+    return Timeline(padding())

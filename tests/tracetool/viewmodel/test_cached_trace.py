@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from tests.tracetool.cli.program import PADDING
+from tests.tracetool.viewmodel.samples import padding
+from tracetool.ingest import open_trace
+from tracetool.viewmodel.cached_trace import CachedTrace
+
+
+def whole() -> pl.DataFrame:
+    return pl.concat(list(open_trace(str(PADDING)).chunks()))
+
+
+@pytest.fixture(scope="module")
+def kept() -> CachedTrace:
+    """Give the sample, kept in small chunks."""
+    trace = CachedTrace(open_trace(str(PADDING), chunk_bytes=5_000))
+    list(trace.chunks())
+    return trace
+
+
+def test_what_is_read_again_is_what_was_read(kept: CachedTrace) -> None:
+    assert_frame_equal(pl.concat(list(kept.chunks())), whole())
+    assert kept.events == len(whole())
+
+
+def test_the_number_of_the_trace_is_that_of_the_reading(kept: CachedTrace) -> None:
+    assert set(pl.concat(list(kept.chunks(3)))["trace"]) == {3}
+
+
+@given(start=st.integers(0, 5_000), count=st.integers(0, 5_000))
+def test_a_window_is_a_slice_of_the_whole(start: int, count: int) -> None:
+    assert_frame_equal(padding().traces[0].rows(start, count), whole().slice(start, count))
+
+
+def test_rows_are_gathered_by_their_seq(kept: CachedTrace) -> None:
+    seqs = np.array([0, 7, 1_000, 4_382], np.int64)
+    assert_frame_equal(kept.gather(seqs), whole()[seqs])
+
+
+def test_a_condition_selects_seqs(kept: CachedTrace) -> None:
+    condition = pl.col("event").cast(pl.String) == "write_block_erase"
+    assert kept.select(condition).tolist() == whole().filter(condition)["seq"].to_list()
+
+
+def test_offsets_beyond_32_bits_are_kept() -> None:
+    row = whole().head(1).with_columns(pl.lit(1 << 40, pl.Int64).alias("offset"))
+
+    class Reader:
+        meta = health = None
+        rereadable = True
+
+        @staticmethod
+        def chunks(_trace: int = 0) -> list[pl.DataFrame]:
+            return [row]
+
+    trace = CachedTrace(Reader())  # type: ignore[arg-type]
+    list(trace.chunks())
+    assert_frame_equal(trace.rows(0, 1), row.with_columns(pl.lit(0, pl.Int64).alias("seq")))

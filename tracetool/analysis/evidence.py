@@ -1,0 +1,147 @@
+"""What the first events of a device say about it: geometry, behaviour, read-only or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from replay.answers import Answer
+from replay.behaviour import Behaviour
+from replay.cfi import SECTOR_BYTES, Opcode
+from replay.columns import RowKind
+from tracetool.analysis.access import Access
+from tracetool.analysis.machine_rows import IO_CODES, kinds_of
+from tracetool.events import CFI02_ONLY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+__all__ = ["Evidence", "Realize", "behaviour_in", "gather", "realize_in"]
+
+_MOST_ANSWERS = 512
+_LARGEST_BLOCK = 1 << 24
+
+
+class Realize(NamedTuple):
+    """What a device of the RFC series says of itself when it is made. Bytes."""
+
+    read_only: bool
+    extent: int | None
+    region: int | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What some events of one device show; None where they show nothing.
+
+    `erase_lengths` are bytes, most frequent first; `highest_end` is exclusive. `answers` is what the flash says of
+    itself: identifiers and query table, at most `_MOST_ANSWERS` different ones; `flash_bytes` is the flash's length by
+    the header of the variable store that the trace writes. `two_chips` says that commands come doubled for two 16-bit
+    chips, `byte_wide` that they come as single bytes.
+    """
+
+    realize: Realize | None = None
+    erase_lengths: tuple[int, ...] = ()
+    highest_end: int = 0
+    answers: tuple[Answer, ...] = ()
+    flash_bytes: int | None = None
+    two_chips: bool = False
+    byte_wide: bool = False
+    access: Access = field(default_factory=Access)
+    cfi02: bool = False
+    reset_is_read_array: bool = False
+
+
+def realize_in(events: pl.DataFrame) -> Realize | None:
+    """What the first `pflash_realize` among a device's events says; None where there is none."""
+    made = events.filter(pl.col("event") == "realize").head(1)
+    if made.is_empty():
+        return None
+    row = made.row(0, named=True)
+    return Realize(row["text"] == "ro", row["length"], row["region"])
+
+
+def _commands(events: pl.DataFrame) -> pl.DataFrame:
+    return events.filter((pl.col("event") == "io_write") & (pl.col("wcycle") == 0))
+
+
+def _plausible_erase() -> pl.Expr:
+    """Erases of a block that some flash could have, at its start; anything else is damage and proves nothing."""
+    length, offset = pl.col("length"), pl.col("offset")
+    whole = (length > 0) & (length <= _LARGEST_BLOCK) & (length % SECTOR_BYTES == 0) & (offset % length == 0)
+    return (pl.col("event") == "write_block_erase") & whole
+
+
+def _doubled(commands: pl.DataFrame) -> bool:
+    """Whether most commands address two 16-bit chips side by side."""
+    value = pl.col("value").cast(pl.Int64)
+    low = value & 0xFF
+    wide = commands.filter((pl.col("size") == 4) & (low > 0) & (low < 0xFF00))  # noqa: PLR2004  a bank of 32 bits
+    return len(wide) > 0 and 2 * len(wide.filter(value == (low | low * (1 << 16)))) > len(wide)
+
+
+def _answers(accesses: pl.DataFrame) -> tuple[Answer, ...]:
+    """Reads of identifiers and of the query table, each once."""
+    asked = [int(Opcode.READ_IDENTIFIER), int(Opcode.CFI_QUERY)]
+    columns = ("cmd", "offset", "size", "value")
+    reads = accesses.filter((pl.col("event") == "io_read") & pl.col("cmd").is_in(asked)).select(columns).drop_nulls()
+    found = reads.unique(maintain_order=True).head(_MOST_ANSWERS).rows()
+    return tuple(Answer(*map(int, row)) for row in found)
+
+
+def _reset_is_read_array(kinds: NDArray[np.uint8], commands: pl.DataFrame) -> bool:
+    """In the series' first patch `reset` is logged for every return to read array, and no other event is."""
+    resets = kinds == RowKind.RESET
+    if (kinds == RowKind.MODE_READ_ARRAY).any() or int(resets.sum()) < 2:  # noqa: PLR2004  one reset is a reset
+        return False
+    returns = commands.filter((pl.col("value") & 0xFF).is_in([int(Opcode.READ_ARRAY), int(Opcode.CLEAR_STATUS)]))
+    after_write = np.isin(np.insert(kinds[:-1], 0, 0), (RowKind.IO_WRITE, RowKind.WRITE_TEXT))
+    return len(returns) > 0 and 2 * int((resets & after_write).sum()) > len(returns)
+
+
+def gather(events: pl.DataFrame) -> Evidence:
+    """Read the evidence off the events of one device (columns of `EVENTS_SCHEMA`)."""
+    kinds = kinds_of(events)
+    commands = _commands(events)
+    accesses = events.filter(pl.Series(np.isin(kinds, IO_CODES)))
+    erases = events.filter(_plausible_erase())["length"]
+    ends = (accesses["offset"] + accesses["size"].cast(pl.Int64)).drop_nulls()
+    access = Access()
+    access.add(events)
+    return Evidence(
+        realize=realize_in(events),
+        erase_lengths=tuple(erases.value_counts(sort=True)["length"].to_list()) if len(erases) else (),
+        highest_end=int(ends.max() or 0) if len(ends) else 0,  # type: ignore[arg-type]
+        answers=_answers(accesses),
+        two_chips=_doubled(commands),
+        byte_wide=len(commands) > 0 and bool((commands["size"] == 1).all()),
+        access=access,
+        cfi02=bool(events["event"].cast(pl.String).is_in(sorted(CFI02_ONLY)).any()),
+        reset_is_read_array=_reset_is_read_array(kinds, commands),
+    )
+
+
+def behaviour_in(kinds: Iterable[int], wcycles: Iterable[int]) -> Behaviour:
+    """Which behaviour the inner events after the count of a buffered write prove, `UNDETERMINED` if none does.
+
+    The rows are those after the one with the count: a window that opens before the next write was opened by it, one
+    that opens later by a word; a word that is stored at once needs none.
+    """
+    words = 0
+    cycle = -1
+    for kind, wcycle in zip(kinds, wcycles, strict=True):
+        if kind == RowKind.IO_WRITE:
+            words += 1
+            cycle = wcycle
+        elif kind == RowKind.WRITE_BLOCK:
+            return Behaviour.DIRECT
+        elif kind == RowKind.WRITE_BLOCK_START:
+            return Behaviour.STAGED_AT_DATA if words else Behaviour.STAGED_AT_COUNT
+        elif kind == RowKind.DATA_WRITE and cycle == 2:  # noqa: PLR2004  the cycle of data words
+            return Behaviour.DIRECT
+    return Behaviour.UNDETERMINED

@@ -1,0 +1,272 @@
+"""What a device is: its geometry, whether it is writable, and how each is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from replay.answers import differing
+from replay.boards import Board, boards, boards_with
+from replay.cfi import SECTOR_BYTES
+from replay.geometry import MAX_REGION
+from tracetool.analysis.options import apply_geometry
+from tracetool.errors import InputError, UsageError
+from tracetool.sizes import format_offset, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from replay.geometry import Geometry
+    from tracetool.analysis.evidence import Evidence, Realize
+    from tracetool.analysis.options import Options, RecordedFlash
+    from tracetool.uefi.store import Store
+
+__all__ = ["NAMELESS", "Basis", "Contents", "Identity", "identify", "require_file"]
+
+NAMELESS = "pflash"
+"""The device of events that name none (QEMU before 6.0)."""
+
+_BY_EVIDENCE = {"two_chips": "virt-arm", "byte_wide": "pc"}
+
+
+class Basis(IntEnum):
+    """How it is known whether a device is read-only."""
+
+    TOLD = 0
+    """By an option, the run directory, or the device itself."""
+    SHOWN = 1
+    """By what its events show."""
+    ASSUMED = 2
+    """By what the board uses it for: nothing says otherwise."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One device; `*_source` says in words how the value is known. `geometry` None: not known, not replayed.
+
+    `others` are boards that the name and the evidence fit as well: the board is then a guess.
+    """
+
+    name: str
+    geometry: Geometry | None
+    geometry_source: str
+    read_only: bool
+    read_only_source: str
+    access_basis: Basis
+    board: str | None
+    others: tuple[str, ...] = ()
+
+    @property
+    def base(self) -> int | None:
+        """Where the board has the device in the guest's physical addresses; None where that is not known."""
+        return None if self.board is None else boards()[self.board].bases.get(self.name)
+
+    @property
+    def file_sized(self) -> bool:
+        """Whether the board makes the flash as long as its image file, so that no shorter file can back it."""
+        return self.board is not None and boards()[self.board].sizes.get(self.name) == 0
+
+
+class Contents(NamedTuple):
+    """What is known of a device's image: its length in bytes, and the variable store in it."""
+
+    bytes: int
+    store: Store | None = None
+
+
+class _Choice(NamedTuple):
+    """A board, how it is known, and the boards it could be as well."""
+
+    board: Board | None
+    source: str
+    others: tuple[str, ...] = ()
+
+
+def _choose(name: str, options: Options, evidence: Evidence, contents: Contents | None) -> _Choice:
+    if options.board is not None:
+        return _Choice(boards()[options.board], "--board")
+    recorded = options.recorded.get(name)
+    if recorded is not None and recorded.board in boards():
+        return _Choice(boards()[recorded.board], "the machine that was run")
+    named = boards_with(name)
+    if named:
+        return _of_name(name, named, evidence, contents)
+    for sign, board_name in _BY_EVIDENCE.items():
+        if getattr(evidence, sign):
+            return _Choice(boards()[board_name], "how its commands are addressed")
+    return _Choice(None, "unknown")
+
+
+def _of_name(name: str, named: list[Board], evidence: Evidence, contents: Contents | None) -> _Choice:
+    """The first board with such a device that nothing in the trace contradicts; the first at all if there is none."""
+    if len(named) == 1:
+        return _Choice(named[0], "the device's name")
+    image_bytes = None if contents is None else contents.bytes
+    geometries = {board.name: board.geometry(name, image_bytes) for board in named}
+    fitting = [b for b in named if (found := geometries[b.name]) is not None and not contradictions(found, evidence)]
+    told = evidence.realize.region if evidence.realize else None
+    written = evidence.flash_bytes or (contents.store.volume.flash_bytes if contents and contents.store else None)
+    region = told or written or image_bytes
+    for board in fitting:
+        if region is not None and region in (board.sizes[name], board.max_size):
+            return _Choice(board, "the device's name and its size")
+    if not fitting:
+        return _Choice(named[0], "the device's name", tuple(board.name for board in named[1:]))
+    others = tuple(board.name for board in fitting[1:])
+    return _Choice(fitting[0], "the device's name" + ("" if others else " and what the trace shows of it"), others)
+
+
+def _geometry(
+    name: str, options: Options, evidence: Evidence, contents: Contents | None
+) -> tuple[Geometry | None, str, _Choice]:
+    choice = _choose(name, options, evidence, contents)
+    board, source = choice.board, choice.source
+    image_bytes = None if contents is None else contents.bytes
+    store = None if board is None else _sized_by_store(name, board, evidence, contents)
+    geometry = board.geometry(name, store or image_bytes) if board else None
+    if geometry is not None and board is not None:
+        source = f"{board.name}, by {source}"
+    if store is not None and image_bytes is not None:
+        source += (
+            f"; its image of {format_size(image_bytes)} is longer than its store, which code follows up to 4 GiB: "
+            "the flash is taken to be as long as the store"
+        )
+    region = evidence.realize.region if evidence.realize else None
+    if region and region > MAX_REGION and name not in options.geometries:
+        said = f"{name}: its pflash_realize event says a region of {format_size(region)}, more than any flash has"
+        raise InputError(f"{said}; give --geometry {name}=size=SIZE")
+    if (
+        geometry is not None
+        and region
+        and region % geometry.block == 0
+        and region != geometry.size
+        and region <= MAX_REGION
+    ):
+        geometry, source = geometry.resized(region), f"{source}; size by its pflash_realize event"
+    if name in options.geometries:
+        geometry = apply_geometry(name, options.geometries[name], geometry)
+        source, choice = "--geometry", choice._replace(others=())
+    if geometry is not None:
+        require_file(name, options, evidence.realize)
+        _contradict(name, geometry, evidence)
+        _fit(name, geometry, options, image_bytes if store is None else geometry.size)
+    return geometry, source if geometry else "unknown", choice
+
+
+def _sized_by_store(name: str, board: Board, evidence: Evidence, contents: Contents | None) -> int | None:
+    """The length of the store at the start of a longer image, where only that can be the flash; None: it is not so.
+
+    The flashes of `pc` end at 4 GiB together, the code's last. A store with something behind it would not be where
+    the code looks for it: QEMU was given a part of the image (`size=`). Code in the same flash is the code's device.
+    """
+    if contents is None or contents.store is None or contents.store.start or board.bases.get(name, 0) is not None:
+        return None
+    length = contents.store.end
+    beyond = evidence.highest_end > length or contents.bytes <= length or length % (board.block or 1)
+    return None if beyond or board.sizes.get(name) or name == board.code else length
+
+
+def contradictions(geometry: Geometry, evidence: Evidence) -> list[str]:
+    """What in the trace no device of this geometry can log, in words."""
+    found = []
+    if len(evidence.erase_lengths) == 1 and evidence.erase_lengths[0] != geometry.block:
+        found.append(f"the trace erases blocks of {format_size(evidence.erase_lengths[0])}")
+    if evidence.highest_end > geometry.size:
+        found.append(f"the trace goes up to {format_offset(evidence.highest_end)}")
+    sizes = list(_sizes(geometry)) if evidence.answers else []
+    wrong = min((differing(one, evidence.answers) for one in sizes), key=len, default=[])
+    if wrong:
+        found.append(f"the flash answers {wrong[0].value:#x} at {format_offset(wrong[0].offset)}")
+    return found
+
+
+def _sizes(geometry: Geometry) -> Iterator[Geometry]:
+    """The geometry; where its image decides the size and none is known, in each size that chips have."""
+    if geometry.size_known:
+        yield geometry
+        return
+    size = geometry.block
+    while size <= geometry.size:
+        yield geometry.resized(size)
+        size *= 2
+
+
+def _contradict(name: str, geometry: Geometry, evidence: Evidence) -> None:
+    """The trace's own erases must be of this geometry's blocks."""
+    if len(evidence.erase_lengths) == 1 and evidence.erase_lengths[0] != geometry.block:
+        found = format_size(evidence.erase_lengths[0])
+        raise UsageError(
+            f"{name}: the trace erases blocks of {found}, but the geometry in use has {format_size(geometry.block)}; "
+            f"give the right --board, or --geometry {name}=block={evidence.erase_lengths[0]:#x}"
+        )
+
+
+def require_file(name: str, options: Options, realize: Realize | None) -> None:
+    """Refuse an `--extent` beyond the file that the device says it has."""
+    told, extent = options.extents.get(name, 0), None if realize is None else realize.extent
+    if extent is not None and told > extent:
+        raise UsageError(
+            f"--extent {name}={format_size(told)}: the file of that device ends at {format_size(extent)}, says its "
+            "pflash_realize event; leave the option out, or give no more"
+        )
+
+
+def _fit(name: str, geometry: Geometry, options: Options, image_bytes: int | None) -> None:
+    """Neither image nor extent can reach beyond the region."""
+    region = f"the region of {format_size(geometry.size)}; give another, or the right --board or --geometry"
+    if image_bytes is not None and image_bytes > geometry.size:
+        raise UsageError(f"--image {name}={options.images[name]}: {format_size(image_bytes)} are more than {region}")
+    if image_bytes is not None and image_bytes % SECTOR_BYTES:
+        raise UsageError(
+            f"--image {name}={options.images[name]}: {image_bytes:,} B are no whole number of {SECTOR_BYTES}-byte "
+            "sectors: is it this flash's image?"
+        )
+    extent = options.extents.get(name, 0)
+    if geometry.size_known and extent > geometry.size:
+        raise UsageError(f"--extent {name}={format_size(extent)} is more than {region}")
+
+
+def _read_only(name: str, options: Options, evidence: Evidence, board: Board | None) -> tuple[bool, str, Basis]:
+    told = _told_access(name, options)
+    if told is not None:
+        return *told, Basis.TOLD
+    if evidence.realize is not None:
+        return evidence.realize.read_only, "its pflash_realize event", Basis.TOLD
+    shown = evidence.access.read_only
+    if shown is not None and not shown[0]:
+        return *shown, Basis.SHOWN
+    if name in options.recorded:
+        return *_as_recorded(options.recorded[name]), Basis.TOLD
+    if shown is not None:
+        return *shown, Basis.SHOWN
+    return *_by_custom(name, board), Basis.ASSUMED
+
+
+def _told_access(name: str, options: Options) -> tuple[bool, str] | None:
+    if name in options.read_only and name in options.writable:
+        raise UsageError(f"{name}: --read-only and --writable are both given; leave one out")
+    if name in options.read_only:
+        return True, "--read-only"
+    return (False, "--writable") if name in options.writable else None
+
+
+def _as_recorded(flash: RecordedFlash) -> tuple[bool, str]:
+    return flash.read_only, "its drive was read-only" if flash.read_only else "its drive was writable"
+
+
+def _by_custom(name: str, board: Board | None) -> tuple[bool, str]:
+    if board is not None and board.code == name:
+        return True, "it holds the firmware's code, read-only by custom"
+    return False, "nothing says otherwise"
+
+
+def identify(name: str, options: Options, evidence: Evidence, contents: Contents | None = None) -> Identity:
+    """Decide what the device `name` is, from the options first and the evidence in the trace second.
+
+    `contents` is what is known of its image, None if none is given. UsageError if options and trace contradict.
+    """
+    geometry, source, choice = _geometry(name, options, evidence, contents)
+    read_only, read_only_source, basis = _read_only(name, options, evidence, choice.board)
+    board = None if choice.board is None else choice.board.name
+    return Identity(name, geometry, source, read_only, read_only_source, basis, board, choice.others)

@@ -1,0 +1,115 @@
+"""What run directories say of the devices, as options that the user did not have to give."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracetool.analysis.options import RecordedFlash
+from tracetool.ingest.run import directory_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from tracetool.analysis.options import Options
+    from tracetool.ingest import TraceReader
+    from tracetool.runs.directory import RunDirectory
+    from tracetool.runs.run import Flash
+
+__all__ = ["images_after", "thrown_away", "with_runs"]
+
+
+def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
+    """Add what run directories say to the options; what the user said comes first."""
+    runs = [directory_of(reader) for reader in readers]
+    if not any(runs):
+        return options
+    changed = list(_changed(runs))
+    return replace(
+        options,
+        images={**_images_before(runs[0], options.images), **options.images},
+        recorded=dict(_recorded(runs)),
+        changed_images={(change.trace, change.device): change.image for change in changed},
+        restored_images=frozenset((change.trace, change.device) for change in changed if change.explained),
+    )
+
+
+def images_after(readers: Sequence[TraceReader]) -> dict[str, Path]:
+    """The images of writable devices after the last trace, by device, where a run directory has them.
+
+    One that QEMU kept as it was, whatever the guest wrote, is none of them.
+    """
+    last = _last(readers)
+    if last is None:
+        return {}
+    writable = [
+        (name, flash) for name, flash in _named(last) if not flash.read_only and not last.run.throws_away(flash)
+    ]
+    found = {name: last.file_of(flash.after) for name, flash in writable}
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def thrown_away(readers: Sequence[TraceReader]) -> frozenset[str]:
+    """The devices of which QEMU threw away what the guest wrote in the last run."""
+    last = _last(readers)
+    return frozenset(name for name, flash in _named(last) if last is not None and last.run.throws_away(flash))
+
+
+def _last(readers: Sequence[TraceReader]) -> RunDirectory | None:
+    return directory_of(readers[-1]) if readers else None
+
+
+def _named(run: RunDirectory | None) -> Iterator[tuple[str, Flash]]:
+    for flash in run.run.flashes if run is not None else ():
+        if flash.name is not None:
+            yield flash.name, flash
+
+
+def _images_before(run: RunDirectory | None, given: Collection[str | None]) -> dict[str, Path]:
+    if run is None:
+        return {}
+    found = {name: run.file_of(flash.before) for name, flash in _named(run) if name not in given}
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def _recorded(runs: Sequence[RunDirectory | None]) -> Iterator[tuple[str, RecordedFlash]]:
+    """Each device, as its first run has it: what comes last in a dictionary stays."""
+    for run in reversed(runs):
+        for name, flash in _named(run):
+            board = run.run.board if run is not None else None
+            length = flash.before.bytes if flash.before is not None else None
+            yield name, RecordedFlash(board, flash.read_only, flash.extent_bytes, length)
+
+
+class _Change(NamedTuple):
+    """A device whose contents trace number `trace` does not take from the one before it, but from `image`.
+
+    `explained`: QEMU restored them itself, which leaves no doubt.
+    """
+
+    trace: int
+    device: str
+    image: Path | None
+    explained: bool
+
+
+def _changed(runs: Sequence[RunDirectory | None]) -> Iterator[_Change]:
+    """Devices whose image before a run is not the one that the guest left in the run before it."""
+    for number, (earlier, later) in enumerate(pairwise(runs), 1):
+        if earlier is None or later is None:
+            continue
+        for name, flash in _named(later):
+            left = earlier.run.flash(name)
+            follows = _follows(left, flash)
+            restored = left is not None and not flash.read_only and earlier.run.throws_away(left)
+            if restored or not follows:
+                yield _Change(number, name, later.file_of(flash.before), explained=restored and follows)
+
+
+def _follows(left: Flash | None, found: Flash) -> bool:
+    """Whether an image before a run is the one after the run before it."""
+    if left is None or left.after is None or found.before is None:
+        return found.read_only
+    return left.after.sha256 == found.before.sha256

@@ -1,0 +1,392 @@
+"""A session: one or more traces, consecutive boots of one machine, replayed device by device."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from replay.behaviour import Behaviour
+from tracetool.analysis.boots import with_boot
+from tracetool.analysis.device import PREROLL, Device, Learned
+from tracetool.analysis.evidence import gather
+from tracetool.analysis.identity import identify
+from tracetool.analysis.machine_rows import caused
+from tracetool.analysis.naming import Key, ambiguous, is_of, options_of, shown_name
+from tracetool.analysis.options import ANY_DEVICE, MARKS, VALUES
+from tracetool.analysis.processes import Processes, pids
+from tracetool.analysis.runs import with_runs
+from tracetool.errors import UsageError
+from tracetool.ingest import prefetch
+from tracetool.timeline.operations import OPERATIONS_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from replay.geometry import Geometry
+    from tracetool.analysis.device import Watch
+    from tracetool.analysis.options import Options
+    from tracetool.ingest import Health, TraceMeta, TraceReader
+
+    Watcher = Callable[[Geometry], Watch]
+
+__all__ = ["Replayed", "TraceReport", "replay_readers"]
+
+MAX_PASSES = 3
+"""What a pass learns too late (extent, writable) is known to the next; more than two lessons cannot follow."""
+
+MAX_DEVICES = 64
+"""Devices that are replayed; no machine has as many flashes, so more of them are names made up by damage."""
+
+MAX_IMAGE = 1 << 32
+"""Longest image that is unpacked, in bytes, before the device's own region is checked."""
+
+
+@dataclass(frozen=True)
+class TraceReport:
+    """One trace as it was read."""
+
+    meta: TraceMeta
+    health: Health
+    events: int
+    start_ns: int | None = None
+    processes: Processes = field(default_factory=Processes)
+    """What is known of its processes; `events` counts those of the ones chosen."""
+
+
+@dataclass
+class Replayed:
+    """What a session leaves: devices by name, in order of appearance, and the traces.
+
+    `left_out` counts events of devices beyond the first `MAX_DEVICES`, which are not replayed; `not_chosen` those of
+    each device that is not the one of `--device`.
+    """
+
+    devices: dict[str, Device] = field(default_factory=dict)
+    traces: list[TraceReport] = field(default_factory=list)
+    left_out: int = 0
+    not_chosen: Counter[str] = field(default_factory=Counter)
+    accessed_elsewhere: set[tuple[int, int | None]] = field(default_factory=set)
+    """Numbers of the traces in which a device that was not asked for was accessed."""
+
+    @property
+    def starts(self) -> tuple[int | None, ...]:
+        """The recorded time of each trace's first event, in nanoseconds; None where it has no times."""
+        return tuple(trace.start_ns for trace in self.traces)
+
+    def operations(self) -> pl.DataFrame:
+        """The timeline of all devices, a frame of `OPERATIONS_SCHEMA`, where operations were kept."""
+        frames = [frame for device in self.devices.values() for frame in device.operations]
+        return pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
+
+
+def replay_readers(
+    readers: Sequence[TraceReader],
+    options: Options,
+    *,
+    watcher: Watcher | None = None,
+    begun: Callable[[Replayed], None] | None = None,
+) -> Replayed:
+    """Replay traces that are open already; they are read again where a pass learns something it needed before.
+
+    `begun` is given what each pass fills, before it does.
+    """
+    options = with_boot(readers, with_runs(readers, options))
+    images = _Images(options)
+    lessons: dict[Key, Learned] = {}
+    mains = dict(options.mains)
+    rereadable = all(reader.rereadable for reader in readers)
+    passes = MAX_PASSES
+    while True:
+        reading = _Pass(options, images, lessons, mains, watcher)
+        if begun is not None:
+            begun(reading.replayed)
+        try:
+            replayed = reading.run(readers)
+        except _SideBySide as found:
+            mains[found.trace] = found.main
+            continue
+        late = {key: device for key, device in reading.devices.items() if device.needs_another_pass}
+        passes -= 1
+        if not late or not passes:
+            return replayed
+        if not rereadable:
+            for device in late.values():
+                device.evaluated = not device.learned_late
+            return replayed
+        lessons |= {key: device.lesson() for key, device in late.items()}
+
+
+class _SideBySide(Exception):  # noqa: N818  the trace is read again
+    """Machines whose threads alone are named run side by side in a trace: `main` is the main thread of the first."""
+
+    def __init__(self, trace: int, main: int) -> None:
+        super().__init__(trace, main)
+        self.trace = trace
+        self.main = main
+
+
+@dataclass
+class _Images:
+    """Flash images, loaded once however often the traces are read."""
+
+    options: Options
+    _loaded: dict[Path, NDArray[np.uint8]] = field(default_factory=dict)
+
+    def of(self, path: Path | None) -> NDArray[np.uint8] | None:
+        if path is None:
+            return None
+        if path not in self._loaded:
+            from tracetool.images import load_image  # noqa: PLC0415  many traces come without an image
+
+            self._loaded[path] = load_image(path, limit=MAX_IMAGE)
+        return self._loaded[path]
+
+
+class _Pass:
+    """One reading of all traces."""
+
+    def __init__(
+        self,
+        options: Options,
+        images: _Images,
+        lessons: dict[Key, Learned],
+        mains: dict[int, int],
+        watcher: Watcher | None,
+    ) -> None:
+        self.options = options
+        self.images = images
+        self.lessons = lessons
+        self.mains = mains
+        self.watcher = watcher
+        self.replayed = Replayed()
+        self.devices: dict[Key, Device] = {}
+        self.processes = Processes()
+        """Those of the trace being read."""
+        self.keys: dict[Key, None] = {}
+        """Devices of the traces in order of appearance, those left out by `--device` and `--process` too."""
+        self._several = False
+        self._alone = True
+
+    def run(self, readers: Sequence[TraceReader]) -> Replayed:
+        self._alone = len(readers) == 1
+        for number, reader in enumerate(readers):
+            self._run_trace(number, reader, self.options.at if number == len(readers) - 1 else None)
+        for device in self.replayed.devices.values():
+            device.finish()
+        for process in {key.process for key in self.devices}:
+            _agree([device for key, device in self.devices.items() if key.process == process])
+        if self.keys:
+            self._complain_of_unknown_names()
+        return self.replayed
+
+    def _run_trace(self, number: int, reader: TraceReader, at: int | None) -> None:
+        for device in self.devices.values():
+            device.begin_trace(number, self.images.of(self.options.changed_images.get((number, device.base))))
+        self.processes = Processes(self.options.processes, self.mains.get(number), self.options.boots)
+        events = 0
+        start: int | None = None
+        with closing(prefetch(reader.chunks(number))) as ahead:
+            for frame in self._resolved(self._chosen(number, reader, _until(ahead, at))):
+                events += len(frame)
+                if start is None and len(times := frame["time_ns"].drop_nulls()):
+                    start = int(times[0])
+                self._feed(number, frame)
+        for device in self.replayed.devices.values():
+            device.settle()
+        self.processes.require(each=self._alone)
+        shown = {key.process: device.behaviour for key, device in reversed(self.devices.items()) if device.behaviour}
+        for key, device in self.devices.items():
+            device.finish_trace(shown.get(key.process, Behaviour.UNDETERMINED))
+        report = TraceReport(reader.meta, replace(reader.health), events, start, self.processes)
+        self.replayed.traces.append(report)
+
+    def _chosen(self, number: int, reader: TraceReader, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """The events of the processes that were chosen, where they are told apart.
+
+        Raises:
+            _SideBySide: they have to be, from the first event on.
+        """
+        for frame in frames:
+            mine = self.processes.take(frame)
+            threads = self.processes.threads
+            if threads.overlap and threads.main is None and reader.rereadable:
+                raise _SideBySide(number, threads.mains[0])
+            self._look_at_processes(reader)
+            if not mine.is_empty():
+                yield mine
+
+    def _look_at_processes(self, reader: TraceReader) -> None:
+        """Show the process with each device from when on the trace holds events of a second one.
+
+        Raises:
+            UsageError: it is one of several traces, so that no machine could go on from one to the next.
+        """
+        if self._alone:
+            if self.processes.several and not self._several:
+                self._several = True
+                self._show_processes()
+            return
+        taken = [process for process, span in self.processes.spans.items() if not span.left_out]
+        if len(taken) > 1:
+            raise UsageError(
+                f"{reader.meta.name}: holds events of {len(taken)} QEMUs ({pids(taken)}), and several traces are "
+                "consecutive boots of one machine: choose one with --process PID, given once for each trace"
+            )
+
+    def _show_processes(self) -> None:
+        for key, device in self.devices.items():
+            device.rename(shown_name(key))
+        self.replayed.devices.clear()
+        self.replayed.devices.update({device.name: device for device in self.devices.values()})
+
+    def _feed(self, number: int, frame: pl.DataFrame) -> None:
+        for key, part in _by_device(frame):
+            if not self._alone:
+                key = Key(key.device)  # noqa: PLW2901  each trace has a process of its own
+            self.keys[key] = None
+            if self.options.device is not None and not is_of(self.options.device, key):
+                self.replayed.not_chosen[key.device] += len(part)
+                if caused(part):
+                    self.replayed.accessed_elsewhere.add((number, key.process))
+                continue
+            if key not in self.devices and len(self.devices) >= MAX_DEVICES:
+                self.replayed.left_out += len(part)
+                continue
+            self._device(key, number).feed(part)
+
+    def _device(self, key: Key, number: int) -> Device:
+        found = self.devices.get(key)
+        if found is None:
+            self._refuse_ambiguous(key)
+            options = options_of(self.options, key)
+            image = self.images.of(options.changed_images.get((number, key.device)) or options.images.get(key.device))
+            found = Device(key.device, options, image, self.lessons.get(key), self.watcher)
+            found.process = key.process
+            if self._several:
+                found.rename(shown_name(key))
+            found.begin_trace(number)
+            self.devices[key] = found
+            self.replayed.devices[found.name] = found
+        return found
+
+    def _refuse_ambiguous(self, key: Key) -> None:
+        """UsageError where an option names a device of which there is one in another process already."""
+        keys = [*self.devices, key]
+        found = ambiguous(self.options, keys)
+        if found is not None:
+            option, name = found
+            names = ", ".join(repr(shown_name(other)) for other in keys if other.device == name)
+            raise UsageError(
+                f"{option} {name}: the trace has {names}; name one of them, as in {option} {key.spellings[1]}, or "
+                "choose its process with --process"
+            )
+
+    # --- options that name no device -----------------------------------------------------------------------------
+
+    def _resolved(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """The same frames; before the first is given on, options without a device find theirs."""
+        if not self._unresolved():
+            yield from frames
+            return
+        held: list[pl.DataFrame] = []
+        for frame in frames:
+            held.append(frame)
+            if sum(len(part) for part in held) >= PREROLL:
+                break
+        if held:
+            events = pl.concat(held)
+            self._resolve(events.head(PREROLL))
+            yield events
+        yield from frames
+
+    def _unresolved(self) -> list[str]:
+        return [option for option, field in VALUES.items() if ANY_DEVICE in getattr(self.options, field)]
+
+    def _resolve(self, events: pl.DataFrame) -> None:
+        name = self._written_device(events)
+        changed: dict[str, Any] = {field: _renamed(getattr(self.options, field), name) for field in VALUES.values()}
+        self.options = replace(self.options, **changed)
+
+    def _written_device(self, events: pl.DataFrame) -> str:
+        """The one device that is written; UsageError where it could be another."""
+        parts = dict(_by_device(events))
+        if self.options.device is not None:
+            return self.options.device
+        bare = replace(self.options, geometries={})
+        writable = {
+            key: part
+            for key, part in parts.items()
+            if not identify(key.device, options_of(bare, key), gather(part)).read_only
+        }
+        written = [key for key, part in writable.items() if (part["event"] == "io_write").any()]
+        candidates = written or list(writable)
+        if len(candidates) == 1:
+            return candidates[0].device
+        option = self._unresolved()[0]
+        names = [key.spellings[1] if self._several else key.device for key in candidates or parts]
+        raise UsageError(
+            f"{option} must name its device, as in {option} {names[0]}=...; the trace has {', '.join(names)}"
+        )
+
+    def _complain_of_unknown_names(self) -> None:
+        options = self.options
+        known = {name for key in self.keys for name in (key.device, *key.spellings)}
+        named = set().union(*(getattr(options, field) for field in (VALUES | MARKS).values()))
+        named -= options.recorded.keys()
+        for name in sorted((named | {options.device or ANY_DEVICE}) - {ANY_DEVICE}):
+            if name not in known:
+                names = [shown_name(key) if self._several else key.device for key in self.keys]
+                raise UsageError(f"no device {name!r} in the trace; it has {', '.join(names)}")
+
+
+def _agree(devices: Collection[Device]) -> None:
+    """The flashes of a machine are of one board: what one shows of it decides where another's was a guess."""
+    for known in devices:
+        if known.identity is None or known.identity.geometry is None or known.identity.others:
+            continue
+        for device in devices:
+            guess = device.identity
+            if guess is not None and known.identity.board in (guess.board, *guess.others):
+                device.learn_size(known.identity.geometry.size, known.base)
+
+
+def _by_device(frame: pl.DataFrame) -> Iterator[tuple[Key, pl.DataFrame]]:
+    """The events of each device, in order of appearance; most frames are of one alone, and are given on as they are."""
+    devices, processes = frame["device"], frame["process"]
+    codes = devices.to_physical()
+    alike = processes.null_count() in (0, frame.height) and processes.min() == processes.max()
+    if codes.min() == codes.max() and alike:
+        yield Key(str(devices[0]), processes[0]), frame
+        return
+    rows = pl.int_range(pl.len(), dtype=pl.UInt32).alias("rows")
+    groups = frame.select("device", "process", rows).group_by("device", "process", maintain_order=True).agg("rows")
+    # Gathered once and then sliced: to gather each is slow where there are thousands.
+    together, start = frame[groups["rows"].explode()], 0
+    for device, process, count in zip(
+        groups["device"], groups["process"], groups["rows"].list.len().to_list(), strict=True
+    ):
+        yield Key(str(device), process), together.slice(start, count)
+        start += count
+
+
+def _renamed(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {(name if key == ANY_DEVICE else key): value for key, value in values.items()}
+
+
+def _until(frames: Iterator[pl.DataFrame], at: int | None) -> Iterator[pl.DataFrame]:
+    """The frames up to and including event `at`; all of them where it is None."""
+    for frame in frames:
+        if at is None:
+            yield frame
+            continue
+        head = frame.filter(pl.col("seq") <= at)
+        if not head.is_empty():
+            yield head

@@ -1,0 +1,94 @@
+"""Work that a thread of its own does ahead of whoever needs its results, a few blocks at most."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import islice
+from queue import Empty, Queue
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+__all__ = ["Prefetch", "prefetch"]
+
+T = TypeVar("T")
+
+BLOCKS = 4
+"""Blocks that wait, where nothing else is said."""
+
+PATIENCE = 0.01
+"""Between looks at whether the thread has ended, in seconds."""
+
+
+class Prefetch(Generic[T]):
+    """Calls a function again and again in a thread, until it gives an empty block.
+
+    Args:
+        produce: gives the next block, an empty one at the end. What it raises, `take` raises.
+        blocks: that wait to be taken, at most; the thread holds one more.
+    """
+
+    def __init__(self, produce: Callable[[], T], blocks: int = BLOCKS) -> None:
+        self._produce = produce
+        self._blocks: Queue[T | BaseException] = Queue(blocks)
+        self._last: T | BaseException | None = None
+        self._stopped = Event()
+        # A daemon, so that a reader that is never closed does not keep the program from ending.
+        self._thread = Thread(target=self._run, name="reading ahead", daemon=True)
+        self._thread.start()
+
+    def take(self) -> T:
+        """The next block; an empty one at the end, and ever after."""
+        block = self._blocks.get() if self._last is None else self._last
+        if not block or isinstance(block, BaseException):
+            self._last = block
+        if isinstance(block, BaseException):
+            raise block
+        return block
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nobody needs any more; what `produce` gives is thrown away then."""
+        return self._stopped.is_set()
+
+    def close(self) -> None:
+        """End the thread, and wait for its end."""
+        self._stopped.set()
+        while self._thread.is_alive():
+            with suppress(Empty):
+                self._blocks.get_nowait()
+            self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        more = True
+        while more and not self.stopped:
+            try:
+                block = self._produce()
+            except BaseException as error:  # noqa: BLE001  whoever takes the blocks raises it
+                self._blocks.put(error)
+                return
+            self._blocks.put(block)
+            more = bool(block)
+
+
+AT_ONCE = 2
+"""Items that are read before a thread is begun for the rest: most traces have no more."""
+
+ITEMS = 2
+"""Items that wait at most."""
+
+
+def prefetch(items: Iterator[T]) -> Generator[T]:
+    """The same items; all but the first are asked for by a thread, while whoever needs them works on the last.
+
+    What asking raises is raised in its place. The thread has ended when this generator has.
+    """
+    yield from islice(items, AT_ONCE)
+    ahead: Prefetch[tuple[T, ...]] = Prefetch(lambda: tuple(islice(items, 1)), ITEMS)
+    try:
+        while found := ahead.take():
+            yield from found
+    finally:
+        ahead.close()

@@ -1,0 +1,152 @@
+"""What the app asks for in its prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracetool.errors import TracetoolError, UsageError
+from tracetool.ingest.inputs import keep_inputs
+from tracetool.paths import user_path
+from tracetool.timeline.query import QueryError, complete, parse
+from tracetool.tui.navigation import Navigation
+from tracetool.tui.prompt import Prompt, Question
+from tracetool.viewmodel.filters import Filter, vocabulary
+from tracetool.viewmodel.goto import row_of_place
+from tracetool.viewmodel.places import PLACES_HELP, parse_place
+from tracetool.viewmodel.view_export import export_format, write_shown
+from tracetool.viewmodel.what_if import CHANGES_HELP, changed_settings
+from tracetool.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from tracetool.viewmodel.timeline import Timeline
+
+__all__ = ["Prompts"]
+
+
+class Prompts(Navigation):
+    """Part of the app: each action asks for a line and does what it says."""
+
+    _histories: dict[str, list[str]]
+    _overwrites: str | None = None
+
+    def _ask(self, name: str, question: Question) -> None:
+        question.history = self._histories.setdefault(name, [])
+        self.query_one(Prompt).ask(question)
+
+    # --- filter and search ---------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Ask for a query that hides rows."""
+        timeline = self.ready()
+        if timeline is None:
+            return
+        words = vocabulary(timeline.tables, timeline.level)
+        query = timeline.filter.query
+        self._ask(
+            "filter",
+            Question(
+                "Filter: rows like",
+                self._filter,
+                initial="" if query is None else query.text,
+                hint="offset >= 768K and op == program   Tab completes, ↑ brings back older ones, empty shows all",
+                complete=lambda text, position: complete(text, position, words),
+                check=lambda text: _what_is_wrong(text, timeline),
+            ),
+        )
+
+    def _filter(self, text: str) -> str | None:
+        timeline = self.view().timeline
+        if timeline is None:
+            return None
+        wrong = _what_is_wrong(text, timeline) if text.strip() else None
+        if wrong is None:
+            query = parse(text, vocabulary(timeline.tables, timeline.level)) if text.strip() else None
+            self.view().change(lambda shown: shown.set_filter(Filter(query)))
+        return wrong
+
+    def action_search(self) -> None:
+        """Ask for what to search."""
+        timeline = self.ready()
+        if timeline is not None:
+            hint = "words, an offset or a query: erase, 0x40000, length > 4K   then n and N"
+            self._ask("search", Question("Search", self.begin_search, hint=hint))
+
+    def action_go_to(self) -> None:
+        """Ask for a place."""
+        if self.ready() is not None:
+            self._ask("goto", Question("Go to", self._go_to, hint=PLACES_HELP))
+
+    def _go_to(self, text: str) -> str | None:
+        view = self.view()
+        if not text.strip() or view.timeline is None:
+            return None
+        try:
+            view.go_to_row(row_of_place(view.timeline, view.grid.cursor, parse_place(text)))
+        except UsageError as error:
+            return str(error)
+        return None
+
+    # --- export --------------------------------------------------------------------------------------------------
+
+    def action_export(self) -> None:
+        """Ask for a file to write what is shown to."""
+        timeline = self.ready()
+        if timeline is not None:
+            name = f"{timeline.level.value}.csv"
+            hint = f"{timeline.total - timeline.hidden:,} rows, as .csv, .jsonl or .parquet"
+            self._overwrites = None
+            self._ask("export", Question("Export to", self._export, initial=name, hint=hint))
+
+    def _export(self, text: str) -> str | None:
+        timeline = self.view().timeline
+        if timeline is None:
+            return None
+        path = text.strip()
+        if not path:
+            return None
+        try:
+            _keep_inputs(path, timeline)
+            output_format = export_format(path)
+            if user_path(path).exists() and path != self._overwrites:
+                self._overwrites = path
+                return f"{path} is there already: Enter once more writes over it"
+            self._overwrites = None
+            with whole_file(path) as file:
+                count = write_shown(timeline, output_format, file)
+        except TracetoolError as error:
+            return str(error).removeprefix(f"{path}: ")  # it is read above, and the reason has to be seen
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            return f"cannot be written: {reason or error}; name another file"
+        self.tell(f"wrote {count:,} rows to {path}")
+        return None
+
+    # --- what if -------------------------------------------------------------------------------------------------
+
+    def action_what_if(self) -> None:
+        """Ask for another extent or policy."""
+        if self.ready() is not None:
+            self._ask("what-if", Question("What if", self._what_if, hint=CHANGES_HELP))
+
+    def _what_if(self, text: str) -> str | None:
+        loaded = self.loaded
+        if not text.strip() or loaded is None:
+            return None
+        try:
+            self.load_again(changed_settings(loaded.settings, text, loaded.written))
+        except UsageError as error:
+            return str(error)
+        return None
+
+
+def _keep_inputs(path: str, timeline: Timeline) -> None:
+    images = timeline.loaded.settings.options.images.values()
+    keep_inputs([path], [*(trace.meta.path for trace in timeline.loaded.traces), *images])
+
+
+def _what_is_wrong(text: str, timeline: Timeline) -> str | None:
+    try:
+        parse(text, vocabulary(timeline.tables, timeline.level))
+    except QueryError as error:
+        return error.pretty()
+    return None

@@ -1,0 +1,192 @@
+"""The trace beside the real device's own: event by event, as far as the trace has that kind of event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tracetool.analysis.event_validity import reset_as_read_array
+from tracetool.events import CFI02_ONLY, EVENTS_SCHEMA, PREFIX, EventType, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tracetool.ingest import TraceReader
+    from tracetool.verify.plan import Part
+
+__all__ = ["Compared", "compare_traces"]
+
+_FIELDS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "text")
+
+_NOT_OF_THE_CHIP = {
+    "reset",
+    "realize",
+    "outer_read",
+    "outer_write",
+    "postload_cb",
+    "unsupported_device_configuration",
+    *CFI02_ONLY,
+}
+"""Events that no bus access causes, or that a device without an extent does not have."""
+
+_BEFORE_THEIR_READ = {"read_status", "manufacturer_id", "device_id", "device_info", "data_read", "read_unknown_state"}
+"""What a read causes; the oldest event set logs it after the read, all others before it."""
+
+
+@dataclass
+class Compared:
+    """How far trace and device agree: events and read values compared, and the first difference, in words.
+
+    `trace` and `seq` are the recorded event's; seq -1 where the device logs more than the trace has.
+    """
+
+    events: int = 0
+    values: int = 0
+    trace: int = -1
+    seq: int = -1
+    recorded: str = ""
+    live: str = ""
+
+    @property
+    def differs(self) -> bool:
+        """Whether there is a difference."""
+        return self.trace >= 0
+
+
+@dataclass
+class _Pair:
+    """What is not compared yet of one device."""
+
+    kinds: frozenset[str]
+    result: Compared
+    recorded: pl.DataFrame = field(default_factory=EVENTS_SCHEMA.to_frame)
+    live: pl.DataFrame = field(default_factory=EVENTS_SCHEMA.to_frame)
+
+
+def compare_traces(
+    recorded: Sequence[TraceReader],
+    live: Sequence[TraceReader],
+    parts: Mapping[str, Part],
+    kinds: Mapping[tuple[int, str], set[str]],
+    *,
+    cut: bool,
+) -> dict[str, Compared]:
+    """Hold each trace against the one that the real device wrote of it.
+
+    Args:
+        recorded: the traces.
+        live: those of the real device; there may be fewer.
+        parts: the devices, by their name in the trace.
+        kinds: the kinds of event that each trace has of a device.
+        cut: the device was stopped before the end, so the rest of the last trace is not missed.
+    """
+    results = {name: Compared() for name in parts}
+    for number, (one, other) in enumerate(zip(recorded, live, strict=False)):
+        pairs = {
+            name: _Pair(frozenset(_comparable(kinds.get((number, name), set()))), results[name])
+            for name in parts
+            if not results[name].differs
+        }
+        _compare(number, one, other, parts, pairs)
+        for pair in pairs.values():
+            _compare_rest(number, pair, cut=cut and number == len(live) - 1)
+    return results
+
+
+def _comparable(kinds: set[str]) -> set[str]:
+    """Kinds that are compared: those of the trace that a bus access causes."""
+    found = kinds - _NOT_OF_THE_CHIP
+    return (found - _BEFORE_THEIR_READ - {"read"}) | {"io_read"} if "read" in found else found
+
+
+def _compare(
+    number: int, one: TraceReader, other: TraceReader, parts: Mapping[str, Part], pairs: Mapping[str, _Pair]
+) -> None:
+    """Read both side by side, so that no more than a few chunks are held."""
+    theirs = other.chunks(number)
+    more = True
+    for frame in one.chunks(number):
+        for name, pair in pairs.items():
+            if more or not pair.recorded.height:
+                pair.recorded = pl.concat([pair.recorded, _taken(frame, name, parts[name], pair)])
+        while more and any(_behind(pair) for pair in pairs.values()):
+            more = _take_live(theirs, parts, pairs)
+        for pair in pairs.values():
+            _match(number, pair)
+    while _take_live(theirs, parts, pairs):
+        for pair in pairs.values():
+            _match(number, pair)
+
+
+def _behind(pair: _Pair) -> bool:
+    """Whether the device's side is the shorter one."""
+    return not pair.result.differs and pair.live.height < pair.recorded.height
+
+
+def _take_live(theirs: Iterator[pl.DataFrame], parts: Mapping[str, Part], pairs: Mapping[str, _Pair]) -> bool:
+    frame = next(theirs, None)
+    if frame is None:
+        return False
+    for name, pair in pairs.items():
+        pair.live = pl.concat([pair.live, _taken(frame, parts[name].flash.name, None, pair)])
+    return True
+
+
+def _taken(frame: pl.DataFrame, device: str, part: Part | None, pair: _Pair) -> pl.DataFrame:
+    """A device's events of the kinds that are compared, in the words of the later event sets."""
+    if pair.result.differs:
+        return frame.clear()
+    rows = frame.filter(pl.col("device").cast(pl.String) == device)
+    evidence = part.device.evidence if part is not None else None
+    if evidence is not None and evidence.reset_is_read_array:
+        rows = rows.with_columns(reset_as_read_array(rows))
+    name = pl.col("event").cast(pl.String).replace("read", "io_read")
+    return rows.with_columns(name.cast(EventType).alias("event")).filter(name.is_in(sorted(pair.kinds)))
+
+
+# --- one chunk ---------------------------------------------------------------------------------------------------
+
+
+def _match(number: int, pair: _Pair) -> None:
+    """Compare what both sides have, and drop it."""
+    count = min(pair.recorded.height, pair.live.height)
+    one, other = pair.recorded.head(count), pair.live.head(count)
+    pair.recorded, pair.live = pair.recorded.slice(count), pair.live.slice(count)
+    if not count or pair.result.differs:
+        return
+    wrong = _differences(one, other)
+    equal = int(wrong.argmax()) if wrong.any() else count
+    pair.result.events += equal
+    reads = one.head(equal).filter((pl.col("event").cast(pl.String) == "io_read") & pl.col("value").is_not_null())
+    pair.result.values += reads.height
+    if equal < count:
+        _note(number, pair.result, one.row(equal, named=True), other.row(equal, named=True))
+
+
+def _differences(one: pl.DataFrame, other: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which rows differ in their kind, or in a value that both sides have."""
+    wrong = (one["event"].to_physical() != other["event"].to_physical()).to_numpy()
+    for name in _FIELDS:
+        wrong = wrong | (one[name] != other[name]).fill_null(value=False).to_numpy()
+    return wrong
+
+
+def _note(number: int, result: Compared, one: dict[str, object] | None, other: dict[str, object] | None) -> None:
+    result.trace = number
+    result.seq = -1 if one is None else int(str(one["seq"]))
+    result.recorded = "nothing" if one is None else PREFIX + render(one)
+    result.live = "nothing" if other is None else PREFIX + render(other)
+
+
+def _compare_rest(number: int, pair: _Pair, *, cut: bool) -> None:
+    """What only one of the two has. Where the device was stopped, the trace goes on without it."""
+    if pair.result.differs:
+        return
+    recorded, live = (next(frame.iter_rows(named=True), None) for frame in (pair.recorded, pair.live))
+    if live is not None or (recorded is not None and not cut):
+        _note(number, pair.result, recorded, live)

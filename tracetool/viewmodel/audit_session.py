@@ -1,0 +1,223 @@
+"""Audit the traces and keep the tables; in a thread, with progress, and until somebody stops it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from replay.backing import Policy
+from tracetool.analysis.options import Options
+from tracetool.audit import Audit
+from tracetool.audit.audit import audit_replayed
+from tracetool.errors import InputError
+from tracetool.findings import WEAR_LIMIT
+from tracetool.findings.phrases import count_of
+from tracetool.ingest.parts import combine
+from tracetool.timeline.operations import OPERATIONS_SCHEMA
+from tracetool.viewmodel.cached_trace import CachedTrace
+from tracetool.viewmodel.history import Past
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tracetool.analysis.session import Replayed
+    from tracetool.audit import DeviceAudit
+    from tracetool.ingest import TraceReader
+    from tracetool.viewmodel.history import History
+
+__all__ = ["AuditSession", "Cancelled", "Job", "Progress", "Settings", "load", "partial_session", "start"]
+
+
+class Cancelled(Exception):  # noqa: N818  nothing went wrong
+    """The work was stopped because nobody needs it any more."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the audit is asked: the command line's options, or what was typed in the app since."""
+
+    options: Options = field(default_factory=Options)
+    guests: int = 1
+    strict_silicon: bool = False
+    wear_limit: int = WEAR_LIMIT
+
+
+@dataclass
+class Progress:
+    """How far the work is, in bytes of files or in kept events; written by the thread, read by whoever shows it."""
+
+    done: int = 0
+    total: int | None = None
+    stop: Event = field(default_factory=Event, repr=False)
+
+    def report(self, done: int, total: int | None) -> None:
+        """Note how far it is; Cancelled where somebody stopped it."""
+        if self.stop.is_set():
+            raise Cancelled
+        self.done, self.total = done, total
+
+    @property
+    def share(self) -> float | None:
+        """0 to 1; None where the end is not known."""
+        return min(self.done / self.total, 1.0) if self.total else None
+
+
+@dataclass(frozen=True)
+class AuditSession:
+    """The audit and the tables it was made of.
+
+    `operations` is a frame of `OPERATIONS_SCHEMA`, by trace and first seq; `starts` the recorded time (ns) of each
+    trace's first event, from which its times count, None where there are none.
+    """
+
+    traces: tuple[CachedTrace, ...]
+    settings: Settings
+    audit: Audit
+    operations: pl.DataFrame
+    starts: tuple[int | None, ...]
+    complete: bool = True
+    """False while the traces are still being read: there is no audit yet, and there will be more rows."""
+    pasts: Mapping[str, Past] = field(default_factory=dict, repr=False, compare=False)
+    """What time travel needs, by device."""
+
+    def moments(self, device: str) -> History | None:
+        """The contents of a device at every moment, worked out the first time; None where it was not replayed."""
+        past = self.pasts.get(device)
+        return None if past is None else past.moments
+
+    def device(self, name: str) -> DeviceAudit | None:
+        """What the audit says of a device."""
+        return next((device for device in self.audit.devices if device.name == name), None)
+
+    @property
+    def extents(self) -> dict[str, int]:
+        """The extent of each device that has one, in bytes."""
+        return {device.name: device.extent.bytes for device in self.audit.devices if device.extent is not None}
+
+    @property
+    def written(self) -> str | None:
+        """The one device that is written; None where there is none, or more than one."""
+        written = [device.name for device in self.audit.devices if device.totals.writes and not device.excused]
+        return written[0] if len(written) == 1 else None
+
+    @property
+    def name(self) -> str:
+        """What was loaded, for titles."""
+        first = self.traces[0].meta.name
+        more = len(self.traces) - 1
+        return f"{first} and {count_of(more, 'more trace')}" if more else first
+
+
+def load(
+    traces: Sequence[CachedTrace], settings: Settings, begun: Callable[[Replayed], None] | None = None
+) -> AuditSession:
+    """Audit the traces, and keep the timeline; `begun` is given what is filled meanwhile.
+
+    Raises:
+        InputError: a trace or image cannot be read, or holds no pflash event.
+        UsageError: options contradict each other or the trace.
+        Cancelled: the progress that the traces report to was stopped.
+    """
+    options = replace(settings.options, keep_operations=True, keep_occurrences=True, journal=True)
+    replayed, audit = audit_replayed(
+        traces,
+        options,
+        guests=settings.guests,
+        strict_silicon=settings.strict_silicon,
+        wear_limit=settings.wear_limit,
+        begun=begun,
+    )
+    _require_events(traces)
+    for trace, report in zip(traces, replayed.traces, strict=True):
+        trace.label = report.processes.label
+    pasts = {name: Past(device) for name, device in replayed.devices.items()}
+    return AuditSession(tuple(traces), settings, audit, replayed.operations(), replayed.starts, pasts=pasts)
+
+
+def partial_session(traces: Sequence[CachedTrace], settings: Settings, replayed: Replayed) -> AuditSession | None:
+    """The operations that have ended, while another thread goes on; None where there are none yet."""
+    frames = [frame for device in list(replayed.devices.values()) for frame in list(device.operations)]
+    if not frames:
+        return None
+    operations = pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
+    audit = Audit(settings.options.policy or Policy.DISCARD, settings.guests, (), (), ())
+    return AuditSession(tuple(traces), settings, audit, operations, tuple(map(_first_time, traces)), complete=False)
+
+
+_FIRST = 1000
+"""Events among which the first time is looked for, as long as not all are read."""
+
+
+def _first_time(trace: CachedTrace) -> int | None:
+    times = trace.rows(0, _FIRST)["time_ns"].drop_nulls()
+    return int(times[0]) if len(times) else None
+
+
+def _require_events(traces: Sequence[CachedTrace]) -> None:
+    silent = next((trace for trace in traces if not trace.events), None)
+    if silent is not None:
+        seen = count_of(silent.health.lines, silent.meta.unit)
+        raise InputError(f"{silent.meta.name}: no pflash event in {seen}; start QEMU with -trace 'pflash*'")
+
+
+class Job:
+    """Work in a thread: `done` is set at its end, with `result` or `error`, or neither where it was cancelled."""
+
+    def __init__(
+        self,
+        work: Callable[[], AuditSession],
+        progress: Progress,
+        partial_session: Callable[[], AuditSession | None] = lambda: None,
+    ) -> None:
+        self._work = work
+        self.progress = progress
+        self.partial_session = partial_session
+        self.done = Event()
+        self.result: AuditSession | None = None
+        self.error: Exception | None = None
+        self._thread = Thread(target=self._run, name="loading", daemon=True)
+
+    def start(self) -> Job:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def cancel(self) -> None:
+        """Stop at the next report of progress."""
+        self.progress.stop.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the end; whether it has come."""
+        return self.done.wait(seconds)
+
+    def _run(self) -> None:
+        try:
+            self.result = self._work()
+        except Cancelled:
+            pass
+        except Exception as error:  # noqa: BLE001  whatever it is, it is shown, and the app goes on
+            self.error = error
+        finally:
+            self.done.set()
+
+
+def start(
+    openers: Sequence[Callable[[Callable[[int, int | None], None]], TraceReader]] | Sequence[CachedTrace],
+    settings: Settings,
+) -> Job:
+    """Begin to load traces: from what opens each of them and reports its progress, or from traces that are kept."""
+    progress = Progress()
+    kept = [opener for opener in openers if isinstance(opener, CachedTrace)]
+    opened = [opener(progress.report) for opener in openers if not isinstance(opener, CachedTrace)]
+    kept += [CachedTrace(reader) for reader in combine(opened)]
+    for trace in kept:
+        trace.on_reread = progress.report
+    passes: list[Replayed] = []
+    return Job(
+        lambda: load(kept, settings, passes.append),
+        progress,
+        lambda: partial_session(kept, settings, passes[-1]) if passes else None,
+    ).start()

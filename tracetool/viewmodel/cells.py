@@ -1,0 +1,187 @@
+"""What stands in the columns of the timeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from tracetool.events import render
+from tracetool.report.figures import SIGNS
+from tracetool.sanitize import sanitize
+from tracetool.sizes import format_offset, format_size
+from tracetool.timeline.starts import elapsed
+from tracetool.viewmodel.times import TimeMode, show_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracetool.viewmodel.tables import Mark, Tables
+
+__all__ = ["BOOKMARK", "Cell", "Column", "Look", "common_prefix", "event_line", "operation_line", "timeline_columns"]
+
+_QUIET = ("status", "identify", "query", "read-array", "clear-status", "lock", "unlock")
+"""Operations that change no bytes."""
+
+BOOKMARK = "◆"
+"""The sign of a row with a bookmark."""
+
+_STYLES = {"error": "bad", "warning": "warn", "note": "note"}
+
+
+class Cell(NamedTuple):
+    """A text, and what it is: `bad`, `warn`, `note`, `good`, `quiet`, `strong`, or nothing of these."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its title, how many characters it takes, and whether it is set to the right."""
+
+    id: str
+    title: str
+    width: int
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the cells depend on beside their row."""
+
+    mode: TimeMode = TimeMode.START
+    mark_ns: int | None = None
+    wall: bool = False
+    columns: tuple[Column, ...] = ()
+    prefix: str = ""
+    """What all names of devices begin with, and is not repeated in every row."""
+
+
+def timeline_columns(tables: Tables, mode: TimeMode) -> tuple[Column, ...]:
+    """The columns that this trace needs, as wide as what they hold."""
+    operations = tables.operations
+    devices = _names(operations["device"])
+    prefix = len(common_prefix(devices))
+    seq = max((trace.events for trace in tables.loaded.traces), default=1) - 1
+    several = len(tables.loaded.traces) > 1
+    offset, changed = _greatest(operations["offset"]), _greatest(operations["bytes_changed"])
+    time = 21 if mode is TimeMode.ABSOLUTE else _time_width(tables)
+    columns = [
+        Column("mark", "", 2),
+        *([Column("trace", "trace", 5, right=True)] if several else []),
+        Column("seq", "seq", max(len(str(seq)), 3), right=True),
+        Column("time", mode.value, max(time, 6), right=True),
+        *(
+            [Column("device", "device", _widest([name[prefix:] for name in devices], 6, 24))]
+            if len(devices) > 1
+            else []
+        ),
+        Column("operation", "operation", _widest(_names(operations["kind"]), 16, 18)),
+        Column("offset", "offset", max(len(format_offset(offset)), 6), right=True),
+        Column("length", "length", _length_width(operations), right=True),
+        Column("changed", "changed", max(len(f"{changed:,}"), 7), right=True),
+        Column("outcome", "outcome", 10),
+        Column("detail", "detail", 48),
+    ]
+    return tuple(columns)
+
+
+def _names(column: pl.Series) -> list[str]:
+    return column.unique().drop_nulls().cast(pl.String).to_list()
+
+
+def common_prefix(names: Sequence[str]) -> str:
+    """What the names of a machine's flashes begin with, up to a dot: `virt.` of `virt.flash0` and `virt.flash1`."""
+    prefixes = {name[: name.rfind(".") + 1] for name in names}
+    return prefixes.pop() if len(prefixes) == 1 and len(names) > 1 else ""
+
+
+def _greatest(column: pl.Series) -> int:
+    top = column.max()
+    return top if isinstance(top, int) else 0
+
+
+def _widest(texts: list[str], least: int, most: int) -> int:
+    return min(max([least, *(len(sanitize(text)) for text in texts)]), most)
+
+
+def _time_width(tables: Tables) -> int:
+    longest = tables.operations.select(elapsed(tables.loaded.starts).max())[0, 0]
+    return 6 if longest is None else len(str(longest // 1_000_000_000)) + 8
+
+
+def _length_width(operations: pl.DataFrame) -> int:
+    lengths = operations["length"].unique().drop_nulls().head(1000).to_list()
+    return _widest([format_size(length) for length in lengths], 6, 11)
+
+
+# --- lines -------------------------------------------------------------------------------------------------------
+
+
+def operation_line(row: dict[str, Any], look: Look, origin: int | None, mark: Mark | None, **are: bool) -> list[Cell]:
+    """The cells of an operation; `are` says whether it is `open`, `outside` and `bookmarked`."""
+    outside, changed = are.get("outside", False), row["bytes_changed"]
+    quiet = "quiet" if row["kind"] in _QUIET else ""
+    cells = {
+        "mark": _mark_cell(mark, opened=are.get("open", False), bookmarked=are.get("bookmarked", False)),
+        "trace": Cell(str(row["trace"]), "quiet"),
+        "seq": Cell(str(row["first_seq"]), quiet),
+        "time": Cell(_time(row, look, origin), quiet),
+        "device": Cell(sanitize(row["device"].removeprefix(look.prefix)), quiet),
+        "operation": Cell(_kind(row), quiet or ("strong" if row["kind"] == "erase" else "")),
+        "offset": Cell("" if row["offset"] is None else format_offset(row["offset"]), "bad" if outside else quiet),
+        "length": Cell("" if row["length"] is None else format_size(row["length"]), quiet),
+        "changed": Cell("?" if changed is None else f"{changed:,}" if changed else "", ""),
+        "outcome": Cell(row["outcome"] or "", quiet if row["outcome"] == "done" else "warn"),
+        "detail": Cell(_detail(row, outside=outside), "bad" if outside else "quiet"),
+    }
+    return [cells[column.id] for column in look.columns]
+
+
+def _kind(row: dict[str, Any]) -> str:
+    """The kind of an operation; beyond a short image file, a read or a write."""
+    if row["kind"] != "outside":
+        return str(row["kind"])
+    return "outside read" if row["outcome"] == "done" else "outside write"
+
+
+def _detail(row: dict[str, Any], *, outside: bool) -> str:
+    parts = ["outside the extent"] if outside else []
+    parts.append(f"{row['accesses']:,} access{'es' if row['accesses'] != 1 else ''}, status {row['status']:#04x}")
+    return ", ".join(parts)
+
+
+def _mark_cell(mark: Mark | None, *, opened: bool, bookmarked: bool) -> Cell:
+    """Two signs: the finding comes before the bookmark, and what is open shows its bookmark in the event's own row."""
+    label = "" if mark is None else mark.severity.label
+    signs = SIGNS.get(label, "") + (BOOKMARK if bookmarked else "")
+    return Cell(f"{signs[:1]:1}▾" if opened else f"{signs:2}", _STYLES.get(label, "note" if bookmarked else ""))
+
+
+def _time(row: dict[str, Any], look: Look, origin: int | None) -> str:
+    return show_time(row["time_ns"], look.mode, origin_ns=origin, wall=look.wall)
+
+
+def event_line(
+    row: dict[str, Any], look: Look, origin: int | None, depth: int, *, bookmarked: bool = False
+) -> list[Cell]:
+    """The cells of an event."""
+    size = row["size"] if row["length"] is None else row["length"]
+    value = row["value"]
+    words = render(row).partition(" ")[2]
+    cells = {
+        "mark": Cell(f"{BOOKMARK if bookmarked else '':2}", "note" if bookmarked else ""),
+        "trace": Cell(str(row["trace"]), "quiet"),
+        "seq": Cell(str(row["seq"]), "note" if depth else ""),
+        "time": Cell(_time(row, look, origin), "quiet"),
+        "device": Cell(sanitize(str(row["device"]).removeprefix(look.prefix)), "quiet"),
+        "operation": Cell("  " * depth + row["event"]),
+        "offset": Cell("" if row["offset"] is None else format_offset(row["offset"])),
+        "length": Cell("" if size is None else format_size(size), "quiet"),
+        "changed": Cell(""),
+        "outcome": Cell("" if value is None else f"{value:#x}"),
+        "detail": Cell(sanitize(words.partition(": ")[2] or words), "quiet"),
+    }
+    return [cells[column.id] for column in look.columns]

@@ -1,0 +1,176 @@
+"""What the map is drawn of: a device, its operations, and the names of its regions."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tracetool.sanitize import sanitize
+from tracetool.sizes import format_offset, format_size
+from tracetool.uefi.regions import nv_regions
+from tracetool.viewmodel.bins import WRITING, Cells, Heat, Metric, heat
+from tracetool.viewmodel.flash_map import cell_sizes, lay_out, levels
+from tracetool.viewmodel.range_stats import statistics, within
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tracetool.audit import DeviceAudit
+    from tracetool.uefi.regions import Region
+    from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.flash_map import MapRow, Shape
+    from tracetool.viewmodel.history import History
+
+__all__ = ["Drawing", "Subject", "draw", "subjects"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One device. Sizes in bytes; `operations` a frame of `OPERATIONS_SCHEMA`, this device's alone."""
+
+    device: str
+    region_bytes: int
+    block_bytes: int
+    extent_bytes: int | None
+    operations: pl.DataFrame
+    regions: tuple[Region, ...] = ()
+
+    @property
+    def zooms(self) -> list[int]:
+        """Bytes of a cell at each zoom."""
+        return cell_sizes(self.block_bytes)
+
+    def zoom_for(self, cells: int) -> int:
+        """The closest zoom at which that many cells hold the extent, or else all of the flash."""
+        size = self.region_bytes if self.extent_bytes is None else min(self.extent_bytes, self.region_bytes)
+        fitting = [zoom for zoom, cell_bytes in enumerate(self.zooms) if size <= cells * cell_bytes]
+        return max(fitting, default=0)
+
+    def until(self, trace: int, seq: int) -> Subject:
+        """The same with the operations that had begun by an event."""
+        earlier = (pl.col("trace") < trace) | ((pl.col("trace") == trace) & (pl.col("first_seq") <= seq))
+        return replace(self, operations=self.operations.filter(earlier))
+
+    def event_at(self, start: int, end: int) -> tuple[int, int] | None:
+        """Trace and seq of the last operation that wrote to a range, or that touched it; None where none did."""
+        found = within(self.operations, start, end)
+        writing = found.filter(pl.col("kind").cast(pl.String).is_in(WRITING))
+        rows = found if writing.is_empty() else writing
+        return None if rows.is_empty() else (int(rows["trace"][-1]), int(rows["last_seq"][-1]))
+
+    def words(self, start: int, end: int) -> str:
+        """A range: where it is, whose, and what was done there."""
+        names = [region.name for region in self.regions if region.start < end and start < region.end]
+        if self.extent_bytes is not None and end > self.extent_bytes:
+            names.append("beyond the extent")
+        where = f"{format_offset(start)} to {format_offset(end)}, {format_size(end - start)}"
+        done = ", ".join(statistics(within(self.operations, start, end)).words())
+        return " │ ".join([where, *(["; ".join(names)] if names else []), done])
+
+    def query(self, start: int, end: int, *, several: bool) -> str:
+        """The query that selects the operations of a range; `several`: the session has more than one device."""
+        mine = f'device == "{_quoted(self.device)}" and ' if several else ""
+        return f"{mine}offset < {end:#x} and end > {start:#x}"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def subjects(loaded: AuditSession) -> tuple[Subject, ...]:
+    """The devices whose region is known: those that were written first, as the overview has them."""
+    audited = sorted(loaded.audit.devices, key=lambda device: (device.excused, device.name))
+    return tuple(
+        Subject(
+            device.name,
+            device.region_bytes,
+            device.geometry.block,
+            device.extent.bytes if device.extent is not None else None,
+            loaded.operations.filter(pl.col("device").cast(pl.String) == device.name),
+            tuple(_regions(loaded.moments(device.name), device)),
+        )
+        for device in audited
+        if device.geometry is not None and device.region_bytes
+    )
+
+
+def _regions(moments: History | None, device: DeviceAudit) -> Sequence[Region]:
+    """The named regions at the end of the trace."""
+    if moments is None:
+        return ()
+    picture = moments.picture(len(moments))
+
+    def read(offset: int, length: int) -> bytes | None:
+        block = picture.read(offset, length)
+        return block.data.tobytes() if len(block.data) == length and block.known.all() else None
+
+    start = 0 if device.extent is None else device.extent.code_end
+    return nv_regions(read, limit=device.region_bytes or 0, start=start)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A map that can be put on a screen: lines of cells, how hot each cell is, and what was counted.
+
+    `most` is the largest value that a level stands for; `until` is the event, (trace, seq), up to which it was counted,
+    None if the whole trace was.
+    """
+
+    subject: Subject
+    heat: Heat
+    levels: NDArray[np.int64]
+    most: int
+    rows: tuple[MapRow, ...]
+    shape: Shape
+    until: tuple[int, int] | None = None
+
+    @property
+    def cells(self) -> Cells:
+        """How the flash was cut."""
+        return self.heat.cells
+
+    def row_of(self, cell: int) -> int:
+        """The line that a cell is in, or the fold that hides it."""
+        return min(bisect_right(self._lasts, cell), len(self.rows) - 1)
+
+    @cached_property
+    def _lasts(self) -> list[int]:
+        return [row.last for row in self.rows]
+
+    @property
+    def words(self) -> str:
+        """What is shown."""
+        size = format_size(self.cells.cell_bytes)
+        most = f", at most {self.heat.most:,}" if self.heat.most and self.heat.metric != Metric.LAST else ""
+        most += ", erases spread over their cells" if self.heat.metric == Metric.CHANGED else ""
+        partial_session = "" if self.until is None else f" │ {_played(self.until[1])}"
+        return f"{sanitize(self.subject.device, 48)}: {self.heat.metric.value} by {size}{most}{partial_session}"
+
+
+def _played(seq: int) -> str:
+    return f"played to event {seq:,}" if seq >= 0 else "not yet played"
+
+
+def draw(
+    subject: Subject, cell_bytes: int, metric: Metric, shape: Shape, until: tuple[int, int] | None = None
+) -> Drawing:
+    """Count the operations of a device, and lay out the map; takes as long as the operations are many.
+
+    With `until`, (trace, seq), those up to an event are counted; rows and levels are those of the whole trace, so that
+    nothing moves while the trace is played.
+    """
+    cells = Cells(subject.region_bytes, cell_bytes, subject.extent_bytes)
+    whole = heat(subject.operations, cells, metric)
+    rows = tuple(lay_out(cells, whole.touched, shape.cells, subject.regions))
+    if until is None:
+        return Drawing(subject, whole, levels(whole), whole.most, rows, shape)
+    earlier = subject.until(*until)
+    found = heat(earlier.operations, cells, metric)
+    return Drawing(earlier, found, levels(found, whole.most), whole.most, rows, shape, until)

@@ -1,0 +1,196 @@
+"""Looking at the contents of a flash: a device, a moment, what it is compared with, and the rows that are shown."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracetool.findings.phrases import count_of
+from tracetool.sizes import format_offset
+from tracetool.viewmodel.folding import ROW_BYTES, folded_rows
+
+if TYPE_CHECKING:
+    from tracetool.viewmodel.folding import FoldedRows
+    from tracetool.viewmodel.history import History
+    from tracetool.viewmodel.snapshot import Snapshot
+
+__all__ = ["Against", "HexModel", "HexRow", "patterns"]
+
+
+class Against(Enum):
+    """What a moment is compared with; the value is how it is said."""
+
+    BEFORE = "the moment before"
+    START = "the beginning of the trace"
+    END = "the end of the trace"
+    MARK = "the marked moment"
+
+
+class HexRow(NamedTuple):
+    """A line of the image: a fold's words, or bytes from an offset on.
+
+    `data` holds None for a byte that is not known; `changed` is whether each differs from what it is compared with.
+    """
+
+    offset: int
+    fold: str
+    data: tuple[int | None, ...] = ()
+    changed: tuple[bool, ...] = ()
+
+
+class HexModel:
+    """One device at one moment. Positions are those of `History`."""
+
+    def __init__(self, moments: History, position: int | None = None) -> None:
+        self.moments = moments
+        self.against = Against.BEFORE
+        self.mark: int | None = None
+        self._position = -1
+        self.go(len(moments) if position is None else position)
+
+    # --- moments -------------------------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> int:
+        """Changes that have been made."""
+        return self._position
+
+    def go(self, position: int) -> None:
+        """See another moment."""
+        position = min(max(position, 0), len(self.moments))
+        if position != self._position:
+            self._position = position
+            self._look()
+
+    def go_to_event(self, trace: int, seq: int) -> None:
+        """See the moment just after an event."""
+        self.go(self.moments.position(trace, seq))
+
+    def step(self, *, forward: bool) -> bool:
+        """Go to the next or previous change; whether there is one."""
+        found = self.moments.next(self._position) if forward else self.moments.previous(self._position)
+        if found is not None:
+            self.go(found)
+        return found is not None
+
+    def compare(self, against: Against) -> None:
+        """Mark what differs from another moment."""
+        self.against = against
+        self._look()
+
+    def next_comparison(self) -> None:
+        """Compare with the next that there is."""
+        choices = [choice for choice in Against if choice is not Against.MARK or self.mark is not None]
+        at = choices.index(self.against) if self.against in choices else -1
+        self.compare(choices[(at + 1) % len(choices)])
+
+    def set_mark(self) -> None:
+        """Remember this moment for comparisons, and compare with it."""
+        self.mark = self._position
+        self.compare(Against.MARK)
+
+    @property
+    def other(self) -> int:
+        """The position that this one is compared with."""
+        if self.against is Against.BEFORE:
+            before = self.moments.previous(self._position)
+            return 0 if before is None else before
+        if self.against is Against.MARK and self.mark is not None:
+            return self.mark
+        return len(self.moments) if self.against is Against.END else 0
+
+    def _look(self) -> None:
+        self.picture: Snapshot = self.moments.picture(self._position)
+        self.changed = self.moments.changed(self.other, self._position)
+        self._starts = [start for start, _ in self.changed]
+        self.stretches: FoldedRows = folded_rows(self.picture, self.changed)
+
+    # --- rows ----------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Lines."""
+        return self.stretches.lines
+
+    def row(self, line: int) -> HexRow:
+        """A line; IndexError beyond the last."""
+        stretch, offset = self.stretches.at_line(line)
+        if stretch.folded:
+            return HexRow(offset, stretch.words)
+        block = self.picture.read(offset, min(ROW_BYTES, stretch.end - offset))
+        data = tuple(
+            byte if known else None for byte, known in zip(block.data.tolist(), block.known.tolist(), strict=True)
+        )
+        return HexRow(offset, "", data, tuple(self.is_changed(offset + at) for at in range(len(data))))
+
+    def is_changed(self, offset: int) -> bool:
+        """Whether a byte differs from what it is compared with."""
+        at = bisect_right(self._starts, offset) - 1
+        return at >= 0 and offset < self.changed[at][1]
+
+    def line_of(self, offset: int) -> int:
+        """The line that shows a byte."""
+        return self.stretches.line_of(offset)
+
+    def first_changed(self) -> int | None:
+        """The first byte that differs."""
+        return self.changed[0][0] if self.changed else None
+
+    def next_changed(self, offset: int, *, forward: bool) -> int | None:
+        """The next run of bytes that differ; None where there is none."""
+        if forward:
+            return next((start for start, _ in self.changed if start > offset), None)
+        return next((start for start, _ in reversed(self.changed) if start < offset), None)
+
+    # --- words ---------------------------------------------------------------------------------------------------
+
+    def where(self, *, several: bool) -> str:
+        """Which moment it is; `several`: the session has more than one trace."""
+        event, count = self.moments.event(self._position), len(self.moments)
+        if event is None:
+            return f"before the first of {count_of(count, 'change')}"
+        trace, seq = event
+        cause = "the restart before it" if seq < 0 else f"event {seq:,}"
+        where = f"{cause}, trace {trace}" if several else cause
+        return f"change {self._position:,} of {count:,}: {where}"
+
+    def difference(self) -> str:
+        """What differs from what."""
+        count = sum(end - start for start, end in self.changed)
+        return f"{count:,} B unlike {self.against.value}" if count else f"as {self.against.value}"
+
+    def byte_words(self, offset: int) -> str:
+        """A byte, and what stood there."""
+        now, then = self._byte(self.picture, offset), self._byte(self.moments.picture(self.other), offset)
+        was = f", {then} at {self.against.value}" if self.is_changed(offset) else ""
+        return f"{format_offset(offset)}: {now}{was}"
+
+    @staticmethod
+    def _byte(picture: Snapshot, offset: int) -> str:
+        block = picture.read(offset, 1)
+        return f"{int(block.data[0]):02x}" if len(block.data) and block.known[0] else "not known"
+
+    # --- finding -------------------------------------------------------------------------------------------------
+
+    def find(self, wanted: list[bytes], start: int, *, forward: bool) -> int | None:
+        """The next place that holds one of the patterns, from `start` on, or before it."""
+        found = [self.picture.find(pattern, start, backwards=not forward) for pattern in wanted]
+        places = [place for place in found if place is not None]
+        return (min if forward else max)(places, default=None)
+
+
+_HEX = re.compile(r"(?:0x)?((?:[0-9a-f]{2}[\s:]*)+)", re.IGNORECASE | re.ASCII)
+
+
+def patterns(text: str) -> list[bytes]:
+    """What to look for: `40 00 40 00` is bytes, everything else text, as ASCII or UTF-8 and as UEFI's UTF-16.
+
+    Quotes make a text of what would be bytes: `"de ad"`.
+    """
+    quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    if not quoted and (found := _HEX.fullmatch(text.strip())):
+        return [bytes.fromhex(re.sub(r"[\s:]", "", found[1]))]
+    words = text[1:-1] if quoted else text.strip()
+    encoded = [words.encode("utf-8", "surrogatepass"), words.encode("utf-16-le", "surrogatepass")]
+    return [pattern for pattern in encoded if pattern]

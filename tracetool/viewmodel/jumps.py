@@ -1,0 +1,96 @@
+"""From one place of the timeline to the next that is alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tracetool.findings import Severity
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tracetool.viewmodel.tables import Tables
+    from tracetool.viewmodel.timeline import Timeline
+
+__all__ = ["Jump", "Landing", "jump", "targets"]
+
+
+class Jump(Enum):
+    """What to look for; the value is its name in messages."""
+
+    FINDING = "finding"
+    ERASE = "erase"
+    PLACE = "operation on the same place"
+    OUTSIDE = "operation outside the extent"
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Where a jump ends: the event, which of how many targets it is, and how many of them the filter hides."""
+
+    trace: int
+    seq: int
+    number: int
+    count: int
+
+
+def targets(tables: Tables, kind: Jump, operation: int | None) -> NDArray[np.int64]:
+    """The operations (int64, ascending) of a kind; those on the same place as one that is given.
+
+    Findings are errors, where there is an error, else warnings, else notes: what is worth a look comes first.
+    """
+    if kind is Jump.FINDING:
+        return _findings(tables)
+    if kind is Jump.OUTSIDE:
+        return np.flatnonzero(tables.outside)
+    if kind is Jump.ERASE:
+        return tables.select_operations(pl.col("kind").cast(pl.String) == "erase")
+    return tables.select_operations(_same_place(tables, operation))
+
+
+def _findings(tables: Tables) -> NDArray[np.int64]:
+    worst = max((mark.severity for mark in tables.marks.values()), default=Severity.NOTE)
+    found = [operation for operation, mark in tables.marks.items() if mark.severity == worst]
+    return np.array(sorted(found), np.int64)
+
+
+def _same_place(tables: Tables, operation: int | None) -> pl.Expr:
+    """Whether it overlaps what the operation touched."""
+    if operation is None:
+        return pl.lit(value=False)
+    row = tables.operations.row(operation, named=True)
+    if row["offset"] is None:
+        return pl.lit(value=False)
+    end = row["offset"] + (row["length"] or 1)
+    mine = pl.col("device").cast(pl.String) == row["device"]
+    reach = pl.col("offset") + pl.col("length").fill_null(1)
+    same: pl.Expr = (mine & (pl.col("offset") < end) & (reach > row["offset"])).fill_null(value=False)
+    return same
+
+
+def jump(timeline: Timeline, row: int, kind: Jump, *, forward: bool) -> Landing | str:
+    """The next or previous place of a kind from a row on; words where there is none."""
+    here = timeline.operation(row)
+    found = targets(timeline.tables, kind, here)
+    filtered = timeline.level.of_operations and timeline.filter.active is not None
+    visible = np.intersect1d(found, timeline.items) if filtered else found
+    ahead = visible[visible > (-1 if here is None else here)] if forward else visible[visible < (here or 0)]
+    if not len(ahead):
+        return _nothing(kind, len(found), len(found) - len(visible), forward=forward)
+    target = int(ahead[0] if forward else ahead[-1])
+    trace = int(timeline.tables.operations["trace"][target])
+    mark = timeline.tables.marks.get(target)
+    seq = mark.seq if kind is Jump.FINDING and mark is not None else timeline.tables.main_seq(target)
+    return Landing(trace, seq, int(np.searchsorted(visible, target)) + 1, len(visible))
+
+
+def _nothing(kind: Jump, count: int, hidden: int, *, forward: bool) -> str:
+    where = "after" if forward else "before"
+    if not count:
+        return f"no {kind.value}"
+    return f"no {kind.value} {where} this one{f'; the filter hides {hidden:,}' if hidden else ''}"

@@ -1,0 +1,178 @@
+"""What is remembered of a trace between two looks at it: bookmarks with notes, and where the app was.
+
+One file a trace in the user's state directory, named after the contents of the trace, so that it is found again
+wherever the trace was moved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_state_path
+
+from tracetool.errors import InputError
+from tracetool.paths import user_folder
+from tracetool.runs.reading import FormError, instance
+from tracetool.sanitize import sanitize
+from tracetool.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Bookmark", "SavedState", "content_key", "memory_path", "recall", "remember", "shared", "state_folder"]
+
+SCHEMA = "tracetool.memory/1"
+MOST_BOOKMARKS = 10_000
+_MOST_BYTES = 16 << 20
+_NOTE = 1000
+_PIECE = 1 << 20
+_ENDS = 16
+
+
+@dataclass(frozen=True, order=True)
+class Bookmark:
+    """An event somebody wants to find again."""
+
+    trace: int
+    seq: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """What is remembered. None: nothing is."""
+
+    bookmarks: tuple[Bookmark, ...] = ()
+    view: str | None = None
+    filter: str | None = None
+    trace: int = 0
+    seq: int | None = None
+    theme: str | None = None
+    metric: str | None = None
+    cell_bytes: int | None = None
+    look: str | None = None
+
+    def marked(self, bookmark: Bookmark) -> SavedState:
+        """With a bookmark, in the place of one for the same event."""
+        others = [b for b in self.bookmarks if (b.trace, b.seq) != (bookmark.trace, bookmark.seq)]
+        return replace(self, bookmarks=tuple(sorted([*others, bookmark]))[:MOST_BOOKMARKS])
+
+    def unmarked(self, trace: int, seq: int) -> SavedState:
+        """Without the bookmark of an event."""
+        return replace(self, bookmarks=tuple(b for b in self.bookmarks if (b.trace, b.seq) != (trace, seq)))
+
+    def bookmark(self, trace: int, seq: int) -> Bookmark | None:
+        """The bookmark of an event."""
+        return next((b for b in self.bookmarks if (b.trace, b.seq) == (trace, seq)), None)
+
+
+def content_key(paths: Sequence[str]) -> str | None:
+    """What names the contents of traces: a hash of their sizes and of pieces of them; None for a stream.
+
+    Of a long file sixteen pieces are read, which takes a moment however long it is. A CTF trace is its files.
+    """
+    digest = hashlib.sha256()
+    if "-" in paths:
+        return None
+    for text in paths:
+        path = Path(text)
+        try:
+            files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+            if not path.is_dir() and not path.is_file():
+                return None
+            for file in files:
+                _take(digest, file)
+        except OSError:
+            return None
+    return digest.hexdigest()[:32]
+
+
+def _take(digest: Any, file: Path) -> None:  # noqa: ANN401  hashlib has no public type of its hashes
+    size = file.stat().st_size
+    digest.update(f"{size}\n".encode())
+    with file.open("rb") as stream:
+        if size <= _ENDS * _PIECE:
+            digest.update(stream.read())
+            return
+        for number in range(_ENDS):
+            stream.seek((size - _PIECE) * number // (_ENDS - 1))
+            digest.update(stream.read(_PIECE))
+
+
+def state_folder() -> Path | None:
+    """Where what is remembered is kept, unless somebody wants it elsewhere: the user's state directory, if any."""
+    return user_folder(user_state_path, "tracetool")
+
+
+def memory_path(key: str, folder: Path) -> Path:
+    """The file of a trace."""
+    return folder / "traces" / f"{key}.json"
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def recall(path: Path) -> tuple[SavedState, str | None]:
+    """What is remembered, and what is wrong with the file in one line; a damaged file is nothing remembered."""
+    try:
+        return _read(json.loads(_contents(path))), None
+    except FileNotFoundError:
+        return SavedState(), None
+    except (OSError, ValueError, RecursionError) as error:
+        words = sanitize(" ".join(str(error).split()))
+        kept = _put_aside(path)
+        return (
+            SavedState(),
+            f"{path.name}: what was remembered of this trace cannot be read and is not used{kept}: {words}",
+        )
+
+
+def _put_aside(path: Path) -> str:
+    """Keep a damaged file from being written over: notes in it may be worth a repair."""
+    aside = path.with_suffix(".damaged.json")
+    try:
+        path.replace(aside)
+    except OSError:
+        return ""
+    return f", it is kept as {aside.name}"
+
+
+def _contents(path: Path) -> str:
+    if path.stat().st_size > _MOST_BYTES:
+        raise FormError("it is too long")
+    return path.read_text(encoding="utf-8")
+
+
+def _read(document: Any) -> SavedState:  # noqa: ANN401  whatever stands in the file
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise FormError(f"it is not of {SCHEMA}")
+    found = instance(SavedState, document)
+    marks = (replace(mark, note=mark.note[:_NOTE]) for mark in found.bookmarks[:MOST_BOOKMARKS])
+    return replace(found, bookmarks=tuple(sorted(marks)))
+
+
+def shared(memory: SavedState, path: Path) -> SavedState:
+    """The same with the bookmarks that stand in the file now: another app may show the same trace."""
+    try:
+        return replace(memory, bookmarks=_read(json.loads(_contents(path))).bookmarks)
+    except (OSError, ValueError, RecursionError):
+        return memory
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def remember(memory: SavedState, path: Path) -> str | None:
+    """Write what is to be remembered, whole or not at all; words where that is not possible."""
+    document = {"schema": SCHEMA, **asdict(memory)}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(str(path)) as file:
+            file.write(json.dumps(document, indent=1).encode() + b"\n")
+    except (OSError, InputError) as error:
+        return f"nothing of this trace will be remembered: {sanitize(str(error))}"
+    return None

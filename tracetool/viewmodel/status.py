@@ -1,0 +1,83 @@
+"""The lines of the app that say where one is, and what is selected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracetool.findings.phrases import count_of
+from tracetool.sanitize import sanitize
+from tracetool.viewmodel.levels import Level
+from tracetool.viewmodel.range_stats import statistics
+from tracetool.viewmodel.times import TimeMode
+from tracetool.viewmodel.what_if import settings_words
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tracetool.viewmodel.audit_session import AuditSession, Progress
+    from tracetool.viewmodel.timeline import Timeline
+
+__all__ = ["progress_words", "range_words", "timeline_status", "title"]
+
+_ONE = {Level.OPERATIONS: "operation", Level.ACCESSES: "access", Level.EVENTS: "event"}
+
+
+def timeline_status(timeline: Timeline, search: str = "") -> str:
+    """How many rows there are and how many are hidden by what; the search, and other times than usual."""
+    parts = [_rows(timeline)]
+    query = timeline.filter.query
+    if query is not None:
+        parts.append(f"filter{'' if timeline.filter.on else ' (off, F: on)'}: {sanitize(query.text)}")
+    if search:
+        parts.append(search)
+    if timeline.mode is not TimeMode.START:
+        parts.append(timeline.mode.words)
+    return " │ ".join(parts)
+
+
+def _rows(timeline: Timeline) -> str:
+    if timeline.filter.active is None:
+        return _counted(timeline.total, timeline.level) + ("" if timeline.loaded.complete else " so far")
+    left = timeline.total - timeline.hidden
+    return f"{left:,} of {_counted(timeline.total, timeline.level)}, {timeline.hidden:,} hidden"
+
+
+def _counted(count: int, level: Level) -> str:
+    return count_of(count, _ONE[level], level.value)
+
+
+def range_words(timeline: Timeline, rows: range) -> str:
+    """Counts, bytes and gaps of the operations of these rows; empty where there are none."""
+    if not rows or not len(timeline):
+        return ""
+    chosen = _shown_by(timeline, rows)
+    return "" if chosen is None else f"selected: {', '.join(statistics(chosen).words())}"
+
+
+def _shown_by(timeline: Timeline, rows: range) -> pl.DataFrame | None:
+    """The operations that the rows show; where they show something else, those from the first row's to the last's."""
+    operations = timeline.tables.operations
+    if timeline.level.of_operations:
+        first, last = timeline.item_of_row(rows[0]), timeline.item_of_row(rows[-1])
+        items = timeline.items
+        return operations[items[(items >= first) & (items <= last)]]
+    begin, end = timeline.operation(rows[0]), timeline.operation(rows[-1])
+    return None if begin is None or end is None else operations[begin : end + 1]
+
+
+def progress_words(progress: Progress) -> str:
+    """How far the loading is."""
+    share = progress.share
+    return "reading …" if share is None else f"reading {share:4.0%}"
+
+
+def title(loaded: AuditSession) -> str:
+    """What is shown, and under which settings."""
+    changed = settings_words(loaded.settings)
+    events = sum(trace.events for trace in loaded.traces)
+    words = f"{sanitize(_base(loaded.name))}, {count_of(events, 'event')}"
+    return f"{words}, {changed}" if changed else words
+
+
+def _base(name: str) -> str:
+    return name.rpartition("/")[2] or name

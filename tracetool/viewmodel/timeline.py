@@ -1,0 +1,340 @@
+"""The timeline as rows: what stands in each, where an event stands, and what opening one shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tracetool.events import ACCESSES
+from tracetool.viewmodel.cells import Look, common_prefix, event_line, operation_line, timeline_columns
+from tracetool.viewmodel.filters import Filter, selected
+from tracetool.viewmodel.levels import Level
+from tracetool.viewmodel.outline import Children, Outline
+from tracetool.viewmodel.tables import Tables
+from tracetool.viewmodel.times import TimeMode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.cells import Cell, Column
+    from tracetool.viewmodel.outline import Spot
+
+Row = dict[str, Any]
+
+__all__ = ["Shown", "Timeline"]
+
+
+class Shown(NamedTuple):
+    """What a row is about: its operation (None at other levels than operations), and one event of it."""
+
+    operation: int | None
+    trace: int
+    seq: int
+    device: str
+
+
+@dataclass(frozen=True)
+class _Where:
+    """An event's place among the items: the item, whether it holds the event, and the event's own number."""
+
+    item: int
+    holds: bool
+    number: int
+
+
+class Timeline:
+    """Rows of one level, those that the filter leaves, some of them opened."""
+
+    def __init__(self, loaded: AuditSession) -> None:
+        self.loaded = loaded
+        self.tables = Tables(loaded)
+        self.level = Level.OPERATIONS
+        self.filter = Filter()
+        self.mode = TimeMode.START
+        self.mark_ns: int | None = None
+        self._bookmarks: frozenset[tuple[int, int]] = frozenset()
+        self._bookmarked: frozenset[int] = frozenset()
+        self._opened: dict[int, set[int]] = {}
+        self._outline = Outline(len(self.tables.operations))
+        self._look = self._new_look()
+
+    def continued(self, loaded: AuditSession) -> Timeline:
+        """The same view of newly loaded tables."""
+        other = Timeline(loaded)
+        other.mode, other.mark_ns, other.filter = self.mode, self.mark_ns, self.filter
+        other.set_level(self.level)
+        other.set_bookmarks(self._bookmarks)
+        if len(other.tables.operations) == len(self.tables.operations):
+            for item, opened in self._opened.items():
+                other._opened[item] = opened
+                other._show_children(item, opened)
+        return other
+
+    # --- what a grid asks ----------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._outline)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns."""
+        return self._look.columns
+
+    def lines(self, start: int, count: int) -> list[list[Cell]]:
+        """The cells of rows `start` to `start + count`, as far as there are any."""
+        spots = [self._outline.spot(row) for row in range(start, min(start + count, len(self)))]
+        before = self.time_of(start - 1) if self.mode is TimeMode.DELTA else None
+        operations, events = self._rows_of(spots)
+        lines = []
+        for spot in spots:
+            bare = spot.child is None and self.level.of_operations
+            row = operations[spot.item] if bare else events[spot.event]
+            origin = before if self.mode is TimeMode.DELTA else self._origin(row["trace"])
+            if bare:
+                lines.append(self._operation_line(spot.item, row, origin))
+            else:
+                lines.append(self._event_line(row, origin, spot.depth))
+            before = row["time_ns"] if row["time_ns"] is not None else before
+        return lines
+
+    def _operation_line(self, item: int, row: Row, origin: int | None) -> list[Cell]:
+        return operation_line(
+            row,
+            self._look,
+            origin,
+            self.tables.marks.get(item),
+            open=self._outline.is_open(item),
+            outside=bool(self.tables.outside[item]),
+            bookmarked=item in self._bookmarked,
+        )
+
+    def _event_line(self, row: Row, origin: int | None, depth: int) -> list[Cell]:
+        bookmarked = (row["trace"], row["seq"]) in self._bookmarks
+        return event_line(row, self._look, origin, depth, bookmarked=bookmarked)
+
+    def _rows_of(self, spots: list[Spot]) -> tuple[dict[int, Row], dict[int, Row]]:
+        """The rows of operations and events that spots show, by their number."""
+        bare = [spot.item for spot in spots if spot.child is None]
+        numbers = [spot.child for spot in spots if spot.child is not None]
+        operations = {}
+        if self.level.of_operations:
+            rows = self.tables.operations[bare].iter_rows(named=True)
+            operations = dict(zip(bare, rows, strict=True))
+        else:
+            numbers += bare
+        unique = np.unique(np.array(numbers, np.int64))
+        events = self.tables.gather_events(unique).iter_rows(named=True)
+        return operations, dict(zip(unique.tolist(), events, strict=True))
+
+    def set_bookmarks(self, bookmarks: Iterable[tuple[int, int]]) -> None:
+        """Mark the rows of these events, (trace, seq); those that the traces do not have are passed over."""
+        traces = self.loaded.traces
+        there = [(trace, seq) for trace, seq in bookmarks if trace < len(traces) and seq < traces[trace].events]
+        self._bookmarks = frozenset(there)
+        found = (self.tables.operation_at(*place, self._device(*place)) for place in there)
+        self._bookmarked = frozenset(item for item in found if item is not None)
+
+    def _device(self, trace: int, seq: int) -> str:
+        return str(self.tables.event(self.tables.number(trace, seq))["device"])
+
+    # --- time ----------------------------------------------------------------------------------------------------
+
+    def _origin(self, trace: int) -> int | None:
+        return self.mark_ns if self.mode is TimeMode.MARK else self.loaded.starts[trace]
+
+    def time_of(self, row: int) -> int | None:
+        """The recorded time of a row, None where it has none."""
+        if not 0 <= row < len(self):
+            return None
+        spot = self._outline.spot(row)
+        if spot.child is None and self.level.of_operations:
+            time = self.tables.operations["time_ns"][spot.item]
+            return None if time is None else int(time)
+        found = self.tables.event(spot.event)["time_ns"]
+        return None if found is None else int(found)
+
+    def set_mode(self, mode: TimeMode) -> None:
+        """Show times in another way."""
+        self.mode = mode
+        self._look = self._new_look()
+
+    def set_mark(self, row: int) -> None:
+        """Count times from this row on."""
+        self.mark_ns = self.time_of(row)
+        self.set_mode(TimeMode.MARK)
+
+    def _new_look(self) -> Look:
+        wall = self.loaded.traces[0].meta.clock == "wall"
+        columns = timeline_columns(self.tables, self.mode)
+        prefix = common_prefix([device.name for device in self.loaded.audit.devices])
+        return Look(self.mode, self.mark_ns, wall, columns, prefix)
+
+    # --- rows and events -----------------------------------------------------------------------------------------
+
+    def shown(self, row: int) -> Shown | None:
+        """What a row is about; None where there is no such row."""
+        if not 0 <= row < len(self):
+            return None
+        spot = self._outline.spot(row)
+        if self.level.of_operations and spot.child is None:
+            found = self.tables.operations.row(spot.item, named=True)
+            mark = self.tables.marks.get(spot.item)
+            seq = self.tables.main_seq(spot.item) if mark is None else mark.seq
+            return Shown(spot.item, found["trace"], seq, found["device"])
+        event = self.tables.event(spot.event)
+        operation = spot.item if self.level.of_operations else None
+        return Shown(operation, event["trace"], event["seq"], str(event["device"]))
+
+    def operation(self, row: int) -> int | None:
+        """The operation that a row belongs to."""
+        shown = self.shown(row)
+        if shown is None or shown.operation is not None:
+            return None if shown is None else shown.operation
+        return self.tables.operation_at(shown.trace, shown.seq, shown.device)
+
+    def row_of_event(self, trace: int, seq: int) -> int | None:
+        """The row that shows an event, or the nearest after it where it is hidden; None without rows."""
+        if not len(self):
+            return None
+        where = self._where(trace, seq)
+        child = self._outline.row_of_child(where.item, where.number)
+        return self.row_of_item(where.item) if child is None else child
+
+    def row_of_item(self, item: int) -> int:
+        """The row of an item, or that of the nearest after it where it is hidden."""
+        return self._outline.row(min(self._outline.index_from(item), self._outline.count - 1))
+
+    def item_of_row(self, row: int) -> int:
+        """The item that a row shows, or stands under."""
+        return self._outline.spot(row).item if len(self) else 0
+
+    def _where(self, trace: int, seq: int) -> _Where:
+        """The operation of an event, or else one near it; or the event itself."""
+        trace = min(max(trace, 0), len(self.loaded.traces) - 1)
+        seq = min(max(seq, 0), self.loaded.traces[trace].events - 1)
+        number = self.tables.number(trace, seq)
+        if not self.level.of_operations:
+            return _Where(number, holds=True, number=number)
+        item = self.tables.operation_at(trace, seq, self._device(trace, seq))
+        near = self.tables.operation_at(trace, seq) if item is None else item
+        return _Where(near or 0, holds=item is not None, number=number)
+
+    def missing_words(self, trace: int, seq: int) -> str:
+        """Why the row of an event is another's; empty where it has one."""
+        where = self._where(trace, seq)
+        if where.holds and self.shows(where.item):
+            return ""
+        why = f"event {seq:,} is hidden by the filter" if self.filter.active else f"event {seq:,} has no row"
+        return f"{why}; this is the nearest row" if len(self) else why
+
+    def shows(self, item: int) -> bool:
+        """Whether the filter leaves an item."""
+        return self._outline.index(item) is not None
+
+    @property
+    def items(self) -> NDArray[np.int64]:
+        """The items that the filter leaves: numbers of operations or events, int64."""
+        return self._outline.items()
+
+    def share(self, millionths: int) -> int:
+        """The row at a part of all rows."""
+        return (len(self) - 1) * millionths // 1_000_000 if len(self) else 0
+
+    # --- filter and level ----------------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        """Items of the level, hidden or not."""
+        if self.level.of_operations:
+            return len(self.tables.operations)
+        return len(self.tables.accesses) if self.level.of_accesses else self.tables.events
+
+    @property
+    def hidden(self) -> int:
+        """Items that the filter hides."""
+        return self.total - self._outline.count
+
+    def set_filter(self, query: Filter) -> None:
+        """Hide what a query does not select, or show all again; what is open stays open."""
+        self.filter = query
+        self._outline = self._outline.narrowed(self._items())
+
+    def set_level(self, level: Level) -> None:
+        """Look more or less closely; all is closed. A filter of another level is kept, and off."""
+        if level.of_operations != self.level.of_operations:
+            self.filter = replace(self.filter, on=False)
+        self.level = level
+        self._opened = {}
+        self._outline = Outline(self._items())
+
+    def _items(self) -> NDArray[np.int64] | int:
+        query = self.filter.active
+        if query is not None:
+            return selected(self.tables, self.level, query)
+        return self.tables.accesses if self.level.of_accesses else self.total
+
+    # --- opening -------------------------------------------------------------------------------------------------
+
+    def opens(self, row: int) -> bool:
+        """Whether something stands, or could stand, under a row."""
+        if not len(self):
+            return False
+        spot = self._outline.spot(row)
+        if spot.child is None and self.level.of_operations:
+            return len(self.tables.accesses_of(spot.item)) > 0
+        if self.level is Level.EVENTS or self.tables.event(spot.event)["event"] not in ACCESSES:
+            return False
+        return len(self.tables.inner_events(spot.event)) > 0
+
+    def is_open(self, row: int) -> bool:
+        """Whether what stands under a row is shown."""
+        spot = self._outline.spot(row)
+        if spot.child is None:
+            return self._outline.is_open(spot.item)
+        return spot.child in self._opened.get(spot.item, ())
+
+    def open(self, row: int) -> None:
+        """Show what stands under a row."""
+        spot = self._outline.spot(row)
+        opened = self._opened.setdefault(spot.item, set())
+        if spot.child is not None:
+            opened.add(spot.child)
+        self._show_children(spot.item, opened)
+
+    def close(self, row: int) -> int:
+        """Close a row, or the one that it stands under; the row that was closed."""
+        spot = self._outline.spot(row)
+        opened = self._opened.get(spot.item, set())
+        if spot.child is not None and spot.child in opened:
+            opened.discard(spot.child)
+            self._show_children(spot.item, opened)
+            return row
+        parent = self._parent(spot, opened)
+        if parent is not None:
+            opened.discard(parent)
+            self._show_children(spot.item, opened)
+            return self._outline.row_of_child(spot.item, parent) or row
+        self._opened.pop(spot.item, None)
+        self._outline.close(spot.item)
+        return self._outline.row(self._outline.index_from(spot.item))
+
+    def _parent(self, spot: Spot, opened: set[int]) -> int | None:
+        """The opened access that a row of the second depth stands under."""
+        if spot.child is None:
+            return None
+        return next((number for number in opened if spot.child in self.tables.inner_events(number)), None)
+
+    def _show_children(self, item: int, opened: set[int]) -> None:
+        events: list[int] = []
+        depths: list[int] = []
+        accesses = self.tables.accesses_of(item) if self.level.of_operations else self.tables.inner_events(item)
+        for number in accesses.tolist():
+            inner = self.tables.inner_events(number).tolist() if number in opened else []
+            events += [number, *inner]
+            depths += [1] + [2] * len(inner)
+        self._outline.open(item, Children(np.array(events, np.int64), np.array(depths, np.int64)))

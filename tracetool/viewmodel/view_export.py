@@ -1,0 +1,91 @@
+"""What is shown, as a file or as the command that gives the same."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracetool.analysis.boots import LAST
+from tracetool.errors import UsageError
+from tracetool.events import ACCESSES
+from tracetool.report.frames import write_frames
+from tracetool.report.tables import write_table
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from tracetool.analysis.options import Options
+    from tracetool.viewmodel.cached_trace import CachedTrace
+    from tracetool.viewmodel.timeline import Timeline
+
+__all__ = ["EXPORT_FORMATS", "command_line", "export_format", "write_shown"]
+
+EXPORT_FORMATS = (".csv", ".jsonl", ".parquet")
+"""The formats, as a file's name asks for them."""
+
+
+def export_format(path: str) -> str:
+    """The format by the end of a file's name; UsageError that says what there is."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in EXPORT_FORMATS:
+        raise UsageError(f"{path!r}: name a file that ends in {', '.join(EXPORT_FORMATS)}")
+    return suffix.removeprefix(".")
+
+
+def write_shown(timeline: Timeline, output_format: str, file: BinaryIO) -> int:
+    """Write the rows that the filter leaves, with all columns of their table; how many.
+
+    They are csv, jsonl or parquet, in the bytes that the command line writes.
+    """
+    if timeline.level.of_operations:
+        rows = timeline.tables.operations[timeline.items]
+        write_table(rows, "operations", output_format, file)
+        return len(rows)
+    return write_frames([timeline.tables.gather_events(timeline.items)], output_format, file)
+
+
+# --- the same from the command line ------------------------------------------------------------------------------
+
+
+def command_line(timeline: Timeline) -> str:
+    """The command that gives what is shown."""
+    query = timeline.filter.active
+    where = [] if query is None else ["--where", query.text]
+    paths = [_given(trace) for trace in timeline.loaded.traces]
+    options = timeline.loaded.settings.options
+    if timeline.level.of_operations:
+        return shlex.join(["tracetool", "operations", *where, *_device_options(options), *paths])
+    if timeline.level.of_accesses:
+        accesses = f"event in ({', '.join(ACCESSES)})"
+        where = ["--where", accesses if query is None else f"({query.text}) and {accesses}"]
+    return shlex.join(["tracetool", "events", *where, *_selection(options), *paths])
+
+
+def _given(trace: CachedTrace) -> str:
+    """The path by which a trace was named."""
+    return trace.meta.path if trace.directory is None else trace.directory.path
+
+
+def _device_options(options: Options) -> list[str]:
+    words: list[str] = []
+    for option, values in (
+        ("--image", options.images),
+        ("--extent", options.extents),
+        ("--geometry", options.geometries),
+    ):
+        for device, value in values.items():
+            words += [option, f"{device}={value}" if device else str(value)]
+    words += [] if options.board is None else ["--board", options.board]
+    for option, devices in (("--read-only", options.read_only), ("--writable", options.writable)):
+        for device in sorted(devices):
+            words += [option, device]
+    words += ["--qemu", options.behaviour.label] if options.behaviour else []
+    return words + _selection(options)
+
+
+def _selection(options: Options) -> list[str]:
+    words = [word for process in sorted(options.processes) for word in ("--process", str(process))]
+    if options.boot is not None:
+        words += ["--boot", "last" if options.boot == LAST else str(options.boot)]
+    return words + ([] if options.device is None else ["--device", options.device])
