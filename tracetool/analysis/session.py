@@ -20,7 +20,7 @@ from tracetool.analysis.options import ANY_DEVICE, MARKS, VALUES
 from tracetool.analysis.processes import Processes, pids
 from tracetool.analysis.runs import with_runs
 from tracetool.errors import UsageError
-from tracetool.ingest import prefetch
+from tracetool.ingest.prefetch import prefetch
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
 if TYPE_CHECKING:

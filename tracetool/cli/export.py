@@ -13,7 +13,7 @@ from tracetool.errors import UsageError
 from tracetool.export.formats import FORMATS, format_of
 
 if TYPE_CHECKING:
-    from tracetool.export.formats import Format
+    from tracetool.export.formats import ExportFormat
 
 
 @command()
@@ -72,7 +72,7 @@ def export(
         common.say(f"{job.reader.meta.name}: {remark}")
 
 
-def _checked(output: str, output_format: str | None, devices: options.DeviceOptions) -> Format:
+def _checked(output: str, output_format: str | None, devices: options.DeviceOptions) -> ExportFormat:
     """The format, where it and the other options can be meant together."""
     chosen = format_of(output, output_format)
     if output == common.STANDARD_OUTPUT and chosen.binary and sys.stdout.isatty():

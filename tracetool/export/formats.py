@@ -1,70 +1,53 @@
-"""The formats a trace can be written in, told by name or by the ending of a file's name."""
+"""The formats a trace is exported to: a module each, which describes itself in `FORMAT`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from tracetool.errors import UsageError
+from tracetool.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracetool.export.job import Job
 
-    Writer = Callable[[Job, BinaryIO], list[str]]
-
-__all__ = ["FORMATS", "Format", "format_of"]
+__all__ = ["FORMATS", "ExportFormat", "format_of"]
 
 
 @dataclass(frozen=True)
-class Format:
+class ExportFormat:
     """One format.
 
     Attributes:
-        name: what `--format` calls it.
+        name: value of `--format`.
         endings: of file names that mean it, the usual one first.
-        binary: it is not for a terminal.
-        replays: it shows operations, so the trace is replayed and options that describe the devices matter.
+        write: writes a job to a file; returns what the file does not hold, a line each.
+        binary: it is refused on a terminal.
+        replays: it shows operations, so the trace is replayed and the device options matter.
     """
 
     name: str
     endings: tuple[str, ...]
+    write: Callable[[Job, BinaryIO], list[str]]
     binary: bool = False
     replays: bool = False
 
-    @property
-    def write(self) -> Writer:
-        """The function that writes a job to a file and says what the file does not hold, a line each."""
-        module = import_module(f"tracetool.export.{self.name}")
-        return cast("Writer", module.write)
+
+FORMATS = Registry[ExportFormat](
+    "tracetool.export", "FORMAT", ["simple", "log", "parquet", "jsonl", "csv", "perfetto", "vcd"]
+)
+"""By name, those that are traces again first."""
 
 
-FORMATS: dict[str, Format] = {
-    found.name: found
-    for found in (
-        Format("simple", (".simple",), binary=True),
-        Format("log", (".log", ".txt")),
-        Format("parquet", (".parquet",), binary=True),
-        Format("jsonl", (".jsonl", ".ndjson")),
-        Format("csv", (".csv",)),
-        Format("perfetto", (".pftrace", ".perfetto-trace", ".perfetto"), binary=True, replays=True),
-        Format("vcd", (".vcd",)),
-    )
-}
-"""By name, those that can be read back first."""
-
-
-def format_of(path: str, name: str | None) -> Format:
+def format_of(path: str, name: str | None) -> ExportFormat:
     """The format called `name`; without one, the format that the ending of `path` means.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the ending means none.
     """
     if name is not None:
-        if name not in FORMATS:
-            raise UsageError(f"--format {name!r}: give one of {', '.join(FORMATS)}")
         return FORMATS[name]
     for found in FORMATS.values():
         if path.lower().endswith(found.endings):

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import polars as pl
 
 from tracetool.events import PREFIX, Variant
+from tracetool.export.formats import ExportFormat
 from tracetool.export.job import Failure, Loss
 from tracetool.export.shapes import Strings, argument_columns, shape
 
 if TYPE_CHECKING:
     from tracetool.export.job import Job
 
-__all__ = ["write"]
+__all__ = ["FORMAT"]
 
 _STRINGS = Strings(
     re.compile(r"(?!.*: )[^\x00-\x1f\x7f]+"),
@@ -46,6 +47,9 @@ def write(job: Job, file: BinaryIO) -> list[str]:
         else:
             written.add(piece)
     return [*written.remarks(), *_losses(job), *_clocks(job)]
+
+
+FORMAT = ExportFormat("log", (".log", ".txt"), write)
 
 
 def _losses(job: Job) -> list[str]:

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO
 
 from tracetool.events import EVENTS_SCHEMA
+from tracetool.export.formats import ExportFormat
 from tracetool.ingest.provenance import describe
 from tracetool.ingest.trace_reader import LostPlace
 from tracetool.report.frames import write_parquet_frames
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     from tracetool.export.job import Job
     from tracetool.ingest import Health
 
-__all__ = ["write"]
+__all__ = ["FORMAT"]
 
 
 def write(job: Job, file: BinaryIO) -> list[str]:
     """Write the events of the job, a row each; losses and damage are kept in the file's metadata."""
     write_parquet_frames(job.frames(), EVENTS_SCHEMA, file, lambda: describe(job.reader.meta, _health(job), job.events))
     return []
+
+
+FORMAT = ExportFormat("parquet", (".parquet",), write, binary=True)
 
 
 def _health(job: Job) -> Health:

@@ -18,12 +18,13 @@ from perfetto.trace_builder.proto_builder import StreamingTraceProtoBuilder  # t
 
 from tracetool.analysis.session import replay_readers
 from tracetool.export.clock import Clock
+from tracetool.export.formats import ExportFormat
 
 if TYPE_CHECKING:
     from tracetool.analysis.session import Replayed
     from tracetool.export.job import Job
 
-__all__ = ["write"]
+__all__ = ["FORMAT"]
 
 _SEQUENCE = 1
 _HEX = ("offset", "command_offset", "status")
@@ -64,6 +65,9 @@ def write(job: Job, file: BinaryIO) -> list[str]:
     for row in _moments(operations, clock).iter_rows(named=True):
         output.add(row)
     return [*clock.remarks(), *_silent(replayed), *job.untold_losses()]
+
+
+FORMAT = ExportFormat("perfetto", (".pftrace", ".perfetto-trace", ".perfetto"), write, binary=True, replays=True)
 
 
 def _silent(replayed: Replayed) -> list[str]:

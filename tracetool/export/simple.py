@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import CATALOGUE, PREFIX
+from tracetool.export.formats import ExportFormat
 from tracetool.export.job import Failure, Loss
 from tracetool.export.shapes import Strings, argument_columns, shape
 from tracetool.ingest.names import LONGEST_DEVICE, TEXT
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
     Numbers = NDArray[np.int64 | np.uint64]
 
-__all__ = ["write"]
+__all__ = ["FORMAT"]
 
 _HEADER = struct.pack("<3Q", 0xFFFF_FFFF_FFFF_FFFF, 0xF2B1_77CB_0AA4_29B4, 4)
 _MAPPING, _EVENT = 0, 1
@@ -75,6 +76,9 @@ def write(job: Job, file: BinaryIO) -> list[str]:
         # Threads and processes do not stand beside each other.
         file.write(_dropped(0, None))
     return [*_said(left_out, failures, lossy=job.lossy), *_unknown(untimed, nobody, who), *_clocks(job)]
+
+
+FORMAT = ExportFormat("simple", (".simple",), write, binary=True)
 
 
 def _until_events(pieces: Iterator[pl.DataFrame | Loss | Failure]) -> Iterator[pl.DataFrame | Loss | Failure]:

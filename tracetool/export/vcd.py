@@ -20,6 +20,7 @@ from vcd import VCDWriter
 from tracetool.errors import UsageError
 from tracetool.events import ACCESSES
 from tracetool.export.clock import Clock
+from tracetool.export.formats import ExportFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     Changes = Iterator[tuple[Variable[Any], int | str]]
 
-__all__ = ["write"]
+__all__ = ["FORMAT"]
 
 _WRITES = ("io_write", "outer_write")
 _SHOWN = (*ACCESSES, "reset", "mode_read_array", "read_status")
@@ -67,6 +68,9 @@ def write(job: Job, file: BinaryIO) -> list[str]:
     finally:
         text.detach()
     return [*clock.remarks(), *job.untold_losses()]
+
+
+FORMAT = ExportFormat("vcd", (".vcd",), write)
 
 
 def _comment(*, timed: bool) -> str:

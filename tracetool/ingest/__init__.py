@@ -5,7 +5,6 @@
 """
 
 from tracetool.ingest.detect import open_trace
-from tracetool.ingest.prefetch import prefetch
 from tracetool.ingest.trace_reader import (
     Damage,
     Health,
@@ -25,5 +24,4 @@ __all__ = [
     "TraceMeta",
     "TraceReader",
     "open_trace",
-    "prefetch",
 ]
