@@ -1,0 +1,5 @@
+"""Tests of both packages. Asserts of their helper modules explain themselves as those of the tests do."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.live", "tests.replay", "tests.tracetool")

@@ -138,12 +138,12 @@ def traces(draw: st.DrawFn) -> tuple[list[EventType], dict[str, str], list[list[
     return types, common, streams
 
 
-@pytest.mark.skipif("compiled" not in forms(), reason="the kernels are not compiled here")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(trace=traces())
 def test_compiled_and_plain_say_the_same_of_any_trace(
     trace: tuple[list[EventType], dict[str, str], list[list[Packet]]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    needed_kernels()
     types, common, streams = trace
     scratch = tmp_path_factory.mktemp("trace")
     folder = write_trace(scratch / "trace", types, streams, common=common)

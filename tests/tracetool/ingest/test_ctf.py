@@ -10,10 +10,9 @@ from polars.testing import assert_frame_equal
 
 from replay.form import VARIABLE
 from tests.captures import capture_path
-from tests.forms import is_extension
+from tests.requirements import needed_kernels
 from tests.tracetool.ctf_traces import EPOCH_S, EventType, Packet, capture, needed_babeltrace, write_trace
 from tests.tracetool.ingest.support import Reading, collect, log_of, one, row_of
-from tracetool.babeltrace import kernel
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, Variant
 from tracetool.ingest import LostPlace, open_trace
@@ -37,8 +36,8 @@ def _library() -> None:
 def _form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Have the process run the kernels in each form."""
     form: str = request.param
-    if form == "compiled" and not is_extension(kernel):
-        pytest.skip("the kernels are not compiled here")
+    if form == "compiled":
+        needed_kernels()
     monkeypatch.setenv(VARIABLE, "plain" if form == "plain" else "")
     return form
 
@@ -90,9 +89,9 @@ def test_a_run_recorded_with_losses_says_how_many_and_where(tmp_path: Path) -> N
     ]
 
 
-@pytest.mark.skipif(not is_extension(kernel), reason="the kernels are not compiled here")
 @pytest.mark.parametrize("name", ["aavmf-first-boot", "lossy"])
 def test_plain_and_compiled_read_a_capture_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed_kernels()
     folder = capture(name, tmp_path)
     monkeypatch.setenv(VARIABLE, "")
     compiled = read(folder)
