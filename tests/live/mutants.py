@@ -1,12 +1,14 @@
-"""`make mutants`: the model broken in one place after the other, and how long each stays unnoticed.
+"""`make mutants`: break the model in one place after the other, and count the accesses until it shows.
 
-A mutant is a change of the source of `replay`. It is made in a copy of the package, which then comes first on the path
-of a process of its own, which runs it as plain Python.
+A mutant is one change in a function or constant of `replay`, given as two pieces of Python. The place is found in the
+syntax tree, so formatting and comments do not matter. The change is made in a copy of the package, which comes first
+on the path of a new process and runs there as plain Python.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import shutil
@@ -24,185 +26,186 @@ TIMEOUT_S = 300
 
 
 class Mutant(NamedTuple):
-    """One broken place: what it is called, the file, the texts that are replaced, and the machines that show it.
+    """One change of the model, and the machines whose flash shows it.
 
-    `live` False: no QEMU of today's Debian shows it, since it is about another behaviour or event set; it is then
-    held against the second model of the tests.
+    `place` is a function or constant, as `cycles.erase`. `before` is an expression or a statement that it holds once,
+    `after` what takes its place.
+
+    `live` False: no QEMU of today's Debian shows it, since it is about another behaviour or event set. It is compared
+    with the second model of the tests instead.
     """
 
     name: str
-    file: str
-    edits: tuple[tuple[str, str], ...]
+    place: str
+    before: str
+    after: str
     machines: tuple[str, ...] = ("virt-arm",)
     live: bool = True
 
-
-def _mutant(name: str, file: str, before: str, after: str, *machines: str, live: bool = True) -> Mutant:
-    return Mutant(name, file, ((before, after),), machines or ("virt-arm",), live)
+    @property
+    def file(self) -> str:
+        """The changed file of `replay`."""
+        return self.place.partition(".")[0] + ".py"
 
 
 _TABLE = (
-    _mutant("a refused erase sets the program error", "cycles.py", "|= Status.ERASE_ERROR", "|= Status.PROGRAM_ERROR"),
-    _mutant(
+    Mutant(
+        "a refused erase sets the program error",
+        "cycles.erase",
+        "chip.status |= Status.ERASE_ERROR",
+        "chip.status |= Status.PROGRAM_ERROR",
+    ),
+    Mutant(
         "status in one chip lane too few",
-        "reads.py",
-        "range(1, size // chip.settings.chip)",
-        "range(1, size // chip.settings.chip - 1)",
+        "reads.read_status",
+        "size // chip.settings.chip",
+        "size // chip.settings.chip - 1",
     ),
-    _mutant(
+    Mutant(
         "status not repeated where no chip width is set",
-        "reads.py",
-        "word |= chip.status << 16",
-        "word |= chip.status << 8",
-        "versatilepb",
+        "reads.read_status",
+        "chip.status << 16",
+        "chip.status << 8",
+        ("versatilepb",),
     ),
-    _mutant("0x50 leaves the ready bit", "cycles.py", "chip.status = 0\n", "chip.status = Status.READY\n"),
-    _mutant("a reset leaves the status", "machine.py", "    chip.status = Status.READY\n", ""),
-    _mutant(
+    Mutant("0x50 leaves the ready bit", "cycles.clear_status", "chip.status = 0", "chip.status = Status.READY"),
+    Mutant("a reset leaves the status", "machine.power_up", "chip.status = Status.READY", "pass"),
+    Mutant(
         "the window begins where it is opened",
-        "contents.py",
-        "chip.window_start = offset // chip.settings.window * chip.settings.window",
-        "chip.window_start = offset",
+        "contents.open_window",
+        "offset // chip.settings.window * chip.settings.window",
+        "offset",
     ),
-    _mutant(
+    Mutant(
         "the last word of the window is refused",
-        "contents.py",
-        "and offset + size <= chip.window_start + chip.settings.window",
-        "and offset + size < chip.window_start + chip.settings.window",
+        "contents.window_covers",
+        "offset + size <= chip.window_start + chip.settings.window",
+        "offset + size < chip.window_start + chip.settings.window",
     ),
-    _mutant("the window is that of one chip", "cfi.py", "return chips << log2_buffer", "return 1 << log2_buffer"),
-    _mutant(
+    Mutant(
+        "the window is that of one chip",
+        "cfi.window_bytes",
+        "chips << log2_buffer(bank_width)",
+        "1 << log2_buffer(bank_width)",
+    ),
+    Mutant(
         "the last byte is not written back",
-        "contents.py",
-        "    else:\n        copy_back(chip, low, high)\n",
-        "    else:\n        copy_back(chip, low, high - 1)\n",
-        "q35-ovmf",
+        "contents.settle",
+        "copy_back(chip, low, high)",
+        "copy_back(chip, low, high - 1)",
+        ("q35-ovmf",),
     ),
-    _mutant(
-        "a buffered write ends a word early",
-        "cycles.py",
-        "    if chip.counter == 0:\n        chip.wcycle = 3",
-        "    if chip.counter == 1:\n        chip.wcycle = 3",
-    ),
-    _mutant(
+    Mutant("a buffered write ends a word early", "cycles.data_cycle", "chip.counter == 0", "chip.counter == 1"),
+    Mutant(
         "the count is as wide as the bank",
-        "cycles.py",
-        "width = chip.settings.chip or chip.settings.bank",
-        "width = chip.settings.bank",
+        "cycles.take_count",
+        "chip.settings.chip or chip.settings.bank",
+        "chip.settings.bank",
     ),
-    _mutant(
+    Mutant(
         "an old program error does not drop a buffered write",
-        "cycles.py",
-        "elif confirmed and not chip.status & Status.PROGRAM_ERROR:",
-        "elif confirmed:",
+        "cycles.confirm_cycle",
+        "confirmed and not chip.status & Status.PROGRAM_ERROR",
+        "confirmed",
     ),
-    _mutant(
+    Mutant(
         "a read-only flash is erased",
-        "cycles.py",
-        "if is_writable(chip, offset, 1):",
-        "if is_writable(chip, offset, 1) or chip.settings.read_only:",
+        "cycles.erase",
+        "is_writable(chip, offset, 1)",
+        "is_writable(chip, offset, 1) or chip.settings.read_only",
     ),
-    _mutant(
+    Mutant(
         "an erase waits for its confirm",
-        "cycles.py",
-        "        contents.erase_block(chip, seq, low, min(low + block, chip.settings.size))",
-        "        contents.refuse(chip, low, block, False)",
-        "q35-ovmf",
+        "cycles.erase",
+        "contents.erase_block(chip, seq, low, min(low + block, chip.settings.size))",
+        "contents.refuse(chip, low, block, False)",
+        ("q35-ovmf",),
     ),
-    _mutant(
+    Mutant(
         "an unaligned erase takes the block after",
-        "cycles.py",
-        "low = offset // block * block",
-        "low = min(-(-offset // block) * block, chip.settings.size - block)",
+        "cycles.erase",
+        "offset // block * block",
+        "min(-(-offset // block) * block, chip.settings.size - block)",
     ),
-    _mutant(
-        "locks take one confirm only", "cycles.py", "in (Opcode.CONFIRM, Opcode.LOCK_CONFIRM):", "in (Opcode.CONFIRM,):"
+    Mutant(
+        "locks take one confirm only",
+        "cycles.confirm_lock",
+        "(Opcode.CONFIRM, Opcode.LOCK_CONFIRM)",
+        "(Opcode.CONFIRM,)",
     ),
-    _mutant(
+    Mutant(
         "a program clears bits and sets none",
-        "spans.py",
-        "(value & ((1 << 8 * size) - 1))",
-        '(value & int.from_bytes(target[at : at + size], "little"))',
-        "q35-ovmf",
+        "spans.put_word",
+        "value & ((1 << 8 * size) - 1)",
+        'value & int.from_bytes(target[at : at + size], "little")',
+        ("q35-ovmf",),
     ),
-    _mutant(
+    Mutant(
         "big-endian words lie the other way round",
-        "spans.py",
+        "spans.put_word",
         '"big" if big_endian else "little"',
         '"little"',
-        "virtex-ml507",
+        ("virtex-ml507",),
     ),
-    _mutant("a query entry is another", "cfi.py", "0x1B: 0x45", "0x1B: 0x46"),
-    _mutant(
+    Mutant("a query entry is another", "cfi._FIXED_ENTRIES", "0x45", "0x46"),
+    Mutant(
         "the query counts a block too many",
-        "cfi.py",
+        "cfi.cfi_table",
         "geometry.size // geometry.block - 1",
         "geometry.size // geometry.block",
     ),
-    _mutant(
+    Mutant(
         "an identifier in one chip lane only",
-        "reads.py",
+        "reads.read_identifier",
         "replicate(chip, chip.settings.manufacturer)",
         "chip.settings.manufacturer",
     ),
-    _mutant(
+    Mutant(
         "an identifier at twice its offset",
-        "reads.py",
-        "index = (at >> chip.settings.address_shift)",
-        "index = (at >> (chip.settings.address_shift + 1))",
+        "reads.read_identifier",
+        "at >> chip.settings.address_shift",
+        "at >> (chip.settings.address_shift + 1)",
     ),
-    _mutant(
+    Mutant(
         "identifiers change places",
-        "reads.py",
+        "reads.read_old_identifier",
         "chip.settings.manufacturer << 8 | chip.settings.device",
         "chip.settings.device << 8 | chip.settings.manufacturer",
-        "versatilepb",
+        ("versatilepb",),
     ),
-    _mutant(
-        "the old query reaches further",
-        "reads.py",
-        "query_entry(chip, (offset & 0xFF)",
-        "query_entry(chip, (offset & 0x1FF)",
-        "versatilepb",
-    ),
-    _mutant(
+    Mutant("the old query reaches further", "reads.read_query", "offset & 0xFF", "offset & 0x1FF", ("versatilepb",)),
+    Mutant(
         "the counter stops at zero",
-        "cycles.py",
-        "if chip.counter != 0 or behaviour != Behaviour.STAGED_AT_DATA:",
-        "if chip.counter != 0:",
+        "cycles.data_cycle",
+        "chip.counter != 0 or behaviour != Behaviour.STAGED_AT_DATA",
+        "chip.counter != 0",
         live=False,
     ),
-    _mutant(
-        "a reset clears the counter",
-        "machine.py",
-        "    chip.cmd = 0\n    chip.wcycle = 0\n",
-        "    chip.cmd = 0\n    chip.counter = 0\n    chip.wcycle = 0\n",
-        live=False,
-    ),
-    _mutant(
+    Mutant("a reset clears the counter", "machine.power_up", "chip.cmd = 0", "chip.cmd = chip.counter = 0", live=False),
+    Mutant(
         "direct writes back from the word on",
-        "cycles.py",
-        "    start = offset // chip.settings.window * chip.settings.window\n    contents.write_back(",
-        "    start = offset\n    contents.write_back(",
+        "cycles.write_back_around",
+        "offset // chip.settings.window * chip.settings.window",
+        "offset",
         live=False,
     ),
-    _mutant(
+    Mutant(
         "one word opens a window too",
-        "cycles.py",
-        "elif behaviour == Behaviour.STAGED_AT_DATA and chip.counter != 0:",
-        "elif behaviour == Behaviour.STAGED_AT_DATA:",
+        "cycles.data_cycle",
+        "behaviour == Behaviour.STAGED_AT_DATA and chip.counter != 0",
+        "behaviour == Behaviour.STAGED_AT_DATA",
         live=False,
     ),
 )
 
 MUTANTS = {mutant.name: mutant for mutant in _TABLE}
 
-UNBROKEN = Mutant("nothing is broken", "machine.py", (), ("virt-arm", "q35-ovmf", "versatilepb", "virtex-ml507"))
-"""The same trial without a change: nothing may be found, or what is found is not the mutant's doing."""
+UNBROKEN = Mutant("nothing is broken", "machine", "", "", ("virt-arm", "q35-ovmf", "versatilepb", "virtex-ml507"))
+"""The same trial without a change. A difference here is not a mutant's doing."""
 
 
-class Caught(NamedTuple):
-    """What became of a mutant: whether it was noticed, by what, after how many accesses, and in what words."""
+class Trial(NamedTuple):
+    """Result of a trial: whether a difference was found, where, after how many accesses, and in what words."""
 
     found: bool
     where: str
@@ -212,31 +215,66 @@ class Caught(NamedTuple):
 
 
 class BrokenTrialError(Exception):
-    """The trial itself went wrong, so it says nothing of the mutant."""
+    """The trial failed, so it says nothing about the mutant."""
 
 
-def copied(mutant: Mutant, folder: Path) -> None:
-    """Copy `replay` into the folder, with the mutant's change.
+class _Replacement(ast.NodeTransformer):
+    """Replaces each node that is equal to `before`, and counts them."""
+
+    def __init__(self, before: str, after: str) -> None:
+        self.before = ast.dump(_node(before))
+        self.after = _node(after)
+        self.count = 0
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if ast.dump(node) == self.before:
+            self.count += 1
+            return self.after
+        return self.generic_visit(node)
+
+
+def _node(text: str) -> ast.AST:
+    """Syntax tree of one expression or statement."""
+    (statement,) = ast.parse(text).body
+    return statement.value if isinstance(statement, ast.Expr) else statement
+
+
+def _named(statement: ast.stmt) -> str:
+    """Name that a statement of a module defines, or nothing."""
+    target = statement.target if isinstance(statement, ast.AnnAssign) else statement
+    return getattr(target, "name", "") or getattr(target, "id", "")
+
+
+def broken_source(mutant: Mutant, source: str) -> str:
+    """Source of the changed file.
 
     Raises:
-        BrokenTrialError: the text that it replaces is not in the source, or not once: the table is out of date.
+        BrokenTrialError: the place is gone, or does not hold `before` exactly once: the table is out of date.
     """
+    tree = ast.parse(source)
+    replacement = _Replacement(mutant.before, mutant.after)
+    for statement in tree.body:
+        if _named(statement) == mutant.place.partition(".")[2]:
+            replacement.visit(statement)
+    if replacement.count != 1:
+        raise BrokenTrialError(f"{mutant.place} has {mutant.before!r} {replacement.count} times")
+    return ast.unparse(tree)
+
+
+def copy_broken(mutant: Mutant, folder: Path) -> None:
+    """Copy `replay` into the folder, with the mutant's change."""
     package = folder / "replay"
     shutil.copytree(ROOT / "replay", package, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    source = package / mutant.file
-    text = source.read_text(encoding="utf-8")
-    for before, after in mutant.edits:
-        if text.count(before) != 1:
-            raise BrokenTrialError(f"{mutant.file} has {before!r} {text.count(before)} times")
-        text = text.replace(before, after)
-    source.write_text(text, encoding="utf-8")
+    if mutant.before:
+        path = package / mutant.file
+        path.write_text(broken_source(mutant, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def tried(mutant: Mutant) -> Caught:
-    """Break the model in a process of its own, and hold it against live flashes or against the second model."""
+def try_mutant(mutant: Mutant) -> Trial:
+    """Break the model in a new process, and compare it with live flashes or with the second model."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         folder = Path(name)
-        copied(mutant, folder)
+        copy_broken(mutant, folder)
         module = "tests.live.mutant_trial"
         what = json.dumps([list(mutant.machines), mutant.live])
         done = subprocess.run(
@@ -250,11 +288,11 @@ def tried(mutant: Mutant) -> Caught:
         )
     if done.returncode:
         raise BrokenTrialError(f"{mutant.name}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return Caught(**json.loads(done.stdout.splitlines()[-1]))
+    return Trial(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """The broken copy comes first, and all is plain: what is compiled of the rest needs the right copy."""
+    """Environment in which the broken copy is imported, and everything runs as plain Python."""
     return os.environ | {
         "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT))),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -264,24 +302,24 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    """Try all mutants, or those named, and print a line for each; 1 where one was not noticed."""
+    """Try all mutants, or the named ones, and print a line for each; 1 when one was not noticed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", nargs="*", choices=[[], *MUTANTS], help="only these")
     names = parser.parse_args().name or list(MUTANTS)
     chosen = [UNBROKEN, *(MUTANTS[name] for name in names)]
     escaped = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for mutant, caught in zip(chosen, pool.map(tried, chosen), strict=True):
-            escaped += caught.found == (mutant is UNBROKEN)
-            sys.stdout.write(_line(mutant, caught) + "\n")
+        for mutant, trial in zip(chosen, pool.map(try_mutant, chosen), strict=True):
+            escaped += trial.found == (mutant is UNBROKEN)
+            sys.stdout.write(_line(mutant, trial) + "\n")
             sys.stdout.flush()
     sys.stdout.write(f"{len(names)} mutants, {len(names) - escaped} noticed\n")
     return 1 if escaped else 0
 
 
-def _line(mutant: Mutant, caught: Caught) -> str:
-    verdict = "noticed" if caught.found else "equal" if mutant is UNBROKEN else "UNNOTICED"
-    after = f"{caught.where:<12}  {caught.accesses:>6,} accesses  {caught.words[:100]}"
+def _line(mutant: Mutant, trial: Trial) -> str:
+    verdict = "noticed" if trial.found else "equal" if mutant is UNBROKEN else "UNNOTICED"
+    after = f"{trial.where:<12}  {trial.accesses:>6,} accesses  {trial.words[:100]}"
     return f"{mutant.name:<52} {verdict:<9}  {after}".rstrip()
 
 
