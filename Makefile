@@ -2,7 +2,7 @@
 # make check: lint, types and contracts.                      make clean: remove what these made.
 # make prove: those against live QEMUs, and the long captures. make fuzz MINUTES=5: the same with ever new programs.
 # make bench: how fast the parts are, beside other programs.  make coverage: the tests with the coverage gate, as in CI.
-# make dist: the sdist and the wheel, compiled, in dist/.
+# make dist: the sdist and the wheel, compiled, in dist/.      make docs: the documents as a site, in build/site/.
 # make mutants: break the model in one place after the other; the live QEMUs must show it each time.
 
 # Empty: the first Python from 3.11 on that .ci/find-python finds.
@@ -22,7 +22,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: bench help moved environment demo test coverage prove fuzz mutants dist check lint types contracts clean
+.PHONY: bench help moved environment demo test coverage prove fuzz mutants dist docs check lint types contracts clean
 .DELETE_ON_ERROR:
 
 help:
@@ -101,6 +101,11 @@ bench: $(VENV)/.dev
 dist: $(VENV)/.dev
 	@rm -rf dist
 	@PFLASH_TRACETOOL_KERNELS=required $(BIN)/python -m build --no-isolation --outdir dist .
+	@$(BIN)/python -m twine check --strict dist/*
+
+# A link that leads nowhere is an error.
+docs: $(VENV)/.dev
+	@$(BIN)/python -m mkdocs --quiet build
 
 check: lint types contracts
 

@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
-def test_missing_captures_fail_in_ci_and_skip_elsewhere(
-    ci: str, outcome: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("ci", "known", "outcome"),
+    [("true", "", pytest.fail.Exception), ("", "", pytest.skip.Exception), ("true", "none", pytest.skip.Exception)],
+    ids=["CI", "elsewhere", "hosted CI"],
+)
+def test_missing_captures_fail_in_ci_unless_they_are_known_to_be_missing(
+    ci: str, known: str, outcome: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(captures.VARIABLE, known)
     monkeypatch.setattr(captures, "ROOT", tmp_path / "project")
     monkeypatch.setattr(captures, "CAPTURES", tmp_path / "shared" / "captures")
     monkeypatch.setenv("CI", ci)

@@ -136,9 +136,9 @@ def test_the_readme_shows_what_make_demo_prints() -> None:
     assert generated(README, expected) == expected
 
 
-def section(title: str) -> str:
-    """A section of the readme."""
-    return README.read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+def section(title: str, page: Path = README) -> str:
+    """Text of a section, without its title."""
+    return page.read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 def test_the_readme_has_a_line_and_an_example_for_every_command() -> None:
@@ -163,10 +163,24 @@ def test_the_readme_s_commands_end_as_they_say(
     assert (ended.code, "Traceback" in ended.err) == (int(code), False), ended.err
 
 
-def test_links_in_the_documents_lead_somewhere() -> None:
-    for page in (README, COMMANDS_PAGE, RULES_PAGE):
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "samples/README.md"])
+def test_links_outside_of_the_site_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    """A warning is a link or an anchor that leads nowhere."""
+    build = [sys.executable, "-m", "mkdocs", "--quiet", "build", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert (tmp_path / "rules.html").exists()
+
+
+def test_the_readme_lists_every_page() -> None:
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert set(re.findall(r"\(docs/([\w.-]+)\)", section("Documentation"))) == pages
 
 
 # --- help --------------------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
-"""The wheel holds what the program needs, installs, and runs on its own."""
+"""Sdist and wheel hold what the program needs; the wheel installs and runs on its own."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -15,27 +17,33 @@ from replay.form import VARIABLE
 from tests.captures import ROOT
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    """Run a program to its end and give what it printed; the checkout is out of its sight."""
+def run(*command: str | Path, cwd: Path, **changes: str) -> str:
+    """Run a program that cannot import the checkout, and return its output; keywords are environment variables."""
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=cwd, env=environment | changes, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, cwd=ROOT)
-    (built,) = folder.glob("*.whl")
-    return built
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with sdist and wheel."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--sdist", "--wheel", "--no-isolation", "--outdir", folder, cwd=ROOT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (wheel,) = built.glob("*.whl")
+    return wheel
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel alone in a new environment, and give that environment.
+    """New environment in which only the wheel is installed.
 
-    Its dependencies are the running environment's, by a .pth file: no download, and the checkout stays out,
+    Its dependencies are the running environment's, by a .pth file: nothing is downloaded. The checkout stays out,
     because .pth files of a folder that another .pth file names are not read.
     """
     folder = tmp_path_factory.mktemp("environment")
@@ -50,7 +58,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files_under(folder: str) -> set[str]:
-    """Give the files of a folder of the checkout, by their path in the checkout."""
+    """Files of a folder of the checkout, by their path in the checkout."""
     found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return {str(path.relative_to(ROOT)) for path in found}
 
@@ -66,6 +74,31 @@ def test_the_wheel_holds_the_packages_and_their_data(wheel: Path) -> None:
     assert {f"tracetool/{name}" for name in files_under("samples")} <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith("tests/") or name.endswith(".pyc")]
+
+
+def test_the_sdist_builds_the_same_wheel(built: Path, wheel: Path, tmp_path: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    run("tar", "-xf", sdist, cwd=tmp_path)
+    (source,) = tmp_path.iterdir()
+    build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path)
+    run(*build, cwd=source, **{VARIABLE: "plain"})
+    (rebuilt,) = tmp_path.glob("*.whl")
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith(".so")}
+    assert set(zipfile.ZipFile(rebuilt).namelist()) == names
+
+
+def test_package_indexes_accept_the_metadata(built: Path) -> None:
+    said = run(sys.executable, "-m", "twine", "check", "--strict", *built.iterdir(), cwd=built, COLUMNS="1000")
+    assert said.count("PASSED") == len(list(built.iterdir())), said
+
+
+def test_the_version_is_the_newest_release_of_the_changelog(built: Path, installed: Path) -> None:
+    released = re.findall(
+        r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+    assert version("pflash-tracetool") == released[0], "the environment is older: make environment"
+    assert f"tracetool {released[0]} (" in run(installed / "bin" / "tracetool", "--version", cwd=installed)
+    assert all(f"-{released[0]}" in file.name for file in built.iterdir())
 
 
 def test_the_installed_package_is_its_own(installed: Path) -> None:

@@ -1,4 +1,4 @@
-"""The readme's recipes, run as they stand there."""
+"""The recipes of the documents, run as they stand there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.captures import capture_path
+from tests.captures import ROOT, capture_path
 from tests.live.firmware import padded
 from tests.requirements import needed_file, needed_program
 from tests.test_docs import section
@@ -32,21 +32,24 @@ AAVMF_CODE = "/usr/share/AAVMF/AAVMF_CODE.fd"
 LIBVIRT_LOG = "/var/log/libvirt/qemu/guest.log"
 
 
+RECIPES = ROOT / "docs" / "recipes.md"
+
+
 def recipe(title: str) -> str:
-    """A recipe's text."""
-    found = section("Recipes").partition(f"### {title}\n")[2].partition("\n### ")[0]
+    """Text of a recipe."""
+    found = section(title, RECIPES)
     assert found, title
     return found
 
 
 def block(text: str, language: str) -> str:
-    """The only block of a language in it."""
+    """The only code block of a language in a text."""
     (found,) = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
     return str(found)
 
 
 def commands(text: str) -> list[list[str]]:
-    """Its lines that run the program, without what a shell joins."""
+    """Command lines that run the program, each with its continuation lines."""
     return [shlex.split(line) for line in text.replace("\\\n", " ").splitlines() if line.startswith("tracetool ")]
 
 
@@ -94,7 +97,7 @@ def aavmf(tmp_path: Path) -> Path:
 
 
 def test_a_guest_is_recorded(aavmf: Path) -> None:
-    (command,) = commands(block(section("From a QEMU command to the answer"), "sh"))
+    (command,) = commands(block(section("Audit a guest"), "sh"))
     seen = run_to_the_shell([*COMMAND, *command[1:]], aavmf)
     assert b"WITHIN-EXTENT" in seen
     assert command in [arguments[: len(command)] for arguments in _examples()]
@@ -131,7 +134,7 @@ def test_the_distribution_s_ovmf_is_audited(tmp_path: Path) -> None:
 
 def test_a_libvirt_guest_s_log_is_audited(aavmf: Path) -> None:
     """Its QEMU gets the domain's arguments, and its messages go into one file as libvirt has it."""
-    text = recipe("A guest of libvirt's")
+    text = recipe("A libvirt guest")
     namespace = "{http://libvirt.org/schemas/domain/qemu/1.0}"
     arguments = [entry.attrib["value"] for entry in ET.fromstring(block(text, "xml")).iter(f"{namespace}arg")]  # noqa: S314
     log = aavmf / "guest.log"
@@ -177,6 +180,6 @@ def test_a_qemu_with_the_rfc_patch_is_read(tmp_path: Path) -> None:
     assert [device["verdict"] for device in document["devices"]] == ["within-extent", "outside-extent"]
 
 
-@pytest.mark.parametrize("title", re.findall(r"^### (.*)$", section("Recipes"), re.MULTILINE))
+@pytest.mark.parametrize("title", re.findall(r"^## (.*)$", RECIPES.read_text(), re.MULTILINE))
 def test_every_recipe_has_a_test(title: str) -> None:
     assert title in Path(__file__).read_text()

@@ -1,4 +1,4 @@
-"""What the README says of the verdict and of exit codes, claim by claim."""
+"""What docs/verdict.md says about verdicts and exit codes, claim by claim."""
 
 from __future__ import annotations
 
@@ -384,7 +384,7 @@ def test_a_variable_store_in_which_nothing_was_stored_proves_nothing(start: int,
         (store(), ["--allow-inconclusive"], 0),
     ],
 )
-def test_the_exit_code_is_the_one_that_the_readme_gives(
+def test_the_exit_code_is_the_one_on_the_page(
     trace: Log, options: list[str], code: int, tmp_path: Path, quick: Quick
 ) -> None:
     """130 and 141 need a process: `tests/tracetool/cli/test_program.py` has them."""
@@ -398,7 +398,7 @@ def both_flashes(trace: Log) -> str:
     return machine(trace).text if "pflash" in trace.text else trace.text
 
 
-def test_the_readme_names_every_exit_code() -> None:
-    text = (ROOT / "README.md").read_text().partition("## What the answer means")[2].partition("\n## ")[0]
+def test_the_page_names_every_exit_code_and_verdict() -> None:
+    text = (ROOT / "docs" / "verdict.md").read_text()
     assert re.findall(r"^\| (\d+) \|", text, re.MULTILINE) == ["0", "1", "2", "3", "4", "130", "141"]
     assert set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)) == {str(verdict) for verdict in Verdict}
