@@ -23,9 +23,10 @@ from tracetool.analysis.other_behaviour import Otherwise
 from tracetool.analysis.outside import Comparison, Early, Outside
 from tracetool.analysis.tally import MOST_WRITES, NOTABLE, Cluster, Tally
 from tracetool.events import OPENING
+from tracetool.timeline.access_table import access_table
 from tracetool.timeline.accesses import Accesses
 from tracetool.timeline.activity import Activity
-from tracetool.timeline.blocks import BlockTable
+from tracetool.timeline.blocks import BLOCKS_SCHEMA, BlockTable
 from tracetool.timeline.operations import OPERATIONS_SCHEMA, sums_of, to_table
 from tracetool.timeline.story import Story
 from tracetool.uefi.store import find_store
@@ -97,6 +98,7 @@ class Device:
         """Programs and erases of the code before the variable store."""
         self.comparison = Comparison(keep_occurrences=options.keep_occurrences)
         self.operations: list[pl.DataFrame] = []
+        self.accesses: list[pl.DataFrame] = []
         self.blocks: BlockTable | None = None
         self.activity = Activity()
         self.watch: Watch | None = None
@@ -198,6 +200,13 @@ class Device:
         self.name = name
         renamed = pl.lit(name, OPERATIONS_SCHEMA["device"]).alias("device")
         self.operations = [frame.with_columns(renamed) for frame in self.operations]
+        self.accesses = [frame.with_columns(renamed) for frame in self.accesses]
+
+    def block_table(self) -> pl.DataFrame:
+        """What was done to each erase block, a frame of `BLOCKS_SCHEMA`; empty where the device was not replayed."""
+        if self.blocks is None:
+            return BLOCKS_SCHEMA.to_frame()
+        return self.blocks.table(self.name, self.extent.bytes if self.extent else None)
 
     # --- feeding -------------------------------------------------------------------------------------------------
 
@@ -439,7 +448,7 @@ class Device:
     def _ask(self, machine: Machine, *, closely: bool) -> None:
         """Ask for the single rows that somebody looks at: all of them, `closely` or beside the policy's machine."""
         asked = machine.asked
-        asked.everything = closely or self.policy_machine is not None
+        asked.everything = closely or self.policy_machine is not None or self.options.keep_accesses
         asked.flags = NOTABLE
         asked.writes = self.outside is None
         asked.beyond = -1 if self.outside is None else self.outside.extent
@@ -534,6 +543,8 @@ class Device:
     def _take_accesses(self, accesses: Accesses) -> None:
         """Keep what is asked for of single rows."""
         self.tally.add(accesses)
+        if self.options.keep_accesses:
+            self.accesses.append(access_table(accesses, self.name))
         if self.extent is not None and self.extent.code_end:
             changed = accesses.is_stored | (accesses.effect == Effect.ERASE)
             self.below.add(accesses.take(changed & (accesses.effect_offset < self.extent.code_end)), effect=True)

@@ -79,6 +79,7 @@ class Options:
     at: int | None = None
     journal: bool = False
     keep_operations: bool = False
+    keep_accesses: bool = False
     keep_occurrences: bool = False
     story: bool = False
     inspect: int | None = None

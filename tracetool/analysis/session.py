@@ -21,6 +21,8 @@ from tracetool.analysis.processes import Processes, pids
 from tracetool.analysis.runs import with_runs
 from tracetool.errors import UsageError
 from tracetool.ingest.prefetch import prefetch
+from tracetool.timeline.access_table import ACCESSES_SCHEMA
+from tracetool.timeline.blocks import BLOCKS_SCHEMA
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
 if TYPE_CHECKING:
@@ -82,9 +84,32 @@ class Replayed:
         return tuple(trace.start_ns for trace in self.traces)
 
     def operations(self) -> pl.DataFrame:
-        """The timeline of all devices, a frame of `OPERATIONS_SCHEMA`, where operations were kept."""
-        frames = [frame for device in self.devices.values() for frame in device.operations]
+        """The timeline of all devices, a frame of `OPERATIONS_SCHEMA` by trace and first event.
+
+        Raises:
+            ValueError: operations were not kept.
+        """
+        frames = self._kept("operations")
         return pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
+
+    def accesses(self) -> pl.DataFrame:
+        """The accesses of all devices, a frame of `ACCESSES_SCHEMA` by trace and event.
+
+        Raises:
+            ValueError: accesses were not kept.
+        """
+        return pl.concat([ACCESSES_SCHEMA.to_frame(), *self._kept("accesses")]).sort("trace", "seq")
+
+    def blocks(self) -> pl.DataFrame:
+        """What was done to each erase block, a frame of `BLOCKS_SCHEMA` by device and block."""
+        tables = (device.block_table() for _, device in sorted(self.devices.items()))
+        return pl.concat([BLOCKS_SCHEMA.to_frame(), *tables])
+
+    def _kept(self, name: str) -> Iterator[pl.DataFrame]:
+        for device in self.devices.values():
+            if not getattr(device.options, f"keep_{name}"):
+                raise ValueError(f"{device.name}: {name} were not kept; replay with keep_{name}")
+            yield from getattr(device, name)
 
 
 def replay_readers(

@@ -200,16 +200,9 @@ def _judged(device: Device, replayed: Replayed) -> DeviceAudit:
         checked=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
         policy_evaluated=device.evaluated and device.extent is not None,
         contents_known=device.watch is None or not device.watch.contents_unknown,
-        blocks=_blocks(device),
+        blocks=device.block_table(),
         activity=device.activity.table(device.name),
     )
-
-
-def _blocks(device: Device) -> pl.DataFrame:
-    """The device's blocks; none where it was not replayed."""
-    if device.blocks is None:
-        return pl.DataFrame(schema=BLOCKS_SCHEMA)
-    return device.blocks.table(device.name, device.extent.bytes if device.extent else None)
 
 
 def _region(device: Device, geometry: Geometry | None) -> int | None:

@@ -1,0 +1,41 @@
+"""The table of accesses: every access once, with what the operations and blocks add up to."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from tests.tracetool.cli.program import FIRST_BOOT, PADDING
+from tracetool.analysis.options import Options
+from tracetool.analysis.session import replay_readers
+from tracetool.events import ACCESSES
+from tracetool.ingest import open_trace
+from tracetool.timeline.access_table import ACCESSES_SCHEMA
+
+
+def test_each_access_of_the_guest_is_a_row() -> None:
+    accesses = replay_readers([open_trace(str(PADDING))], Options(keep_accesses=True)).accesses()
+    events = pl.concat(open_trace(str(PADDING)).chunks())
+    assert accesses.schema == ACCESSES_SCHEMA
+    mine = ["trace", "boot", "seq", "time_ns", "event", "offset", "size", "value", "wcycle"]
+    asked = pl.col("event").is_in(ACCESSES)
+    found, logged = (
+        frame.filter(asked).select(mine).with_columns(pl.col(mine[6:]).cast(pl.Int64)) for frame in (accesses, events)
+    )
+    assert found.equals(logged)
+
+
+def test_the_effects_add_up_to_the_blocks_and_the_outcomes_to_the_operations() -> None:
+    replayed = replay_readers([open_trace(str(FIRST_BOOT))], Options(keep_accesses=True, keep_operations=True))
+    accesses, operations, blocks = replayed.accesses(), replayed.operations(), replayed.blocks()
+    assert accesses["bytes_programmed"].sum() == blocks["bytes_programmed"].sum() > 0
+    assert (accesses["effect"] == "erase").sum() == blocks["erases"].sum() > 0
+    ended = pl.col("outcome").is_not_null() & pl.col("kind").is_in(["erase", "program", "buffered-program"])
+    assert accesses.filter(ended).height == operations.filter(ended).height > 0
+
+
+@pytest.mark.parametrize("table", ["operations", "accesses"])
+def test_a_table_that_was_not_kept_is_an_error(table: str) -> None:
+    replayed = replay_readers([open_trace(str(PADDING))], Options())
+    with pytest.raises(ValueError, match=f"{table} were not kept"):
+        getattr(replayed, table)()
