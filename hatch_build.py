@@ -1,8 +1,8 @@
 """Compile the kernels while a wheel or an editable install is built, where there is a C compiler.
 
-A kernel is a `.py` that runs as it is; the `.pxd` of the same name beside it gives Cython the C types. Without a
-compiler, or without Python's headers, the package is built all the same, and runs the `.py` files.
-`PFLASH_TRACETOOL_KERNELS` decides otherwise: `plain` compiles nothing, `required` makes a failed compilation an error.
+A kernel is a `.py` that also runs uncompiled; the `.pxd` of the same name beside it gives Cython the C types. Without
+a compiler or Python's headers the package is built without extension modules, and runs the `.py` files.
+`PFLASH_TRACETOOL_KERNELS=plain` never compiles, `=required` makes a failed compilation an error.
 
 Ref: Cython documentation, "Augmenting .pxd"; hatchling documentation, "Build hook plugins".
 """
@@ -22,7 +22,7 @@ DIRECTIVES = {
     "language_level": 3,
     "annotation_typing": False,  # the types are in the .pxd; an annotation `int` would mean a Python int
     "infer_types": True,
-    "boundscheck": True,  # in releases too: an impossible row is an IndexError and not the end of the process
+    "boundscheck": True,  # in releases too: an impossible row is an IndexError and not a crash
     "wraparound": False,
     "initializedcheck": False,
     "show_performance_hints": False,  # they advise against the bounds checks
@@ -34,14 +34,14 @@ OPTIONS = {
     "define_macros": [("Py_LIMITED_API", "0x030B0000")],  # 3.11: the first stable ABI that has buffers
 }
 UTILITY = "replay._utility"
-"""The module that holds what Cython's modules have in common."""
+"""Module with the code that Cython's modules share."""
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Adds the extension modules to what is built; its option `kernels` names the modules."""
+    """Adds the extension modules to the package; the option `kernels` names them."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile beside the sources, for a wheel as for an editable install."""
+        """Compile beside the sources, for a wheel or an editable install."""
         wanted = os.environ.get("PFLASH_TRACETOOL_KERNELS", "")
         if wanted == "plain":
             return
@@ -61,7 +61,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
 
 def _present() -> set[Path]:
-    """The extension modules beside the sources."""
+    """Extension modules beside the sources."""
     return {module for package in ("replay", "tracetool") for module in Path(package).rglob("*.so")}
 
 
@@ -76,7 +76,7 @@ def _source(module: str) -> str:
 
 
 def _compile(kernels: list[str]) -> list[str]:
-    """Compile what is not up to date; the extension modules."""
+    """Compile what is not up to date, and return the extension modules."""
     # Build tools are imported here: a plain build needs none of them.
     import Cython  # noqa: PLC0415
     from Cython.Build import cythonize  # noqa: PLC0415
@@ -89,7 +89,7 @@ def _compile(kernels: list[str]) -> list[str]:
         subprocess.run([sys.executable, "-m", "cython", f"--generate-shared={utility}"], check=True)  # noqa: S603
     options: dict[str, Any] = OPTIONS | {"depends": [Path(__file__).name]}
     extensions = [Extension(UTILITY, [str(utility)], **options)]
-    # The process that reads CTF traces loads nothing else of the program's.
+    # The process that reads CTF traces loads no other module of the program.
     for alone in (False, True):
         names = [name for name in kernels if name.startswith("tracetool.babeltrace.") is alone]
         extensions += cythonize(
@@ -104,5 +104,5 @@ def _compile(kernels: list[str]) -> list[str]:
     command.ensure_finalized()
     command.run()
     built = {Path(path) for path in command.get_outputs()}
-    _remove(_present() - built)  # those of kernels that are gone
+    _remove(_present() - built)  # left over from removed kernels
     return [str(path) for path in sorted(built)]

@@ -1,1 +1,1 @@
-"""How fast the program is, in parts and as a whole, beside other programs."""
+"""Speed of the program, in parts and as a whole, and compared with other programs."""

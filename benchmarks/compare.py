@@ -1,6 +1,6 @@
-"""Our figures beside those of other programs, from one run: `python -m benchmarks.compare`.
+"""Compare the program with others in one run: `python -m benchmarks.compare`.
 
-Prints a table in Markdown. Machines are noisy, so every figure that means something is a ratio within the run.
+Prints a table in Markdown. Machines are noisy: compare ratios within a run, not seconds between runs.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _audit(found: Run) -> tuple[str, str]:
 def main() -> None:
     """Measure everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, help="where the inputs are made, and kept")
+    parser.add_argument("--folder", type=Path, help="folder in which the inputs are made and kept")
     parser.add_argument("--large", action="store_true", help="an audit of a log of 4 GB too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as temporary:

@@ -1,7 +1,7 @@
-"""Large inputs, made of a recorded capture: as it is, and several times over.
+"""Large inputs, made from a recorded capture, once or repeated.
 
-The repeated log is one long trace, as of a guest that does the same again and again: the flash's contents go on from
-one repetition to the next, and so does the state of the device. Its times begin anew each time.
+The repeated log is one long trace, as of a guest that does the same again and again: contents and state of the flash
+carry over between repetitions. Only the times start again.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def unpacked(folder: Path, name: str, capture: str = CAPTURE) -> Path:
 
 
 def repeated_log(folder: Path, times: int) -> Path:
-    """The capture's log so many times over."""
+    """Log of the capture, repeated `times` times."""
     target = folder / f"{CAPTURE}-{times}x.log"
     if not target.exists():
         text = unpacked(folder, "trace.log").read_bytes()
-        # The machine starts once: what it resets then is left out of the repetitions.
+        # The machine starts once: repetitions leave out the resets at its start.
         later = text[text.rindex(b"\n", 0, text.index(b"pflash_io_write")) + 1 :]
         with target.open("wb") as file:
             file.write(text)
@@ -46,7 +46,7 @@ def repeated_log(folder: Path, times: int) -> Path:
 
 
 def ctf_directory(folder: Path) -> Path:
-    """The capture's CTF trace, unpacked."""
+    """CTF trace of the capture, unpacked."""
     target = folder / f"{CAPTURE}-ctf"
     if not target.exists():
         with zstd.open(capture_path(f"{CAPTURE}/ctf.tar.zst")) as stream, tarfile.open(fileobj=stream) as archive:

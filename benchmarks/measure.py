@@ -1,4 +1,4 @@
-"""Programs run and measured: wall time, processor time, and the most memory they had."""
+"""Run programs and measure wall time, processor time and peak memory."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["ROOT", "Run", "best", "python", "rate", "run", "tracetool"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Programs are measured as users have them: what Python compiled of their modules is kept.
+# Python may keep compiled modules, as it does for users.
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a program took. Seconds, and bytes of its largest resident set."""
+    """Cost of a program: seconds, and its peak resident set in bytes."""
 
     seconds: float
     cpu_seconds: float
@@ -34,7 +34,7 @@ class Run:
 
 
 def run(arguments: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Run:
-    """Run a program to its end; its output is kept, its errors are not."""
+    """Run a program to its end; standard output is kept, standard error is not."""
     begin = time.perf_counter()
     with subprocess.Popen(
         list(map(str, arguments)),
@@ -51,21 +51,21 @@ def run(arguments: Sequence[str | Path], environment: Mapping[str, str] | None =
 
 
 def best(arguments: Sequence[str | Path], times: int = 3, environment: Mapping[str, str] | None = None) -> Run:
-    """The quickest of several runs: what disturbs a run only makes it slower."""
+    """Fastest of several runs: disturbances only make a run slower."""
     return min((run(arguments, environment) for _ in range(times)), key=lambda found: found.seconds)
 
 
 def python(code: str) -> list[str]:
-    """A Python that runs some code."""
+    """Command line of a Python that runs some code."""
     return [sys.executable, "-c", code]
 
 
 def tracetool(*arguments: str | Path) -> list[str | Path]:
-    """The program, as it is in this checkout."""
+    """Command line of this checkout's program."""
     return [sys.executable, "-c", "from tracetool.cli import main; main()", *arguments]
 
 
 def rate(trace: Path, times: int = 3) -> dict[str, float]:
-    """Events and seconds of the quickest of several readings of a trace."""
+    """Events and seconds of the fastest of several readings of a trace."""
     runs = [run([sys.executable, "-m", "benchmarks.rate", trace]) for _ in range(times)]
     return min((json.loads(found.out) for found in runs), key=lambda found: float(found["seconds"]))

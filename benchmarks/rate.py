@@ -1,4 +1,4 @@
-"""How fast one trace is read into frames, in this process: `python -m benchmarks.rate TRACE`.
+"""Measure how fast a trace is read into frames, in this process: `python -m benchmarks.rate TRACE`.
 
 Prints events, seconds and processor seconds of the second reading; the first warms caches and compiles.
 """
@@ -13,7 +13,7 @@ from tracetool.ingest import open_trace
 
 
 def main(path: str) -> None:
-    """Read a trace twice and print how the second time went."""
+    """Read a trace twice and print the figures of the second time."""
     found = {"events": 0, "seconds": 0.0, "cpu_seconds": 0.0}
     for _ in range(2):
         reader = open_trace(path)

@@ -1,4 +1,4 @@
-"""What the terminal app waits for: the map's cells of ten million operations, and a jump of the image."""
+"""Waits of the terminal app: the map's cells of ten million operations, and a jump of the image."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _reclaim(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def loaded(path: str) -> AuditSession:
-    """A trace as the app has it."""
+    """A trace, loaded as the app does."""
     job = start([lambda progress: open_trace(path, progress=progress)], Settings())
     job.wait(600)
     assert job.result is not None

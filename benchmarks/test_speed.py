@@ -1,4 +1,4 @@
-"""The parts that long traces spend their time in: `make bench`."""
+"""Parts that take most of the time of a long trace: `make bench`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(path: Path) -> int:
-    """Read a trace to its end; how many events."""
+    """Read a trace to its end and count its events."""
     return sum(frame.height for frame in open_trace(str(path)).chunks())
 
 

@@ -1,4 +1,4 @@
-"""Where the recorded captures lie, and what to do when they are not there."""
+"""Paths of the recorded captures and cases, which are not part of the repository."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VARIABLE = "PFLASH_TRACETOOL_CAPTURES"
 
 
 def capture_path(name: str) -> Path:
-    """Give a capture's path, such as `aavmf-reclaim/trace.log.zst`.
+    """Path of a capture, such as `aavmf-reclaim/trace.log.zst`.
 
     The captures are too large for the repository and lie beside it. A checkout without them skips the tests that
     need them. Under `CI=true` that is a failure, unless `PFLASH_TRACETOOL_CAPTURES=none` says that there are none.
@@ -32,9 +32,9 @@ def capture_path(name: str) -> Path:
 
 
 def case_path(name: str) -> Path:
-    """Give the path of a recorded situation of a user, such as `docker-json.log.zst`.
+    """Path of a trace from practice, such as `docker-json.log.zst`.
 
-    Each was once answered wrongly; `NAME.md` beside it says what is right. Missing ones are treated as captures are.
+    Each once got a wrong answer; `NAME.md` beside it has the right one. A missing case is handled as a capture is.
     """
     path = CASES / name
     if not path.exists():
@@ -43,14 +43,14 @@ def case_path(name: str) -> Path:
 
 
 def image_facts(name: str) -> tuple[int, str]:
-    """Give an unpacked image's length in bytes and its SHA-256, from the captures' manifest."""
+    """Length in bytes and SHA-256 of an unpacked image, from the manifest of the captures."""
     folder, file = name.split("/")
     entry = json.loads(capture_path("manifest.json").read_text())[folder][file]
     return entry["bytes"], entry["sha256"]
 
 
 def sha256(data: memoryview | bytes) -> str:
-    """Give the SHA-256 of an image, in hexadecimal."""
+    """SHA-256 of an image, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 

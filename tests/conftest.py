@@ -1,4 +1,4 @@
-"""Fixtures that every part's tests share."""
+"""Fixtures and pytest hooks for all tests."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ if TYPE_CHECKING:
     from tests.tracetool.cli.program import Quick
 
 
-# A test is no benchmark: machines are slow and busy. `quick` is for a developer, `full` for CI; `thorough` is for
-# whoever looks for the rare case, `found` for whoever asks whether a test fails and not by what.
+# No deadlines: machines are slow and busy. `quick` is the default, `full` that of CI, `thorough` looks for rare cases,
+# and `found` does not shrink: it is for mutants, where it only matters that a test fails.
 settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("full", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.register_profile("found", deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "full" if os.environ.get("CI") == "true" else "quick"))
 
-# A runner that was started by nohup ignores it, as would every program that the tests start.
+# A test runner under nohup ignores the signal, and the programs that tests start would inherit that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 COLUMNS = "1000"
-"""Width of reports: words are looked for in them, so no line is broken."""
+"""Width of reports: no line wraps, so tests can search for phrases."""
 
 
 def pytest_sessionstart() -> None:
-    """Refuse to test what is hidden by older compiled modules."""
+    """Refuse to run where a compiled module is older than its source, and would hide it."""
     if (changed := stale(ROOT)) and os.environ.get(VARIABLE) != "plain":
         names = ", ".join(str(file.relative_to(ROOT)) for file in changed)
         pytest.exit(f"newer than what was compiled of it: {names}; run `make environment`", returncode=1)
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector off what lives to the end: thousands of tests, looked through again and again."""
+    """Freeze what collection allocated: thousands of tests would slow down every garbage collection."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many accesses were compared with a live flash, and on how many machines."""
+    """Count the accesses that were compared with live flashes, and the mutants that were noticed."""
     properties = [dict(report.user_properties) for report in terminalreporter.getreports("passed")]
     live = [found for found in properties if "accesses" in found]
     if live:
@@ -70,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _seeds(live: list[dict[str, object]]) -> str:
-    """Which random programs ran, as `virt-arm 1 to 20`; machines with the same seeds together."""
+    """Seeds of the random programs, as `1 to 20 on virt-arm, z2`; machines with the same seeds together."""
     of_machine: dict[str, list[int]] = {}
     for found in live:
         of_machine.setdefault(str(found["machine"]), []).append(int(str(found["seed"])))
@@ -84,16 +84,16 @@ def _seeds(live: list[dict[str, object]]) -> str:
 
 @pytest.fixture
 def captures() -> Path:
-    """Give the folder of the recorded captures."""
+    """Folder of the recorded captures."""
     return capture_path("manifest.json").parent
 
 
 @pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Unpack a capture once for the whole run, and give the unpacked file: `unpacked("f/trace.log.zst")`.
+    """Unpack a capture once a run and return the file's path: `unpacked("f/trace.log.zst")`.
 
-    Workers of pytest-xdist share the files: each is written under a name of its own and then renamed, so that
-    whoever comes second finds a whole file or writes an equal one.
+    Workers of pytest-xdist share the files. Each worker writes under a temporary name and renames the file, so that
+    the others never see half a file.
     """
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "unpacked"
@@ -114,7 +114,7 @@ def _unpack(source: Path, folder: Path) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Quick:
-    """Run the program in this process: sooner done, where a process of its own would show nothing more."""
+    """Run the program in this process, which is faster, where a new process would show nothing more."""
 
     def run(*arguments: str | Path) -> Ended:
         monkeypatch.setenv("COLUMNS", COLUMNS)

@@ -1,4 +1,4 @@
-"""Both forms of the kernels in one process: beside what is imported, the plain twin of a module."""
+"""Both forms of the kernels in one process: a compiled module, and its twin in plain Python."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["is_extension", "plain", "stale"]
 
 
 def is_extension(module: ModuleType) -> bool:
-    """Whether a module has been compiled."""
+    """True when the module is an extension module."""
     return not (getattr(module, "__file__", None) or ".py").endswith(".py")
 
 
 def stale(root: Path) -> list[Path]:
-    """The sources of kernels that are newer than what was compiled of them, and hidden by it.
+    """Sources of kernels that are newer than their extension modules, which hide them.
 
     Args:
         root: the folder of the packages.
@@ -40,9 +40,9 @@ def stale(root: Path) -> list[Path]:
 
 @cache
 def plain(name: str) -> Any:  # noqa: ANN401  a module, whose attributes mypy cannot know
-    """The plain twin of a module: its package and all kernels are imported anew, from sources alone.
+    """Import the plain twin of a module: its package and all kernels, from their sources.
 
-    What stands outside of them is shared with the module itself: errors, the catalogue of events.
+    Modules outside of these, such as errors and the catalogue of events, are shared with the imported module.
     """
     package = name.rpartition(".")[0]
     taken = {
@@ -67,7 +67,7 @@ def plain(name: str) -> Any:  # noqa: ANN401  a module, whose attributes mypy ca
 
 
 def _take_out(names: Iterable[str]) -> None:
-    """Take modules away, and from the packages that hold them as attributes."""
+    """Remove modules from `sys.modules` and from the attributes of their packages."""
     for name in names:
         sys.modules.pop(name, None)
         parent, _, attribute = name.rpartition(".")

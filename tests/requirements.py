@@ -1,4 +1,4 @@
-"""What to do when a test needs something that is not here."""
+"""Programs, files and libraries that tests need: skip without them, fail under `CI=true`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from replay.form import VARIABLE, is_compiled
 
 
 def lacking(reason: str) -> NoReturn:
-    """Skip the test, and under `CI=true` fail it: there nothing goes untested unnoticed."""
+    """Skip the test, or fail it under `CI=true`, where everything must be tested."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 def needed_kernels() -> None:
-    """Skip the test where the kernels are plain because somebody asked for it; else they should have been compiled."""
+    """Skip the test where `PFLASH_TRACETOOL_KERNELS=plain`; otherwise the kernels have to be compiled."""
     if os.environ.get(VARIABLE) == "plain":
-        pytest.skip("the kernels run as plain Python, as was asked")
+        pytest.skip("PFLASH_TRACETOOL_KERNELS=plain")
     if not is_compiled():
         lacking("the kernels are not compiled: apt-get install -y gcc python3-dev, then make")
 
 
 def needed_program(name: str, package: str) -> str:
-    """Give the path of a system program, and how to get it where it is missing."""
+    """Path of a system program; `package` is the Debian package to install where it is missing."""
     found = shutil.which(name)
     if found is None:
         lacking(f"{name} is not installed: apt-get install -y {package}")
@@ -37,7 +37,7 @@ def needed_program(name: str, package: str) -> str:
 
 
 def needed_file(path: str, package: str) -> Path:
-    """Give a file that a system package brings, and how to get it where it is missing."""
+    """Path of a file of a system package; `package` is the Debian package to install where it is missing."""
     found = Path(path)
     if not found.exists():
         lacking(f"{path} is not installed: apt-get install -y {package}")
@@ -45,7 +45,7 @@ def needed_file(path: str, package: str) -> Path:
 
 
 def needed_library(name: str, package: str) -> None:
-    """Go on only where a system library is installed, and say how to get it."""
+    """Require a system library; `package` is the Debian package to install where it is missing."""
     try:
         ctypes.CDLL(name)
     except OSError as error:

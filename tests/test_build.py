@@ -1,4 +1,4 @@
-"""What is compiled agrees with what it is compiled from, or the build says so."""
+"""The build fails where the types in a `.pxd` do not fit the source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CYTHONIZE = "import hatch_build; hatch_build._compile(['replay.contents'])"
 
 
 def _build(folder: Path, file: str, before: str, after: str) -> subprocess.CompletedProcess[str]:
-    """Compile one kernel in a copy in which a text is another."""
+    """Compile one kernel in a copy in which `before` is replaced by `after`."""
     shutil.copytree(ROOT / "replay", folder / "replay", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     shutil.copy(ROOT / "hatch_build.py", folder)
     source = folder / "replay" / file

@@ -1,4 +1,4 @@
-"""The import rules: between the packages, between the layers, and what starting the program may load."""
+"""Import rules: between packages, between layers, and for the start of the program."""
 
 from __future__ import annotations
 

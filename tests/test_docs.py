@@ -1,6 +1,6 @@
-"""The documents say what the program does: its output, its commands, options and rules.
+"""The documents agree with the program: its output, commands, options and rules.
 
-What is generated from the program is made anew by `UPDATE_GOLDEN=1 python -m pytest tests/test_docs.py`.
+`UPDATE_GOLDEN=1 python -m pytest tests/test_docs.py` writes the generated pages anew.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _EXAMPLE = re.compile(r"^(tracetool (?:[^\n]|\\\n)*?)  # exit code (\d)$", re.MU
 
 
 def generated(path: Path, text: str) -> str:
-    """What a generated page holds; it is written first where that is asked for."""
+    """Text of a generated page; with `UPDATE_GOLDEN=1` it is written first."""
     if os.environ.get("UPDATE_GOLDEN") == "1":
         path.write_text(text)
     return path.read_text()
 
 
 def options_of(command: str) -> Iterator[tuple[str, str, str]]:
-    """Each option's names, value and help, without those that only hide."""
+    """Names, value and help of each option that is not hidden."""
     for parameter in COMMANDS[command].params:
         if isinstance(parameter, click.Option) and (record := parameter.get_help_record(CONTEXT)):
             value = "" if parameter.is_flag else parameter.make_metavar(CONTEXT)
@@ -55,7 +55,7 @@ def options_of(command: str) -> Iterator[tuple[str, str, str]]:
 
 
 def one_line(text: str) -> str:
-    """The first paragraph of a help text, on one line."""
+    """First paragraph of a help text, on one line."""
     return " ".join(text.partition("\n\n")[0].split())
 
 
@@ -197,7 +197,7 @@ def test_help_shows_no_types_of_the_language(name: str, quick: Quick) -> None:
 @pytest.mark.parametrize("width", [72, 80])
 @pytest.mark.parametrize("name", [*COMMANDS, ""])
 def test_help_keeps_to_the_terminal(name: str, width: int, quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And breaks no value such as max-chip=2 at its hyphen."""
+    """Values such as max-chip=2 are not broken at the hyphen."""
     monkeypatch.setattr("tests.conftest.COLUMNS", str(width))
     text = quick(*([name] if name else []), "--help").text
     assert max(map(len, text.splitlines())) <= width

@@ -1,4 +1,4 @@
-"""One program on a live flash and on the model: everything that can be seen of the two must be equal."""
+"""Run one program on a live flash and on the model, and compare everything that can be observed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ACCESSES = (RowKind.IO_READ, RowKind.IO_WRITE, RowKind.RESET)
 
 @dataclass
 class Outcome:
-    """What came of a program: differences in words, none if all is equal; events logged, and QEMU's time."""
+    """Result of a comparison: differences in words, logged events by kind, and QEMU's time in seconds."""
 
     differences: list[str] = field(default_factory=list)
     events: Counter[RowKind] = field(default_factory=Counter)
@@ -55,9 +55,9 @@ def compare(
     *,
     taken_for: Board | None = None,
 ) -> Outcome:
-    """Run `accesses` on the live board and on the model, from contents that are made up from the number `image`.
+    """Run `accesses` on the live board and on the model; `image` is the seed of the first contents.
 
-    The model has the flashes of `taken_for`, which are the board's own where nothing is said.
+    The model has the flashes of `taken_for`, by default those of the board.
     """
     contents = [_first_contents(flash.geometry, image + unit, board) for unit, flash in enumerate(board.driven)]
     paths = [folder / f"{flash.name}.fd" for flash in board.flashes]
@@ -95,7 +95,7 @@ def compare(
 
 
 def _first_contents(geometry: Geometry, image: int, board: Board) -> NDArray[np.uint8]:
-    """Make up contents: random bytes in the blocks that programs use, zeros elsewhere."""
+    """Random bytes in the blocks that programs use, zeros elsewhere."""
     data = np.zeros(geometry.size, np.uint8)
     if board.blank:
         return data
@@ -106,7 +106,7 @@ def _first_contents(geometry: Geometry, image: int, board: Board) -> NDArray[np.
 
 
 def _write_image(path: Path, geometry: Geometry, data: NDArray[np.uint8] | None) -> None:
-    """Write an image file whose zeros take no room."""
+    """Write a sparse image file."""
     with path.open("wb") as file:
         file.truncate(geometry.size)
         if data is not None:
@@ -116,7 +116,7 @@ def _write_image(path: Path, geometry: Geometry, data: NDArray[np.uint8] | None)
 
 
 def _touched(flash: Flash, unit: int, accesses: Sequence[Access]) -> list[int]:
-    """Give the blocks that a program reaches."""
+    """Numbers of the blocks that a program reaches."""
     block = flash.geometry.block
     ends = {end for a in accesses if a.unit == unit for end in (a.offset // block, (a.offset + a.size - 1) // block)}
     return sorted(ends | set(blocks_in_use(flash.geometry)))
@@ -128,7 +128,7 @@ def _touched(flash: Flash, unit: int, accesses: Sequence[Access]) -> list[int]:
 def _live(
     board: Board, accesses: Sequence[Access], paths: Sequence[Path], folder: Path
 ) -> tuple[list[int | None], list[dict[int, bytes]]]:
-    """Run the program; the value of each load, and at the end the blocks that it reached, by offset."""
+    """Run the program: the value of each load, and the final contents of the blocks that it reached, by offset."""
     flashes = board.driven
     drives = [
         f"file={path}" + (",readonly=on" if flash.read_only else "")
@@ -157,7 +157,7 @@ def _live(
 
 
 def _between_resets(accesses: Sequence[Access]) -> Iterator[Sequence[Access] | None]:
-    """Cut a program at its resets, each of which is a part of its own: None."""
+    """Split a program at its resets; None stands for a reset."""
     start = 0
     for index, access in enumerate(accesses):
         if access == RESET:
@@ -175,7 +175,7 @@ def _command(base: int, access: Access) -> str:
 
 
 def _logged(log: Path) -> dict[str, list[RowColumns]]:
-    """Read the trace: the rows of each device."""
+    """Rows of the trace, by device."""
     reader = open_trace(str(log))
     devices: dict[str, list[RowColumns]] = {}
     for frame in reader.chunks():
@@ -189,13 +189,13 @@ def _logged(log: Path) -> dict[str, list[RowColumns]]:
 
 
 class _Predicted:
-    """The model, fed the program alone: no event of the live device."""
+    """The model, fed with the program alone and no event of the live device."""
 
     def __init__(self, config: Config, board: Board, unit: int, accesses: Sequence[Access]) -> None:
         blind = Config(config.geometry, config.behaviour, config.read_only, image=config.image, check=False)
         self.machine = Machine(blind)
         self.owners: list[tuple[int, int]] = []
-        """For each row: the access it is a piece of, and the shift of its value."""
+        """For each row: index of its access, and the shift of its value."""
         events = [(RowKind.RESET, ABSENT, ABSENT, ABSENT)]
         self.owners.append((-1, 0))
         for index, access in enumerate([*accesses, RESET]):
@@ -213,13 +213,13 @@ class _Predicted:
         self.steps = _fed(self.machine, self.rows)
 
     def reads(self) -> Iterator[tuple[int, int, int, int]]:
-        """Give each piece of a load: its access, size, shift, and the value it must give."""
+        """Pieces of loads: index of the access, size, shift, and expected value."""
         for row, (index, shift) in enumerate(self.owners):
             if self.rows.kind[row] == RowKind.IO_READ:
                 yield index, int(self.rows.size[row]), shift, int(self.steps.expected[row])
 
     def log(self) -> list[tuple[int, ...]]:
-        """Give what the device must log of its accesses; those in read array it does not see."""
+        """Expected log of the device; it does not see loads in read array."""
         events: list[tuple[int, ...]] = []
         rows, steps = self.rows, self.steps
         columns = (rows.kind, rows.offset, rows.size, rows.value, steps.expected, steps.cmd, steps.wcycle)
@@ -249,7 +249,7 @@ def _fed(machine: Machine, rows: RowColumns) -> StepColumns:
 
 
 def _values(predicted: _Predicted, values: Sequence[int | None]) -> Iterator[str]:
-    """Hold what each load gave against the model; array reads too."""
+    """Compare the value of each load with the model, array reads included."""
     wrong = 0
     for index, size, shift, expected in predicted.reads():
         value = values[index]
@@ -262,7 +262,7 @@ def _values(predicted: _Predicted, values: Sequence[int | None]) -> Iterator[str
 
 
 def _log(predicted: _Predicted, logged: Sequence[RowColumns]) -> Iterator[str]:
-    """Hold the logged accesses against those that the model says the device sees."""
+    """Compare the logged accesses with those that the device sees according to the model."""
     actual = [
         event
         for rows in logged
@@ -279,7 +279,7 @@ def _log(predicted: _Predicted, logged: Sequence[RowColumns]) -> Iterator[str]:
 
 
 def _self_check(config: Config, logged: Sequence[RowColumns], predicted: Machine) -> Iterator[str]:
-    """Replay the trace: no event differs, and the contents are those of the program alone."""
+    """Replay the trace: no event may differ, and the contents must be those of the program alone."""
     machine = Machine(config)
     for rows in logged:
         _fed(machine, rows)
@@ -294,7 +294,7 @@ def _self_check(config: Config, logged: Sequence[RowColumns], predicted: Machine
 
 
 def _storage(machine: Machine, read_back: dict[int, bytes]) -> Iterator[str]:
-    """Hold what the guest reads at the end against the model."""
+    """Compare the final contents, as the guest reads them, with the model."""
     for offset, data in read_back.items():
         live = np.frombuffer(data, np.uint8)
         different = live != machine.storage()[offset : offset + len(live)]
@@ -304,7 +304,7 @@ def _storage(machine: Machine, read_back: dict[int, bytes]) -> Iterator[str]:
 
 
 def _image(machine: Machine, path: Path) -> Iterator[str]:
-    """Hold the image file against the model, byte for byte."""
+    """Compare the image file with the model, byte by byte."""
     backing = machine.backing()
     if path.stat().st_size != len(backing):
         yield f"the image has {path.stat().st_size} bytes, the model {len(backing)}"

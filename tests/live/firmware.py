@@ -33,12 +33,12 @@ class Shell:
         self._until_prompt()
 
     def run(self, command: str) -> str:
-        """Run a command; what it wrote."""
+        """Run a command and return its output."""
         self._line.send(command.encode() + b"\r")
         return self._until_prompt()
 
     def quit(self) -> None:
-        """End the machine, so that image and log are whole."""
+        """End the machine, so that image and log are complete."""
         self._running.quit()
 
     def _until_prompt(self) -> str:
@@ -69,7 +69,7 @@ def shell(program: str, options: Sequence[str], drives: Sequence[str], folder: P
 
 
 def padded(source: Path, target: Path, size: int) -> Path:
-    """Copy an image and make it `size` bytes long; its zeros take no room."""
+    """Copy an image and extend it to `size` bytes, sparse."""
     step = 1 << 20
     with source.open("rb") as whole, target.open("wb") as file:
         while data := whole.read(step):

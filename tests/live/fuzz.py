@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tests.live.guest import program
 from tests.live.machines import MACHINES
-from tests.live.proof import proved
+from tests.live.proof import prove
 from tests.live.saved import Saved
 from tests.live.test_random import LENGTH
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _one(machine: str, seed: int) -> Outcome:
-    return proved(Saved(machine, seed, program(MACHINES[machine], seed, LENGTH)), seed)
+    return prove(Saved(machine, seed, program(MACHINES[machine], seed, LENGTH)), seed)
 
 
 def _say(text: str) -> None:
@@ -34,7 +34,7 @@ def _say(text: str) -> None:
 
 
 def _fuzz(seconds: float, first_seed: int, machines: list[str]) -> int:
-    """Run programs till the time is up or one shows a difference; the exit code."""
+    """Run programs until the time is up or one shows a difference, and return the exit code."""
     work = zip(cycle(machines), count(first_seed), strict=False)
     begin = time.monotonic()
     accesses = 0
@@ -57,7 +57,7 @@ def _while_time(work: Iterator[tuple[str, int]], deadline: float) -> Iterator[tu
 
 
 def _finished(running: dict[Future[Outcome], tuple[str, int]], begin: float, before: int) -> int:
-    """Wait for a program to finish and say so; its accesses. AssertionError where a difference was seen."""
+    """Wait for a program, report it and return its accesses; AssertionError if there was a difference."""
     done, _ = wait(running, return_when=FIRST_COMPLETED)
     accesses = 0
     for future in done:
@@ -69,7 +69,7 @@ def _finished(running: dict[Future[Outcome], tuple[str, int]], begin: float, bef
 
 
 def main() -> int:
-    """Read the command line and go."""
+    """Run programs as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, help="the first seed; a random one if none is given")

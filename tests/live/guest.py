@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Access(NamedTuple):
-    """A store, a load (no value), or the machine's reset (no size); `unit` is the flash among those driven."""
+    """A store, a load (no value), or a reset (no size); `unit` is the index of the flash in `Machine.driven`."""
 
     unit: int
     offset: int
@@ -28,14 +28,14 @@ _CONFIRMS = (*[0xD0] * 12, 0x01, 0xFF, 0x70, 0xE8)
 _SIZES = (4, 4, 4, 4, 1, 2, 8)
 _WIDEST = 4
 _FEW = 64
-"""Words of a buffered write that are still sent; where more are left, only a reset ends it."""
+"""Most words of a buffered write that are still sent; where more are left, only a reset ends it."""
 _COUNTS = (0, 1, 2, 5, 15, 31, 31, 40)
 
 
 def pieces(access: Access, *, big_endian: bool) -> Iterator[tuple[int, int, int]]:
-    """Cut an access as QEMU's memory system does before a device sees it: offset, size, shift in the value.
+    """Split an access as QEMU's memory system does for the device: offset, size, shift in the value.
 
-    No piece is wider than four bytes or than its offset is aligned.
+    A piece is at most four bytes wide, and aligned.
     """
     offset, end = access.offset, access.offset + access.size
     while offset < end:
@@ -47,13 +47,13 @@ def pieces(access: Access, *, big_endian: bool) -> Iterator[tuple[int, int, int]
 
 
 def blocks_in_use(geometry: Geometry) -> list[int]:
-    """Give the numbers of the blocks that programs mostly use: both ends and the middle."""
+    """Numbers of the blocks that programs mostly use: both ends and the middle."""
     last = geometry.size // geometry.block - 1
     return sorted({number for number in (0, 1, 2, last // 2, last - 1, last) if 0 <= number <= last})
 
 
 def program(machine: Machine, seed: int, length: int) -> list[Access]:
-    """Make up at least `length` accesses for the machine's flashes."""
+    """Generate at least `length` accesses to the machine's flashes."""
     random = Random(seed)  # noqa: S311  no secret depends on it
     flashes = machine.driven
     big = machine.big_endian
@@ -71,7 +71,7 @@ def program(machine: Machine, seed: int, length: int) -> list[Access]:
 
 
 class _Cycles:
-    """How far a command has come, so that a program can go on with it: the write cycle and what is left of it."""
+    """Progress of the current command, so that a program can continue it: write cycle and words left."""
 
     def __init__(self, geometry: Geometry) -> None:
         self.count_mask = (1 << 8 * (geometry.chip_width or geometry.bank_width)) - 1
@@ -80,7 +80,7 @@ class _Cycles:
         self.left = 0
 
     def write(self, value: int) -> None:
-        """Take in what one write cycle does."""
+        """Follow one write cycle."""
         byte = value & 0xFF
         if self.cycle == 0:
             self.command = byte
@@ -95,7 +95,7 @@ class _Cycles:
 
 
 class _Driver:
-    """Makes up phrases for one flash."""
+    """Generates phrases for one flash."""
 
     def __init__(self, random: Random, unit: int, geometry: Geometry, *, big_endian: bool) -> None:
         self.cycles = _Cycles(geometry)
@@ -112,22 +112,22 @@ class _Driver:
 
     @property
     def stuck(self) -> bool:
-        """Whether more words are expected than anyone will send."""
+        """True when more words are expected than a program sends."""
         return self.cycles.cycle == 2 and self.cycles.left > _FEW
 
     def reset(self) -> None:
-        """Take in that the machine was reset."""
+        """Follow a reset of the machine."""
         self.cycles = _Cycles(self.geometry)
 
     def phrase(self) -> list[Access]:
-        """Make up one operation, or something that is none; mostly after what was begun is brought to its end."""
+        """Generate one operation, or noise; mostly after the command in progress was completed."""
         accesses: list[Access] = []
         while self.cycles.cycle and not self.stuck and self.random.random() < 0.9:
             accesses.append(self._done(self.command(self._next(), self.last)))
         return accesses + [self._done(access) for access in self._phrase()]
 
     def _next(self) -> int:
-        """Give the byte that the command in progress waits for."""
+        """Byte that the command in progress waits for."""
         if self.cycles.command == 0x98:
             return 0xFF
         if self.cycles.command == 0xE8 and self.cycles.cycle == 1:
@@ -135,7 +135,7 @@ class _Driver:
         return 0xD0
 
     def _done(self, access: Access) -> Access:
-        """Take in what an access does."""
+        """Follow an access, and return it."""
         self.last = access.offset
         if access.value is not None:
             for _, size, shift in pieces(access, big_endian=self.big_endian):
@@ -149,7 +149,7 @@ class _Driver:
     # --- parts ---------------------------------------------------------------------------------------------------
 
     def place(self, size: int) -> int:
-        """Choose an offset near an edge, seldom anywhere; mostly aligned."""
+        """Choose an offset near an edge, rarely elsewhere; mostly aligned."""
         random, geometry = self.random, self.geometry
         offset = random.choice(self.edges) + random.choice((0, 0, 0, 1, -1, 2, -2, 5, 9)) * random.choice((1, size))
         if random.random() < 0.05:
@@ -157,7 +157,7 @@ class _Driver:
         return self.inside(offset if random.random() < 0.15 else offset // size * size, size)
 
     def inside(self, offset: int, size: int) -> int:
-        """Bring an access into the region."""
+        """Clamp an access to the region."""
         return max(0, min(offset, self.geometry.size - size))
 
     def size(self) -> int:
@@ -165,7 +165,7 @@ class _Driver:
         return self.random.choice(_SIZES)
 
     def write(self, offset: int, size: int, value: int) -> Access:
-        """Store, with what does not fit cut off."""
+        """Store, with the value truncated to the size."""
         return Access(self.unit, self.inside(offset, size), size, value & ((1 << 8 * size) - 1))
 
     def read(self, offset: int, size: int) -> Access:
@@ -173,14 +173,14 @@ class _Driver:
         return Access(self.unit, self.inside(offset, size), size)
 
     def command(self, byte: int, offset: int | None = None) -> Access:
-        """Send a command to all chips, or to one, or with rubbish in the lanes that no chip looks at."""
+        """Send a command to all chips, or to one, or with noise in the lanes that no chip decodes."""
         size = self.size()
         lanes = self.random.choice((1, 0x10001, 0x10001, 0x10001, 0x01010101))
         rubbish = self.random.getrandbits(8 * size - 8) << 8 if self.random.random() < 0.1 else 0
         return self.write(self.place(size) if offset is None else offset, size, byte * lanes | rubbish)
 
     def word(self) -> int:
-        """Choose data; bytes that look like commands among it."""
+        """Choose data, sometimes bytes that look like commands."""
         if self.random.random() < 0.1:
             return self.random.choice(_COMMANDS) * 0x10001
         return self.random.getrandbits(64)

@@ -1,4 +1,4 @@
-"""The machines that are driven: those of `tracetool.qemu`, and the same with other sizes, widths and permissions."""
+"""Machines under test: those of `tracetool.qemu`, and variants in size, width and permissions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine: the program and `-M` that start it, its flashes by unit, and the order of bytes on its bus.
+    """One machine: its program and `-M` option, its flashes by unit, and the byte order of its bus.
 
     `blank` machines start with a flash of zeros.
     """
@@ -31,7 +31,7 @@ class Machine:
     blank: bool = False
 
     def needed(self) -> str:
-        """Give the program; the test is skipped (or fails) where it is missing or does not know the machine."""
+        """Path of the program; the test is skipped, or fails, where it is missing or lacks the machine."""
         architecture = self.program.removeprefix("qemu-system-")
         path = needed_program(self.program, package_of(architecture) or "qemu-system-misc")
         machine = self.option.partition(",")[0]
@@ -41,14 +41,14 @@ class Machine:
 
     @property
     def driven(self) -> tuple[Flash, ...]:
-        """The devices that qtest reaches."""
+        """Devices that qtest reaches."""
         return tuple(flash for flash in self.flashes if not flash.secure)
 
 
 def _machine(
     name: str, kind: str = "", *, read_only: tuple[str, ...] = (), sizes: tuple[int, ...] = (), architecture: str = ""
 ) -> Machine:
-    """Give the machine of the kind (its own name where none is given); `sizes` where images decide them."""
+    """Machine of a kind, by default the kind of its name; `sizes` where the image decides the size."""
     found = machine_types()[kind or name]
     images = sizes or (None,) * len(found.slots)
     geometries = {
@@ -67,7 +67,7 @@ def _geometry(kind: MachineType, device: str, image_bytes: int | None) -> Geomet
 
 
 def _pc(name: str, *sizes: int, kind: str = "q35") -> Machine:
-    """Give a PC with flashes of these sizes; of two, the first is read-only."""
+    """A PC with flashes of these sizes; the first of two is read-only."""
     return _machine(name, kind, read_only=("system.flash0",) if len(sizes) > 1 else (), sizes=sizes)
 
 

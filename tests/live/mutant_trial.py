@@ -1,4 +1,4 @@
-"""One mutant's trial, in its own process: random programs on live flashes, or the second model's tests."""
+"""Trial of one mutant, in its own process: random programs on live flashes, or the tests of the second model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import replay
 from tests.captures import ROOT
 from tests.live.guest import program
 from tests.live.machines import MACHINES
-from tests.live.proof import tried
+from tests.live.proof import run
 from tests.live.saved import Saved
 
 LENGTH = 3000
@@ -27,7 +27,7 @@ def _live(machines: list[str]) -> tuple[bool, str, int, str]:
     for seed in SEEDS:
         for machine in machines:
             saved = Saved(machine, seed, program(MACHINES[machine], seed, LENGTH))
-            outcome = tried(saved)
+            outcome = run(saved)
             accesses += outcome.accesses
             if outcome.differences:
                 return True, machine, accesses, outcome.differences[0]
@@ -35,7 +35,7 @@ def _live(machines: list[str]) -> tuple[bool, str, int, str]:
 
 
 def _second_model() -> tuple[bool, str, int, str]:
-    """Run the tests that hold the machine against the second model."""
+    """Run the tests that compare the machine with the second model."""
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-seed=1", "--tb=line"]
     code = pytest.main([str(ROOT / SECOND_MODEL), f"--rootdir={ROOT}", "-c", str(ROOT / "pyproject.toml"), *options])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
@@ -44,7 +44,7 @@ def _second_model() -> tuple[bool, str, int, str]:
 
 
 def main() -> None:
-    """Try what the command line names; the last line printed is the answer."""
+    """Run the trial that the command line names; the last line of the output is the result, as JSON."""
     folder, what = sys.argv[1:]
     machines, live = json.loads(what)
     if not Path(replay.__file__).is_relative_to(folder):

@@ -1,4 +1,4 @@
-"""Programs as text, to be kept and replayed: a header, then one access a line."""
+"""Programs as text files: a header, then one access a line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Saved(NamedTuple):
-    """A machine's name, the number its first contents are made from, and the accesses."""
+    """A program: name of the machine, seed of the first contents, and the accesses."""
 
     machine: str
     image: int
@@ -20,7 +20,7 @@ class Saved(NamedTuple):
 
 
 def to_text(saved: Saved) -> str:
-    """Write a program down."""
+    """Text of a program."""
     return "\n".join([f"machine {saved.machine}", f"image {saved.image}", *_lines(saved)]) + "\n"
 
 
@@ -36,7 +36,7 @@ def _lines(saved: Saved) -> Iterator[str]:
 
 
 def from_text(text: str) -> Saved:
-    """Read a program; lines that begin with `#` are remarks."""
+    """Program in a text; lines that begin with `#` are comments."""
     (_, machine), (_, image), *rest = (line.split() for line in text.splitlines() if line and line[0] != "#")
     return Saved(machine, int(image), list(_accesses(machine, rest)))
 

@@ -1,4 +1,4 @@
-"""From a program that shows a difference to the shortest part of it that still does."""
+"""Delta debugging: shrink a sequence that fails."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def shrunk(items: Sequence[T], fails: Callable[[Sequence[T]], bool], seconds: float = 120) -> list[T]:
-    """Give the fewest of `items`, in order, for which `fails` still holds; the best so far when the time is up.
+def shrink(items: Sequence[T], fails: Callable[[Sequence[T]], bool], seconds: float = 120) -> list[T]:
+    """Shortest subsequence found for which `fails` holds, within the time.
 
-    Parts are left out, half of them first, then ever smaller ones down to a single item.
+    Parts are left out, first halves, then smaller ones down to single items.
+
+    Ref: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002.
     """
     deadline = time.monotonic() + seconds
     kept = list(items)
@@ -29,7 +31,7 @@ def shrunk(items: Sequence[T], fails: Callable[[Sequence[T]], bool], seconds: fl
 
 
 def _without_parts(items: list[T], width: int, fails: Callable[[Sequence[T]], bool], deadline: float) -> list[T]:
-    """Leave out each part of `width` items that the failure does not need, from the end on."""
+    """Leave out each part of `width` items that the failure does not need, from the end."""
     end = len(items)
     while end > 0 and time.monotonic() < deadline:
         start = max(0, end - width)

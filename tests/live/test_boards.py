@@ -1,4 +1,4 @@
-"""What `replay` says of each board, held against the running board through reads alone."""
+"""The boards of `replay`, compared with the running boards through reads alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIZED_BY_IMAGE = "system."
 
 @contextmanager
 def _started(machine: Machine, folder: Path, short: str = "") -> Iterator[Bus]:
-    """Start a machine with blank images, that of the device `short` too short by a block."""
+    """Start a machine with blank images; that of the device `short` is one block too short."""
     drives = []
     for flash in machine.flashes:
         path = folder / f"{flash.name}.fd"
@@ -41,7 +41,7 @@ def _started(machine: Machine, folder: Path, short: str = "") -> Iterator[Bus]:
 
 
 class _Probe:
-    """Reads one flash as a driver does that does not know it yet."""
+    """Probes one flash as a driver does."""
 
     def __init__(self, bus: Bus, flash: Flash) -> None:
         self.bus = bus
@@ -60,7 +60,7 @@ class _Probe:
         return value
 
     def table(self, entries: int) -> bytes:
-        """Read the query table's first entries, each from its own bank word."""
+        """Read the first entries of the query table, each from its own bank word."""
         width = self.flash.geometry.bank_width
         self.command(0x98)
         answers = bytes(self.read(index * width, 1) for index in range(entries))

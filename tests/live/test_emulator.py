@@ -32,13 +32,13 @@ with qtest.bus(sys.argv[1], "none", [], Path(sys.argv[2])):
 
 
 def _running(folder: Path) -> bool:
-    """Whether a QEMU that writes its trace to `folder` lives."""
+    """True while a QEMU that writes its trace to `folder` runs."""
     trace = str(folder / "trace.log").encode()
     return any(trace in _command_line(entry).split(b"\0") for entry in Path("/proc").iterdir() if entry.name.isdigit())
 
 
 def _command_line(entry: Path) -> bytes:
-    """Read a process's arguments; nothing where it has ended."""
+    """Arguments of a process; empty when it has ended."""
     try:
         return (entry / "cmdline").read_bytes()
     except OSError:

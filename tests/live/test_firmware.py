@@ -45,19 +45,19 @@ def _set_and_delete(prompt: Shell) -> None:
 
 @dataclass(frozen=True)
 class _Audit:
-    """What `tracetool audit` says of one device, and how it ended."""
+    """Result of `tracetool audit` for one device, and its exit code."""
 
     device: dict[str, Any]
     findings: list[dict[str, Any]]
     code: int
 
     def offsets(self, rule: str) -> list[int]:
-        """Where a rule found something."""
+        """Offsets of the findings of a rule."""
         return [found["offset"] for found in self.findings if found["rule"] == rule]
 
 
 def _judged(folder: Path, device: str, before: Path, after: Path) -> _Audit:
-    """Audit the trace, and hold the image that QEMU left against the one that `tracetool replay` writes."""
+    """Audit the trace, and compare the image that QEMU left with the one that `tracetool replay` writes."""
     trace, replayed = folder / "trace.log", folder / "replayed.fd"
     ended = tracetool("replay", trace, "--image", f"{device}={before}", "--write-image", f"{device}={replayed}")
     assert ended.code == 0, ended.err

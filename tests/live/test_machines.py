@@ -1,4 +1,4 @@
-"""Which boards are driven, and that the page about it says so."""
+"""The boards under test are those that docs/faithful.md names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that is broken in one place is found out, whichever place it is."""
+"""Every mutant of the model is noticed."""
 
 from __future__ import annotations
 

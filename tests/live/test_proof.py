@@ -1,4 +1,4 @@
-"""The proof itself: a difference is seen, shortened, written down and read again."""
+"""The proof itself: a difference is seen, shrunk, saved and loaded."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from replay.columns import RowKind
 from tests.live.differential import compare
 from tests.live.guest import RESET, Access, pieces, program
 from tests.live.machines import MACHINES
-from tests.live.proof import smallest, tried
+from tests.live.proof import run, shrink_program
 from tests.live.saved import Saved, from_text, to_text
-from tests.live.shrinking import shrunk
+from tests.live.shrinking import shrink
 from tracetool.qemu.about import about
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def test_shrinking_leaves_what_the_failure_needs(items: list[int], needed: set[i
         return needed <= set(some)
 
     if fails(items):
-        kept = shrunk(items, fails)
+        kept = shrink(items, fails)
         assert sorted(kept) == sorted(needed)
         rest = iter(items)
         assert all(item in rest for item in kept)
@@ -66,7 +66,7 @@ def test_an_unaligned_access_reaches_the_device_in_aligned_pieces() -> None:
 
 
 def _with_geometry(board: Machine, **changes: object) -> Machine:
-    """Give a machine whose flashes are something else."""
+    """A machine with changed flashes."""
     flashes = [replace(flash, geometry=replace(flash.geometry, **changes)) for flash in board.flashes]  # type: ignore[arg-type]
     return replace(board, flashes=tuple(flashes))
 
@@ -132,9 +132,9 @@ def test_a_wrong_model_is_found_out_by_a_short_program() -> None:
     right = about(board.needed()).behaviour
     wrong = Behaviour.DIRECT if right != Behaviour.DIRECT else Behaviour.STAGED_AT_DATA
     saved = Saved("z2", 1, program(board, 1, 1000))
-    assert not tried(saved).differences
-    assert tried(saved, wrong).differences
-    small = smallest(saved, wrong, seconds=60)
-    assert tried(small, wrong).differences
-    assert not tried(small).differences
+    assert not run(saved).differences
+    assert run(saved, wrong).differences
+    small = shrink_program(saved, wrong, seconds=60)
+    assert run(small, wrong).differences
+    assert not run(small).differences
     assert len(small.accesses) <= 12

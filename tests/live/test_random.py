@@ -1,4 +1,4 @@
-"""Random programs on live flashes: what QEMU answers, logs and leaves in the image is what the model says."""
+"""Random programs on live flashes: QEMU's answers, log and image are those of the model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.live.guest import program
 from tests.live.machines import MACHINES
-from tests.live.proof import proved
+from tests.live.proof import prove
 from tests.live.saved import Saved
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def test_the_model_does_what_the_flash_does(
 ) -> None:
     board = MACHINES[machine]
     board.needed()
-    outcome = proved(Saved(machine, seed, program(board, seed, LENGTH)), seed)
+    outcome = prove(Saved(machine, seed, program(board, seed, LENGTH)), seed)
     assert outcome.accesses > 0
     record_property("accesses", outcome.accesses)
     record_property("machine", machine)

@@ -67,7 +67,7 @@ def run(arguments: list[str], folder: Path, **settings: str) -> Ended:
 
 
 def run_to_the_shell(command: list[str], folder: Path, *, said: Path | None = None) -> bytes:
-    """Run a guest, or a recording of one, until its shell's prompt, and end it; what it wrote."""
+    """Run a guest, or a recording of one, until the prompt of its shell, end it, and return its output."""
     errors = (said or folder / "errors").open("ab")
     with (
         errors,
@@ -133,7 +133,7 @@ def test_the_distribution_s_ovmf_is_audited(tmp_path: Path) -> None:
 
 
 def test_a_libvirt_guest_s_log_is_audited(aavmf: Path) -> None:
-    """Its QEMU gets the domain's arguments, and its messages go into one file as libvirt has it."""
+    """QEMU gets the arguments of the domain, and its messages go into one file, as with libvirt."""
     text = recipe("A libvirt guest")
     namespace = "{http://libvirt.org/schemas/domain/qemu/1.0}"
     arguments = [entry.attrib["value"] for entry in ET.fromstring(block(text, "xml")).iter(f"{namespace}arg")]  # noqa: S314
@@ -163,7 +163,7 @@ def test_the_ci_job_fails_when_the_padding_is_touched(aavmf: Path) -> None:
 
 
 def test_a_qemu_with_the_rfc_patch_is_read(tmp_path: Path) -> None:
-    """Its trace is the one that such a QEMU wrote; a program that stands for it writes it again."""
+    """A stand-in for QEMU writes a trace that such a QEMU recorded."""
     record, audit = commands(block(recipe("A QEMU with the RFC patch"), "sh"))
     capture = capture_path("aavmf-rfc-v2/trace.log.zst")
     with capture.open("rb") as packed, (tmp_path / "recorded.log").open("wb") as plain:

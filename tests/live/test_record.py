@@ -1,4 +1,4 @@
-"""Real guests recorded: what is found in their arguments, what is kept of them, and what their users see."""
+"""Recordings of real guests: their arguments, their run directories, and the output for the user."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Recording:
     seen: bytes = b""
 
     def until(self, text: bytes) -> None:
-        """Read what the guest writes until this comes."""
+        """Read the guest's output until this text."""
         assert self.process.stdout is not None
         deadline = time.monotonic() + PATIENCE_S
         while text not in self.seen and time.monotonic() < deadline:
@@ -76,12 +76,12 @@ class Recording:
         assert text in self.seen
 
     def end(self) -> Ended:
-        """Wait for its end."""
+        """Wait for the end of the recording."""
         out, err = self.process.communicate(timeout=PATIENCE_S)
         return Ended(self.process.returncode, self.seen + out, err.decode())
 
     def guest(self) -> int:
-        """The process of the guest."""
+        """Process of the guest."""
         (child,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(child)
 
@@ -208,7 +208,7 @@ def _refused(run: Path, command: list[str]) -> str:
 
 
 def test_an_image_that_another_guest_writes_is_refused(guest: Guest, tmp_path: Path) -> None:
-    """QEMU itself would take it: flash drives share their images with everybody."""
+    """QEMU itself would accept it: flash drives share their images."""
     recording = started(tmp_path / "run", guest.command())
     recording.until(b"UEFI")
     ended = tracetool("record", "-o", tmp_path / "other", "--", *guest.command())
@@ -222,7 +222,7 @@ def test_an_image_that_another_guest_writes_is_refused(guest: Guest, tmp_path: P
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system of its own."""
+    """A small file system."""
     disk = tmp_path / "disk"
     disk.mkdir()
     done = subprocess.run(
@@ -299,7 +299,7 @@ def _kind(path: str) -> str:
 
 
 def _opened(devices: list[dict[str, Any]]) -> Iterator[tuple[int, tuple[str, str, bool]]]:
-    """What QEMU says of its flash drives: unit, and path, format and read-only."""
+    """QEMU's flash drives: path, format and read-only, by unit."""
     for entry in devices:
         name = entry["device"] if entry["device"].startswith("pflash") else entry.get("qdev", "")
         if "flash" not in name:
@@ -312,7 +312,7 @@ def _opened(devices: list[dict[str, Any]]) -> Iterator[tuple[int, tuple[str, str
 
 
 def _innermost(name: str) -> str:
-    """The file of a name, which may be a description of nodes."""
+    """File of a drive, whose name may be a JSON description of nodes."""
     if not name.startswith("json:"):
         return name
     node: Any = json.loads(name.removeprefix("json:"))

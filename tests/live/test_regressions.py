@@ -1,4 +1,4 @@
-"""Programs that once showed a difference, or that no random program may lose."""
+"""Saved programs: those that once showed a difference, and rare sequences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.machines import MACHINES
-from tests.live.proof import proved
+from tests.live.proof import prove
 from tests.live.saved import from_text
 
 pytestmark = pytest.mark.live
@@ -19,4 +19,4 @@ FOLDER = Path(__file__).with_name("regressions")
 def test_a_saved_program_shows_no_difference(path: Path) -> None:
     saved = from_text(path.read_text(encoding="utf-8"))
     MACHINES[saved.machine].needed()
-    assert proved(saved).accesses > 0
+    assert prove(saved).accesses > 0

@@ -70,13 +70,13 @@ SAME_QEMU += [_random(name) for name in ("f2a", "pw1p", "pw1o")]
 
 @dataclass(frozen=True)
 class Verified:
-    """What `tracetool verify --format json` wrote, and how it ended."""
+    """Output of `tracetool verify --format json`, and its exit code."""
 
     code: int
     document: dict[str, Any]
 
     def checks(self, device: str) -> dict[str, dict[str, Any]]:
-        """The checks of a device, by what they compare."""
+        """Checks of a device, by name."""
         (found,) = [entry for entry in self.document["devices"] if entry["name"] == device]
         return {entry["check"]: entry for entry in found["checks"]}
 
@@ -161,7 +161,7 @@ def _lines(path: Path) -> list[str]:
 def test_one_changed_value_is_found_where_it_stands(
     event: str, number: int, old: str, new: str, unpacked: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """Model and real device agree on the place, and that it is the trace that is wrong."""
+    """Model and real device agree on the place, so the trace is wrong."""
     lines = list(_lines(unpacked(FIRST_BOOT.trace)))
     seq = [at for at, line in enumerate(lines) if f"pflash_{event} {FLASH}" in line][number]
     lines[seq] = lines[seq].replace(old, new, 1)
@@ -179,7 +179,7 @@ def test_one_changed_value_is_found_where_it_stands(
 def test_a_written_value_that_was_changed_everywhere_shows_in_the_image(
     unpacked: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """The trace is sound in itself; only the image knows better."""
+    """The trace is consistent; only the image differs."""
     lines = list(_lines(unpacked("aavmf-shell-padding/trace.log.zst")))
     changed = [line.replace("value:0x400040", "value:0x410041") if "0x100000" in line else line for line in lines]
     places = [at for at, (one, other) in enumerate(zip(lines, changed, strict=True)) if one != other]
@@ -205,7 +205,7 @@ def _spec(geometry: Geometry) -> str:
 
 
 def _recorded(board: Machine, folder: Path) -> list[str | Path]:
-    """Record a random program on a machine; what `verify` is to be told."""
+    """Record a random program on a machine, and return the options for `verify`."""
     arguments: list[str | Path] = [folder / "trace.log"]
     drives = []
     for flash in board.flashes:
@@ -251,7 +251,7 @@ def _standings(found: Verified, device: str) -> list[tuple[str, str]]:
 
 
 def _kind(board: Machine) -> MachineType:
-    """The entry that a machine was made from."""
+    """Machine type of a machine."""
     architecture = board.program.removeprefix("qemu-system-")
     names = {flash.name for flash in board.flashes}
     return next(

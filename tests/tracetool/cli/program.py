@@ -1,4 +1,4 @@
-"""The program as its users start it: a process of its own."""
+"""The program in a new process, as users start it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SETTINGS = ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")
 
 @dataclass(frozen=True)
 class Ended:
-    """How the program ended."""
+    """Exit code and output of the program."""
 
     code: int
     out: bytes
@@ -40,10 +40,8 @@ class Ended:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The environment without what a terminal or a user's settings would change."""
-    kept = {
-        name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")
-    }
+    """Environment without the settings of the user and the terminal."""
+    kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
     return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "1000"} | changes
 
 

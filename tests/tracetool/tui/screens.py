@@ -18,7 +18,7 @@ _LETTERS = string.ascii_letters + string.digits + "".join(chr(code) for code in 
 
 
 def matches(app: App[int], name: str) -> None:
-    """Hold the screen against the golden file; `UPDATE_GOLDEN=1` writes it first."""
+    """Compare the screen with its golden file; `UPDATE_GOLDEN=1` writes the file first."""
     path, now = GOLDEN / f"{name}.txt", screen(app)
     if os.environ.get("UPDATE_GOLDEN") == "1":
         path.write_text(now, newline="\n")
