@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracetool.errors import InputError, MissingDependencyError
-from tracetool.ingest.magic import CTF_STREAM, PARQUET, SIMPLE, is_tar
+from tracetool.ingest.formats import ctf, parquet, simple
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ _NO_FLASH: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PK\x03\x04", "a zip archive; unpack it"),
     (0, b"BZh", "packed with bzip2; unpack it"),
     (0, b"\x04\x22\x4d\x18", "packed with lz4; unpack it"),
-    (0, PARQUET, "a Parquet table"),
-    *((0, magic, "a trace of QEMU's simple backend") for magic in SIMPLE),
-    *((0, magic, "a stream of a CTF trace") for magic in CTF_STREAM),
+    (0, parquet.MAGIC, "a Parquet table"),
+    *((0, magic, "a trace of QEMU's simple backend") for magic in simple.MAGICS),
+    *((0, magic, "a stream of a CTF trace") for magic in ctf.STREAM_MAGICS),
 )
 _OF_A_LOG = b"pflash_"
 
@@ -113,7 +113,7 @@ def require_flash(path: object, head: bytes, length: int) -> None:
     if not length & (length - 1):
         return
     what = next((what for at, magic, what in _NO_FLASH if head[at : at + len(magic)] == magic), None)
-    if what is None and is_tar(head):
+    if what is None and ctf.is_tar(head):
         what = "a tar archive; unpack it"
     if what is None and _OF_A_LOG in head and b"\0" not in head:
         what = "a log with a trace"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tracetool.export.formats import FORMATS
+from tracetool.export.formats import FORMATS as EXPORT_FORMATS
+from tracetool.ingest.formats import FORMATS as TRACE_FORMATS
 from tracetool.registry import Registry
 
 if TYPE_CHECKING:
@@ -43,5 +44,6 @@ def test_a_part_that_is_not_registered_is_a_key_error(parts: Registry[str]) -> N
         parts["another"]
 
 
-def test_each_export_format_is_registered_under_its_name() -> None:
-    assert {name: found.name for name, found in FORMATS.items()} == {name: name for name in FORMATS}
+@pytest.mark.parametrize("registry", [EXPORT_FORMATS, TRACE_FORMATS], ids=["exports", "traces"])
+def test_each_format_is_registered_under_its_name(registry: Registry[Any]) -> None:
+    assert {name: found.name for name, found in registry.items()} == {name: name for name in registry}

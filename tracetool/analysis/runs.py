@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.analysis.options import RecordedFlash
-from tracetool.ingest.run import directory_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -23,7 +22,7 @@ __all__ = ["images_after", "thrown_away", "with_runs"]
 
 def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
     """Add what run directories say to the options; what the user said comes first."""
-    runs = [directory_of(reader) for reader in readers]
+    runs = [reader.meta.run for reader in readers]
     if not any(runs):
         return options
     changed = list(_changed(runs))
@@ -58,7 +57,7 @@ def thrown_away(readers: Sequence[TraceReader]) -> frozenset[str]:
 
 
 def _last(readers: Sequence[TraceReader]) -> RunDirectory | None:
-    return directory_of(readers[-1]) if readers else None
+    return readers[-1].meta.run if readers else None
 
 
 def _named(run: RunDirectory | None) -> Iterator[tuple[str, Flash]]:

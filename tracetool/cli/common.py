@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from tracetool.analysis.session import Replayed
     from tracetool.ingest import TraceReader
-    from tracetool.ingest.trace_reader import Format
     from tracetool.timeline.query import Query
 
 
@@ -114,7 +113,7 @@ class Reading(NamedTuple):
     """What the command line says of how traces are to be read."""
 
     strict: bool = False
-    input_format: Format | None = None
+    input_format: str | None = None
 
     def open(self, path: str, progress: Callable[[int, int | None], None] | None = None) -> TraceReader:
         """The trace at `path`, open."""
@@ -215,11 +214,11 @@ def require_events(readers: Sequence[TraceReader], events: int) -> None:
     """
     from tracetool.errors import InputError
     from tracetool.findings.phrases import count_of
-    from tracetool.ingest.foreign import what_lines_are
+    from tracetool.ingest.foreign import foreign_lines
 
     silent = readers if not events else [reader for reader in readers if not reader.health.events]
     for reader in silent:
-        what = what_lines_are(reader.health)
+        what = foreign_lines(reader.health)
         if what is not None:
             raise InputError(f"{reader.meta.name}: is {what}")
     if silent:

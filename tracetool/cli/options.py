@@ -16,6 +16,7 @@ from tracetool.cli.common import STANDARD_OUTPUT, Reading, be_quiet
 from tracetool.cli.traces import named_traces
 from tracetool.errors import UsageError
 from tracetool.findings import WEAR_LIMIT
+from tracetool.ingest.formats import FORMATS
 from tracetool.paths import user_path
 from tracetool.sizes import parse_size
 
@@ -174,7 +175,7 @@ _READING_OPTIONS = (
     click.option("--strict", is_flag=True, help="Stop at the first line or record that is not understood."),
     click.option(
         "--input-format",
-        type=Choice(["text", "simple", "ctf", "parquet"]),
+        type=Choice(FORMATS),
         help="What the trace is, where it is not recognised.",
     ),
 )

@@ -29,7 +29,7 @@ def named_traces(given: Sequence[str]) -> list[str]:
 def _runs_of(path: str) -> list[str]:
     if is_run_directory(path) or not os.path.isdir(path):  # noqa: PTH112  Path's raises for a null character
         return [path]
-    from tracetool.ingest.folder import runs_in
+    from tracetool.ingest.directory import runs_in
 
     runs = runs_in(path)
     if runs:
@@ -50,9 +50,8 @@ def _may_be_meant(path: str) -> bool:
     """Whether a path is a run directory or a trace, or is not there, which whoever opens it says."""
     if is_run_directory(path) or not os.path.exists(path):  # noqa: PTH110  as above
         return True
-    from tracetool.ingest.folder import traces_in
-    from tracetool.ingest.kind import kind_of, names_events
+    from tracetool.ingest.directory import is_trace, traces_in
 
     if os.path.isdir(path):  # noqa: PTH112
         return bool(traces_in(path))
-    return kind_of(Path(path)) is not None or names_events(Path(path))
+    return is_trace(Path(path))

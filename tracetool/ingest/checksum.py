@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from tracetool.errors import InputError
-from tracetool.ingest.magic import PARQUET
+from tracetool.ingest.formats.parquet import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,7 @@ def _check(path: str, file: BinaryIO) -> bool:
     file.seek(max(size - _TRAILER, 0))
     trailer = file.read(_TRAILER)
     footer = int.from_bytes(trailer[:4], "little")
-    if size < len(PARQUET) + _TRAILER or trailer[4:] != PARQUET:
+    if size < len(MAGIC) + _TRAILER or trailer[4:] != MAGIC:
         raise InputError(f"{path}: is a Parquet file without its end; copy or export it again")
     if footer > min(size - _TRAILER, _LARGEST_FOOTER):
         raise InputError(f"{path}: is a damaged Parquet file: its footer cannot have {footer:,} bytes; export it again")

@@ -1,4 +1,4 @@
-"""Files and lines that are certainly no trace this program reads, each with what to do instead.
+"""Files and lines of other programs, which are not read as traces, each with what to do instead.
 
 Ref: Linux tools/perf/util/header.c (PERFILE2) and perf-script(1); trace-cmd.dat.v7(5); systemd
 docs/JOURNAL_FILE_FORMAT.md and docs/JOURNAL_EXPORT_FORMATS.md; CTF 1.8.3, 7.1; pcap-savefile(5), pcapng; System V ABI
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tracetool.ingest.trace_reader import Health
 
-__all__ = ["journal_text", "strange_text", "stranger", "what_lines_are", "why_strange"]
+__all__ = ["foreign_file", "foreign_journal", "foreign_line", "foreign_lines", "foreign_text"]
 
 _RECORD = "record with -trace 'pflash*' -D FILE, or with LTTng"
 _UNPACK = "unpack it first"
@@ -97,8 +97,8 @@ _SHAPES = (
 )
 
 
-def stranger(head: bytes) -> str | None:
-    """What a binary file is that begins like this, and what to do; None if nothing is known of it."""
+def foreign_file(head: bytes) -> str | None:
+    """What a binary file that begins like this is, and what to do; None if it is not known."""
     for at, magic, what in _MAGIC:
         if head.startswith(magic, at):
             return what
@@ -110,21 +110,21 @@ def stranger(head: bytes) -> str | None:
     return _IMAGE if head and not head.strip(b"\xff") else None
 
 
-def strange_text(head: bytes) -> str | None:
-    """What a text without events is that begins like this, and what to do; None if nothing is known of it."""
+def foreign_text(head: bytes) -> str | None:
+    """What a text without events that begins like this is, and what to do; None if it is not known."""
     return next((what for pattern, what in _BEGINNINGS if re.match(pattern, head, re.IGNORECASE)), None)
 
 
-def journal_text(head: bytes) -> str | None:
-    """What a journal is that begins like this, and what to do; None if it is none, or in a form that is read."""
+def foreign_journal(head: bytes) -> str | None:
+    """What a journal that begins like this is, and what to do; None for other files, and for forms that are read."""
     return next((what for pattern, what in _JOURNALS if re.match(pattern, head)), None)
 
 
-def what_lines_are(health: Health) -> str | None:
-    """What a trace without events is whose lines are damaged like this, and what to do; None if nothing is known."""
+def foreign_lines(health: Health) -> str | None:
+    """What a trace without events is, by its damaged lines, and what to do; None if it is not known."""
     return next((_LINES[damage.reason] for damage in health.first_damaged if damage.reason in _LINES), None)
 
 
-def why_strange(line: str) -> str | None:
-    """Why a line that names an event of pflash is none of QEMU's; None if it has not the shape of another program's."""
+def foreign_line(line: str) -> str | None:
+    """Reason for which a line that names a pflash event is damage: another program wrote it; None if none is known."""
     return next((why for pattern, why in _SHAPES if re.search(pattern, line, re.ASCII)), None)

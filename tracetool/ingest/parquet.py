@@ -35,7 +35,7 @@ __all__ = ["ROW_BYTES", "ParquetTrace", "open_parquet"]
 ROW_BYTES = 64
 """About so many bytes of other formats stand for a row: how `chunk_bytes` becomes rows."""
 
-_PROBE = Path(__file__).with_name("probe.py")
+_PROBE = Path(__file__).with_name("decode_check.py")
 _REMEDY = "write it with tracetool export"
 _NARROW_BOOT = "boot", pl.UInt16()
 """How it was written by 0.1 before resets beyond 65,535 were counted; it is counted anew in any case."""
@@ -174,7 +174,7 @@ class ParquetTrace(Reader):
             lost_places=told.lost_places[:PLACES],
             host_write_failures=told.host_write_failures[:PLACES],
             starts=told.starts,
-            truncated=told.truncated and f"the trace that it was made from: {excerpt(told.truncated)}",
+            truncated=(told.truncated and f"the trace that it was made from: {excerpt(told.truncated)}") or self.doubt,
             unterminated=told.unterminated,
         )
 

@@ -13,7 +13,7 @@ import polars as pl
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, PREFIX
 from tracetool.ingest.columns import LINE, Part, part_columns
-from tracetool.ingest.foreign import why_strange
+from tracetool.ingest.foreign import foreign_line
 from tracetool.ingest.loss_lines import Notes
 from tracetool.ingest.losses import may_report_loss
 from tracetool.ingest.patterns import BY_SOURCE, HOLE, diagnose, usual_arguments
@@ -82,7 +82,7 @@ def _match(line: str) -> _Event | None:
 
 def _why_damaged(line: str) -> str | None:
     """Why a line without an event is a damaged one; None if it belongs to something else."""
-    reason = (why_strange(line) or diagnose(line)) if PREFIX in line else None
+    reason = (foreign_line(line) or diagnose(line)) if PREFIX in line else None
     if reason is None and _REST.search(line):
         return "event without its beginning"
     return _IN_HOLE if reason is None and HOLE in line else reason

@@ -81,7 +81,7 @@ def combine(readers: Sequence[TraceReader]) -> list[TraceReader]:
     Raises:
         InputError: they are parts or threads, and what order they have cannot be told.
     """
-    logs = [reader for reader in readers if isinstance(reader, TextTrace) and reader.rereadable]
+    logs = [reader for reader in readers if isinstance(reader, TextTrace) and reader.rereadable and not reader.meta.run]
     if len(logs) < 2 or len(logs) < len(readers) or len({reader.meta.path for reader in logs}) < len(logs):  # noqa: PLR2004
         return list(readers)
     ends = [_ends(log) for log in logs]

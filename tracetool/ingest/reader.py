@@ -52,9 +52,14 @@ class Reader:
         self.rereadable = source is None
         self._stream = source
 
+    @property
+    def doubt(self) -> str | None:
+        """Why the trace may not be whole, as its run directory says; None if nothing speaks against it."""
+        return None if self.meta.run is None else self.meta.run.run.doubt
+
     def begin(self) -> None:
-        """Forget what the last pass over the trace has found."""
-        self.health = Health()
+        """Forget what the last pass has found; a run that was cut short has a trace that is."""
+        self.health = Health(truncated=self.doubt)
         self.meta.shapes.clear()
         self.meta.clocks.clear()
         self.meta.nameless = False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tracetool.errors import InputError
 from tracetool.events import PREFIX
-from tracetool.ingest.magic import SIMPLE
+from tracetool.ingest.formats.simple import HEADER_BYTES
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.reader import How, Reader
 from tracetool.ingest.simple_buffers import SimpleBuffers
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from tracetool.ingest.source import Source
     from tracetool.ingest.trace_reader import TraceMeta
 
-__all__ = ["SimpleTrace", "check_header"]
+__all__ = ["SimpleTrace"]
 
-HEADER = 24
-VERSION = 4
 BUFFER = 1 << 18
 """Bytes that are read at once: four of the longest record, and few enough to stay in the processor's cache."""
 
@@ -44,26 +42,6 @@ _REASONS = {
     Reason.TEXT: "text that no event has",
     Reason.UNNAMED: "event whose name is not known",
 }
-
-
-def check_header(head: bytes, name: str) -> int:
-    """Whether numbers have their high byte first (1) or last (0), of a trace that begins with one of `magic.SIMPLE`.
-
-    Raises:
-        InputError: the header is cut, or the version is not one that can hold pflash events.
-    """
-    big = SIMPLE.index(head[:16])
-    if len(head) < HEADER:
-        raise InputError(f"{name}: is cut inside the header of QEMU's simple trace format; record it again")
-    version = int.from_bytes(head[16:HEADER], "big" if big else "little")
-    if version < VERSION:
-        raise InputError(
-            f"{name}: is in version {version} of QEMU's simple trace format, which is older than the first pflash "
-            "event and can hold none; record it with QEMU 3.0 or later"
-        )
-    if version > VERSION:
-        raise InputError(f"{name}: is in version {version} of QEMU's simple trace format; this program reads version 4")
-    return big
 
 
 class _Reading:
@@ -92,11 +70,9 @@ class _Reading:
         while more:
             more = self._fill()
             yield from self._walk()
-        self._health.truncated = self._source.truncated
         left = self._end - self._reader.position
-        if left and not self._health.truncated:
-            at = self._before + self._end - left
-            self._health.truncated = f"the last record is cut: {left:,} bytes of it, from byte {at:,} on"
+        cut = f"the last record is cut: {left:,} bytes of it, from byte {self._before + self._end - left:,} on"
+        self._health.truncated = self._source.truncated or (cut if left else self._health.truncated)
         yield from self._deliver()
 
     def _fill(self) -> bool:
@@ -105,7 +81,7 @@ class _Reading:
         self._view[: self._end - done] = self._view[done : self._end]
         self._before += done
         self._end -= done
-        self._reader.position = 0 if self._before else HEADER
+        self._reader.position = 0 if self._before else HEADER_BYTES
         while self._end < len(self._buffer):
             count = self._source.readinto(self._view[self._end :])
             if not count:

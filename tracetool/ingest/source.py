@@ -159,6 +159,12 @@ class Source:
         """Have `read` give these bytes, which it gave before, once more."""
         self._returned = data + self._returned
 
+    def as_stream(self) -> Source | None:
+        """The source itself if it can be read only once; None, and closed, for a file, which readers open anew."""
+        if self.rereadable:
+            self.close()
+        return None if self.rereadable else self
+
     def _failure(self, error: OSError) -> InputError:
         return InputError(f"{self.name}: reading failed at byte {self.bytes_read}: {error.strerror}")
 

@@ -124,7 +124,7 @@ class TextTrace(Reader):
                 if pending >= most:
                     pending = 0
                     yield from self._deliver(reading, source)
-            self.health.truncated = source.truncated
+            self.health.truncated = source.truncated or self.health.truncated
             parser.end()
             yield from self._deliver(reading, source)
 

@@ -6,17 +6,19 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from tracetool.ingest.formats import FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     import polars as pl
 
+    from tracetool.runs.directory import RunDirectory
+
 __all__ = [
     "COUNTS",
-    "UNITS",
     "Clock",
     "Damage",
-    "Format",
     "Health",
     "HostWriteFailure",
     "LineReader",
@@ -29,10 +31,6 @@ __all__ = [
 
 Shape = Literal["bare", "pid@time", "iso8601", "systemtap", "syslog", "ftrace"]
 Clock = Literal["wall", "monotonic", "boot-relative", "none", "mixed"]
-Format = Literal["text", "simple", "ctf", "parquet"]
-
-UNITS: dict[Format, str] = {"text": "line", "simple": "record", "ctf": "message", "parquet": "row"}
-"""What a trace of the format is made of: what `Health` counts and numbers."""
 
 FIRST_DAMAGED = 5
 PLACES = 1000
@@ -40,7 +38,7 @@ PLACES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A line (or record, ...; see `UNITS`) that was not understood, or not all of it.
+    """A line (or record, ...; see `TraceMeta.unit`) that was not understood, or not all of it.
 
     Attributes:
         number: which line, 1-based.
@@ -87,7 +85,7 @@ class HostWriteFailure:
 class Health:
     """How well the trace could be read. `understood + other + damaged == lines`, always.
 
-    What is called a line here is a record, a message or a row in other formats; see `UNITS`.
+    What is called a line here is a record, a message or a row in other formats; see `TraceMeta.unit`.
 
     Attributes:
         lines: lines seen.
@@ -141,21 +139,23 @@ class TraceMeta:
     Attributes:
         path: as given; "-" for standard input.
         name: for messages.
-        format: how it is written.
+        format: name of its format.
         reason: what it was recognised by, in words.
         compression: "gzip", "xz", "zstd" or None.
         shapes: events by the shape of their lines, in text.
         nameless: some events do not say which device they come from (QEMU before 6.0).
+        run: the run directory that it is from.
     """
 
     path: str
     name: str
-    format: Format = "text"
+    format: str = "text"
     reason: str = ""
     compression: str | None = None
     shapes: Counter[Shape] = field(default_factory=Counter)
     nameless: bool = False
     clocks: set[Clock] = field(default_factory=set)
+    run: RunDirectory | None = None
 
     def add(self, shapes: Counter[Shape], clocks: Collection[Clock], *, nameless: bool) -> None:
         """Take in what some events are."""
@@ -165,8 +165,8 @@ class TraceMeta:
 
     @property
     def unit(self) -> str:
-        """What the trace is made of: line, record, message or row."""
-        return UNITS[self.format]
+        """What the trace consists of, and `Health` counts: line, record, message or row."""
+        return FORMATS[self.format].unit
 
     @property
     def clock(self) -> Clock:

@@ -17,7 +17,6 @@ from tracetool.analysis.runs import with_runs
 from tracetool.analysis.session import replay_readers
 from tracetool.errors import UsageError
 from tracetool.findings.phrases import count_of, events_lost
-from tracetool.ingest.run import RunTrace
 from tracetool.ingest.trace_reader import ReaderOver
 from tracetool.report.layout import print_grid
 from tracetool.report.run import run_facts
@@ -135,8 +134,8 @@ def print_summary(reader: TraceReader, summary: TraceSummary, replayed: Replayed
 def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, str]]:
     meta, health = reader.meta, reader.health
     packed = f", {meta.compression}" if meta.compression else ""
-    if isinstance(reader, RunTrace):
-        yield from run_facts(reader.directory)
+    if meta.run is not None:
+        yield from run_facts(meta.run)
     yield "format", f"{meta.reason}{packed}"
     yield "times", _times(summary, meta.clock)
     yield "events", f"{summary.events:,} of pflash, in {count_of(health.lines, meta.unit)}"

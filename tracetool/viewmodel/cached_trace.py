@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import EVENTS_SCHEMA
-from tracetool.ingest.run import directory_of
 from tracetool.ingest.trace_reader import ReaderOver
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracetool.ingest import TraceReader
-    from tracetool.runs.directory import RunDirectory
 
 __all__ = ["CachedTrace"]
 
@@ -45,11 +43,6 @@ class CachedTrace(ReaderOver):
         """Called with the events given and their number while kept events are read again."""
         self.label: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame
         """Gives the events of windows and selections the names by which their devices are shown."""
-
-    @property
-    def directory(self) -> RunDirectory | None:
-        """The run directory that it is from."""
-        return directory_of(self._inner)
 
     @property
     def rereadable(self) -> bool:

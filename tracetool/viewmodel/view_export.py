@@ -64,7 +64,7 @@ def command_line(timeline: Timeline) -> str:
 
 def _given(trace: CachedTrace) -> str:
     """The path by which a trace was named."""
-    return trace.meta.path if trace.directory is None else trace.directory.path
+    return trace.meta.path if trace.meta.run is None else trace.meta.run.path
 
 
 def _device_options(options: Options) -> list[str]:

@@ -13,9 +13,9 @@ from tests.tracetool.ctf_traces import EventType, Packet, needed_babeltrace, wri
 from tests.tracetool.ingest.support import collect
 from tests.tracetool.runs.support import a_run
 from tracetool.errors import InputError
-from tracetool.ingest import folder as module
+from tracetool.ingest import directory as module
 from tracetool.ingest import open_trace
-from tracetool.ingest.folder import natural_order, runs_in, traces_in
+from tracetool.ingest.directory import natural_order, runs_in, traces_in
 from tracetool.runs.directory import write_run
 
 if TYPE_CHECKING:

@@ -10,20 +10,24 @@ import os
 import re
 import shlex
 import stat
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.errors import InputError
 from tracetool.ingest.ctf_folders import METADATA
-from tracetool.ingest.kind import kind_of
+from tracetool.ingest.formats import recognise
+from tracetool.ingest.formats.ctf import STREAM_MAGICS
+from tracetool.ingest.formats.text import may_be_an_event
+from tracetool.ingest.source import open_source
 from tracetool.runs.place import is_run_directory
 from tracetool.sanitize import listed, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Found", "check_archive", "check_folder", "natural_order", "runs_in", "traces_in"]
+__all__ = ["Found", "check_archive", "check_directory", "is_trace", "natural_order", "runs_in", "traces_in"]
 
 MOST_ENTRIES = 20_000
 MOST_FILES = 2_000
@@ -33,6 +37,13 @@ _SHOWN = 5
 _IN_SESSION = re.compile(r"/(?:archives/[^/]+/)?(?:kernel|ust/uid/[^/]+/[^/]+|ust/pid/[^/]+)$")
 
 RUN, CTF, STRAY = "run directory", "CTF", "CTF streams without their metadata"
+_STREAM = "stream of a CTF trace"
+
+_HEAD_BYTES = 1 << 20
+"""How much of a file is looked at: a log may begin with what other programs wrote."""
+
+_LONGEST_EVENT = 200
+"""Bytes by which an event is known."""
 
 
 class Found(NamedTuple):
@@ -47,7 +58,7 @@ def natural_order(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def check_folder(path: str) -> None:
+def check_directory(path: str) -> None:
     """Refuse a directory that is no CTF trace itself, and does not hold exactly one, one level below.
 
     A session of LTTng's counts as one trace.
@@ -148,8 +159,8 @@ class _Survey:
         self.files += 1
         if self.files > MOST_FILES:
             self._refuse_size()
-        what = kind_of(path)
-        if what == "stream":
+        what = _label_of(path)
+        if what == _STREAM:
             if alone:
                 self._found[folder] = STRAY
         elif what is not None:
@@ -164,6 +175,33 @@ class _Survey:
 
     def _refuse_size(self) -> None:
         raise InputError(f"{self.path}: holds too many files to look for the trace; give the trace itself")
+
+
+def _label_of(path: Path) -> str | None:
+    """The label of the format of a trace, or `_STREAM`; None for what is no trace, or cannot be read."""
+    try:
+        with closing(open_source(str(path))) as source:
+            head = source.read_fully(_HEAD_BYTES)
+    except InputError:
+        return None
+    found = recognise(head)
+    return _STREAM if head.startswith(STREAM_MAGICS) else found.label if found.holds_events(head) else None
+
+
+def is_trace(path: Path) -> bool:
+    """True for a file of a known format, or with something in it, up to its end, that looks like an event of a log."""
+    if _label_of(path) is not None:
+        return True
+    try:
+        with closing(open_source(str(path))) as source:
+            rest = b""
+            while data := source.read(_HEAD_BYTES):
+                if may_be_an_event(rest + data):
+                    return True
+                rest = (rest + data)[-_LONGEST_EVENT:]
+    except InputError:
+        pass
+    return False
 
 
 def _is_file(path: Path) -> bool:
