@@ -1,21 +1,26 @@
-# make demo: audit the recorded sample; needs Python alone.   make test: the tests that need no QEMU.
-# make check: lint, types and contracts.                      make clean: remove what these made.
-# make prove: those against live QEMUs, and the long captures. make fuzz MINUTES=5: the same with ever new programs.
-# make bench: how fast the parts are, beside other programs.  make coverage: the tests with the coverage gate, as in CI.
-# make dist: the sdist and the wheel, compiled, in dist/.      make docs: the documents as a site, in build/site/.
-# make mutants: break the model in one place after the other; the live QEMUs must show it each time.
+# make demo      audit the recorded sample; needs only Python
+# make test      the tests that need no QEMU
+# make coverage  the same with the coverage gate, as in CI
+# make check     lint, types and import contracts
+# make prove     the tests against live QEMUs, and the long captures
+# make mutants   break the model in one place after the other; the live QEMUs must show each
+# make fuzz      random programs with new seeds, MINUTES=5
+# make bench     speed of the parts, and compared with other programs
+# make docs      the documents as a site, in build/site/
+# make dist      sdist and wheel, in dist/
+# make clean     remove everything that these made
 
 # Empty: the first Python from 3.11 on that .ci/find-python finds.
 PYTHON :=
-# Tests run in this many processes: one more than there are processors, since those of the app wait now and then.
+# Test processes: one more than processors, since tests of the app wait now and then.
 WORKERS := $(shell echo $$(($$(nproc) + 1)))
-# How long `make fuzz` goes on.
+# Duration of `make fuzz`.
 MINUTES := 5
-# Least branch coverage, in percent. Measuring it takes a third more time, so `make test` does it where CI is set.
+# Least branch coverage, in percent. Measuring takes a third more time, so `make test` does it only in CI.
 COVERAGE := 90
 COVER = --cov --cov-fail-under=$(COVERAGE)
 
-# What Python compiled is kept, whatever the environment says: else each of some hundred processes compiles anew.
+# Python may always write .pyc files: otherwise each of some hundred processes compiles every module.
 export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
@@ -26,16 +31,16 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '1,6s/^# //p' Makefile
+	@sed -n '/^# make /s/^# //p' Makefile
 
-# Scripts in an environment name its folder: when the project has moved, the environment is made anew.
+# Scripts of an environment contain its path: when the project has moved, make a new environment.
 MOVED := $(shell [ ! -s $(VENV)/.created ] || [ "$$(cat $(VENV)/.created)" = "$$(pwd)" ] || echo moved)
 
-# What is compiled when the program is installed; it is compiled anew where one of these is newer.
+# Sources of the kernels: the program is installed again when one of them is newer.
 TYPED := $(shell find replay tracetool -name '*.pxd' -o -name '*.pyx')
 KERNELS := $(TYPED) $(wildcard $(TYPED:.pxd=.py))
 
-# Each stamp stands for an installed set; relative names keep a space in the project's path out of make's sight.
+# Each stamp stands for an installed set. Names are relative, since make cannot handle a space in the project's path.
 $(VENV)/.created: .ci/find-python $(MOVED)
 	@python=$$(.ci/find-python "$(PYTHON)") && "$$python" -m venv $(if $(MOVED),--clear) $(VENV)
 	@$(INSTALL) --upgrade pip
@@ -45,20 +50,20 @@ $(VENV)/.build: $(VENV)/.created pyproject.toml constraints.txt
 	@$(INSTALL) --group build
 	@touch $@
 
-# Without isolation only what changed is compiled again.
+# No isolation: only changed kernels are compiled.
 $(VENV)/.run: $(VENV)/.build $(KERNELS) hatch_build.py
-	@echo "installing the program and what it needs into $(VENV)"
+	@echo "installing the program and its dependencies into $(VENV)"
 	@$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@echo "installing what lint and tests need into $(VENV)"
+	@echo "installing the tools for lint, tests and docs into $(VENV)"
 	@$(INSTALL) --group dev
 	@touch $@
 
 environment: $(VENV)/.dev
 
-# A crash of Python ends with 1 as well, so the verdict is looked for too.
+# A crash of Python ends with 1, too, so look for the verdict.
 demo: $(VENV)/.run
 	@code=0; said=$$($(BIN)/tracetool demo) || code=$$?; printf '%s\n' "$$said"; \
 	case "$$code $$said" in \
@@ -67,8 +72,8 @@ demo: $(VENV)/.run
 	  *) echo "exit code $$code: the demo should end with 1 and the verdict outside-extent" >&2; exit 1 ;; \
 	esac
 	@case "$$($(BIN)/tracetool --version)" in \
-	  *"(plain Python)"*) echo "the kernels run as plain Python, which is slow on long traces: none were compiled when" \
-	    "this was installed, which takes a C compiler and Python's headers (.ci/need-compiler names the packages)" ;; \
+	  *"(plain Python)"*) echo "the kernels run as plain Python, which is slow on long traces: compiling them takes a C" \
+	    "compiler and Python's headers (.ci/need-compiler names the packages)" ;; \
 	esac
 
 test: $(VENV)/.dev
@@ -97,7 +102,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds
 	@$(BIN)/python -m benchmarks.compare
 
-# The wheel serves every Python from 3.11 on of this kind of system.
+# The wheel serves every Python from 3.11 on, on this kind of system.
 dist: $(VENV)/.dev
 	@rm -rf dist
 	@PFLASH_TRACETOOL_KERNELS=required $(BIN)/python -m build --no-isolation --outdir dist .

@@ -88,7 +88,7 @@ def main() -> None:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         print(f"{datetime.now(tz=UTC):%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()}\n")  # noqa: T201
-        print("| what | measured | beside |\n|---|---|---|")  # noqa: T201
+        print("| what | measured | compared |\n|---|---|---|")  # noqa: T201
         for rows in (_text(folder), _simple(folder), _ctf(folder), _audits(folder, large=options.large)):
             for row in rows:
                 print("| " + " | ".join(row) + " |", flush=True)  # noqa: T201
