@@ -11,7 +11,7 @@ from replay.behaviour import Behaviour
 from replay.cfi import Status
 from replay.columns import ABSENT, ABSENT_COUNTER, Flag, OpKind, Outcome, RowKind
 from replay.engine import Config, Machine
-from tracetool.timeline.operations import sums_of
+from tracetool.timeline.operations import flagged, is_kind, sums_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,12 +25,9 @@ _OTHER = {
     Behaviour.STAGED_AT_COUNT: Behaviour.STAGED_AT_DATA,
     Behaviour.STAGED_AT_DATA: Behaviour.STAGED_AT_COUNT,
 }
-_BUFFERED = pl.col("kind") == int(OpKind.BUFFERED_PROGRAM)
-_REFUSED = (
-    _BUFFERED
-    & pl.col("outcome").is_in([int(Outcome.REFUSED), int(Outcome.ABORTED)])
-    & (pl.col("flags") & Flag.READ_ONLY_TARGET == 0)
-)
+_BUFFERED = is_kind(OpKind.BUFFERED_PROGRAM)
+_TURNED_DOWN = pl.col("outcome").is_in([int(Outcome.REFUSED), int(Outcome.ABORTED)])
+_REFUSED = _BUFFERED & _TURNED_DOWN & ~flagged(Flag.READ_ONLY_TARGET)
 _CLEAN = pl.col("status_before") & Status.PROGRAM_ERROR == 0
 _LAST = (1 << 63) - 1
 _STORED = _BUFFERED & (pl.col("outcome") == int(Outcome.DONE))
@@ -97,7 +94,7 @@ class Otherwise:
             count = np.full(len(held.seq), ABSENT, np.int64)
             ours.feed(held._replace(cmd=count, wcycle=count, counter=np.full_like(count, ABSENT_COUNTER)))
         self._held.clear()
-        stored = sums_of(ours.operations(end=end)).filter(_STORED)
+        stored = sums_of(ours.operations(end=end), 0).filter(_STORED)
         self._refused = np.append(self._refused, sums.filter(_REFUSED)["first_seq"].to_numpy())
         self._stored = np.append(self._stored, stored["first_seq"].to_numpy())
         self.stored += len(np.intersect1d(self._refused, self._stored))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from replay.columns import Effect, RowKind
-from tracetool.analysis.tally import Cluster
+from tracetool.analysis.cluster import Cluster
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,43 +18,38 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "Early", "Outside"]
 
 
+NO_EXTENT = 1 << 62
+"""In place of an extent that is not known: nothing lies beyond it."""
+
+
 @dataclass
 class _Open:
-    """What the operation in progress did outside: whether its writes were mere commands is not known yet."""
+    """Writes outside by the operation in progress, which may yet turn out to be more than commands."""
 
+    writes: Cluster
     op: int = -1
-    writes: Cluster = field(default_factory=Cluster)
     effective: bool = False
     word: tuple[int, int] | None = None
     """Value and size of its first word outside."""
 
 
-@dataclass
 class Outside:
-    """Programs, erases and mere commands beyond `extent` (bytes)."""
+    """Collector of programs, erases and mere commands beyond `extent` (bytes).
 
-    extent: int
-    programs: Cluster = field(default_factory=Cluster)
-    erases: Cluster = field(default_factory=Cluster)
-    commands: Cluster = field(default_factory=Cluster)
-    untraced: Cluster = field(default_factory=Cluster)
-    """Writes that the recorded device threw away, so that their value is not in the trace."""
-    torn: Cluster = field(default_factory=Cluster)
-    """Those of them that came while a command was in progress."""
-    keep_occurrences: bool = False
-    _open: _Open = field(default_factory=_Open)
+    `untraced` are writes that the recorded device threw away, so that their value is not in the trace; `torn` those of
+    them that came while a command was in progress.
+    """
 
-    def __post_init__(self) -> None:
-        if self.keep_occurrences:
-            for cluster in (self.programs, self.erases, self.commands, self.untraced, self.torn, self._open.writes):
-                cluster.occurrences = []
-
-    def _opened(self, op: int, *, effective: bool = False) -> _Open:
-        """An operation that begins."""
-        return _Open(op, Cluster(occurrences=[] if self.keep_occurrences else None), effective)
+    def __init__(self, extent: int = NO_EXTENT, *, listed: bool = False) -> None:
+        self.extent = extent
+        self.programs, self.erases, self.commands, self.untraced, self.torn = (
+            Cluster.empty(listed=listed) for _ in range(5)
+        )
+        self._listed = listed
+        self._open = _Open(Cluster.empty(listed=listed))
 
     def add(self, rows: Accesses) -> None:
-        """Take in a chunk."""
+        """Add a batch."""
         outer = rows.kind == RowKind.OUTER_WRITE
         writes = (rows.kind == RowKind.IO_WRITE) & (rows.end > self.extent)
         stored = rows.is_stored & (rows.effect_end > self.extent)
@@ -88,7 +83,7 @@ class Outside:
         return (int(staged.value[words[0]]), int(staged.size[words[0]])) if len(words) else (-1, 0)
 
     def _add_commands(self, rows: Accesses) -> None:
-        """Keep the writes of operations that neither programmed nor erased outside; the last one may yet."""
+        """Collect the writes of operations that neither programmed nor erased outside; the last one may yet."""
         if not len(rows.op):
             return
         starts = np.flatnonzero(np.diff(rows.op, prepend=rows.op[0] - 1))
@@ -96,34 +91,31 @@ class Outside:
         lengths = np.diff(starts, append=len(rows.op))
         if self._open.op == rows.op[0]:
             self._open.effective |= bool(effective[0])
-            self._widen(rows.take(rows.op == rows.op[0]))
+            self._continue(rows.take(rows.op == rows.op[0]))
             if len(starts) == 1:
                 return
-        self._close()
         last = rows.op == rows.op[-1]
         mere = ~np.repeat(effective, lengths) & ~last & (rows.op != self._open.op)
+        self.finish()
         self.commands.add(rows.take(mere))
-        self._open = self._opened(int(rows.op[-1]), effective=bool(effective[-1]))
-        self._widen(rows.take(last))
+        self._open = _Open(self._open.writes, int(rows.op[-1]), bool(effective[-1]))
+        self._continue(rows.take(last))
 
-    def _widen(self, rows: Accesses) -> None:
-        """More of the operation in progress."""
+    def _continue(self, rows: Accesses) -> None:
+        """Add accesses of the operation in progress."""
         self._open.writes.add(rows.take(rows.is_write))
         words = np.flatnonzero(rows.effect == Effect.STAGE)
         if len(words) and self._open.word is None:
             self._open.word = (int(rows.value[words[0]]), int(rows.size[words[0]]))
 
-    def _close(self) -> None:
+    def finish(self) -> None:
+        """Count an open operation as a mere command, unless it had an effect."""
         if not self._open.effective:
             self.commands.merge(self._open.writes)
-        self._open = self._opened(self._open.op)
-
-    def finish(self) -> None:
-        """The trace is over: what is open stays a mere command."""
-        self._close()
+        self._open = _Open(Cluster.empty(listed=self._listed))
 
     def absorb(self, early: Early) -> None:
-        """Take in what was done before the extent was known, by whole erase blocks."""
+        """Add what was done before the extent was known, by whole erase blocks."""
         for start, block in sorted(early.blocks.items()):
             beyond = block if start >= self.extent else block.furthest_beyond(self.extent)
             self.programs.merge(beyond.programs)
@@ -132,7 +124,7 @@ class Outside:
 
     @property
     def happened(self) -> bool:
-        """Whether anything was programmed, erased or commanded outside."""
+        """True when something was programmed, erased or commanded outside."""
         return bool(self.programs.count or self.erases.count or self.commands.count or self.untraced.count)
 
 
@@ -146,7 +138,7 @@ class _Block:
     furthest: dict[str, Cluster] = field(default_factory=dict)
 
     def add(self, name: str, rows: Accesses, amount: int) -> None:
-        """Take in accesses of one kind, by the place they address or by the place they had an effect on."""
+        """Add accesses of one kind, by the place they address or by the place they had an effect on."""
         effect = name != "writes"
         getattr(self, name).add(rows, effect=effect, amount=amount)
         end = rows.effect_end if effect else rows.end
@@ -179,7 +171,7 @@ class Early:
     blocks: dict[int, _Block] = field(default_factory=dict)
 
     def add(self, rows: Accesses) -> None:
-        """Take in a chunk."""
+        """Add a batch."""
         for mask, name in (
             (rows.is_stored, "programs"),
             (rows.effect == Effect.ERASE, "erases"),
@@ -195,23 +187,18 @@ class Early:
                 self.blocks.setdefault(start, _Block()).add(name, here, amount)
 
 
-@dataclass
 class Comparison:
-    """The recorded machine beside the one under the policy, from the first access outside the extent on."""
+    """The recorded machine beside the one under the policy, from the first access outside the extent on.
 
-    reads: Cluster = field(default_factory=Cluster)
-    """Logged reads that would have given something else; `example` is what the policy's machine gives."""
-    torn: Cluster = field(default_factory=Cluster)
-    """Writes inside the extent that the two machines take for different cycles."""
-    keep_occurrences: bool = False
+    `reads` are logged reads that return something else under the policy, `example` being what its machine returns;
+    `torn` writes inside the extent that the two machines take for different cycles.
+    """
 
-    def __post_init__(self) -> None:
-        if self.keep_occurrences:
-            self.reads.occurrences = []
-            self.torn.occurrences = []
+    def __init__(self, *, listed: bool = False) -> None:
+        self.reads, self.torn = Cluster.empty(listed=listed), Cluster.empty(listed=listed)
 
     def add(self, rows: Accesses, theirs: Accesses, extent: int) -> None:
-        """Compare a chunk: the same rows of the trace, as either machine has them."""
+        """Compare a batch: the same rows of the trace, as each machine has them."""
         rows, theirs = (each.take(each.kind <= RowKind.RESET) for each in (rows, theirs))
         inside = (rows.kind == RowKind.IO_WRITE) & (rows.end <= extent)
         self.torn.add(rows.take(inside & (rows.wcycle != theirs.wcycle)))

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from replay.behaviour import Behaviour
 from tracetool.analysis.boots import with_boot
-from tracetool.analysis.device import PREROLL, Device, Learned
+from tracetool.analysis.device import Device
 from tracetool.analysis.evidence import gather
 from tracetool.analysis.identity import identify
+from tracetool.analysis.intake import PREROLL, Intake
 from tracetool.analysis.machine_rows import caused
 from tracetool.analysis.naming import Key, ambiguous, is_of, options_of, shown_name
 from tracetool.analysis.options import ANY_DEVICE, MARKS, VALUES
@@ -33,11 +35,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from replay.geometry import Geometry
-    from tracetool.analysis.device import Watch
+    from tracetool.analysis.device import Learned, Watch
     from tracetool.analysis.options import Options
     from tracetool.ingest import Health, TraceMeta, TraceReader
 
     Watcher = Callable[[Geometry], Watch]
+    Images = Callable[[Path], NDArray[np.uint8]]
 
 __all__ = ["Replayed", "TraceReport", "replay_readers"]
 
@@ -124,7 +127,7 @@ def replay_readers(
     `begun` is given what each pass fills, before it does.
     """
     options = with_boot(readers, with_runs(readers, options))
-    images = _Images(options)
+    images = cache(_load_image)  # read once however often the traces are
     lessons: dict[Key, Learned] = {}
     mains = dict(options.mains)
     rereadable = all(reader.rereadable for reader in readers)
@@ -138,7 +141,7 @@ def replay_readers(
         except _SideBySide as found:
             mains[found.trace] = found.main
             continue
-        late = {key: device for key, device in reading.devices.items() if device.needs_another_pass}
+        late = {key: each.device for key, each in reading.intakes.items() if each.device.needs_another_pass}
         passes -= 1
         if not late or not passes:
             return replayed
@@ -158,21 +161,10 @@ class _SideBySide(Exception):  # noqa: N818  the trace is read again
         self.main = main
 
 
-@dataclass
-class _Images:
-    """Flash images, loaded once however often the traces are read."""
+def _load_image(path: Path) -> NDArray[np.uint8]:
+    from tracetool.images import load_image  # noqa: PLC0415  many traces come without an image
 
-    options: Options
-    _loaded: dict[Path, NDArray[np.uint8]] = field(default_factory=dict)
-
-    def of(self, path: Path | None) -> NDArray[np.uint8] | None:
-        if path is None:
-            return None
-        if path not in self._loaded:
-            from tracetool.images import load_image  # noqa: PLC0415  many traces come without an image
-
-            self._loaded[path] = load_image(path, limit=MAX_IMAGE)
-        return self._loaded[path]
+    return load_image(path, limit=MAX_IMAGE)
 
 
 class _Pass:
@@ -181,18 +173,18 @@ class _Pass:
     def __init__(
         self,
         options: Options,
-        images: _Images,
+        images: Images,
         lessons: dict[Key, Learned],
         mains: dict[int, int],
         watcher: Watcher | None,
     ) -> None:
         self.options = options
-        self.images = images
+        self._images = images
         self.lessons = lessons
         self.mains = mains
         self.watcher = watcher
         self.replayed = Replayed()
-        self.devices: dict[Key, Device] = {}
+        self.intakes: dict[Key, Intake] = {}
         self.processes = Processes()
         """Those of the trace being read."""
         self.keys: dict[Key, None] = {}
@@ -205,16 +197,17 @@ class _Pass:
         for number, reader in enumerate(readers):
             self._run_trace(number, reader, self.options.at if number == len(readers) - 1 else None)
         for device in self.replayed.devices.values():
-            device.finish()
-        for process in {key.process for key in self.devices}:
-            _agree([device for key, device in self.devices.items() if key.process == process])
+            device.outside.finish()
+        for process in {key.process for key in self.intakes}:
+            _agree([each.device for key, each in self.intakes.items() if key.process == process])
         if self.keys:
             self._complain_of_unknown_names()
         return self.replayed
 
     def _run_trace(self, number: int, reader: TraceReader, at: int | None) -> None:
-        for device in self.devices.values():
-            device.begin_trace(number, self.images.of(self.options.changed_images.get((number, device.base))))
+        for intake in self.intakes.values():
+            changed = self.options.changed_images.get((number, intake.device.base))
+            intake.begin_trace(number, None if changed is None else self._images(changed))
         self.processes = Processes(self.options.processes, self.mains.get(number), self.options.boots)
         events = 0
         start: int | None = None
@@ -224,12 +217,13 @@ class _Pass:
                 if start is None and len(times := frame["time_ns"].drop_nulls()):
                     start = int(times[0])
                 self._feed(number, frame)
-        for device in self.replayed.devices.values():
-            device.settle()
+        for intake in self.intakes.values():
+            intake.settle()
         self.processes.require(each=self._alone)
-        shown = {key.process: device.behaviour for key, device in reversed(self.devices.items()) if device.behaviour}
-        for key, device in self.devices.items():
-            device.finish_trace(shown.get(key.process, Behaviour.UNDETERMINED))
+        devices = [(key.process, each.device) for key, each in reversed(self.intakes.items())]
+        shown = {process: device.behaviour for process, device in devices if device.behaviour}
+        for key, intake in self.intakes.items():
+            intake.finish_trace(shown.get(key.process, Behaviour.UNDETERMINED))
         report = TraceReport(reader.meta, replace(reader.health), events, start, self.processes)
         self.replayed.traces.append(report)
 
@@ -267,10 +261,10 @@ class _Pass:
             )
 
     def _show_processes(self) -> None:
-        for key, device in self.devices.items():
-            device.rename(shown_name(key))
         self.replayed.devices.clear()
-        self.replayed.devices.update({device.name: device for device in self.devices.values()})
+        for key, intake in self.intakes.items():
+            intake.device.rename(shown_name(key))
+            self.replayed.devices[intake.device.name] = intake.device
 
     def _feed(self, number: int, frame: pl.DataFrame) -> None:
         for key, part in _by_device(frame):
@@ -282,29 +276,29 @@ class _Pass:
                 if caused(part):
                     self.replayed.accessed_elsewhere.add((number, key.process))
                 continue
-            if key not in self.devices and len(self.devices) >= MAX_DEVICES:
+            if key not in self.intakes and len(self.intakes) >= MAX_DEVICES:
                 self.replayed.left_out += len(part)
                 continue
-            self._device(key, number).feed(part)
+            if key not in self.intakes:
+                self._begin(key, number)
+            self.intakes[key].feed(part)
 
-    def _device(self, key: Key, number: int) -> Device:
-        found = self.devices.get(key)
-        if found is None:
-            self._refuse_ambiguous(key)
-            options = options_of(self.options, key)
-            image = self.images.of(options.changed_images.get((number, key.device)) or options.images.get(key.device))
-            found = Device(key.device, options, image, self.lessons.get(key), self.watcher)
-            found.process = key.process
-            if self._several:
-                found.rename(shown_name(key))
-            found.begin_trace(number)
-            self.devices[key] = found
-            self.replayed.devices[found.name] = found
-        return found
+    def _begin(self, key: Key, number: int) -> None:
+        """Begin with a device that has not been met before."""
+        self._refuse_ambiguous(key)
+        options = options_of(self.options, key)
+        path = options.changed_images.get((number, key.device)) or options.images.get(key.device)
+        device = Device(key.device, options, None if path is None else self._images(path), self.lessons.get(key))
+        device.process = key.process
+        if self._several:
+            device.rename(shown_name(key))
+        self.replayed.devices[device.name] = device
+        self.intakes[key] = Intake(device, self.watcher)
+        self.intakes[key].begin_trace(number)
 
     def _refuse_ambiguous(self, key: Key) -> None:
         """UsageError where an option names a device of which there is one in another process already."""
-        keys = [*self.devices, key]
+        keys = [*self.intakes, key]
         found = ambiguous(self.options, keys)
         if found is not None:
             option, name = found

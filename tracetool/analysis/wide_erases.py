@@ -1,4 +1,4 @@
-"""Erases that were asked for inside a block, and took what the trace had programmed elsewhere in it."""
+"""Erases addressed to the middle of a block, which took what the trace had programmed elsewhere in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from replay.columns import Flag, OpKind
-from tracetool.analysis.tally import Cluster, Occurrence
+from tracetool.analysis.cluster import Cluster, Spans
+from tracetool.timeline.operations import is_kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["WideErases"]
 
 _MANY = 1 << 16
-"""Spans that are kept before those that touch each other are joined."""
+"""Spans kept before adjacent ones are joined."""
 
 _SPANS = dict.fromkeys(("block", "order", "low", "high"), pl.Int64)
-_NEEDED = ("kind", "low", "high", "command_offset", "erased", "programmed", "flags", "first_seq", "last_seq")
+_COLUMNS = ("kind", "low", "high", "command_offset", "erased", "programmed", "flags", "first_seq", "last_seq", "trace")
 
 
 class WideErases:
@@ -32,7 +33,7 @@ class WideErases:
     """
 
     def __init__(self, block_bytes: int, *, listed: bool = False) -> None:
-        self.found = Cluster(occurrences=[] if listed else None)
+        self.found = Cluster.empty(listed=listed)
         self.asked: set[int] = set()
         self.blocks: set[int] = set()
         self.block_bytes = block_bytes
@@ -41,49 +42,43 @@ class WideErases:
         self._erased_at: dict[int, int] = {}
         self._spans = pl.DataFrame(schema=_SPANS)
 
-    def add(self, sums: pl.DataFrame, trace: int) -> None:
-        """Take in operations that have closed (columns of `tracetool.timeline.operations`' sums)."""
-        rows = sums.select(_NEEDED).with_row_index("order", self._operations)
+    def add(self, sums: pl.DataFrame) -> None:
+        """Add the operations of a batch (`SUMS_SCHEMA`)."""
+        rows = sums.select(_COLUMNS).with_row_index("order", self._operations)
         self._operations += len(rows)
         programs = rows.filter((pl.col("programmed") > 0) & pl.col("low").is_not_null())
         block = pl.col("low") // self.block_bytes
         spans = programs.select(block.alias("block"), pl.col("order").cast(pl.Int64), "low", "high")
         self._spans = pl.concat([self._spans, spans])
-        erases = rows.filter((pl.col("kind") == int(OpKind.ERASE)) & pl.col("erased"))
+        erases = rows.filter(is_kind(OpKind.ERASE) & pl.col("erased"))
         for row in erases.iter_rows(named=True):
-            self._erase(row, trace)
+            self._erase(row)
         self._forget(erased=len(erases) > 0)
 
-    def _erase(self, row: dict[str, int], trace: int) -> None:
+    def _erase(self, row: dict[str, int]) -> None:
         number, asked = row["low"] // self.block_bytes, row["command_offset"]
         inside = asked is not None and asked % self.block_bytes
         if inside and not row["flags"] & (Flag.BAD_SECOND_CYCLE | Flag.MISMATCH | Flag.ADOPTED):
             self._sector = min(self._sector, asked & -asked)
             lost = self._lost(number, row["order"], asked)
             if lost:
-                self._note(row, trace, lost)
+                self.asked.add(asked)
+                self.blocks.add(number)
+                place = number * self.block_bytes
+                span = (row["first_seq"], row["last_seq"], place, place + self.block_bytes, -1)
+                self.found.extend(row["trace"], Spans(*(np.array([value]) for value in span)), amount=lost)
         self._erased_at[number] = row["order"]
 
     def _lost(self, number: int, order: int, asked: int) -> int:
-        """Bytes of a block that were programmed since its last erase, but for the sector that was meant."""
+        """Bytes of a block that were programmed since its last erase, outside the sector that was meant."""
         since = pl.col("order").is_between(self._erased_at.get(number, -1), order, closed="none")
         spans = self._spans.filter((pl.col("block") == number) & since)
         low, high = spans["low"].to_numpy(), spans["high"].to_numpy()
         meant = asked + self._sector
         return _covered(low, np.minimum(high, asked)) + _covered(np.maximum(low, meant), high)
 
-    def _note(self, row: dict[str, int], trace: int, lost: int) -> None:
-        asked, place = row["command_offset"], row["low"] // self.block_bytes * self.block_bytes
-        self.asked.add(asked)
-        self.blocks.add(place // self.block_bytes)
-        case = Cluster(1, lost, place, place + self.block_bytes, row["first_seq"], row["last_seq"], trace=trace)
-        case.last_trace = trace
-        if self.found.occurrences is not None:
-            case.occurrences = [Occurrence(trace, row["first_seq"], place, self.block_bytes, -1)]
-        self.found.merge(case)
-
     def _forget(self, *, erased: bool) -> None:
-        """Drop what was erased since, and join what touches where there is much of it."""
+        """Drop spans that were erased since, and join adjacent ones where there are many."""
         if erased:
             last = pl.col("block").replace_strict(self._erased_at, default=-1, return_dtype=pl.Int64)
             self._spans = self._spans.filter(pl.col("order") > last)
@@ -98,7 +93,7 @@ class WideErases:
 
 
 def _covered(low: NDArray[np.int64], high: NDArray[np.int64]) -> int:
-    """How many bytes lie in at least one of the spans; those that end before they begin are empty."""
+    """Bytes that lie in at least one of the spans; spans that end before they begin are empty."""
     order = np.argsort(low, kind="stable")
     low, high = low[order], high[order]
     reached = np.maximum.accumulate(np.concatenate([[0], high[:-1]])) if len(high) else high

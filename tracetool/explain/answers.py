@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from replay.geometry import Geometry
-    from tracetool.analysis.inspect import Inspection
+    from tracetool.analysis.inspection import Inspection
 
 __all__ = ["answer_words"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tracetool.analysis.device import Device
-    from tracetool.analysis.inspect import Inspection
+    from tracetool.analysis.inspection import Inspection
     from tracetool.analysis.options import Options
     from tracetool.findings import Finding
     from tracetool.ingest import TraceReader

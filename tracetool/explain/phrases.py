@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from replay.backing import Policy
-    from tracetool.analysis.inspect import Inspection, Moment, Step
+    from tracetool.analysis.inspection import Inspection, Moment, Step
 
 __all__ = ["event_words", "policy_words", "words"]
 

@@ -9,9 +9,10 @@ from tracetool.sizes import format_offset
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tracetool.analysis.cluster import Cluster
+    from tracetool.analysis.device import Device
     from tracetool.analysis.identity import Identity
-    from tracetool.analysis.tally import Cluster
-    from tracetool.findings.registry import Case, Finding
+    from tracetool.findings.registry import Finding
     from tracetool.ingest.trace_reader import Health
 
 __all__ = ["address", "count_of", "events_lost", "events_of", "hex_bytes", "listed", "place", "span", "strays"]
@@ -77,12 +78,11 @@ def address(identity: Identity | None, offset: int) -> str:
     return f"guest-physical {format_offset(base + offset)} on {identity.board}{null}"
 
 
-def strays(case: Case, found: Cluster) -> tuple[str, str]:
-    """Of stores that are no commands: their first value, or the text that they read as; and where the first went."""
-    device = case.device
+def strays(device: Device, found: Cluster) -> tuple[str, str]:
+    """Stores that are no commands: their first value, or the text that they read as; and where the first went."""
     value = f" (first value {found.example:#x})" if found.example >= 0 else ""
-    where = address(device.identity, found.offset) if device is not None else ""
-    text = device.tally.text.longest if device is not None else ""
+    where = address(device.identity, found.offset)
+    text = device.tally.text.longest
     return f" (text: {text[:_MOST_TEXT]!r})" if text else value, f"{place(found)}{where and f' ({where})'}"
 
 

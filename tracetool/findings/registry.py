@@ -1,34 +1,43 @@
-"""The registry of rules: each has an identifier, its words (`rules.json`) and a function that looks for it."""
+"""The registry of rules: each has an identifier, its words (`rules.json`) and the checks that look for it."""
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from replay.backing import Policy
     from replay.silicon import ChipProfile
+    from tracetool.analysis.cluster import Cluster, Occurrence
     from tracetool.analysis.device import Device
-    from tracetool.analysis.session import Replayed
-    from tracetool.analysis.tally import Cluster, Occurrence
+    from tracetool.analysis.session import Replayed, TraceReport
 
-__all__ = ["CHECK_MODULES", "RULES", "Case", "Finding", "Rule", "Severity", "checks", "find", "rule"]
+    Check = Callable[["Case"], Iterator["Hit"]]
+    TraceCheck = Callable[["TraceCase"], Iterator["Hit"]]
+
+__all__ = ["RULES", "Case", "Finding", "Hit", "Rule", "Severity", "TraceCase", "find", "rule", "trace_rule"]
 
 WEAR_LIMIT = 10
 """Erases of one block in a session from which they are worth a note."""
 
-CHECK_MODULES = ("extent", "read_only", "sequence", "wear", "silicon", "trace")
+CHECK_MODULES = ("extent", "sequence", "operations", "wear", "trace")
+"""Modules of this package whose import registers checks."""
+
+_OF_SILICON = "NOR"
+
+C = TypeVar("C")
 
 
 class Severity(IntEnum):
-    """How bad a finding is; ordered."""
+    """Severity of a finding, ordered."""
 
     NOTE = 0
     WARNING = 1
@@ -60,12 +69,12 @@ def _load() -> Mapping[str, Rule]:
 
 
 RULES: Mapping[str, Rule] = _load()
-"""Every rule by its identifier, in the order in which they are documented."""
+"""Every rule by its identifier, in the order of the documentation."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, however often it happened.
+    """What a rule found, once for all its occurrences.
 
     `offset` and `length` in bytes, None where it has no place. `first_seq` counts the pflash events of trace number
     `trace`, `last_seq` those of `last_trace`; None where the finding is not about events.
@@ -83,7 +92,7 @@ class Finding:
     count: int
     message: str
     occurrences: tuple[Occurrence, ...] = field(default=(), repr=False, compare=False)
-    """Every one of them, where they were kept."""
+    """Each occurrence, where `Options.keep_occurrences` asked for them."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -102,83 +111,64 @@ class Finding:
         return RULES[self.rule].remedy
 
 
-class Case(NamedTuple):
-    """What the rules look at: one device (None for those about a trace as a whole), all of the session, the policy."""
+class Hit(NamedTuple):
+    """What a check reports: accesses, operations or events, and the message; an empty cluster is no finding.
 
+    `severity` overrides the rule's.
+    """
+
+    found: Cluster
+    message: str
+    severity: Severity | None = None
+
+
+class Case(NamedTuple):
+    """What a check of a device looks at: the device, the session it belongs to, the policy and the limits."""
+
+    device: Device
     replayed: Replayed
-    device: Device | None
     policy: Policy
     chip: ChipProfile
-    strict_silicon: bool = False
     wear_limit: int = WEAR_LIMIT
 
-    def operations(self, rule_id: str) -> Cluster | None:
-        """The operations that the predicate of a rule selects; None where nothing was watched."""
-        watch = self.device.watch if self.device is not None else None
-        return None if watch is None else watch.clusters[rule_id]
 
-    def about(
-        self,
-        rule_id: str,
-        place: tuple[int, int] | None,
-        count: int,
-        message: str,
-        *,
-        severity: Severity | None = None,
-    ) -> Finding:
-        """The finding about a place (offset and length, bytes) or the device as a whole, not about single events."""
-        name = self.device.name if self.device else None
-        offset, length = place if place is not None else (None, None)
-        worst = RULES[rule_id].severity if severity is None else severity
-        return Finding(rule_id, worst, name, None, None, offset, length, None, None, count, message)
+class TraceCase(NamedTuple):
+    """What a check of a trace looks at: its number, its report, and the session it belongs to."""
 
-    def finding(
-        self, rule_id: str, cluster: Cluster, message: str, *, severity: Severity | None = None
-    ) -> Iterator[Finding]:
-        """The finding for a cluster, none if the cluster is empty."""
-        if cluster.count:
-            yield Finding(
-                rule_id,
-                RULES[rule_id].severity if severity is None else severity,
-                self.device.name if self.device else None,
-                cluster.trace,
-                cluster.last_trace,
-                cluster.offset if cluster.offset >= 0 else None,
-                cluster.end - cluster.offset if cluster.offset >= 0 else None,
-                cluster.first_seq,
-                cluster.last_seq,
-                cluster.count,
-                message,
-                tuple(cluster.occurrences or ()),
-            )
-
-    def at(self, rule_id: str, trace: int, seq: int | None, message: str, *, count: int = 1) -> Finding:
-        """The finding for one event of a trace, or for the trace as a whole."""
-        name = self.device.name if self.device else None
-        return Finding(rule_id, RULES[rule_id].severity, name, trace, trace, None, None, seq, seq, count, message)
+    number: int
+    report: TraceReport
+    replayed: Replayed
 
 
-_CHECKS: dict[str, Callable[[Case], Iterator[Finding]]] = {}
+_CHECKS: dict[str, list[Check]] = defaultdict(list)
+_TRACE_CHECKS: dict[str, list[TraceCheck]] = defaultdict(list)
 
 
-def rule(rule_id: str) -> Callable[[Callable[[Case], Iterator[Finding]]], Callable[[Case], Iterator[Finding]]]:
-    """Register the function that looks for a rule in a case."""
+def rule(rule_id: str) -> Callable[[Check], Check]:
+    """Register a check that is run for each device; KeyError for a rule without words."""
+    return _registration(rule_id, _CHECKS)
+
+
+def trace_rule(rule_id: str) -> Callable[[TraceCheck], TraceCheck]:
+    """Register a check that is run for each trace; KeyError for a rule without words."""
+    return _registration(rule_id, _TRACE_CHECKS)
+
+
+def _registration(rule_id: str, checks: dict[str, list[C]]) -> Callable[[C], C]:
     if rule_id not in RULES:
         raise KeyError(rule_id)
 
-    def register(check: Callable[[Case], Iterator[Finding]]) -> Callable[[Case], Iterator[Finding]]:
-        _CHECKS[rule_id] = check
+    def register(check: C) -> C:
+        checks[rule_id].append(check)
         return check
 
     return register
 
 
 @cache
-def checks() -> Mapping[str, Callable[[Case], Iterator[Finding]]]:
-    """Every rule's function, in the order in which the rules are documented."""
+def _load_checks() -> None:
     for name in CHECK_MODULES:
         import_module(f"tracetool.findings.{name}")
-    return {rule_id: _CHECKS[rule_id] for rule_id in RULES}
 
 
 def find(
@@ -189,10 +179,47 @@ def find(
     strict_silicon: bool = False,
     wear_limit: int = WEAR_LIMIT,
 ) -> list[Finding]:
-    """All findings of a session: the worst first, then by rule, trace and place."""
-    cases = [
-        Case(replayed, device, policy, chip, strict_silicon=strict_silicon, wear_limit=wear_limit)
-        for device in (None, *replayed.devices.values())
+    """All findings of a session: the worst first, then by rule, device, trace and first event."""
+    _load_checks()
+    found = [
+        _finding(rule_id, None, hit, strict_silicon=strict_silicon)
+        for number, report in enumerate(replayed.traces)
+        for rule_id, checks in _TRACE_CHECKS.items()
+        for check in checks
+        for hit in check(TraceCase(number, report, replayed))
+        if hit.found
     ]
-    found = [finding for case in cases for check in checks().values() for finding in check(case)]
+    found += [
+        _finding(rule_id, device.name, hit, strict_silicon=strict_silicon)
+        for device in replayed.devices.values()
+        for rule_id, checks in _CHECKS.items()
+        for check in checks
+        for hit in check(Case(device, replayed, policy, chip, wear_limit))
+        if hit.found
+    ]
     return sorted(found, key=lambda f: (-f.severity, f.rule, f.device or "", f.trace or 0, f.first_seq or 0))
+
+
+def _finding(rule_id: str, device: str | None, hit: Hit, *, strict_silicon: bool) -> Finding:
+    found, severity = hit.found, hit.severity
+    if severity is None:
+        strict = strict_silicon and rule_id.startswith(_OF_SILICON)
+        severity = Severity.ERROR if strict else RULES[rule_id].severity
+    placed = found.offset >= 0
+    trace, last_trace, first_seq, last_seq = (
+        None if number < 0 else number for number in (found.trace, found.last_trace, found.first_seq, found.last_seq)
+    )
+    return Finding(
+        rule_id,
+        severity,
+        device,
+        trace,
+        last_trace,
+        found.offset if placed else None,
+        found.end - found.offset if placed else None,
+        first_seq,
+        last_seq,
+        found.count,
+        hit.message,
+        tuple(found.occurrences or ()),
+    )

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay.columns import TEXTS, RowKind, Text
+from tracetool.analysis.cluster import Cluster
 from tracetool.analysis.session import MAX_DEVICES
 from tracetool.findings.phrases import count_of, events_lost
-from tracetool.findings.registry import rule
+from tracetool.findings.registry import Hit, rule, trace_rule
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from replay.engine import Disagreement
-    from tracetool.analysis.session import TraceReport
-    from tracetool.findings.registry import Case, Finding
+    from tracetool.findings.registry import Case, TraceCase
 
 _NAMES = {RowKind.WRITE_TEXT: "pflash_write", RowKind.OTHER: "nothing"}
 _DECIMAL = ("size", "wcycle")
@@ -37,7 +37,7 @@ def _shown(field: str, value: int) -> str:
 
 
 def difference(found: Disagreement) -> str:
-    """A disagreement in words: what was expected, and what stands there."""
+    """A disagreement in words: the expected event or value, and the recorded one."""
     if found.field == "event":
         if found.stands_kind == RowKind.OTHER:
             # A read is logged after what it causes, so its first inner event is where it is missed.
@@ -51,119 +51,103 @@ def difference(found: Disagreement) -> str:
 
 
 @rule("TRC001")
-def disagreement(case: Case) -> Iterator[Finding]:
+def disagreement(case: Case) -> Iterator[Hit]:
     """The first event that the model does not predict."""
-    if case.device is None:
-        return
     for notes in case.device.notes:
         found = notes.disagreement
         if found is not None:
-            yield case.at(
-                "TRC001",
-                notes.trace,
-                found.seq,
-                f"event {found.seq}: {difference(found)}",
-                count=max(notes.disagreements, 1),
-            )
+            where = Cluster.at(notes.trace, found.seq, max(notes.disagreements, 1))
+            yield Hit(where, f"event {found.seq}: {difference(found)}")
 
 
-def _traces(case: Case) -> Iterator[tuple[int, TraceReport]]:
-    """Every trace, for the case that is about traces as a whole."""
-    if case.device is None:
-        yield from enumerate(case.replayed.traces)
+@trace_rule("TRC002")
+def dropped(case: TraceCase) -> Iterator[Hit]:
+    """Events that the tracer reports as lost."""
+    health, meta = case.report.health, case.report.meta
+    lost = events_lost(health)
+    if lost:
+        first = health.lost_places[0] if health.lost_places else None
+        where = f", first before event {first.seq} ({meta.unit} {first.number:,})" if first else ""
+        seq = first.seq if first else None
+        yield Hit(Cluster.at(case.number, seq, health.lost), f"{meta.name}: {lost}{where}")
 
 
-@rule("TRC002")
-def dropped(case: Case) -> Iterator[Finding]:
-    """Losses that the tracer reports."""
-    for number, trace in _traces(case):
-        health = trace.health
-        lost = events_lost(health)
-        if lost:
-            first = health.lost_places[0] if health.lost_places else None
-            where = f", first before event {first.seq} ({trace.meta.unit} {first.number:,})" if first else ""
-            seq = first.seq if first else None
-            yield case.at("TRC002", number, seq, f"{trace.meta.name}: {lost}{where}", count=health.lost)
+@trace_rule("TRC003")
+def damaged(case: TraceCase) -> Iterator[Hit]:
+    """Lines that were not understood, a truncated stream, events of too many devices."""
+    health, meta = case.report.health, case.report.meta
+    if health.damaged:
+        first = health.first_damaged[0]
+        message = (
+            f"{meta.name}: {health.damaged:,} of {count_of(health.lines, meta.unit)} not understood, "
+            f"first at {meta.unit} {first.number:,} ({first.reason})"
+        )
+        yield Hit(Cluster.at(case.number, count=health.damaged), message)
+    if health.truncated is not None:
+        yield Hit(Cluster.at(case.number), f"{meta.name}: {health.truncated}")
+    left_out = case.replayed.left_out
+    if left_out and not case.number:
+        amount = count_of(left_out, "event")
+        message = f"{amount} of more than {MAX_DEVICES} devices left out: no machine has as many flashes; use --device"
+        yield Hit(Cluster.at(0, count=left_out), message)
 
 
 @rule("TRC003")
-def damaged(case: Case) -> Iterator[Finding]:
-    """Lines that were not understood, a stream that was cut, events that no such flash can log."""
-    for number, trace in _traces(case):
-        health = trace.health
-        if health.damaged:
-            first = health.first_damaged[0]
-            message = (
-                f"{trace.meta.name}: {health.damaged:,} of {count_of(health.lines, trace.meta.unit)} not understood, "
-                f"first at {trace.meta.unit} {first.number:,} ({first.reason})"
-            )
-            yield case.at("TRC003", number, None, message, count=health.damaged)
-        if health.truncated is not None:
-            yield case.at("TRC003", number, None, f"{trace.meta.name}: {health.truncated}")
-    if case.device is None and case.replayed.left_out:
-        amount = count_of(case.replayed.left_out, "event")
-        message = f"{amount} of more than {MAX_DEVICES} devices left out: no machine has as many flashes; use --device"
-        yield case.at("TRC003", 0, None, message, count=case.replayed.left_out)
-    if case.device is not None and case.device.geometry is not None:
+def impossible(case: Case) -> Iterator[Hit]:
+    """Events that no flash of this size can log."""
+    if case.device.geometry is not None:
+        region = format_size(case.device.geometry.size)
         for notes in case.device.notes:
             found = notes.impossible
-            if found.count:
-                region = format_size(case.device.geometry.size)
-                where = f", the first is event {found.first_seq}"
-                message = f"{count_of(found.count, 'event')} that a flash of {region} cannot log{where}"
-                yield case.at("TRC003", notes.trace, found.first_seq, message, count=found.count)
+            message = f"{count_of(found.count, 'event')} that a flash of {region} cannot log, the first is event"
+            if found:
+                yield Hit(Cluster.at(notes.trace, found.first_seq, found.count), f"{message} {found.first_seq}")
 
 
-@rule("TRC008")
-def mixed(case: Case) -> Iterator[Finding]:
-    """Machines side by side whose events cannot all be told apart."""
-    for number, trace in _traces(case):
-        mixture = trace.processes.mixture
-        if mixture is not None:
-            yield case.at("TRC008", number, None, f"{trace.meta.name}: {mixture}")
+@trace_rule("TRC008")
+def mixed(case: TraceCase) -> Iterator[Hit]:
+    """Concurrent machines whose events cannot all be told apart."""
+    mixture = case.report.processes.mixture
+    if mixture is not None:
+        yield Hit(Cluster.at(case.number), f"{case.report.meta.name}: {mixture}")
 
 
 @rule("TRC004")
-def not_traced(case: Case) -> Iterator[Finding]:
+def not_traced(case: Case) -> Iterator[Hit]:
     """A device whose bus writes are not in the trace."""
-    if case.device is None:
-        return
     for notes in case.device.notes:
         if not notes.io_write_traced:
-            yield case.at("TRC004", notes.trace, None, "pflash_io_write is not traced: only effects are known")
+            yield Hit(Cluster.at(notes.trace), "pflash_io_write is not traced: only effects are known")
 
 
 @rule("TRC005")
-def other_command_set(case: Case) -> Iterator[Finding]:
+def other_command_set(case: Case) -> Iterator[Hit]:
     """A device of the AMD command set."""
-    if case.device is not None and case.device.cfi02:
-        yield case.at("TRC005", 0, None, "a CFI02 device: its events are shown, not replayed")
+    if case.device.cfi02:
+        yield Hit(Cluster.at(0), "a CFI02 device: its events are shown, not replayed")
 
 
-@rule("TRC006")
-def host_write_failed(case: Case) -> Iterator[Finding]:
+@trace_rule("TRC006")
+def host_write_failed(case: TraceCase) -> Iterator[Hit]:
     """QEMU could not write the image file."""
-    for number, trace in _traces(case):
-        failures = trace.health.host_write_failures
-        if failures:
-            first = failures[0]
-            message = f"{trace.meta.name}: line {first.number:,}: {first.text}"
-            yield case.at("TRC006", number, first.seq, message, count=len(failures))
+    failures = case.report.health.host_write_failures
+    if failures:
+        first = failures[0]
+        message = f"{case.report.meta.name}: line {first.number:,}: {first.text}"
+        yield Hit(Cluster.at(case.number, first.seq, len(failures)), message)
 
 
 @rule("TRC007")
-def state_from_elsewhere(case: Case) -> Iterator[Finding]:
+def state_from_elsewhere(case: Case) -> Iterator[Hit]:
     """A trace that begins in mid-command, a machine that was migrated or restored, an image changed between runs."""
-    if case.device is None:
-        return
     for notes in case.device.notes:
         if notes.adopted_at is not None and notes.io_write_traced:
             message = f"begins in mid-command: the state at event {notes.adopted_at} was taken from the trace"
-            yield case.at("TRC007", notes.trace, notes.adopted_at, message)
+            yield Hit(Cluster.at(notes.trace, notes.adopted_at), message)
         if notes.migrated_at is not None:
             message = f"event {notes.migrated_at}: state and contents came from a migration or a snapshot"
-            yield case.at("TRC007", notes.trace, notes.migrated_at, message)
+            yield Hit(Cluster.at(notes.trace, notes.migrated_at), message)
         if notes.changed_before:
             earlier, later = (case.replayed.traces[notes.trace - back].meta.name for back in (1, 0))
             message = f"the image before {later} is not, or not certainly, the one after {earlier}"
-            yield case.at("TRC007", notes.trace, None, message)
+            yield Hit(Cluster.at(notes.trace), message)

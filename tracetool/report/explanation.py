@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from replay.journal import Change
-    from tracetool.analysis.inspect import Moment
+    from tracetool.analysis.inspection import Moment
     from tracetool.explain import Explanation
 
 __all__ = ["change_title", "explanation_facts", "hex_diff", "operation_words", "print_explanation", "state_words"]

@@ -47,7 +47,7 @@ _CODES[OpKind.NONE] = KINDS.index("incomplete")
 
 
 class _Histogram:
-    """One trace."""
+    """The operations of one trace, by position and kind."""
 
     def __init__(self, *, timed: bool, origin: int) -> None:
         self.timed = timed
@@ -76,21 +76,19 @@ class _Histogram:
 
 
 class Activity:
-    """The operations of one device over time, trace by trace."""
+    """Collector of the operations of one device over time, trace by trace."""
 
     def __init__(self) -> None:
         self._traces: dict[int, _Histogram] = {}
 
-    def add(self, sums: pl.DataFrame, trace: int) -> None:
-        """Take in operations that have closed (columns of `tracetool.timeline.operations`' sums)."""
-        if sums.is_empty():
-            return
+    def add(self, sums: pl.DataFrame) -> None:
+        """Count the operations of a batch (`SUMS_SCHEMA`)."""
+        trace = sums.item(0, "trace")
         kinds, seqs, times = (sums[name].to_numpy() for name in ("kind", "first_seq", "time_ns"))
-        found = self._traces.get(trace)
-        if found is None:
+        if trace not in self._traces:
             timed = bool(times[0] != NO_TIME)
-            found = self._traces[trace] = _Histogram(timed=timed, origin=int(times[0]) if timed else 0)
-        found.add(kinds, seqs, times)
+            self._traces[trace] = _Histogram(timed=timed, origin=int(times[0]) if timed else 0)
+        self._traces[trace].add(kinds, seqs, times)
 
     def table(self, device: str) -> pl.DataFrame:
         """The bins as a frame of `ACTIVITY_SCHEMA`, by trace, start and kind."""

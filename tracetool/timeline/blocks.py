@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from replay.columns import Flag, OpKind, Outcome
+from tracetool.timeline.operations import IS_WRITING, SUMS_SCHEMA, flagged
 
 __all__ = ["BLOCKS_SCHEMA", "BlockTable"]
 
@@ -29,7 +30,6 @@ BLOCKS_SCHEMA = pl.Schema(_COLUMNS)
 offset and length its place in bytes; `bytes_changed` is null where contents were not known, `outside` where no extent
 is known. An operation that spans blocks counts in each, its bytes in the first."""
 
-_WRITING = (OpKind.ERASE, OpKind.PROGRAM, OpKind.BUFFERED_PROGRAM)
 _JOIN = (
     pl.col("erases", "programs", "refused", "bytes_programmed", "bytes_changed").sum(),
     pl.col("unknown").any(),
@@ -39,19 +39,18 @@ _JOIN = (
 
 
 class BlockTable:
-    """The blocks of one device; as large as the flash has blocks, however long the trace is."""
+    """Collector of the blocks of one device; as large as the flash has blocks, however long the trace is."""
 
     def __init__(self, block_bytes: int) -> None:
         self.block_bytes = block_bytes
-        self._blocks = _touched(pl.DataFrame(schema=_NEEDED), block_bytes, 0)
+        self._blocks = _touched(SUMS_SCHEMA.to_frame(), block_bytes)
 
-    def add(self, sums: pl.DataFrame, trace: int) -> None:
-        """Take in operations that have closed (columns of `tracetool.timeline.operations`' sums)."""
-        touched = _touched(sums, self.block_bytes, trace)
-        if touched.is_empty():
-            return
-        both = pl.concat([self._blocks, touched])
-        self._blocks = both.group_by("block", maintain_order=True).agg(*_JOIN)
+    def add(self, sums: pl.DataFrame) -> None:
+        """Add the operations of a batch (`SUMS_SCHEMA`)."""
+        touched = _touched(sums, self.block_bytes)
+        if len(touched):
+            both = pl.concat([self._blocks, touched])
+            self._blocks = both.group_by("block", maintain_order=True).agg(*_JOIN)
 
     def most_erased(self) -> tuple[int, int]:
         """Number and erases of the block that was erased most; (0, 0) if none was."""
@@ -69,56 +68,37 @@ class BlockTable:
     def table(self, device: str, extent: int | None) -> pl.DataFrame:
         """The blocks as a frame of `BLOCKS_SCHEMA`, by offset; `extent` in bytes."""
         offset = pl.col("block") * self.block_bytes
-        outside = pl.lit(None, pl.Boolean) if extent is None else offset + self.block_bytes > extent
-        frame = self.rows().sort("block")
-        return frame.select(
-            pl.lit(device).cast(pl.Categorical()).alias("device"),
-            "block",
-            offset.alias("offset"),
-            pl.lit(self.block_bytes, pl.Int64).alias("length"),
-            "erases",
-            "programs",
-            "refused",
-            "bytes_programmed",
+        frame = self._blocks.sort("block").with_columns(
             pl.when(~pl.col("unknown")).then("bytes_changed").alias("bytes_changed"),
-            "first_trace",
-            "first_seq",
-            "last_trace",
-            "last_seq",
-            outside.alias("outside"),
+            device=pl.lit(device),
+            offset=offset,
+            length=pl.lit(self.block_bytes),
+            outside=pl.lit(None) if extent is None else offset + self.block_bytes > extent,
         )
+        return frame.select(BLOCKS_SCHEMA.names()).cast(BLOCKS_SCHEMA)
 
 
-_NUMBERS = ("kind", "low", "high", "command_offset", "outcome", "programmed", "bytes_changed")
-_NEEDED: dict[str, type[pl.DataType]] = {
-    **dict.fromkeys((*_NUMBERS, "flags", "first_seq", "last_seq"), pl.Int64),
-    **dict.fromkeys(("unknown", "erased"), pl.Boolean),
-}
-
-
-def _touched(sums: pl.DataFrame, block_bytes: int, trace: int) -> pl.DataFrame:
+def _touched(sums: pl.DataFrame, block_bytes: int) -> pl.DataFrame:
     """One row for each block that each writing operation touched."""
-    writing = sums.select(list(_NEEDED)).filter(pl.col("kind").is_in([int(kind) for kind in _WRITING]))
-    low = pl.coalesce("low", "command_offset")
-    first = low // block_bytes
+    writing = sums.filter(IS_WRITING)
+    first = pl.coalesce("low", "command_offset") // block_bytes
     last = pl.max_horizontal(first, (pl.coalesce("high", "command_offset") - 1) // block_bytes)
-    turned_down = pl.col("outcome").is_in([int(Outcome.REFUSED), int(Outcome.ABORTED)]).fill_null(value=False)
-    refused = turned_down | ((pl.col("flags") & Flag.READ_ONLY_TARGET) != 0)
+    refused = pl.col("outcome").is_in([int(Outcome.REFUSED), int(Outcome.ABORTED)]).fill_null(value=False)
     program = pl.col("kind") != OpKind.ERASE
-    spread = writing.with_columns(first.alias("block"))
+    spread = writing.with_columns(block=first)
     if writing.select((first != last).any()).item():
-        spread = writing.with_columns(pl.int_ranges(first, last + 1).alias("block")).explode("block")
-    own = pl.col("block") == first
+        spread = writing.with_columns(block=pl.int_ranges(first, last + 1)).explode("block")
+    own = pl.when(pl.col("block") == first)
     return spread.select(
         pl.col("block").cast(pl.Int64),
         pl.col("erased").cast(pl.Int64).alias("erases"),
         (program & (pl.col("programmed") > 0)).cast(pl.Int64).alias("programs"),
-        refused.cast(pl.Int64).alias("refused"),
-        pl.when(own).then("programmed").otherwise(0).alias("bytes_programmed"),
-        pl.when(own).then("bytes_changed").otherwise(0).alias("bytes_changed"),
+        (refused | flagged(Flag.READ_ONLY_TARGET)).cast(pl.Int64).alias("refused"),
+        own.then("programmed").otherwise(0).alias("bytes_programmed"),
+        own.then("bytes_changed").otherwise(0).alias("bytes_changed"),
         "unknown",
-        pl.lit(trace, pl.UInt16).alias("first_trace"),
+        pl.col("trace").alias("first_trace"),
         "first_seq",
-        pl.lit(trace, pl.UInt16).alias("last_trace"),
+        pl.col("trace").alias("last_trace"),
         "last_seq",
     )

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import polars as pl
 
 from replay.columns import OpKind, Outcome
+from replay.tables import OperationColumns
 from tracetool.timeline.accesses import NO_TIME
 
-if TYPE_CHECKING:
-    from replay.tables import OperationColumns
-
-__all__ = ["KINDS", "OPERATIONS_SCHEMA", "OUTCOMES", "label", "sums_of", "to_table"]
+__all__ = [
+    "IS_WRITING",
+    "KINDS",
+    "OPERATIONS_SCHEMA",
+    "OUTCOMES",
+    "SUMS_SCHEMA",
+    "flagged",
+    "is_kind",
+    "label",
+    "sums_of",
+    "to_table",
+]
 
 
 def label(name: str) -> str:
-    """What the name of a code is called in tables."""
+    """The label of a code in tables, by its name."""
     return name.lower().replace("_", "-")
 
 
@@ -48,56 +55,76 @@ where it touched nothing; `block` is the number of the erase block that it begin
 access went, for an erase anywhere in the block; `bytes_changed` and `bits_set_without_erase` are null where contents
 were not known."""
 
-_UNKNOWN = (
+_ABSENT = (
     *("command_offset", "command_size", "command_value", "low", "high", "identifier_offset", "count_offset"),
     *("count_value", "bad_cycle_value", "words_start", "words_low", "words_high"),
 )
 _FLAGS = ("unknown", "erased", "inferred", "polled_ready")
+_SUMS = [name.replace("bits_set", "bits_set_without_erase") for name in OperationColumns._fields]
+
+SUMS_SCHEMA = pl.Schema(
+    {name: pl.Boolean if name in _FLAGS else pl.Int64 for name in _SUMS} | {"trace": pl.Int64()},
+)
+"""One row an operation, as the machine sums it up: the columns of `replay.state.Operation`, and the trace's number.
+Codes are those of `replay.columns`; places, sizes and values are null where there are none, `outcome` where the
+operation is not complete; `time_ns` and `end_ns` are `NO_TIME` in a trace without times."""
 
 
-def sums_of(columns: OperationColumns) -> pl.DataFrame:
-    """Operations that have ended, as the machine sums them up: a column each, null where there is nothing.
-
-    Columns are those of `replay.state.Operation`, Int64 or Boolean, with `bits_set_without_erase` for `bits_set`.
-    """
-    frame = pl.DataFrame(columns._asdict())
-    return frame.rename({"bits_set": "bits_set_without_erase"}).with_columns(
-        pl.when(pl.col(_UNKNOWN) >= 0).then(pl.col(_UNKNOWN)),
+def sums_of(columns: OperationColumns, trace: int) -> pl.DataFrame:
+    """Operations that have ended, as a frame of `SUMS_SCHEMA`."""
+    frame = pl.DataFrame(dict(zip(_SUMS, columns, strict=True)))
+    return frame.with_columns(
+        pl.when(pl.col(_ABSENT) >= 0).then(pl.col(_ABSENT)),
         pl.when(pl.col("outcome") != Outcome.OPEN).then("outcome").alias("outcome"),
         pl.col(_FLAGS).cast(pl.Boolean),
+        pl.lit(trace, pl.Int64).alias("trace"),
     )
 
 
-def _name_of(column: pl.Expr, codes: type[OpKind | Outcome], names: pl.Enum) -> pl.Expr:
-    """An enumeration's label for its code."""
-    labels = {int(code): label(code.name) for code in codes if label(code.name) in names.categories}
-    return column.replace_strict(labels, default=None, return_dtype=pl.String).cast(names)
+def is_kind(*kinds: OpKind) -> pl.Expr:
+    """True for operations of these kinds (column `kind` of `SUMS_SCHEMA`)."""
+    return pl.col("kind").is_in([int(kind) for kind in kinds])
 
 
-def to_table(sums: pl.DataFrame, device: str, trace: int, block_bytes: int) -> pl.DataFrame:
-    """Closed operations as a frame of `OPERATIONS_SCHEMA`."""
-    offset = pl.when(pl.col("low").is_not_null()).then("low").otherwise("command_offset")
+def flagged(flags: int) -> pl.Expr:
+    """True for operations with any of these flags (`replay.columns.Flag`)."""
+    return (pl.col("flags") & flags) != 0
+
+
+IS_WRITING = is_kind(OpKind.ERASE, OpKind.PROGRAM, OpKind.BUFFERED_PROGRAM)
+"""True for erases and programs."""
+
+
+def _label_of(column: pl.Expr, codes: type[OpKind | Outcome]) -> pl.Expr:
+    """The label of each code."""
+    labels = {int(code): label(code.name) for code in codes if label(code.name) in (*KINDS, *OUTCOMES)}
+    return column.replace_strict(labels, default=None, return_dtype=pl.String)
+
+
+def to_table(sums: pl.DataFrame, device: str, block_bytes: int) -> pl.DataFrame:
+    """The operations of one device (`SUMS_SCHEMA`) as a frame of `OPERATIONS_SCHEMA`."""
     touched = pl.col("low").is_not_null()
-    timed = pl.col("time_ns") != NO_TIME
+    offset = pl.coalesce("low", "command_offset")
+    timed = pl.when(pl.col("time_ns") != NO_TIME)
+    known = pl.when(~pl.col("unknown"))
     done = pl.when(pl.col("erased") | pl.col("inferred")).then(int(Outcome.DONE)).otherwise(int(Outcome.LOST))
-    kind = pl.when(pl.col("kind") == OpKind.NONE).then(int(OpKind.INCOMPLETE)).otherwise(pl.col("kind"))
-    known = ~pl.col("unknown")
+    kind = pl.when(pl.col("kind") == OpKind.NONE).then(int(OpKind.INCOMPLETE)).otherwise("kind")
     return sums.select(
-        pl.lit(trace, pl.UInt16).alias("trace"),
-        pl.col("boot").cast(pl.UInt32),
-        pl.lit(device).cast(pl.Categorical()).alias("device"),
-        _name_of(kind, OpKind, pl.Enum(KINDS)).alias("kind"),
+        "trace",
+        "boot",
+        pl.lit(device).alias("device"),
+        _label_of(kind, OpKind).alias("kind"),
         "first_seq",
         "last_seq",
-        pl.when(timed).then("time_ns").alias("time_ns"),
-        pl.when(timed).then(pl.col("end_ns") - pl.col("time_ns")).alias("duration_ns"),
+        timed.then("time_ns").alias("time_ns"),
+        timed.then(pl.col("end_ns") - pl.col("time_ns")).alias("duration_ns"),
         offset.alias("offset"),
         pl.when(touched).then(pl.col("high") - pl.col("low")).otherwise("command_size").alias("length"),
         (offset // block_bytes).alias("block"),
         "command_offset",
-        pl.when(known).then("bytes_changed").alias("bytes_changed"),
-        pl.when(known).then("bits_set_without_erase").alias("bits_set_without_erase"),
-        _name_of(pl.col("outcome").fill_null(done), Outcome, pl.Enum(OUTCOMES)).alias("outcome"),
-        pl.col("status").cast(pl.UInt8),
-        pl.col("accesses").cast(pl.Int64),
-    )
+        known.then("bytes_changed").alias("bytes_changed"),
+        known.then("bits_set_without_erase").alias("bits_set_without_erase"),
+        _label_of(pl.col("outcome").fill_null(done), Outcome).alias("outcome"),
+        "status",
+        "accesses",
+    ).cast(OPERATIONS_SCHEMA)

@@ -23,13 +23,15 @@ PAUSE_NS = 250_000_000
 
 MOST_EPISODES = 256
 
-_COLUMNS = ("kind", "boot", "first_seq", "last_seq", "time_ns", "end_ns", "low", "high", "command_offset", "programmed")
-_TAIL = ("outcome", "erased")
+_COLUMNS = (
+    *("trace", "boot", "kind", "outcome", "first_seq", "last_seq", "time_ns", "end_ns"),
+    *("low", "high", "command_offset", "programmed"),
+)
 
 
 @dataclass
 class Episode:
-    """What was done between two pauses. Offsets and bytes; times in ns, None where the trace has none."""
+    """The operations between two pauses. Offsets and bytes; times in ns, None where the trace has none."""
 
     trace: int
     boot: int
@@ -50,11 +52,11 @@ class Episode:
 
     @property
     def wrote(self) -> bool:
-        """Whether anything was programmed or erased, or should have been."""
+        """True when something was programmed, erased or refused."""
         return bool(self.erases or self.buffered_programs or self.programs or self.refused)
 
     def add(self, row: dict[str, Any], block_bytes: int) -> None:
-        """Take in one operation."""
+        """Add one operation."""
         self.last_seq = row["last_seq"]
         self.end_ns = _time(row["end_ns"])
         place = row["low"] if row["low"] is not None else row["command_offset"]
@@ -80,7 +82,7 @@ class Episode:
             self.high = row["high"] if self.high is None else max(self.high, row["high"])
 
     def join(self, other: Episode) -> None:
-        """Take in the episode that follows."""
+        """Add the episode that follows."""
         self.last_seq, self.end_ns = other.last_seq, other.end_ns
         self.erases += other.erases
         for name in ("buffered_programs", "programs", "bytes_programmed", "refused", "strays", "other"):
@@ -95,26 +97,27 @@ def _time(nanoseconds: int) -> int | None:
 
 
 class Story:
-    """The episodes of one device."""
+    """Collector of the episodes of one device."""
 
     def __init__(self, block_bytes: int) -> None:
         self.episodes: list[Episode] = []
         self._block_bytes = block_bytes
         self._pause = PAUSE_NS
 
-    def add(self, sums: pl.DataFrame, trace: int) -> None:
-        """Take in operations that have closed (columns of `tracetool.timeline.operations`' sums)."""
-        for row in sums.select(*_COLUMNS, *_TAIL).iter_rows(named=True):
-            if not self.episodes or self._ends(self.episodes[-1], row, trace):
+    def add(self, sums: pl.DataFrame) -> None:
+        """Add the operations of a batch (`SUMS_SCHEMA`)."""
+        for row in sums.select(_COLUMNS).iter_rows(named=True):
+            if not self.episodes or self._ends(self.episodes[-1], row):
                 start = _time(row["time_ns"])
-                self.episodes.append(Episode(trace, row["boot"], row["first_seq"], row["last_seq"], start, start))
+                place = (row["trace"], row["boot"], row["first_seq"], row["last_seq"])
+                self.episodes.append(Episode(*place, start, start))
             self.episodes[-1].add(row, self._block_bytes)
             if len(self.episodes) > MOST_EPISODES:
                 self._condense()
 
-    def _ends(self, last: Episode, row: dict[str, Any], trace: int) -> bool:
-        """Whether an operation begins a new episode."""
-        if (last.trace, last.boot) != (trace, row["boot"]):
+    def _ends(self, last: Episode, row: dict[str, Any]) -> bool:
+        """True when an operation begins a new episode."""
+        if (last.trace, last.boot) != (row["trace"], row["boot"]):
             return True
         start = _time(row["time_ns"])
         return start is not None and last.end_ns is not None and start - last.end_ns > self._pause

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tracetool.analysis.device import PREROLL
+from tracetool.analysis.intake import PREROLL
 from tracetool.analysis.naming import is_of, key_of
 from tracetool.analysis.options import ANY_DEVICE
 from tracetool.analysis.session import replay_readers

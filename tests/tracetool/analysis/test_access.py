@@ -10,7 +10,7 @@ import pytest
 from tests.captures import case_path
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Audited, audited, replayed
-from tracetool.analysis import device as module
+from tracetool.analysis import intake as module
 from tracetool.analysis.contents import contents_of
 from tracetool.analysis.options import Options
 from tracetool.audit import Verdict

@@ -6,7 +6,7 @@ import pytest
 
 from replay.cfi import cfi_table
 from replay.geometry import Geometry
-from tracetool.analysis.inspect import Inspection, Moment
+from tracetool.analysis.inspection import Inspection, Moment
 from tracetool.explain.answers import answer_words
 
 VIRT = Geometry(64 << 20, 256 << 10, 4, 2, ids=(0x89, 0x18, 0, 0))

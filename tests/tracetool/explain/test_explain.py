@@ -15,7 +15,7 @@ from replay.columns import Effect
 from tests.captures import capture_path
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
-from tracetool.analysis.inspect import Inspection
+from tracetool.analysis.inspection import Inspection
 from tracetool.analysis.options import Options
 from tracetool.errors import UsageError
 from tracetool.events import EVENT_NAMES

@@ -29,13 +29,14 @@ rows = st.lists(
 
 def sums(part: list[tuple[int, int, int]]) -> pl.DataFrame:
     """Operations that have closed, as far as this is about them."""
-    return pl.DataFrame(part, schema={"kind": pl.Int64, "first_seq": pl.Int64, "time_ns": pl.Int64}, orient="row")
+    schema = dict.fromkeys(("kind", "first_seq", "time_ns"), pl.Int64)
+    return pl.DataFrame(part, schema=schema, orient="row").with_columns(trace=0)
 
 
 def added(*parts: list[tuple[int, int, int]]) -> pl.DataFrame:
     activity = Activity()
-    for part in parts:
-        activity.add(sums(part), 0)
+    for part in filter(None, parts):
+        activity.add(sums(part))
     return activity.table(DEVICE)
 
 
@@ -77,6 +78,6 @@ def test_a_clock_that_is_set_back_stays_at_the_beginning() -> None:
 def test_a_long_trace_takes_no_more_bins() -> None:
     activity = Activity()
     for start in range(0, 1 << 22, 1 << 20):
-        activity.add(sums([(KIND_CODES[1], seq, NO_TIME) for seq in range(start, start + (1 << 20), 4096)]), 0)
+        activity.add(sums([(KIND_CODES[1], seq, NO_TIME) for seq in range(start, start + (1 << 20), 4096)]))
     table = activity.table(DEVICE)
     assert (len(table), table["length"].unique().to_list()) == (BINS, [(1 << 22) // BINS])

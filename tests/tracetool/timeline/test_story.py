@@ -15,11 +15,12 @@ from tracetool.timeline.story import MOST_EPISODES, PAUSE_NS, Story
 BLOCK = 0x1000
 
 
-def sums(*times: int, kind: OpKind = OpKind.PROGRAM, boot: int = 1) -> pl.DataFrame:
+def sums(*times: int, kind: OpKind = OpKind.PROGRAM, boot: int = 1, trace: int = 0) -> pl.DataFrame:
     """Operations at these times, one after the other."""
     count = len(times)
     return pl.DataFrame(
         {
+            "trace": [trace] * count,
             "kind": [int(kind)] * count,
             "boot": [boot] * count,
             "first_seq": [10 * number for number in range(count)],
@@ -31,35 +32,34 @@ def sums(*times: int, kind: OpKind = OpKind.PROGRAM, boot: int = 1) -> pl.DataFr
             "command_offset": [0] * count,
             "programmed": [4] * count,
             "outcome": [int(Outcome.DONE)] * count,
-            "erased": [kind == OpKind.ERASE] * count,
         }
     )
 
 
 def test_a_pause_ends_an_episode() -> None:
     story = Story(BLOCK)
-    story.add(sums(0, PAUSE_NS, 2 * PAUSE_NS + 1), 0)
+    story.add(sums(0, PAUSE_NS, 2 * PAUSE_NS + 1))
     assert [episode.programs for episode in story.episodes] == [2, 1]
 
 
 def test_a_boot_and_a_trace_end_an_episode() -> None:
     story = Story(BLOCK)
-    story.add(sums(0), 0)
-    story.add(sums(1, boot=2), 0)
-    story.add(sums(2, boot=2), 1)
+    story.add(sums(0))
+    story.add(sums(1, boot=2))
+    story.add(sums(2, boot=2, trace=1))
     assert len(story.episodes) == 3
 
 
 def test_without_times_there_is_one_episode() -> None:
     story = Story(BLOCK)
-    story.add(sums(*[NO_TIME] * 50), 0)
+    story.add(sums(*[NO_TIME] * 50))
     assert [episode.programs for episode in story.episodes] == [50]
 
 
 def test_a_long_trace_has_few_episodes_and_loses_nothing() -> None:
     story = Story(BLOCK)
     for number in range(40):
-        story.add(sums(*(PAUSE_NS * 2 * (number * 100 + step) for step in range(100))), 0)
+        story.add(sums(*(PAUSE_NS * 2 * (number * 100 + step) for step in range(100))))
     assert len(story.episodes) <= MOST_EPISODES
     assert sum(episode.programs for episode in story.episodes) == 4_000
     assert sum(episode.bytes_programmed for episode in story.episodes) == 16_000
@@ -68,7 +68,7 @@ def test_a_long_trace_has_few_episodes_and_loses_nothing() -> None:
 def test_many_boots_are_joined_in_the_end() -> None:
     story = Story(BLOCK)
     for boot in range(2 * MOST_EPISODES):
-        story.add(sums(boot, kind=OpKind.ERASE, boot=boot), 0)
+        story.add(sums(boot, kind=OpKind.ERASE, boot=boot))
     assert len(story.episodes) <= MOST_EPISODES
     assert sum(episode.erases.total() for episode in story.episodes) == 2 * MOST_EPISODES
 

@@ -1,0 +1,351 @@
+"""The replay of one device: rows through its machine, and what they come to into its collectors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from replay.backing import Backing, Policy
+from replay.behaviour import Behaviour
+from replay.columns import ABSENT, Effect, RowKind, Stop
+from replay.engine import Config, Machine
+from tracetool.analysis.cluster import Cluster
+from tracetool.analysis.event_validity import CAUSED, possible, reset_as_read_array
+from tracetool.analysis.evidence import behaviour_in, realize_in
+from tracetool.analysis.extent import Extent, first_extent, written_extent, written_store
+from tracetool.analysis.identity import NAMELESS, require_file
+from tracetool.analysis.machine_rows import IO_CODES, from_each_realize, to_rows
+from tracetool.analysis.other_behaviour import Otherwise
+from tracetool.analysis.outside import Early, Outside
+from tracetool.analysis.tally import MOST_WRITES, NOTABLE
+from tracetool.timeline.access_table import access_table
+from tracetool.timeline.accesses import Accesses
+from tracetool.timeline.blocks import BlockTable
+from tracetool.timeline.operations import sums_of, to_table
+from tracetool.timeline.story import Story
+from tracetool.uefi.volume import HEADER_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from replay.geometry import Geometry
+    from replay.tables import RowColumns
+    from tracetool.analysis.device import Device, Watch
+    from tracetool.analysis.evidence import Realize
+    from tracetool.analysis.identity import Contents
+    from tracetool.timeline.collector import Collector
+    from tracetool.uefi.store import Store
+
+__all__ = ["Replay"]
+
+HOLD = 1 << 18
+"""Events that may wait for the evidence of when buffered words are stored."""
+
+DEFAULT_BEHAVIOUR = Behaviour.STAGED_AT_DATA
+"""Without evidence, that of current QEMUs. Well-formed writes do not depend on it."""
+
+
+class Replay:
+    """The machine of a device, the one under the policy from the first access beyond the extent on, and collectors.
+
+    Args:
+        device: what is filled; its identity and evidence are known.
+        geometry: of the device.
+        contents: what is known of its image.
+        watcher: makes the collector of operations for rules.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        geometry: Geometry,
+        contents: Contents | None,
+        watcher: Callable[[Geometry], Watch] | None,
+    ) -> None:
+        self._device = device
+        self._geometry = geometry
+        self._early = Early(geometry.block)
+        self._waiting: RowColumns | None = None
+        self._changes_before = 0
+        """Programs and erases before the trace being read."""
+        self._know_extent(self._first_extent(contents))
+        device.blocks = BlockTable(geometry.block)
+        device.story = Story(geometry.block) if device.options.story else None
+        device.watch = None if watcher is None else watcher(geometry)
+        device.otherwise = None if watcher is None else Otherwise(geometry)
+        collectors = (device.activity, device.blocks, device.story, device.watch)
+        self._collectors: list[Collector[pl.DataFrame]] = [each for each in collectors if each is not None]
+        self._machine = device.machine = Machine(
+            Config(
+                geometry,
+                behaviour=device.told_behaviour,
+                read_only=device.read_only,
+                backing=device.recorded,
+                image=device.image,
+                read_events=device.base != NAMELESS,
+                journal=device.options.journal,
+                count_changes=True,
+                watch_end=HEADER_BYTES if device.extent is None or device.extent.store is None else 0,
+            )
+        )
+        self._machine.asked.writes_after_stray = MOST_WRITES
+        self._machine.asked.flags = NOTABLE
+
+    # --- traces --------------------------------------------------------------------------------------------------
+
+    def begin_trace(self, image: NDArray[np.uint8] | None) -> None:
+        """Switch the machines off and on, with other contents where an `image` is given."""
+        self._device.current.changes_before = len(self._machine.journal)
+        self._machine.totals.reset_midway = -1
+        self._changes_before = self._changes()
+        for machine in (self._machine, self._device.policy_machine):
+            if machine is not None and image is not None:
+                machine.change_image(image)
+            if machine is not None:
+                machine.power_cycle()
+        if self._device.otherwise is not None:
+            self._device.otherwise.begin_trace()
+
+    def feed(self, events: pl.DataFrame) -> None:
+        """Replay the device's next events (`EVENTS_SCHEMA`)."""
+        for part in from_each_realize(events):
+            self._realized(realize_in(part.head(1)))
+            rows = self._possible(part)
+            if self._waiting is not None:
+                rows, self._waiting = self._waiting.then(rows), None
+            self._run(rows)
+
+    def finish_trace(self, behaviour: Behaviour) -> None:
+        """Run what waits for evidence of a behaviour, end the operation in progress, and note how the trace ends."""
+        self._run_waiting(behaviour)
+        machine, notes = self._machine, self._device.current
+        self._collect(sums_of(machine.operations(end=True), notes.trace), None)
+        notes.disagreement, notes.disagreements = machine.disagreement, machine.disagreements
+        notes.adopted_at = machine.adopted_at
+        notes.ends_midway = machine.midway
+        notes.awaited = machine.awaited
+        notes.left_in_command = machine.command or None
+        if notes.events:
+            notes.io_write_traced = machine.has_seen(RowKind.IO_WRITE) or not any(map(machine.has_seen, CAUSED))
+
+    def _run_waiting(self, behaviour: Behaviour) -> None:
+        if self._waiting is not None:
+            self._machine.behaviour = behaviour or DEFAULT_BEHAVIOUR
+            waiting, self._waiting = self._waiting, None
+            self._run(waiting)
+
+    def _changes(self) -> int:
+        """Rows that programmed or erased so far."""
+        return self._machine.totals.stores + self._machine.totals.erases
+
+    # --- the extent ----------------------------------------------------------------------------------------------
+
+    def _first_extent(self, contents: Contents | None) -> Extent | None:
+        """The extent as far as it is known before the first event."""
+        device = self._device
+        realize = device.evidence.realize if device.evidence is not None else None
+        told, recorded = device.options.extents.get(device.base), device.options.recorded.get(device.base)
+        extent_bytes = None if recorded is None else recorded.extent_bytes
+        found, learned = first_extent(told, realize, contents, self._geometry, extent_bytes), device.learned.extent
+        return learned if found is None or (learned is not None and learned.bytes < found.bytes) else found
+
+    def _know_extent(self, extent: Extent | None) -> None:
+        if extent is not None:
+            self._device.extent = extent
+            self._device.outside = Outside(extent.bytes, listed=self._device.options.keep_occurrences)
+            self._device.outside.absorb(self._early)
+            self._device.learned_late_extent |= self._device.tally.ends.highest > extent.bytes
+
+    def _shorten(self, extent: int, source: str) -> None:
+        """The device itself shows that its file ends earlier: what was within until now may not have been."""
+        device = self._device
+        if device.extent is None:
+            self._know_extent(Extent(extent, source))
+        elif extent < device.extent.bytes:
+            device.extent = Extent(extent, source, device.extent.store)
+            device.outside.extent = extent
+            device.learned_late_extent |= device.tally.ends.highest > extent
+
+    def _learn_store(self, store: Store, seq: int) -> None:
+        """The trace has written a variable store, whose header event `seq` completed."""
+        device = self._device
+        if device.extent is None:
+            self._know_extent(written_extent(store))
+            device.extent_event = (device.current.trace, seq)
+        else:
+            device.extent = replace(device.extent, store=store)
+        device.learn_size(store.volume.flash_bytes, "its variable store")
+
+    def _realized(self, realize: Realize | None) -> None:
+        """The device was made, by another QEMU than the first where it was made before: the file may be another."""
+        device = self._device
+        if realize is None or device.evidence is None or realize == device.evidence.realize:
+            return
+        self._run_waiting(Behaviour.UNDETERMINED)
+        device.current.realized = device.current.realized or realize
+        require_file(device.base, device.options, realize)
+        self._machine.change_backing(device.backing_of(realize))
+        if realize.extent is not None:
+            self._shorten(realize.extent, "the shortest of its pflash_realize events")
+
+    # --- rows ----------------------------------------------------------------------------------------------------
+
+    def _possible(self, events: pl.DataFrame) -> RowColumns:
+        """The rows of the events without those that no flash of this size can log; these are counted."""
+        if self._device.evidence is not None and self._device.evidence.reset_is_read_array:
+            events = events.with_columns(reset_as_read_array(events))
+        rows, notes = to_rows(events), self._device.current
+        can_be = possible(rows, self._geometry.size)
+        if can_be.all():
+            return rows
+        notes.impossible.merge(Cluster.at(notes.trace, int(rows.seq[~can_be][0]), int((~can_be).sum())))
+        # An access must not reach the machine; an inner event does, without its place, and is held against it.
+        placed = rows._replace(offset=np.where(can_be, rows.offset, ABSENT))
+        return placed.take(can_be | ~np.isin(rows.kind, IO_CODES))
+
+    def _run(self, rows: RowColumns) -> None:
+        """Run rows through the machine, deciding what it stops for."""
+        device, machine = self._device, self._machine
+        self._note_rows(rows)
+        taken, position, end = 0, 0, len(rows.kind)
+        inspected = -1 if device.inspection is None else device.inspection.row_in(rows)
+        first_outside = self._first_outside(rows, 0)
+        while position < end:
+            limit = self._next_stop(position, end, first_outside, inspected)
+            self._ask(closely=position == inspected)
+            position, why = machine.feed(rows, position, limit)
+            store = written_store(machine) if why == Stop.WATCH else None
+            if why == Stop.WATCH and store is None and position < limit:
+                continue
+            self._take(rows, taken, position, inspected=taken <= inspected < position)
+            taken = position
+            if store is not None:
+                self._learn_store(store, int(rows.seq[position - 1]))
+                first_outside = self._first_outside(rows, position)
+            if why == Stop.BEHAVIOUR and not self._decide_behaviour(rows, position):
+                return
+
+    def _note_rows(self, rows: RowColumns) -> None:
+        """Note what rows say whatever the machine makes of them."""
+        thrown = np.flatnonzero(rows.kind == RowKind.OUTER_WRITE)
+        if len(thrown):
+            self._shorten(int(rows.offset[thrown].min()), "the lowest of its pflash_outer_write events")
+        loads = np.flatnonzero(rows.kind == RowKind.POSTLOAD)
+        if len(loads) and self._device.current.migrated_at is None:
+            self._device.current.migrated_at = int(rows.seq[loads[0]])
+
+    def _next_stop(self, position: int, end: int, first_outside: int, inspected: int) -> int:
+        """The row to stop before: the first access outside, where the policy's machine is forked; the inspected row."""
+        device = self._device
+        if self._compares and device.extent is not None and position <= first_outside < end:
+            if position == first_outside:
+                device.policy_machine = self._machine.fork(Backing(device.extent.bytes, device.policy))
+            else:
+                end = first_outside
+        if position == inspected and device.inspection is not None:
+            device.inspection.begin(self._machine, device.policy_machine)
+            return inspected + 1
+        return inspected if position < inspected < end else end
+
+    @property
+    def _compares(self) -> bool:
+        """True when a second machine is to be run under the policy, and is not yet.
+
+        Where the recorded device was short already, values of writes beyond its extent are not in the trace.
+        """
+        device = self._device
+        if device.extent is None or device.policy == Policy.PADDED or device.policy_machine is not None:
+            return False
+        untraced = device.recorded.extent is not None or device.outside.untraced.count
+        return not untraced and device.extent.bytes < self._geometry.size
+
+    def _first_outside(self, rows: RowColumns, start: int) -> int:
+        """The first row from `start` on that is an access beyond the extent; the number of rows for none."""
+        if self._device.extent is None or self._device.policy_machine is not None:
+            return len(rows.kind)
+        beyond = start + np.flatnonzero(rows.offset[start:] + rows.size[start:] > self._device.extent.bytes)
+        found = beyond[np.isin(rows.kind[beyond], IO_CODES)]
+        return int(found[0]) if len(found) else len(rows.kind)
+
+    def _decide_behaviour(self, rows: RowColumns, position: int) -> bool:
+        """Set the behaviour by the evidence after `position`; False when that needs more events."""
+        found = behaviour_in(rows.kind[position + 1 :], rows.wcycle[position + 1 :])
+        if found:
+            self._machine.behaviour = self._device.behaviour = found
+        elif len(rows.kind) - position > HOLD:
+            self._machine.behaviour = DEFAULT_BEHAVIOUR
+        else:
+            self._waiting = rows.span(position)
+            return False
+        return True
+
+    # --- collecting ----------------------------------------------------------------------------------------------
+
+    def _ask(self, *, closely: bool) -> None:
+        """Ask for the single rows that are collected: all of them `closely`, or beside the policy's machine."""
+        extent, asked = self._device.extent, self._machine.asked
+        everything = self._device.policy_machine is not None or self._device.options.keep_accesses
+        asked.everything = closely or everything
+        asked.writes = extent is None
+        asked.beyond = -1 if extent is None else extent.bytes
+        asked.below = 0 if extent is None else extent.code_end
+
+    def _take(self, rows: RowColumns, start: int, end: int, *, inspected: bool) -> None:
+        """Collect what came of the rows just done."""
+        device, machine, notes = self._device, self._machine, self._device.current
+        device.tally.count(machine.totals)
+        notes.stored = self._changes() - self._changes_before
+        midway = machine.totals.reset_midway
+        notes.reset_midway = None if midway < 0 else midway
+        self._collect(sums_of(machine.operations(), notes.trace), rows.span(start, end))
+        steps = machine.steps()
+        accesses = Accesses.of(rows, steps, notes.trace)
+        if len(accesses.seq):
+            self._collect_accesses(accesses)
+        if device.policy_machine is not None and device.extent is not None:
+            theirs = self._run_policy(device.policy_machine, rows, start, end)
+            device.comparison.add(accesses, theirs, device.extent.bytes)
+        if inspected and device.inspection is not None:
+            device.inspection.end(machine, device.policy_machine, steps, keep_journal=device.options.journal)
+
+    def _collect(self, sums: pl.DataFrame, rows: RowColumns | None) -> None:
+        """Collect operations that have ended; `rows` are those just done, None at the trace's end."""
+        device = self._device
+        if device.otherwise is not None:
+            device.otherwise.add(self._machine, rows, sums, device.behaviour)
+        if sums.is_empty():
+            return
+        for collector in self._collectors:
+            collector.add(sums)
+        if device.options.keep_operations:
+            device.operations.append(to_table(sums, device.name, self._geometry.block))
+
+    def _collect_accesses(self, accesses: Accesses) -> None:
+        device = self._device
+        device.tally.add(accesses)
+        if device.options.keep_accesses:
+            device.accesses.append(access_table(accesses, device.name))
+        if device.extent is None:
+            self._early.add(accesses)
+            return
+        device.outside.add(accesses)
+        if device.extent.code_end:
+            changed = accesses.is_stored | (accesses.effect == Effect.ERASE)
+            device.below.add(accesses.take(changed & (accesses.effect_offset < device.extent.code_end)), effect=True)
+
+    def _run_policy(self, machine: Machine, rows: RowColumns, start: int, end: int) -> Accesses:
+        """The same rows as the machine under the policy has them."""
+        position = start
+        if not machine.behaviour:
+            machine.behaviour = self._machine.behaviour
+        machine.asked.everything = True
+        while position < end:
+            position, why = machine.feed(rows, position, end)
+            if why == Stop.BEHAVIOUR:
+                machine.behaviour = DEFAULT_BEHAVIOUR
+        return Accesses.of(rows, machine.steps(), self._device.current.trace)
