@@ -1,5 +1,5 @@
 """Replay: the CFI01 flash alone, columns in, columns out."""
 
-from replay.form import choose
+from replay.kernel_form import choose
 
 choose()

@@ -1,4 +1,4 @@
-"""Extent and policy: what becomes of an access beyond the end of the image file."""
+"""Extent of the image file, and the policy for accesses beyond it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["UPSTREAM", "Backing", "Policy"]
 
 
 class Policy(IntEnum):
-    """What a device with a short image file does with the rest of its region.
+    """Policy of a device for the part of its region that a short image file does not cover.
 
     Ref: the discussion of the RFC v2 series "short backing for pflash" (20210222090747.2310104-1); `padded` is
     upstream's rule that the file is as long as the region.
@@ -17,11 +17,11 @@ class Policy(IntEnum):
 
     PADDED = 0
     DISCARD = 1
-    """The RFC: a write beyond the extent never reaches the chip, a read gives 0."""
+    """The RFC: writes beyond the extent never reach the chip, reads return 0."""
     VOLATILE = 2
-    """The cover letter's other idea: memory on demand, which reads back until the machine ends."""
+    """The cover letter's alternative: memory on demand, which reads back until the machine ends."""
     ERROR = 3
-    """What reviewers asked for: programs and erases beyond the extent set error bits, reads give all ones."""
+    """The reviewers' proposal: programs and erases beyond the extent set error bits, reads return all ones."""
 
     @property
     def label(self) -> str:
@@ -38,4 +38,4 @@ class Backing:
 
 
 UPSTREAM = Backing()
-"""A file as long as the region, which is what QEMU asks for."""
+"""A file as long as the region, which QEMU requires."""

@@ -1,4 +1,4 @@
-"""The three ways QEMU's device has done a buffered write."""
+"""The three implementations of a buffered write in QEMU's history."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["Behaviour", "behaviour_of_qemu"]
 class Behaviour(IntEnum):
     """When the words of a buffered write reach the storage.
 
-    Which QEMU does what was read off traces of running ones; distributions backport, so a trace's own evidence
-    comes before any version number.
+    Measured on traces of running QEMUs. Distributions backport, so evidence in the trace takes precedence over the
+    version number.
     """
 
     UNDETERMINED = 0
@@ -30,7 +30,7 @@ class Behaviour(IntEnum):
 
     @classmethod
     def from_label(cls, label: str) -> Behaviour:
-        """The behaviour called `label`; KeyError if there is none."""
+        """Look a behaviour up by its label. Raises KeyError if there is none."""
         return cls[label.upper().replace("-", "_")]
 
 
@@ -40,7 +40,7 @@ _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?")
 
 
 def behaviour_of_qemu(version: str) -> Behaviour | None:
-    """What the QEMU release `version` (`9.0.1`, `8.2`) does; None if that is not a version."""
+    """Return the behaviour of the QEMU release `version` (`9.0.1`, `8.2`), None if it is no version."""
     match = _VERSION.match(version)
     if match is None:
         return None

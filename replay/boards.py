@@ -1,4 +1,4 @@
-"""Which QEMU board has which flash devices: `boards.json` as objects."""
+"""Flash devices of QEMU's boards, from `boards.json`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["Board", "boards", "boards_with"]
 
 DEFAULT_LIMIT = 64 << 20
-"""Region taken, in bytes, where the image decides the size and there is no image: more than any board's default."""
+"""Region in bytes where the image decides the size and there is none: more than any board's default."""
 
 
 @dataclass(frozen=True)
 class Board:
-    """The flash of one machine type.
+    """Flash of one board.
 
-    `sizes` gives each device's region in bytes, 0 where it is as long as its image, None where variants differ.
-    `code` names the device with the firmware's code, read-only by custom; `cpu_endian` says that the guest CPU
-    decides the byte order (`endian` is then only a default).
+    `sizes` has each device's region in bytes, 0 where its image decides, None where variants differ. `code` is the
+    device that holds the firmware's code, read-only by custom. `cpu_endian`: the guest CPU decides the byte order, and
+    `endian` is only a default.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Board:
     code: str | None
     max_size: int
     bases: dict[str, int | None] = field(default_factory=dict)
-    """Where each device begins in the guest's address space; None where that follows from sizes or the variant."""
+    """Guest address of each device; None where it follows from sizes or the variant."""
 
     def geometry(self, device: str, image_bytes: int | None = None) -> Geometry | None:
-        """Geometry of `device` (any of this board's, where the name is not one of them); None: not determined.
+        """Return the geometry of a device, by default the board's first; None if it is undetermined.
 
         Where the image decides the size and none is given, the size is an upper bound and `size_known` is False.
         """
@@ -69,7 +69,7 @@ def _base(text: str | None) -> int | None:
 
 @cache
 def boards() -> dict[str, Board]:
-    """Every known board by name, in the file's order."""
+    """Load every board by name, in the file's order."""
     table = json.loads(Path(__file__).with_name("boards.json").read_text(encoding="utf-8"))["boards"]
     return {
         name: Board(
@@ -90,5 +90,5 @@ def boards() -> dict[str, Board]:
 
 
 def boards_with(device: str) -> list[Board]:
-    """The boards that have a device of this name, the most usual first."""
+    """Return the boards that have a device of this name, the most common first."""
     return [board for board in boards().values() if device in board.sizes]

@@ -1,7 +1,6 @@
 """The CFI01 command set: command bytes, status bits and the query table.
 
-Facts only, each with its source. The byte on the wire (`Opcode`), the status register's bits (`Status`)
-and the query table are different things and kept apart; what a sequence of bytes *does* is in `machine`.
+Facts only, each with its source; `machine` implements what a sequence of bytes does.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ __all__ = ["CFI_TABLE_SIZE", "SECTOR_BYTES", "Opcode", "Status", "cfi_table", "w
 # Ref: Intel StrataFlash P30 data sheet, "Device Command Codes"; 0xf0 is AMD's reset, which drivers use to
 # probe; 0x00 is not assigned by CFI, the emulated device takes it for read array.
 class Opcode(IntEnum):
-    """The low byte of a bus write in a command cycle."""
+    """Command byte: the low byte of a bus write in a command cycle."""
 
     READ_ARRAY_RESET = 0x00
     LOCK_CONFIRM = 0x01
@@ -39,7 +38,7 @@ class Opcode(IntEnum):
 
 # Ref: Intel StrataFlash P30 data sheet, "Status Register Description"; the emulated chip knows three bits.
 class Status(IntEnum):
-    """The status register of one chip; the values are bits."""
+    """Status register of one chip; the values are bits."""
 
     PROGRAM_ERROR = 0x10
     ERASE_ERROR = 0x20
@@ -47,13 +46,12 @@ class Status(IntEnum):
 
 
 SECTOR_BYTES = 512
-"""Unit in which QEMU writes the flash's contents back to its image file."""
+"""Unit of QEMU's write-back to the image file."""
 
 CFI_TABLE_SIZE = 0x52
-"""Entries of the query table; what lies beyond reads 0."""
+"""Length of the query table; entries beyond it read 0."""
 
-# Ref: JEDEC JESD68.01 "Common Flash Interface", query structure output; the values are the ones the emulated
-# device answers with, measured on running QEMUs.
+# Ref: JEDEC JESD68.01 "Common Flash Interface", query structure output; values measured on running QEMUs.
 _FIXED_ENTRIES: dict[int, int | bytes] = {
     0x10: b"QRY",
     0x13: 0x01,  # primary command set: Intel extended
@@ -77,20 +75,20 @@ _LOG2_BUFFER = 0x0B
 
 
 def log2_buffer(bank_width: int) -> int:
-    """Entry 0x2a of the query table: log2 of the write buffer of one chip, in bytes."""
+    """Return entry 0x2a of the query table: log2 of the write buffer of one chip in bytes."""
     return _LOG2_BUFFER_NARROW_BANK if bank_width == 1 else _LOG2_BUFFER
 
 
 def window_bytes(bank_width: int, chips: int) -> int:
-    """Size of the write-buffer window of a whole bank, in bytes."""
+    """Return the size of the write-buffer window of a whole bank in bytes."""
     return chips << log2_buffer(bank_width)
 
 
 def cfi_table(geometry: Geometry) -> bytes:
-    """The query table a device of this geometry answers with: `CFI_TABLE_SIZE` bytes.
+    """Build the query table of a device: `CFI_TABLE_SIZE` bytes.
 
-    Sizes in it are those of one chip. The chip's size is given as its number of trailing zero bits, which is
-    its log2 only for powers of two: a 528 KiB flash says 0x0e.
+    Sizes are those of one chip. The device encodes the chip's size as its number of trailing zero bits, which is its
+    log2 only for powers of two: 0x0e for a 528 KiB flash.
     """
     table = bytearray(CFI_TABLE_SIZE)
     for start, entry in _FIXED_ENTRIES.items():
@@ -105,4 +103,4 @@ def cfi_table(geometry: Geometry) -> bytes:
 
 
 SIZE_DEPENDENT_ENTRIES = frozenset({0x27, 0x2D, 0x2E})
-"""Entries of the query table that follow from the size of the whole flash."""
+"""Entries of the query table that depend on the size of the whole flash."""

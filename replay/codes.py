@@ -1,7 +1,7 @@
-"""The enumerations as the kernel has them: plain integers by name.
+"""Enumerations for the kernel: plain integers by name.
 
-A member of an IntEnum is slow in plain Python: it is found by way of a descriptor in 3.11, and each operation on it
-is that of a subclass. Compiled, the names become the members of a C struct.
+IntEnum members are slow in plain Python: lookup goes through a descriptor in 3.11, and arithmetic through a subclass.
+In compiled code the names become members of a C struct.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from replay import backing, behaviour, cfi, columns
 if TYPE_CHECKING:
     from enum import IntEnum
 
-__all__ = ["Behaviour", "Effect", "Field", "Flag", "JournalKind", "OpKind", "Opcode", "Outcome", "Policy", "Position"]
-__all__ += ["RowKind", "Status", "Stop", "Target", "Text", "integers"]
+__all__ = ["Behaviour", "Effect", "Field", "Flag", "JournalKind", "OpField", "OpKind", "Opcode", "Outcome", "Policy"]
+__all__ += ["Position", "RowKind", "Status", "Stop", "Target", "Text", "integers"]
 
 Members = TypeVar("Members", bound="type[IntEnum]")
 
 
 class _Integers:
-    """The members of an enumeration, by attribute and, as Cython looks them up, by item."""
+    """Members of an enumeration, by attribute and, for Cython, by item."""
 
     def __init__(self, members: type[IntEnum]) -> None:
         vars(self).update({member.name: int(member) for member in members})
@@ -31,7 +31,7 @@ class _Integers:
 
 
 def integers(members: Members) -> Members:
-    """The members as plain integers; mypy takes them for the enumeration itself."""
+    """Convert an enumeration to plain integers; its type stays that of the enumeration for mypy."""
     return _Integers(members)  # type: ignore[return-value]
 
 
@@ -43,6 +43,7 @@ Effect = integers(columns.Effect)
 Field = integers(columns.Field)
 Flag = integers(columns.Flag)
 JournalKind = integers(columns.JournalKind)
+OpField = integers(columns.OpField)
 OpKind = integers(columns.OpKind)
 Outcome = integers(columns.Outcome)
 Position = integers(columns.Position)

@@ -1,8 +1,8 @@
-"""The columns that go into the machine and come out of it: codes and their names.
+"""Codes in the columns of the machine's tables.
 
-The machine works on integers only. This module names them once; `tracetool` maps its event frames to `RowKind`
-and the machine's output back to words. Absent values are `ABSENT` (every column but `counter`) or
-`ABSENT_COUNTER`: a counter may be any 64-bit pattern, all ones included.
+The machine works on integers only, which this module names; `tracetool` maps its event frames to `RowKind` and the
+results back to words. Absent values are `ABSENT`, in the column `counter` `ABSENT_COUNTER`: a counter may be any 64-bit
+pattern, all ones included.
 """
 
 from __future__ import annotations
@@ -15,40 +15,32 @@ __all__ = [
     "CMD_UNKNOWN",
     "COUNTER_FAR",
     "HELD",
+    "OP_FIELDS",
     "QUEUED",
     "TEXTS",
     "TEXT_CODES",
-    "Effect",
-    "Field",
-    "Flag",
-    "JournalKind",
-    "OpKind",
-    "Outcome",
-    "Position",
-    "RowKind",
-    "Stop",
-    "Target",
-    "Text",
 ]
+__all__ += ["Effect", "Field", "Flag", "JournalKind", "OpField", "OpKind", "Outcome", "Position", "RowKind", "Stop"]
+__all__ += ["Target", "Text"]
 
 ABSENT = -1
 ABSENT_COUNTER = -(1 << 63)
 
 CMD_UNKNOWN = 0x100
-"""The command byte in force after a start in mid-command."""
+"""Command in force after a start in mid-command."""
 
 COUNTER_FAR = 1 << 40
-"""A counter that was not seen: far from the last word."""
+"""Value of an unseen counter: far from the last word."""
 
 QUEUED = 8
-"""Inner events that one write can cause, at most."""
+"""Capacity of the queue: the most inner events that one write causes."""
 
 HELD = 16
-"""Inner events that may wait for their read."""
+"""Capacity for inner events waiting for their read."""
 
 
 class RowKind(IntEnum):
-    """What a row of the trace is: an access of the guest, a reset, or an inner event of the device model."""
+    """Kind of a trace row: an access of the guest, a reset, or an inner event of the device model."""
 
     OTHER = 0
     IO_READ = 1
@@ -78,7 +70,7 @@ class RowKind(IntEnum):
 
 
 class Text(IntEnum):
-    """What the device model says in its `write` event, by the step it takes; `TEXTS` has the words."""
+    """Text of a `write` event, by the step of the device model; `TEXTS` has the words."""
 
     PROGRAM_SETUP = 0
     PROGRAM_DATA = 1
@@ -114,26 +106,26 @@ TEXT_CODES = {text: code for code, text in TEXTS.items()}
 
 
 class Effect(IntEnum):
-    """What an access did to the flash."""
+    """Effect of an access on the flash."""
 
     NONE = 0
     PROGRAM = 1
-    """A word went straight to storage: a single program, or a buffered word where nothing is staged."""
+    """A word stored directly: a single program, or a buffered word under `direct`."""
     STAGE = 2
-    """A word went into the write-buffer window."""
+    """A word staged in the write-buffer window."""
     FLUSH = 3
-    """The window went to storage."""
+    """The window committed to storage."""
     ERASE = 4
     REFUSED = 5
-    """A store or erase that the device refused: read-only, or outside the window."""
+    """A store or erase refused by the device: read-only, or outside the window."""
     DROP = 6
-    """The window was dropped."""
+    """The window discarded."""
     DISCARD = 7
-    """A write outside the extent that the policy throws away."""
+    """A write outside the extent, discarded by the policy."""
 
 
 class OpKind(IntEnum):
-    """The flash operation an access belongs to, as far as it is known at that access."""
+    """Flash operation of an access, as far as it is known at that access."""
 
     NONE = 0
     ERASE = 1
@@ -152,8 +144,54 @@ class OpKind(IntEnum):
     RESET = 14
 
 
+class OpField(IntEnum):
+    """Sums of an operation, by position; those from `COMMAND_OFFSET` on start as `ABSENT`, the others as 0."""
+
+    BOOT = 0
+    KIND = 1
+    FIRST_SEQ = 2
+    LAST_SEQ = 3
+    TIME_NS = 4
+    END_NS = 5
+    CMD_BEFORE = 6
+    STATUS_BEFORE = 7
+    BYTES_CHANGED = 8
+    BITS_SET = 9
+    UNKNOWN = 10
+    """1 where contents that it changed were unknown, which leaves the two counts incomplete."""
+    OUTCOME = 11
+    STATUS = 12
+    """The status register after its last row."""
+    ACCESSES = 13
+    PROGRAMMED = 14
+    FLAGS = 15
+    ERASED = 16
+    INFERRED = 17
+    POLLED_READY = 18
+    """1 once the guest has read the status as ready."""
+    COMMAND_OFFSET = 19
+    """Offset, size and value of its first access."""
+    COMMAND_SIZE = 20
+    COMMAND_VALUE = 21
+    LOW = 22
+    """The span touched, or targeted by a refused program or erase; `HIGH` is exclusive."""
+    HIGH = 23
+    IDENTIFIER_OFFSET = 24
+    """Offset of the last identifier read that returned 0."""
+    COUNT_OFFSET = 25
+    COUNT_VALUE = 26
+    BAD_CYCLE_VALUE = 27
+    WORDS_START = 28
+    """Offset of the first word of a buffered program, and the span of all."""
+    WORDS_LOW = 29
+    WORDS_HIGH = 30
+
+
+OP_FIELDS = len(OpField)
+
+
 class Outcome(IntEnum):
-    """How an operation ended; `OPEN` while it has not."""
+    """Outcome of an operation; `OPEN` while it is in progress."""
 
     OPEN = 0
     DONE = 1
@@ -164,19 +202,19 @@ class Outcome(IntEnum):
 
 
 class Flag(IntEnum):
-    """What else is to be said of a row; the values are bits."""
+    """Flags of a row; the values are bits."""
 
     STRAY = 1
-    """A write in a command cycle whose value is no command as a driver would send it."""
+    """A write in a command cycle whose value is no command as drivers send it."""
     NOT_A_COMMAND = 2
     """A write in a command cycle whose low byte starts no command."""
     BAD_SECOND_CYCLE = 4
     MISMATCH = 8
-    """The model and the trace disagree here."""
+    """Model and trace disagree."""
     ADOPTED = 16
-    """The model took its state from the trace here."""
+    """The model adopted state from the trace."""
     INFERRED = 32
-    """An effect known from an inner event alone: its bus write is not in the trace."""
+    """An effect inferred from an inner event: its bus write is missing from the trace."""
     DATA = 64
     """A write in a data cycle."""
     READ_ONLY_TARGET = 128
@@ -184,20 +222,20 @@ class Flag(IntEnum):
 
 
 class JournalKind(IntEnum):
-    """Why contents changed."""
+    """Cause of a change of contents."""
 
     PROGRAM = 1
     FLUSH = 2
     ERASE = 3
     WRITE_BACK = 4
     FORGET = 5
-    """The contents of the range are no longer known."""
+    """The range became unknown."""
     RESTART = 6
-    """The machine started again: storage was read from the image file, before the first event of a trace (seq -1)."""
+    """A restart reloaded storage from the image file, before the first event of a trace (seq -1)."""
 
 
 class Target(IntEnum):
-    """Which contents a journal row speaks of; the values are bits."""
+    """Contents that a journal row changes; the values are bits."""
 
     STORAGE = 1
     BACKING = 2
@@ -205,7 +243,7 @@ class Target(IntEnum):
 
 
 class Position(IntEnum):
-    """What stands in a journal row in place of a position in its bytes."""
+    """Sentinels for positions in a journal row: contents that need no bytes."""
 
     ALL_KNOWN = -1
     NONE_KNOWN = -2
@@ -214,7 +252,7 @@ class Position(IntEnum):
 
 
 class Field(IntEnum):
-    """The field of an event in which model and trace differ."""
+    """Field of an event in which model and trace differ."""
 
     EVENT = 0
     OFFSET = 1
@@ -228,14 +266,14 @@ class Field(IntEnum):
 
 
 class Stop(IntEnum):
-    """Why the machine stopped before, or at, the end of its rows."""
+    """Reason why the machine stopped."""
 
     END = 0
     BEHAVIOUR = 1
-    """The next row is the first whose effect depends on the behaviour, which nobody set yet."""
+    """The next row's effect depends on the behaviour, which is undetermined."""
     WATCH = 2
-    """The row just done changed bytes below `Config.watch_end`."""
+    """The last row changed bytes below `Config.watch_end`."""
     POSTLOAD = 3
-    """The row just done replaced state and contents."""
+    """The last row replaced state and contents."""
     ROOM = 4
-    """The next row might not find room for what it gives."""
+    """The buffers may not hold the next row's results."""

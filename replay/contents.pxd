@@ -15,12 +15,13 @@ cdef int effect(Chip chip, int64_t what, int64_t offset, int64_t length) except 
 cdef int64_t keep_bytes(Chip chip, int64_t target, int64_t low, int64_t high) except? -9 nogil
 cdef int64_t keep_mask(Chip chip, int64_t target, int64_t low, int64_t high) except? -9 nogil
 cdef bint all_known(Chip chip) noexcept nogil
+cdef bint is_counted(Chip chip, int64_t kind, int64_t target) noexcept nogil
 cdef int open_row(Chip chip, int64_t seq, int64_t kind, int64_t target, int64_t low, int64_t high) except -1 nogil
 cdef int close_row(Chip chip, int64_t kind, int64_t target, int64_t low, int64_t high) except -1 nogil
 cdef int count_changes(
     Chip chip, int64_t kind, int64_t low, int64_t high, int64_t before, int64_t before_mask
 ) except -1 nogil
-cdef int soil(Chip chip, int64_t low, int64_t high) except -1 nogil
+cdef int widen_hull(Chip chip, int64_t low, int64_t high) except -1 nogil
 cdef int copy_back(Chip chip, int64_t low, int64_t high) except -1 nogil
 cdef int write_back(Chip chip, int64_t seq, int64_t low, int64_t high) except -1 nogil
 @cython.locals(both=cython.bint)
@@ -34,6 +35,6 @@ cdef int close_window(Chip chip) except -1 nogil
 cdef bint window_covers(Chip chip, int64_t offset, int64_t size) noexcept nogil
 cdef int stage_word(Chip chip, int64_t offset, int64_t size, int64_t value) except -1 nogil
 cdef int flush_window(Chip chip, int64_t seq) except -1 nogil
-cdef int pour(Chip chip, int64_t low, int64_t high) except -1 nogil
+cdef int commit_window(Chip chip, int64_t low, int64_t high) except -1 nogil
 cdef int drop_window(Chip chip) except -1 nogil
 cdef int refuse(Chip chip, int64_t offset, int64_t size, bint read_only) except -1 nogil

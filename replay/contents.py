@@ -1,7 +1,7 @@
-"""How contents change: stores, the write-buffer window, erases and write-backs, each with its journal row.
+"""Changes of contents: stores, the write-buffer window, erases and write-backs, each with its journal row.
 
-Part of the kernel (see `machine`). Backing is kept as a buffer of its own but is copied only inside the dirty hull,
-the range in which storage may be ahead of it; outside the hull the two are equal.
+Part of the kernel (see `machine`). Backing has a buffer of its own, but is copied only inside the dirty hull, the range
+in which it may lag behind storage; outside the hull the two are equal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def effect(chip: Chip, what: int, offset: int, length: int) -> None:
-    """Note what the current row did."""
+    """Set the effect of the current row; a later effect of the same row replaces an earlier one."""
     if chip.row.effect == Effect.NONE:
         chip.row.programmed = 0
         chip.row.changed = 0
@@ -32,7 +32,7 @@ def effect(chip: Chip, what: int, offset: int, length: int) -> None:
 
 
 def keep_bytes(chip: Chip, target: int, low: int, high: int) -> int:
-    """Copy a span into the journal's bytes; the position it has there."""
+    """Copy a span of contents into the journal; return its position there."""
     position = chip.journal.bytes
     if target & Target.STORAGE:
         spans.copy_bytes(chip.journal.data, position, chip.storage, low, high)
@@ -43,7 +43,7 @@ def keep_bytes(chip: Chip, target: int, low: int, high: int) -> int:
 
 
 def keep_mask(chip: Chip, target: int, low: int, high: int) -> int:
-    """Copy a span of a mask, or say in one word that all of it is known."""
+    """Copy a span of a mask into the journal; return its position, or `ALL_KNOWN` without a copy."""
     position = chip.journal.bytes
     if all_known(chip):
         position = Position.ALL_KNOWN
@@ -57,49 +57,50 @@ def keep_mask(chip: Chip, target: int, low: int, high: int) -> int:
 
 
 def all_known(chip: Chip) -> bool:
-    """Whether no byte was ever unknown, so that masks need no look."""
+    """True while no byte has ever been unknown, so that masks need not be maintained."""
     return chip.settings.known == 0 and not chip.unknown_seen
 
 
+def is_counted(chip: Chip, kind: int, target: int) -> bool:
+    """True where the bytes that a change of storage alters are counted."""
+    return chip.settings.count and target & Target.STORAGE != 0 and kind != JournalKind.FORGET
+
+
 def open_row(chip: Chip, seq: int, kind: int, target: int, low: int, high: int) -> None:
-    """Begin a journal row with the contents before the change; `close_row` adds what stands there after it."""
-    chip.journal.seq[chip.journal.rows] = seq
-    chip.journal.kind[chip.journal.rows] = kind
-    chip.journal.target[chip.journal.rows] = target
-    chip.journal.offset[chip.journal.rows] = low
-    chip.journal.length[chip.journal.rows] = high - low
-    chip.journal.before[chip.journal.rows] = keep_bytes(chip, target, low, high)
-    chip.journal.before_mask[chip.journal.rows] = keep_mask(chip, target, low, high)
+    """Begin a journal row with the contents before a change, if changes are recorded or counted."""
+    if chip.settings.journal or is_counted(chip, kind, target):
+        chip.journal.seq[chip.journal.rows] = seq
+        chip.journal.kind[chip.journal.rows] = kind
+        chip.journal.target[chip.journal.rows] = target
+        chip.journal.offset[chip.journal.rows] = low
+        chip.journal.length[chip.journal.rows] = high - low
+        chip.journal.before[chip.journal.rows] = keep_bytes(chip, target, low, high)
+        chip.journal.before_mask[chip.journal.rows] = keep_mask(chip, target, low, high)
 
 
 def close_row(chip: Chip, kind: int, target: int, low: int, high: int) -> None:
-    """End the journal row that `open_row` began."""
-    if kind == JournalKind.ERASE:
-        chip.journal.after[chip.journal.rows] = Position.ALL_ERASED
-        chip.journal.after_mask[chip.journal.rows] = Position.ALL_KNOWN
-    elif kind == JournalKind.FORGET:
-        chip.journal.after[chip.journal.rows] = Position.NO_BYTES
-        chip.journal.after_mask[chip.journal.rows] = Position.NONE_KNOWN
-    elif chip.settings.journal:
-        chip.journal.after[chip.journal.rows] = keep_bytes(chip, target, low, high)
-        chip.journal.after_mask[chip.journal.rows] = keep_mask(chip, target, low, high)
-    if chip.settings.count and target & Target.STORAGE and kind != JournalKind.FORGET:
+    """Complete the row of `open_row` with the contents after the change; keep it only where changes are recorded."""
+    if is_counted(chip, kind, target):
         count_changes(
-            chip,
-            kind,
-            low,
-            high,
-            chip.journal.before[chip.journal.rows],
-            chip.journal.before_mask[chip.journal.rows],
+            chip, kind, low, high, chip.journal.before[chip.journal.rows], chip.journal.before_mask[chip.journal.rows]
         )
     if chip.settings.journal:
+        if kind == JournalKind.ERASE:
+            chip.journal.after[chip.journal.rows] = Position.ALL_ERASED
+            chip.journal.after_mask[chip.journal.rows] = Position.ALL_KNOWN
+        elif kind == JournalKind.FORGET:
+            chip.journal.after[chip.journal.rows] = Position.NO_BYTES
+            chip.journal.after_mask[chip.journal.rows] = Position.NONE_KNOWN
+        else:
+            chip.journal.after[chip.journal.rows] = keep_bytes(chip, target, low, high)
+            chip.journal.after_mask[chip.journal.rows] = keep_mask(chip, target, low, high)
         chip.journal.rows += 1
     else:
         chip.journal.bytes = 0
 
 
 def count_changes(chip: Chip, kind: int, low: int, high: int, before: int, before_mask: int) -> None:
-    """Count what a change of storage changed; the bytes before it, and their mask, are kept at these positions."""
+    """Count the bytes and bits that differ from those kept in the journal; positions are of bytes and mask."""
     if before_mask != Position.ALL_KNOWN and (
         spans.holds_other(chip.journal.data, before_mask, high - low, chip.settings.known)
         or spans.holds_other(chip.storage_mask, low, high - low, chip.settings.known)
@@ -114,8 +115,8 @@ def count_changes(chip: Chip, kind: int, low: int, high: int, before: int, befor
 # --- storage and backing -----------------------------------------------------------------------------------------
 
 
-def soil(chip: Chip, low: int, high: int) -> None:
-    """Widen the dirty hull."""
+def widen_hull(chip: Chip, low: int, high: int) -> None:
+    """Widen the dirty hull to include [low, high)."""
     if chip.dirty_low >= chip.dirty_high:
         chip.dirty_low = low
         chip.dirty_high = high
@@ -132,17 +133,15 @@ def copy_back(chip: Chip, low: int, high: int) -> None:
 
 
 def write_back(chip: Chip, seq: int, low: int, high: int) -> None:
-    """Bring the sectors that cover [low, high) from storage to backing, as far as the image file goes."""
+    """Write the dirty sectors that overlap [low, high) back, as far as the image file reaches."""
     first = max(low // SECTOR_BYTES * SECTOR_BYTES, chip.dirty_low)
     last = min((high + SECTOR_BYTES - 1) // SECTOR_BYTES * SECTOR_BYTES, chip.dirty_high)
     if first < last:
         end = min(last, chip.settings.backed)
         if first < end:
-            if chip.settings.journal:
-                open_row(chip, seq, JournalKind.WRITE_BACK, Target.BACKING, first, end)
+            open_row(chip, seq, JournalKind.WRITE_BACK, Target.BACKING, first, end)
             copy_back(chip, first, end)
-            if chip.settings.journal:
-                close_row(chip, JournalKind.WRITE_BACK, Target.BACKING, first, end)
+            close_row(chip, JournalKind.WRITE_BACK, Target.BACKING, first, end)
         if first <= chip.dirty_low:
             chip.dirty_low = last
         elif last >= chip.dirty_high:
@@ -150,18 +149,17 @@ def write_back(chip: Chip, seq: int, low: int, high: int) -> None:
 
 
 def commit_target(chip: Chip, high: int) -> int:
-    """Both at once, where nothing is dirty and the file reaches; else storage alone, and the hull says so."""
+    """`BOTH` where nothing is dirty and the file reaches; else `STORAGE`, and the hull tracks the difference."""
     both = chip.dirty_low >= chip.dirty_high and high <= chip.settings.backed
     return Target.BOTH if both else Target.STORAGE
 
 
 def store_word(chip: Chip, seq: int, offset: int, size: int, value: int, backed: bool) -> None:
-    """One word straight to storage; with `backed` also to the file."""
+    """Store one word; with `backed` write it back to the file too."""
     effect(chip, Effect.PROGRAM, offset, size)
     chip.row.programmed += size
     target = commit_target(chip, offset + size) if backed else Target.STORAGE
-    if chip.settings.journal or chip.settings.count:
-        open_row(chip, seq, JournalKind.PROGRAM, target, offset, offset + size)
+    open_row(chip, seq, JournalKind.PROGRAM, target, offset, offset + size)
     spans.put_word(chip.storage, offset, size, value, chip.settings.big_endian)
     if not all_known(chip):
         spans.fill_bytes(chip.storage_mask, offset, offset + size, chip.settings.known)
@@ -171,23 +169,21 @@ def store_word(chip: Chip, seq: int, offset: int, size: int, value: int, backed:
 
 
 def settle(chip: Chip, kind: int, target: int, low: int, high: int) -> None:
-    """After storage changed: the backing where it goes along, the dirty hull where it does not, the journal."""
+    """Finish a change of storage: update backing or the dirty hull, and complete the journal row."""
     if target == Target.STORAGE:
-        soil(chip, low, high)
+        widen_hull(chip, low, high)
     else:
         copy_back(chip, low, high)
-    if chip.settings.journal or chip.settings.count:
-        close_row(chip, kind, target, low, high)
+    close_row(chip, kind, target, low, high)
     if low < chip.settings.watch_end:
         chip.row.watched = True
 
 
 def erase_block(chip: Chip, seq: int, low: int, high: int) -> None:
-    """Storage and backing of [low, high) become 0xff."""
+    """Fill [low, high) of storage and backing with 0xff."""
     effect(chip, Effect.ERASE, low, high - low)
     target = commit_target(chip, high)
-    if chip.settings.journal or chip.settings.count:
-        open_row(chip, seq, JournalKind.ERASE, target, low, high)
+    open_row(chip, seq, JournalKind.ERASE, target, low, high)
     spans.fill_bytes(chip.storage, low, high, 0xFF)
     if not all_known(chip):
         spans.fill_bytes(chip.storage_mask, low, high, chip.settings.known)
@@ -197,24 +193,22 @@ def erase_block(chip: Chip, seq: int, low: int, high: int) -> None:
 
 
 def forget(chip: Chip, seq: int, start: int, end: int) -> None:
-    """The contents of [start, end) are no longer known, in storage and in the file."""
+    """Mark [start, end) as unknown in storage and backing."""
     low = max(start, 0)
     high = min(end, chip.settings.size)
     if low < high:
         chip.unknown_seen = True
-        if chip.settings.journal:
-            open_row(chip, seq, JournalKind.FORGET, Target.BOTH, low, high)
+        open_row(chip, seq, JournalKind.FORGET, Target.BOTH, low, high)
         spans.fill_bytes(chip.storage_mask, low, high, 1 - chip.settings.known)
         spans.fill_bytes(chip.backing_mask, low, high, 1 - chip.settings.known)
-        if chip.settings.journal:
-            close_row(chip, JournalKind.FORGET, Target.BOTH, low, high)
+        close_row(chip, JournalKind.FORGET, Target.BOTH, low, high)
 
 
 # --- the write-buffer window -------------------------------------------------------------------------------------
 
 
 def open_window(chip: Chip, offset: int) -> None:
-    """Open the window that covers `offset`, with nothing in it."""
+    """Open an empty window over the aligned range that holds `offset`."""
     chip.window_start = offset // chip.settings.window * chip.settings.window
     chip.window_low = 0
     chip.window_high = 0
@@ -224,7 +218,7 @@ def open_window(chip: Chip, offset: int) -> None:
 
 
 def close_window(chip: Chip) -> None:
-    """Drop the window; what was staged in it is gone."""
+    """Close the window and discard the staged bytes."""
     if chip.window_scattered:
         spans.fill_bytes(chip.touched, chip.window_low, chip.window_high, 0)
     chip.window_start = -1
@@ -232,7 +226,7 @@ def close_window(chip: Chip) -> None:
 
 
 def window_covers(chip: Chip, offset: int, size: int) -> bool:
-    """Whether the window is open and holds the whole word."""
+    """True if the window is open and covers the whole word."""
     return (
         chip.window_start >= 0
         and offset >= chip.window_start
@@ -241,7 +235,7 @@ def window_covers(chip: Chip, offset: int, size: int) -> bool:
 
 
 def stage_word(chip: Chip, offset: int, size: int, value: int) -> None:
-    """One word into the window, which covers it. Only the span that is written is kept, not the whole window."""
+    """Stage one word in the window, which covers it. Only the written span is tracked: a flush copies no more."""
     low = offset - chip.window_start
     high = low + size
     effect(chip, Effect.STAGE, offset, size)
@@ -263,7 +257,7 @@ def stage_word(chip: Chip, offset: int, size: int, value: int) -> None:
 
 
 def flush_window(chip: Chip, seq: int) -> None:
-    """What was staged goes to storage and backing; the window closes."""
+    """Commit the staged bytes to storage and backing, and close the window."""
     start = chip.window_start
     low = start + chip.window_low
     high = start + chip.window_high
@@ -273,17 +267,16 @@ def flush_window(chip: Chip, seq: int) -> None:
     chip.row.programmed += chip.window_bytes
     if low < high:
         target = commit_target(chip, high)
-        if chip.settings.journal or chip.settings.count:
-            open_row(chip, seq, JournalKind.FLUSH, target, low, high)
-        pour(chip, low, high)
+        open_row(chip, seq, JournalKind.FLUSH, target, low, high)
+        commit_window(chip, low, high)
         settle(chip, JournalKind.FLUSH, target, low, high)
         if target == Target.STORAGE:
             write_back(chip, seq, start, start + chip.settings.window)
     close_window(chip)
 
 
-def pour(chip: Chip, low: int, high: int) -> None:
-    """Staged bytes to storage."""
+def commit_window(chip: Chip, low: int, high: int) -> None:
+    """Copy the staged bytes to storage; where the span has holes, byte by byte."""
     if chip.window_scattered:
         for at in range(low, high):
             if chip.touched[at - chip.window_start]:
@@ -297,7 +290,7 @@ def pour(chip: Chip, low: int, high: int) -> None:
 
 
 def drop_window(chip: Chip) -> None:
-    """An aborted buffered write."""
+    """Abort a buffered write."""
     if chip.window_start >= 0:
         effect(chip, Effect.DROP, chip.window_start + chip.window_low, chip.window_high - chip.window_low)
     else:
@@ -306,7 +299,7 @@ def drop_window(chip: Chip) -> None:
 
 
 def refuse(chip: Chip, offset: int, size: int, read_only: bool) -> None:
-    """A store or an erase that the device refuses."""
+    """Set the effect of a refused store or erase."""
     effect(chip, Effect.REFUSED, offset, size)
     if read_only:
         chip.row.flags |= Flag.READ_ONLY_TARGET

@@ -23,7 +23,7 @@ cdef int begin(Chip chip, int64_t kind) except -1 nogil
 cdef int set_up(Chip chip, int64_t command, int64_t kind, int64_t wcycle, int64_t text) except -1 nogil
 @cython.locals(reaches=cython.bint)
 cdef bint is_writable(Chip chip, int64_t offset, int64_t size) noexcept nogil
-cdef bint as_sent_by_a_driver(Chip chip, int64_t command, int64_t size, int64_t value) except -1 nogil
+cdef bint is_driver_command(Chip chip, int64_t command, int64_t size, int64_t value) except -1 nogil
 cdef int command_cycle(Chip chip, int64_t seq, int64_t offset, int64_t size, int64_t value) except -1 nogil
 cdef int clear_status(Chip chip) except -1 nogil
 cdef int leave(Chip chip, int64_t command) except -1 nogil

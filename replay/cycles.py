@@ -1,8 +1,8 @@
-"""The write cycles of the command state machine: what each bus write does, and the events it must log.
+"""Write cycles of the command state machine: the effect of each bus write, and the events it must log.
 
 Part of the kernel (see `machine`). Ref: the command tables of the Intel StrataFlash P30 data sheet for what the
-bytes mean; what the emulated device does with them, and where it differs from silicon, was measured on QEMU 7.2 to
-9.0 and is named at the function.
+bytes mean. The emulated device's behaviour was measured on QEMU 7.2 to 9.0; differences from silicon are documented at
+each function.
 """
 
 from __future__ import annotations
@@ -18,35 +18,37 @@ if TYPE_CHECKING:
 
 
 def read_array(chip: Chip) -> None:
-    """Back to read array: the guest's reads bypass the device from here on."""
+    """Return to read array, in which the guest's reads bypass the device."""
     chip.cmd = 0
     chip.wcycle = 0
     selfcheck.expect_event(chip, RowKind.MODE_READ_ARRAY)
 
 
 def begin(chip: Chip, kind: int) -> None:
-    """Begin an operation."""
+    """Begin an operation of this kind."""
     chip.op += 1
     chip.op_kind = kind
     chip.inferred_open = False
 
 
 def set_up(chip: Chip, command: int, kind: int, wcycle: int, text: int) -> None:
-    """A command is in force and waits in `wcycle`."""
+    """Put a command in force, waiting in `wcycle`. One that needs no data is done at once."""
     begin(chip, kind)
     chip.cmd = command
     chip.wcycle = wcycle
+    if kind != OpKind.INCOMPLETE:
+        chip.row.outcome = Outcome.DONE
     selfcheck.expect_text(chip, text)
 
 
 def is_writable(chip: Chip, offset: int, size: int) -> bool:
-    """Whether a store to the range is taken: the flash is writable and, under `error`, the file reaches there."""
+    """True if the device accepts a store there: it is writable and, under policy `error`, inside the extent."""
     reaches = chip.settings.policy != Policy.ERROR or offset + size <= chip.settings.extent
     return reaches and not chip.settings.read_only
 
 
-def as_sent_by_a_driver(chip: Chip, command: int, size: int, value: int) -> bool:
-    """Whether `value` is a command alone or one for every chip of the bank, and nothing more."""
+def is_driver_command(chip: Chip, command: int, size: int, value: int) -> bool:
+    """True if `value` is the command byte repeated for every chip or every byte of the access, and nothing else."""
     lane = chip.settings.chip or 2
     repeated = 0
     for number in range((size + lane - 1) // lane):
@@ -61,11 +63,11 @@ def as_sent_by_a_driver(chip: Chip, command: int, size: int, value: int) -> bool
 
 
 def command_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:  # noqa: C901  a branch a command
-    """A bus write while no command is in progress: its low byte is the command."""
+    """Process a write in cycle 0, whose low byte is the command."""
     command = value & 0xFF
     chip.soft = False
     chip.blind = False
-    if value != command and not as_sent_by_a_driver(chip, command, size, value):
+    if value != command and not is_driver_command(chip, command, size, value):
         chip.row.flags |= Flag.STRAY
     if command == Opcode.BUFFERED_PROGRAM:
         set_up(chip, command, OpKind.INCOMPLETE, 1, Text.BUFFERED_PROGRAM)
@@ -78,13 +80,10 @@ def command_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> N
         set_up(chip, command, OpKind.INCOMPLETE, 1, Text.UNLOCK)
     elif command == Opcode.CFI_QUERY:
         set_up(chip, command, OpKind.QUERY, 1, Text.CFI_QUERY)
-        chip.row.outcome = Outcome.DONE
     elif command == Opcode.READ_IDENTIFIER:
         set_up(chip, command, OpKind.IDENTIFY, 0, Text.READ_IDENTIFIER)
-        chip.row.outcome = Outcome.DONE
     elif command == Opcode.READ_STATUS:
         set_up(chip, command, OpKind.STATUS, 0, Text.READ_STATUS)
-        chip.row.outcome = Outcome.DONE
     elif command == Opcode.CLEAR_STATUS:
         clear_status(chip)
     elif command in (Opcode.READ_ARRAY, Opcode.AMD_RESET, Opcode.READ_ARRAY_RESET):
@@ -94,7 +93,7 @@ def command_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> N
 
 
 def clear_status(chip: Chip) -> None:
-    """0x50 clears the ready bit too, which silicon does not."""
+    """Clear the status register (0x50). The ready bit goes too, which silicon keeps."""
     begin(chip, OpKind.CLEAR_STATUS)
     chip.status = 0
     chip.status_known = True
@@ -104,7 +103,7 @@ def clear_status(chip: Chip) -> None:
 
 
 def leave(chip: Chip, command: int) -> None:
-    """0xff, 0xf0 and 0x00 go back to read array; the last is not assigned by CFI, and says nothing."""
+    """Return to read array (0xff, 0xf0, 0x00). The last is not assigned by CFI and logs no event."""
     begin(chip, OpKind.READ_ARRAY)
     chip.row.outcome = Outcome.DONE
     if command == Opcode.AMD_RESET:
@@ -117,7 +116,7 @@ def leave(chip: Chip, command: int) -> None:
 
 
 def stray(chip: Chip) -> None:
-    """What is no command goes back to read array."""
+    """Return to read array after a byte that is no command."""
     begin(chip, OpKind.STRAY)
     chip.row.flags |= Flag.STRAY | Flag.NOT_A_COMMAND
     chip.row.outcome = Outcome.DONE
@@ -125,7 +124,7 @@ def stray(chip: Chip) -> None:
 
 
 def erase(chip: Chip, seq: int, offset: int) -> None:
-    """0x20 erases at once, before any confirm; on a read-only flash the event is logged and nothing is erased."""
+    """Erase a block on 0x20, before any confirm. A read-only flash logs the event and erases nothing."""
     block = chip.settings.block
     low = offset // block * block
     begin(chip, OpKind.ERASE)
@@ -144,7 +143,7 @@ def erase(chip: Chip, seq: int, offset: int) -> None:
 
 
 def second_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
-    """A bus write after a setup command."""
+    """Process a write in cycle 1, after a setup command."""
     command = chip.cmd
     confirm = value & 0xFF
     if command == Opcode.BUFFERED_PROGRAM:
@@ -164,12 +163,12 @@ def second_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> No
             chip.row.flags |= Flag.BAD_SECOND_CYCLE
         chip.row.outcome = Outcome.DONE
     else:
-        # The command is not known: the trace began after it. If it was a program, this is its data.
+        # Unknown command: the trace began after it. If it was a program, this is its data.
         contents.forget(chip, seq, offset, offset + size)
 
 
 def program(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
-    """The data cycle. The old bytes are not ANDed in: a program may set a bit, which silicon cannot."""
+    """Program a word. Old bytes are not ANDed in, so a program can set bits, which silicon cannot."""
     chip.op_kind = OpKind.PROGRAM
     chip.row.flags |= Flag.DATA
     selfcheck.expect_text(chip, Text.PROGRAM_DATA)
@@ -187,7 +186,7 @@ def program(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
 
 
 def confirm_erase(chip: Chip, confirm: int) -> None:
-    """Anything but 0xd0 goes back to read array, and the block stays erased."""
+    """Confirm an erase. Anything but 0xd0 returns to read array, and the block stays erased."""
     chip.row.outcome = Outcome.REFUSED if chip.status & Status.ERASE_ERROR else Outcome.DONE
     if confirm == Opcode.CONFIRM:
         chip.wcycle = 0
@@ -198,7 +197,7 @@ def confirm_erase(chip: Chip, confirm: int) -> None:
 
 
 def confirm_lock(chip: Chip, confirm: int) -> None:
-    """Locks are accepted and have no effect."""
+    """Accept a lock or unlock, which has no effect."""
     if confirm in (Opcode.CONFIRM, Opcode.LOCK_CONFIRM):
         chip.op_kind = OpKind.UNLOCK if confirm == Opcode.CONFIRM else OpKind.LOCK
         chip.row.outcome = Outcome.DONE
@@ -213,7 +212,7 @@ def confirm_lock(chip: Chip, confirm: int) -> None:
 
 
 def take_count(chip: Chip, offset: int, value: int) -> None:
-    """The count of a buffered write: words less one, as wide as a chip."""
+    """Take the count of a buffered write: words less one, as wide as a chip."""
     width = chip.settings.chip or chip.settings.bank
     count = value & spans.low_bits(8 * min(width, 4))
     chip.op_kind = OpKind.BUFFERED_PROGRAM
@@ -233,7 +232,7 @@ def take_count(chip: Chip, offset: int, value: int) -> None:
 
 
 def data_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
-    """A word of a buffered write."""
+    """Process a word of a buffered write."""
     chip.row.flags |= Flag.DATA
     chip.op_kind = OpKind.BUFFERED_PROGRAM
     behaviour = chip.settings.behaviour
@@ -256,7 +255,7 @@ def data_cycle(chip: Chip, seq: int, offset: int, size: int, value: int) -> None
 
 
 def take_word(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
-    """The word itself: stored, staged, or refused without an event of its own."""
+    """Store, stage or refuse a word; a refusal logs no event."""
     if not is_writable(chip, offset, size):
         contents.refuse(chip, offset, size, chip.settings.read_only)
         chip.status |= Status.PROGRAM_ERROR
@@ -272,13 +271,13 @@ def take_word(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
 
 
 def write_back_around(chip: Chip, seq: int, offset: int) -> None:
-    """`direct` writes back the window-size area around the last word, not around the words that were stored."""
+    """Write back the window-sized area around the last word, as `direct` does, wherever the words were stored."""
     start = offset // chip.settings.window * chip.settings.window
     contents.write_back(chip, seq, start, start + chip.settings.window)
 
 
 def confirm_cycle(chip: Chip, seq: int, offset: int, value: int) -> None:
-    """The confirm of a buffered write. A program error left over from before drops a correct write."""
+    """Confirm a buffered write. A program error left from an earlier operation aborts it."""
     confirmed = value & 0xFF == Opcode.CONFIRM
     if not confirmed:
         chip.row.flags |= Flag.BAD_SECOND_CYCLE
@@ -303,7 +302,7 @@ def confirm_cycle(chip: Chip, seq: int, offset: int, value: int) -> None:
 
 
 def flush(chip: Chip, seq: int, offset: int) -> None:
-    """Flush the window; where the trace began after it was opened, its whole block is no longer known."""
+    """Flush the window; if the trace began after it opened, mark its whole block as unknown."""
     if chip.window_start >= 0:
         contents.flush_window(chip, seq)
     else:

@@ -1,7 +1,7 @@
 """Machine: one flash device, fed a chunk of rows at a time.
 
-Columns in, columns out. The machine carries its state from chunk to chunk, so the result does not depend on how the
-rows are cut. It stops by itself where something must be decided from outside (see `Stop`), and goes on from there.
+Columns in, columns out. State is carried from chunk to chunk, so the result does not depend on the chunk size. The
+machine stops where its owner must decide something (see `Stop`), and continues from there.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 from replay.backing import UPSTREAM, Backing, Policy
 from replay.behaviour import Behaviour
 from replay.cfi import SIZE_DEPENDENT_ENTRIES, Opcode, Status, cfi_table
-from replay.columns import ABSENT, HELD, QUEUED, Field, JournalKind, RowKind, Stop, Target
+from replay.columns import ABSENT, HELD, OP_FIELDS, QUEUED, Field, JournalKind, OpField, RowKind, Stop, Target
 from replay.journal import COLUMNS, Change, Journal
 from replay.sparse import clear, copy_into, find_other, sparse_zeros
 from replay.state import Asked, Chip, Operations, Rows, SelfCheck, Settings, Steps, Totals
 from replay.state import Journal as JournalRoom
-from replay.tables import OperationColumns, StepColumns
+from replay.tables import StepColumns
 
 try:
     from replay.native import end_operation, run
 except ImportError:  # not compiled
     from replay.machine import run
-    from replay.summing import end_operation
+    from replay.operation_sums import end_operation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from replay.geometry import Geometry
-    from replay.tables import RowColumns
+    from replay.tables import OperationColumns, RowColumns
 
     Bytes = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-__all__ = ["STATE", "Config", "Disagreement", "Machine", "Stop", "Totals"]
+__all__ = ["Config", "Disagreement", "Machine", "Stop", "Totals", "state_of"]
 
 _JOURNAL_ROWS = 1 << 14
 _JOURNAL_BYTES = 1 << 22
@@ -46,40 +46,15 @@ _OPERATIONS = 1 << 14
 _FILLED_AT_ONCE = 128 << 20
 _FILLED = 1 << 16
 
-STATE = (
-    "cmd",
-    "wcycle",
-    "status",
-    "status_known",
-    "counter",
-    "counter_known",
-    "window_start",
-    "window_low",
-    "window_high",
-    "window_bytes",
-    "window_scattered",
-    "window_partial",
-    "dirty_low",
-    "dirty_high",
-    "unknown_seen",
-    "soft",
-    "blind",
-    "soft_adopted",
-    "op",
-    "op_kind",
-    "inferred_open",
-)
-"""What a device carries besides its contents."""
-
 
 @dataclass(frozen=True)
 class Config:
-    """What a machine is told about its device.
+    """Configuration of a machine.
 
-    `image` is the contents at power-up, uint8, at most as long as the region (what lies beyond is 0); None: unknown.
-    `journal` keeps every change, `count_changes` fills the step columns that say how much each row changed.
-    `check` compares the trace's own events and takes hints from them; without it only bus accesses count.
-    `operations` sums rows up.
+    `image` is the contents at power-up, uint8, at most as long as the region (zeros follow); None: unknown.
+    `journal` records every change, `count_changes` fills the step columns `changed` and `bits_set`.
+    `check` compares inner events with the model and takes hints from them; without it only bus accesses count.
+    `operations` sums rows up to operations and totals.
     """
 
     geometry: Geometry
@@ -97,22 +72,22 @@ class Config:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """The first difference between model and trace: where, and what was expected to stand there.
+    """The first difference between model and trace.
 
-    `expected_kind` is 0 where nothing was expected, `stands_kind` 0 where the event is missing. `expected` and
-    `stands` are the two values of `field`, -1 each where the event itself differs.
+    `expected_kind` is 0 where no event was expected, `actual_kind` 0 where the event is missing. `expected` and
+    `actual` are the two values of `field`, -1 each where the event itself differs.
     """
 
     seq: int
     expected_kind: RowKind
-    stands_kind: RowKind
+    actual_kind: RowKind
     field: str
     expected: int
-    stands: int
+    actual: int
 
 
 class _Contents(NamedTuple):
-    """Bytes and masks of a region, uint8, lazily allocated."""
+    """Bytes and masks of a region, uint8, allocated lazily."""
 
     storage: NDArray[np.uint8]
     storage_mask: NDArray[np.uint8]
@@ -121,31 +96,37 @@ class _Contents(NamedTuple):
 
 
 class _Room:
-    """The arrays that the machine fills: those of the kernel are views of them."""
+    """Buffers shared with the kernel, whose memoryviews are views of them."""
 
-    def __init__(self, *, steps: int, operations: int, journal: int, data: int) -> None:
+    def __init__(self, *, journal: int, data: int) -> None:
         self.seen = np.zeros(len(RowKind), np.int64)
         self.missing = np.full(len(RowKind), ABSENT, np.int64)
         self.queue = np.zeros((6, QUEUED), np.int64)
         self.held = np.zeros((5, HELD), np.int64)
-        self.steps = np.zeros((len(StepColumns._fields), steps), np.int64)
-        self.operations = np.zeros((len(OperationColumns._fields), operations), np.int64)
+        self.steps = np.zeros((len(StepColumns._fields), _STEPS), np.int64)
+        self.operations = np.zeros((_OPERATIONS, OP_FIELDS), np.int64)
         self.journal = np.zeros((COLUMNS, journal), np.int64)
         self.data = np.zeros(data, np.uint8)
 
     def chip(self, settings: Settings, window: int) -> Chip:
-        """A device that has just been made, without contents."""
+        """Create a device in its power-up state, without contents."""
         chip = Chip(
             settings,
             SelfCheck(_views(self.queue), _views(self.held), _view(self.seen), _view(self.missing)),
             JournalRoom(_views(self.journal), _view(self.data)),
-            Operations(_views(self.operations)),
+            Operations(_view(np.zeros(OP_FIELDS, np.int64)), _view(self.operations.reshape(-1))),
             Steps(_views(self.steps)),
             _view(np.zeros(window, np.uint8)),
             _view(np.zeros(window, np.uint8)),
         )
         chip.status = int(Status.READY)
         return chip
+
+
+def state_of(chip: Chip) -> dict[str, int]:
+    """Scalar state of a chip by name: no contents, window or tables, and not its position among the rows."""
+    values = {name: getattr(chip, name) for name in dir(chip) if name != "position"}
+    return {name: value for name, value in values.items() if isinstance(value, int)}
 
 
 def _view(array: NDArray[Any]) -> memoryview[int]:
@@ -194,10 +175,10 @@ def _set_backing(settings: Settings, backing: Backing) -> None:
 
 
 class _Blank:
-    """What lies beyond the image file: zeros that nobody wrote, and so known.
+    """Range beyond the image file: zeros, and known.
 
-    Where unknown is what masks begin with, the mask is filled there: at once where that is little, else block by block
-    as rows come near.
+    Where masks start as unknown the range must be marked known: at once if it is small, else lazily, block by block, as
+    rows come near it, so that a large region costs no memory.
     """
 
     def __init__(self, size: int, start: int | None = None) -> None:
@@ -206,13 +187,13 @@ class _Blank:
         self._marked: set[int] = set()
 
     def begin(self, mask: NDArray[np.uint8], known: int) -> None:
-        """Fill the mask where that takes little memory."""
+        """Mark the whole range if that takes little memory."""
         if self._size - self.start <= _FILLED_AT_ONCE:
             mask[self.start :] = known
             self._marked = set(range(self._size // _FILLED + 1))
 
     def mark(self, mask: NDArray[np.uint8], offsets: NDArray[np.int64], reach: int) -> None:
-        """Fill the mask wherever these rows reach: `reach` bytes around them, for erase blocks and windows."""
+        """Mark the blocks within `reach` bytes of these rows, which covers erase blocks and windows."""
         if self.start == self._size or self._size - self.start <= _FILLED_AT_ONCE:
             return
         places = np.unique(offsets // _FILLED) * _FILLED
@@ -224,29 +205,22 @@ class _Blank:
 
 
 class Machine:
-    """One flash device and everything it carries from row to row.
+    """One flash device with its state and contents.
 
     Attributes:
-        chip: its state, as the kernel has it.
-        asked: which rows are given one by one; see `steps`.
-        totals: what all rows add up to.
-        journal: what changed, if that is kept.
+        chip: kernel state.
+        asked: filter of the rows that `steps` returns.
+        totals: counts over all rows.
+        journal: changes, if they are recorded.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         size = config.geometry.size
-        journaled = config.journal or config.count_changes
-        self._make(
-            _settings(config),
-            _Room(
-                steps=_STEPS,
-                operations=_OPERATIONS,
-                journal=_JOURNAL_ROWS if journaled else 1,
-                data=max(_JOURNAL_BYTES, 16 * config.geometry.block) if journaled else 1,
-            ),
-            _Contents(*(sparse_zeros(size) for _ in _Contents._fields)),
-        )
+        room = _Room(journal=1, data=1)
+        if config.journal or config.count_changes:
+            room = _Room(journal=_JOURNAL_ROWS, data=max(_JOURNAL_BYTES, 16 * config.geometry.block))
+        self._make(_settings(config), room, _Contents(*(sparse_zeros(size) for _ in _Contents._fields)))
         self._blank = _Blank(size)
         if config.image is not None:
             length = min(len(config.image), size)
@@ -272,20 +246,19 @@ class Machine:
     # --- feeding -------------------------------------------------------------------------------------------------
 
     def feed(self, rows: RowColumns, start: int = 0, end: int | None = None) -> tuple[int, Stop]:
-        """Do the rows from `start` on (to `end`, exclusive).
+        """Process the rows from `start` to `end` (exclusive); return the index of the next row and why it stopped.
 
-        Returns the row after the last one done and why it stopped. Rows must be valid: `0 <= offset`,
-        `1 <= size <= 8`, `offset + size` and `length` inside the region.
+        Rows must be valid: `0 <= offset`, `1 <= size <= 8`, `offset + size` and `length` inside the region.
 
         Raises:
-            IndexError: they are not.
+            IndexError: a row is not.
         """
         end = len(rows.kind) if end is None else end
         if self._settings.known:
             reach = max(self._settings.block, self._settings.window)
             self._blank.mark(self._contents.storage_mask, rows.offset[start:end], reach)
         if start < end and not self._room.seen.any():
-            # The very first row of a device that was just made: its count register is still zero.
+            # The count register is zero only until the first row.
             self.chip.counter_known |= rows.kind[start] in (RowKind.RESET, RowKind.REALIZE)
         views = Rows([_view(np.ascontiguousarray(column, np.int64)) for column in rows])
         while True:
@@ -298,7 +271,7 @@ class Machine:
                 return start, why
 
     def _drain(self) -> None:
-        """Take what fills the room for rows."""
+        """Empty the kernel's buffers."""
         chip, room = self.chip, self._room
         if chip.journal.rows:
             columns, size = room.journal[:, : chip.journal.rows], chip.journal.bytes
@@ -308,21 +281,21 @@ class Machine:
             self._steps.append(room.steps[:, : chip.steps.count].copy())
             chip.steps.count = 0
         if chip.operations.count:
-            self._operations.append(room.operations[:, : chip.operations.count].copy())
+            self._operations.append(room.operations[: chip.operations.count].T.copy())
             chip.operations.count = 0
 
     def steps(self) -> StepColumns:
-        """The rows that were asked for since the last call."""
+        """Return the rows that passed the filter `asked` since the last call."""
         found, self._steps = self._steps, []
         return StepColumns(*_joined(found, len(StepColumns._fields)))
 
     def operations(self, *, end: bool = False) -> OperationColumns:
-        """The operations that have ended since the last call; with `end` also the one in progress."""
+        """Return the operations that have ended since the last call; with `end` end the one in progress first."""
         if end:
             end_operation(self.chip)
             self._drain()
         found, self._operations = self._operations, []
-        return OperationColumns(*_joined(found, len(OperationColumns._fields)))
+        return dict(zip((field.name.lower() for field in OpField), _joined(found, OP_FIELDS), strict=True))
 
     def _forget_everything(self) -> None:
         size = self.config.geometry.size
@@ -330,11 +303,11 @@ class Machine:
         self._set_contents(self._contents._replace(storage_mask=sparse_zeros(size), backing_mask=sparse_zeros(size)))
         self._blank = _Blank(size)
 
-    # --- being told ----------------------------------------------------------------------------------------------
+    # --- changing the device -----------------------------------------------------------------------------------------
 
     @property
     def keep_journal(self) -> bool:
-        """Whether changes go into the journal; only a machine that was made with one, or counts, has room for it."""
+        """True while changes go into the journal. Only a machine created with one, or with counts, has room for it."""
         return bool(self._settings.journal)
 
     @keep_journal.setter
@@ -343,7 +316,7 @@ class Machine:
 
     @property
     def behaviour(self) -> Behaviour:
-        """When buffered words are stored."""
+        """When buffered words reach the storage."""
         return Behaviour(self._settings.behaviour)
 
     @behaviour.setter
@@ -351,11 +324,11 @@ class Machine:
         self._settings.behaviour = int(behaviour)
 
     def stop_watching(self) -> None:
-        """No longer stop at changes of the watched range."""
+        """Stop no more at changes of the watched range."""
         self._settings.watch_end = 0
 
     def change_image(self, image: NDArray[np.uint8]) -> None:
-        """Put other contents into the image file: uint8, from offset 0. The next `power_cycle` reads them."""
+        """Replace the contents of the image file: uint8, from offset 0."""
         length = min(len(image), self.backed_bytes)
         for target, data, mask in (
             (Target.BACKING, self._contents.backing, self._contents.backing_mask),
@@ -368,7 +341,7 @@ class Machine:
                 self._note_restart(target, 0, before, (data[:length], mask[:length]))
 
     def change_backing(self, backing: Backing) -> None:
-        """Start again behind another image file; what a longer one holds beyond the old one's end is unknown."""
+        """Restart behind another image file. The part beyond the end of the old one is unknown."""
         chip, end = self.chip, self.backed_bytes
         _set_backing(self._settings, backing)
         if self.backed_bytes > end:
@@ -376,24 +349,22 @@ class Machine:
             chip.unknown_seen = True
             chip.dirty_low = min(chip.dirty_low, end) if chip.dirty_low < chip.dirty_high else end
             chip.dirty_high = max(chip.dirty_high, self.backed_bytes)
-        self._read_image_again()
+        self._reload()
 
     def power_cycle(self) -> None:
-        """The machine ends and starts again: storage is read from the image file, state is that of power-up."""
-        self._read_image_again()
-        kept = {name: getattr(self.chip, name) for name in ("op", "unknown_seen")}
-        operation = self.chip.operation
+        """Restart the machine: read storage from the image file and reset the state to that of power-up."""
+        self._reload()
+        before = self.chip
         self._room.seen[:] = 0
         self._room.missing[:] = ABSENT
         self.chip = self._room.chip(self._settings, self.config.geometry.window)
-        for name, value in kept.items():
-            setattr(self.chip, name, value)
-        self.chip.operation, self.chip.totals, self.chip.asked = operation, self.totals, self.asked
+        for name in ("op", "unknown_seen", "operations", "totals", "asked"):
+            setattr(self.chip, name, getattr(before, name))
         self._set_contents(self._contents)
         self._settings.behaviour = int(self.config.behaviour)
 
-    def _read_image_again(self) -> None:
-        """Storage becomes what the image file holds, and nothing beyond it."""
+    def _reload(self) -> None:
+        """Copy the image file to storage, blank beyond its end, and journal the difference."""
         chip, backed, size = self.chip, self.backed_bytes, self.config.geometry.size
         low, high = chip.dirty_low, chip.dirty_high
         first, end = (low, high) if backed == size else (min(low, backed) if low < high else backed, size)
@@ -415,7 +386,7 @@ class Machine:
             self._blank_beyond(self.backed_bytes)
 
     def _note_restart(self, target: Target, low: int, before: Bytes, after: Bytes) -> None:
-        """Enter into the journal what changed between two starts; bytes and mask of the same span."""
+        """Journal the difference between two starts, given bytes and mask of the same span."""
         changed = np.flatnonzero((before[0] != after[0]) | (before[1] != after[1]))
         if not len(changed):
             return
@@ -436,16 +407,16 @@ class Machine:
         )
 
     def _blank_beyond(self, extent: int) -> None:
-        """Beyond the file there is nothing: zeros that nobody wrote. Pages that were never touched stay so."""
+        """Blank storage beyond the image file; untouched pages stay unallocated."""
         clear(self._contents.storage[extent:])
         clear(self._contents.storage_mask[extent:])
         self._blank = _Blank(self.config.geometry.size, extent)
         self._blank.begin(self._contents.storage_mask, self._settings.known)
 
     def fork(self, backing: Backing) -> Machine:
-        """A second machine in the same state behind another image file, without self-check, journal and operations.
+        """Copy the machine behind another image file, without self-check, journal and operations.
 
-        Contents beyond the new extent start as the policy has them: zeros that nobody wrote.
+        Contents beyond the new extent start as known zeros.
         """
         twin = object.__new__(Machine)
         twin.config = self.config
@@ -454,54 +425,54 @@ class Machine:
         settings.check = settings.journal = settings.count = settings.sum_up = False
         settings.watch_end = 0
         _set_backing(settings, backing)
-        room = _Room(steps=_STEPS, operations=_OPERATIONS, journal=1, data=1)
+        room = _Room(journal=1, data=1)
         room.seen[:] = self._room.seen
         twin._make(settings, room, _Contents(*(_prefix(array, backing.extent) for array in self._contents)))
-        for name in STATE:
-            setattr(twin.chip, name, getattr(self.chip, name))
+        for name, value in state_of(self.chip).items():
+            setattr(twin.chip, name, value)
         for name in ("window", "touched"):
             setattr(twin.chip, name, _view(np.array(getattr(self.chip, name), np.uint8)))
         twin._blank = _Blank(self.config.geometry.size, backing.extent)
         twin._blank.begin(twin._contents.storage_mask, settings.known)
         return twin
 
-    # --- being asked ---------------------------------------------------------------------------------------------
+    # --- inspecting it -----------------------------------------------------------------------------------------------
 
     def storage(self) -> NDArray[np.uint8]:
-        """What the guest reads back: uint8, as long as the region. A view, valid until the next `feed`."""
+        """Contents as the guest reads them: uint8, as long as the region. A view, valid until the next `feed`."""
         return self._contents.storage
 
     def backing(self) -> NDArray[np.uint8]:
-        """What the image file holds: uint8, as long as the file. A view, valid until the next `feed`."""
+        """Contents of the image file: uint8, as long as the file. A view, valid until the next `feed`."""
         return self._contents.backing[: self.backed_bytes]
 
     @property
     def storage_mask(self) -> NDArray[np.uint8]:
-        """For each byte of storage, `known_value` where it is known; a view."""
+        """Mask of storage: `known_value` for each known byte; a view."""
         return self._contents.storage_mask
 
     @property
     def backing_mask(self) -> NDArray[np.uint8]:
-        """For each byte of backing, as long as the region, `known_value` where it is known; a view."""
+        """Mask of backing, as long as the region: `known_value` for each known byte; a view."""
         return self._contents.backing_mask
 
     @property
     def known_value(self) -> int:
-        """What the masks hold for a byte that is known, 0 or 1; the other value means unknown."""
-        return int(self._settings.known)
+        """Mask value of a known byte, 0 or 1; the other value means unknown."""
+        return self._settings.known
 
     @property
     def backed_bytes(self) -> int:
         """Length of the image file."""
-        return int(self._settings.backed)
+        return self._settings.backed
 
     def unknown(self, *, backing: bool, end: int) -> tuple[int, int]:
-        """How many of the first `end` bytes are unknown, and the offset of the first (-1 if none)."""
+        """Count the unknown bytes below `end`; return the count and the offset of the first (-1 if none)."""
         mask = self._contents.backing_mask if backing else self._contents.storage_mask
         return find_other(mask[: end if backing else min(end, self._blank.start)], self._settings.known)
 
     def known_prefix(self, length: int) -> bytes | None:
-        """The first `length` bytes of storage, None if one of them is unknown."""
+        """Return the first `length` bytes of storage, None if any of them is unknown."""
         count, _ = self.unknown(backing=False, end=length)
         return None if count else self._contents.storage[:length].tobytes()
 
@@ -519,7 +490,7 @@ class Machine:
         return Disagreement(
             check.first_seq,
             RowKind(check.first_kind),
-            RowKind(check.first_stands),
+            RowKind(check.first_actual_kind),
             Field(check.first_field).name.lower(),
             check.first_expected,
             check.first_actual,
@@ -527,65 +498,64 @@ class Machine:
 
     @property
     def disagreements(self) -> int:
-        """How often model and trace differed."""
-        return int(self.chip.check.differences)
+        """Number of differences between model and trace."""
+        return self.chip.check.differences
 
     @property
     def adopted_at(self) -> int | None:
         """Seq of the first row whose state was taken from the trace before the machine was in step."""
-        seq = int(self.chip.soft_adopted)
-        return None if seq < 0 else seq
+        return None if self.chip.soft_adopted < 0 else self.chip.soft_adopted
 
     @property
     def status(self) -> int:
         """The status register of one chip."""
-        return int(self.chip.status)
+        return self.chip.status
 
     @property
     def command(self) -> int:
         """The command byte in force; 0 in read array."""
-        return int(self.chip.cmd)
+        return self.chip.cmd
 
     @property
     def wcycle(self) -> int:
         """The write cycle of the command in progress, 0 to 3."""
-        return int(self.chip.wcycle)
+        return self.chip.wcycle
 
     @property
     def operation_kind(self) -> int:
         """The `OpKind` of the current operation."""
-        return int(self.chip.op_kind)
+        return self.chip.op_kind
 
     @property
     def operation_start(self) -> int:
         """Seq of the first row of the operation in progress, -1 if there is none."""
-        operation = self.chip.operation
-        return int(operation.first_seq) if operation.number >= 0 else -1
+        operations = self.chip.operations
+        return operations.sums[OpField.FIRST_SEQ] if operations.number >= 0 else -1
 
     @property
     def words_left(self) -> int | None:
-        """Words of the buffered write in progress that have not come yet; None if that is not known, or none is."""
+        """Words left of the buffered write in progress; None if unknown, or if there is none."""
         if self.chip.cmd != Opcode.BUFFERED_PROGRAM or not self.chip.counter_known:
             return None
         return {2: self.chip.counter + 1, 3: 0}.get(self.chip.wcycle)
 
     @property
     def midway(self) -> bool:
-        """Whether an operation is in progress. A flash in query mode waits in a write cycle too, but at rest."""
+        """True while an operation is in progress. Query mode waits in a write cycle too, but at rest."""
         return self.wcycle != 0 and self.command != Opcode.CFI_QUERY
 
     @property
     def window(self) -> tuple[int, int] | None:
-        """Start and length of the write-buffer window, None where none is open."""
-        start = int(self.chip.window_start)
+        """Start and length of the write-buffer window, None if it is closed."""
+        start = self.chip.window_start
         return None if start < 0 else (start, self.config.geometry.window)
 
     @property
     def awaited(self) -> RowKind | None:
-        """The event that the last row still must have beside it, None if it is complete.
+        """Kind of the event that must follow the last row, None if its access is complete.
 
-        An inner event that the last write causes, or the read of an inner event that came, of a kind that the trace
-        holds.
+        Either an inner event that the last write causes, or the read of a held inner event; only of a kind traced so
+        far.
         """
         chip, check = self.chip, self.chip.check
         if chip.blind or chip.soft:
@@ -596,19 +566,19 @@ class Machine:
         return next((RowKind(kind) for kind in queued if self.has_seen(kind)), None)
 
     def has_seen(self, kind: RowKind) -> bool:
-        """Whether a row of this kind was among those fed."""
+        """True if a row of this kind has been fed."""
         return bool(self._room.seen[kind])
 
 
 def _joined(parts: Sequence[NDArray[np.int64]], columns: int) -> NDArray[np.int64]:
-    """Tables one after the other."""
+    """Concatenate tables along their rows."""
     if len(parts) == 1:
         return parts[0]
     return np.concatenate([np.zeros((columns, 0), np.int64), *parts], axis=1)
 
 
 def _prefix(array: NDArray[np.uint8], length: int | None) -> NDArray[np.uint8]:
-    """A copy of which only the first `length` bytes are filled: the rest stays unallocated zeros."""
+    """Copy the first `length` bytes; the rest stays unallocated zeros."""
     copy = sparse_zeros(len(array))
     copy_into(copy, array[:length])
     return copy

@@ -1,4 +1,4 @@
-"""Geometry: how big a flash is and how its chips share the bus."""
+"""Geometry: size of a flash and layout of its chips on the bus."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ __all__ = ["Endian", "Geometry", "GeometryError"]
 Endian = Literal["little", "big"]
 
 MAX_REGION = 1 << 32
-"""The widest region a geometry may describe, in bytes: far above any board's, far below what breaks arithmetic."""
+"""Upper limit of a region in bytes: far above any board's, far below arithmetic overflow."""
 
 _WIDTHS = (1, 2, 4, 8)
 
 
 class GeometryError(ValueError):
-    """A geometry that no flash can have; the message says which value is wrong."""
+    """Impossible geometry; the message names the wrong value."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Size and bus of one flash device.
+    """Size and bus of one flash device, in bytes.
 
-    Sizes in bytes, widths in bytes. `chip_width` 0 means the device does not say (old boards): its bank is then
-    treated as one chip. `size_known` is False where the board makes the flash as large as its image and no image
-    was given; `size` is then only an upper bound.
+    `chip_width` is 0 where the device does not say (old boards): its bank is then treated as one chip. `size_known` is
+    False where the image decides the size and none was given; `size` is then an upper bound.
     """
 
     size: int
@@ -60,7 +59,7 @@ class Geometry:
 
     @property
     def widest_chip(self) -> int:
-        """Width the chip could have, which decides how it is addressed; its own width where nothing else is said."""
+        """Width that the chip can be strapped to, which decides its addressing; by default its own width."""
         return self.max_chip_width or self.chip_width
 
     @property
@@ -69,7 +68,7 @@ class Geometry:
         return window_bytes(self.bank_width, self.chips)
 
     def resized(self, size: int, *, known: bool = True) -> Geometry:
-        """The same bus with another size."""
+        """Copy the geometry with another size."""
         return replace(self, size=size, size_known=known)
 
 

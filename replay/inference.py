@@ -1,7 +1,7 @@
-"""What is taken from the trace where the model is not in step with it, or where bus writes are missing.
+"""State adopted from the trace where the model is out of step with it, or where bus writes are missing.
 
-Part of the kernel (see `machine`). The write cycle that the trace logs is followed until a command cycle; an inner
-event whose bus write is not in the trace still says what changed.
+Part of the kernel (see `machine`). The logged write cycle is followed until the next command cycle. An inner event
+without its bus write still tells which contents changed.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def adopt_wcycle(chip: Chip, seq: int, wcycle: int) -> None:
-    """Go on from the write cycle that the trace gives; the command follows from it, or stays unknown.
+    """Adopt the logged write cycle, and the command that it implies, if any.
 
-    Words that were staged may have been flushed by a confirm that is not in the trace.
+    A confirm missing from the trace may have flushed the window, so its range becomes unknown.
     """
     chip.row.flags |= Flag.ADOPTED
     if chip.window_start >= 0:
@@ -35,7 +35,7 @@ def adopt_wcycle(chip: Chip, seq: int, wcycle: int) -> None:
 
 
 def flush_unconfirmed(chip: Chip, seq: int) -> None:
-    """The confirm is not in the trace. If the last word did not come either, the rest of the window is not known."""
+    """Flush the window without its confirm. If words are missing too, the rest of the window is unknown."""
     if chip.window_start >= 0:
         if chip.wcycle != 3:  # noqa: PLR2004  the cycle of the confirm
             chip.window_partial = True
@@ -44,17 +44,17 @@ def flush_unconfirmed(chip: Chip, seq: int) -> None:
 
 
 def begin_buffered(chip: Chip) -> None:
-    """The words of one buffered program are one operation, from its start, where that is logged, to its flush."""
+    """Begin a buffered program unless one is open: all words up to the flush are one operation."""
     if not chip.inferred_open:
         cycles.begin(chip, OpKind.BUFFERED_PROGRAM)
         chip.inferred_open = True
 
 
 def infer(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, length: int) -> None:
-    """An inner event whose bus write is not in the trace still says what changed."""
+    """Apply an inner event whose bus write is missing from the trace."""
     chip.row.flags |= Flag.INFERRED
     if kind in (RowKind.DATA_WRITE, RowKind.DATA_WRITE_BLOCK, RowKind.WRITE_BLOCK_ERASE):
-        if offset >= 0:  # else a place that does not exist: damage, and counted as such
+        if offset >= 0:  # else damage, counted as such
             infer_change(chip, seq, kind, offset, size, value, length)
     elif kind == RowKind.WRITE_BLOCK_FLUSH:
         chip.op_kind = OpKind.BUFFERED_PROGRAM
@@ -75,7 +75,7 @@ def infer(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, l
 
 
 def infer_change(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int, length: int) -> None:
-    """A word that was stored, or a block that was erased."""
+    """Apply a stored word or an erased block."""
     if kind == RowKind.DATA_WRITE:
         cycles.begin(chip, OpKind.PROGRAM)
         contents.store_word(chip, seq, offset, size, value, True)

@@ -1,7 +1,7 @@
-"""The journal: what changed in a flash, when, and what stood there before.
+"""Journal: every change of storage or backing, with the bytes of its span before and after.
 
-One row for each change of storage or backing, with the bytes of the touched span only. Walking it backwards from
-the end, or forwards from the start, gives the contents at any moment without a new replay.
+Walking it backwards from the end, or forwards from the start, reconstructs the contents at any moment without another
+replay.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "Change", "Journal", "JournalIndex"]
 
 COLUMNS = 9
-"""Of a change: seq, kind, target, offset, length, and the positions of the bytes before it, of their mask, and of both
-after it."""
+"""Columns of a change: seq, kind, target, offset, length, then the positions of bytes and mask before and after it."""
 
 
 class Change(NamedTuple):
@@ -42,7 +41,7 @@ class Change(NamedTuple):
 
 
 class JournalIndex(NamedTuple):
-    """What changed where, without the bytes: int64 columns, one entry a change, in the order of the journal."""
+    """Kind and span of each change, without bytes: int64 columns, one entry a change, in order."""
 
     seq: NDArray[np.int64]
     kind: NDArray[np.int64]
@@ -53,20 +52,20 @@ class JournalIndex(NamedTuple):
 
 @dataclass
 class Journal:
-    """Changes in the order in which they were made."""
+    """Changes in the order they were made."""
 
     _rows: list[NDArray[np.int64]] = field(default_factory=list)
     _blobs: list[NDArray[np.uint8]] = field(default_factory=list)
     _knowns: list[int] = field(default_factory=list)
 
     def take(self, rows: NDArray[np.int64], data: NDArray[np.uint8], known: int) -> None:
-        """Append changes: a row of `COLUMNS` numbers each, the bytes, and what a mask holds for a known byte."""
+        """Append changes: rows of `COLUMNS` numbers, their bytes, and the mask value of a known byte."""
         self._rows.append(rows)
         self._blobs.append(data)
         self._knowns.append(known)
 
     def add(self, change: Change) -> None:
-        """Append a change that no access made, such as a restart that reads the image file again."""
+        """Append a change without an access, such as a restart that reloads the image file."""
         masks = [~mask for mask in (change.before_known, change.after_known)]
         blob = np.concatenate([change.before, masks[0], change.after, masks[1]]).astype(np.uint8)
         places = [change.length * part for part in range(4)]
@@ -76,12 +75,12 @@ class Journal:
         self._knowns.append(0)
 
     def index(self) -> JournalIndex:
-        """Every change without its bytes."""
+        """Return every change without its bytes."""
         rows = np.concatenate([np.zeros((0, COLUMNS), np.int64), *self._rows])
         return JournalIndex(*(np.ascontiguousarray(rows[:, column]) for column in range(5)))
 
     def changes(self, start: int, stop: int, *, newest_first: bool = False) -> Iterator[Change]:
-        """The changes with these numbers, oldest first unless asked otherwise; `stop` is exclusive."""
+        """Iterate over the changes number `start` to `stop` (exclusive), oldest first by default."""
         ends = list(accumulate(len(rows) for rows in self._rows))
         chunks = range(bisect_right(ends, start), min(bisect_left(ends, stop) + 1, len(ends)))
         for chunk in reversed(chunks) if newest_first else chunks:
@@ -94,7 +93,7 @@ class Journal:
         return sum(len(rows) for rows in self._rows)
 
     def __iter__(self) -> Iterator[Change]:
-        """The changes, oldest first."""
+        """Iterate over the changes, oldest first."""
         return self.changes(0, len(self))
 
 

@@ -1,6 +1,6 @@
 cimport cython
 from libc.stdint cimport int64_t
-from replay cimport contents, cycles, inference, reads, selfcheck, spans, summing
+from replay cimport contents, cycles, inference, reads, selfcheck, spans, operation_sums
 from replay.backing cimport _Policy
 from replay.behaviour cimport _Behaviour
 from replay.cfi cimport _Opcode, _Status

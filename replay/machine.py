@@ -1,18 +1,18 @@
-"""The state machine of one CFI01 flash, a row at a time: the hot loop.
+"""State machine of one CFI01 flash, row by row: the hot loop.
 
-Everything here and in the modules it is made of (`state`, `spans`, `contents`, `selfcheck`, `cycles`, `inference`,
-`reads`, `summing`) is *the kernel*: ordinary Python that runs as it is, and to which the `.pxd` of the same name gives
-C types, by which it is compiled when the package is built. `engine` wraps it; nothing else calls it.
+This module and its parts (`state`, `spans`, `contents`, `selfcheck`, `cycles`, `inference`,
+`reads`, `operation_sums`) are *the kernel*: ordinary Python that runs as it is. The `.pxd` of the same name gives each
+C types, with which the package build compiles it. `engine` is the only caller.
 
-Source of the facts: measured against running QEMUs of all three behaviours (see `behaviour`); the self-check
-repeats that proof on every trace.
+Source of the facts: measured on running QEMUs of all three behaviours (see `behaviour`); the self-check repeats the
+measurement on every trace.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import contents, cycles, inference, reads, selfcheck, spans, summing
+from replay import contents, cycles, inference, operation_sums, reads, selfcheck, spans
 from replay.codes import Behaviour, Effect, Field, Opcode, OpKind, Outcome, Policy, RowKind, Status, Stop
 from replay.columns import ABSENT
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_ROWS_PER_STEP = 8  # journal rows and copies of a block that one row can make at most
+_ROWS_PER_STEP = 8  # upper bound of journal rows, and of block copies, per row
 _SLACK = 2048
 
 
 def power_up(chip: Chip) -> None:
-    """State after power-up and after a device reset: the contents and the count register stay."""
+    """Set the state after power-up or reset. Contents and the count register survive."""
     contents.close_window(chip)
     chip.cmd = 0
     chip.wcycle = 0
@@ -37,7 +37,7 @@ def power_up(chip: Chip) -> None:
 
 
 def reset(chip: Chip, seq: int) -> None:
-    """A reset of the device, or its start."""
+    """Process a reset or the start of the device."""
     selfcheck.drain_expected(chip, seq)
     selfcheck.release_held(chip)
     power_up(chip)
@@ -47,7 +47,7 @@ def reset(chip: Chip, seq: int) -> None:
 
 
 def postload(chip: Chip, seq: int) -> None:
-    """State and contents came from another machine; what they are shows only in what follows."""
+    """Process an incoming migration: state and contents come from another machine and are unknown."""
     reset(chip, seq)
     chip.soft = True
     chip.status_known = False
@@ -56,7 +56,7 @@ def postload(chip: Chip, seq: int) -> None:
 
 
 def write(chip: Chip, seq: int, offset: int, size: int, value: int, wcycle: int) -> None:
-    """A bus write. Under `discard` what lies beyond the extent never gets to the chip."""
+    """Process a bus write. Policy `discard` keeps the part beyond the extent from the chip."""
     chip.row.access_seq = seq
     selfcheck.drain_expected(chip, seq)
     selfcheck.release_held(chip)
@@ -76,7 +76,7 @@ def write(chip: Chip, seq: int, offset: int, size: int, value: int, wcycle: int)
 
 
 def write_inside(chip: Chip, seq: int, offset: int, size: int, value: int) -> None:
-    """A bus write that reaches the chip."""
+    """Dispatch a bus write that reaches the chip by its write cycle."""
     if chip.wcycle == 2:  # noqa: PLR2004  the most frequent first
         cycles.data_cycle(chip, seq, offset, size, value)
     elif chip.wcycle == 0:
@@ -88,7 +88,7 @@ def write_inside(chip: Chip, seq: int, offset: int, size: int, value: int) -> No
 
 
 def read(chip: Chip, seq: int, offset: int, size: int, value: int, cmd: int, wcycle: int) -> int:
-    """A read that reached the device; the value it must give, -1 where that is not known."""
+    """Process a read that reached the device; return the expected value, -1 if unknown."""
     chip.row.access_seq = seq
     selfcheck.drain_expected(chip, seq)
     if chip.op_kind == OpKind.OUTSIDE:
@@ -105,7 +105,7 @@ def read(chip: Chip, seq: int, offset: int, size: int, value: int, cmd: int, wcy
 
 
 def resume(chip: Chip) -> None:
-    """A read inside after an access outside: it goes on with what was in force before."""
+    """Begin a read operation after an access outside the extent: the command in force still applies."""
     chip.op += 1
     chip.row.outcome = Outcome.DONE
     chip.op_kind = OpKind.STATUS
@@ -116,7 +116,7 @@ def resume(chip: Chip) -> None:
 
 
 def check_state(chip: Chip, seq: int, cmd: int, wcycle: int) -> None:
-    """Command and write cycle as the read logs them, which is after it."""
+    """Compare command and write cycle with those the read logs, which are the values after it."""
     if cmd not in (ABSENT, chip.cmd):
         selfcheck.out_of_step(chip, seq, RowKind.IO_READ, RowKind.IO_READ, Field.CMD, chip.cmd, cmd)
         chip.cmd = cmd
@@ -128,9 +128,9 @@ def check_state(chip: Chip, seq: int, cmd: int, wcycle: int) -> None:
 
 
 def outer(chip: Chip, seq: int, kind: int, offset: int, size: int) -> None:
-    """An access that the recorded device itself kept from the chip. The value of a write is not in the trace.
+    """Process an access that the recorded device kept from its chip. The trace has no value of a write.
 
-    While a sequence is in progress it belongs to that operation, of which the chip then sees only a part.
+    While a command is in progress it belongs to that operation, which the chip then sees only in part.
     """
     selfcheck.drain_expected(chip, seq)
     selfcheck.release_held(chip)
@@ -144,7 +144,7 @@ def outer(chip: Chip, seq: int, kind: int, offset: int, size: int) -> None:
 
 
 def inner(chip: Chip, rows: Rows, i: int, seq: int, kind: int) -> None:
-    """An inner event of the device model: held for its read, or held against what its write should cause."""
+    """Process an inner event of the device model: hold it for its read, or compare it with its write's prediction."""
     if kind >= RowKind.READ_STATUS:
         selfcheck.drain_expected(chip, seq)
         selfcheck.hold(chip, seq, kind, rows.offset[i], rows.size[i], rows.value[i])
@@ -164,7 +164,7 @@ def inner(chip: Chip, rows: Rows, i: int, seq: int, kind: int) -> None:
 
 
 def do_row(chip: Chip, rows: Rows, i: int, seq: int, kind: int) -> int:
-    """Do one row; the value that a read must give, -1 for what is no read."""
+    """Process one row; return the expected value of a read, -1 for other rows."""
     expected = ABSENT
     if kind == RowKind.IO_WRITE:
         write(chip, seq, rows.offset[i], rows.size[i], rows.value[i], rows.wcycle[i])
@@ -183,21 +183,21 @@ def do_row(chip: Chip, rows: Rows, i: int, seq: int, kind: int) -> int:
 
 
 def has_room(chip: Chip) -> bool:
-    """Whether there is room for all that one row can change."""
+    """True if the journal has room for the most that one row can add."""
     most = _ROWS_PER_STEP * (max(chip.settings.block, chip.settings.window) + _SLACK)
     rows = chip.journal.rows + _ROWS_PER_STEP
     return rows <= chip.journal.room and chip.journal.bytes + most <= chip.journal.data_room
 
 
 def room(chip: Chip) -> int:
-    """Rows of which each may end an operation and be given by itself."""
+    """Capacity in rows, each of which may end an operation and be returned as a step."""
     return min(chip.operations.room - chip.operations.count, chip.steps.room - chip.steps.count)
 
 
 def run(chip: Chip, rows: Rows, start: int, end: int) -> int:
-    """Do rows `start` to `end`; why it stopped (`Stop`), before the row `chip.position`.
+    """Process rows `start` to `end`; return the reason of the stop (`Stop`), before the row `chip.position`.
 
-    Rows are validated before: 1 <= size <= 8, 0 <= offset, offset + size <= region, lengths inside it.
+    Rows must be valid: 1 <= size <= 8, 0 <= offset, offset + size <= region, lengths inside it.
     """
     why = Stop.END
     i = start
@@ -206,7 +206,7 @@ def run(chip: Chip, rows: Rows, start: int, end: int) -> int:
     while i < last and why == Stop.END:
         kind = rows.kind[i]
         if undetermined and kind == RowKind.IO_WRITE and chip.wcycle == 1 and chip.cmd == Opcode.BUFFERED_PROGRAM:
-            # The count of the first buffered write, and nobody knows yet when its words will be stored.
+            # The count of the first buffered write: from here on the behaviour matters.
             why = Stop.BEHAVIOUR
         elif chip.settings.journal and not has_room(chip):
             why = Stop.ROOM
@@ -224,9 +224,9 @@ def run(chip: Chip, rows: Rows, start: int, end: int) -> int:
                 or chip.row.effect != Effect.NONE
                 or chip.row.outcome != Outcome.OPEN
             ):
-                summing.add(chip, rows, i, kind, cmd, wcycle, status, expected)
+                operation_sums.add(chip, rows, i, kind, cmd, wcycle, status, expected)
             elif chip.asked.everything:
-                summing.give(chip, chip.steps, chip.row, i, cmd, wcycle, status, expected)
+                operation_sums.give(chip, chip.steps, chip.row, i, cmd, wcycle, status, expected)
             i += 1
             if chip.row.watched:
                 chip.row.watched = False

@@ -1,6 +1,6 @@
 # What Python calls of the compiled machine. Other threads run meanwhile.
 from libc.stdint cimport int64_t
-from replay cimport machine, summing
+from replay cimport machine, operation_sums
 from replay.state cimport Chip, Rows
 
 
@@ -13,5 +13,5 @@ def run(Chip chip not None, Rows rows not None, int64_t start, int64_t end):
 
 
 def end_operation(Chip chip not None):
-    """`summing.end_operation`, compiled."""
-    summing.end_operation(chip)
+    """`operation_sums.end_operation`, compiled."""
+    operation_sums.end_operation(chip)

@@ -1,8 +1,8 @@
-"""What a read that reaches the device gives: status, identifiers, query table, array.
+"""Predicted values of reads that reach the device: status, identifiers, query table, array.
 
 Part of the kernel (see `machine`). A read in read array bypasses the device and leaves no event, so array data is
-read here only after an unknown command. Values are as the device returns them: 32 bits, not cut to the access. -1 is
-a value that is not known.
+read here only after an unknown command. Values are as the device returns them: 32 bits, not cut to the access; -1 is
+unknown.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _WIDEST_X8_BANK = 4
 
 
 def predict_read(chip: Chip, seq: int, offset: int, size: int, value: int) -> int:
-    """The value a read must log, -1 where it is not known; its inner events are checked on the way.
+    """Predict the value of a read, -1 if unknown, and check its inner events.
 
-    `value` is what the trace logs, `ABSENT` where it does not: a status that is not known yet is taken from it.
+    `value` is the logged one, or `ABSENT`: an unknown status register is adopted from it.
     """
     beyond = offset >= chip.settings.extent
     if beyond and chip.settings.policy == Policy.DISCARD:
@@ -48,7 +48,7 @@ def predict_read(chip: Chip, seq: int, offset: int, size: int, value: int) -> in
 
 
 def gives_status(command: int) -> bool:
-    """Whether a read gives the status while this command is in force."""
+    """True if reads return the status register while this command is in force."""
     return command in (
         Opcode.BUFFERED_PROGRAM,
         Opcode.READ_STATUS,
@@ -62,7 +62,7 @@ def gives_status(command: int) -> bool:
 
 
 def check(chip: Chip, position: int, kind: int, offset: int, size: int, value: int) -> int:
-    """Hold one inner event of the read against the trace, where the trace has them before the read."""
+    """Compare one inner event with the held ones, if the trace logs them before the read; return the next position."""
     after = position
     if chip.settings.check and chip.settings.check_read_events:
         after = selfcheck.check_held(chip, position, kind, offset, size, value)
@@ -70,19 +70,19 @@ def check(chip: Chip, position: int, kind: int, offset: int, size: int, value: i
 
 
 def finish(chip: Chip, position: int) -> None:
-    """No further inner event belongs to the read."""
+    """Report held inner events from `position` on: the read explains none of them."""
     if chip.settings.check and chip.settings.check_read_events:
         selfcheck.finish_held(chip, position)
 
 
 def deposit(word: int, shift: int, bits: int, field: int) -> int:
-    """`word` with `bits` bits of `field` put at `shift`, in 32 bits."""
+    """Replace `bits` bits of `word` at `shift` by those of `field`, within 32 bits."""
     mask = (spans.low_bits(min(bits, _WORD_BITS)) << shift) & _WORD
     return (word & ~mask & _WORD) | ((field << shift) & mask)
 
 
 def replicate(chip: Chip, answer: int) -> int:
-    """One chip's answer for every chip of the bank."""
+    """Repeat one chip's answer for every chip of the bank."""
     word = answer
     for lane in range(1, chip.settings.bank // chip.settings.chip):
         word = deposit(word, 8 * chip.settings.chip * lane, 8 * chip.settings.chip, word)
@@ -93,7 +93,7 @@ def replicate(chip: Chip, answer: int) -> int:
 
 
 def read_status(chip: Chip, seq: int, size: int, value: int) -> int:
-    """One status for each chip that the access covers; unset chip widths answer in bits 16 to 23 too."""
+    """Return the status once for each chip that the access covers; without a chip width in bits 16 to 23 too."""
     if not chip.status_known and value != ABSENT:
         chip.status = value & 0xFF
         chip.status_known = True
@@ -113,7 +113,7 @@ def read_status(chip: Chip, seq: int, size: int, value: int) -> int:
 
 
 def read_identifier(chip: Chip, offset: int, size: int) -> int:
-    """One answer for each bank that the access covers."""
+    """Return the identifier, or 0, for each bank that the access covers."""
     word = _WORD
     position = 0
     for number in range((size + chip.settings.bank - 1) // chip.settings.bank):
@@ -135,7 +135,7 @@ def read_identifier(chip: Chip, offset: int, size: int) -> int:
 
 
 def read_old_identifier(chip: Chip, offset: int) -> int:
-    """A device without a chip width packs two identifiers into a word."""
+    """Return two identifiers packed into a word, as a device without a chip width does."""
     index = (offset & 0xFF) // chip.settings.bank
     word = 0
     position = 0
@@ -155,12 +155,12 @@ def read_old_identifier(chip: Chip, offset: int) -> int:
 
 
 def query_entry(chip: Chip, index: int) -> int:
-    """One byte of the table; -1 where it follows from a size that is not known."""
+    """Return one byte of the table; -1 if it follows from an unknown size."""
     return chip.settings.cfi[index] if index < CFI_TABLE_SIZE else 0
 
 
 def read_query(chip: Chip, offset: int, size: int) -> int:
-    """One answer for each bank that the access covers."""
+    """Return the table's entry for each bank that the access covers."""
     word = _WORD
     if chip.settings.chip:
         for number in range((size + chip.settings.bank - 1) // chip.settings.bank):
@@ -176,7 +176,7 @@ def read_query(chip: Chip, offset: int, size: int) -> int:
 
 
 def query_bank(chip: Chip, offset: int) -> int:
-    """What the whole bank answers: a narrow chip repeats the byte over the width it could have."""
+    """Return the answer of a whole bank: a narrow chip repeats the byte over the width it could have."""
     entry = query_entry(chip, offset >> chip.settings.address_shift)
     word = entry
     if entry >= 0:
@@ -195,7 +195,7 @@ def query_bank(chip: Chip, offset: int) -> int:
 
 
 def read_unknown(chip: Chip, offset: int, size: int) -> int:
-    """Array data: the command is 0, or one that only an incoming migration can leave behind."""
+    """Return array data: the command is 0, or one that only an incoming migration can leave behind."""
     position = 0
     if chip.cmd != 0:
         position = check(chip, 0, RowKind.READ_UNKNOWN_STATE, ABSENT, ABSENT, ABSENT)
@@ -207,7 +207,7 @@ def read_unknown(chip: Chip, offset: int, size: int) -> int:
 
 
 def array_word(chip: Chip, offset: int, size: int) -> int:
-    """The word at `offset`, -1 if a byte of it is not known."""
+    """Return the word at `offset`, -1 if any byte of it is unknown."""
     word = 0
     known = True
     for i in range(size):

@@ -8,10 +8,10 @@ cdef _Flag Flag
 cdef _RowKind RowKind
 
 cdef int disagree(
-    Chip chip, int64_t seq, int64_t kind, int64_t stands, int64_t field, int64_t expected, int64_t actual
+    Chip chip, int64_t seq, int64_t kind, int64_t actual_kind, int64_t field, int64_t expected, int64_t actual
 ) except -1 nogil
 cdef int out_of_step(
-    Chip chip, int64_t seq, int64_t kind, int64_t stands, int64_t field, int64_t expected, int64_t actual
+    Chip chip, int64_t seq, int64_t kind, int64_t actual_kind, int64_t field, int64_t expected, int64_t actual
 ) except -1 nogil
 cdef int expect(
     Chip chip, int64_t kind, int64_t offset, int64_t size, int64_t value, int64_t counter, int64_t extra

@@ -1,9 +1,8 @@
-"""The self-check: inner events are predicted, and every one in the trace is held against the prediction.
+"""Self-check: inner events are predicted and compared with those of the trace.
 
-Part of the kernel (see `machine`). A write is logged before its inner events, a read after them; so what a write
-should cause is queued (`expect`) and ticked off, and what precedes a read is held until the read comes. An event of a
-kind that the trace never holds is not missed: `SelfCheck.missing` remembers where it should have stood, which becomes
-a mismatch only once `SelfCheck.seen` says that the kind is traced.
+Part of the kernel (see `machine`). A write is logged before its inner events, a read after them: events that a write
+must cause are queued (`expect`) and ticked off, events before a read are held until it comes. A missing event counts
+only where its kind is traced at all: `SelfCheck.missing` keeps its place until `SelfCheck.seen` has the kind.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     from replay.state import Chip
 
 
-def disagree(chip: Chip, seq: int, kind: int, stands: int, field: int, expected: int, actual: int) -> None:
-    """Model and trace differ: the first time it is kept whole. Before the machine is in step it is a hint instead."""
+def disagree(chip: Chip, seq: int, kind: int, actual_kind: int, field: int, expected: int, actual: int) -> None:
+    """Record a difference, the first one in full. Before the machine is in step it is a hint instead."""
     if chip.soft:
         chip.row.flags |= Flag.ADOPTED
         if chip.soft_adopted < 0:
@@ -32,16 +31,16 @@ def disagree(chip: Chip, seq: int, kind: int, stands: int, field: int, expected:
         if chip.check.first_seq < 0:
             chip.check.first_seq = seq
             chip.check.first_kind = kind
-            chip.check.first_stands = stands
+            chip.check.first_actual_kind = actual_kind
             chip.check.first_field = field
             chip.check.first_expected = expected
             chip.check.first_actual = actual
 
 
-def out_of_step(chip: Chip, seq: int, kind: int, stands: int, field: int, expected: int, actual: int) -> None:
-    """A difference in the state itself: said once, then the trace is followed until a command cycle."""
+def out_of_step(chip: Chip, seq: int, kind: int, actual_kind: int, field: int, expected: int, actual: int) -> None:
+    """Record a difference in the state once, then follow the trace until the next command cycle."""
     if not chip.blind:
-        disagree(chip, seq, kind, stands, field, expected, actual)
+        disagree(chip, seq, kind, actual_kind, field, expected, actual)
         chip.blind = True
 
 
@@ -71,7 +70,7 @@ def expect_text(chip: Chip, code: int) -> None:
 
 
 def miss(chip: Chip, seq: int, kind: int) -> None:
-    """An event of this kind should have stood before the row at `seq`."""
+    """Record that an event of this kind is missing before the row at `seq`."""
     if chip.check.missing[kind] < 0 and not chip.blind:
         chip.check.missing[kind] = seq
     if chip.check.seen[kind] and not chip.blind:
@@ -79,7 +78,7 @@ def miss(chip: Chip, seq: int, kind: int) -> None:
 
 
 def drain_expected(chip: Chip, seq: int) -> None:
-    """The row at `seq` begins something new: what is still queued did not come."""
+    """Record everything still queued as missing: the row at `seq` begins a new access."""
     if chip.check.tail:
         while chip.check.head < chip.check.tail:
             miss(chip, seq, chip.check.kind[chip.check.head])
@@ -89,7 +88,7 @@ def drain_expected(chip: Chip, seq: int) -> None:
 
 
 def take_expected(chip: Chip, kind: int) -> int:
-    """Position of the queued event of this kind, which is then ticked off with all before it; -1: none is queued."""
+    """Find the first queued event of this kind; -1 if there is none."""
     position = chip.check.head
     while position < chip.check.tail and chip.check.kind[position] != kind:
         position += 1
@@ -97,7 +96,7 @@ def take_expected(chip: Chip, kind: int) -> int:
 
 
 def tick_off(chip: Chip, seq: int, position: int) -> None:
-    """Everything queued before `position` did not come; `position` did."""
+    """Remove the queued event at `position`, and record those before it as missing."""
     while chip.check.head < position:
         miss(chip, seq, chip.check.kind[chip.check.head])
         chip.check.head += 1
@@ -107,7 +106,7 @@ def tick_off(chip: Chip, seq: int, position: int) -> None:
 def compare_fields(
     chip: Chip, seq: int, position: int, offset: int, size: int, value: int, counter: int, extra: int
 ) -> None:
-    """Hold an inner event of a write against the queued one; a field the trace does not have is not compared."""
+    """Compare an inner event of a write with the queued one; record the first field that differs."""
     kind = chip.check.kind[position]
     if offset != chip.check.offset[position]:
         disagree(chip, seq, kind, kind, Field.OFFSET, chip.check.offset[position], offset)
@@ -123,7 +122,7 @@ def compare_fields(
 
 
 def compare_counter(chip: Chip, seq: int, kind: int, expected: int, actual: int) -> None:
-    """A counter that was never seen is taken from the trace."""
+    """Compare the counter of a buffered write; adopt it if the model has not seen it yet."""
     if ABSENT_COUNTER not in (expected, actual):
         if chip.counter_known:
             disagree(chip, seq, kind, kind, Field.COUNTER, expected, actual)
@@ -138,7 +137,7 @@ def compare_counter(chip: Chip, seq: int, kind: int, expected: int, actual: int)
 
 
 def hold(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int) -> None:
-    """Keep an inner event until its read comes."""
+    """Hold an inner event until its read comes."""
     if chip.check.held >= HELD:
         out_of_step(chip, seq, RowKind.IO_READ, kind, Field.EVENT, ABSENT, ABSENT)
         chip.check.held = 0
@@ -151,16 +150,16 @@ def hold(chip: Chip, seq: int, kind: int, offset: int, size: int, value: int) ->
 
 
 def release_held(chip: Chip) -> None:
-    """Inner events of a read that never came: a write, a reset or the end stands there."""
+    """Record the read of held inner events as missing: a write, a reset or the end came instead."""
     if chip.check.held:
         miss(chip, chip.check.held_seq[0], RowKind.IO_READ)
         chip.check.held = 0
 
 
 def check_held(chip: Chip, position: int, kind: int, offset: int, size: int, value: int) -> int:
-    """Hold the inner event at `position` against what the read must cause; the position after it.
+    """Compare the held event at `position` with the read's prediction; return the next position.
 
-    An event of another kind, or none, leaves the position where it is and notes the kind as missing.
+    Where the kind differs, or no event is left, record it as missing and return the same position.
     """
     after = position
     if position >= chip.check.held or chip.check.held_kind[position] != kind:
@@ -178,7 +177,7 @@ def check_held(chip: Chip, position: int, kind: int, offset: int, size: int, val
 
 
 def finish_held(chip: Chip, position: int) -> None:
-    """Inner events that the read does not explain."""
+    """Release the held events; any from `position` on is unexpected."""
     if position < chip.check.held:
         seq = chip.check.held_seq[position]
         out_of_step(chip, seq, 0, chip.check.held_kind[position], Field.EVENT, ABSENT, ABSENT)

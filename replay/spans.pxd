@@ -1,4 +1,4 @@
-# Spans of bytes in C. Both ends are looked at before a block is moved: so no span leaves its array.
+# Byte spans in C. Both ends are accessed before a block is moved, which checks the bounds of the span.
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memmove, memset
 

@@ -1,6 +1,6 @@
-"""Arrays of bytes as long as a flash that take memory only where something was written.
+"""Sparse byte arrays as long as a flash: untouched pages read as zero and take no memory, also in copies.
 
-A region may be said to be gigabytes long; what was never touched reads as zero and costs nothing. Copies keep that.
+A geometry may claim gigabytes of which a trace touches little.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0)
 
 
 def sparse_zeros(size: int) -> NDArray[np.uint8]:
-    """Zeros, uint8; pages are of the system's smallest kind, which `numpy.zeros` does not promise."""
+    """Allocate zeros, uint8, in pages of the smallest size, which `numpy.zeros` does not guarantee."""
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NO_RESERVE)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         memory.madvise(mmap.MADV_NOHUGEPAGE)
@@ -31,7 +31,7 @@ def sparse_zeros(size: int) -> NDArray[np.uint8]:
 
 
 def _written(array: NDArray[np.uint8]) -> Iterator[slice]:
-    """Pieces that hold anything but zeros. Reading what was never written takes no memory."""
+    """Iterate over the slices that hold nonzero bytes. Reading an untouched page allocates nothing."""
     for start in range(0, len(array), _PIECE):
         piece = slice(start, min(start + _PIECE, len(array)))
         if array[piece].any():
@@ -39,19 +39,19 @@ def _written(array: NDArray[np.uint8]) -> Iterator[slice]:
 
 
 def copy_into(target: NDArray[np.uint8], source: NDArray[np.uint8]) -> None:
-    """Copy `source` to the beginning of `target`, which is zero there."""
+    """Copy `source` to the start of `target`, which must be zero there."""
     for piece in _written(source):
         target[piece] = source[piece]
 
 
 def clear(array: NDArray[np.uint8]) -> None:
-    """Zero what is not."""
+    """Fill with zeros, without allocating untouched pages."""
     for piece in _written(array):
         array[piece] = 0
 
 
 def find_other(array: NDArray[np.uint8], value: int) -> tuple[int, int]:
-    """How many bytes are not `value`, and where the first is (-1 if none)."""
+    """Count the bytes other than `value`; return the count and the position of the first (-1 if none)."""
     count, first = 0, -1
     for start in range(0, len(array), _SEARCHED):
         others = array[start : start + _SEARCHED] != value

@@ -1,4 +1,4 @@
-# The C types of `state`: integers, and buffers that the machine's owner allocates.
+# C types of `state`: integers, and buffers that `engine` allocates.
 cimport cython
 from libc.stdint cimport int64_t, uint8_t
 
@@ -7,7 +7,7 @@ cdef class Settings:
     cdef const int64_t[::1] cfi
     cdef public int64_t size, block, bank, chip, widest_chip, address_shift, manufacturer, device, extended_manufacturer, \
         extended_device, window, extent, policy, behaviour, backed, known, watch_end
-    cdef public bint big_endian, read_only, journal, count, check, check_read_events, size_known, sum_up
+    cdef public bint big_endian, read_only, journal, count, check, check_read_events, sum_up
 
 @cython.final
 cdef class Row:
@@ -18,7 +18,7 @@ cdef class Row:
 cdef class SelfCheck:
     cdef public int64_t[::1] kind, offset, size, value, counter, extra, held_kind, held_offset, held_size, held_value, held_seq, \
         seen, missing
-    cdef public int64_t head, tail, held, differences, first_seq, first_kind, first_stands, first_field, first_expected, \
+    cdef public int64_t head, tail, held, differences, first_seq, first_kind, first_actual_kind, first_field, first_expected, \
         first_actual
 
 @cython.final
@@ -28,21 +28,10 @@ cdef class Journal:
     cdef public int64_t room, data_room, rows, bytes
 
 @cython.final
-cdef class Operation:
-    cdef public int64_t number, first_seq
-    cdef int64_t boot, kind, last_seq, time_ns, end_ns, command_offset, command_size, \
-        command_value, cmd_before, status_before, low, high, bytes_changed, bits_set, outcome, status, \
-        accesses, programmed, flags, identifier_offset, count_offset, count_value, bad_cycle_value, \
-        words_start, words_low, words_high
-    cdef bint unknown, erased, inferred, polled_ready
-
-@cython.final
 cdef class Operations:
-    cdef int64_t[::1] boot, kind, first_seq, last_seq, time_ns, end_ns, command_offset, command_size, command_value, \
-        cmd_before, status_before, low, high, bytes_changed, bits_set, unknown, outcome, status, accesses, \
-        programmed, flags, erased, inferred, polled_ready, identifier_offset, count_offset, count_value, \
-        bad_cycle_value, words_start, words_low, words_high
-    cdef public int64_t room, count
+    cdef public int64_t[::1] sums
+    cdef int64_t[::1] ended
+    cdef public int64_t number, room, count
 
 @cython.final
 cdef class Totals:
@@ -73,7 +62,6 @@ cdef class Chip:
     cdef public Operations operations
     cdef public Steps steps
     cdef public Row row
-    cdef public Operation operation
     cdef public Totals totals
     cdef public Asked asked
     cdef public uint8_t[::1] storage, window, touched, storage_mask, backing, backing_mask

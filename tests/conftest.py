@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import Phase, settings
 
-from replay.form import VARIABLE
+from replay.kernel_form import VARIABLE
 from tests.captures import ROOT, capture_path
 from tests.forms import stale
 from tests.tracetool.cli.program import Ended

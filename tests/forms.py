@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from replay.form import PACKAGES, SourcesOnly
+from replay.kernel_form import PACKAGES, SourcesOnly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from replay.form import VARIABLE, is_compiled
+from replay.kernel_form import VARIABLE, is_compiled
 
 
 def lacking(reason: str) -> NoReturn:

@@ -40,7 +40,7 @@ def test_neither_help_nor_the_audit_of_a_boot_loads_textual(arguments: list[str]
 
 def test_the_flash_alone_loads_no_trace_format_and_no_interface() -> None:
     code = (
-        "import importlib, pkgutil, sys, replay; from replay.form import is_compiled\n"
+        "import importlib, pkgutil, sys, replay; from replay.kernel_form import is_compiled\n"
         "for module in pkgutil.walk_packages(replay.__path__, 'replay.'):\n"
         "    if is_compiled() or module.name not in ('replay.native', 'replay._utility'):\n"
         "        importlib.import_module(module.name)\n"

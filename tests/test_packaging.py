@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.form import VARIABLE
+from replay.kernel_form import VARIABLE
 from tests.captures import ROOT
 
 

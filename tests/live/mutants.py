@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from replay.form import VARIABLE
+from replay.kernel_form import VARIABLE
 from tests.captures import ROOT
 
 TIMEOUT_S = 300

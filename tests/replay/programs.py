@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, JournalKind, RowKind
-from replay.engine import STATE, Machine, Stop
+from replay.engine import Machine, Stop, state_of
 from replay.geometry import Geometry
 from replay.tables import RowColumns, StepColumns
 
@@ -160,9 +160,12 @@ TOTALS = (
 def told(machine: Machine) -> dict[str, object]:
     """Give everything that a machine carries from row to row, but for contents and operations, as plain values."""
     chip, check = machine.chip, machine.chip.check
-    state: dict[str, object] = {name: int(getattr(chip, name)) for name in STATE}
-    state |= {name: int(getattr(check, name)) for name in ("differences", "first_seq", "first_kind", "first_stands")}
-    state |= {name: int(getattr(check, name)) for name in ("first_field", "first_expected", "first_actual")}
+    state: dict[str, object] = dict(state_of(chip))
+    state |= {name: int(getattr(check, name)) for name in ("differences", "first_seq", "first_kind")}
+    state |= {
+        name: int(getattr(check, name))
+        for name in ("first_actual_kind", "first_field", "first_expected", "first_actual")
+    }
     state |= {name: bytes(getattr(chip, name)) for name in ("window", "touched")}
     queue, held = ("kind", "offset", "size", "value", "counter", "extra"), ("kind", "offset", "size", "value", "seq")
     state |= {name: list(getattr(check, name))[check.head : check.tail] for name in queue}

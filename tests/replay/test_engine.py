@@ -72,7 +72,7 @@ def traces(draw: DrawFn) -> tuple[Config, list[Event]]:
 def _outcome(machine: Machine) -> list[object]:
     arrays = (machine.storage(), machine.storage_mask, machine.backing(), machine.backing_mask)
     journal = [tuple(x.tobytes() if isinstance(x, np.ndarray) else x for x in row) for row in machine.journal]
-    operations = [column.tolist() for column in machine.operations(end=True)]
+    operations = [column.tolist() for column in machine.operations(end=True).values()]
     return [told(machine), *(a.tobytes() for a in arrays), journal, operations]
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
-from replay.columns import ABSENT_COUNTER, RowKind
+from replay.columns import ABSENT_COUNTER, OpField, RowKind
 from replay.engine import Config, Machine, Stop
-from replay.tables import OperationColumns, StepColumns
+from replay.tables import StepColumns
 from tests.forms import plain
 from tests.replay.programs import GEOMETRIES, RESET, Event, steps_of, to_rows, told, write
 from tests.requirements import needed_kernels
@@ -62,7 +62,7 @@ def plain_machine(config: Config) -> Machine:
 def outcome(machine: Machine) -> list[Any]:
     """Give what there is to compare of two machines."""
     arrays = (machine.storage(), machine.storage_mask, machine.backing(), machine.backing_mask)
-    operations = [column.tolist() for column in machine.operations(end=True)]
+    operations = [column.tolist() for column in machine.operations(end=True).values()]
     return [
         told(machine),
         [array.tobytes() for array in arrays],
@@ -138,10 +138,12 @@ def test_an_impossible_row_is_an_index_error() -> None:
 def test_the_columns_that_are_given_have_their_names() -> None:
     """Rooms are filled by the names of their columns, and taken by their order."""
     machine = plain_machine(Config(GEOMETRIES[0], Behaviour.DIRECT))
-    for room, names in ((machine.chip.steps, StepColumns._fields), (machine.chip.operations, OperationColumns._fields)):
-        for number, name in enumerate(names):
-            getattr(room, name)[0] = number
-        room.count = 1
+    for number, name in enumerate(StepColumns._fields):
+        getattr(machine.chip.steps, name)[0] = number
+    for field in OpField:
+        machine.chip.operations.ended[field] = int(field)
+    machine.chip.steps.count = machine.chip.operations.count = 1
     machine.feed(to_rows([RESET]))
-    for table in (machine.steps(), machine.operations()):
-        assert [int(column[0]) for column in table] == list(range(len(table)))
+    assert [int(column[0]) for column in machine.steps()] == list(range(len(StepColumns._fields)))
+    operations = machine.operations()
+    assert {name: int(column[0]) for name, column in operations.items()} == {f.name.lower(): f for f in OpField}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
-from replay.answers import Answer
 from replay.behaviour import Behaviour
 from replay.cfi import SECTOR_BYTES, Opcode
+from replay.cfi_answers import Answer
 from replay.columns import RowKind
 from tracetool.analysis.access import Access
 from tracetool.analysis.machine_rows import IO_CODES, kinds_of

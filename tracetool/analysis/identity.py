@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from replay.answers import differing
 from replay.boards import Board, boards, boards_with
 from replay.cfi import SECTOR_BYTES
+from replay.cfi_answers import differing
 from replay.geometry import MAX_REGION
 from tracetool.analysis.options import apply_geometry
 from tracetool.errors import InputError, UsageError

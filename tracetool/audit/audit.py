@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from replay.backing import Policy
-from replay.silicon import DEFAULT_CHIP, chip_profiles
+from replay.chip_limits import DEFAULT_CHIP, chip_profiles
 from tracetool.analysis.session import replay_readers
 from tracetool.audit.backing import smallest_backing
 from tracetool.audit.verdict import Verdict, doubts, judge

@@ -7,7 +7,7 @@ from typing import cast
 
 import click
 
-from replay.form import is_compiled
+from replay.kernel_form import is_compiled
 from tracetool.cli.completion import install_completion, show_completion
 
 __all__ = ["program"]

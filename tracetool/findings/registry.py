@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from replay.backing import Policy
-    from replay.silicon import ChipProfile
+    from replay.chip_limits import ChipProfile
     from tracetool.analysis.cluster import Cluster, Occurrence
     from tracetool.analysis.device import Device
     from tracetool.analysis.session import Replayed, TraceReport

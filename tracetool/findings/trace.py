@@ -39,14 +39,14 @@ def _shown(field: str, value: int) -> str:
 def difference(found: Disagreement) -> str:
     """A disagreement in words: the expected event or value, and the recorded one."""
     if found.field == "event":
-        if found.stands_kind == RowKind.OTHER:
+        if found.actual_kind == RowKind.OTHER:
             # A read is logged after what it causes, so its first inner event is where it is missed.
             side = "after" if found.expected_kind == RowKind.IO_READ else "before"
             return f"expected {event_name(found.expected_kind)} {side} this event, and it is missing"
-        return f"expected {event_name(found.expected_kind)}, but {event_name(found.stands_kind)} stands there"
+        return f"expected {event_name(found.expected_kind)}, but {event_name(found.actual_kind)} stands there"
     return (
-        f"{event_name(found.stands_kind)}: expected {found.field} {_shown(found.field, found.expected)}, "
-        f"but {_shown(found.field, found.stands)} stands there"
+        f"{event_name(found.actual_kind)}: expected {found.field} {_shown(found.field, found.expected)}, "
+        f"but {_shown(found.field, found.actual)} stands there"
     )
 
 

@@ -14,8 +14,8 @@ from tracetool.timeline.accesses import NO_TIME
 from tracetool.timeline.operations import IS_WRITING, is_kind
 
 if TYPE_CHECKING:
+    from replay.chip_limits import ChipProfile
     from replay.geometry import Geometry
-    from replay.silicon import ChipProfile
 
 __all__ = ["OperationWatch"]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
-from replay.columns import OpKind, Outcome
-from replay.tables import OperationColumns
+from replay.columns import OpField, OpKind, Outcome
 from tracetool.timeline.accesses import NO_TIME
+
+if TYPE_CHECKING:
+    from replay.tables import OperationColumns
 
 __all__ = [
     "IS_WRITING",
@@ -60,19 +64,19 @@ _ABSENT = (
     *("count_value", "bad_cycle_value", "words_start", "words_low", "words_high"),
 )
 _FLAGS = ("unknown", "erased", "inferred", "polled_ready")
-_SUMS = [name.replace("bits_set", "bits_set_without_erase") for name in OperationColumns._fields]
+_SUMS = [name.replace("bits_set", "bits_set_without_erase") for name in map(str.lower, OpField.__members__)]
 
 SUMS_SCHEMA = pl.Schema(
     {name: pl.Boolean if name in _FLAGS else pl.Int64 for name in _SUMS} | {"trace": pl.Int64()},
 )
-"""One row an operation, as the machine sums it up: the columns of `replay.state.Operation`, and the trace's number.
+"""One row an operation, as the machine sums it up: the columns of `replay.columns.OpField`, and the trace's number.
 Codes are those of `replay.columns`; places, sizes and values are null where there are none, `outcome` where the
 operation is not complete; `time_ns` and `end_ns` are `NO_TIME` in a trace without times."""
 
 
 def sums_of(columns: OperationColumns, trace: int) -> pl.DataFrame:
     """Operations that have ended, as a frame of `SUMS_SCHEMA`."""
-    frame = pl.DataFrame(dict(zip(_SUMS, columns, strict=True)))
+    frame = pl.DataFrame(dict(zip(_SUMS, columns.values(), strict=True)))
     return frame.with_columns(
         pl.when(pl.col(_ABSENT) >= 0).then(pl.col(_ABSENT)),
         pl.when(pl.col("outcome") != Outcome.OPEN).then("outcome").alias("outcome"),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replay.answers import Answer, differing
 from replay.boards import boards
+from replay.cfi_answers import Answer, differing
 from tests.captures import case_path
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Audited, audited

@@ -212,7 +212,7 @@ def test_the_process_loads_nothing_else_of_the_programs_and_nothing_heavy() -> N
     ours = {name for name in loaded if name.partition(".")[0] in ("replay", "tracetool")}
     assert {name for name in ours if not name.startswith("tracetool.babeltrace")} == {
         "replay",
-        "replay.form",
+        "replay.kernel_form",
         "tracetool",
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replay.backing import Policy
-from replay.silicon import chip_profiles
+from replay.chip_limits import chip_profiles
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Again, Audited, audited
 from tests.tracetool.uefi.stores import flash_image

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from polars.testing import assert_frame_equal
 
-from replay.form import VARIABLE
+from replay.kernel_form import VARIABLE
 from tests.captures import capture_path
 from tests.requirements import needed_kernels
 from tests.tracetool.ctf_traces import EPOCH_S, EventType, Packet, capture, needed_babeltrace, write_trace

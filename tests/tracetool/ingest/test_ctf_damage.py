@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replay.form import VARIABLE
+from replay.kernel_form import VARIABLE
 from tests.tracetool.ctf_traces import EventType, Packet, capture, needed_babeltrace, write_trace
 from tests.tracetool.ingest.support import collect
 from tracetool.errors import InputError, MissingDependencyError

@@ -1,6 +1,6 @@
-"""The two forms of the kernels: extension modules compiled from them, and the same files as plain Python.
+"""Choice between the two forms of the kernels: compiled extension modules, and the same files as plain Python.
 
-Knows nothing of the rest of the program: the process that reads CTF traces uses it too.
+Imports nothing of the program, because the process that reads CTF traces must start fast.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["PACKAGES", "VARIABLE", "SourcesOnly", "choose", "is_compiled"]
 
 VARIABLE = "PFLASH_TRACETOOL_KERNELS"
-"""`plain`: the sources run though they have been compiled. `required` speaks to the build."""
+"""`plain` runs the sources despite their extension modules. `required` is for the build."""
 
 PACKAGES = ("replay", "tracetool")
 
 
 class SourcesOnly:
-    """Finds the modules of the program as sources, and no extension module.
+    """Meta path finder that loads the program's modules from source only.
 
-    A meta path finder by its method alone: `importlib.abc` imports much, and every process of the program needs this.
+    Does not subclass `importlib.abc.MetaPathFinder`, whose import is slow and would burden every process.
     """
 
     def find_spec(
@@ -36,7 +36,7 @@ class SourcesOnly:
         """Find the module's `.py`.
 
         Raises:
-            ModuleNotFoundError: it has none, and what stands in for it is to be imported.
+            ModuleNotFoundError: it has none; the importer falls back to the plain twin.
         """
         if path is None or fullname.partition(".")[0] not in PACKAGES:
             return None
@@ -47,13 +47,13 @@ class SourcesOnly:
 
 
 def choose() -> None:
-    """Have the sources run where the environment asks for it; called before any kernel is imported."""
+    """Install `SourcesOnly` if the environment asks for it; call before any kernel is imported."""
     if os.environ.get(VARIABLE) == "plain" and not any(isinstance(finder, SourcesOnly) for finder in sys.meta_path):
         sys.meta_path.insert(0, SourcesOnly())
 
 
 def is_compiled() -> bool:
-    """Whether the kernels run compiled."""
+    """True if the kernels run compiled."""
     try:
         return find_spec("replay.native") is not None
     except ModuleNotFoundError:

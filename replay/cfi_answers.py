@@ -1,4 +1,4 @@
-"""What a flash says of itself: its identifiers and its query table, as the guest reads them."""
+"""Identifier and query reads of a trace, checked against a geometry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Answer", "differing"]
 
 
 class Answer(NamedTuple):
-    """One read after `READ_IDENTIFIER` or `CFI_QUERY`. Offset and size in bytes; the value as it is logged."""
+    """A read after `READ_IDENTIFIER` or `CFI_QUERY`. Offset and size in bytes; the value as logged."""
 
     command: int
     offset: int
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 
 def differing(geometry: Geometry, answers: Sequence[Answer]) -> list[Answer]:
-    """Those of the answers that no flash of this geometry gives; entries that an unknown size decides are left out."""
+    """Return the answers that a flash of this geometry would not give; entries that depend on an unknown size match."""
     inside = [answer for answer in answers if answer.offset + answer.size <= geometry.size]
     machine = Machine(Config(geometry, check=False, operations=False))
     machine.asked.everything = True
@@ -43,7 +43,7 @@ def differing(geometry: Geometry, answers: Sequence[Answer]) -> list[Answer]:
 
 
 def _expected(machine: Machine, accesses: Sequence[tuple[int, int, int, int]]) -> list[int]:
-    """The value of each access by the model."""
+    """Return the model's value of each access."""
     count = len(accesses)
     absent = np.full(count, ABSENT, np.int64)
     counters = np.full(count, ABSENT_COUNTER, np.int64)

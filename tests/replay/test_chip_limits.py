@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from replay.silicon import DEFAULT_CHIP, chip_profiles
+from replay.chip_limits import DEFAULT_CHIP, chip_profiles
 
 
 def test_the_chip_that_qemu_names() -> None:

@@ -1,14 +1,16 @@
 cimport cython
 from libc.stdint cimport int64_t
+from replay cimport reads
 from replay.cfi cimport _Opcode, _Status
-from replay.columns cimport _Effect, _Flag, _OpKind, _Outcome, _RowKind
-from replay.state cimport Asked, Chip, Operation, Operations, Row, Rows, Steps, Totals
+from replay.columns cimport _Effect, _Flag, _OpField, _OpKind, _Outcome, _RowKind
+from replay.state cimport Asked, Chip, Operations, Row, Rows, Steps, Totals
 
-cdef int64_t ABSENT
+cdef int64_t ABSENT, OP_FIELDS
 cdef _Opcode Opcode
 cdef _Status Status
 cdef _Effect Effect
 cdef _Flag Flag
+cdef _OpField OpField
 cdef _OpKind OpKind
 cdef _Outcome Outcome
 cdef _RowKind RowKind
@@ -16,7 +18,8 @@ cdef _RowKind RowKind
 cdef int add(
     Chip chip, Rows rows, int64_t i, int64_t kind, int64_t cmd, int64_t wcycle, int64_t status, int64_t expected
 ) except -1 nogil
-cdef int add_word(Operation operation, Totals totals, int64_t start, int64_t end) except -1 nogil
+cdef int add_word(Operations operations, Totals totals, int64_t start, int64_t end) except -1 nogil
+cdef inline int widen(Operations operations, int64_t low, int64_t start, int64_t end) except -1 nogil
 @cython.locals(write=cython.bint)
 cdef int count(
     Totals totals, Row row, Rows rows, int64_t i, int64_t kind, int64_t cmd, int64_t wcycle, int64_t op_kind
@@ -24,19 +27,17 @@ cdef int count(
 cdef int count_read(Totals totals, int64_t cmd) except -1 nogil
 cdef int count_effect(Totals totals, Row row) except -1 nogil
 cdef int count_outcome(Totals totals, int64_t outcome, int64_t op_kind) except -1 nogil
-cdef int begin_operation(Operation operation, Rows rows, int64_t i, int64_t cmd, int64_t status) except -1 nogil
+cdef int begin_operation(Operations operations, Rows rows, int64_t i, int64_t cmd, int64_t status) except -1 nogil
 cdef int add_to_operation(
-    Operation operation, Row row, Rows rows, int64_t i, int64_t kind, int64_t cmd, int64_t wcycle, int64_t op_kind
+    Operations operations, Row row, Rows rows, int64_t i, int64_t kind, int64_t cmd, int64_t wcycle, int64_t op_kind
 ) except -1 nogil
 cdef int add_write(
-    Operation operation, int64_t flags, Rows rows, int64_t i, int64_t cmd, int64_t wcycle
+    Operations operations, int64_t flags, Rows rows, int64_t i, int64_t cmd, int64_t wcycle
 ) except -1 nogil
-cdef int add_read(Operation operation, int64_t offset, int64_t value, int64_t cmd) except -1 nogil
-cdef bint polls(int64_t command) noexcept nogil
+cdef int add_read(Operations operations, int64_t offset, int64_t value, int64_t cmd) except -1 nogil
 @cython.locals(meant=cython.bint)
-cdef int add_effect(Operation operation, Row row, int64_t op_kind) except -1 nogil
+cdef int add_effect(Operations operations, Row row, int64_t op_kind) except -1 nogil
 cdef int end_operation(Chip chip) except -1 nogil
-cdef int give_operation(Operations operations, Operation operation, int64_t at) except -1 nogil
 @cython.locals(given=cython.bint)
 cdef bint is_asked(Asked asked, Row row, Rows rows, int64_t i, int64_t kind) except -1 nogil
 @cython.locals(effect=cython.bint)

@@ -1,4 +1,4 @@
-"""Silicon: the limits of a real chip that the emulated one does not have. `chips.json` as objects."""
+"""Limits of real flash chips, which the emulated one does not have, from `chips.json`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from pathlib import Path
 __all__ = ["DEFAULT_CHIP", "ChipProfile", "chip_profiles"]
 
 DEFAULT_CHIP = "p30"
-"""What QEMU's identifiers (0x89, 0x18) stand for: two of these side by side on Arm's virt board."""
+"""The chip of QEMU's identifiers (0x89, 0x18), two of which share the bus of Arm's virt board."""
 
 
 @dataclass(frozen=True)
 class ChipProfile:
-    """What the data sheet of a chip says.
+    """Limits from a chip's data sheet.
 
-    `buffer_bytes` is the write buffer of one chip, to whose size a buffered program should be aligned; blocks are
-    locked after power-up if `locked_at_power_up`; a block is good for `erase_cycles` erases. A program of one word, of
-    a buffer and an erase take at most `program_us`, `buffered_program_us` and `erase_us` microseconds.
+    `buffer_bytes` is the write buffer of one chip, to which buffered programs should be aligned. `locked_at_power_up`:
+    blocks are locked then. `erase_cycles` is the endurance of a block. `*_us` are maximum times in microseconds.
     """
 
     name: str
@@ -33,6 +32,6 @@ class ChipProfile:
 
 @cache
 def chip_profiles() -> dict[str, ChipProfile]:
-    """Every known chip by its short name."""
+    """Load every chip by its short name."""
     table = json.loads(Path(__file__).with_name("chips.json").read_text(encoding="utf-8"))["chips"]
     return {name: ChipProfile(**row) for name, row in table.items()}
