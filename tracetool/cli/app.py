@@ -20,6 +20,7 @@ _MODULES = {
     "events": "events",
     "operations": "operations",
     "blocks": "operations",
+    "variables": "variables",
     "explain": "explain",
     "audit": "audit",
     "view": "view",

@@ -74,9 +74,15 @@ def _status(value: int) -> str:
     return f"{value:#04x}"
 
 
+def _value_cell(value: str) -> str:
+    return sanitize(value, _MOST_VALUE)
+
+
 def _outside(value: object) -> str:
     return "yes" if value else "no"
 
+
+_MOST_VALUE = 100
 
 # Title, the frame's column, how its values are written (what is null is left blank), whether they are set to the right.
 _Column = tuple[str, str, "Callable[[Any], str]", bool]
@@ -111,6 +117,34 @@ _TABLES: dict[str, tuple[_Column, ...]] = {
         ("trace", "last_trace", _word, True),
         ("last", "last_seq", _word, True),
         ("outside", "outside", _outside, False),
+    ),
+    "variables": (
+        ("variable", "variable", _word, False),
+        ("GUID", "guid", _word, False),
+        ("state", "state", _status, False),
+        ("", "status", _word, False),
+        ("offset", "offset", format_offset, True),
+        ("data", "data_bytes", format_size, True),
+        ("value", "value", _value_cell, False),
+    ),
+    "variable changes": (
+        ("trace", "trace", _word, True),
+        ("seq", "first_seq", _word, True),
+        ("last", "last_seq", _word, True),
+        ("what for", "intent", _word, False),
+        ("variable", "variable", _word, False),
+        ("GUID", "guid", _word, False),
+        ("copy", "copy", _word, True),
+        ("offset", "offset", format_offset, True),
+        ("bytes", "bytes", _number, True),
+        ("commits", "commits", _number, True),
+    ),
+    "variable differences": (
+        ("variable", "variable", _word, False),
+        ("GUID", "guid", _word, False),
+        ("change", "change", _word, False),
+        ("before", "value", _value_cell, False),
+        ("after", "value_after", _value_cell, False),
     ),
     "findings": (
         ("severity", "severity", _word, False),

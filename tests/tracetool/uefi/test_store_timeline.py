@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from replay.columns import Target
+from tests.captures import capture_path
+from tracetool.analysis.options import Options
+from tracetool.analysis.session import replay_readers
+from tracetool.images import load_image
+from tracetool.ingest import open_trace
+from tracetool.uefi.ftw import read_queue, read_working_header
+from tracetool.uefi.store_timeline import StoreFollower, StoreTimeline, follow_store
+from tracetool.uefi.variables import VariableList, read_store_header
+from tracetool.uefi.volume import HEADER_BYTES
+
+if TYPE_CHECKING:
+    from replay.journal import Change
+
+AAVMF, OVMF = 768 << 10, 528 << 10
+CAPTURES = {
+    "aavmf-first-boot": ("virt.flash1", AAVMF, 1),
+    "aavmf-shell-padding": ("virt.flash1", AAVMF, 1),
+    "aavmf-rfc-v2": ("virt.flash1", AAVMF, 1),
+    "ovmf-first-boot": ("system.flash1", OVMF, 23),
+    "aavmf-reclaim": ("virt.flash1", AAVMF, 211),
+}
+"""Device, bytes of the volume, and at how many changes the full decode is compared."""
+
+
+@cache
+def recorded(name: str) -> tuple[bytes, list[Change]]:
+    """The volume before the trace, and the changes of its storage."""
+    device, size, _ = CAPTURES[name]
+    image = capture_path(f"{name}/flash1-before.fd.zst")
+    trace = open_trace(str(capture_path(f"{name}/trace.log.zst")))
+    machine = replay_readers([trace], Options(images={device: image}, journal=True)).devices[device].machine
+    assert machine is not None
+    before = load_image(image, limit=64 << 20)[:size].tobytes()
+    return before, [change for change in machine.journal if change.target & Target.STORAGE]
+
+
+@cache
+def timeline(name: str) -> StoreTimeline:
+    before, changes = recorded(name)
+    return follow_store(0, before, b"\1" * len(before), ((0, change) for change in changes))
+
+
+def life(name: str, variable: str) -> list[tuple[int, str, str]]:
+    """What was done to a variable: seq, part and intent, rewrites and reclaims left out."""
+    rows = timeline(name).touches.filter(
+        pl.col("variable") == variable, ~pl.col("intent").is_in(["rewrite", "reclaim"])
+    )
+    return rows.select("seq", "part", "intent").rows()
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_the_decode_that_follows_changes_is_the_full_decode_at_every_moment(name: str) -> None:
+    before, changes = recorded(name)
+    every = CAPTURES[name][2]
+    follower = StoreFollower(0, bytearray(before), bytearray(b"\1" * len(before)))
+    for number, change in enumerate(changes):
+        follower.change(0, change)
+        if number % every:
+            continue
+        header = read_store_header(follower.read, HEADER_BYTES)
+        full = [] if header is None else VariableList(follower.read, header).headers
+        assert (follower.variables.headers if follower.variables else []) == full
+        assert sorted(follower.live) == [found.offset for found in full]
+        assert [copy.header for _, copy in sorted(follower.live.items())] == full
+        working = next((region for region in follower.regions if region.name == "FTW working"), None)
+        found = working and read_working_header(follower.read, working.start, working.end - working.start)
+        assert follower.queue == (read_queue(follower.read, found, working.end) if working and found else None)
+
+
+def test_the_first_boot_rewrites_its_live_store_outside_of_fault_tolerant_write() -> None:
+    touches = timeline("aavmf-first-boot").touches
+    erases = touches.filter(pl.col("part") == "variables", pl.col("intent") == "rewrite")
+    assert erases["seq"].n_unique() == 14
+    assert touches.filter(pl.col("intent") == "reclaim").is_empty()
+
+
+def test_the_life_of_boot_order() -> None:
+    assert life("aavmf-first-boot", "BootOrder") == [
+        (2907, "header", "create"),
+        (2997, "state", "create"),
+        (3087, "name", "create"),
+        (3177, "state", "create"),
+        (13764, "state", "mark for deletion"),
+        (13854, "header", "update"),
+        (13944, "state", "update"),
+        (14034, "name", "update"),
+        (14124, "state", "update"),
+        (14214, "state", "supersede"),
+    ]
+
+
+def test_a_variable_is_created_updated_and_deleted() -> None:
+    intents = [intent for _, part, intent in life("aavmf-shell-padding", "Hello") if part == "state"]
+    assert intents == ["create", "create", "mark for deletion", "update", "update", "supersede", "delete"]
+    outside = timeline("aavmf-shell-padding").touches.filter(pl.col("part") == "outside")
+    assert outside["offset"].to_list() == [0x100000]
+
+
+def test_a_reclaim_is_told_step_by_step() -> None:
+    touches = timeline("aavmf-reclaim").touches
+    steps = touches.filter(pl.col("intent").cast(pl.String).str.starts_with("FTW") | (pl.col("intent") == "reclaim"))
+    first = steps.group_by("intent", maintain_order=True).agg(pl.col("seq").first(), pl.col("part").first())
+    assert first.rows() == [
+        ("FTW header", 1261435, "FTW working"),
+        ("FTW record", 1261618, "FTW working"),
+        ("FTW spare", 1261640, "FTW spare"),
+        ("FTW spare complete", 1371031, "FTW working"),
+        ("reclaim", 1371050, "variables"),
+        ("FTW destination complete", 1480441, "FTW working"),
+        ("FTW complete", 1480534, "FTW working"),
+    ]
+
+
+def test_a_reclaim_keeps_live_copies_and_drops_the_others() -> None:
+    copies = timeline("aavmf-reclaim").copies
+    kept = [copy for copy in copies if copy.kept_from is not None]
+    reclaimed = (0, 1480441)
+    dropped = [copy for copy in copies if copy.ended == reclaimed and copy not in {new.kept_from for new in kept}]
+    assert len(kept) + len([copy for copy in copies if copy.replaces in dropped]) == 66
+    assert {new.name for new in kept} >= {"BootOrder", "Big0"}
+    assert all(new.kept_from is not None and new.kept_from.ended == reclaimed for new in kept)

@@ -1,0 +1,108 @@
+"""The UEFI variables of a replayed device: its store at the end of the replay, and how it came about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tracetool.uefi.store_timeline import StoreTimeline, follow_store
+from tracetool.uefi.varstore import VariableStore, find_variable_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from replay.engine import Machine
+    from replay.journal import Change
+    from tracetool.analysis.device import Device
+
+__all__ = ["CHANGES_SCHEMA", "changes_frame", "device_store", "device_timeline", "has_store"]
+
+CHANGES_SCHEMA = pl.Schema(
+    {
+        "trace": pl.UInt16(),
+        "first_seq": pl.Int64(),
+        "last_seq": pl.Int64(),
+        "time_ns": pl.Int64(),
+        "intent": pl.String(),
+        "variable": pl.String(),
+        "guid": pl.String(),
+        "copy": pl.UInt32(),
+        "offset": pl.Int64(),
+        "bytes": pl.Int64(),
+        "commits": pl.UInt32(),
+    }
+)
+"""One row a step in the life of a variable, or of the store: the events (first, last) that it took, when the first one
+was, what it was for, the copy of the variable (null: none), the lowest offset, the bytes programmed or erased, and in
+how many commits."""
+
+
+def device_store(device: Device) -> VariableStore | None:
+    """Decode the store that the guest would read after the replay; None where there is none, or no contents."""
+    machine = device.machine
+    if machine is None:
+        return None
+    return find_variable_store(machine.storage(), machine.storage_mask == machine.known_value)
+
+
+def _first_store(device: Device) -> VariableStore | None:
+    """The store in the image before the trace."""
+    image = None if device.machine is None else device.machine.config.image
+    return None if image is None else find_variable_store(image)
+
+
+def has_store(device: Device) -> bool:
+    """True where the device holds a variable store after the replay, or held one before it."""
+    return (device_store(device) or _first_store(device)) is not None
+
+
+def device_timeline(device: Device) -> StoreTimeline | None:
+    """Follow the store of a device that was replayed with a journal; None where it never had one."""
+    machine, store = device.machine, device_store(device) or _first_store(device)
+    if machine is None or store is None:
+        return None
+    image = machine.config.image
+    before = np.zeros(store.end - store.start, np.uint8)
+    known = np.zeros(store.end - store.start, np.uint8)
+    if image is not None:
+        part = image[store.start : store.end]
+        before[: len(part)], known[: len(part)] = part, 1
+    return follow_store(store.start, before.tobytes(), known.tobytes(), _changes(device, machine))
+
+
+def _changes(device: Device, machine: Machine) -> Iterator[tuple[int, Change]]:
+    """The changes of all traces, each with the number of its trace."""
+    starts = [(notes.changes_before, notes.trace) for notes in device.notes]
+    ends = [start for start, _ in starts[1:]] + [len(machine.journal)]
+    for (start, trace), end in zip(starts, ends, strict=True):
+        yield from ((trace, change) for change in machine.journal.changes(start, end))
+
+
+def changes_frame(timeline: StoreTimeline, operations: pl.DataFrame) -> pl.DataFrame:
+    """Sum up what was done to each copy, step by step, as a frame of `CHANGES_SCHEMA` in the order of events.
+
+    `operations` are the device's (`OPERATIONS_SCHEMA`), from which the times come.
+    """
+    touches = timeline.touches.with_row_index("row").sort("copy", "row", nulls_last=True)
+    steps = (
+        touches.with_columns(pl.struct("copy", "intent").rle_id().alias("step"))
+        .group_by("step", maintain_order=True)
+        .agg(
+            pl.col("trace", "intent", "variable", "guid", "copy", "row").first(),
+            pl.col("seq").first().alias("first_seq"),
+            pl.col("seq").last().alias("last_seq"),
+            pl.col("offset").min(),
+            pl.col("length").sum().alias("bytes"),
+            pl.col("seq").n_unique().alias("commits"),
+        )
+        .sort("first_seq", "row")
+    )
+    times = operations.select("trace", pl.col("first_seq").alias("begun"), "time_ns").sort("begun")
+    timed = steps.sort("first_seq").join_asof(
+        times, left_on="first_seq", right_on="begun", by="trace", strategy="backward", check_sortedness=False
+    )
+    return timed.sort("trace", "first_seq", "row").select(
+        pl.col(name).cast(dtype) for name, dtype in CHANGES_SCHEMA.items()
+    )

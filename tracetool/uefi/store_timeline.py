@@ -1,0 +1,498 @@
+"""What each change of the flash did to the variable store: which variable, which part of it, and what for.
+
+The store is decoded once and then followed change by change, so that the cost does not grow with its size. What the
+firmware does with a store was seen in traces and boots of AAVMF and OVMF, 2022.11 and 2025.02.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+import polars as pl
+
+from replay.columns import JournalKind, Target
+from tracetool.uefi.ftw import read_queue, read_working_header
+from tracetool.uefi.regions import nv_regions
+from tracetool.uefi.variables import State, VariableList, read_store_header, read_variable
+from tracetool.uefi.volume import HEADER_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from replay.journal import Change
+    from tracetool.uefi.ftw import Queue
+    from tracetool.uefi.regions import Region
+    from tracetool.uefi.variables import StoreHeader, VariableHeader
+
+__all__ = ["TOUCHES_SCHEMA", "Copy", "Intent", "Part", "StoreFollower", "StoreTimeline", "follow_store"]
+
+
+class Part(StrEnum):
+    """A part of the flash, as the firmware uses it."""
+
+    VOLUME_HEADER = "volume header"
+    STORE_HEADER = "store header"
+    HEADER = "header"
+    STATE = "state"
+    NAME = "name"
+    DATA = "data"
+    VARIABLES = "variables"
+    """The store as a whole, as for an erase of its block."""
+    FREE = "free space"
+    EVENT_LOG = "event log"
+    FTW_WORKING = "FTW working"
+    FTW_SPARE = "FTW spare"
+    OUTSIDE = "outside"
+
+
+class Intent(StrEnum):
+    """What a change was for."""
+
+    FORMAT = "format"
+    CREATE = "create"
+    UPDATE = "update"
+    MARK = "mark for deletion"
+    DELETE = "delete"
+    SUPERSEDE = "supersede"
+    """The end of an update: the old copy is deleted, since a newer one counts."""
+    REWRITE = "rewrite"
+    """The live store is erased and written again outside fault tolerant write."""
+    RECLAIM = "reclaim"
+    """The live store is erased and written again from the spare."""
+    FTW_QUEUE = "FTW queue"
+    FTW_HEADER = "FTW header"
+    FTW_RECORD = "FTW record"
+    FTW_SPARE = "FTW spare"
+    FTW_SPARE_COMPLETE = "FTW spare complete"
+    FTW_DESTINATION_COMPLETE = "FTW destination complete"
+    FTW_COMPLETE = "FTW complete"
+    OTHER = "other"
+
+
+TOUCHES_SCHEMA = pl.Schema(
+    {
+        "trace": pl.UInt16(),
+        "seq": pl.Int64(),
+        "offset": pl.Int64(),
+        "length": pl.Int64(),
+        "part": pl.Enum([str(part) for part in Part]),
+        "intent": pl.Enum([str(intent) for intent in Intent]),
+        "copy": pl.UInt32(),
+        "variable": pl.String(),
+        "guid": pl.String(),
+    }
+)
+"""One row a change and variable: the event that committed it, the bytes of the flash (offset, length), what they are,
+what for, and the copy of the variable (its number, name and GUID; null where it concerns none)."""
+
+
+@dataclass(eq=False, slots=True)
+class Copy:
+    """One copy of a variable, from its first byte to its end. Events are (trace, seq), None: before the trace.
+
+    Attributes:
+        number: counts from 0 in order of appearance.
+        header: as it was last.
+        name: None as long as it was not written.
+        born: the event that programmed its start id.
+        added: the event from which it counted.
+        marked: the event that put it into deleted transition.
+        ended: the event that deleted it, or erased it for good.
+        replaces: the copy of the same name that counted when this one was added.
+        kept_from: the copy that a reclaim took over as this one.
+    """
+
+    number: int
+    header: VariableHeader
+    name: str | None = None
+    born: tuple[int, int] | None = None
+    added: tuple[int, int] | None = None
+    marked: tuple[int, int] | None = None
+    ended: tuple[int, int] | None = None
+    replaces: Copy | None = None
+    kept_from: Copy | None = None
+
+    @property
+    def live(self) -> bool:
+        """True where the firmware may find it."""
+        return self.header.state in (State.ADDED, State.IN_DELETED_TRANSITION)
+
+
+class _Touch(NamedTuple):
+    trace: int
+    seq: int
+    offset: int
+    length: int
+    part: Part
+    intent: Intent | None
+    """None: to create or to update its copy, which is known once that is added."""
+    copy: Copy | None
+
+
+@dataclass
+class StoreTimeline:
+    """What became of the store: its touches (`TOUCHES_SCHEMA`, in order) and every copy that it ever held."""
+
+    touches: pl.DataFrame
+    copies: tuple[Copy, ...]
+
+
+@dataclass
+class _Phase:
+    """The live store is being written again after an erase."""
+
+    intent: Intent
+    before: dict[int, Copy]
+    """Copies by offset, as they were before the erase."""
+    end: int
+    """Where the list ended."""
+    data: dict[int, bytes]
+    """Data of the copies that were being replaced, by number: a reclaim keeps them unless it brings newer ones."""
+    position: int = 0
+    """End of the last program."""
+
+
+@dataclass
+class StoreFollower:
+    """Follows the bytes of a volume that begins at `start`; all offsets are those of the flash."""
+
+    start: int
+    data: bytearray
+    known: bytearray
+    """1 for each known byte of `data`."""
+    copies: list[Copy] = field(default_factory=list)
+    touches: list[_Touch] = field(default_factory=list)
+    live: dict[int, Copy] = field(default_factory=dict)
+    """Copies in the list, by offset."""
+    variables: VariableList | None = None
+    queue: Queue | None = None
+    regions: list[Region] = field(default_factory=list)
+    phase: _Phase | None = None
+    all_known: bool = False
+
+    def __post_init__(self) -> None:
+        self.all_known = 0 not in self.known
+        self._read_layout(None)
+        self._name_all()
+
+    def read(self, offset: int, length: int) -> bytes | None:
+        """Give bytes of the volume as it is now; see `tracetool.uefi.variables.Read`."""
+        at = offset - self.start
+        if at < 0 or length < 0 or at + length > len(self.data):
+            return None
+        if not self.all_known and self.known.find(0, at, at + length) >= 0:
+            return None
+        return bytes(self.data[at : at + length])
+
+    # --- layout --------------------------------------------------------------------------------------------------
+
+    def _read_layout(self, event: tuple[int, int] | None) -> None:
+        """Decode everything anew: the headers have changed."""
+        limit = self.start + len(self.data)
+        self.regions = nv_regions(self.read, limit=limit, start=self.start)
+        header = read_store_header(self.read, self.start + HEADER_BYTES)
+        if header is None or not header.first <= header.end <= limit:
+            self.variables = None
+            self._replace(list(self.live.values()), (), event)
+        elif self.variables is None or self.variables.store != header:
+            self.variables = VariableList(self.read, header)
+            self._replace(list(self.live.values()), self.variables.headers, event)
+        self._read_queue()
+
+    def _region(self, name: str) -> Region | None:
+        return next((region for region in self.regions if region.name == name), None)
+
+    def _read_queue(self) -> None:
+        working = self._region("FTW working")
+        header = working and read_working_header(self.read, working.start, working.end - working.start)
+        self.queue = None if not working or not header else read_queue(self.read, header, working.end)
+
+    # --- changes -------------------------------------------------------------------------------------------------
+
+    def change(self, trace: int, change: Change) -> None:
+        """Take in the next change of storage."""
+        low = max(change.offset, self.start)
+        high = min(change.offset + change.length, self.start + len(self.data))
+        event = (trace, change.seq)
+        if low >= high:
+            self._touch(event, change.offset, change.length, Part.OUTSIDE, Intent.OTHER)
+            return
+        erased = change.kind == JournalKind.ERASE
+        if erased:
+            self._begin_phase(low, high)
+        before = bytes(self.data[low - self.start : high - self.start])
+        self._store(change, low, high)
+        after = self.data[low - self.start : high - self.start]
+        if not erased:
+            low, high = _changed(before, after, low)
+        self._classify(event, low, high, erased=erased)
+
+    def _store(self, change: Change, low: int, high: int) -> None:
+        here, there = slice(low - self.start, high - self.start), slice(low - change.offset, high - change.offset)
+        if change.kind != JournalKind.FORGET:
+            self.data[here] = change.after[there].tobytes()
+        if not self.all_known or change.kind == JournalKind.FORGET:
+            self.known[here] = change.after_known[there].tobytes()
+            self.all_known = 0 not in self.known
+
+    def _classify(self, event: tuple[int, int], low: int, high: int, *, erased: bool) -> None:
+        store = self.variables.store if self.variables else None
+        first = store.first if store else self.start + HEADER_BYTES
+        if low < first:
+            self._read_layout(event)
+            part = Part.VOLUME_HEADER if low < self.start + HEADER_BYTES else Part.STORE_HEADER
+            intent = self.phase.intent if self.phase else Intent.FORMAT
+            self._touch(event, low, min(high, first) - low, Part.VARIABLES if erased else part, intent)
+            low = first
+        if store is not None and low < high and low < store.end:
+            self._variables(event, low, min(high, store.end), store, erased=erased)
+            low = store.end
+        for region in self.regions:
+            start, end = max(low, region.start), min(high, region.end)
+            if start < end and region.name != "variables":
+                self._region_touched(event, start, end, region.name, erased=erased)
+
+    def _touch(
+        self,
+        event: tuple[int, int],
+        offset: int,
+        length: int,
+        part: Part,
+        intent: Intent | None,
+        copy: Copy | None = None,
+    ) -> None:
+        self.touches.append(_Touch(*event, offset, length, part, intent, copy))
+
+    # --- variables -----------------------------------------------------------------------------------------------
+
+    def _begin_phase(self, low: int, high: int) -> None:
+        variables = self.variables
+        if variables is None or high <= variables.store.first or low >= variables.store.end:
+            return
+        if self.phase is None and any(copy.live for copy in self.live.values()):
+            reclaims = self.queue is not None and self.queue.pending is not None
+            replaced = [copy for copy in self.live.values() if copy.header.state == State.IN_DELETED_TRANSITION]
+            data = {copy.number: self._data(copy) for copy in replaced} if reclaims else {}
+            self.phase = _Phase(Intent.RECLAIM if reclaims else Intent.REWRITE, dict(self.live), variables.end, data)
+
+    def _variables(self, event: tuple[int, int], low: int, high: int, store: StoreHeader, *, erased: bool) -> None:
+        variables = self.variables
+        if variables is None or variables.store != store:
+            return
+        phase = self.phase
+        if phase is not None and not erased:
+            if low < phase.position or (phase.position >= phase.end and low > phase.position):
+                self._end_phase(event)
+                phase = None
+            else:
+                phase.position = high
+        before, after = variables.change(low, high)
+        old = [self.live[header.offset] for header in before if header.offset in self.live]
+        changed = self._replace(old, after, event)
+        if erased:
+            intent = phase.intent if phase else Intent.OTHER
+            self._touch(event, low, high - low, Part.VARIABLES, intent)
+            return
+        touched = [copy for copy in self._copies(after) if copy.header.offset < high and copy.header.end > low]
+        for copy in touched:
+            start, end = max(low, copy.header.offset), min(high, copy.header.end)
+            known = phase is not None and copy.header.offset in phase.before
+            done = phase.intent if phase and known else changed.get(copy.number)
+            self._touch(event, start, end - start, _part(copy.header, start, end), done, copy)
+        if not touched:
+            self._touch(event, low, high - low, Part.FREE, phase.intent if phase else Intent.OTHER)
+
+    def _copies(self, headers: Iterable[VariableHeader]) -> Iterator[Copy]:
+        return (self.live[header.offset] for header in headers)
+
+    def _replace(
+        self, old: list[Copy], headers: Iterable[VariableHeader], event: tuple[int, int] | None
+    ) -> dict[int, Intent]:
+        """Put the copies of `headers` in the place of others; what was done to copies, by number, if not written."""
+        intents: dict[int, Intent] = {}
+        for copy in old:
+            del self.live[copy.header.offset]
+        by_offset = {copy.header.offset: copy for copy in old}
+        for header in headers:
+            known = by_offset.pop(header.offset, None) or self._remembered(header)
+            copy = known or self._new(header, event)
+            self.live[header.offset] = copy
+            intent = self._state(copy, header, event)
+            if intent is not None:
+                intents[copy.number] = intent
+        if self.phase is None:
+            for gone in by_offset.values():
+                gone.ended = gone.ended or event
+        return intents
+
+    def _new(self, header: VariableHeader, event: tuple[int, int] | None) -> Copy:
+        copy = Copy(len(self.copies), header, born=event)
+        self.copies.append(copy)
+        return copy
+
+    def _remembered(self, header: VariableHeader) -> Copy | None:
+        """The copy that stood at the place before the erase, where it is written again."""
+        if self.phase is None or self.phase.intent == Intent.RECLAIM:
+            return None
+        copy = self.phase.before.get(header.offset)
+        return copy if copy is not None and _may_become(header.guid, copy.header.guid) else None
+
+    def _state(self, copy: Copy, header: VariableHeader, event: tuple[int, int] | None) -> Intent | None:
+        """Take in the header as it is now; what a change of its state alone was for."""
+        before, copy.header = copy.header.state, header
+        state = header.state
+        if copy.name is None and state != State.UNWRITTEN:
+            self._name(copy)
+        if state == State.ADDED and copy.added is None and event is not None:
+            copy.added = event
+            self._name(copy)
+            copy.replaces = next((other for other in self.live.values() if _same(other, copy)), None)
+        if before == state or copy.born == event:
+            return None
+        if state == State.IN_DELETED_TRANSITION:
+            copy.marked = copy.marked or event
+            return Intent.MARK
+        if state in (State.DELETED, State.DELETED_AFTER_TRANSITION) and copy.ended is None:
+            copy.ended = event
+            return Intent.SUPERSEDE if any(_same(other, copy) for other in self.live.values()) else Intent.DELETE
+        return None
+
+    def _name(self, copy: Copy) -> None:
+        if self.variables is not None and not copy.header.abandoned:
+            found = read_variable(self.read, copy.header, self.variables.store.end)
+            if found.name and "\uffff" not in found.name:
+                copy.name = found.name
+
+    def _name_all(self) -> None:
+        for copy in self.live.values():
+            self._name(copy)
+
+    def _end_phase(self, event: tuple[int, int]) -> None:
+        """The store stands again; copies that did not come back are gone."""
+        phase, self.phase = self.phase, None
+        if phase is None:
+            return
+        if phase.intent == Intent.RECLAIM:
+            added = {(copy.name, copy.header.guid): copy for copy in phase.before.values() if copy.live}
+            for copy in self.live.values():
+                old = added.get((copy.name, copy.header.guid))
+                if old is not None and phase.data.get(old.number, self._data(copy)) == self._data(copy):
+                    copy.kept_from = old
+                else:
+                    copy.replaces = old
+        for copy in phase.before.values():
+            if self.live.get(copy.header.offset) is not copy:
+                copy.ended = copy.ended or event
+
+    def _data(self, copy: Copy) -> bytes:
+        return b"" if self.variables is None else read_variable(self.read, copy.header, self.variables.store.end).data
+
+    # --- fault tolerant write ------------------------------------------------------------------------------------
+
+    def _region_touched(self, event: tuple[int, int], low: int, high: int, name: str, *, erased: bool) -> None:
+        if name == "FTW working":
+            intent = self._queue_step(erased=erased)
+            if intent == Intent.FTW_DESTINATION_COMPLETE:
+                self._end_phase(event)
+            self._touch(event, low, high - low, Part.FTW_WORKING, intent)
+        elif name == "FTW spare":
+            self._touch(event, low, high - low, Part.FTW_SPARE, Intent.FTW_SPARE)
+        elif name == "event log":
+            self._touch(event, low, high - low, Part.EVENT_LOG, Intent.OTHER)
+        else:
+            self._touch(event, low, high - low, Part.VARIABLES, Intent.FORMAT)
+
+    def _queue_step(self, *, erased: bool) -> Intent:
+        before = self.queue
+        self._read_queue()
+        if erased or self.queue is None or before is None or not self.queue.writes:
+            return Intent.FTW_QUEUE
+        write = self.queue.writes[-1]
+        last = before.writes[-1] if before.writes else None
+        if last is None or last.offset != write.offset:
+            return Intent.FTW_HEADER
+        if last.flags != write.flags:
+            return Intent.FTW_COMPLETE if write.complete else Intent.FTW_HEADER
+        if write.records and last.records and write.records[-1].flags != last.records[-1].flags:
+            record = write.records[-1]
+            if record.destination_complete:
+                return Intent.FTW_DESTINATION_COMPLETE
+            if record.spare_complete:
+                return Intent.FTW_SPARE_COMPLETE
+        return Intent.FTW_RECORD
+
+
+def _same(other: Copy, copy: Copy) -> bool:
+    """True where another live copy is of the same variable."""
+    return other is not copy and other.live and other.name == copy.name and other.header.guid == copy.header.guid
+
+
+def _may_become(erased: bytes, programmed: bytes) -> bool:
+    """True where bytes may be others that are not all programmed yet: programming clears bits only."""
+    return all(now & then == then for now, then in zip(erased, programmed, strict=True))
+
+
+def _changed(before: bytes, after: bytes | bytearray, low: int) -> tuple[int, int]:
+    """Span of the bytes that differ; all of them where none does."""
+    first, last = 0, len(before)
+    while first < last and before[first] == after[first]:
+        first += 1
+    if first == last:
+        return low, low + len(before)
+    while before[last - 1] == after[last - 1]:
+        last -= 1
+    return low + first, low + last
+
+
+def _part(header: VariableHeader, low: int, high: int) -> Part:
+    """The part of a variable that a span lies in; of one that lies in several, the first."""
+    if (low, high) == (header.offset + 2, header.offset + 3):
+        return Part.STATE
+    if low < header.name_offset:
+        return Part.HEADER
+    return Part.NAME if low < header.data_offset else Part.DATA
+
+
+def follow_store(start: int, data: bytes, known: bytes, changes: Iterable[tuple[int, Change]]) -> StoreTimeline:
+    """Follow the store in a volume through its changes.
+
+    Args:
+        start: offset of the volume in the flash.
+        data: the bytes from there on before the first change; changes beyond them are outside.
+        known: 1 for each byte of `data` that is known, else 0.
+        changes: numbers of traces and changes, oldest first; those of the image file alone are passed over.
+    """
+    follower = StoreFollower(start, bytearray(data), bytearray(known))
+    for trace, change in changes:
+        if change.target & Target.STORAGE and change.length:
+            follower.change(trace, change)
+    return StoreTimeline(_table(follower.touches), tuple(follower.copies))
+
+
+def _table(touches: list[_Touch]) -> pl.DataFrame:
+    """The touches as a frame of `TOUCHES_SCHEMA`."""
+    written = {touch.copy: str(_written_for(touch.copy)) for touch in touches}
+    guids = {copy: copy and str(UUID(bytes_le=copy.header.guid)) for copy in written}
+    columns = list(zip(*touches, strict=True)) or [()] * len(_Touch._fields)
+    *numbers, parts, intents, copies = columns
+    return pl.DataFrame(
+        [
+            *numbers,
+            parts,
+            [intent or written[copy] for intent, copy in zip(intents, copies, strict=True)],
+            [copy and copy.number for copy in copies],
+            [copy and copy.name for copy in copies],
+            [guids[copy] for copy in copies],
+        ],
+        TOUCHES_SCHEMA,
+        orient="col",
+    )
+
+
+def _written_for(copy: Copy | None) -> Intent:
+    if copy is not None and copy.kept_from is not None:
+        return Intent.RECLAIM
+    return Intent.UPDATE if copy is not None and copy.replaces is not None else Intent.CREATE
