@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.images import difference
 from tests.live.firmware import padded
 from tests.requirements import needed_file, needed_program
 from tests.tracetool.cli.program import COMMAND, Ended, environment, tracetool
@@ -117,7 +118,7 @@ def test_two_boots_are_recorded_and_follow_each_other(guest: Guest, tmp_path: Pa
         assert (ended.code, b"WITHIN-EXTENT" in ended.out) == (0, True), ended.err
         assert b"RO001" in ended.out
         assert tracetool("verify", run).code == 0
-    assert (runs[1] / "after" / "virt.flash1.fd").read_bytes() == guest.image.read_bytes()
+    assert difference(runs[1] / "after" / "virt.flash1.fd", guest.image) == ""
     code, document = _audit(*runs)
     assert (code, _device(document)["verdict"]) == (0, "within-extent")
     code, document = _audit(*reversed(runs))
@@ -156,7 +157,7 @@ def test_a_script_that_starts_the_guest_is_recorded(guest: Guest, tmp_path: Path
     assert (ended.code, b"WITHIN-EXTENT" in ended.out) == (0, True), ended.err
     run = read_run_directory(str(tmp_path / "run")).run
     assert (run.program, run.launcher, run.relayed) == (program, (str(script),), ("SIGTERM",))
-    assert (tmp_path / "run" / "after" / "virt.flash1.fd").read_bytes() == guest.image.read_bytes()
+    assert difference(tmp_path / "run" / "after" / "virt.flash1.fd", guest.image) == ""
     assert tracetool("verify", tmp_path / "run").code == 0
 
 
@@ -177,7 +178,7 @@ def test_a_qemu_that_is_killed_leaves_what_it_did(guest: Guest, tmp_path: Path) 
     os.kill(recording.guest(), signal.SIGKILL)
     ended = recording.end()
     assert (ended.code, b"ended by signal 9" in ended.out) == (4, True)
-    assert (tmp_path / "run/after/virt.flash1.fd").read_bytes() == guest.image.read_bytes()
+    assert difference(tmp_path / "run/after/virt.flash1.fd", guest.image) == ""
     assert tracetool("verify", tmp_path / "run").code in (0, 4)
 
 
@@ -193,7 +194,7 @@ def test_a_recorder_that_is_killed_leaves_guest_and_trace_alone(guest: Guest, tm
     code, document = _audit(tmp_path / "run")
     assert (code, _device(document)["verdict"]) == (4, "inconclusive")
     assert tracetool("replay", tmp_path / "run", "--write-image", f"virt.flash1={tmp_path}/replayed.fd").code == 4
-    assert (tmp_path / "replayed.fd").read_bytes() == guest.image.read_bytes()
+    assert difference(tmp_path / "replayed.fd", guest.image) == ""
 
 
 # --- images that QEMU does not take ------------------------------------------------------------------------------
