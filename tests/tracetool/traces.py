@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
-from tracetool.audit import Audit, DeviceAudit, Gate, audit
+from tracetool.audit import Audit, DeviceAudit, audit
 from tracetool.ingest import TraceMeta, open_trace
 from tracetool.ingest.reader import How
 from tracetool.ingest.source import Source
 from tracetool.ingest.text import TextTrace
-from tracetool.report.json import audit_document
+from tracetool.report.formats.json import audit_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +105,7 @@ class Audited:
     @property
     def exit_code(self) -> int:
         """What `tracetool audit` ends with."""
-        return Gate().ending(self.audit).code
+        return self.audit.ending.code
 
 
 def audited(*traces: Trace, options: Options | None = None, chunk_bytes: int = CHUNK, stream: bool = False) -> Audited:

@@ -1,7 +1,8 @@
 """The audit: did the guest write outside the extent of its flash, and how sure is that."""
 
-from tracetool.audit.audit import Audit, DeviceAudit, audit
+from tracetool.audit.audit import audit
 from tracetool.audit.gate import Ending, Gate
+from tracetool.audit.result import Audit, DeviceAudit
 from tracetool.audit.verdict import Verdict
 
 __all__ = ["Audit", "DeviceAudit", "Ending", "Gate", "Verdict", "audit"]

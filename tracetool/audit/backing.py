@@ -1,4 +1,4 @@
-"""The smallest file that can back a flash: never less than is known to be in it, and not for what was not judged."""
+"""The smallest file that can back a flash: no shorter than its known contents, and unknown where nothing was judged."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracetool.analysis.device import Device
-    from tracetool.audit.audit import DeviceAudit
+    from tracetool.audit.result import DeviceAudit
 
 __all__ = ["HostTotals", "SmallestBacking", "host_totals", "smallest_backing"]
 
 
 class HostTotals(NamedTuple):
-    """What the flashes of one guest take on its host: their regions, and the smallest files. Bytes."""
+    """Memory that the flashes of one guest take on its host: regions, and smallest files. Bytes."""
 
     mapped: int
     needed: int
 
     @property
     def saved(self) -> int:
-        """What the files are shorter than the regions."""
+        """Bytes by which the files are shorter than the regions."""
         return self.mapped - self.needed
 
 
 def host_totals(devices: Sequence[DeviceAudit]) -> HostTotals | None:
-    """The totals of a guest; None where the region or the smallest file of one of its flashes is not known."""
-    sizes = [(device.region_bytes, device.minimum_backing_bytes) for device in devices]
+    """Add up the flashes of a guest; None where the region or smallest file of one is unknown."""
+    sizes = [(device.region_bytes, device.backing.bytes) for device in devices]
     known = [(region, needed) for region, needed in sizes if region is not None and needed is not None]
     if not sizes or len(known) < len(sizes):
         return None
@@ -39,19 +39,24 @@ def host_totals(devices: Sequence[DeviceAudit]) -> HostTotals | None:
 
 
 class SmallestBacking(NamedTuple):
-    """Bytes, whole erase blocks, and in words what decides them; None: not known, and why."""
+    """Size in bytes, whole erase blocks, and what decides it; None where unknown, with the reason."""
 
     bytes: int | None
     why: str
 
+    @property
+    def known(self) -> bool:
+        """True where a size was found."""
+        return self.bytes is not None
+
 
 def smallest_backing(device: Device, verdict: Verdict, *, doubtful: bool) -> SmallestBacking:
-    """The smallest file that would have held what was written, and holds all that the flash is known to hold.
+    """Find the smallest file that holds the known contents and would have held the guest's writes.
 
     Args:
         device: the replayed device.
-        verdict: what was judged of it.
-        doubtful: something keeps the trace from being complete.
+        verdict: its verdict.
+        doubtful: the trace is incomplete.
     """
     identity, geometry = device.identity, device.geometry
     if identity is None or geometry is None or device.cfi02:
@@ -70,7 +75,7 @@ def smallest_backing(device: Device, verdict: Verdict, *, doubtful: bool) -> Sma
 
 
 def _needs(device: Device) -> list[tuple[int, str]]:
-    """Ends of what a file has to hold, in bytes, each with the words for it; of equal ones the first counts."""
+    """Ends of what a file has to hold, in bytes, each with its name; of equal ones the first counts."""
     extent, needs = device.extent, [(device.tally.ends.highest, "")]
     if extent is not None and extent.store is not None:
         needs.append((extent.store.end, "the firmware's variable store"))

@@ -1,4 +1,4 @@
-"""The policies compared: what each would have meant for the same trace."""
+"""Policies compared: the consequences of each for the same trace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tracetool.analysis.device import Device
     from tracetool.analysis.options import Options
-    from tracetool.audit.audit import Audit
+    from tracetool.audit.result import Audit
     from tracetool.ingest import TraceReader
 
 __all__ = ["Consequence", "compare_policies"]
@@ -24,7 +24,7 @@ __all__ = ["Consequence", "compare_policies"]
 
 @dataclass(frozen=True)
 class Consequence:
-    """What one policy would have meant for one device.
+    """Consequences of one policy for one device.
 
     Attributes:
         device: its name.
@@ -50,9 +50,9 @@ class Consequence:
 def compare_policies(
     readers: Sequence[TraceReader], options: Options, *, guests: int = 1, strict_silicon: bool = False, wear_limit: int
 ) -> Audit:
-    """Replay the traces under every policy: the audit under `discard`, with a row for each device and policy.
+    """Replay the traces under every policy; the audit is that under `discard`, with a row for each device and policy.
 
-    Devices without an extent have no rows: there is no beyond.
+    Devices without an extent have no rows.
 
     Raises:
         InputError: a trace or image cannot be read.

@@ -1,4 +1,4 @@
-"""Which rules could look at a device at all: a rule that found nothing says something only if it looked."""
+"""Rules that could not be evaluated on a device, so that no finding of theirs proves nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from replay.backing import Policy
 
 if TYPE_CHECKING:
-    from tracetool.audit.audit import Audit, DeviceAudit
+    from tracetool.audit.result import Audit, DeviceAudit
 
 __all__ = ["why_not_evaluated"]
 
@@ -18,7 +18,7 @@ _OF_WRITABLE = ("SEQ001", "SEQ002", "WEAR002", "WEAR003")
 
 
 def why_not_evaluated(audit: Audit, device: DeviceAudit, rule_id: str) -> str | None:
-    """Why a rule could not look at a device, in words; None if it could."""
+    """Say why a rule could not be evaluated on a device; None if it could."""
     if rule_id.startswith(_ABOUT_TRACES):
         return None
     if not device.replayed:
@@ -33,7 +33,7 @@ def why_not_evaluated(audit: Audit, device: DeviceAudit, rule_id: str) -> str | 
 def _why_not_inside(audit: Audit, device: DeviceAudit, rule_id: str) -> str | None:
     if rule_id.startswith(_OF_BUS_WRITES) and _writes_not_traced(audit, device):
         return "the device's pflash_io_write events were not traced"
-    read_only = device.identity is not None and device.identity.read_only
+    read_only = device.taken_as_read_only
     if rule_id.startswith("RO") and not read_only:
         return "the device is writable"
     if rule_id in _OF_WRITABLE and read_only:

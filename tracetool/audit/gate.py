@@ -1,4 +1,4 @@
-"""What an audit must not find: which exit code it ends with, and why."""
+"""The gate: which findings fail an audit, and the exit code that follows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tracetool.findings.phrases import count_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracetool.audit.audit import Audit
+    from tracetool.audit.result import Audit
 
 __all__ = ["Ending", "Gate"]
 
@@ -19,20 +19,20 @@ _TRACE_RULES = "TRC"
 
 
 class Ending(NamedTuple):
-    """An exit code, and why it is that one, in words without a full stop."""
+    """Exit code, and its reason as a sentence without a full stop."""
 
     code: int
     why: str
 
 
 class Gate(NamedTuple):
-    """The least severity that fails, and whether an answer is wanted though the trace does not show everything."""
+    """Least severity that fails, and whether an inconclusive trace is accepted."""
 
     fail_on: Severity = Severity.ERROR
     allow_inconclusive: bool = False
 
     def ending(self, audit: Audit) -> Ending:
-        """1 for findings or a write outside, 4 for inconclusive, else 0.
+        """Give 1 for findings or a write outside, 4 for inconclusive, else 0.
 
         Findings about the trace itself (TRC) make a verdict inconclusive; they are not the guest's doing and do not
         count here.

@@ -1,4 +1,4 @@
-"""Reasons of a verdict: words for people, and a code for programs."""
+"""Reasons of a verdict: a sentence for people, a code and numbers for programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Code", "Reason", "located"]
 
 
 class Code(StrEnum):
-    """What a reason is about; the JSON's `verdict_codes`."""
+    """Subject of a reason; the JSON's `verdict_codes`."""
 
     PROGRAMMED_OUTSIDE = "programmed-outside"
     ERASED_OUTSIDE = "erased-outside"
@@ -53,17 +53,23 @@ class Code(StrEnum):
 
 
 class Reason(NamedTuple):
-    """One reason of a verdict."""
+    """One reason of a verdict: a sentence for people, a code and numbers by name for programs."""
 
     code: Code
     text: str
+    values: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def document(self) -> dict[str, str | int]:
+        """Code, text and values by name."""
+        return {"code": str(self.code), "text": self.text, **dict(self.values)}
 
 
 def located(found: Iterable[tuple[int, Reason]], traces: Sequence[TraceReport]) -> Iterator[Reason]:
-    """Reasons with the names of the traces that they are about, each once; without where that is every trace."""
+    """Name the traces that each reason is about, unless it is about all of them; equal reasons are joined."""
     numbers: dict[Reason, list[int]] = {}
     for trace, reason in found:
         numbers.setdefault(reason, []).append(trace)
     for reason, concerned in numbers.items():
         names = ", ".join(traces[number].meta.name for number in concerned)
-        yield reason if len(concerned) == len(traces) else Reason(reason.code, f"{names}: {reason.text}")
+        yield reason if len(concerned) == len(traces) else reason._replace(text=f"{names}: {reason.text}")

@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 
 def judge(device: Device, replayed: Replayed) -> tuple[Verdict, list[Reason]]:
-    """The verdict on a device and its reasons."""
+    """Judge a device: its verdict, and the reasons of it."""
     verdict, reasons = _judge(device, replayed)
     return verdict, [*reasons, *_left_out(replayed)]
 
@@ -50,28 +50,29 @@ def _judge(device: Device, replayed: Replayed) -> tuple[Verdict, list[Reason]]:
         return Verdict.INCONCLUSIVE, unsure
     if device.extent is None:
         return Verdict.NO_EXTENT, [Reason(Code.NO_EXTENT, _why_no_extent(device))]
-    return Verdict.WITHIN_EXTENT, [Reason(Code.WITHIN_EXTENT, _why_within(device))]
+    highest = (("highest_end", device.tally.ends.highest),)
+    return Verdict.WITHIN_EXTENT, [Reason(Code.WITHIN_EXTENT, _why_within(device), highest)]
 
 
 def _left_out(replayed: Replayed) -> Iterator[Reason]:
-    """What the options left out of the traces."""
+    """Events that the options leave out."""
     if replayed.not_chosen:
-        amount = count_of(replayed.not_chosen.total(), "event")
-        words = f"{amount} of {' and '.join(replayed.not_chosen)} left out (--device)"
-        yield Reason(Code.DEVICES_NOT_CHOSEN, words)
+        count = replayed.not_chosen.total()
+        words = f"{count_of(count, 'event')} of {' and '.join(replayed.not_chosen)} left out (--device)"
+        yield Reason(Code.DEVICES_NOT_CHOSEN, words, (("count", count),))
     for trace in replayed.traces:
         spans = {process: span for process, span in trace.processes.spans.items() if span.left_out}
         if spans:
-            amount = count_of(sum(span.events for span in spans.values()), "event")
-            words = f"{trace.meta.name}: {amount} of {pids(spans)} left out (--process)"
-            yield Reason(Code.PROCESSES_LEFT_OUT, words)
-        if trace.processes.of_other_boots:
-            amount = count_of(trace.processes.of_other_boots, "event")
-            yield Reason(Code.BOOTS_LEFT_OUT, f"{trace.meta.name}: {amount} of other boots left out (--boot)")
+            count = sum(span.events for span in spans.values())
+            words = f"{trace.meta.name}: {count_of(count, 'event')} of {pids(spans)} left out (--process)"
+            yield Reason(Code.PROCESSES_LEFT_OUT, words, (("count", count),))
+        if count := trace.processes.of_other_boots:
+            words = f"{trace.meta.name}: {count_of(count, 'event')} of other boots left out (--boot)"
+            yield Reason(Code.BOOTS_LEFT_OUT, words, (("count", count),))
 
 
 def _outside(device: Device) -> Iterator[Reason]:
-    """What was done beyond the extent."""
+    """Programs, erases and commands beyond the extent."""
     extent, outside = device.extent, device.outside
     if extent is None or outside is None or not outside.happened:
         return
@@ -84,11 +85,17 @@ def _outside(device: Device) -> Iterator[Reason]:
     ):
         if found.count:
             where = f"{format_offset(found.offset)} to {format_offset(found.end)}"
-            yield Reason(code, f"the guest {what} {beyond}: {where}, {count_of(found.count, 'time')}")
+            values = (
+                ("extent_bytes", extent.bytes),
+                ("offset", found.offset),
+                ("end", found.end),
+                ("count", found.count),
+            )
+            yield Reason(code, f"the guest {what} {beyond}: {where}, {count_of(found.count, 'time')}", values)
 
 
 def doubts(device: Device, replayed: Replayed) -> Iterator[Reason]:
-    """What keeps a trace from being called whole: its flaws, and that it does not begin or end as a run does."""
+    """Why a trace is incomplete: its flaws, and a beginning or end that no run of QEMU has."""
     yield from flaws(device, replayed)
     yield from located(_edges(device, replayed), replayed.traces)
     if not device.stores_known:
@@ -98,7 +105,7 @@ def doubts(device: Device, replayed: Replayed) -> Iterator[Reason]:
 
 
 def stores_unknown(device: Device) -> str:
-    """Why it is not known whether programs were stored, and what to do."""
+    """Say why it is unknown whether programs were stored, and which options tell it."""
     name = device.name
     return (
         "no pflash_data_write follows any program: either that event was not traced or the flash is read-only; "
@@ -107,7 +114,7 @@ def stores_unknown(device: Device) -> str:
 
 
 def _edges(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
-    """Where traces do not begin or end as a run of QEMU does, each with the trace's number."""
+    """Traces, by number, that do not begin or end as a run of QEMU does."""
     last = len(replayed.traces) - 1
     begun = {notes.trace for notes in device.notes if notes.events}
     for trace in sorted(set(range(last + 1)) - begun if device.base != NAMELESS else ()):
@@ -118,7 +125,7 @@ def _edges(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
 
 
 def _edges_of(device: Device, notes: DeviceNotes, *, cut: bool) -> Iterator[Reason]:
-    """The same of one trace; `cut`: the user asked for its end."""
+    """The same of one trace; `cut`: it ends where the user asked for."""
     if notes.events and not notes.started_with_reset and device.base != NAMELESS:
         words = "the trace does not begin with the device's reset: what came before it is not judged"
         yield Reason(Code.BEGINS_WITHOUT_RESET, words)
@@ -126,7 +133,7 @@ def _edges_of(device: Device, notes: DeviceNotes, *, cut: bool) -> Iterator[Reas
     stores = device.identity is not None and not device.identity.read_only
     if notes.reset_midway is not None and stores:
         words = f"a reset at event {notes.reset_midway} came in the middle of an operation: a part may be missing"
-        yield Reason(Code.RESET_MID_OPERATION, words)
+        yield Reason(Code.RESET_MID_OPERATION, words, (("seq", notes.reset_midway),))
     if cut:
         return
     if notes.ends_midway and stores:
@@ -138,7 +145,7 @@ def _edges_of(device: Device, notes: DeviceNotes, *, cut: bool) -> Iterator[Reas
 
 
 def flaws(device: Device, replayed: Replayed) -> Iterator[Reason]:
-    """What is wrong with what stands in the traces."""
+    """Defects of the traces: unknown devices, lost or damaged events, a model that disagrees."""
     if device.cfi02:
         yield Reason(Code.CFI02, "a CFI02 device is not replayed")
     elif device.geometry is None:
@@ -151,7 +158,7 @@ def flaws(device: Device, replayed: Replayed) -> Iterator[Reason]:
         yield Reason(Code.NAMELESS, words)
     if replayed.left_out:
         words = f"{count_of(replayed.left_out, 'event')} of more devices than a machine has were left out"
-        yield Reason(Code.DEVICES_LEFT_OUT, words)
+        yield Reason(Code.DEVICES_LEFT_OUT, words, (("count", replayed.left_out),))
     for trace in replayed.traces:
         yield from _trace_flaws(trace)
     found = ((notes.trace, reason) for notes in device.notes for reason in _notes_flaws(notes))
@@ -159,7 +166,7 @@ def flaws(device: Device, replayed: Replayed) -> Iterator[Reason]:
 
 
 def _alone(device: Device) -> bool:
-    """Whether a nameless device can only be one flash: the user named a board that has just one."""
+    """True when a nameless device is a single flash: the board that was given has just one."""
     board = device.options.board
     return board is not None and len(boards()[board].sizes) == 1
 
@@ -168,10 +175,10 @@ def _trace_flaws(trace: TraceReport) -> Iterator[Reason]:
     health, name = trace.health, trace.meta.name
     lost = events_lost(health)
     if lost:
-        yield Reason(Code.EVENTS_LOST, f"{name}: {lost}, says the trace itself")
+        yield Reason(Code.EVENTS_LOST, f"{name}: {lost}, says the trace itself", (("count", health.lost),))
     if health.damaged:
         words = f"{name}: {health.damaged:,} of {health.lines:,} {trace.meta.unit}s were not understood"
-        yield Reason(Code.DAMAGED, words)
+        yield Reason(Code.DAMAGED, words, (("count", health.damaged), ("of", health.lines)))
     if health.truncated is not None:
         yield Reason(Code.TRUNCATED, f"{name}: {health.truncated}")
     if health.host_write_failures:
@@ -186,9 +193,10 @@ def _notes_flaws(notes: DeviceNotes) -> Iterator[Reason]:
         yield Reason(Code.IO_WRITE_NOT_TRACED, "its io_write events were not traced")
     if notes.impossible.count:
         words = f"{notes.impossible.count:,} of its events are impossible for a flash of this size"
-        yield Reason(Code.IMPOSSIBLE_EVENTS, words)
+        yield Reason(Code.IMPOSSIBLE_EVENTS, words, (("count", notes.impossible.count),))
     if notes.disagreement is not None:
-        yield Reason(Code.MODEL_DISAGREES, f"model and trace disagree at event {notes.disagreement.seq}")
+        seq = notes.disagreement.seq
+        yield Reason(Code.MODEL_DISAGREES, f"model and trace disagree at event {seq}", (("seq", seq),))
     if notes.adopted_at is not None and notes.io_write_traced:
         yield Reason(Code.BEGINS_MID_COMMAND, "the trace begins in mid-command")
     if notes.migrated_at is not None:

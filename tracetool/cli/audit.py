@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,66 +14,14 @@ from tracetool.cli import common, options
 from tracetool.cli.command import Choice, command
 from tracetool.errors import UsageError
 from tracetool.findings import WEAR_LIMIT, Severity
+from tracetool.report.formats import REPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracetool.audit import Audit, Gate
+    from tracetool.audit import Audit
     from tracetool.ingest import TraceReader
 
-
-class _Answer(NamedTuple):
-    """What the reports are made of."""
-
-    audit: Audit
-    readers: Sequence[TraceReader]
-    gate: Gate
-    width: int | None
-
-
-# --- each format as it looks in a file ---------------------------------------------------------------------------
-
-
-def _text(answer: _Answer) -> str:
-    from tracetool.report.text import print_audit
-
-    return common.printed(lambda console: print_audit(answer.audit, console, answer.gate), answer.width)
-
-
-def _json(answer: _Answer) -> str:
-    from tracetool.report.json import write_audit
-
-    return write_audit(answer.audit, answer.gate)
-
-
-def _html(answer: _Answer) -> str:
-    from tracetool.report.html import write_html
-
-    return write_html(answer.audit)
-
-
-def _sarif(answer: _Answer) -> str:
-    from tracetool.ingest import LineReader
-    from tracetool.report.sarif import lines_needed, write_sarif
-
-    lines = {
-        number: reader.lines_of(seqs)
-        for number, seqs in lines_needed(answer.audit).items()
-        if isinstance(reader := answer.readers[number], LineReader)
-    }
-    return write_sarif(answer.audit, lines, answer.gate)
-
-
-def _junit(answer: _Answer) -> str:
-    from tracetool.report.junit import write_junit
-
-    return write_junit(answer.audit, answer.gate)
-
-
-_RENDERED = {"text": _text, "json": _json, "html": _html, "sarif": _sarif, "junit": _junit}
-
-
-# --- the command -------------------------------------------------------------------------------------------------
 
 _ALL = "all"
 
@@ -82,7 +31,7 @@ _ALL = "all"
 @click.option(
     "--format",
     "output_format",
-    type=Choice(_RENDERED),
+    type=Choice(REPORTS),
     default="text",
     help="How to answer; html is a page for a browser, sarif and junit are for results of CI.",
 )
@@ -138,9 +87,14 @@ def run_audit(
     width: int | None = None,
     names: Sequence[str] | None = None,
 ) -> int:
-    """Audit the traces, write the report and give the exit code; `names` are what the report calls them."""
-    if output_format == "html" and output is None and sys.stdout.isatty():
-        raise UsageError("--format html is a page for a browser: give -o FILE, or redirect it")
+    """Audit the traces, write the report and give the exit code; `names` are what the report calls them.
+
+    Raises:
+        UsageError: the report is none for a terminal.
+    """
+    report = REPORTS[output_format]
+    if report.unfit and output is None and sys.stdout.isatty():
+        raise UsageError(f"--format {output_format} is {report.unfit}: give -o FILE, or redirect it")
     from tracetool.audit import Gate
 
     if compare:
@@ -148,24 +102,34 @@ def run_audit(
     else:
         from tracetool.audit import audit as audit_traces
 
-    gate = Gate(fail_on, allow_inconclusive)
     with common.opened(traces, reading, names=names) as readers:
         result = audit_traces(
             readers, session or Options(), guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit
         )
     common.require_events(readers, sum(trace.events for trace in result.traces))
-    _write(_Answer(result, readers, gate, width), output_format, output)
-    return gate.ending(result).code
+    lines = _lines(result, readers) if report.names_lines else {}
+    result = replace(result, gate=Gate(fail_on, allow_inconclusive), lines=lines)
+    _write(report.render(result, common.console(width, file=output is not None)), output)
+    return result.ending.code
 
 
-def _write(answer: _Answer, output_format: str, output: str | None) -> None:
-    if output is None and output_format == "text":
-        from tracetool.report.text import print_audit
+def _lines(audit: Audit, readers: Sequence[TraceReader]) -> dict[int, dict[int, int]]:
+    """Look up the lines of the first event of each finding, by trace and seq."""
+    from tracetool.ingest import LineReader
 
-        print_audit(answer.audit, common.console(answer.width), answer.gate)
-        return
+    needed: dict[int, set[int]] = {}
+    for finding in audit.findings:
+        if finding.first_seq is not None:
+            needed.setdefault(finding.trace or 0, set()).add(finding.first_seq)
+    return {
+        number: reader.lines_of(seqs)
+        for number, seqs in needed.items()
+        if isinstance(reader := readers[number], LineReader)
+    }
+
+
+def _write(rendered: str | bytes, output: str | None) -> None:
     from tracetool.cli.output import open_output
 
-    text = _RENDERED[output_format](answer)
     with open_output(output) as file:
-        file.write(text.encode())
+        file.write(rendered if isinstance(rendered, bytes) else rendered.encode())

@@ -80,11 +80,11 @@ def tell(message: str) -> None:
     print(f"tracetool: {sanitize(' '.join(message.split()))}", file=sys.stderr)
 
 
-def console(width: int | None = None) -> Console:
-    """Where text reports go: standard output, with its colours only on a terminal."""
+def console(width: int | None = None, *, file: bool = False) -> Console:
+    """Console of text reports: standard output, with colours only on a terminal, and as for a file with `file`."""
     from tracetool.cli.console import PlainConsole
 
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and not file:
         return PlainConsole(width=width)
     return PlainConsole(width=_file_width(width), color_system=None)
 

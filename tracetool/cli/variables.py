@@ -210,7 +210,7 @@ def _write(table: pl.DataFrame, name: str, output_format: str, output: str | Non
 
 def _write_json(store: VariableStore, output: str | None) -> None:
     from tracetool.cli.output import open_output
-    from tracetool.report.json import document_text
+    from tracetool.report.formats.json import document_text
     from tracetool.uefi.varstore import qemu_document
 
     with open_output(output) as file:

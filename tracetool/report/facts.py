@@ -1,111 +1,138 @@
-"""What every report for people says, in words: the verdict on the whole, and the facts of a device."""
+"""Phrases of every report for people: headline, host, and facts and figures of a device, each with its key."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 
 from replay.behaviour import Behaviour
-from tracetool.audit.backing import host_totals
+from tracetool.audit.figures import COUNTS, Unit
 from tracetool.audit.verdict import Verdict
 from tracetool.findings.phrases import count_of
-from tracetool.report.figures import severity_counts
+from tracetool.report.phrases import severity_counts
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from tracetool.audit import Audit, DeviceAudit
+    from tracetool.audit.figures import Figure
 
-__all__ = ["device_facts", "headline", "host_words", "worst_first"]
+__all__ = ["Fact", "Topic", "device_facts", "figure_text", "headline", "host_words", "shown_figures"]
 
-_ORDER = list(Verdict)
-
-
-def worst_first(devices: Sequence[DeviceAudit]) -> list[DeviceAudit]:
-    """The devices in the order in which they matter."""
-    return sorted(devices, key=lambda device: (device.excused and not device.unsure, _ORDER.index(device.verdict)))
+_GIB = 1 << 30
 
 
-# --- the verdict -------------------------------------------------------------------------------------------------
+# --- the whole ---------------------------------------------------------------------------------------------------
 
 
-def headline(audit: Audit) -> tuple[Verdict, str]:
-    """The verdict on the whole, and what it means in one sentence without a full stop."""
-    by_verdict = {verdict: [d for d in audit.devices if d.verdict == verdict] for verdict in Verdict}
-    outside, unsure = by_verdict[Verdict.OUTSIDE_EXTENT], by_verdict[Verdict.INCONCLUSIVE]
-    bare = [device for device in by_verdict[Verdict.NO_EXTENT] if not device.excused]
-    within = by_verdict[Verdict.WITHIN_EXTENT]
-    if outside:
-        return Verdict.OUTSIDE_EXTENT, f"the guest wrote beyond the extent of {_names(outside)}"
+def headline(audit: Audit) -> str:
+    """Say what the verdict on the whole means, in one sentence without a full stop."""
+    verdict = audit.verdict
+    devices = [device for device in audit.devices if device.verdict == verdict]
+    unsure = [device.name for device in devices if device.unsure]
+    names = " and ".join(unsure or [device.name for device in devices])
+    if verdict == Verdict.OUTSIDE_EXTENT:
+        return f"the guest wrote beyond the extent of {names}"
+    if verdict == Verdict.INCONCLUSIVE:
+        return f"nothing outside was seen, but the trace does not show everything that was done to {names}"
+    if verdict == Verdict.WITHIN_EXTENT:
+        return f"the guest wrote nothing beyond the extent of {names}"
     if unsure:
-        rest = "the trace does not show everything that was done to"
-        return Verdict.INCONCLUSIVE, f"nothing outside was seen, but {rest} {_names(unsure)}"
-    if bare:
         found = severity_counts(audit.findings) or "no findings"
-        return (
-            Verdict.NO_EXTENT,
-            f"nothing says which part of {_names(bare)} is the firmware's, so nothing is outside; {found}",
-        )
-    if within:
-        return Verdict.WITHIN_EXTENT, f"the guest wrote nothing beyond the extent of {_names(within)}"
-    excused = [device for device in by_verdict[Verdict.NO_EXTENT] if device.excused]
-    return Verdict.NO_EXTENT, f"no extent is known for {_names(excused)}, which nobody wrote to or is read-only"
-
-
-def _names(devices: list[DeviceAudit]) -> str:
-    return " and ".join(device.name for device in devices)
-
-
-# --- the host ----------------------------------------------------------------------------------------------------
+        return f"nothing says which part of {names} is the firmware's, so nothing is outside; {found}"
+    return f"no extent is known for {names}, which nobody wrote to or is read-only"
 
 
 def host_words(audit: Audit) -> str:
-    """What all flashes of a guest take on its host and need, and of all guests; empty for a single flash."""
-    total = host_totals(audit.devices)
+    """Say what all flashes of a guest, and of all guests, take on the host; empty for a single flash."""
+    host, guests = audit.host, audit.guests
     if len(audit.devices) < 2:  # noqa: PLR2004  the device says it
         return ""
-    if total is None:
-        missing = [device for device in audit.devices if device.minimum_backing_bytes is None]
-        unknown = ", ".join(f"{device.name} ({device.backing.why})" for device in missing)
-        return f"no total: {unknown}" if audit.guests > 1 and unknown else ""
-    words = f"a guest maps {format_size(total.mapped)} and needs {format_size(total.needed)}"
-    if audit.guests > 1:
-        mapped, needed, saved = (
-            f"{size * audit.guests / (1 << 30):,.2f} GiB" for size in (total.mapped, total.needed, total.saved)
-        )
-        words += f"; {audit.guests:,} guests {mapped} and {needed}: {saved} less"
+    if host is None:
+        missing = ", ".join(f"{found.name} ({found.backing.why})" for found in audit.devices if not found.backing.known)
+        return f"no total: {missing}" if guests > 1 and missing else ""
+    words = f"a guest maps {format_size(host.mapped)} and needs {format_size(host.needed)}"
+    if guests > 1:
+        mapped, needed, saved = (f"{size * guests / _GIB:,.2f} GiB" for size in (host.mapped, host.needed, host.saved))
+        words += f"; {guests:,} guests {mapped} and {needed}: {saved} less"
     return words
 
 
-# --- a device ----------------------------------------------------------------------------------------------------
+# --- figures of a device -----------------------------------------------------------------------------------------
 
 
-def device_facts(device: DeviceAudit, audit: Audit) -> Iterator[tuple[str, str]]:
-    """What is to be said of a device: a label and the words; a label that is empty goes on with the one before."""
-    for number, reason in enumerate(device.reasons):
-        yield "" if number else "because", reason
-    if device.geometry is not None and device.identity is not None:
-        yield "region", _region(device)
-        if device.identity.others:
-            others = " and ".join(device.identity.others)
-            yield "board", f"guessed: {device.identity.board}; {others} {_have(device)} too; --board says which"
-        yield "access", device.access
+def shown_figures(device: DeviceAudit) -> Iterator[Figure]:
+    """Figures that people look for: sizes that matter, the smallest backing first, then counts that are not 0."""
+    found = device.figures
+    if device.backing.known and not device.taken_as_read_only:
+        yield found["minimum_backing_bytes"]
+        if device.saved_bytes:
+            yield found["saved_bytes"]
+            if device.guests > 1:
+                yield found["saved_bytes_all_guests"]
     if device.extent is not None:
-        yield "extent", f"{format_size(device.extent.bytes)} ({device.extent.source})"
+        yield found["extent_bytes"]
+    yield from (found[key] for key in COUNTS if found[key].value)
+
+
+def figure_text(figure: Figure) -> str:
+    """Format the value by its unit; savings of a fleet in GiB."""
+    if figure.value is None:
+        return "?"
+    if figure.key == "saved_bytes_all_guests":
+        return f"{figure.value / _GIB:,.1f} GiB"
+    return format_size(figure.value) if figure.unit == Unit.BYTES else f"{figure.value:,}"
+
+
+# --- facts of a device -------------------------------------------------------------------------------------------
+
+
+class Topic(StrEnum):
+    """Subject of a fact; the value is its label."""
+
+    REGION = "region"
+    BOARD = "board"
+    ACCESS = "access"
+    EXTENT = "extent"
+    WRITTEN = "written"
+    PROGRAMMED = "programmed"
+    UNPROVED = "programs"
+    ERASED = "erased"
+    COMMANDED = "commanded"
+    REFUSED = "refused, aborted"
+    BACKING = "smallest backing"
+    SELF_CHECK = "self-check"
+    POLICY = "policy"
+
+
+class Fact(NamedTuple):
+    """A phrase on one subject of a device."""
+
+    topic: Topic
+    words: str
+
+
+def device_facts(device: DeviceAudit) -> Iterator[Fact]:
+    """Facts of a device in the order of a report; the reasons of its verdict are not among them."""
+    identity = device.identity
+    if device.geometry is not None and identity is not None:
+        yield Fact(Topic.REGION, _region(device))
+        if identity.others:
+            have = f"{'have' if len(identity.others) > 1 else 'has'} a {device.name}"
+            others = " and ".join(identity.others)
+            yield Fact(Topic.BOARD, f"guessed: {identity.board}; {others} {have} too; --board says which")
+        yield Fact(Topic.ACCESS, device.access)
+    if device.extent is not None:
+        yield Fact(Topic.EXTENT, f"{format_size(device.extent.bytes)} ({device.extent.source})")
     yield from _work(device)
-    read_only = device.identity is not None and device.identity.read_only
-    if device.replayed and (device.minimum_backing_bytes is not None or not read_only):
-        yield "smallest backing", _saving(device, audit.guests)
+    if device.replayed and (device.backing.known or not device.taken_as_read_only):
+        yield Fact(Topic.BACKING, _saving(device))
     if device.geometry is not None:
-        yield "self-check", _self_check(device)
+        yield Fact(Topic.SELF_CHECK, _self_check(device))
     if device.extent is not None and not device.policy_evaluated:
         late = "the extent became known only after writes beyond it, and a stream cannot be read again"
-        yield "policy", f"EXT004 to EXT006 not evaluated: {late}"
-
-
-def _have(device: DeviceAudit) -> str:
-    several = device.identity is not None and len(device.identity.others) > 1
-    return f"{'have' if several else 'has'} a {device.name}"
+        yield Fact(Topic.POLICY, f"EXT004 to EXT006 not evaluated: {late}")
 
 
 def _region(device: DeviceAudit) -> str:
@@ -121,42 +148,36 @@ def _region(device: DeviceAudit) -> str:
     return f"{size} in blocks of {format_size(geometry.block)}, {bus} ({identity.geometry_source})"
 
 
-def _work(device: DeviceAudit) -> Iterator[tuple[str, str]]:
+def _work(device: DeviceAudit) -> Iterator[Fact]:
     totals, ends = device.totals, device.ends
     if not totals.writes and not ends.highest:
-        yield "written", "never"
+        yield Fact(Topic.WRITTEN, "never")
         return
-    programs = []
-    if totals.buffered_programs:
-        programs.append(f"{totals.buffered_programs:,} buffered")
-    if totals.programs:
-        programs.append(f"{totals.programs:,} single")
+    kinds = (totals.buffered_programs, "buffered"), (totals.programs, "single")
+    programs = " and ".join(f"{count:,} {kind}" for count, kind in kinds if count)
     if programs:
-        amount = f"{' and '.join(programs)}, {totals.bytes_programmed:,} B"
-        yield "programmed", f"{amount}, up to {format_offset(ends.programmed)}"
+        amount = f"{programs}, {totals.bytes_programmed:,} B"
+        yield Fact(Topic.PROGRAMMED, f"{amount}, up to {format_offset(ends.programmed)}")
     if totals.unproved_programs:
-        yield "programs", f"{count_of(totals.unproved_programs, 'time')}, stored or not is not known"
+        yield Fact(Topic.UNPROVED, f"{count_of(totals.unproved_programs, 'time')}, stored or not is not known")
     if totals.erases:
-        yield (
-            "erased",
-            f"{count_of(totals.erases, 'time')}, up to {format_offset(ends.erased)}",
-        )
+        yield Fact(Topic.ERASED, f"{count_of(totals.erases, 'time')}, up to {format_offset(ends.erased)}")
     if totals.writes:
-        yield "commanded", f"{count_of(totals.writes, 'write')}, up to {format_offset(ends.commanded)}"
+        yield Fact(Topic.COMMANDED, f"{count_of(totals.writes, 'write')}, up to {format_offset(ends.commanded)}")
     if totals.refused or totals.aborted:
-        yield "refused, aborted", f"{totals.refused:,} and {totals.aborted:,}"
+        yield Fact(Topic.REFUSED, f"{totals.refused:,} and {totals.aborted:,}")
 
 
-def _saving(device: DeviceAudit, guests: int) -> str:
-    smallest, why = device.minimum_backing_bytes, device.backing.why
+def _saving(device: DeviceAudit) -> str:
+    smallest, why = device.backing
     if smallest is None:
         return f"not known: {why}"
     words = format_size(smallest) + (f" ({why})" if why else "")
     if not device.saved_bytes:
         return f"{words}, the whole region"
     words += f", which saves {format_size(device.saved_bytes)} a guest"
-    if guests > 1:
-        words += f", {device.saved_bytes * guests / (1 << 30):,.1f} GiB for {guests:,}"
+    if device.guests > 1:
+        words += f", {figure_text(device.figures['saved_bytes_all_guests'])} for {device.guests:,}"
     return words
 
 

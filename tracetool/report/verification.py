@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from tracetool.findings.phrases import count_of
-from tracetool.report.json import document_text
+from tracetool.report.formats.json import document_text
 from tracetool.report.layout import print_grid, print_words
 from tracetool.verify import Standing, Subject
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from tracetool.events import render
-from tracetool.report.figures import SIGNS
+from tracetool.report.phrases import SIGNS
 from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset, format_size
 from tracetool.timeline.starts import elapsed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracetool.report.figures import SIGNS, evidence, severity_counts
+from tracetool.report.phrases import SIGNS, evidence, severity_counts
 from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset
 

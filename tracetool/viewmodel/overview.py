@@ -1,4 +1,4 @@
-"""What the overview shows: is it fine, for each device and trace, in the words and figures of the reports."""
+"""Model of the overview: verdict, devices, findings and traces, in the phrases and figures of the reports."""
 
 from __future__ import annotations
 
@@ -7,65 +7,76 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tracetool.audit.activity import activity, with_outside
+from tracetool.audit.flash import flash_use
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import Severity
 from tracetool.findings.phrases import count_of, events_lost
-from tracetool.report.activity_chart import draw_activity
-from tracetool.report.facts import device_facts, headline, worst_first
-from tracetool.report.figures import SIGNS, device_figures, severity_counts, trace_remarks
+from tracetool.report.facts import Topic, device_facts, headline, shown_figures
+from tracetool.report.phrases import SIGNS, severity_counts, trace_remarks
 from tracetool.sanitize import sanitize
-from tracetool.viewmodel.activity_strip import with_outside
 from tracetool.viewmodel.findings import FindingRow, finding_rows
-from tracetool.viewmodel.flash_bar import flash_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracetool.analysis.session import TraceReport
     from tracetool.audit import Audit, DeviceAudit
-    from tracetool.report.activity_chart import ActivityChart
-    from tracetool.report.figures import Figure
-    from tracetool.viewmodel.flash_bar import FlashBar
+    from tracetool.audit.activity import TraceActivity
+    from tracetool.audit.figures import Figure
+    from tracetool.audit.flash import FlashUse
+    from tracetool.report.facts import Fact
 
 __all__ = ["BootColumn", "DeviceCard", "OverviewModel", "overview"]
 
 MOST_FINDINGS = 8
 """Findings that the overview lists; the others have a view of their own."""
 
-_FACTS = ("board", "access", "extent", "written", "programmed", "erased", "policy")
+_TOPICS = (
+    Topic.REGION,
+    Topic.BOARD,
+    Topic.ACCESS,
+    Topic.EXTENT,
+    Topic.WRITTEN,
+    Topic.PROGRAMMED,
+    Topic.ERASED,
+    Topic.POLICY,
+    Topic.SELF_CHECK,
+)
+"""Facts of a card, the self-check at its end."""
+
 _NAME = 48
 
 
 @dataclass(frozen=True)
 class DeviceCard:
-    """One device. `figures` are the sizes and counts, the key figure first; `facts` label and words."""
+    """Card of one device; of its sizes and counts the smallest backing comes first."""
 
     name: str
     verdict: Verdict
     sign: str
     reasons: tuple[str, ...]
-    bar: FlashBar | None
+    flash: FlashUse | None
     figures: tuple[Figure, ...]
-    facts: tuple[tuple[str, str], ...]
-    self_check: str
+    facts: tuple[Fact, ...]
     quiet: bool
-    """Whether there is nothing to look at: nobody wrote to it, or it is read-only and nothing was done outside."""
+    """True when nobody wrote to it, or it is read-only and nothing was done outside."""
 
 
 @dataclass(frozen=True)
 class BootColumn:
-    """One trace: what it is, how well it was read, and what each device did over time (name and chart)."""
+    """Column of one trace: title, health, and the activity of each device (name and chart)."""
 
     number: int
     title: str
     health: str
     healthy: bool
-    charts: tuple[tuple[str, ActivityChart], ...]
+    charts: tuple[tuple[str, TraceActivity], ...]
 
 
 @dataclass(frozen=True)
 class OverviewModel:
-    """The whole. Every text is harmless to a terminal."""
+    """Model of the overview. Every text is free of control characters."""
 
     verdict: Verdict
     sign: str
@@ -77,18 +88,17 @@ class OverviewModel:
 
 
 def overview(audit: Audit, operations: pl.DataFrame | None = None) -> OverviewModel:
-    """The overview of an audit: devices and findings, the worst first, traces in their order.
+    """Make the model of an audit: devices and findings, the worst first, traces in their order.
 
     `operations` is a frame of `OPERATIONS_SCHEMA`, from which those beyond the extent are marked.
     """
-    verdict, words = headline(audit)
     rows = finding_rows(audit)
     shown = tuple(row for row in rows if row.severity >= Severity.WARNING)[:MOST_FINDINGS]
     return OverviewModel(
-        verdict=verdict,
-        sign=SIGNS[verdict],
-        headline=sanitize(words),
-        cards=tuple(_card(device, audit) for device in worst_first(audit.devices)),
+        verdict=audit.verdict,
+        sign=SIGNS[audit.verdict],
+        headline=sanitize(headline(audit)),
+        cards=tuple(_card(device, audit) for device in audit.worst_first),
         findings=shown,
         findings_words=_findings_words(audit, len(rows) - len(shown)),
         boots=tuple(_boot(number, trace, audit, operations) for number, trace in enumerate(audit.traces)),
@@ -106,17 +116,16 @@ def _findings_words(audit: Audit, left: int) -> str:
 
 
 def _card(device: DeviceAudit, audit: Audit) -> DeviceCard:
-    facts = [(label, words) for label, words in device_facts(device, audit) if words not in device.reasons]
-    by_label = dict(facts)
     return DeviceCard(
         name=sanitize(device.name, _NAME),
         verdict=device.verdict,
         sign=SIGNS[device.verdict],
         reasons=tuple(map(sanitize, device.reasons)),
-        bar=flash_bar(device, audit),
-        figures=tuple(device_figures(device, audit.guests)),
-        facts=tuple((label, sanitize(words)) for label, words in facts if label in (*_FACTS, "region")),
-        self_check=sanitize(by_label.get("self-check", "")),
+        flash=flash_use(device, audit),
+        figures=tuple(shown_figures(device)),
+        facts=tuple(
+            fact._replace(words=sanitize(fact.words)) for fact in device_facts(device) if fact.topic in _TOPICS
+        ),
         quiet=device.excused and not device.unsure and device.verdict != Verdict.OUTSIDE_EXTENT,
     )
 
@@ -128,9 +137,9 @@ def _boot(number: int, trace: TraceReport, audit: Audit, operations: pl.DataFram
     health = list(_health(trace))
     charts = [
         (sanitize(device.name, _NAME), with_outside(chart, _outside(device, chart, operations)))
-        for device in worst_first(audit.devices)
-        for chart in draw_activity(device, audit.traces, audit.devices)
-        if chart.number == number
+        for device in audit.worst_first
+        for chart in activity(device, audit)
+        if chart.trace == number
     ]
     return BootColumn(
         number=number,
@@ -141,17 +150,17 @@ def _boot(number: int, trace: TraceReport, audit: Audit, operations: pl.DataFram
     )
 
 
-def _outside(device: DeviceAudit, chart: ActivityChart, operations: pl.DataFrame | None) -> Iterator[int]:
-    """Positions, on the chart's axis, of a device's operations that reach beyond its extent."""
+def _outside(device: DeviceAudit, chart: TraceActivity, operations: pl.DataFrame | None) -> Iterator[int]:
+    """Positions, on the chart's axis, of operations that reach beyond the extent."""
     if operations is None or device.extent is None:
         return
-    mine = (pl.col("trace") == chart.number) & (pl.col("device").cast(pl.String) == device.name)
+    mine = (pl.col("trace") == chart.trace) & (pl.col("device").cast(pl.String) == device.name)
     beyond = pl.col("offset") + pl.col("length") > device.extent.bytes
     yield from operations.filter(mine & beyond)["time_ns" if chart.timed else "first_seq"].drop_nulls()
 
 
 def _health(trace: TraceReport) -> Iterator[str]:
-    """What is wrong with a trace, in words."""
+    """Defects of a trace, a phrase each."""
     health = trace.health
     if health.damaged:
         yield f"{health.damaged:,} of {count_of(health.lines, trace.meta.unit)} not understood"

@@ -103,7 +103,7 @@ def test_a_volume_longer_than_its_store_is_as_long_as_the_store_on_pc(tmp_path: 
     image = flash_image(tmp_path / "volume", 4 * MIB, store=0, fv_length=0x84000)
     options = Options(images={VARS: image})
     found = audited(case_path("proxmox-efidisk.log.zst"), options=options)[VARS]
-    assert (found.region_bytes, found.minimum_backing_bytes, found.saved_bytes) == (540672, 540672, 0)
+    assert (found.region_bytes, found.backing.bytes, found.saved_bytes) == (540672, 540672, 0)
     assert found.identity is not None
     assert "its image of 4 MiB is longer than its store" in found.identity.geometry_source
     assert "on pc the flash is as long as its file" in found.backing.why

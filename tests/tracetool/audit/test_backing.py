@@ -14,7 +14,7 @@ from tracetool.analysis.options import Options
 from tracetool.audit import Verdict, audit
 from tracetool.audit.backing import host_totals
 from tracetool.report.facts import host_words
-from tracetool.report.json import audit_document
+from tracetool.report.formats.json import audit_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def written() -> Log:
 
 def sizes(device: DeviceAudit) -> tuple[int | None, int | None]:
     """The smallest file and what it saves."""
-    return device.minimum_backing_bytes, device.saved_bytes
+    return device.backing.bytes, device.saved_bytes
 
 
 def with_image(trace: Log, image: Path, **options: dict[str, int]) -> Audited:

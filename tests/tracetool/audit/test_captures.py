@@ -118,7 +118,7 @@ def test_the_first_boot_is_measured(first_boot: Audited) -> None:
     flash = first_boot[FLASH1]
     assert (flash.totals.erases, flash.totals.buffered_programs, flash.totals.programs) == (23, 217, 0)
     assert (flash.ends.programmed, flash.ends.erased) == (0x80080, EXTENT)
-    assert (flash.minimum_backing_bytes, flash.saved_bytes) == (786432, 66322432)
+    assert (flash.backing.bytes, flash.saved_bytes) == (786432, 66322432)
 
 
 def test_every_event_of_the_first_boot_is_predicted(first_boot: Audited) -> None:
@@ -149,7 +149,7 @@ def test_a_store_into_the_padding_is_found(padding: Audited) -> None:
 
 
 def test_the_store_into_the_padding_decides_the_smallest_backing(padding: Audited) -> None:
-    assert padding[FLASH1].minimum_backing_bytes == 0x140000
+    assert padding[FLASH1].backing.bytes == 0x140000
     assert padding[FLASH1].ends.programmed == 0x100004
 
 

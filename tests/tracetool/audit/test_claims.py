@@ -313,7 +313,7 @@ def test_wherever_a_capture_is_cut_only_a_flash_at_rest_is_conclusive(unpacked: 
 
 def test_a_guest_that_never_ran_has_no_smallest_backing() -> None:
     found = audited(machine(log(STORE).reset()).text, options=INSIDE)
-    assert found[STORE].minimum_backing_bytes is None
+    assert found[STORE].backing.bytes is None
     assert found[STORE].saved_bytes is None
     assert why_not_evaluated(found.audit, found[STORE], "SEQ001") == "no access of a guest is in the trace"
 
@@ -342,7 +342,7 @@ def test_code_and_store_of_different_builds_are_named_with_their_lengths(tmp_pat
     assert (reason.code, found.exit_code) == (Code.NEVER_ACCESSED, 4)
     words = "code (3568 KiB) and store (128 KiB) are of different builds; 3568 + 528 make 4 MiB"
     assert reason.text.endswith(f"the firmware kept its variables in RAM: {words}")
-    assert found["system.flash1"].minimum_backing_bytes is None
+    assert found["system.flash1"].backing.bytes is None
 
 
 @pytest.mark.parametrize(("code_kib", "store_kib", "says"), [(1920, 528, "1920 + 128 make 2 MiB"), (3568, 528, None)])

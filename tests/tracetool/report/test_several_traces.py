@@ -15,9 +15,9 @@ from tracetool.analysis.options import Options
 from tracetool.explain import explain
 from tracetool.ingest import open_trace
 from tracetool.report.explanation import explanation_facts
-from tracetool.report.html import write_html
-from tracetool.report.junit import write_junit
-from tracetool.report.sarif import sarif_document
+from tracetool.report.formats.html import write_html
+from tracetool.report.formats.junit import write_junit
+from tracetool.report.formats.sarif import sarif_document
 from tracetool.viewmodel.findings import finding_rows
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from textual.widgets import OptionList
 from tests.tracetool.report.cases import CASES
 from tests.tracetool.tui.views import HOSTILE, Frame, screen_text
 from tracetool.tui.overview import Overview
+from tracetool.tui.overview.boot import draw_axis, draw_lane
 from tracetool.viewmodel.overview import overview
 
 if TYPE_CHECKING:
@@ -51,6 +52,15 @@ def test_a_large_terminal_shows_everything_at_once() -> None:
         assert words in screen
     lines = screen.splitlines()
     assert any("trace 0  " in line and "trace 1  " in line and "first-boot" in line for line in lines)
+
+
+def test_lanes_and_axes_fit_any_width() -> None:
+    for boot in overview(CASES["boots"]()).boots:
+        for _, chart in boot.charts:
+            for width in (1, 7, 60, 300):
+                assert all(len(draw_lane(chart, lane, width)) == width for lane in chart.lanes)
+                assert len(draw_axis(chart, width)) <= width
+            assert all("█" in draw_lane(chart, lane, 40) for lane in chart.lanes)
 
 
 def test_before_anything_is_known_it_says_so() -> None:

@@ -4,33 +4,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracetool.report.cases import CASES
-from tracetool.viewmodel.flash_bar import FlashBar, Span, close_up, draw_bar, flash_bar
+from tracetool.audit.flash import FlashUse, Span, Use, flash_use
+from tracetool.viewmodel.flash_bar import close_up, draw_bar
 
 MIB = 1 << 20
-PADDING = FlashBar(64 * MIB, 768 << 10, (Span(0, 256 << 10, "erased"), Span(MIB, MIB + 4, "outside")))
+PADDING = FlashUse(64 * MIB, 768 << 10, (Span(0, 256 << 10, Use.ERASED), Span(MIB, MIB + 4, Use.OUTSIDE)))
 
 
-def drawn(bar: FlashBar, width: int) -> str:
+def drawn(bar: FlashUse, width: int) -> str:
     letters = {"untouched": ".", "programmed": "p", "erased": "e", "refused": "r", "outside": "x"}
-    return "".join("|" if cell.line else letters[cell.kind] for cell in draw_bar(bar, width))
+    return "".join("|" if cell.line else letters[cell.use] for cell in draw_bar(bar, width))
 
 
 def test_a_write_just_past_the_end_stands_past_the_line() -> None:
-    bar = FlashBar(64 * MIB, 768 << 10, (Span(768 << 10, (768 << 10) + 1, "outside"),))
+    bar = FlashUse(64 * MIB, 768 << 10, (Span(768 << 10, (768 << 10) + 1, Use.OUTSIDE),))
     assert drawn(bar, 20) == ".|x................."
 
 
 def test_the_region_is_drawn_to_scale() -> None:
-    bar = FlashBar(1000, 500, (Span(0, 250, "programmed"),))
+    bar = FlashUse(1000, 500, (Span(0, 250, Use.PROGRAMMED),))
     assert drawn(bar, 21) == "ppppp.....|.........."
 
 
 def test_without_an_extent_there_is_no_line() -> None:
-    assert drawn(FlashBar(100, None, (Span(50, 100, "erased"),)), 10) == ".....eeeee"
+    assert drawn(FlashUse(100, None, (Span(50, 100, Use.ERASED),)), 10) == ".....eeeee"
 
 
 def test_the_worst_of_what_was_done_in_a_place_is_shown() -> None:
-    bar = FlashBar(100, None, (Span(0, 100, "outside"), Span(0, 100, "programmed")))
+    bar = FlashUse(100, None, (Span(0, 100, Use.OUTSIDE), Span(0, 100, Use.PROGRAMMED)))
     assert drawn(bar, 3) == "xxx"
 
 
@@ -42,13 +43,13 @@ def test_what_is_used_can_be_looked_at_closely() -> None:
 
 
 def test_a_bar_that_is_used_to_its_end_needs_no_closer_look() -> None:
-    assert close_up(FlashBar(100, 100, (Span(0, 100, "programmed"),))) is None
+    assert close_up(FlashUse(100, 100, (Span(0, 100, Use.PROGRAMMED),))) is None
 
 
 def test_the_padding_sample_shows_its_write_beyond_the_line() -> None:
     audit = CASES["padding"]()
     device = next(device for device in audit.devices if device.name == "virt.flash1")
-    bar = flash_bar(device, audit)
+    bar = flash_use(device, audit)
     assert bar is not None
     assert drawn(bar, 70).startswith("e|x")
     assert drawn(bar, 70).count("x") == 1
@@ -61,7 +62,7 @@ def test_the_padding_sample_shows_its_write_beyond_the_line() -> None:
     st.integers(-1, 200),
 )
 def test_a_bar_is_as_wide_as_asked(region: int, extent: int | None, places: list[tuple[int, int]], width: int) -> None:
-    bar = FlashBar(region, extent, tuple(Span(at, at + length, "outside") for at, length in places))
+    bar = FlashUse(region, extent, tuple(Span(at, at + length, Use.OUTSIDE) for at, length in places))
     cells = draw_bar(bar, width)
     assert len(cells) == max(width, 0)
     assert all(cell.inside for cell in cells if cell.line)

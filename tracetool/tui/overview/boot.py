@@ -1,4 +1,4 @@
-"""A trace: how well it was read, and what each device did over time."""
+"""Column of a trace: how well it was read, and what each device did over time."""
 
 from __future__ import annotations
 
@@ -6,23 +6,31 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from tracetool.audit.activity import Group
+from tracetool.report.activity import axis_words, description, most_words, ticks
 from tracetool.tui.drawing import Drawn, hanging
-from tracetool.viewmodel.activity_strip import OUTSIDE, draw_axis, draw_lane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracetool.report.activity_chart import ActivityChart, Lane
+    from tracetool.audit.activity import Lane, TraceActivity
     from tracetool.viewmodel.overview import BootColumn
 
-__all__ = ["Boot"]
+__all__ = ["Boot", "draw_axis", "draw_lane"]
 
 LABEL = 10
+LEAST = 10
+"""Columns that a lane needs."""
+
+LEVELS = " ▁▂▃▄▅▆▇█"
+"""Characters by number of operations; the first is for none."""
+
+_LABELS = {Group.ERASES: "erases", Group.PROGRAMS: "programs", Group.OTHER: "other", Group.OUTSIDE: "outside"}
 _STYLES = {
-    "erase": "$text-accent",
-    "program": "$text-primary",
-    "other": "$foreground-muted",
-    OUTSIDE: "bold $text-error",
+    Group.ERASES: "$text-accent",
+    Group.PROGRAMS: "$text-primary",
+    Group.OTHER: "$foreground-muted",
+    Group.OUTSIDE: "bold $text-error",
 }
 
 
@@ -48,24 +56,44 @@ class Boot(Drawn):
             yield from _strips(name, chart, width)
 
 
-def _strips(name: str, chart: ActivityChart, width: int) -> Iterator[Content]:
+def _strips(name: str, chart: TraceActivity, width: int) -> Iterator[Content]:
     yield from Content.styled(name, "$foreground-muted").wrap(width)
-    lanes = [lane for lane in chart.lanes if lane.kind != "other"] or list(chart.lanes)
     room = width - LABEL
-    least = 10
-    if room < least:
-        yield from Content(chart.description).wrap(width)
+    if room < LEAST:
+        yield from Content(description(chart)).wrap(width)
         return
-    for lane in lanes:
-        label = lane.label if len(lane.label) < LABEL else lane.kind
-        yield Content.assemble((label.ljust(LABEL), "$foreground-muted"), (draw_lane(lane, room), _STYLES[lane.kind]))
-        yield from _busiest(lane, width)
-    yield Content.styled(" " * LABEL + draw_axis(chart, room), "$foreground-muted")
-    yield Content.styled(" " * LABEL + chart.axis[:room], "$foreground-muted")
+    for lane in [lane for lane in chart.lanes if lane.group != Group.OTHER] or chart.lanes:
+        label = (_LABELS[lane.group].ljust(LABEL), "$foreground-muted")
+        yield Content.assemble(label, (draw_lane(chart, lane, room), _STYLES[lane.group]))
+        most = "" if lane.group == Group.OUTSIDE else f", at most {most_words(chart, lane)}"
+        words = f"{lane.total:,} in all{most}"
+        if room >= len(words):
+            yield Content.styled(" " * LABEL + words, "$foreground-muted")
+    for line in (draw_axis(chart, room), axis_words(chart)[:room]):
+        yield Content.styled(" " * LABEL + line, "$foreground-muted")
 
 
-def _busiest(lane: Lane, width: int) -> Iterator[Content]:
-    """How much it is in numbers, where there is room."""
-    words = f"{lane.total:,} in all" + (f", at most {lane.most}" if lane.most else "")
-    if width - LABEL >= len(words):
-        yield Content.styled(" " * LABEL + words, "$foreground-muted")
+def draw_lane(chart: TraceActivity, lane: Lane, width: int) -> str:
+    """Draw a lane in `width` characters; each shows the fullest bin in it, against the fullest of the lane.
+
+    Operations beyond the extent are marked, however many there are.
+    """
+    counts = [0] * width
+    for found in lane.bins:
+        first = min((found.start - chart.start) * width // chart.span, width - 1)
+        last = max(first + 1, round((found.end - chart.start) * width / chart.span))
+        for at in range(first, min(last, width)):
+            counts[at] = max(counts[at], found.operations)
+    if lane.group == Group.OUTSIDE:
+        return "".join("✖" if count else " " for count in counts)
+    return "".join(LEVELS[-(-count * (len(LEVELS) - 1) // lane.most)] for count in counts)
+
+
+def draw_axis(chart: TraceActivity, width: int) -> str:
+    """Draw the ticks under a lane of `width` characters; those that would touch the one before are left out."""
+    line = ""
+    for position, label in ticks(chart):
+        at = round((position - chart.start) * width / chart.span)
+        if at + len(label) <= width and (not line or at > len(line) + 1):
+            line = line.ljust(at) + label
+    return line

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from tracetool.audit.figures import Unit
+from tracetool.audit.flash import Use
+from tracetool.report.facts import Topic, figure_text
 from tracetool.sizes import format_size
 from tracetool.tui.drawing import VERDICT_STYLES, Drawn, hanging
 from tracetool.viewmodel.flash_bar import close_up, draw_bar
@@ -13,28 +16,32 @@ from tracetool.viewmodel.flash_bar import close_up, draw_bar
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracetool.viewmodel.flash_bar import BarCell, FlashBar
+    from tracetool.audit.flash import FlashUse
+    from tracetool.viewmodel.flash_bar import BarCell
     from tracetool.viewmodel.overview import DeviceCard
 
 __all__ = ["Card"]
 
 LABEL = 12
-"""Columns of what stands before the words of a fact."""
+"""Columns of a fact's label."""
 
 BAR = 9
-"""Columns of what stands before a bar."""
+"""Columns of a bar's label."""
 
 ROOMY, TALL = 90, 40
-"""Columns of a card, or lines of the screen, from which it shows every fact, not just those that answer the question.
-"""
+"""Columns of a card, or lines of the screen, from which it shows every fact and not only those of the answer."""
 
-_GLYPHS = {"untouched": "░", "programmed": "▓", "erased": "█", "refused": "×", "outside": "✖"}  # noqa: RUF001
+_BACKING = ("minimum_backing_bytes", "saved_bytes", "saved_bytes_all_guests")
+_ANSWERING = {Topic.BOARD, Topic.EXTENT, Topic.POLICY, Topic.SELF_CHECK}
+"""Facts that answer the question."""
+
+_GLYPHS = {Use.UNTOUCHED: "░", Use.PROGRAMMED: "▓", Use.ERASED: "█", Use.REFUSED: "×", Use.OUTSIDE: "✖"}  # noqa: RUF001
 _STYLES = {
-    "untouched": "$foreground-muted",
-    "programmed": "$text-primary",
-    "erased": "$text-accent",
-    "refused": "bold $text-warning",
-    "outside": "bold $text-error",
+    Use.UNTOUCHED: "$foreground-muted",
+    Use.PROGRAMMED: "$text-primary",
+    Use.ERASED: "$text-accent",
+    Use.REFUSED: "bold $text-warning",
+    Use.OUTSIDE: "bold $text-error",
 }
 _BEYOND = "·"
 _LINE = "bold $foreground"
@@ -74,70 +81,67 @@ class Card(Drawn):
         yield from self._facts(width)
 
     def _backing(self, width: int) -> Iterator[Content]:
-        sizes = [figure for figure in self.card.figures if figure.key or figure.label.startswith("saved")]
+        sizes = [figure for figure in self.card.figures if figure.key in _BACKING]
         if sizes:
-            key, *saved = sizes
-            words = Content.assemble((key.value, "bold"), *(f" · {figure.value} {figure.label}" for figure in saved))
-            yield from hanging(Content.styled(key.label, "$foreground-muted"), words, width, len(key.label) + 2)
+            smallest, *saved = sizes
+            parts = (f" · {figure_text(figure)} {figure.label}" for figure in saved)
+            words = Content.assemble((figure_text(smallest), "bold"), *parts)
+            label = smallest.label
+            yield from hanging(Content.styled(label, "$foreground-muted"), words, width, len(label) + 2)
 
     def _counts(self, width: int) -> Iterator[Content]:
-        figures = [f for f in self.card.figures if not f.key and not f.label.startswith(("saved", "extent"))]
-        if figures:
-            words = " · ".join(f"{figure.value} {figure.label}" for figure in figures)
+        counts = [figure for figure in self.card.figures if figure.unit == Unit.COUNT]
+        if counts:
+            words = " · ".join(f"{figure_text(figure)} {figure.label}" for figure in counts)
             yield from _fact("done", words, width)
 
     def _facts(self, width: int) -> Iterator[Content]:
-        card = self.card
-        facts = [] if card.quiet else [fact for fact in card.facts if fact[0] in ("board", "extent", "policy")]
-        if self._has_room(width):
-            facts = [fact for fact in card.facts if not (card.quiet and fact[0] == "commanded")]
-        for label, words in facts:
-            yield from _fact(label, words, width)
-        if card.self_check:
-            yield from _fact("self-check", card.self_check, width)
+        topics = set(Topic) if self._has_room(width) else {Topic.SELF_CHECK} if self.card.quiet else _ANSWERING
+        for topic, words in self.card.facts:
+            if topic in topics:
+                yield from _fact(topic, words, width)
 
     def _bars(self, width: int) -> Iterator[Content]:
-        bar = self.card.bar
-        if bar is None:
+        flash = self.card.flash
+        if flash is None:
             return
-        close = close_up(bar)
-        parts = [("to scale", bar)] if close is None else [("to scale", bar), ("close up", close)]
+        close = close_up(flash)
+        parts = [("to scale", flash)] if close is None else [("to scale", flash), ("close up", close)]
         for label, part in parts:
-            yield from _bar_lines(label, part, width)
-        kinds = dict.fromkeys(cell.kind for _, part in parts for cell in draw_bar(part, width))
-        yield from hanging("", _legend(kinds, bar), width, BAR + 1 if width >= ROOMY else 2)
+            yield _bar_line(label, part, width)
+        uses = {cell.use for _, part in parts for cell in draw_bar(part, width)}
+        yield from hanging("", _legend(uses, flash), width, BAR + 1 if width >= ROOMY else 2)
 
 
 def _fact(label: str, words: str, width: int) -> Iterator[Content]:
     return hanging(Content.styled(label, "$foreground-muted"), words, width, max(LABEL, len(label) + 1))
 
 
-def _bar_lines(label: str, bar: FlashBar, width: int) -> Iterator[Content]:
-    size = bar.label
+def _bar_line(label: str, flash: FlashUse, width: int) -> Content:
+    size = flash.size_words
     indent = BAR
     room = width - indent - len(size) - 3
     shortest = 8
     if room < shortest:
         indent, room = 0, width - 2
         label, size = "", ""
-    cells = [_cell(cell) for cell in draw_bar(bar, room)]
+    cells = [_cell(cell) for cell in draw_bar(flash, room)]
     head = Content.styled(label.ljust(indent), "$foreground-muted")
-    yield Content.assemble(head, "▕", *cells, "▏", (f" {size}" if size else "", "$foreground-muted"))
+    return Content.assemble(head, "▕", *cells, "▏", (f" {size}" if size else "", "$foreground-muted"))
 
 
 def _cell(cell: BarCell) -> tuple[str, str]:
     if cell.line:
         return "┃", _LINE
-    if cell.kind == "untouched" and not cell.inside:
-        return _BEYOND, _STYLES["untouched"]
-    return _GLYPHS[cell.kind], _STYLES[cell.kind]
+    glyph = _BEYOND if cell.use == Use.UNTOUCHED and not cell.inside else _GLYPHS[cell.use]
+    return glyph, _STYLES[cell.use]
 
 
-def _legend(kinds: dict[str, None], bar: FlashBar) -> Content:
+def _legend(uses: set[Use], flash: FlashUse) -> Content:
     parts: list[str | tuple[str, str]] = []
-    for kind, glyph in _GLYPHS.items():
-        if kind in kinds and kind != "untouched":
-            parts += [(glyph, _STYLES[kind]), f" {kind}  "]
-    if bar.extent_bytes is not None:
-        parts += [("┃", _LINE), f" end of the extent, {format_size(bar.extent_bytes)}"]
+    for use, glyph in _GLYPHS.items():
+        if use in uses and use != Use.UNTOUCHED:
+            parts += [(glyph, _STYLES[use]), f" {use}  "]
+    if flash.extent_bytes is not None:
+        parts += [("┃", _LINE), f" end of the extent, {format_size(flash.extent_bytes)}"]
     return Content.assemble(*parts)

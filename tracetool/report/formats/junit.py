@@ -1,4 +1,4 @@
-"""The audit as JUnit XML: a suite for the traces and one for each device, a case for each rule.
+"""JUnit XML: a suite for the traces and one for each device, a case for each rule.
 
 The elements and attributes are those of Jenkins' junit-10 schema. No times and no host names: the same audit gives
 the same bytes.
@@ -10,35 +10,34 @@ import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracetool.audit import Gate
 from tracetool.audit.coverage import why_not_evaluated
+from tracetool.audit.figures import SIZES, TOTALS
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
 from tracetool.findings.phrases import events_of
-from tracetool.report.json import SIZES, device_document
+from tracetool.report.formats import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tracetool.audit import Audit, DeviceAudit
-    from tracetool.findings import Finding, Severity
+    from tracetool.findings import Finding
 
-__all__ = ["write_junit"]
+__all__ = ["REPORT", "write_junit"]
 
 TRACES = "traces"
-"""The suite of what is wrong with the traces themselves."""
+"""Suite of the defects of the traces themselves."""
 
 _TRACE_RULES = ("TRC002", "TRC003", "TRC006", "TRC008")
 _ONLY_OF_TRACES = ("TRC002", "TRC006", "TRC008")
 _ABOUT_THE_TRACE = "TRC"
-_FIGURES = ("verdict", "extent_bytes", "extent_source", "region_bytes", *SIZES, "events")
 
 # Ref: Extensible Markup Language (XML) 1.0, production [2] Char: what no escape can bring into a document.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class _Outcome(NamedTuple):
-    """How a case ended: the element it holds (none for one that passed), its message and its text."""
+    """Outcome of a case: its element (none for one that passed), message and text."""
 
     tag: str = ""
     type: str = ""
@@ -46,14 +45,13 @@ class _Outcome(NamedTuple):
     text: str = ""
 
 
-def write_junit(audit: Audit, gate: Gate | None = None) -> str:
-    """The document as text, one newline at its end.
+def write_junit(audit: Audit) -> str:
+    """Give the document as text, with a newline at its end.
 
-    A finding is a failure from the gate's severity on and otherwise only output; what keeps the audit from being sure
-    is an error, or skipped where that is allowed. There are failures exactly where the exit code is 1.
+    A finding is a failure from the gate's severity on and otherwise only output; what makes the audit inconclusive is
+    an error, or skipped where that is allowed. There are failures exactly where the exit code is 1.
     """
-    gate = gate or Gate()
-    writer = _Writer(audit, gate.fail_on, "skipped" if gate.allow_inconclusive else "error")
+    writer = _Writer(audit)
     root = ET.Element("testsuites", name="tracetool audit")
     root.extend([writer.of_traces(), *(writer.of_device(device) for device in audit.devices)])
     for name in ("tests", "failures", "errors"):
@@ -62,16 +60,19 @@ def write_junit(audit: Audit, gate: Gate | None = None) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-class _Writer:
-    """Makes the suites of one audit."""
+REPORT = Report("junit", lambda audit, _console: write_junit(audit))
 
-    def __init__(self, audit: Audit, fail_on: Severity, unsure: str) -> None:
+
+class _Writer:
+    """Writes the suites of one audit."""
+
+    def __init__(self, audit: Audit) -> None:
         self._audit = audit
-        self._fail_on = fail_on
-        self._unsure = unsure
+        self._fail_on = audit.gate.fail_on
+        self._unsure = "skipped" if audit.gate.allow_inconclusive else "error"
 
     def of_traces(self) -> ET.Element:
-        """What is wrong with the traces themselves."""
+        """Suite of the traces: what is wrong with them."""
         found = self._findings(None)
         rules = [*_TRACE_RULES, *sorted(found.keys() - set(_TRACE_RULES))]
         cases = [(self._title(rule), self._outcome(found.get(rule, []))) for rule in rules]
@@ -79,7 +80,7 @@ class _Writer:
         return _suite(TRACES, cases, properties)
 
     def of_device(self, device: DeviceAudit) -> ET.Element:
-        """The verdict on a device, and every rule."""
+        """Suite of a device: its verdict, and every rule."""
         found = self._findings(device.name)
         cases = [(f"{device.name}: verdict", self._verdict(device))]
         for rule in RULES:
@@ -88,7 +89,7 @@ class _Writer:
                 skipped = why_not is not None and rule not in found
                 outcome = _Outcome("skipped", "", why_not or "") if skipped else self._outcome(found.get(rule, []))
                 cases.append((f"{device.name}: {self._title(rule)}", outcome))
-        return _suite(device.name, cases, list(_figures(device, self._audit.guests)))
+        return _suite(device.name, cases, _properties(device))
 
     def _findings(self, device: str | None) -> dict[str, list[Finding]]:
         found: dict[str, list[Finding]] = {}
@@ -119,18 +120,23 @@ class _Writer:
 
 
 def _in_full(finding: Finding) -> str:
-    """A finding with its evidence and what to do."""
+    """Write a finding with its evidence and remedy."""
     lines = [f"{finding.severity.label}: {finding.message}"]
     if events := events_of(finding, several=True):
         lines.append(f"evidence: {events}")
     return "\n".join([*lines, f"why it matters: {finding.why}", f"what to do: {finding.remedy}"])
 
 
-def _figures(device: DeviceAudit, guests: int) -> Iterator[tuple[str, str]]:
-    """The figures of a device; what is not known is left out."""
-    document = device_document(device, guests) | {"region_bytes": device.region_bytes}
-    figures = {name: document[name] for name in _FIGURES} | device.counts
-    yield from ((name, str(value)) for name, value in figures.items() if value is not None)
+def _properties(device: DeviceAudit) -> list[tuple[str, str]]:
+    """Figures of a device by key; unknown ones are left out."""
+    source = device.extent.source if device.extent else None
+    found = [("verdict", device.verdict), _figure(device, "extent_bytes"), ("extent_source", source)]
+    found += [_figure(device, key) for key in ("region_bytes", *SIZES, "events", *TOTALS)]
+    return [(name, str(value)) for name, value in found if value is not None]
+
+
+def _figure(device: DeviceAudit, key: str) -> tuple[str, object]:
+    return key, device.figures[key].value
 
 
 # --- elements ----------------------------------------------------------------------------------------------------
@@ -156,7 +162,7 @@ def _suite(name: str, cases: Sequence[tuple[str, _Outcome]], properties: Sequenc
 
 
 def _end(case: ET.Element, outcome: _Outcome) -> None:
-    """Put into a case how it ended."""
+    """Add the outcome to a case."""
     if outcome.tag:
         element = ET.SubElement(case, outcome.tag, message=_clean(outcome.message))
         if outcome.type:
@@ -167,5 +173,5 @@ def _end(case: ET.Element, outcome: _Outcome) -> None:
 
 
 def _clean(text: str) -> str:
-    """The text without characters that XML 1.0 does not know."""
+    """Drop characters that XML 1.0 has no way to write."""
     return _NOT_XML.sub("", text)

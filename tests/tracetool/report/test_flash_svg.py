@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.tracetool.report.cases import CASES
 from tracetool.analysis.device import Extent
-from tracetool.report.flash_map import CELL_HEIGHT, MOST_CELLS, WIDTH, FlashMap, draw_flash
-from tracetool.report.html import write_html
+from tracetool.report.flash_svg import CELL_HEIGHT, MOST_CELLS, WIDTH, FlashDrawing, draw_flash
+from tracetool.report.formats.html import write_html
 from tracetool.timeline.blocks import BLOCKS_SCHEMA
 
 REGION, BLOCK = 64 << 20, 256 << 10
@@ -40,12 +40,12 @@ def blocks(numbers: set[int], block: int = BLOCK) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=BLOCKS_SCHEMA)
 
 
-def drawn(numbers: set[int], extent: int | None) -> FlashMap | None:
+def drawn(numbers: set[int], extent: int | None) -> FlashDrawing | None:
     known = None if extent is None else Extent(extent, "a test")
     return draw_flash(replace(DEVICE, blocks=blocks(numbers), extent=known), AUDIT)
 
 
-def spans(found: FlashMap) -> list[tuple[int, int]]:
+def spans(found: FlashDrawing) -> list[tuple[int, int]]:
     """The bytes that each cell stands for, from its title."""
     offsets = [cell.title.partition(", ")[2].partition(":")[0].split(" to ") for cell in found.cells]
     return [(int(start, 16), int(end, 16)) for start, end in offsets]

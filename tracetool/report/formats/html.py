@@ -1,6 +1,6 @@
-"""The audit as one page of HTML: no network, no fonts, readable without its script, on paper and in the dark.
+"""One page of HTML: no network, no fonts, readable without its script, on paper and in the dark.
 
-What stands in a trace is not to be trusted: everything but the style sheet and the script is escaped, and a content
+Names and texts of a trace are not trusted: everything but the style sheet and the script is escaped, and a content
 security policy lets no other script run.
 """
 
@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tracetool.audit.activity import activity
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
 from tracetool.findings.phrases import count_of
-from tracetool.report.activity_chart import LEFT, PLOT, draw_activity
-from tracetool.report.facts import device_facts, headline, host_words, worst_first
-from tracetool.report.figures import SIGNS, counted, device_figures, evidence, severity_counts, trace_remarks
-from tracetool.report.flash_map import NARROWEST, draw_flash
+from tracetool.report.activity_svg import LEFT, PLOT, draw_activity
+from tracetool.report.facts import device_facts, figure_text, headline, host_words, shown_figures
+from tracetool.report.flash_svg import NARROWEST, draw_flash
+from tracetool.report.formats import Report
+from tracetool.report.phrases import SIGNS, counted, evidence, severity_counts, trace_remarks
 from tracetool.sanitize import sanitize_lines
 from tracetool.sizes import format_offset, format_size
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from tracetool.audit import Audit, DeviceAudit
 
-__all__ = ["write_html"]
+__all__ = ["REPORT", "write_html"]
 
 MOST_BLOCKS = 2000
 """Blocks that the table of a device lists."""
@@ -42,20 +44,19 @@ CHARTS_SHOWN = 6
 
 
 def write_html(audit: Audit) -> str:
-    """The page as text, one newline at its end."""
-    verdict, words = headline(audit)
+    """Give the page as text, with a newline at its end."""
     style, script = _part("style.css"), _part("sort.js")
     page = _environment().get_template("audit.html.jinja")
     return page.render(
-        verdict=verdict,
-        headline=words,
+        verdict=audit.verdict,
+        headline=headline(audit),
         names=_names([trace.meta.name for trace in audit.traces]),
         policy=audit.policy.label,
         counts=severity_counts(audit.findings),
-        devices=[_card(device, audit) for device in worst_first(audit.devices)],
+        devices=[_card(device, audit) for device in audit.worst_first],
         policies=audit.policies,
         findings=audit.findings,
-        findings_first=verdict == Verdict.NO_EXTENT,
+        findings_first=audit.verdict == Verdict.NO_EXTENT,
         host=host_words(audit),
         traces=audit.traces,
         several_traces=len(audit.traces) > 1,
@@ -69,14 +70,17 @@ def write_html(audit: Audit) -> str:
     )
 
 
+REPORT = Report("html", lambda audit, _console: write_html(audit), unfit="a page for a browser")
+
+
 def _part(name: str) -> str:
-    return files("tracetool.report").joinpath("page", name).read_text(encoding="utf-8")
+    return files("tracetool.report.formats").joinpath("page", name).read_text(encoding="utf-8")
 
 
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("tracetool.report", "page"),
+        loader=PackageLoader("tracetool.report.formats", "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -89,6 +93,7 @@ def _environment() -> Environment:
         size=format_size,
         count=counted,
         event=_event,
+        figure=figure_text,
         evidence=evidence,
         remarks=trace_remarks,
     )
@@ -97,7 +102,7 @@ def _environment() -> Environment:
 
 
 def _seen(value: object) -> object:
-    """What is shown of a value: text without characters that hide or reorder what stands beside them."""
+    """Escape characters that hide or reorder the text beside them."""
     if isinstance(value, str) and not hasattr(value, "__html__"):
         return sanitize_lines(value)
     return value
@@ -113,7 +118,7 @@ def _names(names: list[str]) -> str:
 
 
 def _event(row: Mapping[str, Any], which: str, several: bool) -> str:
-    """The first or last event of a block."""
+    """Name the first or last event of a block."""
     trace = f"{row[f'{which}_trace']}:" if several else ""
     return f"{trace}{row[f'{which}_seq']}"
 
@@ -122,15 +127,15 @@ def _event(row: Mapping[str, Any], which: str, several: bool) -> str:
 
 
 def _card(device: DeviceAudit, audit: Audit) -> dict[str, Any]:
-    """What the page shows of one device."""
+    """Values of one device, for the template."""
     return {
         "name": device.name,
         "verdict": device.verdict,
         "reasons": device.reasons,
-        "figures": list(device_figures(device, audit.guests)),
+        "figures": list(shown_figures(device)),
         "map": draw_flash(device, audit),
-        "charts": draw_activity(device, audit.traces, audit.devices),
-        "facts": [(label, words) for label, words in device_facts(device, audit) if words not in device.reasons],
+        "charts": [draw_activity(chart, audit) for chart in activity(device, audit)],
+        "facts": list(device_facts(device)),
         "blocks": device.blocks.head(MOST_BLOCKS).to_dicts(),
         "blocks_used": len(device.blocks),
     }

@@ -1,4 +1,4 @@
-"""The audit as JSON, schema `tracetool.audit/1`."""
+"""JSON: the result document serialised; its schema, `docs/audit.schema.json`, says what each key means."""
 
 from __future__ import annotations
 
@@ -6,59 +6,50 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tracetool.audit import Gate
-from tracetool.audit.backing import host_totals
-from tracetool.report.facts import headline
-from tracetool.report.policies import policies_document
+from tracetool.audit.figures import TOTALS
+from tracetool.report.formats import Report
 
 if TYPE_CHECKING:
     from tracetool.analysis.session import TraceReport
     from tracetool.audit import Audit, DeviceAudit
 
-__all__ = ["SCHEMA", "SIZES", "audit_document", "device_document", "document_text", "write_audit"]
+__all__ = ["REPORT", "SCHEMA", "audit_document", "device_document", "document_text"]
 
 SCHEMA = "tracetool.audit/1"
 
-SIZES = ("minimum_backing_bytes", "saved_bytes", "programmed_end", "erased_end", "commanded_end")
-"""What of a device's document other documents have too."""
+_AFTER_BACKING = ("saved_bytes", "saved_bytes_all_guests", "programmed_end", "erased_end", "commanded_end")
 
-
-def write_audit(audit: Audit, gate: Gate | None = None) -> str:
-    """The document as text; see `document_text`."""
-    return document_text(audit_document(audit, gate))
+REPORT = Report("json", lambda audit, _console: document_text(audit_document(audit)))
 
 
 def document_text(document: dict[str, Any]) -> str:
-    """A document as text, one newline at its end; names of files that are not UTF-8 are written with escapes."""
+    """Serialise a document, with a newline at its end; file names that are not UTF-8 are written with escapes."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
-def audit_document(audit: Audit, gate: Gate | None = None) -> dict[str, Any]:
-    """The document as plain data. Numbers that are not known are None; `gate` is what the exit code depends on."""
-    ending = (gate or Gate()).ending(audit)
+def audit_document(audit: Audit) -> dict[str, Any]:
+    """Give the document as plain data; unknown numbers are None."""
     return {
         "schema": SCHEMA,
-        "verdict": str(headline(audit)[0]),
-        "exit_code": ending.code,
-        "exit_reason": ending.why,
+        "verdict": str(audit.verdict),
+        "exit_code": audit.ending.code,
+        "exit_reason": audit.ending.why,
         "policy": audit.policy.label,
         "guests": audit.guests,
         "traces": [_trace(trace) for trace in audit.traces],
-        "devices": [device_document(device, audit.guests) for device in audit.devices],
+        "devices": [device_document(device) for device in audit.devices],
         "host": _host(audit),
         "findings": [finding.values | {"why": finding.why, "remedy": finding.remedy} for finding in audit.findings],
         "health": _health(audit.traces),
-        "policies": policies_document(audit.policies),
+        "policies": [asdict(row) | {"policy": row.policy.label} for row in audit.policies],
     }
 
 
 def _host(audit: Audit) -> dict[str, int] | None:
-    """The flashes of a guest together."""
-    total = host_totals(audit.devices)
-    if total is None:
+    if audit.host is None:
         return None
-    sizes = {"mapped_bytes": total.mapped, "needed_bytes": total.needed, "saved_bytes": total.saved}
+    sizes = {f"{name}_bytes": getattr(audit.host, name) for name in ("mapped", "needed", "saved")}
     return {**sizes, **{f"{name}_all_guests": size * audit.guests for name, size in sizes.items()}}
 
 
@@ -92,30 +83,28 @@ def _geometry(device: DeviceAudit) -> dict[str, Any] | None:
     }
 
 
-def device_document(device: DeviceAudit, guests: int) -> dict[str, Any]:
-    """What is known of a device, by the names that all documents have for it."""
+def device_document(device: DeviceAudit) -> dict[str, Any]:
+    """Give what is known of a device, by the keys that all documents have for it."""
+    values = {key: figure.value for key, figure in device.figures.items()}
     return {
         "name": device.name,
         "process": device.process,
         "geometry": _geometry(device),
         "behaviour": device.behaviour.label,
         "read_only": device.read_only,
-        "extent_bytes": device.extent.bytes if device.extent else None,
+        "extent_bytes": values["extent_bytes"],
         "extent_source": device.extent.source if device.extent else None,
         "verdict": str(device.verdict),
         "verdict_reasons": list(device.reasons),
         "verdict_codes": [str(reason.code) for reason in device.grounds],
-        "minimum_backing_bytes": device.minimum_backing_bytes,
+        "reasons": [reason.document for reason in device.grounds],
+        "minimum_backing_bytes": values["minimum_backing_bytes"],
         "minimum_backing_source": device.backing.why or "the guest's writes",
-        "saved_bytes": device.saved_bytes,
-        "saved_bytes_all_guests": None if device.saved_bytes is None else device.saved_bytes * guests,
-        "programmed_end": device.programmed_end,
-        "erased_end": device.ends.erased,
-        "commanded_end": device.ends.commanded,
+        **{key: values[key] for key in _AFTER_BACKING},
         "policy_evaluated": device.policy_evaluated,
         "self_check": device.checked,
         "events": device.events,
-        "totals": device.counts,
+        "totals": {key: values[key] for key in TOTALS},
     }
 
 

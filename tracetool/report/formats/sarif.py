@@ -1,4 +1,4 @@
-"""The audit as SARIF 2.1.0, for whatever shows the results of static analysis.
+"""SARIF 2.1.0, for tools that show results of static analysis.
 
 Ref: OASIS Static Analysis Results Interchange Format (SARIF) Version 2.1.0 Plus Errata 01.
 """
@@ -13,10 +13,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tracetool.audit import Gate
+from tracetool.audit.figures import SIZES
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
-from tracetool.report.json import SIZES, device_document, document_text
+from tracetool.report.formats import Report
+from tracetool.report.formats.json import device_document, document_text
 from tracetool.sizes import format_offset
 
 if TYPE_CHECKING:
@@ -27,13 +28,10 @@ if TYPE_CHECKING:
     from tracetool.findings import Finding, Rule
     from tracetool.ingest import TraceMeta
 
-    Lines = Mapping[int, Mapping[int, int]]
-    """For each trace by number, the line (1-based) of events by their number."""
-
-__all__ = ["SCHEMA", "lines_needed", "sarif_document", "write_sarif"]
+__all__ = ["REPORT", "SCHEMA", "sarif_document"]
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-"""What the document names as its schema; nothing is fetched."""
+"""Schema that the document names; nothing is fetched."""
 
 FINGERPRINT = "ruleDevicePlace/v1"
 
@@ -48,28 +46,11 @@ _UNSURE = {
 }
 
 
-def write_sarif(audit: Audit, lines: Lines | None = None, gate: Gate | None = None) -> str:
-    """The document as text; see `sarif_document` and `document_text`."""
-    return document_text(sarif_document(audit, lines, gate))
+REPORT = Report("sarif", lambda audit, _console: document_text(sarif_document(audit)), names_lines=True)
 
 
-def lines_needed(audit: Audit) -> dict[int, set[int]]:
-    """For each trace by number, the events whose lines the document would name."""
-    needed: dict[int, set[int]] = {}
-    for finding in audit.findings:
-        if finding.first_seq is not None:
-            needed.setdefault(finding.trace or 0, set()).add(finding.first_seq)
-    return needed
-
-
-def sarif_document(audit: Audit, lines: Lines | None = None, gate: Gate | None = None) -> dict[str, Any]:
-    """The document as plain data.
-
-    Args:
-        audit: what to report.
-        lines: those of the events that `lines_needed` names, as far as they are known.
-        gate: what the exit code depends on.
-    """
+def sarif_document(audit: Audit) -> dict[str, Any]:
+    """Give the document as plain data."""
     driver = {
         "name": "tracetool",
         "semanticVersion": version("pflash-tracetool"),
@@ -78,24 +59,22 @@ def sarif_document(audit: Audit, lines: Lines | None = None, gate: Gate | None =
             {"id": str(verdict), "shortDescription": {"text": _sentence(words)}} for verdict, words in _UNSURE.items()
         ],
     }
-    gate = gate or Gate()
-    ending = gate.ending(audit)
     run = {
         "tool": {"driver": driver},
         "invocations": [
             {
                 "executionSuccessful": True,
-                "exitCode": ending.code,
-                "exitCodeDescription": ending.why,
-                "toolExecutionNotifications": list(_notifications(audit, allowed=gate.allow_inconclusive)),
+                "exitCode": audit.ending.code,
+                "exitCodeDescription": audit.ending.why,
+                "toolExecutionNotifications": list(_notifications(audit)),
             }
         ],
         "artifacts": [_artifact(trace) for trace in audit.traces],
-        "results": list(_results(audit, lines or {})),
+        "results": list(_results(audit)),
         "properties": {
             "policy": audit.policy.label,
             "guests": audit.guests,
-            "devices": [_camel(device_document(device, audit.guests), _OF_DEVICE) for device in audit.devices],
+            "devices": [_camel(device_document(device), _OF_DEVICE) for device in audit.devices],
         },
     }
     return {"$schema": SCHEMA, "version": _FORMAT, "runs": [run]}
@@ -120,7 +99,7 @@ def _sentence(words: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A message's text in which nothing is taken for a link or a placeholder (sections 3.11.5 and 3.11.6).
+    """Escape a message's text, so that nothing is taken for a link or a placeholder (sections 3.11.5 and 3.11.6).
 
     Names of files that are not UTF-8 are shown with escapes.
     """
@@ -148,14 +127,14 @@ def _uri(meta: TraceMeta) -> str:
     return f"file://{path}" if path.startswith("/") else path
 
 
-def _locations(audit: Audit, finding: Finding, lines: Lines) -> list[dict[str, Any]]:
-    """The event in the trace, and the place in the device."""
+def _locations(audit: Audit, finding: Finding) -> list[dict[str, Any]]:
+    """Give the event in the trace, and the place in the device."""
     location: dict[str, Any] = {}
     number = finding.trace or 0
     meta = audit.traces[number].meta
     if meta.path != _STREAM:
         location["physicalLocation"] = {"artifactLocation": {"uri": _uri(meta), "index": number}}
-        line = _line(audit, finding, lines)
+        line = _line(audit, finding)
         if line is not None:
             location["physicalLocation"]["region"] = {"startLine": line}
     if finding.device is not None:
@@ -163,11 +142,11 @@ def _locations(audit: Audit, finding: Finding, lines: Lines) -> list[dict[str, A
     return [location] if location else []
 
 
-def _line(audit: Audit, finding: Finding, lines: Lines) -> int | None:
+def _line(audit: Audit, finding: Finding) -> int | None:
     trace = audit.traces[finding.trace or 0]
     damaged = trace.health.first_damaged if trace.meta.format == "text" else []
     if finding.first_seq is not None:
-        return lines.get(finding.trace or 0, {}).get(finding.first_seq)
+        return audit.lines.get(finding.trace or 0, {}).get(finding.first_seq)
     if finding.rule == _DAMAGED and finding.device is None and damaged:
         return damaged[0].number
     return None
@@ -183,7 +162,7 @@ def _logical(device: str, offset: int | None) -> dict[str, Any]:
 # --- results -----------------------------------------------------------------------------------------------------
 
 
-def _results(audit: Audit, lines: Lines) -> Iterator[dict[str, Any]]:
+def _results(audit: Audit) -> Iterator[dict[str, Any]]:
     indices = {rule_id: index for index, rule_id in enumerate(RULES)}
     seen: dict[tuple[object, ...], int] = {}
     for finding in audit.findings:
@@ -194,7 +173,7 @@ def _results(audit: Audit, lines: Lines) -> Iterator[dict[str, Any]]:
             "ruleIndex": indices[finding.rule],
             "level": finding.severity.label,
             "message": {"text": _plain(finding.message)},
-            "locations": _locations(audit, finding, lines),
+            "locations": _locations(audit, finding),
             "occurrenceCount": max(finding.count, 1),
             "partialFingerprints": {FINGERPRINT: _fingerprint((*key, seen[key]))},
             "properties": _camel(finding.values, _OF_FINDING),
@@ -202,25 +181,25 @@ def _results(audit: Audit, lines: Lines) -> Iterator[dict[str, Any]]:
 
 
 def _fingerprint(key: Sequence[object]) -> str:
-    """Equal for the same thing in another run: of the rule and the place, not of events, times or processes.
+    """Hash the rule and the place, not events, times or processes, so that another run has the same.
 
     The last part tells apart several findings of one rule in one place.
     """
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
 
 
-def _notifications(audit: Audit, *, allowed: bool) -> Iterator[dict[str, Any]]:
-    """What keeps the audit from being sure."""
+def _notifications(audit: Audit) -> Iterator[dict[str, Any]]:
+    """Notify of each device of which the question has no answer."""
     for device in audit.devices:
         if device.unsure:
             yield {
                 "descriptor": {"id": str(device.verdict), "index": list(_UNSURE).index(device.verdict)},
-                "level": "warning" if allowed else "error",
+                "level": "warning" if audit.gate.allow_inconclusive else "error",
                 "message": {"text": _plain(f"{device.name}: {device.verdict}: {'; '.join(device.reasons)}")},
                 "locations": [{"logicalLocations": [_logical(device.name, None)]}],
             }
 
 
 def _camel(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Some of the values, called as SARIF calls properties."""
+    """Select values, with SARIF's spelling of their names."""
     return {re.sub("_(.)", lambda found: found[1].upper(), name): values[name] for name in names}

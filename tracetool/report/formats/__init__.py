@@ -1,0 +1,37 @@
+"""The reports of an audit: a module each, which describes itself in `REPORT`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracetool.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from tracetool.audit import Audit
+
+__all__ = ["REPORTS", "Report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report.
+
+    Attributes:
+        name: value of `--format`.
+        render: gives text, or bytes where the report is binary; the console has the width and the colours.
+        unfit: what it is, where that is nothing for a terminal: `a page for a browser`; empty where one shows it.
+        names_lines: it names lines of traces, so the traces are read again to fill `Audit.lines`.
+    """
+
+    name: str
+    render: Callable[[Audit, Console], str | bytes]
+    unfit: str = ""
+    names_lines: bool = False
+
+
+REPORTS = Registry[Report]("tracetool.report.formats", "REPORT", ["text", "json", "html", "sarif", "junit"])
