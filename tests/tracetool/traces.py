@@ -11,7 +11,7 @@ from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
 from tracetool.audit import Audit, DeviceAudit, audit
 from tracetool.ingest import TraceMeta, open_trace
-from tracetool.ingest.reader import How
+from tracetool.ingest.reader import ReadOptions
 from tracetool.ingest.source import Source
 from tracetool.ingest.text import TextTrace
 from tracetool.report.formats.json import audit_document
@@ -38,7 +38,7 @@ def reader(trace: Trace, *, chunk_bytes: int = CHUNK, stream: bool = False) -> T
     data = trace.read_bytes() if isinstance(trace, Path) else trace
     data = data.encode() if isinstance(data, str) else data
     if stream:
-        return TextTrace(_meta(), _source(data), How(chunk_bytes=chunk_bytes))
+        return TextTrace(_meta(), _source(data), ReadOptions(chunk_bytes=chunk_bytes))
     return Again(data, chunk_bytes)
 
 
@@ -61,7 +61,7 @@ class Again:
         self._inner = self._opened()
 
     def _opened(self) -> TextTrace:
-        return TextTrace(_meta(), _source(self._data), How(chunk_bytes=self._chunk_bytes))
+        return TextTrace(_meta(), _source(self._data), ReadOptions(chunk_bytes=self._chunk_bytes))
 
     @property
     def meta(self) -> TraceMeta:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.errors import UsageError
+from tracetool.ingest.inputs import keep_inputs
 from tracetool.paths import user_path
 from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -22,6 +23,24 @@ if TYPE_CHECKING:
     from tracetool.ingest import TraceReader
     from tracetool.timeline.query import Query
 
+
+__all__ = [
+    "STANDARD_OUTPUT",
+    "Reading",
+    "be_quiet",
+    "check_table_format",
+    "console",
+    "keep_inputs",
+    "opened",
+    "parse_number",
+    "parse_where",
+    "printed",
+    "require_events",
+    "say",
+    "tell",
+    "warn_of_damage",
+    "warn_of_disagreement",
+]
 
 STANDARD_OUTPUT = "-"
 
@@ -46,13 +65,6 @@ def parse_where(text: str | None, table: str) -> Query | None:
     from tracetool.timeline.query import VOCABULARIES, parse
 
     return parse(text, next(vocabulary for vocabulary in VOCABULARIES if vocabulary.name == table))
-
-
-def keep_inputs(outputs: Iterable[str | Path | None], inputs: Iterable[str | Path]) -> None:
-    """UsageError where a command would write over a file that it reads, or twice to one file."""
-    from tracetool.ingest.inputs import keep_inputs as keep
-
-    keep(outputs, inputs)
 
 
 # --- talk on standard error --------------------------------------------------------------------------------------
@@ -151,9 +163,9 @@ def _combined(readers: list[TraceReader]) -> list[TraceReader]:
     """The traces; what is one trace in several files is one, and it is said."""
     if len(readers) < 2:  # noqa: PLR2004
         return readers
-    from tracetool.ingest.parts import combine
+    from tracetool.ingest.split_logs import combine_logs
 
-    combined = combine(readers)
+    combined = combine_logs(readers)
     if len(combined) < len(readers):
         say(f"{combined[0].meta.name}: {combined[0].meta.reason.partition(':')[0]}, read as one trace")
     return combined

@@ -31,7 +31,7 @@ def events(
     from tracetool.analysis.boots import Chosen, parse_boot
     from tracetool.analysis.options import Options
     from tracetool.cli.output import goes_to_a_file, open_output
-    from tracetool.ingest.chain import described
+    from tracetool.ingest.concatenated import described
     from tracetool.report.frames import write_frames
 
     common.check_table_format(output_format, output)

@@ -49,7 +49,7 @@ def export(
     chosen = _checked(output, output_format, devices)
     from tracetool.cli.output import open_output
     from tracetool.export.job import Job
-    from tracetool.ingest.chain import Chain
+    from tracetool.ingest.concatenated import ConcatenatedTraces
 
     session = devices.session(keep_operations=True)
     common.keep_inputs([output], [*traces, *session.images.values()])
@@ -57,7 +57,7 @@ def export(
         common.opened(traces, reading) as readers,
         open_output(None if output == common.STANDARD_OUTPUT else output) as file,
     ):
-        job = Job(Chain(readers) if len(readers) > 1 else readers[0], session)
+        job = Job(ConcatenatedTraces(readers) if len(readers) > 1 else readers[0], session)
         remarks = chosen.write(job, file)
         # Inside, so that a file of that name stays what it was.
         common.require_events(readers, job.seen)

@@ -11,12 +11,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from tracetool.errors import InputError
+from tracetool.ingest.babeltrace_process import BabeltraceProcess
 from tracetool.ingest.ctf_archive import unpack
 from tracetool.ingest.ctf_columns import layouts
 from tracetool.ingest.ctf_folders import find_folders, is_ctf_directory, stream_bytes
-from tracetool.ingest.ctf_process import ReadingProcess
 from tracetool.ingest.ctf_reading import CtfReading
-from tracetool.ingest.reader import How, Reader
+from tracetool.ingest.reader import Reader, ReadOptions
 from tracetool.ingest.trace_reader import TraceMeta
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ MOST_PASSED_OVER = {"zstd": 8 << 30, "gzip": 1 << 30, "xz": 1 << 30}
 """So many bytes of an archive are unpacked to find the trace in it: what takes some seconds."""
 
 
-def open_ctf(path: str, how: How = How()) -> CtfTrace:  # noqa: B008  it is frozen
+def open_ctf(path: str, options: ReadOptions = ReadOptions()) -> CtfTrace:  # noqa: B008  it is frozen
     """Open a CTF trace.
 
     Args:
         path: the directory with the file `metadata`, or one further up.
-        how: how it is read. The bytes read of the streams are those by the time that the last event has between their
-            first and last.
+        options: how it is read. Progress in bytes is estimated: by where the last event's time lies between the
+            first and the last of the streams.
 
     Raises:
         InputError: there is no CTF trace in the directory.
@@ -52,23 +52,23 @@ def open_ctf(path: str, how: How = How()) -> CtfTrace:  # noqa: B008  it is froz
     if not folders:
         raise InputError(f"{path}: is a directory without a CTF trace: no file called metadata in it or below")
     meta = TraceMeta(path, path, format="ctf", reason=_reason(folders, path))
-    return CtfTrace(meta, folders, how)
+    return CtfTrace(meta, folders, options)
 
 
-def open_ctf_archive(path: str, source: Source, how: How) -> CtfTrace:
+def open_ctf_archive(path: str, source: Source, options: ReadOptions) -> CtfTrace:
     """Open a CTF trace in a tar archive; it is unpacked, and removed when the reader goes.
 
     Args:
         path: as given.
         source: the archive, open, at its first byte.
-        how: see `open_ctf`.
+        options: see `open_ctf`.
 
     Raises:
         InputError: it cannot be unpacked, or has no CTF trace in it.
     """
     source.most_unpacked = MOST_PASSED_OVER.get(source.compression or "", 0)
     unpacked = unpack(source, source.allowance)
-    trace = open_ctf(unpacked.path, how)
+    trace = open_ctf(unpacked.path, options)
     reason = f"a tar archive of {trace.meta.reason}"
     trace.meta = TraceMeta(path, source.name, format="ctf", reason=reason, compression=source.compression)
     trace.unpacked = unpacked
@@ -89,17 +89,17 @@ class CtfTrace(Reader):
     Args:
         meta: what is known of it.
         folders: those with the file `metadata`.
-        how: see `open_ctf`.
+        options: see `open_ctf`.
 
     Attributes:
         unpacked: the directory it was unpacked to, if it was an archive.
         missing: what of it was lost before it could be read.
     """
 
-    def __init__(self, meta: TraceMeta, folders: list[Path], how: How) -> None:
-        super().__init__(meta, how)
+    def __init__(self, meta: TraceMeta, folders: list[Path], options: ReadOptions) -> None:
+        super().__init__(meta, options)
         self._folders = folders
-        self._rows = max(1, min(how.chunk_bytes // ROW_BYTES, MOST_ROWS))
+        self._rows = max(1, min(options.chunk_bytes // ROW_BYTES, MOST_ROWS))
         self.unpacked: Unpacked | None = None
         self.missing: list[str] = []
 
@@ -115,7 +115,7 @@ class CtfTrace(Reader):
         reading.missing += self.missing
         with tempfile.TemporaryDirectory(prefix="tracetool-", ignore_cleanup_errors=True) as scratch:
             request = self._request(scratch)
-            with closing(ReadingProcess(self.meta.name, self._rows, request, size)) as process:
+            with closing(BabeltraceProcess(self.meta.name, self._rows, request, size)) as process:
                 for said in process.listen():
                     frame = reading.take(said, process)
                     if frame is not None and frame.height:
@@ -127,6 +127,6 @@ class CtfTrace(Reader):
         return {
             "folders": [str(folder) for folder in self._folders],
             "scratch": scratch,
-            "span": self.how.progress is not None,
+            "span": self.options.progress is not None,
             "layouts": layouts(),
         }

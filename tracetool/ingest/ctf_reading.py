@@ -12,8 +12,8 @@ from tracetool.ingest.trace_reader import FIRST_DAMAGED, Damage
 if TYPE_CHECKING:
     import polars as pl
 
+    from tracetool.ingest.babeltrace_process import BabeltraceProcess
     from tracetool.ingest.ctf_columns import Rows
-    from tracetool.ingest.ctf_process import ReadingProcess
     from tracetool.ingest.reader import Reader
 
 __all__ = ["CtfReading"]
@@ -36,14 +36,14 @@ class CtfReading:
     def __init__(self, reader: Reader, trace: int, size: int) -> None:
         self._health = reader.health
         self._meta = reader.meta
-        self._how = reader.how
+        self._options = reader.options
         self._size = size
         self._span: tuple[int, int] | None = None
         self.missing: list[str] = []
         self._columns = Columns()
         self._numbering = Numbering(trace)
 
-    def take(self, said: dict[str, Any], process: ReadingProcess) -> pl.DataFrame | None:
+    def take(self, said: dict[str, Any], process: BabeltraceProcess) -> pl.DataFrame | None:
         """Take what the process says; the events that came with it.
 
         Raises:
@@ -64,15 +64,15 @@ class CtfReading:
         Raises:
             InputError: in strict mode, something is missing.
         """
-        if self._how.progress:
-            self._how.progress(self._size, self._size)
+        if self._options.progress:
+            self._options.progress(self._size, self._size)
         if not self.missing:
             return
         self._health.truncated = "; ".join(self.missing)
-        if self._how.strict:
+        if self._options.strict:
             raise InputError(f"{self._meta.name}: {self._health.truncated}; without --strict the rest is read")
 
-    def _raise_for(self, said: dict[str, Any], process: ReadingProcess) -> None:
+    def _raise_for(self, said: dict[str, Any], process: BabeltraceProcess) -> None:
         name = self._meta.name
         if "missing" in said:
             raise MissingDependencyError(f"{name}: CTF traces need libbabeltrace2 ({said['missing']}): {INSTALL}")
@@ -83,7 +83,7 @@ class CtfReading:
         if "failed" in said:
             raise InputError(f"{name}: cannot be read with babeltrace2: {said['failed']}")
 
-    def _frame(self, said: dict[str, Any], process: ReadingProcess) -> pl.DataFrame | None:
+    def _frame(self, said: dict[str, Any], process: BabeltraceProcess) -> pl.DataFrame | None:
         """The events of a block, and what is said with it."""
         for described in said["classes"]:
             self._add_class(EventClass(**described))
@@ -94,11 +94,11 @@ class CtfReading:
         if rows is None:
             return None
         frame = self._numbering.apply(rows.frame)
-        if self._how.progress:
-            self._how.progress(self._bytes_at(frame), self._size)
+        if self._options.progress:
+            self._options.progress(self._bytes_at(frame), self._size)
         return frame
 
-    def _rows(self, said: dict[str, Any], process: ReadingProcess) -> Rows | None:
+    def _rows(self, said: dict[str, Any], process: BabeltraceProcess) -> Rows | None:
         room = FIRST_DAMAGED - len(self._health.first_damaged)
         rows = self._columns.rows(process.block(said["slot"], said["rows"]), room) if said["rows"] else None
         process.free()
@@ -121,7 +121,7 @@ class CtfReading:
             health.events += rows.frame.height
         health.lines, health.other = said["seen"], said["other"]
         health.understood = health.lines - health.other - health.damaged
-        if self._how.strict and health.damaged:
+        if self._options.strict and health.damaged:
             first = health.first_damaged[0]
             place = f"{self._meta.name}: message {first.number}: {first.reason}: {first.excerpt}"
             raise InputError(f"{place}; without --strict such events are counted and left out")

@@ -10,7 +10,7 @@ from tracetool.ingest.foreign import foreign_file, foreign_journal
 from tracetool.ingest.formats import FORMATS, recognise
 from tracetool.ingest.formats.ctf import STREAM_MAGICS, open_directory
 from tracetool.ingest.formats.text import RECORD_A_LOG
-from tracetool.ingest.reader import CHUNK_BYTES, How
+from tracetool.ingest.reader import CHUNK_BYTES, ReadOptions
 from tracetool.ingest.source import open_source
 from tracetool.runs.place import run_of
 
@@ -48,21 +48,21 @@ def open_trace(
         InputError: the file does not exist, cannot be read, is empty, or is no trace.
     """
     run = run_of(path)
-    reader = _open(path if run is None else run.trace, input_format, How(strict, max(1, chunk_bytes), progress))
+    reader = _open(path if run is None else run.trace, input_format, ReadOptions(strict, max(1, chunk_bytes), progress))
     reader.meta.run = run
     return reader
 
 
-def _open(path: str, input_format: str | None, how: How) -> TraceReader:
+def _open(path: str, input_format: str | None, options: ReadOptions) -> TraceReader:
     if input_format in (None, "ctf") and Path(path).is_dir():
-        return open_directory(path, how)
+        return open_directory(path, options)
     source = open_source(path)
     try:
         head = source.read_fully(_HEAD_BYTES)
         source.unread(head)
         _refuse_foreign(source, head)
         found = FORMATS[input_format] if input_format else recognise(head)
-        return found.open(source, path, head, how)
+        return found.open(source, path, head, options)
     except BaseException:
         source.close()
         raise

@@ -10,18 +10,18 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import polars as pl
 
 from tracetool.errors import InputError
 from tracetool.events import EVENTS_SCHEMA
-from tracetool.ingest.checksum import has_checksum
 from tracetool.ingest.numbering import Numbering
+from tracetool.ingest.parquet_checksum import has_checksum
 from tracetool.ingest.provenance import KEY, Provenance, parse
-from tracetool.ingest.reader import How, Reader
-from tracetool.ingest.trace_reader import FIRST_DAMAGED, PLACES, Damage, Health, TraceMeta
+from tracetool.ingest.reader import Reader, ReadOptions
+from tracetool.ingest.trace_reader import FIRST_DAMAGED, PLACES, Clock, Damage, Health, TraceMeta
 from tracetool.ingest.validate import judge
 from tracetool.sanitize import excerpt
 
@@ -35,7 +35,7 @@ __all__ = ["ROW_BYTES", "ParquetTrace", "open_parquet"]
 ROW_BYTES = 64
 """About so many bytes of other formats stand for a row: how `chunk_bytes` becomes rows."""
 
-_PROBE = Path(__file__).with_name("decode_check.py")
+_PROBE = Path(__file__).with_name("parquet_probe.py")
 _REMEDY = "write it with tracetool export"
 _NARROW_BOOT = "boot", pl.UInt16()
 """How it was written by 0.1 before resets beyond 65,535 were counted; it is counted anew in any case."""
@@ -43,7 +43,7 @@ _NARROW_BOOT = "boot", pl.UInt16()
 _UNTOLD = "does not say what it was made from, nor whether that was complete"
 
 
-def open_parquet(path: str, how: How) -> ParquetTrace:
+def open_parquet(path: str, options: ReadOptions) -> ParquetTrace:
     """Open a Parquet file of canonical events; see `open_trace`.
 
     Raises:
@@ -56,7 +56,7 @@ def open_parquet(path: str, how: How) -> ParquetTrace:
         schema = _scan(path).collect_schema()
         metadata = pl.read_parquet_metadata(Path(path).absolute())
     _check(path, schema)
-    return ParquetTrace(TraceMeta(path, path, format="parquet"), _provenance(path, metadata, sealed=sealed), how)
+    return ParquetTrace(TraceMeta(path, path, format="parquet"), _provenance(path, metadata, sealed=sealed), options)
 
 
 def _scan(path: str) -> pl.LazyFrame:
@@ -116,19 +116,19 @@ class ParquetTrace(Reader):
     Args:
         meta: its path; the rest is filled in.
         provenance: what it says of the trace it was made from; None if it says nothing.
-        how: how it is read.
+        options: how it is read.
     """
 
-    def __init__(self, meta: TraceMeta, provenance: Provenance | None, how: How) -> None:
-        super().__init__(meta, how)
+    def __init__(self, meta: TraceMeta, provenance: Provenance | None, options: ReadOptions) -> None:
+        super().__init__(meta, options)
         self._told = provenance
-        self._rows = max(1, how.chunk_bytes // ROW_BYTES)
+        self._rows = max(1, options.chunk_bytes // ROW_BYTES)
         self._next = 0
         meta.reason = "canonical events in Parquet"
         if provenance is not None:
             meta.reason += f", made from a trace in the format {excerpt(provenance.format)}"
             meta.nameless = provenance.nameless
-            meta.clocks = set(provenance.clocks)
+            meta.clocks = {clock for clock in get_args(Clock) if clock in provenance.clocks}
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Read from the beginning; see `TraceReader.chunks`."""
@@ -153,8 +153,8 @@ class ParquetTrace(Reader):
         for start in range(0, total, self._rows):
             with _decoding(path):
                 frame = scan.slice(start, self._rows).collect(engine="streaming")
-            if self.how.progress:
-                self.how.progress(size * (start + frame.height) // total, size)
+            if self.options.progress:
+                self.options.progress(size * (start + frame.height) // total, size)
             yield start, frame
 
     def _health_told(self) -> Health:
@@ -192,7 +192,7 @@ class ParquetTrace(Reader):
         return frame.filter(~pl.Series(verdict.bad)) if count else frame
 
     def _damage(self, number: int, reason: str, row: str) -> None:
-        if self.how.strict:
+        if self.options.strict:
             place = f"{self.meta.name}: row {number}: {reason}: {excerpt(row)}"
             raise InputError(f"{place}; without --strict such rows are counted and left out")
         if len(self.health.first_damaged) < FIRST_DAMAGED:

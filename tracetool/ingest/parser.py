@@ -12,13 +12,13 @@ import polars as pl
 
 from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, PREFIX
-from tracetool.ingest.columns import LINE, Part, part_columns
 from tracetool.ingest.foreign import foreign_line
-from tracetool.ingest.loss_lines import Notes
-from tracetool.ingest.losses import may_report_loss
+from tracetool.ingest.json_lines import JsonLogDecoder
+from tracetool.ingest.line_notes import Notes
+from tracetool.ingest.loss_patterns import may_report_loss
 from tracetool.ingest.patterns import BY_SOURCE, HOLE, diagnose, usual_arguments
 from tracetool.ingest.prefix import Writers, read_prefix, read_prefixes
-from tracetool.ingest.wrapped import Unwrapper
+from tracetool.ingest.text_columns import LINE, Part, part_columns
 from tracetool.sanitize import excerpt
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ __all__ = ["REPEATS", "TextParser"]
 REPEATS = 10_000
 """A folded syslog line stands for so many events at most; more are counted as lost."""
 
-STRANGER, STRANGERS = 80, 4096
+LONGEST_FOREIGN, MOST_FOREIGN = 80, 4096
 """Lines of something else are known again: a log may hold millions of the same ones, or empty ones."""
 
 CANDIDATES = 4
@@ -119,8 +119,8 @@ class TextParser:
         self._strict = strict
         self._folded: tuple[int, _Event] | None = None
         self._last = 0, ""
-        self._unwrapper = Unwrapper()
-        self._strangers: set[str] = set()
+        self._json_lines = JsonLogDecoder()
+        self._foreign: set[str] = set()
         self._writers = Writers()
         self._known: dict[str, _Known] = {}
         self._parts: list[Part] = []
@@ -142,7 +142,7 @@ class TextParser:
         """
         lines = text.split("\n")
         del lines[-1]
-        if self._strangers.issuperset(lines):
+        if self._foreign.issuperset(lines):
             self._health.other += len(lines)
         else:
             self._parse(enumerate(lines, first), plain="]:" not in text and HOLE not in text)
@@ -165,7 +165,7 @@ class TextParser:
 
     def _parse_line(self, number: int, line: str) -> None:
         """Parse a line of any form."""
-        if line in self._strangers:
+        if line in self._foreign:
             self._health.other += 1
             return
         head, found, tail = line.rpartition(PREFIX)
@@ -215,7 +215,7 @@ class TextParser:
         Raises:
             InputError: it has events of several QEMUs that cannot be told apart.
         """
-        for text in self._unwrapper.rest():
+        for text in self._json_lines.rest():
             self._health.other -= 1  # as which it was counted where it stands
             self._parse_inner(self._health.lines, [text])
         self._writers.see(self._heads)
@@ -296,7 +296,7 @@ class TextParser:
         """A line without an event."""
         if "repeated" in line and self._unfold(number, line):
             return
-        wrapped = self._unwrapper.unwrap(number, line) if "{" in line or "}" in line else None
+        wrapped = self._json_lines.decode(number, line) if "{" in line or "}" in line else None
         if wrapped is not None and not wrapped.damage:
             self._parse_inner(number, wrapped.lines)
             return
@@ -310,10 +310,10 @@ class TextParser:
             self._damage(number, reason, line)
             return
         self._health.other += 1
-        if not (noted or "repeated" in line or "{" in line or "}" in line) and len(line) <= STRANGER:
-            if len(self._strangers) == STRANGERS:
-                self._strangers.clear()
-            self._strangers.add(line)
+        if not (noted or "repeated" in line or "{" in line or "}" in line) and len(line) <= LONGEST_FOREIGN:
+            if len(self._foreign) == MOST_FOREIGN:
+                self._foreign.clear()
+            self._foreign.add(line)
 
     def _parse_inner(self, number: int, lines: list[str]) -> None:
         """Parse the lines that one line holds, which counts once: as damaged, as understood or as something else."""

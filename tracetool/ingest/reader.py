@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from tracetool.ingest.source import Source
     from tracetool.ingest.trace_reader import TraceMeta
 
-__all__ = ["CHUNK_BYTES", "How", "Reader"]
+__all__ = ["CHUNK_BYTES", "ReadOptions", "Reader"]
 
 CHUNK_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class ReadOptions:
     """How a trace is to be read, whatever its format.
 
     Attributes:
@@ -40,14 +40,14 @@ class Reader:
 
     Args:
         meta: what is known of the trace.
-        how: how it is read.
+        options: how it is read.
         source: the open stream of a source that cannot be read twice, at its first byte; None for a file, which is
             opened by each call.
     """
 
-    def __init__(self, meta: TraceMeta, how: How, source: Source | None = None) -> None:
+    def __init__(self, meta: TraceMeta, options: ReadOptions, source: Source | None = None) -> None:
         self.meta = meta
-        self.how = how
+        self.options = options
         self.health = Health()
         self.rereadable = source is None
         self._stream = source

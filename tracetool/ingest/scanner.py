@@ -11,9 +11,9 @@ import polars as pl
 
 from tracetool.events import EVENTS_SCHEMA, PREFIX
 from tracetool.ingest.binary_columns import NUMBERS, event_columns
-from tracetool.ingest.columns import LINE
 from tracetool.ingest.interning import StringTable
 from tracetool.ingest.text_codes import REACH, Head, Span, Stop
+from tracetool.ingest.text_columns import LINE
 from tracetool.ingest.text_log import Log, Rows
 from tracetool.ingest.text_tables import new_tables
 

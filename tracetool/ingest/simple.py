@@ -12,7 +12,7 @@ from tracetool.errors import InputError
 from tracetool.events import PREFIX
 from tracetool.ingest.formats.simple import HEADER_BYTES
 from tracetool.ingest.numbering import Numbering
-from tracetool.ingest.reader import How, Reader
+from tracetool.ingest.reader import Reader, ReadOptions
 from tracetool.ingest.simple_buffers import SimpleBuffers
 from tracetool.ingest.simple_codes import EVENT_HEAD, HEAD, Reason, Stop
 from tracetool.ingest.simple_records import MAX_ID, THREADS, load, next_record, read_mapping
@@ -54,7 +54,7 @@ class _Reading:
         self._numbering = Numbering(number)
         self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
-        self._room = SimpleBuffers(self._buffer, trace.big, trace.how.chunk_bytes // SHORTEST_RECORD + 1)
+        self._room = SimpleBuffers(self._buffer, trace.big, trace.options.chunk_bytes // SHORTEST_RECORD + 1)
         self._reader = self._room.reader
         self._end = 0
         self._before = 0
@@ -106,7 +106,7 @@ class _Reading:
                 self._look_for_more()
             else:
                 going = False
-        if self._before + self._reader.position - self._delivered >= self._trace.how.chunk_bytes:
+        if self._before + self._reader.position - self._delivered >= self._trace.options.chunk_bytes:
             yield from self._deliver()
 
     def _deliver(self) -> Iterator[pl.DataFrame]:
@@ -119,8 +119,8 @@ class _Reading:
         health.events += frame.height
         health.lines = self._reader.records
         health.understood = health.lines - health.other - health.damaged
-        if self._trace.how.progress:
-            self._trace.how.progress(self._source.bytes_read, self._source.total)
+        if self._trace.options.progress:
+            self._trace.options.progress(self._source.bytes_read, self._source.total)
         if frame.height:
             self._trace.meta.nameless = self._trace.meta.nameless or room.nameless
             self._trace.meta.clocks.add("monotonic")
@@ -166,7 +166,7 @@ class _Reading:
         health, meta = self._health, self._trace.meta
         self._reader.records += 1
         number, place = self._reader.records, f"{reason}, byte {self._before + at:,}"
-        if self._trace.how.strict:
+        if self._trace.options.strict:
             raise InputError(
                 f"{meta.name}: record {number:,}: {place}; without --strict such records are counted and left out"
             )
@@ -180,7 +180,7 @@ class SimpleTrace(Reader):
         meta: what is known of it.
         big: 1: its numbers have their high byte first.
         source: see `Reader`.
-        how: how it is read.
+        options: how it is read.
     """
 
     def __init__(
@@ -188,9 +188,9 @@ class SimpleTrace(Reader):
         meta: TraceMeta,
         big: int,
         source: Source | None = None,
-        how: How = How(),  # noqa: B008  it is frozen
+        options: ReadOptions = ReadOptions(),  # noqa: B008  it is frozen
     ) -> None:
-        super().__init__(meta, how, source)
+        super().__init__(meta, options, source)
         self.big = big
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:

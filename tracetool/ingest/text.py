@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracetool.ingest.columns import LINE
 from tracetool.ingest.line_index import LineIndex
 from tracetool.ingest.lines import pieces
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.parser import TextParser
-from tracetool.ingest.reader import How, Reader
+from tracetool.ingest.reader import Reader, ReadOptions
 from tracetool.ingest.scanner import usual_scanner
+from tracetool.ingest.text_columns import LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -93,7 +93,7 @@ class TextTrace(Reader):
     Args:
         meta: what is known of it.
         source: see `Reader`.
-        how: how it is read.
+        options: how it is read.
         new_scanner: makes what takes the usual lines and leaves the others to the parser; None: the parser reads all.
     """
 
@@ -101,11 +101,11 @@ class TextTrace(Reader):
         self,
         meta: TraceMeta,
         source: Source | None = None,
-        how: How = How(),  # noqa: B008  it is frozen
+        options: ReadOptions = ReadOptions(),  # noqa: B008  it is frozen
         *,
         new_scanner: Callable[[], TextScanner | None] = usual_scanner,
     ) -> None:
-        super().__init__(meta, how, source)
+        super().__init__(meta, options, source)
         self.new_scanner = new_scanner
         self._index = LineIndex()
 
@@ -113,12 +113,12 @@ class TextTrace(Reader):
         """Read from the beginning; see `TraceReader.chunks`."""
         with closing(self.open()) as source:
             self.begin()
-            parser, scanner = TextParser(self.health, self.meta, strict=self.how.strict), self.new_scanner()
+            parser, scanner = TextParser(self.health, self.meta, strict=self.options.strict), self.new_scanner()
             reading = Reading(parser, scanner, self.health, self.meta, Numbering(trace))
             self._index = reading.index
-            most = self.how.chunk_bytes if scanner else min(self.how.chunk_bytes, PARSED)
+            most = self.options.chunk_bytes if scanner else min(self.options.chunk_bytes, PARSED)
             pending = 0
-            for piece in pieces(source.readinto, self.how.chunk_bytes):
+            for piece in pieces(source.readinto, self.options.chunk_bytes):
                 reading.feed(piece)
                 pending += piece.size
                 if pending >= most:
@@ -134,7 +134,7 @@ class TextTrace(Reader):
 
     def _deliver(self, reading: Reading, source: Source) -> Iterator[pl.DataFrame]:
         frame = reading.take()
-        if self.how.progress:
-            self.how.progress(source.bytes_read, source.total)
+        if self.options.progress:
+            self.options.progress(source.bytes_read, source.total)
         if frame.height:
             yield frame

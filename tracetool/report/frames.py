@@ -10,7 +10,7 @@ from polars.io.plugins import register_io_source
 
 from tracetool.analysis.naming import events_of
 from tracetool.events import EVENTS_SCHEMA, render
-from tracetool.ingest.checksum import ChecksummedFile
+from tracetool.ingest.parquet_checksum import ChecksummedFile
 from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:

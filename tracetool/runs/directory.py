@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from tracetool.errors import InputError
+from tracetool.json_document import DocumentError, instance, load_document
 from tracetool.runs.place import RUN_FILE
-from tracetool.runs.reading import FormError, parse_run
 from tracetool.runs.run import NOT_STARTED, SCHEMA, STATES, Run, SavedImage
 from tracetool.whole_file import replaced
 
@@ -85,10 +85,10 @@ def read_run_directory(path: str) -> RunDirectory:
     """
     file = Path(path) / RUN_FILE
     try:
-        run = parse_run(file.read_text(encoding="utf-8"))
+        run = instance(Run, load_document(file.read_text(encoding="utf-8"), SCHEMA))
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}; check its permissions") from error
-    except (FormError, UnicodeDecodeError) as error:
+    except (DocumentError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: {error}; give the trace itself with --image and --read-only") from error
     if run.state not in STATES:
         raise InputError(f"{file}: state is {run.state!r}, and this program knows {', '.join(STATES)}")

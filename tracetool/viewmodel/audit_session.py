@@ -15,7 +15,7 @@ from tracetool.audit.audit import audit_replayed
 from tracetool.errors import InputError
 from tracetool.findings import WEAR_LIMIT
 from tracetool.findings.phrases import count_of
-from tracetool.ingest.parts import combine
+from tracetool.ingest.split_logs import combine_logs
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.viewmodel.cached_trace import CachedTrace
 from tracetool.viewmodel.history import Past
@@ -212,7 +212,7 @@ def start(
     progress = Progress()
     kept = [opener for opener in openers if isinstance(opener, CachedTrace)]
     opened = [opener(progress.report) for opener in openers if not isinstance(opener, CachedTrace)]
-    kept += [CachedTrace(reader) for reader in combine(opened)]
+    kept += [CachedTrace(reader) for reader in combine_logs(opened)]
     for trace in kept:
         trace.on_reread = progress.report
     passes: list[Replayed] = []

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_state_path
 
 from tracetool.errors import InputError
+from tracetool.json_document import DocumentError, instance, load_document
 from tracetool.paths import user_folder
-from tracetool.runs.reading import FormError, instance
 from tracetool.sanitize import sanitize
 from tracetool.whole_file import whole_file
 
@@ -119,10 +119,10 @@ def memory_path(key: str, folder: Path) -> Path:
 def recall(path: Path) -> tuple[SavedState, str | None]:
     """What is remembered, and what is wrong with the file in one line; a damaged file is nothing remembered."""
     try:
-        return _read(json.loads(_contents(path))), None
+        return _read(path), None
     except FileNotFoundError:
         return SavedState(), None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         words = sanitize(" ".join(str(error).split()))
         kept = _put_aside(path)
         return (
@@ -141,16 +141,10 @@ def _put_aside(path: Path) -> str:
     return f", it is kept as {aside.name}"
 
 
-def _contents(path: Path) -> str:
+def _read(path: Path) -> SavedState:
     if path.stat().st_size > _MOST_BYTES:
-        raise FormError("it is too long")
-    return path.read_text(encoding="utf-8")
-
-
-def _read(document: Any) -> SavedState:  # noqa: ANN401  whatever stands in the file
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise FormError(f"it is not of {SCHEMA}")
-    found = instance(SavedState, document)
+        raise DocumentError("it is too long")
+    found = instance(SavedState, load_document(path.read_text(encoding="utf-8"), SCHEMA))
     marks = (replace(mark, note=mark.note[:_NOTE]) for mark in found.bookmarks[:MOST_BOOKMARKS])
     return replace(found, bookmarks=tuple(sorted(marks)))
 
@@ -158,8 +152,8 @@ def _read(document: Any) -> SavedState:  # noqa: ANN401  whatever stands in the 
 def shared(memory: SavedState, path: Path) -> SavedState:
     """The same with the bookmarks that stand in the file now: another app may show the same trace."""
     try:
-        return replace(memory, bookmarks=_read(json.loads(_contents(path))).bookmarks)
-    except (OSError, ValueError, RecursionError):
+        return replace(memory, bookmarks=_read(path).bookmarks)
+    except (OSError, ValueError):
         return memory
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.forms import plain
 from tracetool.events import EVENTS_SCHEMA, Variant, render_as
 from tracetool.ingest import Health, TraceMeta, open_trace
-from tracetool.ingest.reader import How
+from tracetool.ingest.reader import ReadOptions
 from tracetool.ingest.scanner import TextScanner
 from tracetool.ingest.source import Source
 from tracetool.ingest.text import TextTrace
@@ -62,7 +62,9 @@ def read_text(
 ) -> Reading:
     """Read a text without a file: with the parser alone, or with a scanner before it."""
     source = Source(io.BytesIO(data), "text", None, rereadable=False)
-    return collect(TextTrace(TraceMeta("text", "text"), source, How(chunk_bytes=chunk_bytes), new_scanner=scanner))
+    return collect(
+        TextTrace(TraceMeta("text", "text"), source, ReadOptions(chunk_bytes=chunk_bytes), new_scanner=scanner)
+    )
 
 
 def read_file(path: Path, data: bytes) -> Reading:

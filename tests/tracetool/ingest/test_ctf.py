@@ -17,7 +17,7 @@ from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, Variant
 from tracetool.ingest import LostPlace, open_trace
 from tracetool.ingest.ctf import open_ctf
-from tracetool.ingest.reader import How
+from tracetool.ingest.reader import ReadOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def _form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 def read(path: Path | str, *, chunk_bytes: int = 4 << 20, strict: bool = False) -> Reading:
-    return collect(open_ctf(str(path), How(strict, chunk_bytes)))
+    return collect(open_ctf(str(path), ReadOptions(strict, chunk_bytes)))
 
 
 def a_write(time: int, value: int, **other: int | str) -> tuple[int, int, tuple[int | str, ...]]:
@@ -305,7 +305,7 @@ def test_progress_goes_by_the_time_of_the_events(tmp_path: Path) -> None:
     path = write_trace(tmp_path / "trace", WRITES, [packets])
     size = (tmp_path / "trace" / "ch_0").stat().st_size
     seen: list[tuple[int, int | None]] = []
-    how = How(chunk_bytes=6400, progress=lambda done, total: seen.append((done, total)))
+    how = ReadOptions(chunk_bytes=6400, progress=lambda done, total: seen.append((done, total)))
     trace = open_ctf(path, how)
     assert sum(frame.height for frame in trace.chunks()) == 1000
     assert {total for _, total in seen} == {size}

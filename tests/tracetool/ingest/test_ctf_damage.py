@@ -18,10 +18,10 @@ from replay.kernel_form import VARIABLE
 from tests.tracetool.ctf_traces import EventType, Packet, capture, needed_babeltrace, write_trace
 from tests.tracetool.ingest.support import collect
 from tracetool.errors import InputError, MissingDependencyError
-from tracetool.ingest import ctf_process
+from tracetool.ingest import babeltrace_process
+from tracetool.ingest.babeltrace_process import BabeltraceProcess
 from tracetool.ingest.ctf import is_ctf_directory, open_ctf
-from tracetool.ingest.ctf_process import ReadingProcess
-from tracetool.ingest.reader import How
+from tracetool.ingest.reader import ReadOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ def a_trace(folder: Path, packets: int = 3) -> Path:
 
 
 def read(path: Path, *, strict: bool = False) -> Reading:
-    return collect(open_ctf(str(path), How(strict)))
+    return collect(open_ctf(str(path), ReadOptions(strict)))
 
 
 # --- cut and altered ---------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_a_directory_deeper_than_any_session(tmp_path: Path) -> None:
 
 def test_without_the_library_its_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_trace(tmp_path / "trace")
-    monkeypatch.setenv(ctf_process.LIBRARY_VARIABLE, str(tmp_path / "libbabeltrace2.so.0"))
+    monkeypatch.setenv(babeltrace_process.LIBRARY_VARIABLE, str(tmp_path / "libbabeltrace2.so.0"))
     with pytest.raises(MissingDependencyError) as at:
         read(tmp_path)
     for words in ("apt-get install libbabeltrace2-0 (Debian)", "libbabeltrace2 (Fedora)", "babeltrace2 (Arch)"):
@@ -208,7 +208,7 @@ def test_without_the_library_its_packages_are_named(tmp_path: Path, monkeypatch:
 
 def test_a_library_that_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_trace(tmp_path / "trace")
-    monkeypatch.setenv(ctf_process.LIBRARY_VARIABLE, "libc.so.6")
+    monkeypatch.setenv(babeltrace_process.LIBRARY_VARIABLE, "libc.so.6")
     with pytest.raises(MissingDependencyError, match="bt_version_get_major"):
         read(tmp_path)
 
@@ -219,15 +219,15 @@ def test_a_library_that_is_another_one(tmp_path: Path, monkeypatch: pytest.Monke
 def started(monkeypatch: pytest.MonkeyPatch, act: Callable[[int], None]) -> list[int]:
     """Have something done to each process that is started, once it has said something; their numbers."""
     pids: list[int] = []
-    listen = ReadingProcess.listen
+    listen = BabeltraceProcess.listen
 
-    def acting(process: ReadingProcess) -> object:
+    def acting(process: BabeltraceProcess) -> object:
         pids.append(process.pid)
         for said in listen(process):
             yield said
             act(process.pid)
 
-    monkeypatch.setattr(ReadingProcess, "listen", acting)
+    monkeypatch.setattr(BabeltraceProcess, "listen", acting)
     return pids
 
 
@@ -236,16 +236,16 @@ def test_a_crash_ends_with_a_message(number: signal.Signals, tmp_path: Path, mon
     a_trace(tmp_path / "trace", packets=10)
     started(monkeypatch, lambda pid: os.kill(pid, number))
     with pytest.raises(InputError, match=rf"{tmp_path}: babeltrace2 crashed with {number.name}.*") as at:
-        list(open_ctf(str(tmp_path), How(chunk_bytes=640)).chunks())
+        list(open_ctf(str(tmp_path), ReadOptions(chunk_bytes=640)).chunks())
     assert "\n" not in str(at.value)
 
 
 def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_trace(tmp_path / "trace", packets=10)
-    monkeypatch.setattr(ctf_process, "SILENCE_S", 1.0)
+    monkeypatch.setattr(babeltrace_process, "SILENCE_S", 1.0)
     pids = started(monkeypatch, lambda pid: os.kill(pid, signal.SIGSTOP))
     with pytest.raises(InputError, match="babeltrace2 hangs: nothing was read for 1 s"):
-        list(open_ctf(str(tmp_path), How(chunk_bytes=640)).chunks())
+        list(open_ctf(str(tmp_path), ReadOptions(chunk_bytes=640)).chunks())
     assert not is_running(pids[0])
 
 
@@ -255,7 +255,7 @@ def test_metadata_that_sends_the_library_round_in_circles_is_one_line(
     cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some cuts are an error of the library's own; none of them takes the time of a hang."""
-    monkeypatch.setattr(ctf_process, "PATIENCE_S", 2.0)
+    monkeypatch.setattr(babeltrace_process, "PATIENCE_S", 2.0)
     trace = tmp_path / "trace"
     trace.mkdir()
     metadata = capture("aavmf-shell-padding", tmp_path / "whole") / "metadata"
@@ -267,8 +267,8 @@ def test_metadata_that_sends_the_library_round_in_circles_is_one_line(
 
 def test_a_hang_is_told_by_processor_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_trace(tmp_path / "trace", packets=10)
-    monkeypatch.setattr(ctf_process, "PATIENCE_S", -1.0)
-    monkeypatch.setattr(ctf_process, "LOOK_S", 0.0)
+    monkeypatch.setattr(babeltrace_process, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(babeltrace_process, "LOOK_S", 0.0)
     with pytest.raises(InputError, match=r"hangs: .* metadata may be cut or damaged"):
         list(open_ctf(str(tmp_path)).chunks())
 
@@ -279,7 +279,7 @@ def test_a_reader_that_is_left_ends_its_process_and_its_files(tmp_path: Path, mo
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     pids = started(monkeypatch, lambda _: None)
-    chunks = open_ctf(str(tmp_path / "trace"), How(chunk_bytes=640)).chunks()
+    chunks = open_ctf(str(tmp_path / "trace"), ReadOptions(chunk_bytes=640)).chunks()
     next(chunks)
     assert is_running(pids[0])
     chunks.close()  # type: ignore[attr-defined]
@@ -302,14 +302,14 @@ def test_a_process_ends_with_its_parent(tmp_path: Path) -> None:
     inner = (
         "import os, signal, sys\n"
         "from tracetool.ingest.ctf import open_ctf\n"
-        "from tracetool.ingest.reader import How\n"
-        "from tracetool.ingest.ctf_process import ReadingProcess\n"
-        "listen = ReadingProcess.listen\n"
+        "from tracetool.ingest.reader import ReadOptions\n"
+        "from tracetool.ingest.babeltrace_process import BabeltraceProcess\n"
+        "listen = BabeltraceProcess.listen\n"
         "def telling(process):\n"
         "    print(process.pid, flush=True)\n"
         "    return listen(process)\n"
-        "ReadingProcess.listen = telling\n"
-        f"next(open_ctf({str(tmp_path)!r}, How(chunk_bytes=640)).chunks())\n"
+        "BabeltraceProcess.listen = telling\n"
+        f"next(open_ctf({str(tmp_path)!r}, ReadOptions(chunk_bytes=640)).chunks())\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     pid = int(run_python(inner))

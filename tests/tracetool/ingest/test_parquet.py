@@ -109,7 +109,7 @@ def test_what_is_known_of_a_trace_is_written_and_read() -> None:
     meta = TraceMeta("x", "x", format="ctf", nameless=True, clocks={"wall", "none"})
     found = parse(describe(meta, health, 4)[KEY])
     assert (found.health, found.format, found.unit, found.nameless) == (health, "ctf", "message", True)
-    assert found.clocks == {"wall", "none"}
+    assert found.clocks == ("none", "wall")
 
 
 # --- never better than the trace it came from --------------------------------------------------------------------

@@ -27,7 +27,7 @@ from tracetool.errors import InputError
 from tracetool.events import CATALOGUE, Variant
 from tracetool.ingest import TraceMeta, open_trace
 from tracetool.ingest.formats.simple import byte_order
-from tracetool.ingest.reader import How
+from tracetool.ingest.reader import ReadOptions
 from tracetool.ingest.simple import SimpleTrace
 from tracetool.ingest.simple_buffers import SimpleBuffers
 from tracetool.ingest.source import Source
@@ -48,14 +48,14 @@ def read(data: bytes, *, chunk_bytes: int = 1 << 22, strict: bool = False) -> Re
     """Read a trace without a file."""
     source = Source(io.BytesIO(data), "simple", None, rereadable=False)
     meta = TraceMeta("simple", "simple", format="simple")
-    return collect(SimpleTrace(meta, byte_order(data, "simple"), source, How(strict, chunk_bytes)))
+    return collect(SimpleTrace(meta, byte_order(data, "simple"), source, ReadOptions(strict, chunk_bytes)))
 
 
 def read_plainly(data: bytes, *, chunk_bytes: int = 1 << 22) -> Reading:
     """Read a trace with the plain kernel."""
     source = Source(io.BytesIO(data), "simple", None, rereadable=False)
     meta = TraceMeta("simple", "simple", format="simple")
-    return collect(PLAIN.SimpleTrace(meta, byte_order(data, "simple"), source, How(chunk_bytes=chunk_bytes)))
+    return collect(PLAIN.SimpleTrace(meta, byte_order(data, "simple"), source, ReadOptions(chunk_bytes=chunk_bytes)))
 
 
 def assert_equal(found: Reading, expected: Reading) -> None:

@@ -15,8 +15,8 @@ from tests.tracetool.runs.support import FIRST_BOOT, PADDING, a_run
 from tests.tracetool.viewmodel.samples import finished
 from tracetool.errors import InputError
 from tracetool.ingest import open_trace
+from tracetool.json_document import DocumentError, instance, load_document
 from tracetool.runs.directory import read_run_directory, write_run
-from tracetool.runs.reading import FormError, parse_run
 from tracetool.runs.run import NOT_STARTED, RECORDING, SCHEMA, Flash, Run, SavedImage
 from tracetool.viewmodel.audit_session import Settings, start
 from tracetool.viewmodel.timeline import Timeline
@@ -53,7 +53,7 @@ _runs = st.builds(
 
 @given(_runs)
 def test_what_is_written_is_what_is_read(run: Run) -> None:
-    assert parse_run(json.dumps({"schema": SCHEMA, **asdict(run)})) == run
+    assert instance(Run, load_document(json.dumps({"schema": SCHEMA, **asdict(run)}), SCHEMA)) == run
 
 
 def _document(**changes: Any) -> str:  # noqa: ANN401
@@ -80,12 +80,12 @@ def _document(**changes: Any) -> str:  # noqa: ANN401
     ],
 )
 def test_what_is_wrong_with_a_description_is_said_with_its_place(text: str, words: str) -> None:
-    with pytest.raises(FormError, match=words):
-        parse_run(text)
+    with pytest.raises(DocumentError, match=words):
+        instance(Run, load_document(text, SCHEMA))
 
 
 def test_fields_of_later_programs_are_passed_over() -> None:
-    assert parse_run(_document(weather="fine")).machine == "virt"
+    assert instance(Run, load_document(_document(weather="fine"), SCHEMA)).machine == "virt"
 
 
 def test_a_damaged_description_is_named_with_its_file(tmp_path: Path, quick: Quick) -> None:

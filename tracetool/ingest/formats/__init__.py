@@ -13,7 +13,7 @@ from tracetool.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracetool.ingest.reader import How
+    from tracetool.ingest.reader import ReadOptions
     from tracetool.ingest.source import Source
     from tracetool.ingest.trace_reader import TraceReader
 
@@ -38,7 +38,7 @@ class TraceFormat:
     label: str
     unit: str
     begins: Callable[[bytes], bool]
-    open: Callable[[Source, str, bytes, How], TraceReader]
+    open: Callable[[Source, str, bytes, ReadOptions], TraceReader]
     holds_events: Callable[[bytes], bool] = bool
 
 

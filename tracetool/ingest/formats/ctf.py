@@ -11,7 +11,7 @@ from tracetool.ingest.ctf_folders import METADATA
 from tracetool.ingest.formats import TraceFormat
 
 if TYPE_CHECKING:
-    from tracetool.ingest.reader import How
+    from tracetool.ingest.reader import ReadOptions
     from tracetool.ingest.source import Source
     from tracetool.ingest.trace_reader import TraceReader
 
@@ -28,12 +28,12 @@ def is_tar(head: bytes) -> bool:
     return head.startswith(_USTAR, _USTAR_AT)
 
 
-def _open(source: Source, path: str, _: bytes, how: How) -> TraceReader:
+def _open(source: Source, path: str, _: bytes, options: ReadOptions) -> TraceReader:
     from tracetool.ingest.ctf import open_ctf_archive
     from tracetool.ingest.directory import check_archive
 
     try:
-        trace = open_ctf_archive(path, source, how)
+        trace = open_ctf_archive(path, source, options)
         if trace.unpacked is not None:
             check_archive(source.name, trace.unpacked.path)
         return trace
@@ -41,7 +41,7 @@ def _open(source: Source, path: str, _: bytes, how: How) -> TraceReader:
         source.close()
 
 
-def open_directory(path: str, how: How) -> TraceReader:
+def open_directory(path: str, options: ReadOptions) -> TraceReader:
     """Open the trace in a directory, or one level below.
 
     Raises:
@@ -51,7 +51,7 @@ def open_directory(path: str, how: How) -> TraceReader:
     from tracetool.ingest.directory import check_directory
 
     check_directory(path)
-    return open_ctf(path, how)
+    return open_ctf(path, options)
 
 
 FORMAT = TraceFormat("ctf", "CTF archive", "message", is_tar, _open, lambda head: f"{METADATA}\0".encode() in head)

@@ -11,7 +11,7 @@ from tracetool.errors import InputError
 from tracetool.ingest.formats import TraceFormat
 
 if TYPE_CHECKING:
-    from tracetool.ingest.reader import How
+    from tracetool.ingest.reader import ReadOptions
     from tracetool.ingest.source import Source
     from tracetool.ingest.trace_reader import TraceReader
 
@@ -24,7 +24,7 @@ def _begins(head: bytes) -> bool:
     return head.startswith(MAGIC)
 
 
-def _open(source: Source, path: str, head: bytes, how: How) -> TraceReader:
+def _open(source: Source, path: str, head: bytes, options: ReadOptions) -> TraceReader:
     if not _begins(head):
         raise InputError(f"{source.name}: does not begin as a Parquet file does")
     if source.compression or not source.rereadable:
@@ -34,7 +34,7 @@ def _open(source: Source, path: str, head: bytes, how: How) -> TraceReader:
     from tracetool.ingest.parquet import open_parquet
 
     source.close()
-    return open_parquet(path, how)
+    return open_parquet(path, options)
 
 
 FORMAT = TraceFormat("parquet", "Parquet", "row", _begins, _open)

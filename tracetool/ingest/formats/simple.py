@@ -12,7 +12,7 @@ from tracetool.ingest.formats import TraceFormat
 from tracetool.ingest.trace_reader import TraceMeta
 
 if TYPE_CHECKING:
-    from tracetool.ingest.reader import How
+    from tracetool.ingest.reader import ReadOptions
     from tracetool.ingest.source import Source
     from tracetool.ingest.trace_reader import TraceReader
 
@@ -52,7 +52,7 @@ def _begins(head: bytes) -> bool:
     return head.startswith(MAGICS)
 
 
-def _open(source: Source, path: str, head: bytes, how: How) -> TraceReader:
+def _open(source: Source, path: str, head: bytes, options: ReadOptions) -> TraceReader:
     if not _begins(head):
         raise InputError(f"{source.name}: does not begin as QEMU's simple trace format does")
     from tracetool.ingest.simple import SimpleTrace
@@ -61,7 +61,7 @@ def _open(source: Source, path: str, head: bytes, how: How) -> TraceReader:
     order = "big" if big else "little"
     reason = f"QEMU's simple trace format, version 4, {order}-endian, by its first bytes"
     meta = TraceMeta(path, source.name, format="simple", reason=reason, compression=source.compression)
-    return SimpleTrace(meta, big, source.as_stream(), how)
+    return SimpleTrace(meta, big, source.as_stream(), options)
 
 
 FORMAT = TraceFormat("simple", "simple", "record", _begins, _open)

@@ -11,7 +11,7 @@ from tracetool.ingest.formats import TraceFormat
 from tracetool.ingest.trace_reader import Health, TraceMeta
 
 if TYPE_CHECKING:
-    from tracetool.ingest.reader import How
+    from tracetool.ingest.reader import ReadOptions
     from tracetool.ingest.source import Source
     from tracetool.ingest.trace_reader import TraceReader
 
@@ -27,7 +27,7 @@ def may_be_an_event(data: bytes) -> bool:
     return re.search(rb"\bpflash_(?:reset\b|\w+\b[^\n]{0,120}\b0x[0-9a-f])", data) is not None
 
 
-def _open(source: Source, path: str, head: bytes, how: How) -> TraceReader:
+def _open(source: Source, path: str, head: bytes, options: ReadOptions) -> TraceReader:
     from tracetool.ingest.text import TextTrace
 
     meta = TraceMeta(path, source.name, compression=source.compression)
@@ -35,7 +35,7 @@ def _open(source: Source, path: str, head: bytes, how: How) -> TraceReader:
         raise InputError(f"{source.name}: is not a trace: binary data without any pflash event; {RECORD_A_LOG}")
     shapes = ", ".join(f"{count} {shape}" for shape, count in meta.shapes.most_common())
     meta.reason = f"text with pflash events in its first 64 KiB: {shapes}" if shapes else _NO_EVENT
-    return TextTrace(meta, source.as_stream(), how)
+    return TextTrace(meta, source.as_stream(), options)
 
 
 _NO_EVENT = "text, no pflash event at its start"

@@ -12,7 +12,7 @@ from tests.tracetool.cli.program import FIRST_BOOT
 from tests.tracetool.ingest.support import SCANNERS, read_text
 from tests.tracetool.ingest.test_text import WRITE
 from tracetool.compression import zstd
-from tracetool.ingest.losses import loss_table, read_loss
+from tracetool.ingest.loss_patterns import loss_table, read_loss
 
 if TYPE_CHECKING:
     from pathlib import Path

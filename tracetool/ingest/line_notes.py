@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from tracetool.ingest.losses import read_loss
+from tracetool.ingest.loss_patterns import read_loss
 from tracetool.ingest.trace_reader import PLACES, Health, HostWriteFailure
 from tracetool.sanitize import excerpt
 

@@ -20,7 +20,7 @@ from tests.tracetool.ingest.support import collect
 from tracetool.compression import zstd
 from tracetool.errors import InputError
 from tracetool.ingest import open_trace
-from tracetool.ingest.parts import JoinedLog, MergedLogs, combine
+from tracetool.ingest.split_logs import RotatedLog, ThreadLogs, combine_logs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def written(folder: Path, files: dict[str, bytes]) -> list[str]:
 
 
 def combined(paths: Sequence[str]) -> list[TraceReader]:
-    return combine([open_trace(path) for path in paths])
+    return combine_logs([open_trace(path) for path in paths])
 
 
 def unpacked(name: str, folder: Path) -> list[str]:
@@ -100,7 +100,7 @@ def test_packed_parts_are_joined_and_damage_names_its_part(tmp_path: Path) -> No
     broken = b"".join(lines[:150]) + lines[150][:40] + b"\n" + b"".join(lines[151:])
     paths = written(tmp_path, {"g.log.0.zst": zstd.compress(broken[:cut]), "g.log": broken[cut:]})
     (reader,) = combined(paths)
-    assert isinstance(reader, JoinedLog)
+    assert isinstance(reader, RotatedLog)
     first, second = collect(reader).health.first_damaged
     assert (first.number, second.number) == (3, 151)
     assert first.reason.endswith(f", line 3 of {paths[0]}")
@@ -175,7 +175,7 @@ def test_logs_of_threads_are_merged_by_time(tmp_path: Path, seed: int) -> None:
     (tmp_path / "whole").write_bytes(b"".join(lines))
     files["log-31999.txt"] = b"31999@100.000000:virtio_queue_notify vdev 0x5\n"
     (reader,) = combined(written(tmp_path, files))
-    assert isinstance(reader, MergedLogs)
+    assert isinstance(reader, ThreadLogs)
     reading, expected = collect(reader), collect(open_trace(str(tmp_path / "whole")))
     assert_frame_equal(reading.frame, expected.frame, categorical_as_str=True)
     assert reading.meta.shapes == expected.meta.shapes

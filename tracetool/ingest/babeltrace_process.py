@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["ReadingProcess"]
+__all__ = ["BabeltraceProcess"]
 
 PATIENCE_S = 6.0
 """Processor time that the process may use until it is heard of again; it speaks up every hundred thousand messages.
@@ -52,7 +52,7 @@ LIBRARY_VARIABLE = "TRACETOOL_LIBBABELTRACE2"
 _START = "import sys; sys.path[:] = {path!r}; from tracetool.babeltrace.child import main; main()"
 
 
-class ReadingProcess:
+class BabeltraceProcess:
     """A process that reads a trace. To be closed.
 
     Args:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from tracetool.ingest.trace_reader import TraceReader
 
-__all__ = ["Chain", "described"]
+__all__ = ["ConcatenatedTraces", "described"]
 
 
-class Chain:
+class ConcatenatedTraces:
     """Traces one after the other, events and resets numbered on; see `TraceReader`.
 
     They are boots of one machine, so which process each boot was is left out. Where a trace that is not the first has
@@ -86,7 +86,7 @@ def _begun(frame: pl.DataFrame) -> dict[str, bool]:
 
 def described(readers: Sequence[TraceReader]) -> dict[str, str]:
     """The provenance of a file that holds all events of these traces, or is to be known as incomplete without them."""
-    chain = Chain(readers)
+    chain = ConcatenatedTraces(readers)
     health = chain.health
     return describe(chain.meta, health, health.events)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracetool.errors import InputError
-from tracetool.ingest.chain import Chain
+from tracetool.ingest.concatenated import ConcatenatedTraces
 from tracetool.ingest.escapes import without_escapes
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.parser import TextParser
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tracetool.ingest.trace_reader import Shape, TraceReader
 
-__all__ = ["JoinedLog", "MergedLogs", "combine"]
+__all__ = ["RotatedLog", "ThreadLogs", "combine_logs"]
 
 _ENDS = 1 << 16
 _BLOCK = 1 << 18
@@ -75,7 +75,7 @@ class _Ends:
         return self.reader.meta.name
 
 
-def combine(readers: Sequence[TraceReader]) -> list[TraceReader]:
+def combine_logs(readers: Sequence[TraceReader]) -> list[TraceReader]:
     """The same traces; those that are parts of one log, or threads of one QEMU, as one trace.
 
     Raises:
@@ -90,9 +90,9 @@ def combine(readers: Sequence[TraceReader]) -> list[TraceReader]:
         return list(readers)
     order = _order(known)
     if order is not None:
-        return [JoinedLog([each.reader for each in order])]
+        return [RotatedLog([each.reader for each in order])]
     # A thread of QEMU's that never touched a flash has a log too.
-    return [MergedLogs(logs)] if _are_threads([each for each in known if not each.silent]) else list(readers)
+    return [ThreadLogs(logs)] if _are_threads([each for each in known if not each.silent]) else list(readers)
 
 
 # --- how logs begin and end --------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class _JoinedText(TextTrace):
     """The text of parts of one log; `parts` are its bytes once it is read."""
 
     def __init__(self, meta: TraceMeta, logs: Sequence[TextTrace]) -> None:
-        super().__init__(meta, how=logs[0].how, new_scanner=logs[0].new_scanner)
+        super().__init__(meta, options=logs[0].options, new_scanner=logs[0].new_scanner)
         self.parts: _Parts | None = None
         self._paths = [log.meta.path for log in logs]
 
@@ -264,7 +264,7 @@ class _JoinedText(TextTrace):
         return Source(self.parts, self.meta.name, total, rereadable=False)  # type: ignore[arg-type]
 
 
-class JoinedLog:
+class RotatedLog:
     """Parts of one log, oldest first, read as one; see `TraceReader`. Lines are numbered on, over all parts."""
 
     rereadable = True
@@ -343,7 +343,7 @@ def _resets(logs: Sequence[_Ends]) -> int:
     return found
 
 
-class MergedLogs(Chain):
+class ThreadLogs(ConcatenatedTraces):
     """The logs of one QEMU's threads, merged by time; see `TraceReader`.
 
     Of events of the same time those of the log that was given first come first.

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from tracetool.ingest.escapes import without_escapes
 
-__all__ = ["Unwrapper", "Wrapped"]
+__all__ = ["DecodedLine", "JsonLogDecoder"]
 
 _TEXTS = ("log", "MESSAGE", "msg", "message", "textPayload", "line")
 _TIMES = ("__REALTIME_TIMESTAMP", "time", "timestamp", "@timestamp", "ts", "date")
@@ -55,7 +55,7 @@ _LATEST = 1 << 33
 _DECODER = json.JSONDecoder()
 
 
-class Wrapped(NamedTuple):
+class DecodedLine(NamedTuple):
     """What a line holds: lines of text, each behind what is known of them; or why it is damaged."""
 
     lines: list[str]
@@ -63,7 +63,7 @@ class Wrapped(NamedTuple):
 
 
 @dataclass
-class Unwrapper:
+class JsonLogDecoder:
     """Takes the texts out of lines, and joins those that were kept in parts."""
 
     met: bool = False
@@ -71,7 +71,7 @@ class Unwrapper:
 
     _parts: dict[str, str] = field(default_factory=dict)
 
-    def unwrap(self, number: int, line: str) -> Wrapped | None:
+    def decode(self, number: int, line: str) -> DecodedLine | None:
         """What a line, given with its number (1-based), holds; None if it is no such object.
 
         Lines are bytes seen as Latin-1, and so are those that are returned.
@@ -79,16 +79,16 @@ class Unwrapper:
         start = _OPENING.search(line, 0, _REACH)
         if start is None:
             cut = (self.met or number == 1) and _REST.search(line[-_NEAR:])
-            return Wrapped([], "JSON object without its beginning") if cut else None
+            return DecodedLine([], "JSON object without its beginning") if cut else None
         found = _decode(line[start.start() :])
         if found is None:
-            return Wrapped([], "not a whole JSON object") if self.met else None
+            return DecodedLine([], "not a whole JSON object") if self.met else None
         text = next((found[key] for key in _TEXTS if isinstance(found.get(key), str | list)), None)
         if text is None:
             left_out = "MESSAGE" in found and found["MESSAGE"] is None
-            return Wrapped([], "its text was left out; journalctl --all shows it") if left_out else None
+            return DecodedLine([], "its text was left out; journalctl --all shows it") if left_out else None
         self.met = True
-        return Wrapped(self._lines(found, _text(text), line[: start.start()]))
+        return DecodedLine(self._lines(found, _text(text), line[: start.start()]))
 
     def rest(self) -> list[str]:
         """The parts whose line was never ended."""
