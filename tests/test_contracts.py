@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
@@ -36,6 +37,24 @@ def test_neither_help_nor_the_audit_of_a_boot_loads_textual(arguments: list[str]
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "")
     assert done.stdout
+
+
+def test_no_face_decides_by_words() -> None:
+    """Labels, phrases and styles are written by one face; others go by keys."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for package in ("audit", "report", "viewmodel", "tui")
+        for path in (ROOT / "tracetool" / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Compare) and _compares_words(node)
+    ]
+    assert found == []
+
+
+def _compares_words(node: ast.Compare) -> bool:
+    parts = [node.left, *node.comparators]
+    words = any(isinstance(part, ast.Attribute) and part.attr in ("label", "words", "style") for part in parts)
+    return words and any(isinstance(text, ast.Constant) and text.value for part in parts for text in ast.walk(part))
 
 
 def test_the_flash_alone_loads_no_trace_format_and_no_interface() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -16,16 +17,23 @@ from tracetool.sizes import format_offset, format_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
     from rich.console import Console
 
     from replay.journal import Change
     from tracetool.analysis.inspection import Moment
     from tracetool.explain import Explanation
 
-__all__ = ["change_title", "explanation_facts", "hex_diff", "operation_words", "print_explanation", "state_words"]
+__all__ = ["Side", "change_title", "explanation_facts", "hex_diff", "operation_words", "print_explanation"]
 
+
+class Side(StrEnum):
+    """Which of the two contents a byte belongs to."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+_STYLES = {Side.BEFORE: "red", Side.AFTER: "green"}
 _LINE = 16
 _MOST_LINES = 6
 
@@ -38,16 +46,18 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
     for sentence in explanation.sentences:
         print_words(console, sentence)
     console.print()
-    print_grid(console, list(explanation_facts(explanation)), first_style="dim")
+    findings = [(found.severity.label, f"{found.rule}: {found.message}") for found in explanation.findings]
+    print_grid(console, [*explanation_facts(explanation), *findings], first_style="dim")
     for change in explanation.inspection.changes:
         console.print()
         print_words(console, change_title(change), hang=2)
         for line in hex_diff(change):
-            console.print(line, soft_wrap=True)
+            parts = ((part, "" if side is None else _STYLES[side]) for part, side in line)
+            console.print(Text.assemble(*parts), soft_wrap=True)
 
 
 def explanation_facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
-    """What is to be said beside the sentences: a label and the words."""
+    """Facts beside the sentences, a label and a phrase each; findings are not among them."""
     inspection = explanation.inspection
     event = inspection.event
     if event["time_ns"] is not None and explanation.start_ns is not None:
@@ -56,20 +66,18 @@ def explanation_facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if explanation.address:
         yield "address", explanation.address
     if inspection.before is not None and inspection.after is not None:
-        yield "before", state_words(inspection.before)
-        yield "after", "the same" if inspection.after == inspection.before else state_words(inspection.after)
+        yield "before", _state_words(inspection.before)
+        yield "after", "the same" if inspection.after == inspection.before else _state_words(inspection.after)
     elif inspection.step is None:
         yield "replayed", "no: a device or an event that the model does not have"
     if explanation.operation is not None:
         yield "operation", operation_words(explanation.operation)
     if explanation.policy is not None:
         yield "policy", explanation.policy
-    for finding in explanation.findings:
-        yield finding.severity.label, f"{finding.rule}: {finding.message}"
 
 
-def state_words(moment: Moment) -> str:
-    """A state in words: command, write cycle, status with its bits named."""
+def _state_words(moment: Moment) -> str:
+    """Describe a state: command, write cycle, status with its bits named."""
     known = {int(command): command.name.lower().replace("_", " ") for command in Opcode}
     name = "read array" if moment.cmd == 0 else known.get(moment.cmd, "unknown")
     bits = [bit.name.lower().replace("_", " ") for bit in Status if bit.name and moment.status & bit]
@@ -78,7 +86,7 @@ def state_words(moment: Moment) -> str:
 
 
 def operation_words(operation: dict[str, object]) -> str:
-    """An operation in a line."""
+    """Describe an operation in a line."""
     words = f"{operation['kind']}, events {operation['first_seq']} to {operation['last_seq']}, {operation['outcome']}"
     offset, length, changed = operation["offset"], operation["length"], operation["bytes_changed"]
     if isinstance(offset, int) and isinstance(length, int):
@@ -92,7 +100,7 @@ def operation_words(operation: dict[str, object]) -> str:
 
 
 def change_title(change: Change) -> str:
-    """Where a change is, and how much of it."""
+    """Say where a change is, and how many bytes differ."""
     where = {Target.STORAGE: "in the flash", Target.BACKING: "in the image file"}
     place = where.get(change.target, "in the flash and in the image file")
     span = f"{format_size(change.length)} at {format_offset(change.offset)}"
@@ -105,40 +113,33 @@ def change_title(change: Change) -> str:
     return f"{words}, {unknown:,} B were not known" if unknown else words
 
 
-def hex_diff(change: Change, width: int = _LINE) -> Iterator[Text]:
-    """Lines of `width` bytes that changed, old above new, the bytes that differ marked; equal lines are left out."""
+def hex_diff(change: Change, width: int = _LINE) -> Iterator[list[tuple[str, Side | None]]]:
+    """Lines of `width` bytes that changed, old above new, then marks below; equal lines are left out.
+
+    A line is parts of text; those of bytes that differ have the side that they are on.
+    """
     if change.kind == JournalKind.FORGET:
         return
-    unknown = ~(change.before_known & change.after_known)
-    differs = (change.before != change.after) | unknown
-    first = change.offset // width * width
-    shown = left = 0
-    for line in range(first, change.offset + change.length, width):
-        low, high = max(line - change.offset, 0), min(line + width - change.offset, change.length)
-        if not differs[low:high].any():
-            continue
-        if shown == _MOST_LINES:
-            left += 1
-            continue
-        shown += 1
-        yield from _lines(change, line, low, high, differs[low:high])
-    if left:
-        yield Text(f"  ... and {left:,} more lines that differ")
+    differs = (change.before != change.after) | ~(change.before_known & change.after_known)
+    left = 0
+    for at in range(change.offset // width * width, change.offset + change.length, width):
+        row = slice(max(at - change.offset, 0), min(at + width - change.offset, change.length))
+        left += bool(differs[row].any())
+        if differs[row].any() and left <= _MOST_LINES:
+            yield from _lines(change, at, row, differs[row].tolist())
+    if left > _MOST_LINES:
+        yield [(f"  ... and {left - _MOST_LINES:,} more lines that differ", None)]
 
 
-def _lines(change: Change, line: int, low: int, high: int, differs: NDArray[np.bool_]) -> Iterator[Text]:
-    skipped = "   " * (change.offset + low - line)
-    for sign, data, known, style in (
-        ("-", change.before, change.before_known, "red"),
-        ("+", change.after, change.after_known, "green"),
+def _lines(change: Change, at: int, row: slice, differs: list[bool]) -> Iterator[list[tuple[str, Side | None]]]:
+    skipped = "   " * (change.offset + row.start - at)
+    for sign, side, data, known in (
+        ("-", Side.BEFORE, change.before, change.before_known),
+        ("+", Side.AFTER, change.after, change.after_known),
     ):
-        text = Text(f"  {sign} {line:08x}  {skipped}")
-        for value, sure, marked in zip(
-            data[low:high].tolist(), known[low:high].tolist(), differs.tolist(), strict=True
-        ):
-            text.append(f"{value:02x}" if sure else "??", style=style if marked else "")
-            text.append(" ")
-        text.rstrip()
-        yield text
-    marks = "".join("^^ " if marked else "   " for marked in differs.tolist())
-    yield Text(f"    {'':8}  {skipped}{marks}".rstrip())
+        parts: list[tuple[str, Side | None]] = [(f"  {sign} {at:08x}  {skipped}", None)]
+        for value, sure, differing in zip(data[row].tolist(), known[row].tolist(), differs, strict=True):
+            parts += [(f"{value:02x}" if sure else "??", side if differing else None), (" ", None)]
+        yield parts[:-1]
+    marks = "".join("^^ " if differing else "   " for differing in differs)
+    yield [(f"    {'':8}  {skipped}{marks}".rstrip(), None)]

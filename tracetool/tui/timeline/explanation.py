@@ -1,4 +1,4 @@
-"""An explanation as lines, for the inspector."""
+"""Lines of an explanation, for the inspector."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 from textual.content import Content
 
 from tracetool.events import render
-from tracetool.report.explanation import change_title, explanation_facts, hex_diff, operation_words
+from tracetool.report.explanation import Side, change_title, explanation_facts, hex_diff, operation_words
 from tracetool.sanitize import sanitize
 from tracetool.tui.drawing import SEVERITY_STYLES, hanging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from rich.text import Text
 
     from replay.journal import Change
     from tracetool.explain import Explanation
@@ -23,14 +21,14 @@ __all__ = ["brief", "explained"]
 
 _LABEL = 11
 _WIDE = 62
-"""Columns that a line of sixteen bytes takes."""
+"""Columns of a line of sixteen bytes."""
 
-_STYLES = {"red": "$text-warning", "green": "$text-primary"}
-"""The bytes before and after in colours that can be told apart; signs and marks say the same without any."""
+_STYLES = {Side.BEFORE: "$text-warning", Side.AFTER: "$text-primary"}
+"""Colours of the bytes before and after; signs and marks say the same without any."""
 
 
 def brief(event: Mapping[str, Any], operation: dict[str, Any] | None, rest: str, width: int) -> Iterator[Content]:
-    """What is known of an event before it is explained, and what is being done about the rest."""
+    """Draw an event before it is explained; `rest` says what is being done."""
     yield from _title(event, width)
     if operation is not None:
         yield from _fact("operation", operation_words(operation), width)
@@ -45,31 +43,26 @@ def _title(event: Mapping[str, Any], width: int) -> Iterator[Content]:
 
 
 def explained(explanation: Explanation, width: int) -> Iterator[Content]:
-    """All that is known."""
+    """Draw an explanation."""
     yield from _title(explanation.inspection.event, width)
     yield from Content.styled(sanitize(" ".join(explanation.sentences)), "bold").wrap(width)
     yield Content("")
     for label, words in explanation_facts(explanation):
         yield from _fact(label, sanitize(words), width)
+    for finding in explanation.findings:
+        label = finding.severity.label
+        head = Content.styled(label, f"bold {SEVERITY_STYLES[label]}")
+        yield from hanging(head, sanitize(f"{finding.rule}: {finding.message}"), width, _LABEL)
     for change in explanation.inspection.changes:
         yield from _change(change, width)
 
 
 def _fact(label: str, words: str, width: int) -> Iterator[Content]:
-    style = SEVERITY_STYLES.get(label)
-    head = Content.styled(label, f"bold {style}" if style else "$foreground-muted")
-    yield from hanging(head, words, width, _LABEL)
+    yield from hanging(Content.styled(label, "$foreground-muted"), words, width, _LABEL)
 
 
 def _change(change: Change, width: int) -> Iterator[Content]:
     yield Content("")
     yield from Content(change_title(change)).wrap(width)
     for line in hex_diff(change, 16 if width >= _WIDE else 8):
-        yield _coloured(line)
-
-
-def _coloured(line: Text) -> Content:
-    content = Content(line.plain)
-    for span in line.spans:
-        content = content.stylize(_STYLES.get(str(span.style), ""), span.start, span.end)
-    return content
+        yield Content.assemble(*((part, "" if side is None else _STYLES[side]) for part, side in line))
