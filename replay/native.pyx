@@ -1,4 +1,4 @@
-# What Python calls of the compiled machine. Other threads run meanwhile.
+# Entry points of the compiled machine for Python; `run` releases the GIL.
 from libc.stdint cimport int64_t
 from replay cimport machine, operation_sums
 from replay.state cimport Chip, Rows

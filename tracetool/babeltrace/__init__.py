@@ -1,4 +1,4 @@
-"""Everything that touches libbabeltrace2; it runs in a process of its own, see `child`.
+"""Reader of CTF traces through libbabeltrace2, in a separate process (`child`).
 
-That process must start at once: nothing here imports the rest of tracetool, polars or numpy.
+That process must start fast: nothing here imports the rest of tracetool, polars or numpy.
 """

@@ -1,4 +1,4 @@
-"""The blocks the parent reads: rows in shared memory, and a line about each on a pipe."""
+"""Blocks of rows in shared memory, handed to the parent by messages on a pipe."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ __all__ = ["Blocks"]
 
 
 class Blocks:
-    """Memory for a few blocks, filled in turn.
+    """Ring of blocks in shared memory, with backpressure: a block is reused once the parent has returned it.
 
     Args:
-        memory: file descriptor of the shared memory, of `slots * COLUMNS * rows` words.
-        slots: how many blocks there are.
-        rows: how many rows each has room for.
-        out: file descriptor of the pipe for what is said.
-        inward: the pipe on which a line comes for each block that may be used again. When it is closed there is
-            nobody left to read for, and the process ends.
+        memory: file descriptor of the shared memory, `slots * COLUMNS * rows` words long.
+        slots: number of blocks.
+        rows: capacity of a block in rows.
+        out: file descriptor of the pipe for messages to the parent.
+        inward: pipe with a line for each returned block. The process exits when the parent closes it.
     """
 
     def __init__(self, memory: int, slots: int, rows: int, out: int, inward: BinaryIO) -> None:
@@ -40,19 +39,19 @@ class Blocks:
         threading.Thread(target=self._listen, args=(inward,), daemon=True).start()
 
     def take(self) -> memoryview[int]:
-        """Wait for the next block; its words."""
+        """Wait for the next free block and return its words."""
         self._free.acquire()
         self._slot = (self._slot + 1) % self._slots
         begin = self._slot * self._words
         return self._view[begin : begin + self._words]
 
-    def give(self, **said: Any) -> None:  # noqa: ANN401
-        """Hand the block that was taken last to the parent."""
-        self.say(slot=self._slot, **said)
+    def give(self, **message: Any) -> None:  # noqa: ANN401
+        """Hand the block taken last to the parent, with a message about it."""
+        self.say(slot=self._slot, **message)
 
-    def say(self, **said: Any) -> None:  # noqa: ANN401
-        """Tell the parent something; a parent that is gone ends this process."""
-        line = json.dumps(said).encode() + b"\n"
+    def say(self, **message: Any) -> None:  # noqa: ANN401
+        """Send the parent a message as a line of JSON; exit if the parent is gone."""
+        line = json.dumps(message).encode() + b"\n"
         try:
             while line:
                 line = line[os.write(self._out, line) :]

@@ -1,7 +1,7 @@
-"""The process that reads: a crash of the library, or a trace that makes it go round in circles, ends here.
+"""Reader process: isolates the program from crashes and endless loops of the library.
 
-It is told what to do by a line of JSON on its standard input; each further line there gives it back a block of the
-shared memory. It says what it has in lines of JSON on its standard output; see `Blocks` and `Reading`.
+Standard input carries the request, a line of JSON, then a line for each returned block of the shared memory. Standard
+output carries messages as lines of JSON; see `Blocks` and `Reading`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["main", "read"]
 
 
 def _grouped(plugins: Plugins, folders: list[str]) -> list[list[str]]:
-    """The folders that hold parts of the same trace together."""
+    """Group the folders by the trace whose parts they hold."""
     groups: dict[str, list[str]] = {}
     for folder in folders:
         groups.setdefault(plugins.group_of(folder) if len(folders) > 1 else folder, []).append(folder)
@@ -30,10 +30,10 @@ def _grouped(plugins: Plugins, folders: list[str]) -> list[list[str]]:
 
 
 def _whole_or_saved(plugins: Plugins, traces: list[list[str]], scratch: str) -> tuple[Graph, list[str]]:
-    """A graph with all that can be read of these traces; what cannot, in words.
+    """Build a graph of all readable streams; return it with notes on the unreadable ones.
 
     Raises:
-        BabeltraceError: nothing can.
+        BabeltraceError: nothing is readable.
     """
     try:
         return Graph(plugins, traces), []
@@ -51,7 +51,7 @@ def _whole_or_saved(plugins: Plugins, traces: list[list[str]], scratch: str) -> 
 
 
 def read(request: dict[str, Any], blocks: Blocks) -> None:
-    """Do what is asked.
+    """Serve a request.
 
     Raises:
         LibraryMissingError: there is no libbabeltrace2.
@@ -75,10 +75,10 @@ def read(request: dict[str, Any], blocks: Blocks) -> None:
 
 
 def main() -> None:
-    """Read what standard input asks for, and end."""
-    # The parent, which gets the same Ctrl-C, closes the pipe.
+    """Serve the request on standard input, then exit."""
+    # Ctrl-C reaches the parent too, which closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What the library or a plugin prints must not come between what is said.
+    # Output of the library or a plugin must not mix with the messages.
     out = os.dup(1)
     os.dup2(2, 1)
     inward = sys.stdin.buffer
@@ -92,7 +92,7 @@ def main() -> None:
     except BabeltraceError as error:
         blocks.say(unreadable=str(error))
     except Exception as error:  # noqa: BLE001
-        # Whatever it is, the parent is waiting to hear of it.
+        # The parent waits for a message, whatever the error is.
         blocks.say(failed=f"{type(error).__name__}: {error}")
-    # Without the library's and Python's own endings, which have nothing left to save.
+    # Skip the cleanup of the library and of Python, which have nothing left to save.
     os._exit(0)

@@ -1,4 +1,4 @@
-"""What to do with the events of a class, told by its name and its fields once, when its first event comes."""
+"""Event classes: which fields the read loop reads of each, decided once, at the first event of a class."""
 
 from __future__ import annotations
 
@@ -27,37 +27,36 @@ PROCESSES = ("vpid", "pid")
 THREADS = ("vtid", "tid", *PROCESSES)
 
 _FOLDER = re.compile(rb"/pid/[^/]*-(\d{1,9})-\d{8}-\d{6}(?:/|\Z)")
-"""The folder of one process, where LTTng has buffers for each. Ref: lttng-create(1), "Trace output directory"."""
+"""Folder of one process under LTTng's per-process buffering. Ref: lttng-create(1), "Trace output directory"."""
 
 # Ref: babeltrace2/value.h.
 _SIGNED_INTEGER = 1 << 4 | 1 << 2
 
 
 class How(IntEnum):
-    """How the value of a field is got."""
+    """Getter for the value of a field."""
 
     UNSIGNED = 0
     SIGNED = 1
     STRING = 2
 
 
-# Ref: babeltrace2/trace-ir/field-class.h. An enumeration has its integer's bits too.
+# Ref: babeltrace2/trace-ir/field-class.h. An enumeration has the bits of its integer too.
 _HOW = ((1 << 3, How.UNSIGNED), (1 << 4, How.SIGNED), (1 << 9, How.STRING))
 
 
 class Classes:
-    """The classes met so far, in the tables of the loop.
+    """Registry of event classes, which fills the tables of the loop.
 
     Args:
         library: the library.
-        loop: its tables are filled.
-        layouts: by name in the trace, without `pflash_`: for each variant its kind, whether it has a device's name,
-            and its arguments, each with its name, where it goes (a column of NUMBERS, or "text") and whether the event
-            is no such variant without it. Of several that fit that with most arguments is taken; of those one whose
-            arguments come in the order of the fields.
+        loop: state whose tables are filled.
+        layouts: by event name without `pflash_`, its variants: kind, whether there is a device name, and arguments with
+            name, target (a column of NUMBERS, or "text") and whether they are required. The matching variant with most
+            arguments wins, among equals one with its arguments in field order.
 
     Attributes:
-        new: what the parent does not know yet of pflash's classes, in the order of their numbers, from 1 on.
+        new: descriptions of pflash classes for the parent, by number from 1 on; those not yet sent.
     """
 
     def __init__(self, library: Library, loop: Loop, layouts: dict[str, list[Any]]) -> None:
@@ -69,14 +68,14 @@ class Classes:
         self._others = 0
 
     def add(self, address: int, event: int) -> None:
-        """Give the class at an address a number; `event` is the first of its events.
+        """Number the class at an address; `event` is its first event.
 
         Raises:
-            OverflowError: there are more of pflash's classes than any QEMU has.
+            OverflowError: more pflash classes than any QEMU has.
         """
         name = (self._library.bt_event_class_get_name(address) or b"").decode("utf-8", "replace")
         source = name.rpartition(":")[2]
-        # An address must not come to stand for another class: the class is kept until the process ends.
+        # A reference keeps the address from being reused for another class.
         self._library.bt_event_class_get_ref(address)
         if not source.startswith(PREFIX):
             self._make_room()
@@ -91,12 +90,12 @@ class Classes:
         self.new.append({"name": name, **self._describe(address, number, source.removeprefix(PREFIX), event)})
 
     def forget_words(self) -> None:
-        """The numbers of words are about to change."""
+        """Reset the cached words, whose numbers are about to change."""
         for at in range(CLASSES * MAX_FIELDS):
             self._loop.texts.last[at] = 0
 
     def _make_room(self) -> None:
-        """Forget the classes that are not pflash's when they have filled half the table."""
+        """Drop the classes other than pflash's once they fill half the table."""
         if self._others < CLASS_SLOTS // 2:
             return
         self._others = 0
@@ -111,7 +110,7 @@ class Classes:
         numbers.numbers[slot] = number
 
     def _describe(self, address: int, number: int, source: str, event: int) -> dict[str, Any]:
-        """Fill the loop's tables for a class; what the parent must know of it."""
+        """Fill the loop's tables for a class; return its description for the parent."""
         library, loop = self._library, self._loop
         stream = library.bt_event_class_borrow_stream_class_const(address)
         clock = library.bt_stream_class_borrow_default_clock_class_const(stream)
@@ -134,25 +133,20 @@ class Classes:
         }
 
     def _fill_fields(self, number: int, fields: Sequence[Field]) -> None:
-        integers, texts, first = self._loop.integers, self._loop.texts, number * MAX_FIELDS
         for member, how, target in fields:
-            if how == How.STRING:
-                at = first + texts.count[number]
-                texts.member[at], texts.shift[at] = member, target
-                texts.count[number] += 1
-            else:
-                at = first + integers.count[number]
-                integers.member[at], integers.signed[at], integers.number[at] = member, how, target
-                integers.count[number] += 1
+            table = self._loop.texts if how == How.STRING else self._loop.integers
+            at = number * MAX_FIELDS + table.count[number]
+            table.member[at], table.signed[at], table.target[at] = member, how == How.SIGNED, target
+            table.count[number] += 1
 
     def _fields(self, source: str, members: Members) -> tuple[int, list[Field]]:
-        """The variant that fits, -1 if none does, and its fields: member, how, and number or shift."""
+        """Return the matching variant, -1 if there is none, and its fields: member, getter, and column or shift."""
         found = [(kind, _match(members, *layout)) for kind, *layout in self._layouts.get(source, ())]
         fitting = [(kind, fields) for kind, fields in found if fields is not None]
         return max(fitting, key=lambda each: (len(each[1]), each[1] == sorted(each[1])), default=(-1, []))
 
     def _members(self, structure: int | None) -> Members:
-        """The integers and strings of a structure, by name: which member, and how its value is got."""
+        """Return the integers and strings of a structure by name: member index and getter."""
         library = self._library
         members: Members = {}
         for at in range(library.bt_field_class_structure_get_member_count(structure) if structure else 0):
@@ -165,9 +159,9 @@ class Classes:
         return members
 
     def _process_of(self, event: int) -> int | None:
-        """The process that all of an event's trace comes from; None if nothing says so.
+        """Return the process that an event's trace comes from, None if unknown.
 
-        Its environment does where LTTng has buffers for each process, and so does the folder it lies in.
+        Known under LTTng's per-process buffering, from the trace's environment or its folder.
         """
         library = self._library
         trace = library.bt_stream_borrow_trace_const(library.bt_event_borrow_stream_const(event))
@@ -178,7 +172,7 @@ class Classes:
         return int(folder[1]) if folder else None
 
     def _place(self, address: int, stream: int, names: Sequence[str]) -> Place | None:
-        """Where an event's contexts have the first of these: in the specific one, member, how; None if nowhere."""
+        """Find the first of these names in an event's contexts: (in the specific one, member, getter), or None."""
         library = self._library
         common = library.bt_stream_class_borrow_event_common_context_field_class_const(stream)
         specific = library.bt_event_class_borrow_specific_context_field_class_const(address)
@@ -194,7 +188,7 @@ def _fill_place(places: Places, number: int, place: Place | None) -> None:
 
 
 def _match(members: Members, named: bool, arguments: Sequence[tuple[str, str, bool]]) -> list[Field] | None:
-    """The fields of a variant among these members, or None if they are not its."""
+    """Return the fields of a variant among these members, None if they do not match."""
     if named != (NAME in members):
         return None
     fields = [(members[NAME][0], members[NAME][1], DEVICE_SHIFT)] if named else []

@@ -1,4 +1,4 @@
-"""What libbabeltrace2 says went wrong, on one line."""
+"""Errors of libbabeltrace2 as one line."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 __all__ = ["BabeltraceError", "logged", "take_causes"]
 
 LENGTH = 600
-# Causes end in the library's own bookkeeping, with addresses: `: status=ERROR, comp-addr=0x55...`.
+# Causes end in the library's internals, with addresses: `: status=ERROR, comp-addr=0x55...`.
 _DETAILS = re.compile(r"[:,]? [\w-]+=.*", re.DOTALL)
 # `11-25 03:10:11.658  6575  6575 E PLUGIN/CTF/META/PARSER yyerror@parser.y:943 [trace 0] At line 14: syntax error`.
 _LOGGED = re.compile(r"^\S+ \S+ +\d+ +\d+ E \S+ [^@\n]+@[^:\n]+:\d+ (?:\[[^]\n]*\] )?(.*)$", re.MULTILINE)
 
 
 class BabeltraceError(Exception):
-    """The library failed; the message is its chain of causes, the outermost first."""
+    """Failure of the library; the message is its chain of causes, the outermost first."""
 
 
 def _briefly(message: str) -> str:
@@ -26,16 +26,13 @@ def _briefly(message: str) -> str:
 
 
 def logged(text: str) -> str:
-    """The first error in what the library logged, which is the closest to what is wrong; empty if there is none."""
+    """Return the first error of the library's log, the one closest to the cause; empty if there is none."""
     found = _LOGGED.search(text)
     return _briefly(found[1])[:LENGTH] if found else ""
 
 
 def take_causes(library: Library) -> str:
-    """The causes of the failure that the last call on this thread reported, joined; empty if it did not fail.
-
-    The library forgets them.
-    """
+    """Take the causes of the last failure on this thread from the library, joined; empty if there is none."""
     error = library.bt_current_thread_take_error()
     if not error:
         return ""

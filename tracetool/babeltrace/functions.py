@@ -1,7 +1,7 @@
-"""The functions of libbabeltrace2 that the read loop calls, and their constants; every pointer is an int64.
+"""Functions of libbabeltrace2 for the read loop, and their constants; every pointer is an int64.
 
-The library is found at run time: `put` gives each function its address. Here that makes a ctypes function; compiled,
-`functions.pxd` has pointers of the same names.
+The library is loaded at run time: `put` binds each function to its address. In plain Python that is a ctypes function;
+compiled, a pointer of `functions.pxd`.
 
 Ref: babeltrace2/graph/graph.h, babeltrace2/graph/message.h, babeltrace2/graph/message-iterator.h, version 2.0.
 """
@@ -16,7 +16,7 @@ __all__ = ["KERNEL", "MessageType", "Status", "load", "prototype", "put", "strcm
 
 
 class Status(IntEnum):
-    """What a sink answers when it is called."""
+    """Status that a sink returns."""
 
     OK = 0
     AGAIN = 11
@@ -24,7 +24,7 @@ class Status(IntEnum):
 
 
 class MessageType(IntEnum):
-    """Messages that are looked at."""
+    """Types of the messages that the loop handles."""
 
     EVENT = 1 << 2
     DISCARDED_EVENTS = 1 << 5
@@ -47,7 +47,7 @@ KERNEL: dict[str, str] = {
     "bt_field_integer_signed_get_value": "qq",
     "bt_field_string_get_value": "qq",
 }
-"""What the loop calls: the letters of the result and the arguments, see `prototype`."""
+"""Functions of the loop: letters of the result and the arguments, see `prototype`."""
 
 # A pointer, a pointer as a number, a C string; signed and unsigned integers.
 _TYPES: dict[str, Any] = {
@@ -62,12 +62,12 @@ _TYPES: dict[str, Any] = {
 
 
 def prototype(letters: str) -> list[Any]:
-    """The types of the result and the arguments, for ctypes."""
+    """Convert letters to the ctypes types of result and arguments."""
     return [_TYPES[letter] for letter in letters]
 
 
 def _missing(*_: int) -> int:
-    """Stand for a function whose address is not known yet."""
+    """Placeholder of an unbound function."""
     raise NotImplementedError
 
 
@@ -80,10 +80,10 @@ bt_field_integer_unsigned_get_value = bt_field_integer_signed_get_value = bt_fie
 
 
 def put(name: bytes, address: int) -> bool:
-    """Give a function its address; False if the loop has no function of that name."""
+    """Bind a function to its address; return False if the loop has none of that name."""
     letters = KERNEL.get(name.decode(), "")
     if letters:
-        # Reading the files may take long, and other threads run meanwhile; the rest is over at once.
+        # The one call that may block on files releases the GIL.
         kind = ctypes.CFUNCTYPE if name == b"bt_message_iterator_next" else ctypes.PYFUNCTYPE
         globals()[name.decode()] = kind(*prototype(letters))(address)
     return bool(letters)
@@ -93,5 +93,5 @@ strcmp = ctypes.PYFUNCTYPE(*prototype("iqq"))(("strcmp", ctypes.PyDLL(None)))
 
 
 def load(address: int) -> int:
-    """The word at an address."""
+    """Load the word at an address."""
     return ctypes.c_int64.from_address(address).value

@@ -1,4 +1,4 @@
-"""The graph that reads a trace: a source per trace, all streams merged in time order, and the read loop as its sink.
+"""Babeltrace graph: a source per trace, a muxer that merges all streams in time order, the read loop as sink.
 
 Ref: babeltrace2/graph/graph.h; babeltrace2-source.ctf.fs(7), babeltrace2-filter.utils.muxer(7),
 babeltrace2-query-babeltrace.support-info(7), babeltrace2-query-babeltrace.trace-infos(7).
@@ -25,10 +25,10 @@ NO_CAUSE = "it does not say why"
 
 
 class Plugins:
-    """The component classes that are needed, and what they know of a trace without reading it.
+    """Component classes, and queries to them about a trace.
 
     Raises:
-        BabeltraceError: the plugins that come with the library are not there.
+        BabeltraceError: the library's standard plugins are missing.
     """
 
     def __init__(self, library: Library) -> None:
@@ -41,7 +41,7 @@ class Plugins:
 
     def _plugin(self, name: str) -> int:
         found = ctypes.c_void_p()
-        # In the folders of the environment, the user and the system; what cannot be loaded is passed over.
+        # Search the folders of environment, user and system; skip what cannot be loaded.
         status = self.library.bt_plugin_find(name.encode(), 1, 1, 1, 1, 0, ctypes.byref(found))
         if status or not found.value:
             self.library.bt_current_thread_clear_error()
@@ -50,7 +50,7 @@ class Plugins:
 
     @contextmanager
     def _query(self, what: str, parameters: int) -> Iterator[int | None]:
-        """What the source's class answers; None if it does not."""
+        """Query the source's class; None if it fails."""
         library, result = self.library, ctypes.c_void_p()
         executor = library.bt_query_executor_create(self.source, what.encode(), parameters)
         library.bt_value_put_ref(parameters)
@@ -64,7 +64,7 @@ class Plugins:
             library.bt_query_executor_put_ref(executor)
 
     def group_of(self, folder: str) -> str:
-        """What the parts of one trace in several folders have in common; the folder itself if nothing is known."""
+        """Return the group that parts of one trace in several folders share; the folder itself if there is none."""
         library = self.library
         parameters = library.bt_value_map_create()
         library.bt_value_map_insert_string_entry(parameters, b"type", b"directory")
@@ -76,7 +76,7 @@ class Plugins:
             return library.bt_value_string_get(group).decode("utf-8", "replace") if group else folder
 
     def span_of(self, folders: Iterable[str]) -> tuple[int, int] | None:
-        """When the streams begin and end, in ns from the clock's origin; None if that is not known."""
+        """Return the time span of the streams in ns from the clock's origin, None if unknown."""
         library, times = self.library, []
         with self._query("babeltrace.trace-infos", self.inputs(folders)) as answer:
             for trace in self._elements(answer):
@@ -93,7 +93,7 @@ class Plugins:
             yield self.library.bt_value_array_borrow_element_by_index_const(array, at)
 
     def inputs(self, folders: Iterable[str]) -> int:
-        """A new map with the parameter `inputs`."""
+        """Create a map with the parameter `inputs`."""
         library = self.library
         array = library.bt_value_array_create()
         for folder in folders:
@@ -109,17 +109,17 @@ def _bytes(path: str) -> bytes:
 
 
 class Graph:
-    """A graph with a source for each trace. The sink is added; then it can be run.
+    """Graph with a source for each trace; `finish` adds the sink, then `run` reads.
 
     Args:
-        plugins: of the library.
-        traces: the folders of each.
+        plugins: the library's plugins.
+        traces: folders of each trace.
 
     Attributes:
-        complaint: of the library's about a trace that it reads on; empty if there is none.
+        complaint: the library's warning about a trace that it could still read; empty if there is none.
 
     Raises:
-        BabeltraceError: metadata or a stream of one of them cannot be read.
+        BabeltraceError: metadata or a stream is unreadable.
     """
 
     def __init__(self, plugins: Plugins, traces: Iterable[Sequence[str]]) -> None:
@@ -128,7 +128,7 @@ class Graph:
         self.graph = self.library.bt_graph_create(0)
         self.complaint = ""
         self._ports: list[int] = []
-        """Of the sources, one a stream."""
+        """Output ports of the sources, one per stream."""
         try:
             for number, folders in enumerate(traces):
                 self._add(number, folders)
@@ -137,10 +137,10 @@ class Graph:
             raise
 
     def _add(self, number: int, folders: Sequence[str]) -> None:
-        """Add the source of a trace."""
+        """Add the source of one trace."""
         library, found = self.library, ctypes.c_void_p()
         parameters = self.plugins.inputs(folders)
-        # So that what is written in the folder's path is known of each event; see `Classes`.
+        # The trace's name carries its folder, from which `Classes` takes the process.
         library.bt_value_map_insert_string_entry(parameters, b"trace-name", _bytes(folders[0]))
         status = library.bt_graph_add_source_component(
             self.graph, self.plugins.source, b"trace %d" % number, parameters, LOG_LEVEL, ctypes.byref(found)
@@ -151,7 +151,7 @@ class Graph:
         self._ports += [borrow(found, at) for at in range(library.bt_component_source_get_output_port_count(found))]
 
     def finish(self, consume: int) -> bool:
-        """Merge the streams and give them to the function at an address; False if there is none.
+        """Connect the streams through the muxer to the sink function at an address; False if there is no stream.
 
         Raises:
             BabeltraceError: the streams do not fit together.
@@ -176,14 +176,13 @@ class Graph:
         return True
 
     def run(self) -> bool:
-        """Let the sink read until it wants something; False when it has read all.
+        """Run until the sink makes a request; return False at the end.
 
         Raises:
-            BabeltraceError: the trace cannot be read on.
+            BabeltraceError: the rest of the trace is unreadable.
         """
         status: int = self.library.bt_graph_run(self.graph)
-        # A stream that ends in the middle of an event is an error that is left behind and not returned; the next call
-        # would abort for it.
+        # A stream cut within an event leaves an error behind without returning it; the next call would abort on it.
         causes = take_causes(self.library)
         if status < 0:
             raise BabeltraceError(causes or self.complaint or NO_CAUSE)
@@ -191,7 +190,7 @@ class Graph:
         return status != 0
 
     def close(self) -> None:
-        """Free all that belongs to it."""
+        """Free the graph with its components."""
         self.library.bt_graph_put_ref(self.graph)
 
     def _connect(self, upstream: Any, downstream: Any) -> None:  # noqa: ANN401

@@ -1,7 +1,7 @@
-"""The read loop: messages in, rows of a block out. The hot loop.
+"""Read loop: converts messages to rows of a block. The hot loop.
 
-Plain Python that `kernel.pxd` gives C types; see `functions` for what it calls of the library. It stops between two
-messages where it wants something, and goes on with the same message when called again.
+Plain Python to which `kernel.pxd` gives C types; `functions` has the library calls. The loop stops between two messages
+to make a request (`Ask`), and resumes with the same message.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = ["bind", "consume", "slot_of"]
 
 
 def bind(addresses: Mapping[str, int]) -> None:
-    """Give the functions that the loop calls their addresses; `functions.KERNEL` has their names.
+    """Bind the functions of `functions.KERNEL` to their addresses.
 
     Raises:
-        KeyError: one has another name.
+        KeyError: unknown name.
     """
     for name, address in addresses.items():
         text = name.encode()
@@ -33,7 +33,7 @@ def bind(addresses: Mapping[str, int]) -> None:
 
 
 def slot_of(numbers: ClassNumbers, address: int) -> int:
-    """The slot of a class, or the free one where it belongs. Addresses are multiples of 16, and none is 0."""
+    """Find the slot of a class in the hash table, or the free slot for it. Addresses are nonzero multiples of 16."""
     slot = (address >> 4) & (CLASS_SLOTS - 1)
     while numbers.addresses[slot] != address and numbers.addresses[slot] != 0:
         slot = (slot + 1) & (CLASS_SLOTS - 1)
@@ -41,7 +41,7 @@ def slot_of(numbers: ClassNumbers, address: int) -> int:
 
 
 def find_string(strings: Strings, text: int, last: int) -> int:
-    """The number of the string at an address, 0 if it is not known yet; `last` is looked at first."""
+    """Look the string at an address up; return its number, 0 if it is new. `last` is tried first."""
     if last != 0 and functions.strcmp(text, strings.addresses[last]) == 0:
         return last
     for word in range(1, strings.count):
@@ -51,14 +51,14 @@ def find_string(strings: Strings, text: int, last: int) -> int:
 
 
 def integer(field: int, signed: int) -> int:
-    """The value of an integer field; of unsigned ones the bits."""
+    """Return the value of an integer field, of an unsigned one its bits."""
     if signed:
         return functions.bt_field_integer_signed_get_value(field)
     return functions.bt_field_integer_unsigned_get_value(field)
 
 
 def time_of(loop: Loop, message: int) -> int:
-    """The time of a message in ns from its clock's origin, or NO_TIME."""
+    """Return the time of a message in ns from its clock's origin, or NO_TIME."""
     clock = functions.bt_message_event_borrow_default_clock_snapshot_const(message)
     if functions.bt_clock_snapshot_get_ns_from_origin(clock, loop.time.address) != 0:
         return NO_TIME
@@ -66,7 +66,7 @@ def time_of(loop: Loop, message: int) -> int:
 
 
 def from_context(places: Places, number: int, event: int) -> int:
-    """The integer at a place in the contexts of an event."""
+    """Return the integer at a place in the contexts of an event."""
     if places.specific[number]:
         context = functions.bt_event_borrow_specific_context_field_const(event)
     else:
@@ -76,7 +76,7 @@ def from_context(places: Places, number: int, event: int) -> int:
 
 
 def read_texts(loop: Loop, payload: int, number: int) -> int:
-    """The words of an event, where they are in its codes; -1 if a string has no number yet."""
+    """Return the numbers of an event's strings, shifted into place; -1 if a string has no number yet."""
     words = 0
     for at in range(number * MAX_FIELDS, number * MAX_FIELDS + loop.texts.count[number]):
         field = functions.bt_field_structure_borrow_member_field_by_index_const(payload, loop.texts.member[at])
@@ -86,20 +86,20 @@ def read_texts(loop: Loop, payload: int, number: int) -> int:
             loop.subject = text
             return -1
         loop.texts.last[at] = word
-        words |= word << loop.texts.shift[at]
+        words |= word << loop.texts.target[at]
     return words
 
 
 def read_integers(loop: Loop, payload: int, number: int) -> None:
-    """Fill the numbers of the row."""
+    """Fill the columns of the integers."""
     for at in range(number * MAX_FIELDS, number * MAX_FIELDS + loop.integers.count[number]):
         field = functions.bt_field_structure_borrow_member_field_by_index_const(payload, loop.integers.member[at])
-        column = loop.integers.number[at] * loop.block.rows
+        column = loop.integers.target[at] * loop.block.rows
         loop.block.numbers[column + loop.row] = integer(field, loop.integers.signed[at])
 
 
 def read_row(loop: Loop, message: int, event: int, number: int) -> bool:
-    """Make a row of an event of pflash's; False if a string has no number yet."""
+    """Convert a pflash event to a row; False if a string has no number yet."""
     payload = functions.bt_event_borrow_payload_field_const(event)
     words = read_texts(loop, payload, number)
     if words < 0:
@@ -119,7 +119,7 @@ def read_row(loop: Loop, message: int, event: int, number: int) -> bool:
 
 
 def read_event(loop: Loop, message: int) -> bool:
-    """Do an event; False if something is wanted before."""
+    """Process an event; False if the loop makes a request first."""
     if loop.row == loop.block.rows or loop.seen >= loop.pause:
         loop.ask = Ask.ROOM
         return False
@@ -141,7 +141,7 @@ def read_event(loop: Loop, message: int) -> bool:
 
 
 def read_message(loop: Loop) -> bool:
-    """Do the next message that was got; False if something is wanted before."""
+    """Process the next message; False if the loop makes a request first."""
     message = functions.load(loop.next)
     kind = functions.bt_message_get_type(message)
     if kind == MessageType.EVENT:
@@ -157,7 +157,7 @@ def read_message(loop: Loop) -> bool:
 
 
 def consume(loop: Loop, iterator: int) -> int:
-    """Read until something is wanted (`Status.AGAIN`), the end, or an error of the library's: its status."""
+    """Read until a request (`Status.AGAIN`), the end, or an error of the library; return the status."""
     while True:
         while loop.next < loop.end:
             if not read_message(loop):

@@ -1,6 +1,6 @@
-"""What the read loop, the child around it and the parent agree on: the block's columns, and what the loop asks for.
+"""Layout of a block, shared by the read loop, its process and the parent, and the requests of the loop.
 
-A block is a table of `COLUMNS` columns, one after the other, each with room for the block's rows. All words are int64.
+A block is a table of `COLUMNS` int64 columns, one after the other, each with room for the block's rows.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ __all__ = [
     "NUMBERS",
     "TEXT_SHIFT",
     "WORDS",
-    "Ask",
-    "Column",
 ]
+__all__ += ["Ask", "Column"]
 
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region", "extra")
-"""The columns of an event's arguments; `extra` has the one that is no column of the canonical frame as it stands."""
+"""Columns of an event's arguments; `extra` holds the one that has no column of its own in the canonical frame."""
 
 
 class Column(IntEnum):
     """Columns of a block.
 
-    CODES has the event's class in its low 16 bits, then 16 bits of device and 16 of text; those two are numbers of
-    words, 0 for none. The arguments, `NUMBERS`, begin at FIRST_NUMBER.
+    CODES has the event's class in its low 16 bits, then the numbers of device and text in 16 bits each, 0 for none. The
+    arguments, `NUMBERS`, begin at FIRST_NUMBER.
     """
 
     MESSAGE = 0
@@ -45,26 +44,26 @@ DEVICE_SHIFT = 16
 TEXT_SHIFT = 32
 
 NO_TIME = -(1 << 63)
-"""In the column TIME: beyond what 64 bits of nanoseconds can say."""
+"""Sentinel in the column TIME."""
 
 WORDS = 512
-"""Strings that are numbered at a time; number 0 is not used."""
+"""Capacity of interned strings; number 0 is unused."""
 
 CLASSES = 512
-"""Numbers of event classes; number 0 is every class that is not pflash's."""
+"""Capacity of event classes; number 0 is every class other than pflash's."""
 
 CLASS_SLOTS = 4096
 """Size of the hash table of event classes."""
 
 MAX_FIELDS = 8
-"""Fields of an event that are read, at most."""
+"""Most fields read of an event."""
 
 
 class Ask(IntEnum):
-    """What the loop wants when it stops before the end.
+    """Request of the loop when it stops before the end.
 
-    ROOM: another block. CLASS: what to do with the events of a class. WORD: a number for a string. LOSS: a message of
-    discarded events or packets is to be read, counted and put.
+    ROOM: another block. CLASS: number a class. WORD: number a string. LOSS: count and release a message of discarded
+    events or packets.
     """
 
     NOTHING = 0

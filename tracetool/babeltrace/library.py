@@ -1,4 +1,4 @@
-"""libbabeltrace2, found at run time.
+"""libbabeltrace2, loaded at run time.
 
 Ref: the headers in /usr/include/babeltrace2, version 2.0.
 """
@@ -15,7 +15,7 @@ __all__ = ["LOG_LEVEL", "Library", "LibraryMissingError"]
 _SONAMES = ("libbabeltrace2.so.0", "libbabeltrace2.so", "libbabeltrace2.dylib")
 _MAJOR = 2
 LOG_LEVEL = 5
-"""The level at which components log errors, which say more than the causes they give. It goes to standard error."""
+"""Log level of components: errors, whose text is more specific than their causes. Logged to standard error."""
 
 # Letters as in `functions.prototype`.
 _OTHERS: dict[str, str] = {
@@ -78,7 +78,7 @@ _OTHERS: dict[str, str] = {
 
 
 class LibraryMissingError(Exception):
-    """There is no libbabeltrace2 here; the message says why, if anything is known."""
+    """libbabeltrace2 cannot be loaded; the message has the reason, if known."""
 
 
 def _load(path: str | None) -> ctypes.CDLL:
@@ -88,7 +88,7 @@ def _load(path: str | None) -> ctypes.CDLL:
             return ctypes.CDLL(name)
         except OSError as error:
             reasons.append(str(error))
-    from ctypes.util import find_library  # noqa: PLC0415  it imports much, and runs programs
+    from ctypes.util import find_library  # noqa: PLC0415  slow import that runs programs
 
     found = None if path else find_library("babeltrace2")
     if found is None:
@@ -97,13 +97,13 @@ def _load(path: str | None) -> ctypes.CDLL:
 
 
 class Library:
-    """The library's functions, as attributes.
+    """Functions of the library as attributes.
 
     Args:
-        path: its file; None to look for it where the system keeps libraries.
+        path: its file; None searches the system's libraries.
 
     Raises:
-        LibraryMissingError: it is not there, or lacks a function.
+        LibraryMissingError: it is missing, or lacks a function.
     """
 
     def __init__(self, path: str | None = None) -> None:
@@ -119,9 +119,9 @@ class Library:
             raise LibraryMissingError(f"it is version {self.bt_version_get_major()}")
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        """Say which function is not declared. Declared ones are plain attributes."""
+        """Report an undeclared function. Declared ones are plain attributes."""
         raise AttributeError(f"{name} is not declared")
 
     def address(self, name: str) -> int:
-        """Where a function lies."""
+        """Return the address of a function."""
         return ctypes.cast(getattr(self.shared, name), ctypes.c_void_p).value or 0

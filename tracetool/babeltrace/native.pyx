@@ -1,4 +1,4 @@
-"""What Python calls of the compiled loop. Other threads run meanwhile."""
+"""Entry points of the compiled loop for Python, which release the GIL."""
 
 from libc.stdint cimport int64_t
 from tracetool.babeltrace cimport kernel

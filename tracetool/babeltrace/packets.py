@@ -1,8 +1,8 @@
-"""Where the last packet of a CTF stream is cut, and a copy that says so of itself.
+"""Truncated CTF streams: where the last packet is cut, and a repaired copy.
 
-The library reads nothing of a stream whose last packet is shorter than its header says. In a copy with the true size
-in that header it reads all events up to the cut. Where the sizes stand is not fixed by CTF but by each trace's
-metadata; LTTng's streams, and others that are made alike, have the two of them next to each other.
+The library reads nothing of a stream whose last packet is shorter than its header claims. With the true size in that
+header it reads all events up to the cut. The position of the sizes depends on the trace's metadata; in streams of LTTng
+and similar tracers the two are adjacent.
 
 Ref: CTF 1.8.3, 5.2 (packet header and context).
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Cut", "copy_whole", "find_cuts"]
 
 MAGIC = 0xC1FC1FC1
-# LTTng's: magic, UUID, stream, instance, two times, then the sizes of content and packet, in bits.
+# LTTng: magic, UUID, stream, instance, two times, then the sizes of content and packet in bits.
 USUAL = 48
 FURTHEST = 256
 LARGEST = 1 << 32
@@ -29,14 +29,14 @@ PIECE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Where a stream stops being whole.
+    """Truncation of a stream. Offsets in bytes.
 
     Attributes:
-        order: byte order, as `struct` has it.
-        sizes: where in each packet the two sizes stand.
-        packet: where the first packet begins that is not whole.
-        size: of the file.
-        ends: where that packet should have ended; None if its header is not one.
+        order: byte order, as in `struct`.
+        sizes: offset of the two sizes in each packet.
+        packet: offset of the first incomplete packet.
+        size: length of the file.
+        ends: claimed end of that packet; None if it has no valid header.
     """
 
     order: Literal["<", ">"]
@@ -57,7 +57,7 @@ class _Stream:
         return self._stream.read(4) == struct.pack(f"{self.order}I", MAGIC)
 
     def packet_bytes(self, at: int, sizes: int) -> int | None:
-        """How long the packet says it is; None if that cannot be."""
+        """Return the claimed length of a packet, None if it is impossible."""
         self._stream.seek(at + sizes)
         data = self._stream.read(16)
         if len(data) < 16:  # noqa: PLR2004
@@ -68,7 +68,7 @@ class _Stream:
 
 
 def _places(stream: _Stream) -> list[int]:
-    """Where the sizes may stand; those places first from which they lead to another packet, then the usual one."""
+    """Return candidate offsets of the sizes: first those that lead to another packet, then the usual one."""
     lengths = {sizes: stream.packet_bytes(0, sizes) for sizes in range(4, FURTHEST, 4)}
     places = [sizes for sizes, length in lengths.items() if length]
     return sorted(places, key=lambda sizes: (not stream.is_packet(lengths[sizes] or 0), sizes != USUAL))
@@ -85,9 +85,9 @@ def _cut(stream: _Stream, sizes: int) -> Cut | None:
 
 
 def find_cuts(path: Path) -> list[Cut]:
-    """Where a stream is cut or its packets no longer follow each other, as far as can be told without its metadata.
+    """Find where a stream is truncated or its packets are broken, without its metadata.
 
-    The likeliest first; none if they do follow, or it is no stream.
+    Returns candidates, the likeliest first; none if it is intact, or no stream.
     """
     with path.open("rb") as file:
         order: Literal["<", ">"] = "<" if file.read(4) == struct.pack("<I", MAGIC) else ">"
@@ -97,10 +97,10 @@ def find_cuts(path: Path) -> list[Cut]:
 
 
 def copy_whole(path: Path, target: Path, cut: Cut, *, tail: bool) -> None:
-    """Copy a stream up to the cut: with the packet that is cut, made to say how long it is, or without it.
+    """Copy a stream up to the cut, with (`tail`) or without the truncated packet, whose header gets the true size.
 
     Raises:
-        OSError: there is no room for it.
+        OSError: no space on the disk.
     """
     with path.open("rb") as source, target.open("wb") as copy:
         _copy_bytes(source, copy, cut.size if tail else cut.packet)

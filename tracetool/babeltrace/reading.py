@@ -1,4 +1,4 @@
-"""One pass over a trace: the loop is run, and given what it stops for."""
+"""Pass over a trace: runs the read loop and serves its requests."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ NOT_YET_S = 0.01
 
 
 class Reading:
-    """A pass over a trace.
+    """Pass over a trace.
 
     Args:
         library: the library.
-        blocks: where the rows go.
+        blocks: receive the rows.
         layouts: see `Classes`.
 
     Attributes:
-        address: of the function that reads, the graph's sink.
+        address: address of the sink function.
     """
 
     def __init__(self, library: Library, blocks: Blocks, layouts: dict[str, list[Any]]) -> None:
@@ -51,7 +51,7 @@ class Reading:
         """Read to the end.
 
         Raises:
-            BabeltraceError: the trace cannot be read on; what came before is in blocks.
+            BabeltraceError: the rest is unreadable; blocks hold what came before.
         """
         answers = {
             Ask.NOTHING: lambda: time.sleep(NOT_YET_S),
@@ -71,7 +71,7 @@ class Reading:
             self._give()
 
     def _give(self) -> None:
-        said: dict[str, Any] = {
+        message: dict[str, Any] = {
             "rows": self._loop.row,
             "seen": self._loop.seen,
             "other": self._loop.other,
@@ -79,8 +79,8 @@ class Reading:
             "losses": self._losses,
         }
         if not self._words_said:
-            said["words"] = [word.value.decode("latin-1") for word in self._words]
-        self._blocks.give(**said)
+            message["words"] = [word.value.decode("latin-1") for word in self._words]
+        self._blocks.give(**message)
         self._classes.new = []
         self._losses = []
         self._words_said = True
@@ -99,14 +99,14 @@ class Reading:
             self._classes.forget_words()
             self._words.clear()
             self._loop.strings.clear()
-        # A copy that stays where it is.
+        # A copy whose address stays valid.
         word = ctypes.create_string_buffer(ctypes.string_at(self._loop.subject))
         self._words.append(word)
         self._loop.strings.add(ctypes.addressof(word))
         self._words_said = False
 
     def _count_loss(self) -> None:
-        """A message of discarded events or packets: how many events, 0 if that is not said."""
+        """Count a message of discarded events or packets; 0 events where it has no count."""
         library, loop = self._library, self._loop
         message, count = loop.subject, ctypes.c_uint64()
         if library.bt_message_get_type(message) == MessageType.DISCARDED_EVENTS:

@@ -1,4 +1,4 @@
-"""A trace the library refuses as a whole: the streams it can read, and those it can read up to where they are cut."""
+"""Salvage of a damaged trace: its readable streams, and truncated ones up to the cut."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ __all__ = ["Saved", "salvage"]
 
 METADATA = "metadata"
 TRIES = 4
-"""So many explanations of where a stream is cut are tried."""
+"""Candidate truncations tried per stream."""
 
 
 @dataclass(slots=True)
 class Saved:
-    """What can be read of a trace.
+    """Readable part of a trace.
 
     Attributes:
-        folders: with links to its streams, or copies of them.
+        folders: folders with links to its streams, or copies.
         notes: what is missing.
     """
 
@@ -37,7 +37,7 @@ class Saved:
 
 
 def _refused(plugins: Plugins, folders: list[str]) -> str | None:
-    """Why the library does not read a trace; None if it does."""
+    """Return why the library refuses a trace, None if it reads it."""
     try:
         Graph(plugins, [folders]).close()
     except BabeltraceError as error:
@@ -51,13 +51,13 @@ class _Salvage:
         self._scratch = scratch
 
     def folder(self, origin: Path) -> Path:
-        """A new folder with the metadata of a trace."""
+        """Create a folder with the metadata of a trace."""
         made = Path(tempfile.mkdtemp(dir=self._scratch))
         (made / METADATA).symlink_to(origin / METADATA)
         return made
 
     def forms_of(self, stream: Path) -> Iterator[tuple[Path, str | None]]:
-        """A stream as it is, and as far as it is whole, each in a folder of its own, with what is missing."""
+        """Yield a stream as it is, then its intact parts, each in its own folder, with a note on what is missing."""
         alone = self.folder(stream.parent)
         (alone / stream.name).symlink_to(stream)
         yield alone, None
@@ -68,7 +68,7 @@ class _Salvage:
                 note = (
                     f"stream {stream.name} is cut at byte {cut.size}, its last packet should reach to byte {cut.ends}"
                 )
-            # With the packet that is cut, if it is one, and without it, if there are others.
+            # With the truncated packet, if its header is valid, and without it, if there are others.
             for tail in [True] * bool(cut.ends) + [False] * bool(cut.packet):
                 part = self.folder(stream.parent)
                 copy_whole(stream, part / stream.name, cut, tail=tail)
@@ -76,7 +76,7 @@ class _Salvage:
                 (part / stream.name).unlink()
 
     def stream(self, stream: Path, saved: Saved) -> Path | None:
-        """A file that the library reads in a stream's place."""
+        """Find a readable file to replace a stream; note what is lost."""
         reason = ""
         try:
             for form, note in self.forms_of(stream):
@@ -92,12 +92,12 @@ class _Salvage:
 
 
 def salvage(plugins: Plugins, folders: list[str], scratch: str) -> Saved:
-    """Find what the library can read of a trace; that may be all, or nothing.
+    """Find the readable part of a trace, which may be all or nothing.
 
     Args:
-        plugins: of the library.
-        folders: of the trace, by their absolute paths.
-        scratch: a folder for links and copies, which must outlive the reading.
+        plugins: the library's plugins.
+        folders: absolute paths of the trace's folders.
+        scratch: folder for links and copies, which must outlive the reading.
     """
     refused = _refused(plugins, folders)
     if refused is None:
@@ -105,7 +105,7 @@ def salvage(plugins: Plugins, folders: list[str], scratch: str) -> Saved:
     work, saved = _Salvage(plugins, scratch), Saved()
     for folder in map(Path, folders):
         together = work.folder(folder)
-        # The library passes over what is hidden, too.
+        # The library skips hidden files too.
         streams = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
         for stream in streams:
             found = work.stream(stream, saved) if stream.name != METADATA else None

@@ -1,4 +1,4 @@
-"""The read loop as a function that the library can call, in either form."""
+"""Sink: the read loop as a C function, in either form."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["Sink"]
 
 
 class Sink:
-    """The function. It lives as long as this object.
+    """Sink function, valid as long as this object.
 
     Args:
-        library: what the loop calls.
+        library: provides the functions of the loop.
         loop: its state.
 
     Attributes:
-        address: of the function, as `bt_graph_add_simple_sink_component` wants it.
-        raised: what the loop raised; the library was told that it failed.
+        address: address of the function, for `bt_graph_add_simple_sink_component`.
+        raised: exception of the loop, which the library saw as a failure.
     """
 
     def __init__(self, library: Library, loop: Loop) -> None:
@@ -43,6 +43,6 @@ class Sink:
         try:
             return consume(self._loop, iterator)
         except BaseException as error:  # noqa: BLE001
-            # Whatever leaves a function that C called is lost, and the library would call it again for ever.
+            # An exception is lost at the C boundary, and the library would call again for ever.
             self.raised = error
             return Status.ERROR

@@ -1,4 +1,4 @@
-# The C types of `state`. No attribute is ever None: Python code fills the arrays and does not replace them.
+# C types of `state`. No attribute is ever None: Python code fills the arrays and does not replace them.
 cimport cython
 from libc.stdint cimport int64_t
 from tracetool.babeltrace.layout cimport _Ask, _Column
@@ -24,12 +24,8 @@ cdef class Strings:
     cpdef add(self, int64_t address)
 
 @cython.final
-cdef class Integers:
-    cdef readonly int64_t[::1] count, member, signed, number
-
-@cython.final
-cdef class Texts:
-    cdef readonly int64_t[::1] count, member, shift, last
+cdef class Fields:
+    cdef readonly int64_t[::1] count, member, signed, target, last
 
 @cython.final
 cdef class Places:
@@ -50,5 +46,4 @@ cdef class Loop:
     cdef readonly Strings strings
     cdef readonly Places processes, threads
     cdef readonly int64_t[::1] clock
-    cdef readonly Integers integers
-    cdef readonly Texts texts
+    cdef readonly Fields integers, texts

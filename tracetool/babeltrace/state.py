@@ -1,6 +1,6 @@
-"""The state of the read loop; its C types are in `state.pxd`.
+"""State of the read loop; `state.pxd` has its C types.
 
-The child fills the tables when the loop asks for it, see `classes` and `reading`.
+`classes` and `reading` fill the tables when the loop requests it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tracetool.babeltrace.layout import CLASS_SLOTS, CLASSES, MAX_FIELDS, WORDS,
 if TYPE_CHECKING:
     Words = memoryview[int] | array[int]
 
-__all__ = ["Block", "Cell", "ClassNumbers", "Integers", "Loop", "Places", "Strings", "Texts"]
+__all__ = ["Block", "Cell", "ClassNumbers", "Fields", "Loop", "Places", "Strings"]
 
 
 def _zeros(count: int) -> array[int]:
@@ -21,11 +21,11 @@ def _zeros(count: int) -> array[int]:
 
 
 class Cell:
-    """A word that the library writes to.
+    """Output parameter for the library: one word.
 
     Attributes:
         word: its value, the only item.
-        address: where it is.
+        address: its address.
     """
 
     def __init__(self) -> None:
@@ -38,8 +38,8 @@ class ClassNumbers:
     """Numbers of event classes by address: a hash table with open addressing, see `kernel.slot_of`.
 
     Attributes:
-        addresses: in each slot that of a class, 0 where it is free.
-        numbers: those of the classes there.
+        addresses: address of the class in each slot, 0 where it is free.
+        numbers: number of that class.
     """
 
     def __init__(self) -> None:
@@ -47,16 +47,16 @@ class ClassNumbers:
         self.numbers: Words = _zeros(CLASS_SLOTS)
 
     def clear(self) -> None:
-        """Forget all classes."""
+        """Remove all classes."""
         for slot in range(CLASS_SLOTS):
             self.addresses[slot] = 0
 
 
 class Strings:
-    """Interned strings: NUL-terminated, by number from 1 on.
+    """Interned strings, NUL-terminated, numbered from 1 on.
 
     Attributes:
-        count: the number of the next one.
+        count: number of the next string.
     """
 
     def __init__(self) -> None:
@@ -64,57 +64,42 @@ class Strings:
         self.count = 1
 
     def add(self, address: int) -> None:
-        """Give the string at an address the next number; it must stay there."""
+        """Intern the string at an address, which must stay valid."""
         self.addresses[self.count] = address
         self.count += 1
 
     def clear(self) -> None:
-        """Forget all strings."""
+        """Remove all strings."""
         self.count = 1
 
 
-class Integers:
-    """Integers of the payloads that are read, `MAX_FIELDS` for each class number.
+class Fields:
+    """Payload fields to read, `MAX_FIELDS` per class number.
 
     Attributes:
-        count: for each class number, how many.
-        member: which member of the payload.
-        signed: whether it has a sign; of others the bits are taken.
-        number: which of `NUMBERS` it is.
+        count: number of fields, by class number.
+        member: member of the payload.
+        signed: nonzero for signed integers.
+        target: column of `NUMBERS` for an integer, shift in the column CODES for a string.
+        last: number of the last string, a cache.
     """
 
     def __init__(self) -> None:
         self.count: Words = _zeros(CLASSES)
         self.member: Words = _zeros(CLASSES * MAX_FIELDS)
         self.signed: Words = _zeros(CLASSES * MAX_FIELDS)
-        self.number: Words = _zeros(CLASSES * MAX_FIELDS)
-
-
-class Texts:
-    """Strings of the payloads that are read, `MAX_FIELDS` for each class number.
-
-    Attributes:
-        count: for each class number, how many.
-        member: which member of the payload.
-        shift: of its word in the column CODES.
-        last: the word it was last.
-    """
-
-    def __init__(self) -> None:
-        self.count: Words = _zeros(CLASSES)
-        self.member: Words = _zeros(CLASSES * MAX_FIELDS)
-        self.shift: Words = _zeros(CLASSES * MAX_FIELDS)
+        self.target: Words = _zeros(CLASSES * MAX_FIELDS)
         self.last: Words = _zeros(CLASSES * MAX_FIELDS)
 
 
 class Places:
-    """Where the events of each class number have a process or a thread.
+    """Place of the process or the thread in the events of each class number.
 
     Attributes:
-        known: whether they have one.
-        specific: whether in the specific context; if not, in the common one.
-        member: which member of that.
-        signed: whether it has a sign.
+        known: nonzero if there is one.
+        specific: nonzero for the specific context, 0 for the common one.
+        member: member of the context.
+        signed: nonzero for a signed integer.
     """
 
     def __init__(self) -> None:
@@ -125,14 +110,11 @@ class Places:
 
 
 class Block:
-    """The columns of a block, see `Column`.
+    """Columns of a block, see `Column`; `numbers` are those of `NUMBERS`, one after the other.
 
     Args:
-        words: of the block, `COLUMNS` times `rows`.
-        rows: it has room for.
-
-    Attributes:
-        numbers: the columns of `NUMBERS`, one after the other.
+        words: `COLUMNS` times `rows` words.
+        rows: capacity in rows.
     """
 
     def __init__(self, words: Words, rows: int) -> None:
@@ -146,30 +128,30 @@ class Block:
 
 
 class Loop:
-    """The state of a pass over a trace.
+    """State of a pass over a trace.
 
-    The loop owns the messages from `next` on: each is put once it is done, their array lives until the next is asked
-    for.
+    The loop owns the messages from `next` on and releases each once it is processed. Their array is valid until the
+    next one is requested.
 
     Args:
-        rows: a block has room for.
+        rows: capacity of a block in rows.
 
     Attributes:
-        block: that is filled.
-        row: the next one of the block.
+        block: block being filled.
+        row: its next row.
         seen: events and losses so far.
         other: those of them that are not pflash's.
-        pause: a block ends at this many of them though it has room, as a sign of life.
-        next: address of the pointer to the message that is next.
-        end: address after the pointers to messages that were got.
-        ask: what is wanted, see `Ask`.
-        subject: the address it is about.
-        array: gets the address of the messages.
-        count: gets their number.
-        time: gets the time of an event.
-        numbers: of event classes.
+        pause: value of `seen` at which a block ends early, as a heartbeat.
+        next: address of the pointer to the next message.
+        end: address after the pointers to messages.
+        ask: pending request, see `Ask`.
+        subject: address that the request is about.
+        array: output for the address of the messages.
+        count: output for their number.
+        time: output for the time of an event.
+        numbers: numbers of event classes.
         strings: devices and texts.
-        clock: for each class number, whether its events have a time.
+        clock: nonzero for class numbers whose events have a time.
     """
 
     def __init__(self, rows: int) -> None:
@@ -182,10 +164,10 @@ class Loop:
         self.strings = Strings()
         self.processes, self.threads = Places(), Places()
         self.clock: Words = _zeros(CLASSES)
-        self.integers, self.texts = Integers(), Texts()
+        self.integers, self.texts = Fields(), Fields()
 
     def begin(self, words: Words, most: int) -> None:
-        """Begin a block, which ends after so many events and losses though it has room."""
+        """Begin a block, which ends after `most` events and losses at the latest."""
         self.block = Block(words, self.block.rows)
         self.row = 0
         self.pause = self.seen + most

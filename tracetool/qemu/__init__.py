@@ -1,1 +1,1 @@
-"""A QEMU of this system whose flash is driven over its bus: started, asked, and always ended."""
+"""QEMU processes: found, queried, driven over their bus, and always terminated."""

@@ -1,4 +1,4 @@
-"""What a QEMU program is, by its own word: its release, its processors, its machines."""
+"""Properties of a QEMU program, queried from the program itself: release, architecture, machines, trace backends."""
 
 from __future__ import annotations
 
@@ -6,23 +6,33 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from replay.behaviour import Behaviour, behaviour_of_qemu
 from tracetool.errors import EmulatorError
 from tracetool.qemu.emulator import emulator
 from tracetool.qemu.program import PREFIX, program_path
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = ["About", "about"]
 
 _NAMES_SINCE = 6
+_EVENTS = "*qmp*"
+"""Events that every QEMU logs while its control protocol is in use."""
+
+_SIMPLE = b"\xff" * 8
+"""Start of a trace in `simple` format, in either byte order. Ref: QEMU's docs/devel/tracing."""
 
 
 @dataclass(frozen=True)
 class About:
-    """A program: its absolute path, release, architecture (`aarch64`), machines, and what its flash does.
+    """A QEMU program: absolute path, release, architecture (`aarch64`), machines.
 
-    `executable` is the file that runs, where the program is a script that starts it; None: it cannot be told.
-    `behaviour` is that of the release; distributions backport, so what a trace of it shows comes first.
+    `behaviour` is that of the release; distributions backport, so evidence in a trace takes precedence. `executable` is
+    the process image, which differs where the program is a script; None: unknown. `backends` are those of `log` and
+    `simple` that it can trace with.
     """
 
     path: str
@@ -32,10 +42,11 @@ class About:
     behaviour: Behaviour
     default_machine: str | None = None
     executable: str | None = None
+    backends: frozenset[str] = frozenset()
 
     @property
     def names_devices(self) -> bool:
-        """Whether its pflash events say which device they are of: since 6.0."""
+        """True if its pflash events name their device, which they do since 6.0."""
         return int(self.version.partition(".")[0]) >= _NAMES_SINCE
 
     @property
@@ -45,21 +56,24 @@ class About:
 
 
 def about(program: str) -> About:
-    """Ask a QEMU what it is: the very file that `program_path` gives.
+    """Query a QEMU, the file that `program_path` resolves.
 
     Raises:
-        MissingDependencyError: there is no such program, or it is not one that can be run; says what to install.
-        EmulatorError: it does not answer as QEMU does.
+        MissingDependencyError: no such program, or not executable; names the package to install.
+        EmulatorError: it does not respond as a QEMU.
     """
-    return _about(program_path(program))
+    return query(program_path(program))
 
 
 @cache
-def _about(path: str) -> About:
+def query(path: str) -> About:
+    """Query the QEMU at a path, once per process. Raises EmulatorError if it does not respond as a QEMU."""
     with tempfile.TemporaryDirectory(prefix="tracetool-") as folder:
+        file, log = Path(folder, "file"), Path(folder, "log")
         options = ["-M", "none", "-S", "-display", "none", "-nodefaults"]
+        options += ["-D", str(log), "-trace", f"{_EVENTS},file={file}"]
         try:
-            with emulator(path, options, Path(folder) / "qemu.txt") as running:
+            with emulator(path, options, Path(folder, "qemu.txt")) as running:
                 release = running.control.execute("query-version")["qemu"]
                 architecture = running.control.execute("query-target")["arch"]
                 machines = running.control.execute("query-machines")
@@ -68,8 +82,19 @@ def _about(path: str) -> About:
         except EmulatorError as error:
             words = f"does not answer as a QEMU does: {error}; name a {PREFIX}... program"
             raise EmulatorError(f"{path}: {words}") from error
+        backends = _backends([path.read_bytes() for path in (file, log) if path.exists()])
     version = ".".join(str(release[part]) for part in ("major", "minor", "micro"))
     names = {machine.get(key) for machine in machines for key in ("name", "alias")} - {None}
     behaviour = behaviour_of_qemu(version) or Behaviour.UNDETERMINED
     default = next((machine["name"] for machine in machines if machine.get("is-default")), None)
-    return About(path, version, architecture, frozenset(names), behaviour, default, executable)
+    return About(path, version, architecture, frozenset(names), behaviour, default, executable, backends)
+
+
+def _backends(written: Sequence[bytes]) -> frozenset[str]:
+    """Tell the trace backends by the files that QEMU wrote, since no option lists them.
+
+    With `simple`, the file of `-trace file=` is in that format; with `log` alone it is the log; with both, `-D` is.
+    """
+    simple = any(data.startswith(_SIMPLE) for data in written)
+    text = any(b"qmp" in data for data in written if not data.startswith(_SIMPLE))
+    return frozenset(["simple"] * simple + ["log"] * text)

@@ -1,7 +1,7 @@
-"""A QEMU process with sockets to it, which ends when its block does.
+"""QEMU process with sockets to it, terminated at the end of its block.
 
-QEMU outlives its closed streams, so it is ended in every case: by its own `quit`, else by a signal, and by the kernel
-where this process is killed.
+QEMU outlives its closed streams, so it is terminated in every case: by `quit`, else by a signal, or by the kernel if
+this process is killed.
 """
 
 from __future__ import annotations
@@ -20,59 +20,51 @@ from tracetool.errors import EmulatorError, MissingDependencyError
 from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["Channel", "Control", "Emulator", "emulator", "tied_to_this_process"]
 
 PATIENCE_S = 60
-"""Silence after which a QEMU is taken for dead."""
+"""Timeout for a silent QEMU."""
 
 
 class Channel:
-    """One stream to QEMU."""
+    """One stream to QEMU, read either in lines or in pieces."""
 
     def __init__(self, stream: socket.socket) -> None:
+        stream.settimeout(PATIENCE_S)
         self._stream = stream
-        self._stream.settimeout(PATIENCE_S)
-        self._read = bytearray()
+        self._reader = stream.makefile("rb")
 
     def send(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all of the data. Raises EmulatorError if QEMU does not take it."""
         try:
-            self._stream.settimeout(PATIENCE_S)
             self._stream.sendall(data)
         except OSError as error:
             raise EmulatorError(f"QEMU takes nothing: {error}") from error
 
-    def receive(self) -> bytes:
-        """Give what comes next, at least a byte."""
+    def receive_within(self, seconds: float) -> bytes | None:
+        """Return the bytes that arrive within a time, None if there are none. Raises EmulatorError if QEMU ended."""
+        if not select.select([self._stream], [], [], seconds)[0]:
+            return None
+        return self._checked(lambda: self._stream.recv(1 << 20))
+
+    def lines(self, count: int) -> list[str]:
+        """Return the next lines. Raises EmulatorError if QEMU ended or fell silent."""
+        return [self._checked(self._reader.readline).rstrip(b"\n").decode(errors="replace") for _ in range(count)]
+
+    def _checked(self, receive: Callable[[], bytes]) -> bytes:
         try:
-            data = self._stream.recv(1 << 20)
+            data = receive()
         except OSError as error:
             raise EmulatorError(f"QEMU says nothing: {error}") from error
         if not data:
             raise EmulatorError("QEMU ended")
         return data
 
-    def receive_within(self, seconds: float) -> bytes | None:
-        """Give what comes within a time; None if nothing does, which is no error here."""
-        ready, _, _ = select.select([self._stream], [], [], seconds)
-        return self.receive() if ready else None
-
-    def lines(self, count: int) -> list[str]:
-        """Give the next lines."""
-        whole = self._read.count(b"\n")
-        while whole < count:
-            data = self.receive()
-            whole += data.count(b"\n")
-            self._read += data
-        *lines, rest = bytes(self._read).split(b"\n", count)
-        self._read[:] = rest
-        return [line.decode(errors="replace") for line in lines]
-
 
 class Control:
-    """QEMU's control protocol."""
+    """Client of QEMU's control protocol, QMP."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -80,7 +72,7 @@ class Control:
         self.execute("qmp_capabilities")
 
     def execute(self, command: str, event: str | None = None) -> Any:  # noqa: ANN401  JSON
-        """Run a command and give its answer, once `event` has come too where one is named."""
+        """Run a command, wait for `event` if one is named, and return the command's result."""
         self._channel.send(json.dumps({"execute": command}).encode() + b"\n")
         answer = None
         answered = False
@@ -104,7 +96,7 @@ class Control:
 
 
 class Emulator:
-    """A running QEMU."""
+    """Running QEMU."""
 
     def __init__(self, process: subprocess.Popen[bytes], channels: dict[str, Channel]) -> None:
         self._process = process
@@ -112,11 +104,11 @@ class Emulator:
         self.control = Control(channels["control"])
 
     def channel(self, name: str) -> Channel:
-        """Give one of the streams that it was started with."""
+        """Return a stream by the name it was started with."""
         return self._channels[name]
 
     def executable(self) -> str | None:
-        """Give the file that runs, with links resolved, also where a script started it; None: it cannot be told."""
+        """Return the process image, links resolved, also below a starting script; None if unknown."""
         found = None
         with suppress(OSError):
             pid = str(self._process.pid)
@@ -126,7 +118,7 @@ class Emulator:
         return found
 
     def quit(self) -> None:
-        """Ask it to end, which writes what it still holds, and wait until it has."""
+        """Quit, which flushes images and logs, and wait for the end."""
         self.control.execute("quit")
         try:
             self._process.wait(PATIENCE_S)
@@ -136,12 +128,12 @@ class Emulator:
 
 @contextmanager
 def emulator(program: str, options: Sequence[str], said: Path, **channels: str) -> Iterator[Emulator]:
-    """Start a QEMU that ends with this block, whatever happens in it.
+    """Start a QEMU for the time of the block.
 
-    `channels` gives each stream's option: `serial="-serial"`. What QEMU says goes to the file `said`.
+    `channels` maps streams to their options: `serial="-serial"`. QEMU's own output goes to the file `said`.
 
     Raises:
-        EmulatorError: it did not start, ended by itself or fell silent; the message has what it said.
+        EmulatorError: it did not start, exited or fell silent; the message includes its output.
         MissingDependencyError: `program` cannot be run.
     """
     with ExitStack() as stack:
@@ -168,7 +160,7 @@ def emulator(program: str, options: Sequence[str], said: Path, **channels: str) 
 
 
 def _start(command: Sequence[str], said: Path, sockets: Sequence[socket.socket]) -> subprocess.Popen[bytes]:
-    """Start QEMU in a process group of its own: an interrupt from the terminal is for this process, which ends it."""
+    """Start QEMU in a separate process group, so that Ctrl-C reaches only this process, which terminates it."""
     with said.open("wb") as talk:
         try:
             return subprocess.Popen(  # noqa: S603  the program that the user names
@@ -185,6 +177,6 @@ def _start(command: Sequence[str], said: Path, sockets: Sequence[socket.socket])
 
 @cache
 def tied_to_this_process() -> tuple[str, ...]:
-    """Words before a command that let the kernel end it where this process is killed: QEMU outlives its streams."""
+    """Command prefix that has the kernel kill the command if this process is killed; empty without `setpriv`."""
     found = shutil.which("setpriv")
     return (found, "--pdeathsig", "KILL", "--") if found else ()

@@ -1,4 +1,4 @@
-"""How each board is started so that its flash can be driven: `machines.toml` as objects."""
+"""Machines whose flash can be driven, from `machines.toml`: how to start them, and where their flash is mapped."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ __all__ = ["Flash", "MachineType", "Slot", "machine_type_of", "machine_types", "
 
 @dataclass(frozen=True)
 class Flash:
-    """One flash device: its name, where it begins in the guest's address space, and what it is.
-
-    One that only secure code can reach is not driven: qtest is none.
-    """
+    """Flash device with its guest address. A `secure` one is reachable only by secure code, which excludes qtest."""
 
     name: str
     address: int
@@ -34,9 +31,9 @@ class Flash:
 
 @dataclass(frozen=True)
 class Slot:
-    """One drive unit of a machine: the device behind it, and what the machine says of it where the board does not.
+    """Drive unit of a machine and its device.
 
-    `address` None: below the unit before it. `size` and `block` in bytes, None where the board has them.
+    `address` None: directly below the previous unit. `size` and `block` in bytes, None where the board defines them.
     """
 
     device: str
@@ -48,10 +45,10 @@ class Slot:
 
 @dataclass(frozen=True)
 class MachineType:
-    """One machine: its `-M` option, the architectures whose QEMU has it, its flash by drive unit.
+    """Machine: its `-M` option, the architectures whose QEMU has it, its flash by drive unit.
 
-    Where slots have no address, devices lie one below the other downwards from `top`. `turns_image`: the board turns
-    the bytes of each word of the image round while it loads it.
+    Slots without an address are mapped downwards from `top`. `turns_image`: the board swaps the bytes of each word
+    while loading the image.
     """
 
     name: str
@@ -64,7 +61,7 @@ class MachineType:
     turns_image: bool = False
 
     def geometry(self, device: str, image_bytes: int | None = None) -> Geometry | None:
-        """What a device is here, by its board or by the machine itself; None: it cannot be said."""
+        """Return the geometry of a device, from the board or the machine; None if undetermined."""
         board = boards()[self.board]
         found = board.geometry(device, image_bytes)
         slot = next(slot for slot in self.slots if slot.device == device)
@@ -73,7 +70,7 @@ class MachineType:
         return found
 
     def flashes(self, geometries: Mapping[str, Geometry], read_only: Collection[str] = ()) -> tuple[Flash, ...]:
-        """Give the devices that have a geometry, in the order of their units, where they begin then."""
+        """Return the devices that have a geometry, in unit order, with their addresses."""
         found = []
         below = self.top
         for slot in self.slots:
@@ -93,7 +90,7 @@ def _data() -> dict[str, Any]:
 
 @cache
 def machine_types() -> dict[str, MachineType]:
-    """Every machine that can be driven, by name."""
+    """Load every machine by name."""
     return {name: _machine_type(name, row) for name, row in _data()["machines"].items()}
 
 
@@ -105,9 +102,9 @@ def _machine_type(name: str, row: dict[str, Any]) -> MachineType:
 
 
 def machine_type_of(name: str, architecture: str) -> MachineType | None:
-    """Give the machine that a QEMU of an architecture calls so, with or without a release; None: not known.
+    """Look a machine up by the name that a QEMU of this architecture uses; None if unknown.
 
-    `virt-7.2`, `pc-q35-7.2` and a distribution's `virt-rhel9.4.0` are `virt` and `q35`.
+    Release suffixes are ignored: `virt-7.2`, `pc-q35-7.2` and a distribution's `virt-rhel9.4.0` are `virt` and `q35`.
     """
     of_pc = re.sub(r"^pc-(?=q35)|(?<=^pc)-i440fx", "", name)
     bare = re.sub(r"-(?:\d|rhel|[a-z]+$).*$", "", of_pc)
@@ -119,6 +116,6 @@ def machine_type_of(name: str, architecture: str) -> MachineType | None:
 
 
 def package_of(architecture: str) -> str | None:
-    """Give the Debian package that brings the QEMU of an architecture; None: not known."""
+    """Return the Debian package of an architecture's QEMU, None if unknown."""
     package: str | None = _data()["packages"].get(architecture)
     return package

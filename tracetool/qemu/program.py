@@ -1,4 +1,4 @@
-"""The file that a QEMU's name stands for: the one that a shell would run, and no other."""
+"""Resolution of a program name to a file, as a shell does it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ _NAME_ONE = f"name a {PREFIX}... program"
 
 
 def program_path(name: str) -> str:
-    """Give the absolute path of the file that a shell would run under this name; links are not resolved.
+    """Resolve a program name to an absolute path; symbolic links stay.
 
-    A name with a slash is that file, relative to the working directory, and `~` is expanded. Any other is looked for
-    in PATH, where an empty entry is the working directory. Whoever asks a QEMU something and runs it later uses this
-    path for both.
+    A name with a slash is relative to the working directory, and `~` is expanded. Others are searched in PATH, where an
+    empty entry is the working directory. Callers query and run a QEMU by the same resolved path.
 
     Raises:
-        MissingDependencyError: there is no such file, or it cannot be run; says why, and what to install.
+        MissingDependencyError: no such file, or not executable; has the reason and the package to install.
     """
     path = str(user_path(name)) if os.sep in name else _search_path(name)
     if path is None:
@@ -46,18 +45,18 @@ def _remedy(name: str) -> str:
 
 
 def _search_path(name: str) -> str | None:
-    """Give the absolute path of the first program of this name in PATH; None: there is none."""
+    """Return the absolute path of the first program of this name in PATH, None if there is none."""
     places = (str(Path(folder, name).absolute()) for folder in os.get_exec_path())
     return next((path for path in places if name and _why_not_run(path) is None), None)
 
 
 def is_qemu(path: str) -> bool:
-    """Whether a program is called as QEMU's system emulators are; what it is, it has to be asked."""
+    """True if a file is named like a QEMU system emulator; only a query tells what it is."""
     return _QEMU.fullmatch(Path(path).name) is not None
 
 
 def programs_in_path() -> dict[str, str]:
-    """Give the absolute path of each program in PATH that is called as a QEMU, by name."""
+    """Return the programs in PATH that are named like a QEMU: name to absolute path."""
     found: dict[str, str] = {}
     for folder in os.get_exec_path():
         with contextlib.suppress(OSError):
@@ -68,7 +67,7 @@ def programs_in_path() -> dict[str, str]:
 
 
 def _why_not_run(path: str) -> str | None:
-    """Why this file cannot be run; None if it can."""
+    """Return why a file cannot be run, None if it can."""
     try:
         mode = Path(path).stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -77,4 +76,4 @@ def _why_not_run(path: str) -> str | None:
         return f"cannot be run: {getattr(error, 'strerror', None) or error}"
     if stat.S_ISDIR(mode):
         return "is a directory"
-    return None if os.access(path, os.X_OK) else "is no program that may be executed"
+    return None if os.access(path, os.X_OK) else "is not executable"

@@ -1,4 +1,4 @@
-"""Accesses of a guest that is not there: QEMU's qtest protocol, many accesses a round trip."""
+"""Client of QEMU's qtest protocol: bus accesses without a guest, batched."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
 __all__ = ["WIDTHS", "Bus", "bus", "read", "write"]
 
 BATCH = 200
-"""Accesses that are sent before the answers are read: what the sockets hold many times over."""
+"""Accesses sent before the answers are read; far below the capacity of the socket buffers."""
 
 _LETTERS = {1: "b", 2: "w", 4: "l", 8: "q"}
 
 WIDTHS = tuple(_LETTERS)
-"""Bytes that one access can have."""
+"""Widths of an access in bytes."""
 
 
 def write(address: int, size: int, value: int) -> str:
-    """Build a store."""
+    """Format a store."""
     return f"write{_LETTERS[size]} {address:#x} {value:#x}"
 
 
 def read(address: int, size: int) -> str:
-    """Build a load."""
+    """Format a load."""
     return f"read{_LETTERS[size]} {address:#x}"
 
 
 class Bus:
-    """The bus of a machine whose processors stand still."""
+    """Bus of a machine whose CPUs are stopped."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self._channel = emulator.channel("qtest")
 
     def do(self, commands: Sequence[str]) -> list[int | None]:
-        """Run loads and stores in order; the value of each load, None for a store."""
+        """Run loads and stores in order; return the value of each load, None for stores."""
         values: list[int | None] = []
         for start in range(0, len(commands), BATCH):
             batch = commands[start : start + BATCH]
@@ -52,7 +52,7 @@ class Bus:
         return values
 
     def contents(self, address: int, length: int) -> bytes:
-        """Read a range whole."""
+        """Read a range."""
         self._channel.send(f"b64read {address:#x} {length:#x}\n".encode())
         (answer,) = self._channel.lines(1)
         try:
@@ -61,11 +61,11 @@ class Bus:
             raise EmulatorError(f"QEMU answers {answer[:80]!r}") from error
 
     def reset(self) -> None:
-        """Reset the machine; over when it has been."""
+        """Reset the machine and wait until it is done."""
         self._emulator.control.execute("system_reset", "RESET")
 
     def quit(self) -> None:
-        """End QEMU, so that image files and log are whole."""
+        """Quit QEMU, so that image files and log are complete."""
         self._emulator.quit()
 
 
@@ -78,9 +78,9 @@ def _value(answer: str) -> int | None:
 
 @contextmanager
 def bus(program: str, machine: str, drives: Sequence[str], folder: Path) -> Iterator[Bus]:
-    """Start a machine with these pflash drives (`file=...,readonly=on`, by unit) and drive its bus.
+    """Start a machine with these pflash drives (`file=...,readonly=on`, by unit); yield its bus.
 
-    `folder` gets the trace, `trace.log`. Raises as `emulator` does.
+    The trace goes to `trace.log` in `folder`. Raises the errors of `emulator`.
     """
     options = ["-M", machine, "-accel", "tcg", "-S", "-display", "none", "-nodefaults", "-qtest-log", "none"]
     options += ["-trace", "pflash*", "-D", str(folder / "trace.log"), "-msg", "timestamp=on"]

@@ -1,1 +1,1 @@
-"""A guest that runs under trace: from a QEMU command line to a run directory."""
+"""Recording of a guest under trace: from a QEMU command line to a run directory."""

@@ -1,4 +1,4 @@
-"""A QEMU command line as its user wrote it: the machine, the flash images, and what does not go with a recording."""
+"""Parser of a user's QEMU command line: machine, flash images, and options incompatible with a recording."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["CommandLine", "FlashDrive", "NoFlashError", "read_command_line"]
 Options = dict[str, str]
 
 _TAKEN = ("drive", "blockdev", "machine", "M", "pflash", "bios", "D", "d", "trace", "msg", "readconfig")
-"""Options of QEMU that are looked at; all of them have a value."""
+"""Options that are parsed, all with a value."""
 
 _PFLASH_PROPERTY = re.compile(r"pflash(\d+)")
 _HOW = "give it as -drive if=pflash,unit=0,format=raw,readonly=on,file=FILE"
@@ -31,12 +31,12 @@ _NO_FLASH = "no flash image in QEMU's arguments; " + _HOW
 
 
 class NoFlashError(UsageError):
-    """There is no flash image in the arguments."""
+    """No flash image in the arguments."""
 
 
 @dataclass(frozen=True)
 class FlashDrive:
-    """A flash image and the drive unit it is plugged into."""
+    """Flash image and its drive unit."""
 
     unit: int
     image: BlockImage
@@ -44,7 +44,7 @@ class FlashDrive:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """What the arguments say. `machine` None: QEMU's default; `notes` say what the recording changes."""
+    """Parsed command line. `machine` None: QEMU's default; `notes`: effects of the user's options on a recording."""
 
     machine: str | None
     flashes: tuple[FlashDrive, ...]
@@ -54,27 +54,27 @@ class CommandLine:
 
 @dataclass
 class _Given:
-    """The options that are looked at, with their values, in order; and the names of those that stand alone."""
+    """Parsed options with their values, in order, and the names of all others."""
 
     options: list[tuple[str, str]] = field(default_factory=list)
-    alone: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
 
     def values(self, *names: str) -> list[str]:
-        """The values of options of these names, in order."""
+        """Return the values of options of these names, in order."""
         return [value for name, value in self.options if name in names]
 
 
 def read_command_line(arguments: Sequence[str]) -> CommandLine:
-    """Read the arguments of a QEMU, without the program.
+    """Parse the arguments of a QEMU, without the program.
 
     Raises:
-        UsageError: a flash image is described in a way that is not known, there is none, or an option does not go
-            with a recording; names the option and the reason.
+        UsageError: a flash image is in an unknown form or missing, or an option is incompatible with a recording;
+            names the option and the reason.
     """
     given = _sorted_out(arguments)
     _refuse(given)
     machine = _machine(given)
-    flashes = sorted(_settled(given, _flashes(given, machine)), key=lambda flash: flash.unit)
+    flashes = sorted(_with_snapshot(given, _flashes(given, machine)), key=lambda flash: flash.unit)
     _check_units(flashes)
     if not flashes:
         raise NoFlashError(_why_no_flash(given, machine))
@@ -93,19 +93,19 @@ def _sorted_out(arguments: Sequence[str]) -> _Given:
                 raise UsageError(f"{argument} has no value")
             given.options.append((name, value))
         elif argument.startswith("-"):
-            given.alone.add(name)
+            given.others.add(name)
     return given
 
 
 def _machine(given: _Given) -> Options:
-    """The machine's properties; several options add up."""
+    """Return the machine's properties, merged over several options."""
     found: Options = {}
     for text in given.values("machine", "M"):
         found |= parse(text, "type")
     return found
 
 
-# --- what does not go with a recording ---------------------------------------------------------------------------
+# --- incompatible options ----------------------------------------------------------------------------------------
 
 
 def _refuse(given: _Given) -> None:
@@ -116,7 +116,7 @@ def _refuse(given: _Given) -> None:
             raise UsageError(f"-trace {text}: the trace's file is in the run directory; leave file= out")
     if given.values("readconfig"):
         raise UsageError("-readconfig: flash images are not looked for in a configuration file; give them as arguments")
-    if "daemonize" in given.alone:
+    if "daemonize" in given.others:
         raise UsageError("-daemonize: the recorder waits for QEMU's end; leave it out, and use & instead")
 
 
@@ -130,12 +130,12 @@ def _why_no_flash(given: _Given, machine: Options) -> str:
 
 
 def _bios(given: _Given, machine: Options) -> str | None:
-    """The firmware that is given outside of any drive."""
+    """Return the firmware given without a drive."""
     return next((name for name in (*given.values("bios"), machine.get("firmware")) if name), None)
 
 
 def _loads_into_flash(machine: Options) -> bool:
-    """Whether the machine loads `-bios` into its first flash.
+    """True if the machine loads `-bios` into its first flash.
 
     Ref: QEMU's hw/arm/virt.c, sbsa-ref.c and vexpress.c, hw/mips/malta.c.
     """
@@ -143,7 +143,7 @@ def _loads_into_flash(machine: Options) -> bool:
 
 
 def _notes(given: _Given, flashes: Sequence[FlashDrive], machine: Options) -> Iterator[str]:
-    """What the user's own options come to."""
+    """List the effects of the user's options on the recording."""
     bios = _bios(given, machine)
     if bios is not None and _loads_into_flash(machine):
         yield f"-bios {bios}: {_IN_FLASH}; of its contents there is no copy: --image DEV=FILE gives them"
@@ -151,7 +151,7 @@ def _notes(given: _Given, flashes: Sequence[FlashDrive], machine: Options) -> It
         yield f"what -d {','.join(given.values('d'))} logs goes into the trace's file"
     if given.values("trace"):
         yield "events of your own -trace go into the trace's file"
-    option = "-snapshot" if "snapshot" in given.alone else "snapshot=on"
+    option = "-snapshot" if "snapshot" in given.others else "snapshot=on"
     for flash in flashes:
         if flash.image.snapshot and not flash.image.read_only:
             yield f"{option}: QEMU throws away what the guest writes to {flash.image.path}: it is the same after it"
@@ -161,7 +161,7 @@ def _notes(given: _Given, flashes: Sequence[FlashDrive], machine: Options) -> It
 
 
 def _flashes(given: _Given, machine: Options) -> Iterator[FlashDrive]:
-    """The images of `-drive` and `-pflash`, which take the next free unit in turn, and those of the machine."""
+    """Iterate over the images of `-drive` and `-pflash`, each in the next free unit, then over those of the machine."""
     named: dict[str, tuple[str, Options]] = {}
     taken: set[int] = set()
     for name, text in given.options:
@@ -180,15 +180,15 @@ def _flashes(given: _Given, machine: Options) -> Iterator[FlashDrive]:
     yield from _of_machine(given, machine, named)
 
 
-def _settled(given: _Given, flashes: Iterable[FlashDrive]) -> Iterator[FlashDrive]:
-    """Say of each drive that leaves it to `-snapshot` what that comes to."""
+def _with_snapshot(given: _Given, flashes: Iterable[FlashDrive]) -> Iterator[FlashDrive]:
+    """Resolve drives without `snapshot=` by `-snapshot`."""
     for flash in flashes:
-        snapshot = "snapshot" in given.alone if flash.image.snapshot is None else flash.image.snapshot
+        snapshot = "snapshot" in given.others if flash.image.snapshot is None else flash.image.snapshot
         yield replace(flash, image=replace(flash.image, snapshot=snapshot))
 
 
 def _of_machine(given: _Given, machine: Options, named: dict[str, tuple[str, Options]]) -> Iterator[FlashDrive]:
-    """The images that the machine's properties name: drives first, as QEMU looks for them."""
+    """Iterate over the images of the machine's properties; as in QEMU, drives take precedence over nodes."""
     nodes = _nodes(given)
     for key, name in machine.items():
         match = _PFLASH_PROPERTY.fullmatch(key)
@@ -201,7 +201,7 @@ def _of_machine(given: _Given, machine: Options, named: dict[str, tuple[str, Opt
 
 
 def _nodes(given: _Given) -> dict[str, Options]:
-    """The `-blockdev` nodes by name, with those that are written out inside others."""
+    """Return the `-blockdev` nodes by name, including inline child nodes."""
     found: dict[str, Options] = {}
     for text in given.values("blockdev"):
         with _of(f"-blockdev {text}"):
@@ -216,7 +216,7 @@ def _nodes(given: _Given) -> dict[str, Options]:
 
 @contextmanager
 def _of(option: str) -> Iterator[None]:
-    """Have the errors of the block begin with the option that they are about."""
+    """Prefix the errors of the block with the option."""
     try:
         yield
     except UsageError as error:
@@ -228,12 +228,12 @@ def _of(option: str) -> Iterator[None]:
 
 def _unit(text: str, drive: Options, taken: set[int]) -> int:
     if drive.get("bus", "0") != "0":
-        raise UsageError(f"-drive {text}: bus={drive['bus']}: flash has one bus alone; leave it out")
+        raise UsageError(f"-drive {text}: bus={drive['bus']}: flash has only one bus; leave it out")
     given = drive.get("unit", drive.get("index"))
     if given is None:
         return next(unit for unit in range(len(taken) + 1) if unit not in taken)
     if not given.isdecimal():
-        raise UsageError(f"-drive {text}: unit {given!r} is no number")
+        raise UsageError(f"-drive {text}: unit {given!r} is not a number")
     return int(given)
 
 

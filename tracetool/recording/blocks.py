@@ -1,4 +1,4 @@
-"""Which file holds a flash's contents: QEMU's block nodes followed down to it, or refused with the reason.
+"""Image file of a flash: QEMU's block nodes followed down to the file.
 
 Ref: QEMU's QAPI schema, `BlockdevOptions`: a format node (`raw`, `qcow2`) over a node of the protocol `file`.
 """
@@ -29,10 +29,10 @@ _KNOWN = "the recorder follows raw and qcow2 over file"
 
 @dataclass(frozen=True)
 class BlockImage:
-    """A flash's image. `format` None: QEMU finds it out by what is in the file.
+    """Image of a flash.
 
-    `snapshot`: whether what the guest writes is thrown away; None: as `-snapshot` has it, which is for drives alone.
-    `part`: where in a raw file the flash lies.
+    `format` None: QEMU probes the file. `snapshot`: writes of the guest are discarded; None: as `-snapshot` says, which
+    applies to drives only. `part`: range of a raw file.
     """
 
     path: str
@@ -49,7 +49,7 @@ def image_of_drive(options: Options) -> BlockImage:
     """Find the image of a `-drive`.
 
     Raises:
-        UsageError: it is in no file of this machine, or described in a way that is not known.
+        UsageError: it is not in a local file, or in an unknown form.
     """
     options = _with_json(options)
     form = options.get("format") or options.get("driver")
@@ -61,7 +61,7 @@ def image_of_drive(options: Options) -> BlockImage:
 
 
 def _with_json(options: Options) -> Options:
-    """Take `file=json:{...}` apart: the object stands for the drive's own options."""
+    """Merge the object of `file=json:{...}` into the drive's options."""
     text = options.get("file", "")
     if not text.startswith("json:"):
         return options
@@ -83,10 +83,10 @@ def _file_of_drive(options: Options) -> str:
 
 
 def _plain_path(text: str) -> str:
-    """A file name as QEMU reads it: one with a colon before the first slash names a protocol."""
+    """Parse a file name as QEMU does: a colon before the first slash ends a protocol."""
     protocol = _PROTOCOL.match(text.partition("/")[0])
     if protocol is not None and protocol[0] != "file:":
-        raise UsageError(f"{protocol[0]} is a protocol, and the image no file of this machine; {_KNOWN}")
+        raise UsageError(f"{protocol[0]} is a protocol, and the image not a local file; {_KNOWN}")
     path = text.removeprefix("file:")
     if not path:
         raise UsageError("the file has no name; give file=FILE")
@@ -95,7 +95,7 @@ def _plain_path(text: str) -> str:
 
 def _refused_descriptor(path: str) -> str:
     if path.startswith("/dev/fdset/"):
-        raise UsageError(f"{path} is a descriptor of QEMU's alone; give the file itself")
+        raise UsageError(f"{path} is a file descriptor inside QEMU; give the file itself")
     return path
 
 
@@ -106,7 +106,7 @@ def image_of_node(name: str, nodes: Mapping[str, Options]) -> BlockImage:
     """Find the image of the node `name` among the `-blockdev` nodes.
 
     Raises:
-        UsageError: there is no such node, or it leads to no file in a way that is known.
+        UsageError: no such node, or it leads to no local file in a known form.
     """
     if name not in nodes:
         raise UsageError(f"no -blockdev and no -drive has the name {name!r}")
@@ -116,9 +116,9 @@ def image_of_node(name: str, nodes: Mapping[str, Options]) -> BlockImage:
 
 
 def _descend(node: Options, prefix: str, nodes: Mapping[str, Options], depth: int) -> tuple[str, str, Part]:
-    """Give the format and the file below a node whose options begin with `prefix`, and the part of it."""
+    """Return format, file and range of a node whose options have this prefix."""
     if depth > _MAX_DEPTH:
-        raise UsageError("the nodes lie one over the other without end")
+        raise UsageError("the nodes are nested too deeply")
     driver = node.get(f"{prefix}driver")
     if driver is None:
         raise UsageError(f"{prefix}driver is not given; {_KNOWN}")
@@ -134,7 +134,7 @@ def _descend(node: Options, prefix: str, nodes: Mapping[str, Options], depth: in
 
 
 def _below(node: Options, key: str, nodes: Mapping[str, Options], depth: int) -> tuple[str, str, Part]:
-    """Go on with the node that `key` names, or that is written out under it."""
+    """Descend to the child node under `key`, a reference or inline."""
     if key not in node:
         return _descend(node, f"{key}.", nodes, depth + 1)
     if node[key] not in nodes:
@@ -152,7 +152,7 @@ def _protocol_path(node: Options, prefix: str, driver: str) -> str:
 
 
 def _part(node: Options, prefix: str, form: str | None) -> Part:
-    """The part of its file that a raw node shows; a part of anything else is refused."""
+    """Return the range of the file that a raw node shows; other formats have none."""
     given = {key: node[f"{prefix}{key}"] for key in ("offset", "size") if f"{prefix}{key}" in node}
     if not given or (form != "raw" and set(given.values()) == {"0"}):
         return WHOLE

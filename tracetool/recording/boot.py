@@ -1,4 +1,4 @@
-"""Firmware booted without a screen, until it has nothing more to do by itself."""
+"""Headless boot of a firmware, until it waits for input."""
 
 from __future__ import annotations
 
@@ -35,17 +35,18 @@ _ENDS = {
     ),
 }
 _KEPT = 4096
-"""Characters of the serial line that are looked at: more than any of these needs."""
+"""Characters kept of the serial output, more than any pattern needs."""
 
 
 @dataclass
 class Boot:
-    """One boot; `run` runs it, and `reached` then says what ended it: None if only time did.
+    """Boot of a firmware.
 
     Attributes:
-        said: the file for what QEMU says.
-        limit_s: how long it may take.
-        seconds: how long it took.
+        said: file for QEMU's output.
+        limit_s: time limit.
+        reached: where the firmware waits for input; None: the time limit ended the boot.
+        seconds: duration.
     """
 
     said: Path
@@ -54,10 +55,10 @@ class Boot:
     seconds: float = 0.0
 
     def run(self, arguments: Sequence[str]) -> GuestEnd:
-        """Boot until the firmware waits for somebody, or the time is over.
+        """Boot until the firmware waits for input, or until the time limit.
 
         Raises:
-            EmulatorError: QEMU did not start, or ended by itself.
+            EmulatorError: QEMU did not start, or exited.
             MissingDependencyError: it cannot be run.
         """
         with emulator(arguments[0], arguments[1:], self.said, serial="-serial") as running:
@@ -83,14 +84,14 @@ class Boot:
 
 
 def drives_of(firmware: Firmware, folder: Path) -> list[str]:
-    """Give the options of the firmware's two drives: a copy of its variables in `folder`, the code as it lies.
+    """Return the options of the firmware's two drives: a copy of its variables in `folder`, and the code in place.
 
-    Code that is not raw, or shorter than its flash, is copied too; behind what is shorter lie zeros.
+    Code that is not raw, or shorter than its flash, is copied too; shorter images are padded with zeros.
 
     Raises:
-        OSError: a file cannot be read.
-        InputError: a file is no image, or there is no room.
-        MissingDependencyError: one is a disk image, and there is no qemu-img.
+        OSError: a file is unreadable.
+        InputError: a file is not an image, or there is no space.
+        MissingDependencyError: a file is a disk image, and there is no qemu-img.
     """
     code, variables = firmware.code.absolute(), folder / "vars.fd"
     write_image(variables, _padded(load_image(firmware.variables, limit=MAX_FIRMWARE), firmware.size))
@@ -106,5 +107,5 @@ def drives_of(firmware: Firmware, folder: Path) -> list[str]:
 
 
 def _padded(image: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
-    """Lengthen an image to its flash's size."""
+    """Pad an image with zeros to the size of its flash."""
     return image if size is None or len(image) >= size else np.pad(image, (0, size - len(image)))

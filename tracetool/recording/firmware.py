@@ -1,6 +1,6 @@
-"""Firmware that is installed: by its name, or by its two files.
+"""Lookup of firmware, by name or by its two files.
 
-Ref: QEMU's docs/interop/firmware.json: descriptors in /etc and /usr/share, of which the first by file name counts.
+Ref: QEMU's docs/interop/firmware.json: descriptors in /etc and /usr/share, ordered by file name.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ __all__ = ["MAX_FIRMWARE", "Firmware", "firmware_by_files", "firmware_by_name", 
 _DESCRIPTORS = ("/etc/qemu/firmware", "/usr/share/qemu/firmware")
 _SECURE = "requires-smm"
 _SPECIAL = frozenset(["secure-boot", "enrolled-keys", _SECURE])
-"""Features that a firmware taken by its name does not have: what it does without them is asked first."""
+"""Features excluded when firmware is chosen by name."""
 
 _ARM_BRANCH = 0x14
-"""Top byte of an unconditional branch, with which the image of an AArch64 firmware begins."""
+"""Top byte of an unconditional branch, the first instruction of an AArch64 firmware."""
 
 _X86_TOP = b"VTF\0"
-"""The volume top file's mark, before the last 16 bytes of an image, at which an x86 processor begins."""
+"""Mark of the volume top file, before the reset vector in the last 16 bytes of an x86 firmware."""
 
 _X86_TOP_FROM_END = 20
 
 MAX_FIRMWARE = 1 << 28
-"""The longest file of a firmware, in bytes: the largest flash of a board."""
+"""Upper limit of a firmware file in bytes: the largest flash of any board."""
 
 
 @dataclass(frozen=True)
 class Firmware:
-    """A firmware's files and how it is booted. `size` of each flash in bytes, None: as long as its image."""
+    """Files of a firmware and how to boot it. `size` of each flash in bytes; None: the length of its image."""
 
     code: Path
     variables: Path
@@ -56,7 +56,7 @@ class Firmware:
 
     @property
     def program(self) -> str:
-        """The QEMU of its architecture."""
+        """QEMU of its architecture."""
         return f"qemu-system-{self.architecture}"
 
 
@@ -75,7 +75,7 @@ def _data() -> dict[str, Any]:
 
 
 def firmware_names() -> list[str]:
-    """Names that stand for an installed firmware."""
+    """Return the names of known firmware."""
     return [name for name, entry in _data().items() if "package" in entry]
 
 
@@ -83,8 +83,8 @@ def firmware_by_name(name: str) -> Firmware:
     """Find an installed firmware.
 
     Raises:
-        UsageError: there is no such name.
-        InputError: it is not installed; says how to get it.
+        UsageError: unknown name.
+        InputError: not installed; names the package.
     """
     if name not in firmware_names():
         raise UsageError(f"{name}: give {' or '.join(firmware_names())}, or the two files CODE and VARS")
@@ -105,11 +105,11 @@ def _candidates(entry: dict[str, Any]) -> Iterator[_Files]:
 
 
 def firmware_by_files(code: str, variables: str) -> Firmware:
-    """Take a firmware's two files; what they are is looked up in the descriptors, else in the code itself.
+    """Use two given files, identified by the descriptors or else by the code.
 
     Raises:
-        InputError: a file cannot be read.
-        UsageError: nothing says which processor it is for.
+        InputError: a file is unreadable.
+        UsageError: the architecture is unknown.
     """
     paths = [user_path(name) for name in (code, variables)]
     for path in paths:
@@ -125,7 +125,7 @@ def firmware_by_files(code: str, variables: str) -> Firmware:
 
 
 def _require_store(variables: Path) -> None:
-    """Refuse what can be no variable store: it begins with a firmware volume, or is blank."""
+    """Refuse a file that is no variable store: neither blank nor with a firmware volume at its start."""
     head = _loaded(variables)[:HEADER_BYTES].tobytes()
     blank = head in (bytes(HEADER_BYTES), b"\xff" * HEADER_BYTES)
     if not blank and find_nv_volume(head) is None:
@@ -133,7 +133,7 @@ def _require_store(variables: Path) -> None:
 
 
 def _loaded(path: Path) -> NDArray[np.uint8]:
-    from tracetool.images import load_image  # noqa: PLC0415  with numpy and polars, which completion does without
+    from tracetool.images import load_image  # noqa: PLC0415  imports numpy and polars, too slow for completion
 
     return load_image(path, limit=MAX_FIRMWARE)
 
@@ -159,7 +159,7 @@ def _firmware(found: _Files, architecture: str) -> Firmware:
 
 
 def _architecture_of(code: Path) -> str:
-    """Tell a processor by how its firmware begins, or where it is entered."""
+    """Tell the architecture by the firmware's first instruction or its reset vector."""
     image = _loaded(code)
     if image[-_X86_TOP_FROM_END:][: len(_X86_TOP)].tobytes() == _X86_TOP:
         return "x86_64"
@@ -172,7 +172,7 @@ def _architecture_of(code: Path) -> str:
 
 
 def _described() -> Iterator[_Files]:
-    """The firmware for flash that descriptors name; one of a folder that comes first hides others of its name."""
+    """Iterate over the flash firmware of the descriptors; a file hides those of the same name in later folders."""
     home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
     by_name: dict[str, Path] = {}
     for folder in (user_path(home) / "qemu" / "firmware", *map(Path, _DESCRIPTORS)):
@@ -185,7 +185,7 @@ def _described() -> Iterator[_Files]:
 
 
 def _read(path: Path) -> _Files | None:
-    """Read one descriptor; None where it describes nothing that could be booted here, or hides another."""
+    """Read a descriptor, None if it describes no bootable firmware."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         mapping = document["mapping"]

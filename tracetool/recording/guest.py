@@ -1,4 +1,4 @@
-"""A guest in the foreground: its terminal is its own, signals to this process are for it."""
+"""Guest in the foreground: it owns the terminal, and signals to this process are forwarded to it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = ["DiskWatch", "GuestEnd", "Signals", "run_in_foreground"]
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 LOW_BYTES = 1 << 16
-"""Room on the disk below which events may already be lost."""
+"""Free disk space below which events may already be lost."""
 
 _LOOK_S = 0.1
 PATIENCE_S = 10
-"""Between the signals that ask a guest to end whose time is over."""
+"""Interval between the signals to a guest that exceeds its time limit."""
 
 _LOOKS_AFTER_END = 10
-"""How often it is asked after a command's end whether it has started something: a shell does so a moment later."""
+"""Polls after a command's end for processes it started, which a shell does with a delay."""
 
 _STEPS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 _STDIN = 0
@@ -39,14 +39,14 @@ _STDIN = 0
 
 @dataclass(frozen=True)
 class GuestEnd:
-    """How a guest ended: QEMU's exit code, or the signal that ended it.
+    """End of a guest.
 
     Attributes:
-        exit_code: None where a signal ended it.
-        signal: that.
-        cut: why it was too early.
-        relayed: signals that this process was sent and passed on.
-        stopped_after: seconds after which it was told to end, because its time was over.
+        exit_code: QEMU's exit code, None if a signal terminated it.
+        signal: that signal.
+        cut: why the guest ended too early.
+        relayed: forwarded signals.
+        stopped_after: time limit in seconds that stopped it.
     """
 
     exit_code: int | None
@@ -57,26 +57,28 @@ class GuestEnd:
 
     @property
     def code(self) -> int:
-        """The exit code as a shell gives it."""
+        """Exit code as a shell reports it."""
         return 128 + self.signal if self.signal is not None else self.exit_code or 0
 
     @property
     def words(self) -> str:
-        """How it ended, after the name of what did."""
+        """Description of the end, to follow the program's name."""
         return f"was ended by signal {self.signal}" if self.signal else f"ended with exit code {self.code}"
 
     @property
     def failed(self) -> bool:
-        """Whether it ended otherwise than with 0."""
+        """True unless it ended with 0."""
         return self.code != 0
 
 
 class Signals:
-    """Passes signals on to a process from its start to its end, and keeps them off this one until the work is done.
+    """Forwarder of signals to a process while it runs, which protects this one until the work is done.
+
+    Args:
+        more: returns further processes to forward to.
 
     Attributes:
-        relayed: those that came.
-        more: gives further processes that they are for.
+        relayed: forwarded signals.
     """
 
     def __init__(self, more: Callable[[], Iterable[int]] = tuple) -> None:
@@ -86,7 +88,7 @@ class Signals:
 
     @contextlib.contextmanager
     def forwarded(self) -> Iterator[Signals]:
-        """Take the signals over while the block runs; a hang-up that is ignored (`nohup`) stays so."""
+        """Forward signals while the block runs; an ignored hang-up (`nohup`) stays ignored."""
         taken = [n for n in FORWARDED if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
         before = {number: signal.signal(number, self._take) for number in taken}
         try:
@@ -96,13 +98,13 @@ class Signals:
                 signal.signal(number, handler)
 
     def pass_to(self, process: subprocess.Popen[bytes]) -> None:
-        """Pass them to this process, those that came before it started too."""
+        """Set the process, and send it the signals that came before it started."""
         self._process = process
         for number in self.relayed:
             self.send(number)
 
     def send(self, number: int) -> None:
-        """Send a signal to the process and those that go with it; one that has ended is left alone."""
+        """Send a signal to the process and the further ones, unless they have ended."""
         if self._process is not None:
             self._process.send_signal(number)
         for pid in self._more():
@@ -122,17 +124,17 @@ def run_in_foreground(
     environment: Mapping[str, str] | None = None,
     goes_on: Callable[[], bool] | None = None,
 ) -> GuestEnd:
-    """Run a command with this process's terminal until it ends.
+    """Run a command on this process's terminal until it ends.
 
-    It stays in the process group, so that the terminal's own keys reach it as they would without a recorder, and has
-    the descriptors that this process was given. It is not ended with this process: its images are the user's.
+    It stays in the process group, so that keys of the terminal reach it as without a recorder, and inherits the file
+    descriptors. It survives this process, because it writes to the user's images.
 
     Args:
-        command: what to run.
-        signals: what passes signals on to it.
-        seconds: how long it may run; then it is asked to end as a user would, and at last killed.
-        environment: its environment; None: that of this process.
-        goes_on: whether something that it started still runs, which is waited for too; asked every tenth of a second.
+        command: command line.
+        signals: forwarder of signals.
+        seconds: time limit, after which it is interrupted, terminated and at last killed.
+        environment: environment; None: that of this process.
+        goes_on: returns True while processes that it started run, which are waited for too; polled every 0.1 s.
 
     Raises:
         MissingDependencyError: it cannot be run.
@@ -152,10 +154,10 @@ def run_in_foreground(
 def _wait(
     process: subprocess.Popen[bytes], signals: Signals, seconds: float | None, goes_on: Callable[[], bool] | None
 ) -> bool:
-    """Wait for the end of a process and of what it started; whether that had to be asked for.
+    """Wait for the end of a process and of those it started; return True if the time limit stopped it.
 
-    Not in one blocking call: a signal that another thread is given, or that comes just before the call, would not
-    interrupt it, and would reach the guest only after its end.
+    Polls, because a signal delivered to another thread, or just before a blocking wait, would not interrupt that, and
+    would be forwarded only after the end.
     """
     steps = iter(_STEPS)
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -173,7 +175,7 @@ def _wait(
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process has ended, or does so within `_LOOK_S`."""
+    """True if a process has ended, or ends within `_LOOK_S`."""
     if process.poll() is not None:
         time.sleep(_LOOK_S)
     else:
@@ -184,7 +186,7 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
 
 @contextlib.contextmanager
 def _terminal_as_it_was() -> Iterator[None]:
-    """Give the terminal back as it was found: a QEMU that is killed leaves it raw."""
+    """Restore the terminal's mode: a killed QEMU leaves it raw."""
     settings = termios.tcgetattr(_STDIN) if os.isatty(_STDIN) else None
     try:
         yield
@@ -195,7 +197,7 @@ def _terminal_as_it_was() -> Iterator[None]:
 
 
 class DiskWatch:
-    """Looks whether the disk of a folder runs full while the block runs: QEMU loses events then, and says nothing."""
+    """Watch on the disk of a folder while the block runs: QEMU silently loses events when it is full."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""Copies of flash images: raw and sparse, whole or not at all. The image itself is only ever read."""
+"""Copies of flash images: raw, sparse and atomic. The image itself is never written."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 __all__ = ["WHOLE", "Part", "format_of", "in_use", "measured", "saved"]
 
-_CHUNK = 1 << 16  # looked at for zeros at once: runs of them become holes
+_CHUNK = 1 << 16  # granularity of holes
 _ZEROS = bytes(_CHUNK)
 _FLOCK = struct.Struct("hhqqi4x")  # of 64-bit Linux
 _WRITE_PERMISSION = 101
 
 
 def format_of(image: Path, told: str | None) -> str:
-    """Give an image's format: what QEMU is told, else what it would find.
+    """Return an image's format: the given one, else the one that QEMU would probe.
 
     Raises:
-        InputError: there is no such image, or it cannot be read.
-        UsageError: it is in a format that is not known.
+        InputError: it is missing or unreadable.
+        UsageError: unknown format.
     """
     try:
         kind = image.stat().st_mode
         if not (stat.S_ISREG(kind) or stat.S_ISBLK(kind) or stat.S_ISDIR(kind)):
-            raise InputError(f"{image}: is no file that could be copied and written; the guest was not started")
+            raise InputError(f"{image}: is neither a regular file nor a block device; the guest was not started")
         with image.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
@@ -54,10 +54,9 @@ def format_of(image: Path, told: str | None) -> str:
 
 
 def in_use(image: Path) -> bool:
-    """Whether another QEMU has the image open for writing; True only where its lock is seen.
+    """True if another QEMU holds the lock for writing the image, which QEMU itself does not enforce for flash.
 
-    QEMU does not refuse a flash image that a second guest writes, too.
-    Ref: QEMU's docs/system/images, "disk image file locking": byte 100 and up, one for each permission that is taken.
+    Ref: QEMU's docs/system/images, "disk image file locking": from byte 100 on, one for each permission taken.
     """
     if sys.platform != "linux":
         return False
@@ -72,22 +71,22 @@ def in_use(image: Path) -> bool:
 
 @dataclass(frozen=True)
 class Part:
-    """Where in a raw file a flash lies, as QEMU's `offset=` and `size=` have it; bytes, None: to the file's end."""
+    """Range of a raw file, as QEMU's `offset=` and `size=`, in bytes; size None: to the end."""
 
     offset: int = 0
     size: int | None = None
 
 
 WHOLE = Part()
-"""All of the file."""
+"""The whole file."""
 
 
 def saved(image: Path, form: str, folder: Path, name: str, part: Part = WHOLE) -> SavedImage:
-    """Copy an image, or the part of a raw one, to the raw file `name` in `folder`: there in the end or not at all.
+    """Copy an image, or a range of a raw one, atomically to the raw file `name` in `folder`.
 
     Raises:
-        OSError: it cannot be read, or there is no room.
-        MissingDependencyError: qemu-img is needed and not here.
+        OSError: it is unreadable, or there is no space.
+        MissingDependencyError: qemu-img is needed and missing.
         InputError: it is not in this format.
     """
     target = folder / name
@@ -103,9 +102,10 @@ def saved(image: Path, form: str, folder: Path, name: str, part: Part = WHOLE) -
 
 
 def measured(image: Path, part: Part = WHOLE, keep: Callable[[bytes, int], None] | None = None) -> SavedImage:
-    """Give length and hash of a raw image, where there is no room for a copy. OSError if it cannot be read.
+    """Return length and hash of a raw image, without a copy; `keep` receives each piece with its offset.
 
-    It is read piece by piece; `keep` is given each with its offset.
+    Raises:
+        OSError: it is unreadable.
     """
     digest, length = hashlib.sha256(), 0
     with image.open("rb", buffering=0) as file:

@@ -1,9 +1,8 @@
-"""A command that starts QEMU itself, as a script or `make run` does: what it starts is recorded.
+"""Recording of the QEMUs that a command starts, as a script or `make run` does.
 
-A directory that comes first in its PATH holds a program for each QEMU that is in PATH: it records what it is called
-with, in place of that QEMU (`tracetool.recording.shim`). A path of a QEMU among the command's arguments, or as a
-variable of its environment, is replaced likewise. What a script starts by a path that is written in it is not reached;
-it is seen, and said.
+A directory first in the command's PATH holds a shim for each QEMU in PATH, which records that QEMU with the arguments
+of the call (`tracetool.recording.shim`). Paths of a QEMU in the command's arguments and environment are replaced
+likewise. A QEMU started by a path inside a script is not recorded, but detected and reported.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "Launch", "Stray", "launch_of"]
 
 OPTIONS = "-trace 'pflash*' -D trace.log -msg timestamp=on"
-"""What is added to a QEMU's options by hand, so that it traces its flash."""
+"""Options to trace the flash of a QEMU by hand."""
 
 _LOOK_S = 1.0
 _SCRIPT = """#!/bin/sh
@@ -40,7 +39,7 @@ exec {python} -P -m tracetool.recording.shim {folder} {program} "$@"
 
 @dataclass(frozen=True)
 class Stray:
-    """A QEMU that was started by a path that no program stands before: the file, and its arguments."""
+    """QEMU started without a shim: its file and arguments."""
 
     program: str
     arguments: tuple[str, ...]
@@ -48,13 +47,13 @@ class Stray:
 
 @dataclass
 class Launch:
-    """A command prepared so that the QEMUs it starts are recorded.
+    """Command prepared so that the QEMUs it starts are recorded.
 
     Attributes:
-        folder: the directory of the programs that stand for QEMUs, and of what they leave to be known.
-        command: with the paths of QEMUs replaced.
-        environment: its own.
-        strays: QEMUs that are not recorded.
+        folder: directory of the shims and their messages.
+        command: command line with the paths of QEMUs replaced.
+        environment: its environment.
+        strays: QEMUs that are not recorded, by process.
     """
 
     folder: Path
@@ -64,7 +63,7 @@ class Launch:
     _looked: float = 0.0
 
     def running(self) -> list[int]:
-        """The processes that record a QEMU at this moment."""
+        """Return the processes of active shims."""
         found = []
         for entry in os.scandir(self.folder / "running"):
             pid = int(entry.name)
@@ -79,7 +78,7 @@ class Launch:
         return found
 
     def goes_on(self) -> bool:
-        """Whether a QEMU is still being recorded; strays are looked for on the way, once a second."""
+        """Return True while a QEMU is being recorded; search for strays once a second."""
         running = self.running()
         if time.monotonic() - self._looked > _LOOK_S:
             self._looked = time.monotonic()
@@ -87,12 +86,12 @@ class Launch:
         return bool(running)
 
     def recorded(self) -> list[str]:
-        """The run directories, in the order in which their guests were started."""
+        """Return the run directories in the order of their guests' start."""
         paths = (text.get("run") for text in self._left("runs"))
         return [path for path in paths if path is not None and is_run_directory(path)]
 
     def passed_over(self) -> list[str]:
-        """Why QEMUs that were started were not recorded: they have no flash."""
+        """Return why shims passed a QEMU through unrecorded, such as one without a flash."""
         return [text["reason"] for text in self._left("passed")]
 
     def _left(self, kind: str) -> Iterator[dict[str, str]]:
@@ -106,13 +105,13 @@ def launch_of(command: Sequence[str], run: Path, backend: str, seconds: float | 
     """Prepare a command for the time of the block.
 
     Args:
-        command: as the user gave it.
-        run: where its first QEMU is recorded; a second goes to a directory beside it, with `-2` at its end.
-        backend: as `plan_recording` has it.
-        seconds: how long each guest may run.
+        command: the user's command.
+        run: run directory of its first QEMU; that of the second has the suffix `-2`, and so on.
+        backend: see `plan_recording`.
+        seconds: time limit of each guest.
 
     Raises:
-        MissingDependencyError: there is no such program.
+        MissingDependencyError: no such program.
     """
     with tempfile.TemporaryDirectory(prefix="tracetool-") as name:
         folder = Path(name)
@@ -121,15 +120,15 @@ def launch_of(command: Sequence[str], run: Path, backend: str, seconds: float | 
         described = {"run": str(run.absolute()), "backend": backend, "command": list(command), "seconds": seconds}
         (folder / "launch.json").write_text(json.dumps(described), encoding="utf-8")
         for program_name, path in programs_in_path().items():
-            _stand_for(path, folder, folder / "bin" / program_name)
+            _write_shim(path, folder, folder / "bin" / program_name)
         words = [program_path(command[0]), *(_replaced(word, folder) for word in command[1:])]
         environment = {key: _replaced(value, folder) for key, value in os.environ.items()}
         environment["PATH"] = os.pathsep.join([str(folder / "bin"), *os.get_exec_path()])
         yield Launch(folder, words, environment)
 
 
-def _stand_for(program: str, folder: Path, place: Path) -> None:
-    """Write the program that records in place of a QEMU."""
+def _write_shim(program: str, folder: Path, place: Path) -> None:
+    """Write the shim of a QEMU."""
     words = {"running": folder / "running", "python": sys.executable, "folder": folder, "program": program}
     place.write_text(_SCRIPT.format(**{key: shlex.quote(str(word)) for key, word in words.items()}))
     place.chmod(0o755)
@@ -139,18 +138,18 @@ _PATH = re.compile(r"([\w-]+=)?(.*/[^/]+)")
 
 
 def _replaced(word: str, folder: Path) -> str:
-    """Put the program that stands for a QEMU in place of its path; other words stay."""
+    """Replace the path of a QEMU by its shim; return other words unchanged."""
     match = _PATH.fullmatch(word)
     if match is None or not is_qemu(match[2]) or not os.access(match[2], os.X_OK) or Path(match[2]).is_dir():
         return word
     home = Path(tempfile.mkdtemp(dir=folder))
     place = home / Path(match[2]).name
-    _stand_for(program_path(match[2]), folder, place)
+    _write_shim(program_path(match[2]), folder, place)
     return (match[1] or "") + str(place)
 
 
 def _strays(pid: int, recording: set[int]) -> Iterator[tuple[int, Stray]]:
-    """QEMUs below a process, but for those that are being recorded."""
+    """Iterate over the QEMUs below a process, except recorded ones."""
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in map(int, (task / "children").read_text().split()):

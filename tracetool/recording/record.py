@@ -1,4 +1,4 @@
-"""One recorded run: the images copied, the guest run under trace, and a directory left that says what there is."""
+"""Recording of a run: copies the images, runs the guest under trace, and describes the result in a run directory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tracetool.events import ACCESSES
 from tracetool.images import load_image
 from tracetool.ingest import open_trace
 from tracetool.qemu.about import about
-from tracetool.qemu.backends import backends
 from tracetool.qemu.machines import machine_type_of
 from tracetool.qemu.program import is_qemu, program_path
 from tracetool.recording.arguments import read_command_line
@@ -41,15 +40,15 @@ __all__ = ["Plan", "Recorded", "claim", "launches_qemu", "plan_recording", "reco
 
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 1 << 16
-"""Room that is kept on the disk for the last `run.json`, however full QEMU's log makes it."""
+"""Disk space reserved for the last `run.json`, should QEMU's log fill the disk."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be recorded: the command line as it was understood, and the QEMU by its own word if it gave one.
+    """Plan of a recording: the parsed command line and the QEMU's properties, None if it did not respond.
 
-    `program` is the absolute path of the file that `command` names, the one that is asked and run. `launcher`: the
-    user's command, where that is no QEMU but started one.
+    `program` is the absolute path that `command` resolves to, for queries and the run alike. `launcher`: the user's
+    command, where that started the QEMU.
     """
 
     command: tuple[str, ...]
@@ -62,40 +61,39 @@ class Plan:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A run that is over, and how QEMU ended."""
+    """Finished run and the end of its guest."""
 
     directory: RunDirectory
     end: GuestEnd
 
 
 def plan_recording(command: Sequence[str], backend: str = "log") -> Plan:
-    """Understand a command line; nothing is run but the QEMU itself, to be asked what it is.
+    """Parse a command line and query its QEMU.
 
     Raises:
-        UsageError: it cannot be recorded; says why.
-        MissingDependencyError: there is no such QEMU.
+        UsageError: it cannot be recorded; has the reason.
+        MissingDependencyError: no such QEMU.
     """
     line = read_command_line(command[1:])
     program = program_path(command[0])
     try:
         found = about(program)
-        has = backends(program)
     except EmulatorError:
-        # What is wrong with it, it says itself when it is run.
+        # QEMU reports the problem itself when it is run.
         return Plan(tuple(command), program, line, None, "log")
-    if backend not in has:
-        others = " and ".join(sorted(has)) or "neither log nor simple, so its events cannot be recorded"
+    if backend not in found.backends:
+        others = " and ".join(sorted(found.backends)) or "neither log nor simple, so its events cannot be recorded"
         raise UsageError(f"--backend {backend}: {found.name} was built without it; it has {others}")
     return Plan(tuple(command), program, line, found, backend)
 
 
 def launches_qemu(command: Sequence[str]) -> bool:
-    """Whether a command is no QEMU itself, and can only be recorded by what it starts.
+    """True if a command is not a QEMU itself, so that only the QEMUs it starts can be recorded.
 
-    Only a program that is given a flash is asked whether it is one: a script that is asked might start a guest.
+    Only a program with a flash in its arguments is queried: a script might start a guest.
 
     Raises:
-        MissingDependencyError: there is no such program.
+        MissingDependencyError: no such program.
     """
     program = program_path(command[0])
     if is_qemu(program):
@@ -113,14 +111,13 @@ def launches_qemu(command: Sequence[str]) -> bool:
 def record(
     plan: Plan, folder: Path, run: Callable[[Sequence[str]], GuestEnd], signals: Signals | None = None
 ) -> Recorded:
-    """Copy the images, have `run` run the guest until its end, and leave the run directory `folder`.
+    """Copy the images, run the guest with `run`, and complete the run directory `folder`.
 
-    From the guest's start to the end of the work `signals` takes the signals; before, they end this process, and
-    nothing is left.
+    From the guest's start on `signals` forwards signals; before, they end this process, and the directory is removed.
 
     Raises:
         UsageError: the directory is in use.
-        InputError: an image cannot be copied; the guest was not started, and nothing is left.
+        InputError: an image cannot be copied; the guest was not started, and the directory is removed.
         MissingDependencyError: the guest cannot be run.
     """
     recording = _Recording(plan, folder)
@@ -144,10 +141,10 @@ def record(
 
 
 def claim(folder: Path) -> None:
-    """Make the directory; one in which nothing could be recorded is taken again.
+    """Create the run directory, replacing one whose guest never started.
 
     Raises:
-        UsageError: it holds something.
+        UsageError: it is not empty.
     """
     if "%" in str(folder.absolute()):
         raise UsageError(f"{folder}: QEMU takes a % in the name of its log for a pattern; name another directory")
@@ -164,7 +161,7 @@ def claim(folder: Path) -> None:
 
 
 class _Recording:
-    """The run directory while it is filled: `run` is what `run.json` says."""
+    """Run directory in progress; `run` is the content of `run.json`."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
@@ -172,7 +169,7 @@ class _Recording:
         self.run = _described(plan, folder)
 
     def begin(self) -> None:
-        """Copy the images as they are before the run."""
+        """Copy the images before the run."""
         try:
             (self._folder / _RESERVE).write_bytes(bytes(_RESERVE_BYTES))
             self._write()
@@ -186,7 +183,7 @@ class _Recording:
         self._write()
 
     def finish(self, end: GuestEnd, *, ran_full: bool) -> None:
-        """Keep what there is after the run, whatever went wrong."""
+        """Copy the images and complete `run.json` after the run, even if parts fail."""
         (self._folder / _RESERVE).unlink(missing_ok=True)
         cut = "the disk ran full while the guest ran: events may be missing" if ran_full else end.cut
         self.run = replace(
@@ -219,7 +216,7 @@ class _Recording:
         self._replace(flash, after=after)
 
     def _unchanged(self, flash: Flash) -> SavedImage | None:
-        """The copy from before, where it is the same: of a code flash there need not be two."""
+        """Return the copy from before the run if a code flash is unchanged, which saves a second one."""
         if not flash.read_only or flash.format != "raw" or flash.before is None:
             return None
         found = measured(Path(flash.image), Part(flash.offset, flash.size))
@@ -237,7 +234,7 @@ class _Recording:
         self.run = replace(self.run, flashes=flashes)
 
     def _has_accesses(self) -> bool:
-        """Whether the guest came as far as its flash: QEMU resets that before it is ready to run."""
+        """True if the trace has accesses, which the flash's reset precedes at QEMU's start."""
         try:
             chunks = open_trace(str(self._folder / self.run.trace)).chunks()
             return any(chunk["event"].cast(pl.String).is_in(ACCESSES).any() for chunk in chunks)
@@ -248,19 +245,19 @@ class _Recording:
         write_run(self._folder, self.run)
 
     def _write_if_possible(self) -> None:
-        """An older `run.json` stays where there is no room for this one; it says that the run is not over."""
+        """Write `run.json` if there is space; else the older one stays, in state `RECORDING`."""
         with contextlib.suppress(OSError):
             self._write()
 
 
-# --- what is known before the run --------------------------------------------------------------------------------
+# --- description before the run ----------------------------------------------------------------------------------
 
 
 def _described(plan: Plan, folder: Path) -> Run:
-    """Describe the run that is to come.
+    """Describe the planned run.
 
     Raises:
-        InputError: an image cannot be read.
+        InputError: an image is unreadable.
     """
     about, line = plan.about, plan.line
     machine = line.machine or (about.default_machine if about is not None else None)
@@ -309,7 +306,7 @@ def _flash(drive: FlashDrive, slots: Sequence[str]) -> Flash:
 
 
 def _trace_options(plan: Plan, trace: Path) -> list[str]:
-    """Options that make this QEMU write its flash events to a file, each with its time."""
+    """Return the options with which this QEMU traces its flash to a file, with timestamps."""
     times = [] if plan.line.timestamps else ["-msg", "timestamp=on"]
     if plan.backend == "simple":
         return ["-trace", f"pflash*,file={doubled(str(trace))}"]
@@ -317,13 +314,13 @@ def _trace_options(plan: Plan, trace: Path) -> list[str]:
 
 
 def _copy(flash: Flash, folder: Path, moment: str) -> SavedImage:
-    """Keep a flash's image in the run directory, as it is at this moment; errors as of `saved`."""
+    """Copy a flash's image to the run directory. Raises the errors of `saved`."""
     name = f"{moment}/{flash.name or f'unit{flash.unit}'}.fd"
     return saved(Path(flash.image), flash.format, folder, name, Part(flash.offset, flash.size))
 
 
 def _with_extent(flash: Flash, folder: Path) -> Flash:
-    """Add what the variable store in the image says, before or after the run, of its length."""
+    """Add the extent from the variable store in the image, before or after the run."""
     for moment, image in (("before", flash.before), ("after", flash.after)):
         if image is None or image.file is None:
             continue

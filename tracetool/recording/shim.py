@@ -1,7 +1,7 @@
-"""The program that a command finds in place of a QEMU: it records that QEMU with the arguments that it was given.
+"""Shim that replaces a QEMU for a command, and records that QEMU with the arguments of the call.
 
-It is for the command what QEMU is: it has QEMU's streams and exit code, and passes signals on. A call without a flash
-(`--version`, a guest with `-bios`) is QEMU's own.
+It has QEMU's streams and exit code, and forwards signals. A call without a flash (`--version`, a guest with `-bios`) is
+passed through to QEMU.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _INTERRUPTED = 130
 
 
 def main() -> NoReturn:
-    """Record the QEMU that is named, for the launch whose folder is named before it."""
+    """Record a QEMU; the arguments are the launch's folder and QEMU's command line."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminated)
     folder, *command = sys.argv[1:]
@@ -75,7 +75,7 @@ def _record(folder: Path, command: list[str]) -> int:
 
 
 def _leave(folder: Path, what: dict[str, str]) -> int:
-    """Write what is to be known to the next free number of a folder, and give that."""
+    """Write a message to the next free number in a folder; return the number."""
     number = 1
     while True:
         try:

@@ -1,1 +1,1 @@
-"""What UEFI firmware keeps in its variable flash."""
+"""Structures of UEFI firmware in flash: volumes, the variable store, fault tolerant writes."""

@@ -1,4 +1,4 @@
-"""The parts of the firmware volume that holds the UEFI variables, by name."""
+"""Named regions of the UEFI variable store's firmware volume."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STEP = 0x1000
 
 
 class Region(NamedTuple):
-    """A stretch of the flash and what the firmware keeps there: bytes, the end exclusive."""
+    """Named range of the flash in bytes, the end exclusive."""
 
     name: str
     start: int
@@ -33,14 +33,14 @@ class Region(NamedTuple):
 
 
 def nv_regions(read: Callable[[int, int], bytes | None], *, limit: int, start: int = 0) -> list[Region]:
-    """The parts of the variable store's volume, by offset; none where there is none.
+    """Return the regions of the variable store's volume by offset, none without a volume.
 
-    What cannot be told apart yet, in a store that is being formatted, is one region.
+    Parts not yet formatted are one region.
 
     Args:
-        read: gives the bytes at an offset, of a length, or None where one of them is not known.
-        limit: the flash's region in bytes.
-        start: where the volume begins; what lies before it is code.
+        read: returns bytes by offset and length, None if any of them is unknown.
+        limit: size of the flash in bytes.
+        start: offset of the volume; code precedes it.
     """
     header = read(start, HEADER_BYTES)
     volume = None if header is None else find_nv_volume(header, limit=limit - start)
@@ -60,7 +60,7 @@ def nv_regions(read: Callable[[int, int], bytes | None], *, limit: int, start: i
 
 
 def _fault_tolerant(read: Callable[[int, int], bytes | None], start: int, end: int) -> list[Region]:
-    """The working block of fault tolerant writes and the spare blocks behind it."""
+    """Return the working block of fault tolerant writes (FTW) and the spare blocks after it."""
     for offset in range(-(-start // _STEP) * _STEP, end, _STEP):
         header = read(offset, _WORKING.size)
         if header is None or header[:16] != WORKING_GUID:

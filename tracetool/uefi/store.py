@@ -1,4 +1,4 @@
-"""Where firmware keeps what in a flash image: the variable store, and the last byte that is anything's."""
+"""Search of a flash image: the variable store, and the end of the occupied range."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Store", "find_store", "occupied_end"]
 
 STEP = 0x1000
-"""A store begins at an erase block, and no board has smaller ones; so do the blocks of fault tolerant writes."""
+"""Alignment of stores and of fault tolerant write blocks: the smallest erase block of any board."""
 
 _SIGNATURE = re.compile(b"_FVH")
 _SIGNATURE_AT = 0x28
@@ -28,22 +28,22 @@ _ERASED = 0xFF
 
 
 class Store(NamedTuple):
-    """The variable store's volume and where it begins. Bytes, the end exclusive."""
+    """Volume of the variable store and its offset in bytes."""
 
     start: int
     volume: Volume
 
     @property
     def end(self) -> int:
-        """The first offset behind it."""
+        """First offset after it."""
         return self.start + self.volume.fv_length
 
 
 def find_store(image: NDArray[np.uint8]) -> Store | None:
-    """Find the volume of the UEFI variables in a flash image, wherever it begins; None: there is none.
+    """Find the volume of the UEFI variables at any offset of a flash image, None if there is none.
 
-    Firmware that shares one flash with its store has it behind its code (sbsa-ref) or before it (OVMF.fd). A copy
-    in the spare blocks of fault tolerant writes is no store.
+    In a flash shared with code the store comes after it (sbsa-ref) or before it (OVMF.fd). A copy in the spare blocks
+    of fault tolerant writes is skipped.
     """
     for start, _ in _volumes(image):
         volume = find_nv_volume(image[start : start + HEADER_BYTES].tobytes(), limit=len(image) - start)
@@ -53,7 +53,7 @@ def find_store(image: NDArray[np.uint8]) -> Store | None:
 
 
 def occupied_end(image: NDArray[np.uint8]) -> int:
-    """First offset behind all that an image holds: bytes that are neither zero nor erased, and firmware volumes."""
+    """Return the first offset after all firmware volumes and all bytes that are neither zero nor erased."""
     end = 0
     for base in range((len(image) - 1) // _CHUNK * _CHUNK, -1, -_CHUNK):
         chunk = image[base : base + _CHUNK]
@@ -65,7 +65,7 @@ def occupied_end(image: NDArray[np.uint8]) -> int:
 
 
 def _volumes(image: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
-    """Start and end of what has the header of a firmware volume, by offset.
+    """Iterate over start and end of all firmware volumes, by offset.
 
     Ref: UEFI Platform Initialization Specification, volume 3, "EFI_FIRMWARE_VOLUME_HEADER".
     """
@@ -81,7 +81,7 @@ def _volumes(image: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
 
 
 def _is_spare(image: NDArray[np.uint8], start: int, volume: Volume) -> bool:
-    """Whether a header is a copy in the spare blocks: the working block of the same store lies before it."""
+    """True if a header is a copy in the spare blocks: the working block of the same store precedes it."""
     return any(
         image[at : at + len(WORKING_GUID)].tobytes() == WORKING_GUID
         for at in range(max(start - volume.fv_length, 0), start, STEP)

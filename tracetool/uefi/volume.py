@@ -1,4 +1,4 @@
-"""The firmware volume that holds the UEFI variables: how much of the flash the firmware calls its own."""
+"""Firmware volume of the UEFI variables, whose length is the part of the flash that the firmware uses."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ HEADER_BYTES = _HEADER.size
 """0x48: a volume header with one entry in its block map and the entry that ends it."""
 
 MAX_VOLUME_BYTES = 1 << 30
-"""No parallel NOR flash is larger: a volume that claims to be is not one."""
+"""Upper limit of a valid volume: no parallel NOR flash is larger."""
 
 # Ref: edk2 MdeModulePkg/Include/Guid/SystemNvDataGuid.h (EFI_FAULT_TOLERANT_WORKING_BLOCK_HEADER: GUID, CRC, state,
 # queue size)
 WORKING_GUID = UUID("9e58292b-7c68-497d-a0ce-6500fd9f1b95").bytes_le
-"""The first bytes of the working block of fault tolerant writes."""
+"""GUID at the start of the working block of fault tolerant writes."""
 
 _ZERO_VECTOR = bytes(16)
 _WORDS = struct.Struct(f"<{HEADER_BYTES // 2}H")
 
 
 class Volume(NamedTuple):
-    """A firmware volume of system non-volatile data.
+    """Firmware volume of system non-volatile data.
 
     Attributes:
-        fv_length: bytes from the volume's start that the firmware uses: variables, FTW working and spare blocks.
-        header_bytes: where the variable store header begins.
+        fv_length: length in bytes: variables, FTW working and spare blocks.
+        header_bytes: offset of the variable store header.
         attributes: EFI_FVB_ATTRIBUTES, as stored.
-        map_blocks: blocks in the block map. The driver that formats a blank store writes the whole flash's
-            here, not the volume's; never take the extent from it.
-        map_block_bytes: size of each of them.
+        map_blocks: blocks in the block map. Drivers that format a blank store enter the whole flash here, not the
+            volume, so this is no source for the extent.
+        map_block_bytes: size of each block.
     """
 
     fv_length: int
@@ -49,19 +49,19 @@ class Volume(NamedTuple):
 
     @property
     def flash_bytes(self) -> int | None:
-        """The whole flash's length, where the block map is that of the driver; None: it is the volume's."""
+        """Length of the whole flash if the block map covers it, None if the map covers the volume."""
         mapped = self.map_blocks * self.map_block_bytes
         return mapped if mapped > self.fv_length else None
 
 
 def find_nv_volume(data: bytes | bytearray | memoryview, *, limit: int = MAX_VOLUME_BYTES) -> Volume | None:
-    """Read the header of the variable store's firmware volume, if the flash begins with one.
+    """Parse the header of the variable store's firmware volume at the start of `data`, None if there is none.
 
-    Every fixed field must be right and the 16-bit sum of the header 0, so that a header half written is None.
+    All fixed fields and the 16-bit checksum must be valid, which excludes a partly written header.
 
     Args:
-        data: the flash from offset 0; its first `HEADER_BYTES` decide.
-        limit: the flash's region in bytes; a volume that is longer is none.
+        data: contents of the flash; only the first `HEADER_BYTES` are read.
+        limit: size of the flash in bytes, which the volume must not exceed.
     """
     header = bytes(data[:HEADER_BYTES])
     if len(header) < HEADER_BYTES or header[:16] != _ZERO_VECTOR or sum(_WORDS.unpack(header)) & 0xFFFF:

@@ -1,4 +1,4 @@
-"""Is the model right about this trace? Trace, model, image and a real device held against each other."""
+"""Verification of the model on a trace: trace, model, image and a real device compared with each other."""
 
 from tracetool.verify.verification import Check, DeviceProof, Place, Standing, Subject, Verification
 from tracetool.verify.verify import verify

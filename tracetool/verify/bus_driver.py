@@ -1,4 +1,4 @@
-"""The trace's bus accesses, driven on a real QEMU: one start of the machine for each trace, a reset for each reset."""
+"""Driver that repeats a trace's bus accesses on a real QEMU, started once per trace and reset with it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import polars as pl
 from tracetool.errors import EmulatorError
 from tracetool.images import write_image
 from tracetool.qemu import qtest
+from tracetool.recording.syntax import doubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Driven", "drive"]
 
 _AT_ONCE = 4000
-"""Accesses between two looks at the clock."""
+"""Accesses between two checks of the deadline."""
 
 _READS = ("io_read", "read")
 _OUTSIDE = ("outer_read", "outer_write")
@@ -35,12 +36,12 @@ _ACCESSES = (*_READS, "io_write")
 
 @dataclass
 class Driven:
-    """What came of it.
+    """Results of driving a QEMU.
 
-    `logs` are QEMU's own traces, one for each trace; `images` the image files after it, and `before` those that were
-    made up, by device. `contents` is what the blocks that were reached read at the end, by device and offset.
-    `events` are the kinds of event that each trace has of a device; `refused` counts accesses that no bus can make,
-    `outside` those that the recorded device kept from its chip, which are not driven.
+    `logs` are QEMU's traces, one per trace; `images` the image files afterwards, and `before` the blank ones made for
+    devices without an image, by device. `contents` has the accessed blocks as read at the end, by device and offset.
+    `events` are the kinds of event in each trace, by trace number and device. `refused` counts accesses impossible on
+    the bus, `outside` those that the recorded device kept from its chip; neither are driven.
     """
 
     folder: Path
@@ -56,12 +57,12 @@ class Driven:
     stopped_at: tuple[int, int] | None = None
 
     def reached(self, name: str) -> bool:
-        """Whether the device was accessed at all."""
+        """True if the device was accessed."""
         return bool(self.contents.get(name))
 
 
 class _Step(NamedTuple):
-    """One row of the trace: an access, or a reset, which has no command."""
+    """Row of the trace: an access, or a reset, which has no command."""
 
     seq: int
     device: str
@@ -70,11 +71,11 @@ class _Step(NamedTuple):
 
 
 def drive(plan: Plan, readers: Sequence[TraceReader], folder: Path, seconds: float) -> Driven:
-    """Drive the accesses of all traces, in order, for at most `seconds`.
+    """Drive the accesses of all traces in order, for at most `seconds`.
 
     Raises:
-        EmulatorError: QEMU did not start, ended or fell silent.
-        InputError: a trace cannot be read, or there is no room for the images.
+        EmulatorError: QEMU did not start, exited or fell silent.
+        InputError: a trace is unreadable, or there is no space for the images.
     """
     driven = Driven(folder)
     _write_images(plan, driven)
@@ -90,7 +91,7 @@ def drive(plan: Plan, readers: Sequence[TraceReader], folder: Path, seconds: flo
 
 
 def _write_images(plan: Plan, driven: Driven) -> None:
-    """Write each unit's image: the one given, zeros for the others."""
+    """Write each unit's image: the given one, else zeros."""
     given = {part.flash.name: part.device.image for part in plan.parts.values()}
     for flash in plan.flashes:
         image = np.zeros(flash.geometry.size, np.uint8)
@@ -105,7 +106,7 @@ def _write_images(plan: Plan, driven: Driven) -> None:
 
 
 class _Run:
-    """One start of the machine, for one trace."""
+    """Run of the machine for one trace."""
 
     def __init__(self, plan: Plan, driven: Driven, reached: dict[str, set[int]], number: int, deadline: float) -> None:
         self.plan = plan
@@ -114,13 +115,13 @@ class _Run:
         self.number = number
         self.deadline = deadline
         self.last_seq = -1
-        self._waiting: list[str] = []
+        self._pending: list[str] = []
         self._resetting = True
         self._reset: set[str] = set()
-        """Devices that have logged the reset that is going on; the first is the machine's own start."""
+        """Devices that have logged the current reset; the first reset is the machine's start."""
 
     def drive(self, reader: TraceReader, *, last: bool) -> None:
-        """Drive one trace; `last` reads the contents back at its end."""
+        """Drive one trace; with `last` read the contents back at its end."""
         folder = self.driven.folder / f"run-{self.number}"
         folder.mkdir()
         self.driven.logs.append(folder / "trace.log")
@@ -135,38 +136,34 @@ class _Run:
                 raise EmulatorError(f"{plan.about.name}, near event {max(self.last_seq, 0)}: {error}") from error
 
     def _drives(self) -> list[str]:
-        # A comma in an option's value is written twice.
-        return [
-            f"file={str(self.driven.images[flash.name]).replace(',', ',,')}"
-            + (",readonly=on" if flash.read_only else "")
-            for flash in self.plan.flashes
-        ]
+        images = {flash.name: doubled(str(self.driven.images[flash.name])) for flash in self.plan.flashes}
+        return [f"file={images[flash.name]}" + ",readonly=on" * flash.read_only for flash in self.plan.flashes]
 
     def _all(self, bus: Bus, reader: TraceReader) -> None:
-        """Drive access after access, until the trace or the time is over."""
+        """Drive accesses until the end of the trace or the deadline."""
         for frame in reader.chunks(self.number):
             for step in self._steps(frame):
                 if step.command:
                     self._resetting = False
-                    self._waiting.append(step.command)
+                    self._pending.append(step.command)
                     self.reached[step.device].add(step.block)
                 else:
                     self._take_reset(bus, step.device)
                 self.last_seq = step.seq
-                if len(self._waiting) >= _AT_ONCE and not self._flush(bus):
+                if len(self._pending) >= _AT_ONCE and not self._flush(bus):
                     self.driven.stopped_at = (self.number, self.last_seq)
                     return
         self._flush(bus)
 
     def _flush(self, bus: Bus) -> bool:
-        """Send what waits; whether there is time for more."""
-        bus.do(self._waiting)
-        self.driven.accesses += len(self._waiting)
-        self._waiting = []
+        """Send the pending accesses; return True if there is time for more."""
+        bus.do(self._pending)
+        self.driven.accesses += len(self._pending)
+        self._pending = []
         return time.monotonic() < self.deadline
 
     def _take_reset(self, bus: Bus, device: str) -> None:
-        """Reset the machine, once for all its devices, each of which logs it."""
+        """Reset the machine once for all its devices, each of which logs the reset."""
         if self._resetting and device not in self._reset:
             self._reset.add(device)
             return
@@ -175,7 +172,7 @@ class _Run:
         self._resetting, self._reset = True, {device}
 
     def _read_back(self, bus: Bus) -> None:
-        """Read the blocks that were reached, in read array."""
+        """Read the accessed blocks, in read array."""
         bus.reset()
         for name, blocks in self.reached.items():
             flash = self.plan.parts[name].flash
@@ -187,7 +184,7 @@ class _Run:
     # --- from rows to accesses -----------------------------------------------------------------------------------
 
     def _steps(self, frame: pl.DataFrame) -> Iterator[_Step]:
-        """What of a chunk is for the bus, in order."""
+        """Iterate over the accesses and resets of a chunk."""
         self._note_events(frame)
         event, device = pl.col("event").cast(pl.String), pl.col("device").cast(pl.String)
         rows = frame.select("seq", device, event, "offset", "size", "value").filter(
@@ -213,7 +210,7 @@ class _Run:
 
 
 def _command(flash: Flash, kind: str, offset: int | None, size: int | None, value: int | None) -> str:
-    """The access on the bus; nothing where no bus has such a one."""
+    """Format an access for the bus; empty if it is impossible there."""
     if offset is None or size not in qtest.WIDTHS or not 0 <= offset <= flash.geometry.size - size:
         return ""
     if kind in _READS:

@@ -1,4 +1,4 @@
-"""Two contents of a flash side by side."""
+"""Comparison of two contents of a flash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["first_difference"]
 
 _SHOWN = 8
-"""Bytes shown of each side."""
+"""Bytes shown of each of the two."""
 
 
 def first_difference(
@@ -25,13 +25,13 @@ def first_difference(
     start: int = 0,
     known: NDArray[np.bool_] | None = None,
 ) -> tuple[Place, str] | None:
-    """Where two contents first differ, and in words; None if they do not.
+    """Find the first difference of two contents and describe it; None if they are equal.
 
     Args:
-        found: uint8, from the flash's byte `start` on.
-        expected: likewise.
-        start: offset of their first byte in the flash.
-        known: which bytes of `expected` are known; all where it is left out.
+        found: uint8.
+        expected: uint8, of the same range.
+        start: offset of the range in the flash.
+        known: bool mask of the known bytes of `expected`; None: all.
     """
     if len(found) != len(expected):
         longer, shorter = format_size(len(expected)), format_size(len(found))

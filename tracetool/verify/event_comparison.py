@@ -1,4 +1,4 @@
-"""The trace beside the real device's own: event by event, as far as the trace has that kind of event."""
+"""Comparison of a trace with that of the real device, event by event, for the kinds of event in the trace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Compared", "compare_traces"]
 
 _FIELDS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "text")
 
-_NOT_OF_THE_CHIP = {
+_NOT_FROM_ACCESSES = {
     "reset",
     "realize",
     "outer_read",
@@ -32,17 +32,17 @@ _NOT_OF_THE_CHIP = {
     "unsupported_device_configuration",
     *CFI02_ONLY,
 }
-"""Events that no bus access causes, or that a device without an extent does not have."""
+"""Events not caused by bus accesses, and those of devices with an extent."""
 
 _BEFORE_THEIR_READ = {"read_status", "manufacturer_id", "device_id", "device_info", "data_read", "read_unknown_state"}
-"""What a read causes; the oldest event set logs it after the read, all others before it."""
+"""Inner events of a read; the oldest event set logs them after the read, all others before it."""
 
 
 @dataclass
 class Compared:
-    """How far trace and device agree: events and read values compared, and the first difference, in words.
+    """Agreement of trace and device: equal events and read values, and the first difference in words.
 
-    `trace` and `seq` are the recorded event's; seq -1 where the device logs more than the trace has.
+    `trace` and `seq` are those of the recorded event, seq -1 where only the device has an event.
     """
 
     events: int = 0
@@ -54,13 +54,13 @@ class Compared:
 
     @property
     def differs(self) -> bool:
-        """Whether there is a difference."""
+        """True if there is a difference."""
         return self.trace >= 0
 
 
 @dataclass
 class _Pair:
-    """What is not compared yet of one device."""
+    """Events of one device, from both sides, that are not compared yet."""
 
     kinds: frozenset[str]
     result: Compared
@@ -76,14 +76,14 @@ def compare_traces(
     *,
     cut: bool,
 ) -> dict[str, Compared]:
-    """Hold each trace against the one that the real device wrote of it.
+    """Compare each trace with the real device's trace of the same accesses.
 
     Args:
         recorded: the traces.
-        live: those of the real device; there may be fewer.
-        parts: the devices, by their name in the trace.
-        kinds: the kinds of event that each trace has of a device.
-        cut: the device was stopped before the end, so the rest of the last trace is not missed.
+        live: traces of the real device; may be fewer.
+        parts: devices by their name in the trace.
+        kinds: kinds of event by trace number and device.
+        cut: the device was stopped early, so the rest of the last trace has no counterpart.
     """
     results = {name: Compared() for name in parts}
     for number, (one, other) in enumerate(zip(recorded, live, strict=False)):
@@ -99,15 +99,15 @@ def compare_traces(
 
 
 def _comparable(kinds: set[str]) -> set[str]:
-    """Kinds that are compared: those of the trace that a bus access causes."""
-    found = kinds - _NOT_OF_THE_CHIP
+    """Select the kinds caused by bus accesses, which are compared."""
+    found = kinds - _NOT_FROM_ACCESSES
     return (found - _BEFORE_THEIR_READ - {"read"}) | {"io_read"} if "read" in found else found
 
 
 def _compare(
     number: int, one: TraceReader, other: TraceReader, parts: Mapping[str, Part], pairs: Mapping[str, _Pair]
 ) -> None:
-    """Read both side by side, so that no more than a few chunks are held."""
+    """Read both traces in step, which keeps only a few chunks in memory."""
     theirs = other.chunks(number)
     more = True
     for frame in one.chunks(number):
@@ -124,7 +124,7 @@ def _compare(
 
 
 def _behind(pair: _Pair) -> bool:
-    """Whether the device's side is the shorter one."""
+    """True if the device's side has fewer events."""
     return not pair.result.differs and pair.live.height < pair.recorded.height
 
 
@@ -138,7 +138,7 @@ def _take_live(theirs: Iterator[pl.DataFrame], parts: Mapping[str, Part], pairs:
 
 
 def _taken(frame: pl.DataFrame, device: str, part: Part | None, pair: _Pair) -> pl.DataFrame:
-    """A device's events of the kinds that are compared, in the words of the later event sets."""
+    """Select a device's events of the compared kinds, renamed to the later event sets."""
     if pair.result.differs:
         return frame.clear()
     rows = frame.filter(pl.col("device").cast(pl.String) == device)
@@ -153,7 +153,7 @@ def _taken(frame: pl.DataFrame, device: str, part: Part | None, pair: _Pair) -> 
 
 
 def _match(number: int, pair: _Pair) -> None:
-    """Compare what both sides have, and drop it."""
+    """Compare the events present on both sides, and remove them."""
     count = min(pair.recorded.height, pair.live.height)
     one, other = pair.recorded.head(count), pair.live.head(count)
     pair.recorded, pair.live = pair.recorded.slice(count), pair.live.slice(count)
@@ -169,7 +169,7 @@ def _match(number: int, pair: _Pair) -> None:
 
 
 def _differences(one: pl.DataFrame, other: pl.DataFrame) -> NDArray[np.bool_]:
-    """Which rows differ in their kind, or in a value that both sides have."""
+    """Return a mask of the rows that differ in kind, or in a value present on both sides."""
     wrong = (one["event"].to_physical() != other["event"].to_physical()).to_numpy()
     for name in _FIELDS:
         wrong = wrong | (one[name] != other[name]).fill_null(value=False).to_numpy()
@@ -184,7 +184,7 @@ def _note(number: int, result: Compared, one: dict[str, object] | None, other: d
 
 
 def _compare_rest(number: int, pair: _Pair, *, cut: bool) -> None:
-    """What only one of the two has. Where the device was stopped, the trace goes on without it."""
+    """Report an event present on one side only, unless the device was stopped before it."""
     if pair.result.differs:
         return
     recorded, live = (next(frame.iter_rows(named=True), None) for frame in (pair.recorded, pair.live))

@@ -1,4 +1,4 @@
-"""Which machine a real QEMU is started as, so that its flash is the one that was traced; and in what it is not."""
+"""Plan of a real device: the machine with the flash of the trace, and known differences from the recorded one."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["Part", "Plan", "plan_for"]
 
 @dataclass(frozen=True)
 class Part:
-    """One traced device on the real machine.
+    """Traced device on the real machine.
 
-    `caveats` say in words in what the two are not the same from the start, so that a difference proves nothing.
+    `caveats` are known differences between the two in words; with any, a difference in behaviour proves nothing.
     """
 
     device: Device
@@ -38,9 +38,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """The machine, its flashes by drive unit, the devices that are driven by their name in the trace, and the others.
+    """Machine to start, its flash by drive unit, and the driven devices by their name in the trace.
 
-    `left_out` says why, in words.
+    `left_out` has the reason for each device that is not driven.
     """
 
     about: About
@@ -51,10 +51,10 @@ class Plan:
 
 
 def plan_for(replayed: Replayed, about: About) -> Plan:
-    """Find the machine that has the traced devices.
+    """Find a machine of this QEMU with the traced devices.
 
     Raises:
-        UsageError: this QEMU has no such machine, or the options fit none that it has; says what to give.
+        UsageError: this QEMU has none, or the options fit none; names the options to give.
     """
     if not about.names_devices:
         raise UsageError(
@@ -80,7 +80,7 @@ def plan_for(replayed: Replayed, about: About) -> Plan:
 
 
 def _unfit(device: Device) -> str:
-    """Why a device cannot be driven on any machine; nothing if it can."""
+    """Return why a device cannot be driven on any machine, empty if it can."""
     if device.machine is None:
         return f"{device.name} was not replayed: its geometry is not known, give --board or --geometry"
     if device.cfi02:
@@ -97,7 +97,7 @@ def _unfit(device: Device) -> str:
 
 
 def _machine(devices: Mapping[str, Device], about: About) -> MachineType:
-    """The first machine of the board that this QEMU has and that has all the devices."""
+    """Return the first machine of the board that this QEMU has with all the devices."""
     wanted = {device.identity.board for device in devices.values() if device.identity is not None}
     if len(wanted) > 1:
         names = ", ".join(sorted(map(str, wanted)))
@@ -119,7 +119,7 @@ def _machine(devices: Mapping[str, Device], about: About) -> MachineType:
 
 
 def _fits(machine: MachineType, devices: Mapping[str, Device]) -> bool:
-    """Whether the devices are as large as this variant's, and in the byte order of its processor."""
+    """True if size and byte order of the devices match this variant."""
     for slot in machine.slots:
         device = devices.get(slot.device)
         geometry = None if device is None or device.machine is None else device.machine.config.geometry
@@ -133,7 +133,7 @@ def _fits(machine: MachineType, devices: Mapping[str, Device]) -> bool:
 
 
 def _geometries(machine: MachineType, devices: Mapping[str, Device]) -> dict[str, Geometry]:
-    """The geometry of each unit that the machine gets: that of the trace, the board's for the others."""
+    """Return the geometry of each unit: that of the trace, else of the board."""
     found: dict[str, Geometry] = {}
     last = max(index for index, slot in enumerate(machine.slots) if slot.device in devices)
     for index, slot in enumerate(machine.slots):
@@ -144,13 +144,13 @@ def _geometries(machine: MachineType, devices: Mapping[str, Device]) -> dict[str
         elif usual is not None and usual.size_known:
             found[slot.device] = usual
         elif usual is not None and index < last:
-            # Where images decide, a unit that nobody knows is one block: enough to make room for the next.
+            # Where images decide the size, an unknown unit gets one block, which keeps its place before the next.
             found[slot.device] = usual.resized(usual.block)
     return found
 
 
 def _sized(device: Device, geometry: Geometry) -> Geometry:
-    """The geometry; where the image decides the size and none was given, as few blocks as the accesses need."""
+    """Return the geometry; with an unknown size, the fewest blocks that hold all accesses."""
     if geometry.size_known:
         return geometry
     end = device.evidence.highest_end if device.evidence is not None else 0
@@ -161,10 +161,11 @@ def _sized(device: Device, geometry: Geometry) -> Geometry:
         raise UsageError(f"{device.name}: {error}") from error
 
 
-# --- in what the two differ --------------------------------------------------------------------------------------
+# --- known differences -------------------------------------------------------------------------------------------
 
 
 def _caveats(device: Device, machine: MachineType) -> list[str]:
+    """List the known differences between the recorded device and the real one."""
     found = []
     geometry = device.machine.config.geometry if device.machine is not None else None
     if device.image is None and device.tally.totals.writes and not device.read_only:
@@ -173,9 +174,9 @@ def _caveats(device: Device, machine: MachineType) -> list[str]:
         found.append(f"its size is not known: give --image {device.name}=FILE")
     if device.recorded.extent is not None:
         extent = format_size(device.recorded.extent)
-        found.append(f"it was recorded with a file of {extent} behind it; this QEMU's has a whole one")
+        found.append(f"it was recorded with an image of {extent}; this QEMU's covers the whole flash")
     if any(notes.adopted_at is not None for notes in device.notes):
-        found.append("the trace begins in mid-command, and the real device at power-up")
+        found.append("the trace begins in mid-command, the real device at power-up")
     if machine.turns_image and device.image is not None:
-        found.append("the board turns the bytes of each word of the image round while it loads it")
+        found.append("the board swaps the bytes of each word while loading the image")
     return found

@@ -1,4 +1,4 @@
-"""The checks on a real device: its events, the image it left, what it reads at the end."""
+"""Checks on a real device: its events, the image it leaves, and its contents at the end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = ["Trial", "try_on"]
 
 @dataclass(frozen=True)
 class Trial:
-    """A trace on a real device: the plan, what came of driving it, the model on the device's own trace."""
+    """Trace repeated on a real device: plan, results, and the model replayed on the device's trace."""
 
     plan: Plan
     driven: Driven
@@ -46,12 +46,12 @@ class Trial:
     replayed: Replayed
 
     def behaviour(self, name: str) -> Behaviour:
-        """When the real device stores buffered words: by its own trace, else by its release."""
+        """Return the behaviour of the real device: from its trace, else its release."""
         device = self.replayed.devices.get(self.plan.parts[name].flash.name)
         return (device.behaviour if device is not None else Behaviour.UNDETERMINED) or self.plan.about.behaviour
 
     def caveats(self, name: str) -> list[str]:
-        """In what the real device is not the recorded one, in words; none if it is the same."""
+        """Return the known differences between the real device and the recorded one, in words."""
         found = [*self.plan.parts[name].caveats]
         recorded, here = self._recorded_behaviour(name), self.behaviour(name)
         if Behaviour.UNDETERMINED not in (recorded, here) and recorded != here:
@@ -62,12 +62,12 @@ class Trial:
         return found
 
     def _recorded_behaviour(self, name: str) -> Behaviour:
-        """When the recorded device stores buffered words; all devices of a machine do it alike."""
+        """Return the behaviour of the recorded device, which all devices of a machine share."""
         others = [part.device.behaviour for part in self.plan.parts.values()]
         return next(filter(None, (self.plan.parts[name].device.behaviour, *others)), Behaviour.UNDETERMINED)
 
     def checks(self, name: str, after: Path | None) -> list[Check]:
-        """All that can be said of one device, named as in the trace; `after` is the image file given for it."""
+        """Make all checks of one device, named as in the trace; `after` is the given image file."""
         if not self.driven.reached(name):
             return []
         return [
@@ -97,7 +97,7 @@ class Trial:
         return Check(Subject.DEVICE_EVENTS, standing, words, found.events, place)
 
     def _model(self, name: str) -> Check:
-        """The model, given what the device logs of its accesses."""
+        """Check the model against the device's own trace."""
         device = self.replayed.devices.get(self.plan.parts[name].flash.name)
         if device is None or device.machine is None:
             return Check(Subject.DEVICE_MODEL, Standing.UNPROVED, "the real device logged nothing")
@@ -117,7 +117,7 @@ class Trial:
     # --- contents ------------------------------------------------------------------------------------------------
 
     def _image(self, name: str, after: Path | None) -> Check:
-        """The image file that QEMU left: the model's, and the one given."""
+        """Check the image file that QEMU left against the model's and the given one."""
         part = self.plan.parts[name]
         device = self.replayed.devices.get(part.flash.name)
         size = part.flash.geometry.size
@@ -135,7 +135,7 @@ class Trial:
         return self._beside(name, left[: image_length(part.device)], after, words)
 
     def _beside(self, name: str, left: NDArray[np.uint8], after: Path, words: str) -> Check:
-        """The same image beside the one given."""
+        """Check that image against the given one."""
         given = load_image(after, limit=self.plan.parts[name].flash.geometry.size)
         found = first_difference(given, left)
         if found is None:
@@ -146,7 +146,7 @@ class Trial:
         return Check(Subject.DEVICE_IMAGE, standing, f"{words}, but {after} differs: {found[1]}{said}", 0, found[0])
 
     def _contents(self, name: str) -> Check:
-        """What the guest would read of the blocks that were reached."""
+        """Check the contents of the accessed blocks against the model's."""
         part = self.plan.parts[name]
         device = self.replayed.devices.get(part.flash.name)
         blocks = self.driven.contents.get(name, {})
@@ -167,11 +167,11 @@ class Trial:
 
 
 def try_on(plan: Plan, readers: Sequence[TraceReader], folder: Path, seconds: float) -> Trial:
-    """Drive the traces' accesses on the machine of the plan, and hold everything that comes of it against the model.
+    """Repeat the traces' accesses on the planned machine, and replay the model on its trace.
 
     Raises:
-        EmulatorError: QEMU did not start, ended or fell silent.
-        InputError: a trace cannot be read, or there is no room for images and logs.
+        EmulatorError: QEMU did not start, exited or fell silent.
+        InputError: a trace is unreadable, or there is no space for images and logs.
     """
     driven = drive(plan, readers, folder, seconds)
     live = [open_trace(str(log)) for log in driven.logs]
@@ -180,7 +180,7 @@ def try_on(plan: Plan, readers: Sequence[TraceReader], folder: Path, seconds: fl
 
 
 def _options(plan: Plan, driven: Driven) -> Options:
-    """What the model is told of the real machine: the units as they were started."""
+    """Return the model's options for the real machine: its units as started."""
     options = next(iter(plan.parts.values())).device.options
     images = {part.flash.name: options.images[name] for name, part in plan.parts.items() if name in options.images}
     return Options(
@@ -192,7 +192,7 @@ def _options(plan: Plan, driven: Driven) -> Options:
 
 
 def _spec(geometry: Geometry) -> str:
-    """The geometry as `--geometry` has it, nothing left out."""
+    """Format a geometry completely, as for `--geometry`."""
     bus = f"bank={geometry.bank_width},chip={geometry.chip_width},max-chip={geometry.max_chip_width}"
     ids = ":".join(f"{number:02x}" for number in geometry.ids)
     return f"size={geometry.size},block={geometry.block},{bus},endian={geometry.endian},ids={ids}"

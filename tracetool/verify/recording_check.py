@@ -1,4 +1,4 @@
-"""What can be proved from the recording alone: its events, and its image."""
+"""Checks on the recording alone: its events, and its image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["image_check", "image_length", "self_check"]
 
 
 def self_check(device: Device, replayed: Replayed) -> Check:
-    """Hold the trace's own events against what the model predicts from its accesses."""
+    """Check the trace's events against the model's predictions from its accesses."""
     events = sum(notes.events for notes in device.notes)
     for notes in device.notes:
         if notes.disagreement is not None:
@@ -47,17 +47,17 @@ def self_check(device: Device, replayed: Replayed) -> Check:
 
 
 def image_length(device: Device) -> int:
-    """Bytes of the device's image file: the region's, or fewer where the file was shorter before."""
+    """Return the length of the device's image file: the region, or less if the file was shorter before."""
     machine = device.machine
     length = 0 if machine is None else machine.backed_bytes
     return length if device.image is None else min(length, len(device.image))
 
 
 def image_check(device: Device, path: Path) -> Check:
-    """Hold the image file after the trace against the model's.
+    """Check the image file after the trace against the model's.
 
     Raises:
-        InputError: it cannot be read, or is longer than the flash.
+        InputError: it is unreadable, or longer than the flash.
     """
     machine = device.machine
     if machine is None:
@@ -66,7 +66,7 @@ def image_check(device: Device, path: Path) -> Check:
     given = load_image(path, limit=geometry.size)
     length = image_length(device)
     if device.image is None and not geometry.size_known and len(given) >= device.tally.ends.highest:
-        length = min(length, len(given))  # the file decides how long the flash is
+        length = min(length, len(given))  # the file decides the length of the flash
     known = machine.backing_mask[:length] == machine.known_value
     whole = known if len(given) == length else None
     found = first_difference(given, machine.backing()[:length], known=whole)
@@ -87,7 +87,7 @@ def _image_equal(path: Path, length: int, known: int) -> Check:
 
 
 def _last_writer(device: Device, offset: int) -> str:
-    """Which operation last changed the byte, in words."""
+    """Describe the operation that last changed the byte."""
     reaches = (pl.col("offset") <= offset) & (pl.col("offset") + pl.col("length") > offset)
     changes = pl.col("kind").cast(pl.String).is_in(["erase", "program", "buffered-program"])
     done = pl.col("outcome").cast(pl.String) == "done"

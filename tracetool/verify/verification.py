@@ -1,4 +1,4 @@
-"""What a verification says: one check for each pair that was compared, and what was not compared at all."""
+"""Result of a verification: a check for each comparison, and what was not compared."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ __all__ = ["Check", "DeviceProof", "Place", "RealDevice", "Standing", "Subject",
 
 
 class Standing(StrEnum):
-    """How a comparison came out."""
+    """Result of a comparison."""
 
     DIFFERENT = "different"
     UNPROVED = "unproved"
-    """It could not be made, or only for a part."""
+    """The comparison was impossible, or only partial."""
     PROVED = "proved"
 
 
 class Subject(StrEnum):
-    """What was held against what."""
+    """The two sides of a comparison."""
 
     SELF_CHECK = "self-check"
-    """The trace's events and read values against those that the model predicts from its bus accesses."""
+    """The trace's events and read values against the model's predictions from its bus accesses."""
     IMAGE = "image"
-    """The image file after the trace against the one that the model leaves."""
+    """The image file after the trace against the model's."""
     DEVICE_EVENTS = "device-events"
-    """The trace's events and read values against those of a real device that was given the same bus accesses."""
+    """The trace's events and read values against those of a real device with the same bus accesses."""
     DEVICE_MODEL = "device-model"
-    """The real device's events and read values against those that the model predicts for it."""
+    """The real device's events and read values against the model's predictions."""
     DEVICE_IMAGE = "device-image"
-    """The image file that the real device left against the model's, and against the one given."""
+    """The real device's image file against the model's and the given one."""
     DEVICE_CONTENTS = "device-contents"
-    """What the real device reads at the end against what the model has the guest read."""
+    """The real device's contents at the end against the model's."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a comparison first differs. `seq` is an event of trace number `trace`, `offset` a byte of the flash."""
+    """First difference of a comparison: event `seq` of trace number `trace`, or byte `offset` of the flash."""
 
     trace: int | None = None
     seq: int | None = None
@@ -52,7 +52,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison: how it came out, in words, how many events or bytes were compared, where it first differs."""
+    """Comparison with its result, also in words, the number of events or bytes compared, and the first difference."""
 
     subject: Subject
     standing: Standing
@@ -63,7 +63,7 @@ class Check:
 
 @dataclass(frozen=True)
 class DeviceProof:
-    """What was compared for one device, and what was not, in words."""
+    """Checks of one device, and reasons for those not made."""
 
     name: str
     checks: tuple[Check, ...]
@@ -71,20 +71,20 @@ class DeviceProof:
 
     @property
     def standing(self) -> Standing:
-        """The worst of its checks."""
+        """Worst result of its checks."""
         found = [check.standing for check in self.checks]
         return next((standing for standing in Standing if standing in found), Standing.UNPROVED)
 
     def check(self, subject: Subject) -> Check | None:
-        """The check of this subject; None if it was not made."""
+        """Return the check of this subject, None if it was not made."""
         return next((check for check in self.checks if check.subject == subject), None)
 
 
 @dataclass(frozen=True)
 class RealDevice:
-    """The QEMU that was driven: as which machine, how many accesses, and where it stopped, None if at the end.
+    """QEMU that was driven, and how far.
 
-    `stopped_at` is the trace's number and the seq of the last access that was driven.
+    `stopped_at` is the trace's number and the seq of the last access driven; None: the end.
     """
 
     about: About
@@ -96,7 +96,7 @@ class RealDevice:
 
 @dataclass(frozen=True)
 class Verification:
-    """The answer: traces, the real device if there was one, devices by name, and what to make of it all."""
+    """Result of a verification: traces, checks by device, the real device if any, and conclusions."""
 
     traces: tuple[TraceReport, ...]
     devices: tuple[DeviceProof, ...]
@@ -105,7 +105,7 @@ class Verification:
 
     @property
     def standing(self) -> Standing:
-        """The worst of all; a trace that the model contradicts proves nothing, but no device or image differs yet."""
+        """Worst result of all checks. A failed self-check alone is `UNPROVED`: no device or image differs."""
         beyond_the_trace = [check for check in self._checks if check.subject != Subject.SELF_CHECK]
         if any(check.standing == Standing.DIFFERENT for check in beyond_the_trace):
             return Standing.DIFFERENT
@@ -114,7 +114,7 @@ class Verification:
 
     @property
     def exit_code(self) -> int:
-        """What the process should end with: 0 proved, 1 images or devices differ, 4 inconclusive."""
+        """Exit code of the process: 0 proved, 1 images or devices differ, 4 inconclusive."""
         return {Standing.PROVED: 0, Standing.DIFFERENT: 1, Standing.UNPROVED: 4}[self.standing]
 
     @property

@@ -1,4 +1,4 @@
-"""Verification: what the trace, the image and a real device say of the model, each beside the others."""
+"""Verification of the model against traces, images and a real device."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["verify"]
 
 SECONDS = 300
-"""How long a real device is driven where nothing else is said."""
+"""Default time limit for driving a real device."""
 
 
 def verify(
@@ -41,21 +41,21 @@ def verify(
     program: str | None = None,
     seconds: float = SECONDS,
 ) -> Verification:
-    """Hold traces, consecutive boots of one machine, against the model, an image and a real device.
+    """Verify the model on traces, which are consecutive boots of one machine.
 
     Args:
-        readers: the traces, open.
-        options: what is said of the devices.
+        readers: open traces.
+        options: options of the devices.
         after: image files after the last trace, by device; `ANY_DEVICE` is the one that is written. A run directory
-            brings its own.
-        program: a QEMU whose flash is given the same accesses; None: there is none.
-        seconds: how long it is driven at most.
+            has its own.
+        program: QEMU on which to repeat the accesses; None: none.
+        seconds: time limit for that.
 
     Raises:
-        InputError: a trace or an image cannot be read.
-        UsageError: options contradict each other or the trace, or this QEMU has no such machine.
-        MissingDependencyError: there is no such QEMU.
-        EmulatorError: QEMU did not start, ended by itself or fell silent.
+        InputError: a trace or an image is unreadable.
+        UsageError: options contradict each other or the trace, or this QEMU has no matching machine.
+        MissingDependencyError: no such QEMU.
+        EmulatorError: QEMU did not start, exited or fell silent.
     """
     found = None if program is None else about(program)
     if found is not None and not all(reader.rereadable for reader in readers):
@@ -101,7 +101,7 @@ def _proofs(
 
 
 def _without_image(device: Device, images: Mapping[str, Path], lost: Collection[str]) -> list[str]:
-    """The image of a device that was written is worth asking for, where QEMU did not throw that away (`lost`)."""
+    """List the missing image of a device that was written, or that QEMU discarded the writes (`lost`)."""
     asked = device.name in images or not device.tally.totals.writes
     if asked or device.read_only:
         return []
@@ -111,7 +111,7 @@ def _without_image(device: Device, images: Mapping[str, Path], lost: Collection[
 
 
 def _not_driven(name: str, trial: Trial, replayed: Replayed) -> Iterator[str]:
-    """What the real device was not given."""
+    """List the accesses that the real device did not get."""
     driven = trial.driven
     if not driven.reached(name):
         yield "the trace has no access of it to drive"
@@ -128,7 +128,7 @@ def _not_driven(name: str, trial: Trial, replayed: Replayed) -> Iterator[str]:
 
 
 def _conclusions(devices: Sequence[DeviceProof], trial: Trial) -> Iterator[str]:
-    """Whom to believe where trace, model and real device do not all agree."""
+    """Conclude which side is wrong where trace, model and real device disagree."""
     program = trial.plan.about.name
     for device in devices:
         recorded = device.check(Subject.SELF_CHECK)

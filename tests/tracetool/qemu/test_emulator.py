@@ -84,7 +84,7 @@ def test_a_program_that_is_no_qemu_is_named(tmp_path: Path) -> None:
         ("/bin/true", EmulatorError, r"QEMU ended: is /bin/true a QEMU\?; name a qemu-system-... program"),
         ("qemu-system-aarch65", MissingDependencyError, "no such program; name a"),
         (str(tmp_path / "qemu-system-mips"), MissingDependencyError, "apt-get install -y qemu-system-mips"),
-        (str(text), MissingDependencyError, "is no program"),
+        (str(text), MissingDependencyError, "is not executable"),
     ):
         with pytest.raises(error, match=words):
             about(program)

@@ -72,7 +72,7 @@ def test_a_program_that_cannot_be_run_is_refused_with_the_reason(folders: Path) 
     Path("loop").symlink_to("loop")
     Path("only-here").write_text("#!/bin/sh\n")
     for name, words in (
-        ("./text", "is no program that may be executed"),
+        ("./text", "is not executable"),
         ("./build", "is a directory"),
         ("./loop", "cannot be run: Too many levels of symbolic links"),
         ("./missing", "no such program; name a"),

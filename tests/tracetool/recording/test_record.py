@@ -19,7 +19,7 @@ from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, environment, tracet
 from tests.tracetool.logs import log
 from tests.tracetool.recording.scene import Scene
 from tracetool.errors import UsageError
-from tracetool.qemu.backends import backends
+from tracetool.qemu import about
 from tracetool.recording.record import plan_recording
 from tracetool.runs.directory import read_run_directory
 
@@ -250,7 +250,7 @@ def test_an_image_that_is_no_file_is_refused(scene: Scene) -> None:
     scene.image.unlink()
     os.mkfifo(scene.image)
     ended = scene.record()
-    assert (ended.code, "vars.fd: is no file that could be copied" in ended.err) == (3, True)
+    assert (ended.code, "vars.fd: is neither a regular file nor a block device" in ended.err) == (3, True)
     assert not (scene.folder / "run").exists()
 
 
@@ -302,21 +302,21 @@ def test_a_qemu_s_backends_are_seen_from_what_it_writes(
     has: str, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_BACKENDS", has)
-    backends.cache_clear()
-    assert backends(scene.command[0]) == {"log", "simple"} & set(has.split())
+    about.query.cache_clear()
+    assert about.about(scene.command[0]).backends == {"log", "simple"} & set(has.split())
 
 
 def test_a_backend_that_this_qemu_lacks_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    backends.cache_clear()
+    about.query.cache_clear()
     with pytest.raises(UsageError, match=r"--backend simple: qemu-system-aarch64 .* was built without it; it has log"):
         plan_recording(scene.command, "simple")
     with pytest.raises(UsageError, match=r"--backend ust: qemu-system-aarch64 .* was built without it; it has log"):
         plan_recording(scene.command, "ust")
     monkeypatch.setenv("FAKE_BACKENDS", "ust")
-    backends.cache_clear()
+    about.query.cache_clear()
     with pytest.raises(UsageError, match="it has neither log nor simple"):
         plan_recording(scene.command)
-    backends.cache_clear()
+    about.query.cache_clear()
 
 
 def test_the_simple_backend_writes_the_trace_of_a_run(scene: Scene) -> None:

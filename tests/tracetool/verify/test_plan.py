@@ -106,6 +106,6 @@ def test_what_only_secure_code_reaches_is_left_out() -> None:
 
 def test_in_what_the_machine_is_not_the_recorded_one() -> None:
     short = log("virt.flash1").realize(768 << 10).reset().program(0, 1).text
-    assert any("a file of 768 KiB" in caveat for caveat in plan(short, ARM).parts["virt.flash1"].caveats)
+    assert any("an image of 768 KiB" in caveat for caveat in plan(short, ARM).parts["virt.flash1"].caveats)
     midway = log("virt.flash1").reset().program(0, 1).read_array().begun_at(3).text
     assert any("in mid-command" in caveat for caveat in plan(midway, ARM).parts["virt.flash1"].caveats)
