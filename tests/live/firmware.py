@@ -54,7 +54,7 @@ class Shell:
                 self._line.send(b"\x1b")
             if time.monotonic() > deadline:
                 raise EmulatorError(f"no prompt of the shell within {PATIENCE_S} s, but {text[-500:]!r}")
-            seen += self._line.receive()
+            seen += self._line.receive_within(1.0) or b""
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tracetool.errors import UsageError
+from tracetool.qemu.option_syntax import parse, split
 from tracetool.recording.blocks import BlockImage, image_of_drive, image_of_node
-from tracetool.recording.syntax import parse, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

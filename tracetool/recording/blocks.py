@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracetool.errors import UsageError
+from tracetool.qemu.option_syntax import is_on, parse_json
 from tracetool.recording.images import WHOLE, Part
-from tracetool.recording.syntax import is_on, parse_json
 from tracetool.sizes import parse_size
 
 if TYPE_CHECKING:

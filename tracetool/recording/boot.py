@@ -11,9 +11,9 @@ import numpy as np
 
 from tracetool.images import is_raw, load_image, write_image
 from tracetool.qemu.emulator import emulator
+from tracetool.qemu.option_syntax import doubled
 from tracetool.recording.firmware import MAX_FIRMWARE
 from tracetool.recording.guest import GuestEnd
-from tracetool.recording.syntax import doubled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,11 +19,11 @@ from tracetool.images import load_image
 from tracetool.ingest import open_trace
 from tracetool.qemu.about import about
 from tracetool.qemu.machines import machine_type_of
+from tracetool.qemu.option_syntax import doubled
 from tracetool.qemu.program import is_qemu, program_path
 from tracetool.recording.arguments import read_command_line
 from tracetool.recording.guest import DiskWatch
 from tracetool.recording.images import Part, format_of, in_use, measured, saved
-from tracetool.recording.syntax import doubled
 from tracetool.runs.directory import RunDirectory, read_run_directory, write_run
 from tracetool.runs.place import is_run_directory
 from tracetool.runs.run import FINISHED, NOT_STARTED, RECORDING, Flash, Run, SavedImage

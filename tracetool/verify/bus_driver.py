@@ -13,7 +13,7 @@ import polars as pl
 from tracetool.errors import EmulatorError
 from tracetool.images import write_image
 from tracetool.qemu import qtest
-from tracetool.recording.syntax import doubled
+from tracetool.qemu.option_syntax import doubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

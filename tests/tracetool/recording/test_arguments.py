@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracetool.errors import UsageError
+from tracetool.qemu.option_syntax import doubled
 from tracetool.recording.arguments import CommandLine, FlashDrive, read_command_line
 from tracetool.recording.blocks import BlockImage
 from tracetool.recording.images import Part
-from tracetool.recording.syntax import doubled
 
 
 def line(text: str) -> CommandLine:

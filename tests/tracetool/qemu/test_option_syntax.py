@@ -7,16 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracetool.errors import UsageError
-from tracetool.recording.syntax import doubled, is_on, parse, parse_json, split
+from tracetool.qemu.option_syntax import doubled, is_on, parse, parse_json, split
 
 _KEYS = st.text("abcdefg-.", min_size=1)
-_VALUES = st.text()
+_CHARACTERS = st.characters(exclude_characters="\0")  # which no argument of a program contains
+_VALUES = st.text(_CHARACTERS)
 
 
 # Nothing begins with a comma here: QEMU itself reads `0,,,` as `0,` and then nothing.
 @given(
     st.lists(
-        st.text(st.characters(exclude_characters="\0"), min_size=1).filter(lambda part: not part.startswith(",")),
+        st.text(_CHARACTERS, min_size=1).filter(lambda part: not part.startswith(",")),
         min_size=1,
     )
 )
