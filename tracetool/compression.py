@@ -25,10 +25,10 @@ _SKIPPABLE = tuple(bytes([first]) + b"\x2a\x4d\x18" for first in range(0x50, 0x6
 _MAGICS = {"gzip": (b"\x1f\x8b",), "xz": (b"\xfd7zXZ\x00",), "zstd": (b"\x28\xb5\x2f\xfd", *_SKIPPABLE)}
 
 MAGIC_BYTES = 6
-"""How many of a file's first bytes tell how it is compressed."""
+"""First bytes of a file by which its compression is recognised."""
 
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstd.ZstdError)
-"""What reading a compressed stream raises where it is cut (EOFError) or damaged (the others)."""
+"""Exceptions of a compressed stream that is cut (EOFError) or damaged (the others)."""
 
 
 _OPENERS: dict[str, Callable[[BufferedReader], BufferedIOBase]] = {
@@ -39,7 +39,7 @@ _OPENERS: dict[str, Callable[[BufferedReader], BufferedIOBase]] = {
 
 
 def compression_of(head: bytes) -> str | None:
-    """Name the compression a file with these first `MAGIC_BYTES` has: `gzip`, `xz`, `zstd`, or None."""
+    """Compression of a file by its first `MAGIC_BYTES`: `gzip`, `xz`, `zstd`, or None."""
     return next((name for name, magics in _MAGICS.items() if head.startswith(magics)), None)
 
 

@@ -1,4 +1,4 @@
-"""Files that are not a flash's raw contents though they are given as such: told by magic numbers, and made raw.
+"""Disk images and other files given as flash contents: recognised by magic numbers, disk images converted to raw.
 
 Disk image formats keep the contents behind tables of their own; qemu-img (a program of QEMU's) makes them raw.
 """
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["HEAD_BYTES", "TAIL_BYTES", "Container", "convert", "recognise", "require_flash"]
 
 HEAD_BYTES = 0x8006
-"""How many of a file's first bytes tell what it is: up to the mark of an ISO 9660 image."""
+"""First bytes of a file by which it is recognised: up to the mark of an ISO 9660 image."""
 
 TAIL_BYTES = 512
-"""How many of its last bytes: the footer of VHD and of Apple's disk images."""
+"""Last bytes likewise: the footer of VHD and of Apple's disk images."""
 
 _SECONDS = 120
-"""How long qemu-img may take: flashes are small."""
+"""Timeout of qemu-img: flashes are small."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ _VHD_DIFFERENCING = 4
 
 
 def _lies_over(source: Path, driver: str) -> str | None:
-    """Which other files the image's contents come from in part, in words; None: it stands alone.
+    """Other files that hold a part of the image's contents, in words; None if there are none.
 
     An image can name any file of this machine, so one that comes from elsewhere must not have them read.
     Ref: the formats' specifications, as above.
@@ -227,7 +227,7 @@ def _lies_over(source: Path, driver: str) -> str | None:
 
 
 def _vmdk_lies_over(file: BinaryIO, head: bytes) -> str | None:
-    """The same of a VMDK: its data lie in it where its header says how much, else where a text says."""
+    """The same for VMDK: a header with a capacity means data in this file, otherwise a descriptor names others."""
     _, _, capacity, _, start, length = _VMDK_HEADER.unpack_from(head)
     if not head.startswith(b"KDMV") or not capacity:
         return "with its data in another file"

@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code each error carries.
+"""The exceptions of the program, each with its exit code.
 
 ```
 TracetoolError            exit code 3

@@ -55,7 +55,7 @@ __all__ = [
 Model = Literal["cfi01", "cfi02", "both", "rfc"]
 
 PREFIX = "pflash_"
-"""What every event's name begins with in a trace."""
+"""Prefix of every event's name in a trace."""
 
 ACCESSES = ("io_write", "io_read", "outer_write", "outer_read", "read")
 """Events that are accesses of the guest."""
@@ -102,7 +102,7 @@ class Argument(NamedTuple):
         return f"{prefix}{{:{rest[:-1].replace('*', '')}{'x' if rest.endswith('x') else 'd'}}}"
 
     def show(self, value: int | str | None) -> str:
-        """What QEMU prints for the value, given as its column holds it; `?` where it is not known."""
+        """The value of a column as QEMU prints it; `?` for an unknown one."""
         if value is None:
             return "?"
         if isinstance(value, str):
@@ -144,7 +144,7 @@ class Variant(NamedTuple):
 
     @property
     def accesses(self) -> bool:
-        """Whether its size is that of an access, one of `ACCESS_SIZES`: the RFC's outer region has no such limit."""
+        """True if its size is one of `ACCESS_SIZES`; the RFC's outer region has no such limit."""
         return self.model != "rfc"
 
     def written(self, shown: Iterable[str]) -> str:

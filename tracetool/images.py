@@ -94,7 +94,7 @@ def _load(path: Path, limit: int) -> NDArray[np.uint8]:
 
 
 def is_raw(path: Path) -> bool:
-    """Whether the file `path` holds an image byte for byte. OSError if it cannot be read."""
+    """True if the file is a raw image. OSError if it cannot be read."""
     with path.open("rb") as stream:
         head, size = stream.read(HEAD_BYTES), os.fstat(stream.fileno()).st_size
         tail = os.pread(stream.fileno(), TAIL_BYTES, max(size - TAIL_BYTES, 0))
@@ -183,7 +183,7 @@ def _write_sparse(descriptor: int, data: NDArray[np.uint8]) -> None:
 
 
 def _occupied(data: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
-    """Give the runs (start, end) of pages that hold anything but zeros."""
+    """Runs (start, end) of pages that are not all zeros."""
     for base in range(0, data.size, _CHUNK):
         chunk = data[base : base + _CHUNK]
         used = np.logical_or.reduceat(chunk, np.arange(0, chunk.size, _PAGE))

@@ -13,8 +13,8 @@ __all__ = ["real_path", "user_folder", "user_path"]
 
 
 def user_path(text: str | Path) -> Path:
-    """The path that a user means: `~` and `~name` expanded as shells do, which leave names of nobody as they are."""
-    return Path(os.path.expanduser(text))  # noqa: PTH111  Path's raises where the name is nobody's
+    """Expand `~` and `~name` as shells do: names of unknown users stay as they are."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111  Path's raises for an unknown user
 
 
 def real_path(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Text that is not ours made harmless: nothing that moves a cursor, hides, or reorders what stands beside it.
+"""Sanitizing of foreign text: nothing that moves the cursor, hides or reorders the text around it.
 
 Names of devices and files, a trace's own words and those of other programs pass through here before people see them.
 Machine formats keep data as it is.
@@ -17,7 +17,7 @@ __all__ = ["excerpt", "first_of", "listed", "sanitize", "sanitize_lines"]
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _MOST = 4096
 _EXCERPT = 120
-_ESCAPED = 10  # characters that one becomes, at most
+_ESCAPED = 10  # characters of the longest escape
 _ELLIPSIS = "…"
 
 
@@ -35,12 +35,12 @@ def sanitize(text: str, most: int = _MOST) -> str:
 
 
 def sanitize_lines(text: str) -> str:
-    """The text with its newlines and at its length, else as `plain` has it."""
+    """The text as `sanitize` returns it, but with its newlines and not cut."""
     return "\n".join(sanitize(line, _ESCAPED * len(line)) for line in text.split("\n"))
 
 
 def excerpt(line: str) -> str:
-    """The beginning of a line of a trace, at most 120 characters of ASCII: nobody knows the encoding of others."""
+    """The beginning of a line of a trace, at most 120 characters of ASCII: its encoding is unknown."""
     shown = "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode() for c in line[: _EXCERPT + 1])
     return sanitize(shown, _EXCERPT)
 

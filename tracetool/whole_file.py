@@ -1,4 +1,4 @@
-"""Files that are never half-written under their name."""
+"""Atomic file writes: a file appears under its name complete, or not at all."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _inherited_descriptor(path: Path) -> int | None:
-    """Give N where `path` leads to `/dev/fd/N`: opening such a name anew would forget the shell's `>>`."""
+    """N if `path` leads to `/dev/fd/N`: opened by name, the shell's `>>` would be lost."""
     for _ in range(_MAX_LINKS):
         path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the link that is looked for
         if found := _DESCRIPTOR.fullmatch(str(path)):
@@ -87,7 +87,7 @@ def _inherited_descriptor(path: Path) -> int | None:
 
 
 def _hand_down(found: os.stat_result | None, descriptor: int) -> None:
-    """Give a new file the owner and permissions of the one it replaces; without one, those that the umask leaves."""
+    """Set owner and permissions of the file that is replaced; without one, those of the umask."""
     if found is None:
         mask = os.umask(0)
         os.umask(mask)

@@ -1,4 +1,4 @@
-"""What the commands of the program are made of: click's command, and choices and completion in the same words."""
+"""Building blocks of the commands: click's command with device options apart, choices, completion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class DeviceOption(click.Option):
-    """An option that says what was traced; the help lists these apart."""
+    """An option about the traced devices; the help lists these apart."""
 
 
 class Command(click.Command):
@@ -54,10 +54,9 @@ command = partial(click.command, cls=Command)
 
 
 def _break_waiting() -> None:
-    """Have SIGINT break off system calls that wait (standard input, a pipe, a file that never opens), as Python does.
+    """Have SIGINT interrupt blocking system calls (standard input, a pipe, a file that never opens), as Python does.
 
-    polars takes the signal over when it is imported, with SA_RESTART: a read would go on as if nothing had come. So it
-    is imported first.
+    polars installs its own handler when it is imported, with SA_RESTART, so it is imported first.
     """
     import_module("polars")
     signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003  the standard library's
@@ -67,7 +66,7 @@ class Choice(click.Choice[T], Generic[T]):
     """One of a few values, which are called by their `label` or are words themselves."""
 
     def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:  # noqa: ARG002
-        """What a value is called."""
+        """The name of a value."""
         return str(getattr(choice, "label", choice))
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
@@ -75,7 +74,7 @@ class Choice(click.Choice[T], Generic[T]):
         return "|".join(self._names)
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ANN401, ARG002
-        """What to give instead."""
+        """The names to choose from."""
         return f"{value!r}: give one of {', '.join(self._names)}"
 
     def fail(self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None) -> NoReturn:  # noqa: ARG002

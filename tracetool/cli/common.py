@@ -1,4 +1,4 @@
-"""What commands share: numbers and queries as text, talk on standard error, consoles, open traces, warnings."""
+"""Shared by the commands: parsing of numbers and queries, messages on standard error, consoles, open traces."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.errors import UsageError
+from tracetool.ingest.foreign import require_events
 from tracetool.ingest.inputs import keep_inputs
 from tracetool.paths import user_path
 from tracetool.sanitize import sanitize
@@ -71,13 +72,13 @@ def parse_where(text: str | None, table: str) -> Query | None:
 
 
 class _Talk:
-    """Whether the person at the terminal wants to hear more than the answer and errors."""
+    """Verbosity of messages on standard error."""
 
     quiet = False
 
 
 def be_quiet(value: bool) -> None:
-    """Whether to say errors alone."""
+    """Suppress messages on standard error, but for errors."""
     _Talk.quiet = value
 
 
@@ -122,7 +123,7 @@ def _file_width(width: int | None) -> int:
 
 
 class Reading(NamedTuple):
-    """What the command line says of how traces are to be read."""
+    """Options of the command line for reading traces."""
 
     strict: bool = False
     input_format: str | None = None
@@ -160,7 +161,7 @@ def _named(readers: list[TraceReader], names: Sequence[str] | None) -> list[Trac
 
 
 def _combined(readers: list[TraceReader]) -> list[TraceReader]:
-    """The traces; what is one trace in several files is one, and it is said."""
+    """The traces, with those that are parts of one combined; a message names them."""
     if len(readers) < 2:  # noqa: PLR2004
         return readers
     from tracetool.ingest.split_logs import combine_logs
@@ -217,23 +218,3 @@ def warn_of_disagreement(replayed: Replayed) -> None:
                 say(f"{name}: model and trace disagree from event {notes.disagreement.seq} on (TRC001)")
         if not device.stores_known:
             say(f"{name}: {stores_unknown(device)}")
-
-
-def require_events(readers: Sequence[TraceReader], events: int) -> None:
-    """A trace without a pflash event has no answer in it; InputError that says how to get one.
-
-    Where several are consecutive boots, one without events is a boot that nobody traced.
-    """
-    from tracetool.errors import InputError
-    from tracetool.findings.phrases import count_of
-    from tracetool.ingest.foreign import foreign_lines
-
-    silent = readers if not events else [reader for reader in readers if not reader.health.events]
-    for reader in silent:
-        what = foreign_lines(reader.health)
-        if what is not None:
-            raise InputError(f"{reader.meta.name}: is {what}")
-    if silent:
-        names = ", ".join(reader.meta.name for reader in silent)
-        seen = count_of(sum(reader.health.lines for reader in silent), silent[0].meta.unit)
-        raise InputError(f"{names}: no pflash event in {seen}; start QEMU with -trace 'pflash*'")

@@ -15,7 +15,7 @@ from tracetool.cli.common import say
 __all__ = ["VARIABLE", "install_completion", "show_completion"]
 
 VARIABLE = "_TRACETOOL_COMPLETE"
-"""What a script sets so that the program answers it."""
+"""Environment variable by which a completion script asks the program."""
 
 _SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 _SCRIPTS = {

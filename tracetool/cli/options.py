@@ -84,7 +84,7 @@ _DEVICE_OPTIONS = (
 
 
 class DeviceOptions(NamedTuple):
-    """What the command line says of the devices, as text; the names are those of the options."""
+    """Device options of the command line, as text; the fields are named after the options."""
 
     image: tuple[str, ...]
     extent: tuple[str, ...]
@@ -125,7 +125,7 @@ class DeviceOptions(NamedTuple):
 
 
 def by_device(option: str, values: Sequence[str]) -> dict[str, str]:
-    """`DEV=VALUE` taken apart. A geometry's value has `=` of its own, a file's name may have."""
+    """Split `DEV=VALUE` into device and value. A geometry's value has a `=` too, a file's name may have one."""
     taken: dict[str, str] = {}
     for text in values:
         name, value = split_device(text)
@@ -205,7 +205,7 @@ _reading = _group("reading", Reading, _READING_OPTIONS)
 
 
 def reading_options(function: Function) -> Function:
-    """Give a command the options of reading; its `traces` are those that `named_traces` gives for the arguments."""
+    """Add the options of reading to a command, and expand its `traces` with `named_traces`."""
 
     @wraps(function)
     def run(**given: Any) -> Any:  # noqa: ANN401  whatever the command takes

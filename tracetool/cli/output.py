@@ -1,4 +1,4 @@
-"""Files that commands write: never half-written under their name."""
+"""Output of commands: standard output, or a file that appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def open_output(path: str | None) -> Iterator[BinaryIO]:
 
 
 def goes_to_a_file() -> bool:
-    """Whether standard output is a file, so that nobody sees it grow."""
+    """True if standard output is a regular file."""
     return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)

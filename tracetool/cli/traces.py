@@ -47,7 +47,7 @@ def _without_by_products(given: Sequence[str]) -> list[str]:
 
 
 def _may_be_meant(path: str) -> bool:
-    """Whether a path is a run directory or a trace, or is not there, which whoever opens it says."""
+    """True for a run directory, a trace, or a path that does not exist: opening it raises the error."""
     if is_run_directory(path) or not os.path.exists(path):  # noqa: PTH110  as above
         return True
     from tracetool.ingest.directory import is_trace, traces_in

@@ -52,7 +52,7 @@ class Clock:
         return out
 
     def remarks(self) -> Iterator[str]:
-        """What was done to the trace's times."""
+        """Changes made to the trace's times, a sentence each."""
         if not self.timed:
             yield "the trace has no times: each event is a nanosecond after the one before"
         elif self._untimed:

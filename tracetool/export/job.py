@@ -1,4 +1,4 @@
-"""What is to be exported: the events of a trace, or of one of its devices, with the losses that lie between them."""
+"""An export: the events of a trace, or of one of its devices, with the losses between them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Failure", "Job", "Loss"]
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Events that are missing here. `count` is 0 where nobody knows how many; `time_ns` that of the event before."""
+    """Missing events. `count` is 0 where their number is unknown; `time_ns` is that of the event before."""
 
     count: int
     time_ns: int | None = None
@@ -61,11 +61,11 @@ class Job:
 
     @property
     def lossy(self) -> bool:
-        """Whether the trace itself lost events, or was not understood, as far as the last pass saw."""
+        """True if the last pass met losses or damage of the trace itself."""
         return len(self.losses) > (self.left_out > 0)
 
     def untold_losses(self) -> list[str]:
-        """For a format without a place for losses: a line where the last pass did not show everything."""
+        """Remark, for a format that cannot hold losses, where the last pass met any."""
         health = self.reader.health
         lost = health.lost or health.lost_places or self.left_out
         incomplete = lost or health.damaged or health.truncated or health.host_write_failures
@@ -106,7 +106,7 @@ class Job:
             yield mark
 
     def _noted(self, piece: pl.DataFrame | Loss | Failure) -> pl.DataFrame | Loss | Failure:
-        """The piece, counted, and of the one device alone."""
+        """Count the piece, and reduce it to the one device."""
         if isinstance(piece, Loss):
             self.losses.append(self.events)
         elif isinstance(piece, Failure):

@@ -31,7 +31,7 @@ _STRINGS = Strings(
     re.compile(rf"(?!.*{PREFIX})[^\x00-\x1f\x7f]*[^\x00-\x20\x7f]"),
     1 << 19,
 )
-"""What is found again in a line, and leaves it short enough to be kept."""
+"""Strings that are read back from a line, and keep it below the limit of its length."""
 _SECOND = 1_000_000_000
 _LARGEST_PID = 999_999_999
 
@@ -87,11 +87,11 @@ class _Log:
         self._write(lines, self._prefixes(frame))
 
     def lose(self, count: int) -> None:
-        """Write that so many events are missing."""
+        """Write a line for lost events."""
         self._file.write(f"[LOST {count} EVENTS]\n".encode() if count else b"[LOST EVENTS]\n")
 
     def remarks(self) -> list[str]:
-        """What the file does not hold as the trace did."""
+        """Differences from the trace, a sentence each."""
         said = []
         if self._left_out:
             said.append(f"{self._left_out:,} events that have no form in a log are marked as lost")

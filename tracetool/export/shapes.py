@@ -1,4 +1,4 @@
-"""Which variant of its event each row is written as: the newest that has room for all the row holds."""
+"""Variants of events for rows to be written: the newest that has a place for all values of the row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNFIT = -1
 
 
 class Strings(NamedTuple):
-    """Which devices and texts a format can hold: a pattern that they match in full, and their length in bytes."""
+    """Devices and texts that a format can hold: a pattern for the whole string, and its limit in bytes."""
 
     device: re.Pattern[str]
     device_bytes: int

@@ -82,7 +82,7 @@ FORMAT = ExportFormat("simple", (".simple",), write, binary=True)
 
 
 def _until_events(pieces: Iterator[pl.DataFrame | Loss | Failure]) -> Iterator[pl.DataFrame | Loss | Failure]:
-    """What comes before the first events, and those."""
+    """The pieces up to the first frame of events."""
     for piece in pieces:
         yield piece
         if isinstance(piece, pl.DataFrame):
@@ -90,7 +90,7 @@ def _until_events(pieces: Iterator[pl.DataFrame | Loss | Failure]) -> Iterator[p
 
 
 def _nameless(events: pl.DataFrame) -> bool:
-    """Whether no event names its process."""
+    """True if no event names its process."""
     return events["process"].null_count() == events.height
 
 

@@ -92,7 +92,7 @@ def _look(job: Job) -> tuple[list[str], bool]:
 
 
 def _names(devices: list[str]) -> dict[str, str]:
-    """For each device, a name of its own that VCD can hold."""
+    """A unique name for each device, of characters that VCD allows."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for device in devices:
@@ -135,7 +135,7 @@ def _add(writer: VCDWriter, scopes: dict[str, _Scope], frame: pl.DataFrame, cloc
 def _changes(
     scope: _Scope, event: str, offset: int, size: int, value: int | None, cmd: int | None, wcycle: int | None
 ) -> Changes:
-    """What an event changes."""
+    """New values of signals for an event."""
     if event in ACCESSES:
         yield from _access(scope, event, offset, size, value)
         if wcycle is not None:

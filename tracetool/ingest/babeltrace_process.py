@@ -1,4 +1,4 @@
-"""The process that reads with libbabeltrace2, as the parent sees it: started, listened to, and ended."""
+"""The child process that reads with libbabeltrace2: start it, take its blocks and messages, end it."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 __all__ = ["BabeltraceProcess"]
 
 PATIENCE_S = 6.0
-"""Processor time that the process may use until it is heard of again; it speaks up every hundred thousand messages.
+"""Processor time that the process may use between two messages; it sends one every 100,000 events.
 
-A damaged trace sends libbabeltrace2 round in circles. Processor time, as a busy machine makes every process slow.
+A damaged trace makes libbabeltrace2 loop for ever. Processor time, as on a busy machine every process is slow.
 """
 
 PATIENCE_PER_BYTE_S = 10.0 / (1 << 30)
 """Added for each byte of the streams, which are looked through before their first message."""
 
 SILENCE_S = 300.0
-"""Time that may pass whether or not the processor is used."""
+"""Wall time that may pass between two messages."""
 
 LOOK_S = 0.5
 
@@ -53,12 +53,12 @@ _START = "import sys; sys.path[:] = {path!r}; from tracetool.babeltrace.child im
 
 
 class BabeltraceProcess:
-    """A process that reads a trace. To be closed.
+    """The child process that reads one trace; to be closed.
 
     Args:
         name: of the trace, for messages.
         rows: how many rows a block has room for.
-        request: what it is told; see `tracetool.babeltrace.child`.
+        request: the first line sent to it; see `tracetool.babeltrace.child`.
         size: of the streams, in bytes.
 
     Raises:
@@ -99,11 +99,11 @@ class BabeltraceProcess:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
         return self._process.pid
 
     def listen(self) -> Iterator[dict[str, Any]]:
-        """What it says, until it says that it is at the end.
+        """Messages of the process, to the last.
 
         Raises:
             InputError: it ended without saying so, or is not heard of any more.
@@ -121,11 +121,11 @@ class BabeltraceProcess:
         return words.reshape(COLUMNS, self._rows)[:, :rows]
 
     def free(self) -> None:
-        """Give the oldest block back."""
+        """Release the oldest block, for the process to fill again."""
         self._tell(b"")
 
     def explained(self, causes: str) -> str:
-        """Why something cannot be read: the library's causes, and what it logged if that is something else."""
+        """The causes of an error that the library names, with what it logged beside them."""
         detail = logged(self._log())
         return f"{causes}: {detail}" if detail and detail not in causes else causes
 
@@ -142,7 +142,7 @@ class BabeltraceProcess:
             self._blocks.close()
 
     def _tell(self, line: bytes) -> None:
-        """Say a line; a process that is gone is noticed where it is listened to."""
+        """Send a line; that the process has ended is noticed in `listen`."""
         assert self._process.stdin is not None  # noqa: S101
         left = memoryview(line + b"\n")
         with suppress(BrokenPipeError):
@@ -174,11 +174,11 @@ class BabeltraceProcess:
         return InputError(f"{self._name}: {why}; its metadata may be cut or damaged: copy or record it again")
 
     def _log(self) -> str:
-        """What it wrote to standard error."""
+        """Its standard error, the first 64 KiB."""
         return os.pread(self._errors.fileno(), PIPE, 0).decode("utf-8", "replace")
 
     def _ending(self) -> str:
-        """How it ended, with the last it said to nobody in particular."""
+        """Its exit code or signal in words, with the last line of its standard error."""
         code = self._process.wait()
         lines = self._log().strip().splitlines()
         last = f" ({excerpt(lines[-1])})" if lines else ""

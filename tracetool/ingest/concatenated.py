@@ -1,4 +1,4 @@
-"""Several traces read as one: what is written to one file must say what each of them lost."""
+"""Several traces read as one, with the losses of each: an exported file has to name them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class ConcatenatedTraces:
     def __init__(self, readers: Sequence[TraceReader]) -> None:
         self._readers = readers
         self._gaps: dict[int, LostPlace] = {}
-        """Traces without their beginning, by their number."""
+        """Traces without their beginning, by their place in the order."""
         self.rereadable = all(reader.rereadable for reader in readers)
 
     @property
     def meta(self) -> TraceMeta:
-        """What the first of them is; their clocks together."""
+        """That of the first trace, with the names and clocks of all."""
         metas = [reader.meta for reader in self._readers]
         return replace(
             metas[0],
@@ -50,7 +50,7 @@ class ConcatenatedTraces:
 
     @property
     def health(self) -> Health:
-        """How well they could be read, all together."""
+        """The healths of all traces, added up."""
         healths = [reader.health for reader in self._readers]
         for number, gap in self._gaps.items():
             healths[number] = replace(healths[number], lost_places=[*healths[number].lost_places, gap])

@@ -1,6 +1,6 @@
 """A CTF trace, as LTTng records it with QEMU's `ust` backend, as a `TraceReader`.
 
-Its streams are read by libbabeltrace2 in a process of its own, merged in time order.
+Its streams are read by libbabeltrace2 in a child process, merged in time order.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ROW_BYTES = 64
 MOST_ROWS = 1 << 16
 
 MOST_PASSED_OVER = {"zstd": 8 << 30, "gzip": 1 << 30, "xz": 1 << 30}
-"""So many bytes of an archive are unpacked to find the trace in it: what takes some seconds."""
+"""Limit of bytes unpacked to find the trace in an archive, by compression: some seconds of work."""
 
 
 def open_ctf(path: str, options: ReadOptions = ReadOptions()) -> CtfTrace:  # noqa: B008  it is frozen
@@ -84,7 +84,7 @@ def _reason(folders: list[Path], path: str) -> str:
 
 
 class CtfTrace(Reader):
-    """A CTF trace; see `Reader`. `Health` counts messages: events, and what is said of discarded ones.
+    """A CTF trace; see `Reader`. `Health` counts messages: events, and reports of discarded ones.
 
     Args:
         meta: what is known of it.
@@ -123,7 +123,7 @@ class CtfTrace(Reader):
         reading.finish()
 
     def _request(self, scratch: str) -> dict[str, Any]:
-        """What the process is told; see `tracetool.babeltrace.child`."""
+        """The request to the child process; see `tracetool.babeltrace.child`."""
         return {
             "folders": [str(folder) for folder in self._folders],
             "scratch": scratch,

@@ -29,7 +29,7 @@ PIECE = 1 << 14
 MOST_MEMBERS = 10_000
 MOST_BYTES = 64 << 30
 SPARE_BYTES = 256 << 20
-"""So much room is left on the disk."""
+"""Bytes left free on the disk."""
 
 LONGEST_HEADER = 1 << 20
 """Bytes of an extended header, which `tarfile` reads into memory; the longest real ones hold a path."""
@@ -94,7 +94,7 @@ def _check(unpacked: Unpacked, name: str) -> None:
 
 
 class _Header(tarfile.TarInfo):
-    """A header that is either sound or an error: `tarfile` takes a damaged or missing one for the archive's end."""
+    """A header that raises on damage: `tarfile` takes a damaged or missing one for the archive's end."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -156,7 +156,7 @@ class _Target:
                 (self._path / place).unlink(missing_ok=True)
 
     def _place(self, member: tarfile.TarInfo) -> PurePosixPath:
-        """Where a member belongs, below the directory, whatever its name begins with."""
+        """The path of a member below the directory, without leading slashes and dots."""
         parts = [part for part in member.name.split("/") if part not in ("", ".")]
         if ".." in parts:
             raise InputError(f"{self._name}: is not unpacked: {member.name} lies outside of it")
@@ -173,7 +173,7 @@ class _Target:
 
 
 def _extract(source: Source, target: _Target) -> str | None:
-    """Unpack as far as the archive goes; why that is not to its end."""
+    """Unpack the archive; the reason, if that stops before its end."""
     stream = SimpleNamespace(read=source.read_fully)  # `tarfile` wants as much as it asks for
     try:
         with tarfile.open(fileobj=stream, mode="r|", bufsize=BUFFER, tarinfo=_Header) as archive:
@@ -189,7 +189,7 @@ def _extract(source: Source, target: _Target) -> str | None:
 
 
 def _members(archive: tarfile.TarFile, name: str) -> Iterator[tarfile.TarInfo]:
-    """The members, of which `tarfile` is made to keep none."""
+    """The members, one after the other; more than `MOST_MEMBERS` are an InputError."""
     for count, member in enumerate(archive, 1):
         if count > MOST_MEMBERS:
             raise InputError(f"{name}: holds more than {MOST_MEMBERS:,} files; unpack the trace yourself")

@@ -67,7 +67,7 @@ def _fields(kind: int) -> list[Field]:
 
 
 def layouts() -> dict[str, list[tuple[int, bool, list[Field]]]]:
-    """What babeltrace2's child must know of the catalogue; see `tracetool.babeltrace.classes.Classes`."""
+    """The event catalogue for the child process; see `tracetool.babeltrace.classes.Classes`."""
     known: dict[str, list[tuple[int, bool, list[Field]]]] = {}
     for kind, variant in enumerate(CATALOGUE):
         known.setdefault(variant.source, []).append((kind, variant.named, _fields(kind)))
@@ -180,7 +180,7 @@ class Columns:
         return found
 
     def _reasons(self, block: Integers, classes: Integers) -> NDArray[np.object_]:
-        """Why each row is damaged; empty for those that are not."""
+        """The reason for which each row is damaged; empty for sound rows."""
         reasons = np.full(classes.size, "", dtype=np.object_)
         for number in np.flatnonzero(np.bincount(classes)).tolist():
             one = self._classes[number]

@@ -1,4 +1,4 @@
-"""Where in a directory CTF traces lie."""
+"""CTF traces in a directory: found by their file `metadata`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["find_folders", "is_ctf_directory", "stream_bytes"]
 
 METADATA = "metadata"
 DEPTH = 10
-"""So far below the given directory a trace may lie. A session of LTTng's with archives has seven levels."""
+"""Levels below the given directory that are searched; a session of LTTng's with archives has seven."""
 
 MOST = 10_000
-"""So many directories are looked at."""
+"""Directories that are searched."""
 
 
 def _walk(path: str) -> Iterator[Path]:
@@ -43,12 +43,12 @@ def find_folders(path: str) -> list[Path]:
 
 
 def is_ctf_directory(path: str) -> bool:
-    """Whether `path` is a directory with a CTF trace in it or below."""
+    """True for a directory with a CTF trace in it or below."""
     return any(map(_has_metadata, _walk(path)))
 
 
 def stream_bytes(folders: list[Path]) -> int:
-    """How large the streams are together, as far as can be seen."""
+    """Size of all streams together, without those that cannot be looked at."""
     total = 0
     for folder in folders:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What the process that reads a CTF trace says, into frames and the health of the trace."""
+"""Messages of the process that reads a CTF trace, into frames and the health of the trace."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class CtfReading:
         self._numbering = Numbering(trace)
 
     def take(self, said: dict[str, Any], process: BabeltraceProcess) -> pl.DataFrame | None:
-        """Take what the process says; the events that came with it.
+        """Take in a message of the process; the events that came with it.
 
         Raises:
             InputError: nothing can be read; in strict mode, some of it cannot.
@@ -59,7 +59,7 @@ class CtfReading:
         return self._frame(said, process) if "slot" in said else None
 
     def finish(self) -> None:
-        """The trace has been read.
+        """Enter what is missing into the health, at the end of the trace.
 
         Raises:
             InputError: in strict mode, something is missing.
@@ -84,7 +84,7 @@ class CtfReading:
             raise InputError(f"{name}: cannot be read with babeltrace2: {said['failed']}")
 
     def _frame(self, said: dict[str, Any], process: BabeltraceProcess) -> pl.DataFrame | None:
-        """The events of a block, and what is said with it."""
+        """The events of a block; the classes, words and losses that came with it are taken in."""
         for described in said["classes"]:
             self._add_class(EventClass(**described))
         if "words" in said:
@@ -127,7 +127,7 @@ class CtfReading:
             raise InputError(f"{place}; without --strict such events are counted and left out")
 
     def _bytes_at(self, frame: pl.DataFrame) -> int:
-        """How far the events have come: by their last time, as babeltrace2 does not say which bytes it read."""
+        """Estimate of the bytes read, from the last event's time: babeltrace2 does not report them."""
         last = frame["time_ns"].max()
         if self._span is None or not isinstance(last, int):
             return 0

@@ -1,4 +1,4 @@
-"""What a file is, told by what is in it, never by its name or a QEMU version."""
+"""Recognition of traces, by content alone: names of files and QEMU versions do not count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a directory that is given as a trace holds: one trace, several runs of a guest, or something to be told apart.
+"""Directories given as traces: one trace, several runs of a guest, or several traces that the user has to choose from.
 
 Ref: LTTng's documentation, "Trace data location": a session's folder holds `kernel`, `ust/uid/UID/64-bit` and
 `ust/pid/NAME-PID-DATE`, after a rotation in a folder below `archives`.
@@ -31,7 +31,7 @@ __all__ = ["Found", "check_archive", "check_directory", "is_trace", "natural_ord
 
 MOST_ENTRIES = 20_000
 MOST_FILES = 2_000
-"""Files and folders that are looked at, and files whose beginning is read; a directory with more is refused."""
+"""Limits of files and folders listed, and of files whose beginning is read."""
 
 _SHOWN = 5
 _IN_SESSION = re.compile(r"/(?:archives/[^/]+/)?(?:kernel|ust/uid/[^/]+/[^/]+|ust/pid/[^/]+)$")
@@ -40,7 +40,7 @@ RUN, CTF, STRAY = "run directory", "CTF", "CTF streams without their metadata"
 _STREAM = "stream of a CTF trace"
 
 _HEAD_BYTES = 1 << 20
-"""How much of a file is looked at: a log may begin with what other programs wrote."""
+"""Bytes of a file that are looked at: a log may begin with the output of other programs."""
 
 _LONGEST_EVENT = 200
 """Bytes by which an event is known."""
@@ -96,7 +96,7 @@ def runs_in(path: str) -> list[str]:
     """
     try:
         below = [entry.path for entry in os.scandir(path) if entry.is_dir() and is_run_directory(entry.path)]
-    except OSError:  # whoever opens it says what is wrong
+    except OSError:  # opening it raises the error
         return []
     if not below:
         return []
@@ -120,7 +120,7 @@ def traces_in(path: str) -> list[Found]:
 
 @dataclass
 class _Survey:
-    """A walk through a directory, and what was found on it."""
+    """A walk through a directory tree that collects traces."""
 
     path: str
     entries: int = 0
@@ -131,15 +131,15 @@ class _Survey:
 
     @property
     def found(self) -> Iterator[Found]:
-        """What was found, in any order."""
+        """All traces, in any order."""
         return (Found(path, what) for path, what in self._found.items())
 
     def fail(self, error: OSError) -> None:
-        """Refuse what cannot be looked into: a trace might lie there."""
+        """Refuse a folder that cannot be listed: it may hold a trace."""
         raise InputError(f"{error.filename}: cannot be looked into: {error.strerror}; give the trace itself") from error
 
     def look(self, folder: str, below: list[str], files: Sequence[str]) -> None:
-        """Look at one directory; what need not be looked into is taken out of `below`."""
+        """Look at one directory; subdirectories to be skipped are taken out of `below`."""
         self.entries += len(below) + len(files)
         if self.entries > MOST_ENTRIES:
             self._refuse_size()
@@ -216,7 +216,7 @@ def _depth(path: str, found: Found) -> int:
 
 
 def _choice(path: str, found: Sequence[Found]) -> str:
-    """The message where something else than the directory should be given."""
+    """Error message that names the traces and an example of what to give."""
     held = _listed([f"{sanitize(os.path.relpath(each.path, path))} ({each.what})" for each in found])
     runs = [each.path for each in found if each.what == RUN]
     given = runs if len(runs) == len(found) else [found[0].path]

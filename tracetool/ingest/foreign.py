@@ -11,10 +11,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tracetool.ingest.trace_reader import Health
+from tracetool.errors import InputError
 
-__all__ = ["foreign_file", "foreign_journal", "foreign_line", "foreign_lines", "foreign_text"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracetool.ingest.trace_reader import Health, TraceReader
+
+__all__ = ["foreign_file", "foreign_journal", "foreign_line", "foreign_lines", "foreign_text", "require_events"]
 
 _RECORD = "record with -trace 'pflash*' -D FILE, or with LTTng"
 _UNPACK = "unpack it first"
@@ -87,7 +91,7 @@ _LINES: dict[str, str] = {
     _PRETTY: "what babeltrace prints of a CTF trace; give the trace's directory",
     _SIMPLETRACE: "what simpletrace.py prints of a trace; give the trace file itself",
 }
-"""Why a line is damaged, and what a trace is that has nothing else."""
+"""By the reason of a damaged line, what a trace is that holds nothing else."""
 
 # Names of any length would make it quadratic for a line of nothing but `pflash_`.
 _SHAPES = (
@@ -98,7 +102,7 @@ _SHAPES = (
 
 
 def foreign_file(head: bytes) -> str | None:
-    """What a binary file that begins like this is, and what to do; None if it is not known."""
+    """Name a binary file of another program by its first bytes, with what to do; None if unknown."""
     for at, magic, what in _MAGIC:
         if head.startswith(magic, at):
             return what
@@ -111,20 +115,44 @@ def foreign_file(head: bytes) -> str | None:
 
 
 def foreign_text(head: bytes) -> str | None:
-    """What a text without events that begins like this is, and what to do; None if it is not known."""
+    """Name a text without events by its beginning, with what to do; None if unknown."""
     return next((what for pattern, what in _BEGINNINGS if re.match(pattern, head, re.IGNORECASE)), None)
 
 
 def foreign_journal(head: bytes) -> str | None:
-    """What a journal that begins like this is, and what to do; None for other files, and for forms that are read."""
+    """Name the form of a systemd journal that is not read, with what to do; None for any other file."""
     return next((what for pattern, what in _JOURNALS if re.match(pattern, head)), None)
 
 
 def foreign_lines(health: Health) -> str | None:
-    """What a trace without events is, by its damaged lines, and what to do; None if it is not known."""
+    """Name a trace without events by its damaged lines, with what to do; None if unknown."""
     return next((_LINES[damage.reason] for damage in health.first_damaged if damage.reason in _LINES), None)
 
 
 def foreign_line(line: str) -> str | None:
     """Reason for which a line that names a pflash event is damage: another program wrote it; None if none is known."""
     return next((why for pattern, why in _SHAPES if re.search(pattern, line, re.ASCII)), None)
+
+
+def require_events(readers: Sequence[TraceReader], events: int) -> None:
+    """Refuse traces without a pflash event, once they have been read.
+
+    Where several are consecutive boots, each needs events: one without them was not traced.
+
+    Args:
+        readers: the traces.
+        events: the number of events in all of them that the command looks at.
+
+    Raises:
+        InputError: names the traces, and how to record one.
+    """
+    silent = [reader for reader in readers if not (events and reader.health.events)]
+    for reader in silent:
+        what = foreign_lines(reader.health)
+        if what is not None:
+            raise InputError(f"{reader.meta.name}: is {what}")
+    if silent:
+        names = ", ".join(reader.meta.name for reader in silent)
+        lines, unit = sum(reader.health.lines for reader in silent), silent[0].meta.unit
+        seen = f"{lines:,} {unit}{'s' if lines != 1 else ''}"
+        raise InputError(f"{names}: no pflash event in {seen}; start QEMU with -trace 'pflash*'")

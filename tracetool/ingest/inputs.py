@@ -59,7 +59,7 @@ def _files_of(path: str | Path) -> Iterator[str | Path]:
 
 
 def _identity(path: str | Path, standard: TextIO) -> Path | tuple[int, int] | None:
-    """What the names of one file have in common; None for what is no file, and keeps nothing.
+    """Key that all names of one file share; None for what is no regular file.
 
     `standard` is the stream that `-` stands for.
     """

@@ -32,7 +32,7 @@ Google's Cloud Logging; Grafana, logcli --output=jsonl."""
 
 _OPENING = re.compile(r'\{\s*"')
 _REACH = 160
-"""Before the object others may have put a time or a name: so many characters at most."""
+"""Characters before the object, at most: other programs put a time or a name there."""
 
 _REST = re.compile(r'",\s*"[\w@.-]+":\s*(?:"[^"]*"|\{[^{}]*\}|[\w.]+)\s*\}[\s\r]*\Z', re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -40,7 +40,7 @@ _DIGITS = re.compile(r"\d{1,19}(?:\.\d{1,9})?", re.ASCII)
 _NAME = re.compile(r"[^\w./+-]+", re.ASCII)
 
 _NEAR = 2048
-"""How far the end of an object that lacks its beginning is looked for, in characters."""
+"""Characters at the end of a line in which the rest of a cut object is looked for."""
 
 PART = 8 << 10
 """A text without a newline that is shorter, in bytes, is a whole line and no part of one."""
@@ -56,7 +56,7 @@ _DECODER = json.JSONDecoder()
 
 
 class DecodedLine(NamedTuple):
-    """What a line holds: lines of text, each behind what is known of them; or why it is damaged."""
+    """The lines of text in an object, each prefixed with time and sender; or the reason for which it is damaged."""
 
     lines: list[str]
     damage: str = ""
@@ -64,15 +64,15 @@ class DecodedLine(NamedTuple):
 
 @dataclass
 class JsonLogDecoder:
-    """Takes the texts out of lines, and joins those that were kept in parts."""
+    """Decodes JSON lines, and joins texts that were split into parts."""
 
     met: bool = False
-    """Some line of the log was such an object."""
+    """A line of the log was such an object."""
 
     _parts: dict[str, str] = field(default_factory=dict)
 
     def decode(self, number: int, line: str) -> DecodedLine | None:
-        """What a line, given with its number (1-based), holds; None if it is no such object.
+        """Decode a line, given with its number (1-based); None if it is no such object.
 
         Lines are bytes seen as Latin-1, and so are those that are returned.
         """
@@ -91,7 +91,7 @@ class JsonLogDecoder:
         return DecodedLine(self._lines(found, _text(text), line[: start.start()]))
 
     def rest(self) -> list[str]:
-        """The parts whose line was never ended."""
+        """Texts whose last part never came."""
         parts, self._parts = list(self._parts.values()), {}
         return parts
 

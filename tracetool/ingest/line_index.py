@@ -1,4 +1,4 @@
-"""Which line an event stands in, kept in little room: runs of events whose lines follow one another."""
+"""Line numbers of events, run-length encoded: a run is events on consecutive lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["LineIndex"]
 
 RUNS = 1 << 16
-"""Runs that are kept; a log that has more is mostly something else, and events beyond them have no line here."""
+"""Runs kept at most; later events of a log with more (mostly other programs' lines) have no line number."""
 
 
 class LineIndex:

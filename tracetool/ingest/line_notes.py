@@ -1,4 +1,4 @@
-"""Lines that are no events and yet say something of them: losses, and writes the host refused.
+"""Lines beside the events: losses, writes that the host refused, starts of QEMU.
 
 Ref: `losses.toml`; QEMU hw/block/pflash_cfi01.c ("Could not update PFLASH"); libvirt
 src/qemu/qemu_domain.c, qemuLogOperation ("starting up").
@@ -25,7 +25,7 @@ _FAILURE = "Could not update PFLASH"
 
 
 class Notes:
-    """What was noted since the last chunk; it enters the health once the numbers of the events are known."""
+    """Notes since the last chunk; `settle` enters them into the health, once the events are numbered."""
 
     def __init__(self) -> None:
         self._losses: list[tuple[int, int]] = []
@@ -36,7 +36,7 @@ class Notes:
         return bool(self._losses or self._failures or self._starts)
 
     def read(self, number: int, line: str) -> bool:
-        """Look at a line that gave no event; whether it says something that is noted."""
+        """Look at a line without an event; True if it reports a loss or a failed write."""
         loss = read_loss(line)
         if loss is not None:
             self.lose(number, loss)

@@ -1,4 +1,4 @@
-"""Lines out of a stream of bytes, piece by piece: what is held is one piece and one unfinished line, both bounded."""
+"""Lines of a stream of bytes, piece by piece; memory is bounded by one piece and one unfinished line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT", "Piece", "pieces"]
 
 LIMIT = 1 << 20
-"""Longer lines, without their newline, are not kept: bytes."""
+"""Longest line that is kept, in bytes without its newline."""
 
 READ = 1 << 19
 MARK = b"pflash_"
@@ -47,7 +47,7 @@ class Piece(NamedTuple):
         return self.text_of(self.start, self.end)
 
     def text_of(self, start: int, end: int) -> str:
-        """What stands between two places of the buffer, as the parser sees it: without escape sequences."""
+        """The text between two offsets of the buffer, without escape sequences, for the parser."""
         return without_escapes(str(memoryview(self.data)[start:end], "latin-1"))
 
 

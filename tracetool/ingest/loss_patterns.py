@@ -22,10 +22,10 @@ _WRITTEN = r"#\s*entries-in-buffer/entries-written:\s*(\d{1,18})/(\d{1,18})"
 """Ref: Linux Documentation/trace/ftrace.rst: what was written and is not in the buffer any more."""
 
 _NEAR = 2048
-"""Of a longer line the beginning and the end are looked at, so many characters each."""
+"""Characters looked at, at each end of a line longer than twice as many."""
 
 _DIGITS = 18
-"""A number of more is damage; what is left of it is as wrong, and fits."""
+"""Digits of a count that are read; a longer one is damage, and fits when cut."""
 
 
 @cache
@@ -43,7 +43,7 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
 
 
 def may_report_loss(text: str) -> bool:
-    """Whether some line of the text may report a loss."""
+    """True if a line of the text may report a loss."""
     words = text.lower()
     for word in _WORDS:  # noqa: SIM110  several times as quick as one regular expression, and asked of every line
         if word in words:
@@ -52,7 +52,7 @@ def may_report_loss(text: str) -> bool:
 
 
 def read_loss(line: str) -> int | None:
-    """How many events a line reports as lost; 0 if it does not say how many, None if it reports none."""
+    """Number of events that a line reports as lost; 0 if it names no number, None if it reports no loss."""
     if len(line) > 2 * _NEAR:
         line = f"{line[:_NEAR]}\n{line[-_NEAR:]}"
     if not may_report_loss(line):

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 __all__ = ["ROW_BYTES", "ParquetTrace", "open_parquet"]
 
 ROW_BYTES = 64
-"""About so many bytes of other formats stand for a row: how `chunk_bytes` becomes rows."""
+"""Bytes of other formats that correspond to a row: converts `chunk_bytes` to rows."""
 
 _PROBE = Path(__file__).with_name("parquet_probe.py")
 _REMEDY = "write it with tracetool export"
 _NARROW_BOOT = "boot", pl.UInt16()
-"""How it was written by 0.1 before resets beyond 65,535 were counted; it is counted anew in any case."""
+"""Type of the column in files of 0.1; boots are counted anew in any case."""
 
 _UNTOLD = "does not say what it was made from, nor whether that was complete"
 
@@ -88,7 +88,7 @@ def _provenance(path: str, metadata: dict[str, str], *, sealed: bool) -> Provena
 
 
 def _probe(path: str) -> None:
-    """Decode the file in a process of its own; InputError where that fails, however it does."""
+    """Decode the file in a child process; InputError where that fails or crashes."""
     command = [sys.executable, "-P", str(_PROBE), str(Path(path).absolute())]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
@@ -158,7 +158,7 @@ class ParquetTrace(Reader):
             yield start, frame
 
     def _health_told(self) -> Health:
-        """The health of the trace that the file was made from, as far as it is more than counts of what was fine."""
+        """Damage and losses of the trace that the file was made from."""
         if self._told is None:
             return Health(truncated=_UNTOLD)
         told = self._told.health
@@ -179,7 +179,7 @@ class ParquetTrace(Reader):
         )
 
     def _take(self, start: int, frame: pl.DataFrame) -> pl.DataFrame:
-        """The rows that are events; the others are counted, and those that are missing too."""
+        """The rows that are events; others, and gaps in `seq`, are counted."""
         verdict = judge(frame)
         self._look_for_gaps(start, frame["seq"].fill_null(-1).to_numpy(), verdict.bad)
         count = int(verdict.bad.sum())
@@ -199,7 +199,7 @@ class ParquetTrace(Reader):
             self.health.first_damaged.append(Damage(number, reason, excerpt(row)))
 
     def _look_for_gaps(self, start: int, seqs: NDArray[np.int64], bad: NDArray[np.bool_]) -> None:
-        """Numbers that are missing are events that whoever wrote the file left out."""
+        """Count gaps in `seq` as losses: those events were left out when the file was written."""
         steps = np.diff(seqs, prepend=self._next - 1)
         if len(steps) and steps.min() < 1:
             row = start + int((steps < 1).argmax()) + 1
@@ -210,7 +210,7 @@ class ParquetTrace(Reader):
         self._next = int(seqs[-1]) + 1 if len(seqs) else self._next
 
     def _end(self) -> None:
-        """Rows that should have come."""
+        """Count rows missing at the end as losses."""
         missing = self._told.health.events - self._next if self._told is not None else 0
         if missing > 0:
             self.health.lose(self.health.lines, self.health.events, missing)

@@ -1,6 +1,6 @@
 """A checksum inside a Parquet file, over the whole file: damage is found before anything is decoded.
 
-Parquet keeps no checksum of its own that is always there, and its decoders stop at damage in many ways, or not at
+Checksums are optional in Parquet, and its decoders stop at damage in many ways, or not at
 all. So the file's own metadata holds a SHA-256 of all its bytes, taken with zeros where the sum itself stands.
 
 Ref: Apache Parquet format, README.md, "File format": the footer, its length (u32, little-endian), `PAR1`.
@@ -30,10 +30,10 @@ _BLOCK = 1 << 20
 
 
 class ChecksummedFile:
-    """A Parquet file being written by polars: what is written after `metadata` was asked for is held until `finish`.
+    """A Parquet file that polars writes; after `metadata` was called, bytes are held back until `finish`.
 
     Attributes:
-        failure: why the file could not be written; polars tells it without its number.
+        failure: the error of a failed write; polars passes it on without its errno.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -74,7 +74,7 @@ class ChecksummedFile:
 
 
 def has_checksum(path: str) -> bool:
-    """Whether the file has a sum, which is then right.
+    """True for a file with a checksum, which has been verified; False for one without.
 
     Raises:
         InputError: it is cut or damaged, or cannot be read.

@@ -1,7 +1,7 @@
-"""A program of its own: decode a Parquet file and throw the result away.
+"""Program that decodes a Parquet file and discards the result.
 
-Decoders panic, or end the process, on damaged files. One that carries no checksum is decoded here first, where that
-harms nobody; see `parquet.py`, which runs this file.
+Decoders panic, or end the process, on damaged files. `parquet.py` runs this file in a child process for each file
+without a checksum.
 """
 
 from __future__ import annotations

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["REPEATS", "TextParser"]
 
 REPEATS = 10_000
-"""A folded syslog line stands for so many events at most; more are counted as lost."""
+"""Events that a folded syslog line stands for at most; more are counted as lost."""
 
 LONGEST_FOREIGN, MOST_FOREIGN = 80, 4096
-"""Lines of something else are known again: a log may hold millions of the same ones, or empty ones."""
+"""Length and number of lines of other programs that are remembered: a log may repeat one millions of times."""
 
 CANDIDATES = 4
-"""So many `pflash_` at the end of a line are looked at."""
+"""Occurrences of `pflash_` that are tried, from the end of a line."""
 
 _REPEATED = re.compile(r"(last )?message repeated (\d{1,18}) times(?:: \[ ?(.*)\])?[ \t\r]*\Z", re.ASCII)
 _TAG = re.compile(r"\[(\d{1,9})\]: ?\Z", re.ASCII)
@@ -44,7 +44,7 @@ _HALF_TIME = re.compile(r"(\d{1,9}@[\d.]*:?|\d{4}-\d\d-\d\d[T ][\d:.,]*Z?) ?\Z",
 
 _NAMELESS = frozenset(kind for kind, variant in enumerate(CATALOGUE) if not variant.named)
 KNOWN = 64
-"""So many pairs of an event and a device are known again."""
+"""Pairs of event and device kept for the fast path."""
 
 _IN_HOLE = "zero bytes, as in a hole of the file"
 
@@ -81,7 +81,7 @@ def _match(line: str) -> _Event | None:
 
 
 def _why_damaged(line: str) -> str | None:
-    """Why a line without an event is a damaged one; None if it belongs to something else."""
+    """The reason for which a line without an event is damage; None for a line of another program."""
     reason = (foreign_line(line) or diagnose(line)) if PREFIX in line else None
     if reason is None and _REST.search(line):
         return "event without its beginning"
@@ -89,7 +89,7 @@ def _why_damaged(line: str) -> str | None:
 
 
 def _is_cut(line: str, before: str) -> bool:
-    """Whether a last line without newline ends where an event would begin, or before that.
+    """True if a last line without newline ends where an event would begin, or before that.
 
     `before` is what stands before the last event: where it is a time, the beginning of a time is that of an event too.
     """
@@ -104,7 +104,7 @@ def _is_cut(line: str, before: str) -> bool:
 
 
 class TextParser:
-    """Parses lines, keeps the books in `health` and `meta`, and gives the events of the lines since the last `take`.
+    """Parser of lines: counts into `health` and `meta`, and returns the events since the last `take`.
 
     Args:
         health: counts are added to it.
@@ -185,7 +185,7 @@ class TextParser:
             self._learn(kind, tail, match)
 
     def _learn(self, kind: int, tail: str, match: re.Match[str]) -> None:
-        """Know an event of a device again by what stands before the first colon."""
+        """Remember event and device by the text before the first colon, for the fast path."""
         variant = CATALOGUE[kind]
         device = match[1] if variant.named else None
         before, fullmatch = usual_arguments(kind)
@@ -195,7 +195,7 @@ class TextParser:
             self._known[key] = _Known(place, fullmatch, self._parts[place].values)
 
     def _place(self, kind: int, device: str | None) -> int:
-        """Where a part is, which is new perhaps."""
+        """The index of a part, which is added if it is new."""
         if (kind, device) not in self._places:
             self._places[kind, device] = len(self._parts)
             self._parts.append(Part(kind, device))
@@ -210,7 +210,7 @@ class TextParser:
             self._damage(number, "cut where an event begins", line)
 
     def end(self) -> None:
-        """Parse what was kept for lines that never came, at the end of the trace.
+        """Parse the texts that are still incomplete, at the end of the trace.
 
         Raises:
             InputError: it has events of several QEMUs that cannot be told apart.
@@ -224,12 +224,12 @@ class TextParser:
             raise InputError(f"{self._meta.name}: holds events of {names}, two QEMUs; give a log of each")
 
     def pass_over(self, number: int, head: str) -> None:
-        """Take note that an event was read elsewhere: the number of its line, and what stands before it."""
+        """Note an event that the scanner read: its line number, and its prefix."""
         self._last = max(self._last, (number, head))
         self._writers.unmarked()
 
     def _last_event(self) -> tuple[int, str]:
-        """The line of the last event, and what stands before it."""
+        """Line number and prefix of the last event."""
         return max(self._last, (self._where[-1], self._heads[-1])) if self._where else self._last
 
     def overlong(self, number: int, head: str, *, marked: bool) -> None:
@@ -242,7 +242,7 @@ class TextParser:
 
     @property
     def waiting(self) -> bool:
-        """Whether there are events since the last `take`."""
+        """True if there are events since the last `take`."""
         return bool(self._order)
 
     def take(self) -> pl.DataFrame:
@@ -267,7 +267,7 @@ class TextParser:
         return frame
 
     def _note_losses_before_events(self) -> None:
-        """Note what a line without a newline of its own says, behind which an event stands."""
+        """Note a loss that an event follows on the same line."""
         if may_report_loss("\n".join(self._heads)):
             for number, head in zip(self._where, self._heads, strict=True):
                 self.notes.read(number - 1, head)
@@ -326,7 +326,7 @@ class TextParser:
         health.other = other + (not hurt and len(self._order) == events)
 
     def _unfold(self, number: int, line: str) -> bool:
-        """Whether the line is a syslog's for an event that came several times; those are added."""
+        """Add the events of a syslog line for repeated messages; False for any other line."""
         folded = _REPEATED.search(line)
         event = self._repeated(number, line[: folded.start()], folded) if folded else None
         if folded is None or event is None:

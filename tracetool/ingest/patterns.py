@@ -51,10 +51,10 @@ _END = r"[ \t\r]*"
 _CANDIDATE = re.compile(PREFIX + r"([a-z0-9_]*)( ?)", re.ASCII)
 _ARGUMENTS = re.compile(r"\S+: .|\w+:(?:0x)?[0-9a-f]", re.ASCII)
 CANDIDATES = 16
-"""So many `pflash_` at the beginning of a line are looked at."""
+"""Occurrences of `pflash_` that are tried, from the beginning of a line."""
 
 HOLE = "\0" * 16
-"""What a log has where it was never written: the host went down, or somebody cut the file while QEMU wrote to it."""
+"""Zero bytes, in a hole of the file: the host went down, or the file was cut while QEMU wrote to it."""
 
 _FUNCTIONS = ("cfi01_", "cfi02_")
 
@@ -143,7 +143,7 @@ def _explain(name: str, spaced: bool, rest: str) -> str | None:
 
 
 def diagnose(line: str) -> str | None:
-    """Why a line that no pattern takes is a damaged event; None if it speaks of something else.
+    """The reason for which a line without a match is a damaged event; None for other lines.
 
     Messages hold names such as `pflash_cfi01` or, from QEMU's own functions, `pflash_write: ...`; those are no events.
     """

@@ -1,4 +1,4 @@
-"""Work that a thread of its own does ahead of whoever needs its results, a few blocks at most."""
+"""Prefetch: a producer runs in a thread, a few blocks ahead of its consumer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Prefetch", "prefetch"]
 T = TypeVar("T")
 
 BLOCKS = 4
-"""Blocks that wait, where nothing else is said."""
+"""Default number of blocks that are queued."""
 
 PATIENCE = 0.01
-"""Between looks at whether the thread has ended, in seconds."""
+"""Seconds between checks that the thread has ended."""
 
 
 class Prefetch(Generic[T]):
@@ -50,7 +50,7 @@ class Prefetch(Generic[T]):
 
     @property
     def stopped(self) -> bool:
-        """Whether nobody needs any more; what `produce` gives is thrown away then."""
+        """True when the consumer has closed the queue; blocks produced since are discarded."""
         return self._stopped.is_set()
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class Prefetch(Generic[T]):
         while more and not self.stopped:
             try:
                 block = self._produce()
-            except BaseException as error:  # noqa: BLE001  whoever takes the blocks raises it
+            except BaseException as error:  # noqa: BLE001  raised in the consumer
                 self._blocks.put(error)
                 return
             self._blocks.put(block)
@@ -81,7 +81,7 @@ ITEMS = 2
 
 
 def prefetch(items: Iterator[T]) -> Generator[T]:
-    """The same items; all but the first are asked for by a thread, while whoever needs them works on the last.
+    """The same items, produced in a thread from the second on, while the consumer works on the one before.
 
     What asking raises is raised in its place. The thread has ended when this generator has.
     """

@@ -1,4 +1,4 @@
-"""What stands before an event in its line: who logged it, and when.
+"""Prefixes of event lines: process, thread and time.
 
 Ref: QEMU scripts/tracetool/backend/*.py and util/error-report.c (log, syslog), Linux Documentation/trace/ftrace.rst,
 Kubernetes' CRI logging format (TIME stdout|stderr F|P TEXT).
@@ -99,7 +99,7 @@ def _read_iso(match: re.Match[str], near: str) -> Prefix | None:
 
 
 def _logger(before: str) -> int | None:
-    """The process by the tag of a logger that QEMU's standard error, with times of its own, goes through."""
+    """The process, by the tag of a logger that QEMU's standard error goes through."""
     tag = _TAG.search(before)
     return int(tag[1]) if tag else None
 
@@ -120,7 +120,7 @@ def _read_syslog(match: re.Match[str], head: str) -> Prefix | None:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """How one shape is told: by its last characters, then by a pattern for at most `reach` of them."""
+    """Recognition of a shape: its last characters, then a pattern over at most `reach` characters."""
 
     ends: tuple[str, ...]
     reach: int

@@ -1,4 +1,4 @@
-"""What a trace was, written beside its events: a converted trace must not look better than the one it was made from."""
+"""Provenance of converted traces, kept beside the events: losses and damage of the original must not vanish."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the readers of all formats have in common: how a trace is read, and where its bytes come from."""
+"""Base class and options of the readers of all formats."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ CHUNK_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How a trace is to be read, whatever its format.
+    """Options for reading a trace of any format.
 
     Attributes:
         strict: raise on the first damaged line, record, message or row, and where the trace cannot be read on.
-        chunk_bytes: about so many bytes of the trace make a frame.
+        chunk_bytes: about how many bytes of the trace make a frame.
         progress: called with the bytes read of the file and its size (None where it has none), before each frame.
     """
 
@@ -36,7 +36,7 @@ class ReadOptions:
 
 
 class Reader:
-    """The part of a `TraceReader` that does not depend on the format.
+    """Base class of readers: what does not depend on the format; see `TraceReader`.
 
     Args:
         meta: what is known of the trace.
@@ -54,11 +54,11 @@ class Reader:
 
     @property
     def doubt(self) -> str | None:
-        """Why the trace may not be whole, as its run directory says; None if nothing speaks against it."""
+        """The reason, from the run directory, for which the trace may be incomplete; None if there is none."""
         return None if self.meta.run is None else self.meta.run.run.doubt
 
     def begin(self) -> None:
-        """Forget what the last pass has found; a run that was cut short has a trace that is."""
+        """Reset the findings of the last pass; the trace of a run that was cut short counts as truncated."""
         self.health = Health(truncated=self.doubt)
         self.meta.shapes.clear()
         self.meta.clocks.clear()

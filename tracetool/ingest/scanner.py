@@ -54,7 +54,7 @@ _THREADED = np.array([head in (Head.PID_TIME, Head.FTRACE) for head in Head])
 
 
 class Read(NamedTuple):
-    """What became of some lines.
+    """Result of a scan over some lines.
 
     Attributes:
         lines: how many they are.
@@ -69,7 +69,7 @@ class Read(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a scanner made of the lines it took.
+    """Rows of the lines that a scanner took.
 
     Attributes:
         rows: the events, one a line: `line` (Int64, rising) and columns of `EVENTS_SCHEMA`; without trace, boot, seq.
@@ -131,7 +131,7 @@ class TextScanner:
     # --- rows out ------------------------------------------------------------------------------------------------
 
     def take(self) -> Scanned | None:
-        """What was taken since the last call; None if nothing was."""
+        """The rows since the last call; None if there are none."""
         rows = self._rows
         if not rows.count:
             return None

@@ -58,7 +58,7 @@ _FIELDS = {field.name.lower(): field for field in Field} | {
     "ro": Field.SHOWN,
     "*": Field.DROP,
 }
-"""Where an argument goes, by its column."""
+"""Field of the kernel for an argument, by its column."""
 
 
 def _field(variant: Variant, column: str) -> Row:
@@ -70,7 +70,7 @@ def _field(variant: Variant, column: str) -> Row:
 
 
 def _fields(variant: Variant) -> list[Row]:
-    """What the recorded arguments of a variant are."""
+    """Field, mask and sizes of each recorded argument of a variant."""
     strings = {argument.name for argument in variant.arguments if not argument.radix}
     own = [(Field.TEXT, 0, 0) if name in strings else _field(variant, column) for name, column in variant.recorded]
     return [(Field.DEVICE, 0, 0), *own] if variant.named else own
@@ -142,7 +142,7 @@ class SimpleBuffers:
         return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
 
     def name(self, number: int, event: str | None) -> None:
-        """Give the id `number` its meaning: a pflash event by its name without the prefix, None for any other.
+        """Map the id `number` to a pflash event by its name without the prefix, or None for any other event.
 
         A pflash event that the catalogue does not have stays without a name, and its records count as damage.
         """

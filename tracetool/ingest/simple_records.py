@@ -1,4 +1,4 @@
-"""What is rare in a trace of the simple backend: names of events, and places where no record stands.
+"""Rare records of the simple backend: names of events, and the search for the next record after damage.
 
 Ref: QEMU docs/devel/tracing.rst, "Simpletrace", version 4.
 """
@@ -64,7 +64,7 @@ def read_mapping(data: memoryview, at: int, big: int) -> Mapping | None:
 
 
 def next_record(data: memoryview, start: int, big: int) -> int:
-    """Where the next record may begin, from `start` on; -1: nowhere in these bytes."""
+    """Offset of the next plausible record from `start` on; -1 if there is none in these bytes."""
     found = [_first(pattern, data, start, big) for pattern in (_EVENTS[big], _NAMES[big])]
     return min((at for at in found if at >= 0), default=-1)
 
@@ -78,7 +78,7 @@ def _first(pattern: re.Pattern[bytes], data: memoryview, start: int, big: int) -
 
 
 def _plausible(data: memoryview, at: int, big: int) -> bool:
-    """Whether a record can stand here: its length can be, and behind it another one begins, or the bytes end."""
+    """True if a record may begin here: its length is valid, and another one or the end of the bytes follows."""
     if load(data, at, 8, big) == 0:
         try:
             mapping = read_mapping(data, at, big)

@@ -1,7 +1,7 @@
 """A file or standard input as a stream of bytes, unpacked by what is in it.
 
-Memory is bounded whatever the file unpacks to: a decoder is never asked for more than the reader has room for. What
-is long is unpacked in a thread of its own, a few blocks ahead of the reader.
+Memory is bounded whatever the file unpacks to: a decoder is never asked for more than the reader has room for. Long
+streams are unpacked in a thread, a few blocks ahead of the reader.
 
 Ref: RFC 1952 (gzip), RFC 8878 (zstd) and the .xz file format: magic numbers, several members in one file.
 """
@@ -34,17 +34,17 @@ BLOCK = 1 << 18
 """Bytes that are unpacked at a time in the thread."""
 
 LONG = 1 << 20
-"""After so many unpacked bytes the thread takes over."""
+"""Unpacked bytes after which the thread takes over."""
 
 MOST_UNPACKED = 32 << 20
 MOST_TIMES = 256
-"""A stream may unpack to the larger of so many bytes and so many times what was read of it; traces come to 100 times.
+"""Limits of what a stream unpacks to, in bytes and in times its size; the larger one counts. Traces reach 100 times.
 
 Without a limit a file of a few kilobytes keeps the program busy for minutes.
 """
 
 PATIENCE = 100
-"""Between looks at whether the reader waits for a pipe at all, in milliseconds."""
+"""Milliseconds between checks that the reader of a pipe is still open."""
 
 
 class GzipDecoder:
@@ -61,7 +61,7 @@ class GzipDecoder:
 
     @property
     def unused_data(self) -> bytes:
-        """What follows the member."""
+        """Bytes after the member."""
         return self._inner.unused_data
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
@@ -156,7 +156,7 @@ class Source:
         return count
 
     def unread(self, data: bytes) -> None:
-        """Have `read` give these bytes, which it gave before, once more."""
+        """Push bytes back, for `read` to return again."""
         self._returned = data + self._returned
 
     def as_stream(self) -> Source | None:
@@ -239,7 +239,7 @@ class Source:
         return b""
 
     def _salvage(self) -> bytes:
-        """What precedes the damage, after what was delivered: decoders drop the output of the call that fails."""
+        """Undelivered bytes before the damage: decoders drop the output of the call that fails."""
         with closing(Source(Path(self.name).open("rb"), self.name, None, rereadable=False)) as again:
             left = self._unpacked
             while left and (data := again.read(min(left, INPUT))):
@@ -290,7 +290,7 @@ def open_source(path: str) -> Source:
         InputError: it does not exist, is closed or a directory, or may not be read.
     """
     if path == STANDARD_INPUT:
-        if sys.stdin is None:  # closed by whoever started the program
+        if sys.stdin is None:  # closed by the parent process
             raise InputError("standard input: is closed; give the path of a trace")
         return Source(sys.stdin.buffer, "standard input", None, rereadable=False)
     status = _check(path)

@@ -39,17 +39,17 @@ __all__ = ["RotatedLog", "ThreadLogs", "combine_logs"]
 _ENDS = 1 << 16
 _BLOCK = 1 << 18
 _LONGEST = 1 << 30
-"""Packed files are unpacked to find their end; those that are longer stay as they are given."""
+"""Bytes that a packed file is unpacked to, to find its end; longer ones are not combined."""
 
 _NUMBERED = re.compile(r"(.*?)(?:\.(\d{1,9}))?(\.(?:gz|xz|zst))?\Z", re.DOTALL)
 _RESET = "reset"
 _SHOWN = 4
-"""Logs that a message names."""
+"""Number of logs that a message names."""
 
 
 @dataclass(frozen=True)
 class _Ends:
-    """How a log begins and ends.
+    """Beginning and end of a log.
 
     Attributes:
         reader: the log.
@@ -145,7 +145,7 @@ def _shape(line: str) -> Shape | None:
 
 
 def _follows(earlier: _Ends, later: _Ends) -> bool:
-    """Whether the line that one log ends in is certainly the one that the other begins in."""
+    """True if the line that one log ends in is certainly continued at the start of the other."""
     if not earlier.last or (earlier.end or 0) > (later.start or earlier.end or 0):
         return False
     shape = _shape(earlier.last + later.first)
@@ -198,7 +198,7 @@ def _by_number(logs: Sequence[_Ends]) -> list[int] | None:
 
 
 def _lacks_one(logs: Sequence[_Ends]) -> bool:
-    """Whether by the numbers of their names a part between the others is missing.
+    """True if, by the numbers in the names, a part between the others is missing.
 
     virtlogd's numbers begin with 0; programs that begin with 1 do not cut lines.
     """
@@ -279,7 +279,7 @@ class RotatedLog:
 
     @property
     def health(self) -> Health:
-        """How well it could be read; the reasons of damage say in which part."""
+        """Health of the whole log; reasons of damage name the part."""
         health, parts = self._inner.health, self._inner.parts
         if parts is None:
             return health
@@ -303,7 +303,7 @@ class RotatedLog:
 
 
 def _are_threads(logs: Sequence[_Ends]) -> bool:
-    """Whether the logs are those of one QEMU's threads: at the same time, and one thread alone resets devices.
+    """True for logs of one QEMU's threads: they overlap in time, and only one has resets of devices.
 
     Raises:
         InputError: they are, and have no times.
@@ -328,13 +328,13 @@ def _are_threads(logs: Sequence[_Ends]) -> bool:
 
 
 def _alike(paths: Sequence[str]) -> bool:
-    """Whether the names of all logs are the same but for one number, as `-D log-%d` makes them."""
+    """True if the names of all logs differ in one number only, as `-D log-%d` makes them."""
     shapes = {tuple(re.split(r"\d{2,}", Path(path).name)) for path in paths}
     return len(shapes) == 1 and len(shapes.pop()) == 2  # noqa: PLR2004
 
 
 def _resets(logs: Sequence[_Ends]) -> int:
-    """How many of the logs have resets of devices; more than one need not be told apart."""
+    """Number of logs with resets of devices, counted up to two."""
     found = 0
     for log in logs:
         found += any((frame["event"] == _RESET).any() for frame in log.reader.chunks())
@@ -355,7 +355,7 @@ class ThreadLogs(ConcatenatedTraces):
 
     @property
     def meta(self) -> TraceMeta:
-        """What they are together."""
+        """That of all threads, under the names of the logs."""
         meta = super().meta
         shapes = sum((log.meta.shapes for log in self._logs), start=meta.shapes.__class__())
         name = first_of([log.meta.name for log in self._logs], _SHOWN)
@@ -364,7 +364,7 @@ class ThreadLogs(ConcatenatedTraces):
 
     @property
     def health(self) -> Health:
-        """How well they could be read, all together; the reasons of damage say in which log."""
+        """Health of all logs; reasons of damage name the log."""
         health = super().health
         named = [
             replace(damage, reason=f"{damage.reason}, line {damage.number:,} of {log.meta.name}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Reading", "TextTrace"]
 
 PARSED = 4 << 20
-"""Bytes that make a frame at most where the parser reads all."""
+"""Largest chunk, in bytes, where the parser reads every line."""
 
 
 class Reading:
@@ -94,7 +94,7 @@ class TextTrace(Reader):
         meta: what is known of it.
         source: see `Reader`.
         options: how it is read.
-        new_scanner: makes what takes the usual lines and leaves the others to the parser; None: the parser reads all.
+        new_scanner: makes the scanner that takes the usual lines; without one the parser reads every line.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class TextTrace(Reader):
             yield from self._deliver(reading, source)
 
     def lines_of(self, seqs: Collection[int]) -> dict[int, int]:
-        """Which line each event stands in; see `LineReader`."""
+        """Line number of each event; see `LineReader`."""
         return self._index.lines_of(seqs)
 
     def _deliver(self, reading: Reading, source: Source) -> Iterator[pl.DataFrame]:

@@ -58,7 +58,7 @@ def _integers(printed: Sequence[str], argument: Argument) -> Integers:
 
 
 class _Columns:
-    """What `binary_columns.event_columns` makes the columns of a chunk of, filled part by part."""
+    """Arguments of `binary_columns.event_columns` for a chunk, filled part by part."""
 
     def __init__(self, length: int) -> None:
         self.numbers = {name: np.zeros(length, np.uint64 if name == "counter" else np.int64) for name in NUMBERS}

@@ -1,4 +1,4 @@
-"""What a reader gives: frames, what the trace is, and how well it could be read."""
+"""The interface of readers: frames of events, `TraceMeta` about the trace, `Health` about its damage."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class LostPlace:
-    """Where the source itself says that it lost events.
+    """A place where the source itself reports lost events.
 
     Attributes:
         number: which line, record or message says so, 1-based.
@@ -83,7 +83,7 @@ class HostWriteFailure:
 
 @dataclass(slots=True)
 class Health:
-    """How well the trace could be read. `understood + other + damaged == lines`, always.
+    """Counts of what was read and of damage; `understood + other + damaged == lines`.
 
     What is called a line here is a record, a message or a row in other formats; see `TraceMeta.unit`.
 
@@ -129,12 +129,12 @@ class Health:
 
 
 COUNTS = tuple(field.name for field in fields(Health) if field.type == "int")
-"""What of it is a number."""
+"""Names of the fields that are numbers."""
 
 
 @dataclass(slots=True)
 class TraceMeta:
-    """What the trace is. Known from its first 64 KiB when opened, complete once it has been read.
+    """Facts about a trace: from its first 64 KiB when opened, complete once it has been read.
 
     Attributes:
         path: as given; "-" for standard input.
@@ -158,19 +158,19 @@ class TraceMeta:
     run: RunDirectory | None = None
 
     def add(self, shapes: Counter[Shape], clocks: Collection[Clock], *, nameless: bool) -> None:
-        """Take in what some events are."""
+        """Add the shapes and clocks of some events."""
         self.shapes.update(shapes)
         self.clocks.update(clocks)
         self.nameless = self.nameless or nameless
 
     @property
     def unit(self) -> str:
-        """What the trace consists of, and `Health` counts: line, record, message or row."""
+        """Unit that `Health` counts: line, record, message or row."""
         return FORMATS[self.format].unit
 
     @property
     def clock(self) -> Clock:
-        """What `time_ns` counts from, in the rows that have a time.
+        """Epoch of `time_ns`, in the rows that have a time.
 
         `wall`: the Unix epoch; `boot-relative` and `monotonic`: the host's start, the latter without the time asleep.
         """
@@ -183,15 +183,15 @@ class TraceReader(Protocol):
 
     @property
     def meta(self) -> TraceMeta:
-        """What it is."""
+        """Facts about the trace."""
 
     @property
     def health(self) -> Health:
-        """How well it could be read, as of the chunk delivered last."""
+        """Counts and damage, as of the last chunk."""
 
     @property
     def rereadable(self) -> bool:
-        """Whether `chunks` can be called more than once."""
+        """True if `chunks` can be called more than once."""
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
         """Read from the beginning: frames of `EVENTS_SCHEMA`, none of them empty.
@@ -205,24 +205,24 @@ class TraceReader(Protocol):
 
 
 class ReaderOver:
-    """What a reader that reads another one has from it; see `TraceReader`."""
+    """Base class of readers that wrap another one; see `TraceReader`."""
 
     def __init__(self, inner: TraceReader) -> None:
         self._inner = inner
 
     @property
     def meta(self) -> TraceMeta:
-        """What it is."""
+        """Facts about the trace."""
         return self._inner.meta
 
     @property
     def health(self) -> Health:
-        """How well it could be read."""
+        """Counts and damage, as of the last chunk."""
         return self._inner.health
 
     @property
     def rereadable(self) -> bool:
-        """Whether `chunks` can be called more than once."""
+        """True if `chunks` can be called more than once."""
         return self._inner.rereadable
 
 
@@ -231,7 +231,7 @@ class LineReader(Protocol):
     """A reader whose events stand in lines of text."""
 
     def lines_of(self, seqs: Collection[int]) -> dict[int, int]:
-        """Which line (1-based, in the unpacked text) each of these events stands in, as far as was read and is known.
+        """Line numbers (1-based, in the unpacked text) of these events, as far as read and known.
 
         Logs that are mostly something else have events whose line is not kept.
         """

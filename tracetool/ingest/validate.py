@@ -1,4 +1,4 @@
-"""Rows of a canonical frame that came from outside: whether each is an event that a trace could have given."""
+"""Validation of canonical rows from a file: each has to be an event that a trace can hold."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SIGNED = [name for name in ("offset", "length", "region") if EVENTS_SCHEMA[name
 
 
 class Verdict:
-    """Which rows are no events: a mask, and why the first is none."""
+    """Mask of the rows that are no events, with the reason for the first."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self.bad = np.zeros(frame.height, np.bool_)

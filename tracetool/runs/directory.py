@@ -106,7 +106,7 @@ def _files(run: Run) -> list[str]:
 
 
 def write_run(folder: Path, run: Run) -> None:
-    """Replace `run.json`: whoever reads it meets the old or the new one, never half of either."""
+    """Replace `run.json` atomically."""
     with replaced(folder / RUN_FILE) as file:
         file.write(json.dumps({"schema": SCHEMA, **asdict(run)}, indent=2).encode() + b"\n")
         file.flush()

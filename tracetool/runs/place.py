@@ -1,4 +1,4 @@
-"""Where a run directory is: told by the names of files, without reading what the run was."""
+"""Recognition of run directories, by the names of files alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RUN_FILE = "run.json"
 
 
 def is_run_directory(path: str | Path) -> bool:
-    """Whether there is a `run.json` in it."""
+    """True for a directory with a `run.json`."""
     try:
         return (Path(path) / RUN_FILE).is_file()
     except (OSError, ValueError):

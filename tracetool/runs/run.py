@@ -1,4 +1,4 @@
-"""What is known of one run: the contents of `run.json`."""
+"""The description of a run: the contents of `run.json`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMA = "tracetool.run/1"
 """Name and version of the format; fields may be added to a version, so unknown ones are passed over."""
 
 RECORDING = "recording"
-"""The run goes on, or whoever recorded it was killed."""
+"""The run goes on, or its recorder was killed."""
 
 FINISHED = "finished"
 """QEMU has ended, and all that could be kept is there."""
@@ -108,7 +108,7 @@ class Run:
 
     @property
     def doubt(self) -> str | None:
-        """Why the trace may not be whole; None if nothing speaks against it."""
+        """The reason for which the trace may be incomplete; None if there is none."""
         if self.state == RECORDING:
             return "is still being recorded, or its recorder was killed: the end is missing, and the images after it"
         if self.signal is not None:
@@ -116,7 +116,7 @@ class Run:
         return None if self.cut is None else sanitize(self.cut)
 
     def throws_away(self, flash: Flash) -> bool:
-        """Whether what the guest wrote to a flash is not in its image after the run: `-snapshot`, `snapshot=on`."""
+        """True if QEMU discarded what the guest wrote to a flash: `-snapshot`, `snapshot=on`."""
         return "-snapshot" in self.command if flash.snapshot is None else flash.snapshot
 
     def flash(self, name: str) -> Flash | None:

@@ -12,9 +12,9 @@ from replay.backing import Policy
 from tracetool.analysis.options import Options
 from tracetool.audit import Audit
 from tracetool.audit.audit import audit_replayed
-from tracetool.errors import InputError
 from tracetool.findings import WEAR_LIMIT
 from tracetool.findings.phrases import count_of
+from tracetool.ingest.foreign import require_events
 from tracetool.ingest.split_logs import combine_logs
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.viewmodel.cached_trace import CachedTrace
@@ -130,7 +130,7 @@ def load(
         wear_limit=settings.wear_limit,
         begun=begun,
     )
-    _require_events(traces)
+    require_events(traces, sum(trace.events for trace in traces))
     for trace, report in zip(traces, replayed.traces, strict=True):
         trace.label = report.processes.label
     pasts = {name: Past(device) for name, device in replayed.devices.items()}
@@ -154,13 +154,6 @@ _FIRST = 1000
 def _first_time(trace: CachedTrace) -> int | None:
     times = trace.rows(0, _FIRST)["time_ns"].drop_nulls()
     return int(times[0]) if len(times) else None
-
-
-def _require_events(traces: Sequence[CachedTrace]) -> None:
-    silent = next((trace for trace in traces if not trace.events), None)
-    if silent is not None:
-        seen = count_of(silent.health.lines, silent.meta.unit)
-        raise InputError(f"{silent.meta.name}: no pflash event in {seen}; start QEMU with -trace 'pflash*'")
 
 
 class Job:
