@@ -3,17 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import polars as pl
 
-    from tracetool.timeline.accesses import Accesses
+from tracetool.timeline.accesses import EFFECT_END, END
 
-    Column = NDArray[np.int64]
+__all__ = ["SPANS_SCHEMA", "SUMMED", "Cluster", "Occurrence", "by_address", "by_effect"]
 
-__all__ = ["Cluster", "Occurrence", "Spans"]
+
+SPANS_SCHEMA = pl.Schema(
+    dict.fromkeys(("trace", "first_seq", "last_seq", "offset", "end", "value", "size", "bytes"), pl.Int64())
+)
+"""One row an access, operation or effect: its events, its place (`end` exclusive), the value and size (bytes) of its
+first access, and the bytes that are counted. -1 for none."""
+
+SUMMED = (
+    pl.len().alias("count"),
+    pl.col("bytes").sum(),
+    pl.col("offset").min(),
+    pl.col("end").max(),
+    pl.col("first_seq").first(),
+    pl.col("last_seq").max(),
+    pl.col("value").first().alias("example"),
+    pl.col("size").first().alias("example_size"),
+    pl.col("trace").first(),
+    pl.col("trace").last().alias("last_trace"),
+)
+"""The fields of the `Cluster` of some spans, for `select` and `agg`."""
+
+_OCCURRENCE = ("trace", "first_seq", "offset", pl.col("end") - pl.col("offset"), "value")
+
+
+def by_address(steps: pl.DataFrame) -> pl.DataFrame:
+    """Accesses (`STEPS_SCHEMA`) by the place that they address; no bytes are counted."""
+    return _spans(steps, pl.col("offset"), END, pl.lit(0))
+
+
+def by_effect(steps: pl.DataFrame, counted: str = "effect_length", start: int = 0) -> pl.DataFrame:
+    """Accesses (`STEPS_SCHEMA`) by the place that they changed, from `start` on; at most `counted` bytes each."""
+    low = pl.max_horizontal("effect_offset", pl.lit(start))
+    return _spans(steps, low, EFFECT_END, pl.min_horizontal(EFFECT_END - low, counted))
+
+
+def _spans(steps: pl.DataFrame, offset: pl.Expr, end: pl.Expr, counted: pl.Expr) -> pl.DataFrame:
+    seqs = (pl.col("seq").alias(name) for name in ("first_seq", "last_seq"))
+    place = (offset.alias("offset"), end.alias("end"))
+    return steps.select("trace", *seqs, *place, "value", "size", counted.cast(pl.Int64).alias("bytes"))
 
 
 class Occurrence(NamedTuple):
@@ -24,16 +60,6 @@ class Occurrence(NamedTuple):
     offset: int
     length: int
     value: int
-
-
-class Spans(NamedTuple):
-    """Accesses or operations of one trace, in order: int64 columns of equal length, at least one row."""
-
-    first_seq: Column
-    last_seq: Column
-    offset: Column
-    end: Column
-    value: Column
 
 
 @dataclass
@@ -71,23 +97,14 @@ class Cluster:
         """False for an empty cluster; losses of an unknown number are a count of 0 in a trace."""
         return self.count > 0 or self.trace >= 0
 
-    def add(self, rows: Accesses, *, effect: bool = False, amount: int = 0, count: int | None = None) -> None:
-        """Add accesses by the place they address, or by the place they had an `effect` on."""
-        if len(rows.seq):
-            offset, end = (rows.effect_offset, rows.effect_end) if effect else (rows.offset, rows.end)
-            size, trace = int(rows.size[0]), int(rows.trace[0])
-            spans = Spans(rows.seq, rows.seq, offset, end, rows.value)
-            self.extend(trace, spans, size=size, amount=amount, count=count)
-
-    def extend(self, trace: int, rows: Spans, *, size: int = 0, amount: int = 0, count: int | None = None) -> None:
-        """Add spans of a trace: `amount` bytes, `count` of them (by default one a row); `size` is the first's."""
-        first, last = int(rows.first_seq[0]), int(rows.last_seq.max())
-        offset, end = int(rows.offset.min()), int(rows.end.max())
-        number = len(rows.value) if count is None else count
-        self.merge(Cluster(number, amount, offset, end, first, last, int(rows.value[0]), size, trace, trace))
+    def add(self, spans: pl.DataFrame, *, count: int | None = None) -> None:
+        """Add spans of one trace (`SPANS_SCHEMA`); by default each row counts."""
+        if len(spans):
+            added = Cluster(**spans.select(SUMMED).row(0, named=True))
+            added.count = added.count if count is None else count
+            self.merge(added)
         if self.occurrences is not None:
-            found = zip(rows.first_seq, rows.offset, rows.end - rows.offset, rows.value, strict=True)
-            self.occurrences.extend(Occurrence(trace, *map(int, row)) for row in found)
+            self.occurrences += map(Occurrence._make, spans.select(_OCCURRENCE).iter_rows())
 
     def merge(self, other: Cluster) -> None:
         """Add another cluster of the same kind."""

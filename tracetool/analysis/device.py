@@ -76,7 +76,7 @@ class DeviceNotes:
     """Changes in the journal when the trace began, where a journal is kept."""
 
 
-class Watch(Collector[pl.DataFrame], Protocol):
+class Watch(Collector, Protocol):
     """Collector of the operations that rules are about (`tracetool.findings.watch`)."""
 
     written_bytes: int

@@ -11,7 +11,7 @@ import polars as pl
 from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, RowKind
 from replay.tables import RowColumns
 from tracetool.events import EVENT_CODES, EVENT_NAMES
-from tracetool.timeline.accesses import NO_TIME
+from tracetool.timeline.operations import NO_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

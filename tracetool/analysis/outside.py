@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
+import polars as pl
 
 from replay.columns import Effect, RowKind
-from tracetool.analysis.cluster import Cluster
+from tracetool.analysis.cluster import SPANS_SCHEMA, SUMMED, Cluster, by_address, by_effect
+from tracetool.timeline.accesses import EFFECT_END, END, IS_ERASE, IS_STORED, IS_WRITE
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from tracetool.timeline.accesses import Accesses
+    from collections.abc import Iterator
 
 __all__ = ["Comparison", "Early", "Outside"]
 
-
 NO_EXTENT = 1 << 62
 """In place of an extent that is not known: nothing lies beyond it."""
+
+_IS_IO_WRITE = pl.col("kind") == RowKind.IO_WRITE
+_CHANGES = IS_STORED | IS_ERASE
+_IS_STAGED = pl.col("effect") == Effect.STAGE
 
 
 @dataclass
@@ -48,65 +51,60 @@ class Outside:
         self._listed = listed
         self._open = _Open(Cluster.empty(listed=listed))
 
-    def add(self, rows: Accesses) -> None:
-        """Add a batch."""
-        outer = rows.kind == RowKind.OUTER_WRITE
-        writes = (rows.kind == RowKind.IO_WRITE) & (rows.end > self.extent)
-        stored = rows.is_stored & (rows.effect_end > self.extent)
-        erased = (rows.effect == Effect.ERASE) & (rows.effect_end > self.extent)
-        self._add_untraced(rows.take(outer))
-        self._add_programs(rows, stored, writes & (rows.effect == Effect.STAGE))
-        gone = rows.take(erased)
-        self.erases.add(gone, effect=True, amount=int(gone.effect_length.sum()))
-        self._add_commands(rows.take(writes | stored | erased))
+    @property
+    def happened(self) -> bool:
+        """True when something was programmed, erased or commanded outside."""
+        return any((self.programs, self.erases, self.commands, self.untraced))
 
-    def _add_untraced(self, outer: Accesses) -> None:
-        self.untraced.add(outer, amount=int(outer.size.sum()))
-        self.torn.add(outer.take(outer.wcycle != 0))
+    def add(self, steps: pl.DataFrame) -> None:
+        """Add accesses (`STEPS_SCHEMA`)."""
+        outer = steps.filter(pl.col("kind") == RowKind.OUTER_WRITE)
+        self.untraced.add(by_address(outer).with_columns(bytes="size"))
+        self.torn.add(by_address(outer.filter(pl.col("wcycle") != 0)))
+        changes = steps.filter(_CHANGES & (self.extent < EFFECT_END))
+        self._add_programs(changes.filter(IS_STORED), steps)
+        self.erases.add(by_effect(changes.filter(IS_ERASE)))
+        beyond = steps.filter((_IS_IO_WRITE & (self.extent < END)) | (_CHANGES & (self.extent < EFFECT_END)))
+        if len(beyond):
+            self._add_commands(beyond.with_columns(effective=_CHANGES.any().over("op")))
 
-    def _add_programs(self, rows: Accesses, stored: NDArray[np.bool_], staged: NDArray[np.bool_]) -> None:
-        found = rows.take(stored)
-        if not len(found.seq):
-            return
-        low = np.maximum(found.effect_offset, self.extent)
-        amount = int(np.minimum(found.effect_end - low, found.programmed).sum())
-        if not self.programs.count and found.effect[0] == Effect.FLUSH:
-            found.value[0], found.size[0] = self._first_word(rows.take(staged), int(found.op[0]))
-        beyond = found._replace(effect_offset=low, effect_length=found.effect_end - low)
-        self.programs.add(beyond, effect=True, amount=amount)
+    def _add_programs(self, programs: pl.DataFrame, steps: pl.DataFrame) -> None:
+        spans = by_effect(programs, "programmed", self.extent)
+        if not self.programs and len(programs) and programs.item(0, "effect") == Effect.FLUSH:
+            value, size = self._first_word(steps, programs.item(0, "op"))
+            first = pl.when(pl.int_range(pl.len()) == 0)
+            spans = spans.with_columns(
+                value=first.then(value).otherwise("value"), size=first.then(size).otherwise("size")
+            )
+        self.programs.add(spans)
 
-    def _first_word(self, staged: Accesses, op: int) -> tuple[int, int]:
+    def _first_word(self, steps: pl.DataFrame, op: int) -> tuple[int, int]:
         """Value and size of the first word that operation `op` staged outside: a flush itself carries none."""
         if self._open.op == op and self._open.word is not None:
             return self._open.word
-        words = np.flatnonzero(staged.op == op)
-        return (int(staged.value[words[0]]), int(staged.size[words[0]])) if len(words) else (-1, 0)
+        outside = _IS_IO_WRITE & _IS_STAGED & (self.extent < END)
+        words = steps.filter(outside & (pl.col("op") == op)).select("value", "size")
+        return words.row(0) if len(words) else (-1, 0)
 
-    def _add_commands(self, rows: Accesses) -> None:
-        """Collect the writes of operations that neither programmed nor erased outside; the last one may yet."""
-        if not len(rows.op):
-            return
-        starts = np.flatnonzero(np.diff(rows.op, prepend=rows.op[0] - 1))
-        effective = np.logical_or.reduceat(rows.is_stored | (rows.effect == Effect.ERASE), starts)
-        lengths = np.diff(starts, append=len(rows.op))
-        if self._open.op == rows.op[0]:
-            self._open.effective |= bool(effective[0])
-            self._continue(rows.take(rows.op == rows.op[0]))
-            if len(starts) == 1:
-                return
-        last = rows.op == rows.op[-1]
-        mere = ~np.repeat(effective, lengths) & ~last & (rows.op != self._open.op)
-        self.finish()
-        self.commands.add(rows.take(mere))
-        self._open = _Open(self._open.writes, int(rows.op[-1]), bool(effective[-1]))
-        self._continue(rows.take(last))
+    def _add_commands(self, beyond: pl.DataFrame) -> None:
+        """Add the writes of operations that neither programmed nor erased outside; the last one may yet."""
+        op, first, last = pl.col("op"), beyond.item(0, "op"), beyond.item(-1, "op")
+        if first == self._open.op:
+            self._continue(beyond.filter(op == first))
+        if last != self._open.op:
+            mere = beyond.filter(~pl.col("effective") & (op != self._open.op) & (op != last))
+            self.finish()
+            self.commands.add(by_address(mere))
+            self._open.op = last
+            self._continue(beyond.filter(op == last))
 
-    def _continue(self, rows: Accesses) -> None:
+    def _continue(self, rows: pl.DataFrame) -> None:
         """Add accesses of the operation in progress."""
-        self._open.writes.add(rows.take(rows.is_write))
-        words = np.flatnonzero(rows.effect == Effect.STAGE)
+        self._open.effective |= rows.item(0, "effective")
+        self._open.writes.add(by_address(rows.filter(IS_WRITE)))
+        words = rows.filter(_IS_STAGED).select("value", "size")
         if len(words) and self._open.word is None:
-            self._open.word = (int(rows.value[words[0]]), int(rows.size[words[0]]))
+            self._open.word = words.row(0)
 
     def finish(self) -> None:
         """Count an open operation as a mere command, unless it had an effect."""
@@ -116,75 +114,67 @@ class Outside:
 
     def absorb(self, early: Early) -> None:
         """Add what was done before the extent was known, by whole erase blocks."""
-        for start, block in sorted(early.blocks.items()):
-            beyond = block if start >= self.extent else block.furthest_beyond(self.extent)
-            self.programs.merge(beyond.programs)
-            self.erases.merge(beyond.erases)
-            self.commands.merge(Cluster() if beyond.programs.count or beyond.erases.count else beyond.writes)
+        for found in early.beyond(self.extent):
+            self.programs.merge(found.get("programs", Cluster()))
+            self.erases.merge(found.get("erases", Cluster()))
+            if found.keys() == {"writes"}:
+                self.commands.merge(found["writes"])
 
-    @property
-    def happened(self) -> bool:
-        """True when something was programmed, erased or commanded outside."""
-        return bool(self.programs.count or self.erases.count or self.commands.count or self.untraced.count)
+
+_FURTHEST = pl.struct(SPANS_SCHEMA.names()).get(pl.col("end").arg_max()).alias("furthest")
 
 
 @dataclass
-class _Block:
-    """What was done to one erase block, and of each kind the one that reached furthest."""
+class _Found:
+    """Accesses of one kind to one erase block, and the one that reached furthest (columns of `SPANS_SCHEMA`)."""
 
-    programs: Cluster = field(default_factory=Cluster)
-    erases: Cluster = field(default_factory=Cluster)
-    writes: Cluster = field(default_factory=Cluster)
-    furthest: dict[str, Cluster] = field(default_factory=dict)
-
-    def add(self, name: str, rows: Accesses, amount: int) -> None:
-        """Add accesses of one kind, by the place they address or by the place they had an effect on."""
-        effect = name != "writes"
-        getattr(self, name).add(rows, effect=effect, amount=amount)
-        end = rows.effect_end if effect else rows.end
-        row = int(end.argmax())
-        if name not in self.furthest or end[row] > self.furthest[name].end:
-            self.furthest[name] = Cluster()
-            only = rows.take(np.arange(len(end)) == row)
-            self.furthest[name].add(only, effect=effect, amount=int(only.effect_length[0]) if effect else 0)
-
-    def furthest_beyond(self, extent: int) -> _Block:
-        """For a block in which the extent ends: the furthest of each kind, if it goes beyond."""
-        beyond = {name: replace(found) for name, found in self.furthest.items() if found.end > extent}
-        if "programs" in beyond:
-            program = beyond["programs"]
-            program.offset = max(program.offset, extent)
-            program.bytes = min(program.bytes, program.end - program.offset)
-        programs, erases, writes = (beyond.get(name, Cluster()) for name in ("programs", "erases", "writes"))
-        return _Block(programs, erases, writes)
+    all: Cluster = field(default_factory=Cluster)
+    furthest: dict[str, int] = field(default_factory=lambda: {"end": -1})
 
 
-@dataclass
 class Early:
-    """What was done to each erase block while no extent is known: all that a stream can be asked for later.
+    """Collector of what was done to each erase block while no extent is known: all that a stream can be asked later.
 
     A block that was programmed or erased counts no mere commands: which of its writes led to nothing is not kept.
     Of a block in which the extent ends, one access of each kind that goes beyond is all that is known.
     """
 
-    block_bytes: int
-    blocks: dict[int, _Block] = field(default_factory=dict)
+    def __init__(self, block_bytes: int) -> None:
+        self._block_bytes = block_bytes
+        self._blocks: dict[int, dict[str, _Found]] = defaultdict(lambda: defaultdict(_Found))
 
-    def add(self, rows: Accesses) -> None:
-        """Add a batch."""
-        for mask, name in (
-            (rows.is_stored, "programs"),
-            (rows.effect == Effect.ERASE, "erases"),
-            (rows.kind == RowKind.IO_WRITE, "writes"),
+    def add(self, steps: pl.DataFrame) -> None:
+        """Add accesses (`STEPS_SCHEMA`), each to the block that it ends in."""
+        for kind, spans in (
+            ("programs", by_effect(steps.filter(IS_STORED))),
+            ("erases", by_effect(steps.filter(IS_ERASE))),
+            ("writes", by_address(steps.filter(_IS_IO_WRITE))),
         ):
-            found = rows.take(mask)
-            effect = name != "writes"
-            last = (found.effect_end if effect else found.end) - 1
-            starts = last // self.block_bytes * self.block_bytes
-            for start in np.unique(starts).tolist():
-                here = found.take(starts == start)
-                amount = int(here.effect_length.sum()) if effect else 0
-                self.blocks.setdefault(start, _Block()).add(name, here, amount)
+            blocks = spans.group_by(((pl.col("end") - 1) // self._block_bytes).alias("block"), maintain_order=True)
+            for block, furthest, *summed in blocks.agg(_FURTHEST, *SUMMED).iter_rows():
+                found = self._blocks[block][kind]
+                found.all.merge(Cluster(*summed))
+                if furthest["end"] > found.furthest["end"]:
+                    found.furthest = furthest
+
+    def beyond(self, extent: int) -> Iterator[dict[str, Cluster]]:
+        """Programs, erases and writes beyond an extent, block by block."""
+        for block, kinds in sorted(self._blocks.items()):
+            if block * self._block_bytes >= extent:
+                yield {kind: found.all for kind, found in kinds.items()}
+            else:
+                reached = {kind: found.furthest for kind, found in kinds.items() if found.furthest["end"] > extent}
+                yield {kind: _clipped(furthest, kind, extent) for kind, furthest in reached.items()}
+
+
+def _clipped(furthest: dict[str, int], kind: str, extent: int) -> Cluster:
+    """The furthest access of a block in which the extent ends, as far as it goes beyond."""
+    if kind == "programs":
+        low = max(furthest["offset"], extent)
+        furthest = furthest | {"offset": low, "bytes": min(furthest["bytes"], furthest["end"] - low)}
+    cluster = Cluster()
+    cluster.add(pl.DataFrame([furthest], SPANS_SCHEMA))
+    return cluster
 
 
 class Comparison:
@@ -197,13 +187,13 @@ class Comparison:
     def __init__(self, *, listed: bool = False) -> None:
         self.reads, self.torn = Cluster.empty(listed=listed), Cluster.empty(listed=listed)
 
-    def add(self, rows: Accesses, theirs: Accesses, extent: int) -> None:
-        """Compare a batch: the same rows of the trace, as each machine has them."""
-        rows, theirs = (each.take(each.kind <= RowKind.RESET) for each in (rows, theirs))
-        inside = (rows.kind == RowKind.IO_WRITE) & (rows.end <= extent)
-        self.torn.add(rows.take(inside & (rows.wcycle != theirs.wcycle)))
-        expected = theirs.expected
-        differs = (rows.kind == RowKind.IO_READ) & (expected >= 0) & (rows.value >= 0) & (rows.value != expected)
-        found = rows.take(differs)
-        if len(found.seq):
-            self.reads.add(found._replace(value=expected[differs]))
+    def add(self, steps: pl.DataFrame, theirs: pl.DataFrame, extent: int) -> None:
+        """Compare a batch (`STEPS_SCHEMA`): the same rows of the trace, as each machine has them."""
+        accesses = pl.col("kind") <= RowKind.RESET
+        other = theirs.filter(accesses).select(other_wcycle="wcycle", other_value="expected")
+        both = steps.filter(accesses).hstack(other)
+        inside = _IS_IO_WRITE & (extent >= END)
+        self.torn.add(by_address(both.filter(inside & (pl.col("wcycle") != pl.col("other_wcycle")))))
+        known = (pl.col("kind") == RowKind.IO_READ) & (pl.col("other_value") >= 0) & (pl.col("value") >= 0)
+        reads = both.filter(known & (pl.col("value") != pl.col("other_value")))
+        self.reads.add(by_address(reads.with_columns(value="other_value")))

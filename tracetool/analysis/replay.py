@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
-from replay.columns import ABSENT, Effect, RowKind, Stop
+from replay.columns import ABSENT, RowKind, Stop
 from replay.engine import Config, Machine
-from tracetool.analysis.cluster import Cluster
+from tracetool.analysis.cluster import Cluster, by_effect
 from tracetool.analysis.event_validity import CAUSED, possible, reset_as_read_array
 from tracetool.analysis.evidence import behaviour_in, realize_in
 from tracetool.analysis.extent import Extent, first_extent, written_extent, written_store
@@ -20,8 +21,7 @@ from tracetool.analysis.machine_rows import IO_CODES, from_each_realize, to_rows
 from tracetool.analysis.other_behaviour import Otherwise
 from tracetool.analysis.outside import Early, Outside
 from tracetool.analysis.tally import MOST_WRITES, NOTABLE
-from tracetool.timeline.access_table import access_table
-from tracetool.timeline.accesses import Accesses
+from tracetool.timeline.accesses import IS_ERASE, IS_STORED, access_table, steps_of
 from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.operations import sums_of, to_table
 from tracetool.timeline.story import Story
@@ -30,7 +30,6 @@ from tracetool.uefi.volume import HEADER_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import polars as pl
     from numpy.typing import NDArray
 
     from replay.geometry import Geometry
@@ -79,7 +78,7 @@ class Replay:
         device.watch = None if watcher is None else watcher(geometry)
         device.otherwise = None if watcher is None else Otherwise(geometry)
         collectors = (device.activity, device.blocks, device.story, device.watch)
-        self._collectors: list[Collector[pl.DataFrame]] = [each for each in collectors if each is not None]
+        self._collectors: list[Collector] = [each for each in collectors if each is not None]
         self._machine = device.machine = Machine(
             Config(
                 geometry,
@@ -304,8 +303,8 @@ class Replay:
         notes.reset_midway = None if midway < 0 else midway
         self._collect(sums_of(machine.operations(), notes.trace), rows.span(start, end))
         steps = machine.steps()
-        accesses = Accesses.of(rows, steps, notes.trace)
-        if len(accesses.seq):
+        accesses = steps_of(rows, steps, notes.trace)
+        if len(accesses):
             self._collect_accesses(accesses)
         if device.policy_machine is not None and device.extent is not None:
             theirs = self._run_policy(device.policy_machine, rows, start, end)
@@ -325,7 +324,7 @@ class Replay:
         if device.options.keep_operations:
             device.operations.append(to_table(sums, device.name, self._geometry.block))
 
-    def _collect_accesses(self, accesses: Accesses) -> None:
+    def _collect_accesses(self, accesses: pl.DataFrame) -> None:
         device = self._device
         device.tally.add(accesses)
         if device.options.keep_accesses:
@@ -335,10 +334,10 @@ class Replay:
             return
         device.outside.add(accesses)
         if device.extent.code_end:
-            changed = accesses.is_stored | (accesses.effect == Effect.ERASE)
-            device.below.add(accesses.take(changed & (accesses.effect_offset < device.extent.code_end)), effect=True)
+            changed = (IS_STORED | IS_ERASE) & (pl.col("effect_offset") < device.extent.code_end)
+            device.below.add(by_effect(accesses.filter(changed)))
 
-    def _run_policy(self, machine: Machine, rows: RowColumns, start: int, end: int) -> Accesses:
+    def _run_policy(self, machine: Machine, rows: RowColumns, start: int, end: int) -> pl.DataFrame:
         """The same rows as the machine under the policy has them."""
         position = start
         if not machine.behaviour:
@@ -348,4 +347,4 @@ class Replay:
             position, why = machine.feed(rows, position, end)
             if why == Stop.BEHAVIOUR:
                 machine.behaviour = DEFAULT_BEHAVIOUR
-        return Accesses.of(rows, machine.steps(), self._device.current.trace)
+        return steps_of(rows, machine.steps(), self._device.current.trace)

@@ -23,7 +23,7 @@ from tracetool.analysis.processes import Processes, pids
 from tracetool.analysis.runs import with_runs
 from tracetool.errors import UsageError
 from tracetool.ingest.prefetch import prefetch
-from tracetool.timeline.access_table import ACCESSES_SCHEMA
+from tracetool.timeline.accesses import ACCESSES_SCHEMA
 from tracetool.timeline.blocks import BLOCKS_SCHEMA
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 

@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
+import polars as pl
 
 from replay.columns import Flag, RowKind
-from tracetool.analysis.cluster import Cluster
+from tracetool.analysis.cluster import Cluster, by_address
+from tracetool.timeline.operations import flagged
 
 if TYPE_CHECKING:
     from replay.engine import Totals as MachineTotals
-    from tracetool.timeline.accesses import Accesses
 
 __all__ = ["MOST_WRITES", "NOTABLE", "Ends", "Tally", "Totals"]
 
@@ -86,16 +86,13 @@ class WrittenText:
     offsets: list[int] = field(default_factory=list)
     data: list[bytes] = field(default_factory=list)
 
-    def add(self, rows: Accesses) -> None:
-        """Add a batch."""
-        writes = rows.kind == RowKind.IO_WRITE
-        if not self.data:
-            strays = np.flatnonzero((rows.flags & Flag.STRAY) != 0)
-            writes &= np.arange(len(writes)) >= (strays[0] if len(strays) else len(writes))
-        found = np.flatnonzero(writes)[: MOST_WRITES - len(self.data)]
-        for offset, size, value in zip(rows.offset[found], rows.size[found], rows.value[found], strict=True):
-            self.offsets.append(int(offset))
-            self.data.append((int(value) & ((1 << (8 * int(size))) - 1)).to_bytes(int(size), "little"))
+    def add(self, steps: pl.DataFrame) -> None:
+        """Add accesses (`STEPS_SCHEMA`)."""
+        begun = pl.lit(bool(self.data)) | (flagged(Flag.STRAY).cum_sum() > 0)
+        writes = steps.filter((pl.col("kind") == RowKind.IO_WRITE) & begun).head(MOST_WRITES - len(self.data))
+        for offset, size, value in writes.select("offset", "size", "value").iter_rows():
+            self.offsets.append(offset)
+            self.data.append((value & ((1 << (8 * size)) - 1)).to_bytes(size, "little"))
 
     @property
     def longest(self) -> str:
@@ -124,16 +121,16 @@ class Tally:
         """Copy the machine's totals, which count from the beginning on."""
         self.totals, self.ends = Totals.of(totals), Ends.of(totals)
 
-    def add(self, rows: Accesses) -> None:
-        """Add accesses with a flag of `NOTABLE`, and those that follow the first stray one."""
+    def add(self, steps: pl.DataFrame) -> None:
+        """Add accesses (`STEPS_SCHEMA`) with a flag of `NOTABLE`, and those that follow the first stray one."""
         # A write in a cycle that was taken from the trace may be no command at all: TRC001 or TRC007 speaks of it.
-        in_step = (rows.flags & (Flag.MISMATCH | Flag.ADOPTED)) == 0
-        self.text.add(rows)
-        self.strays.add(rows.take(in_step & ((rows.flags & Flag.STRAY) != 0)))
-        self.not_commands.add(rows.take(in_step & ((rows.flags & Flag.NOT_A_COMMAND) != 0)))
-        refused = rows.take((rows.flags & Flag.READ_ONLY_TARGET) != 0)
-        if len(refused.op):
-            operations = np.unique(refused.op)
+        in_step = ~flagged(Flag.MISMATCH | Flag.ADOPTED)
+        self.text.add(steps)
+        self.strays.add(by_address(steps.filter(in_step & flagged(Flag.STRAY))))
+        self.not_commands.add(by_address(steps.filter(in_step & flagged(Flag.NOT_A_COMMAND))))
+        refused = steps.filter(flagged(Flag.READ_ONLY_TARGET))
+        if len(refused):
+            operations = refused["op"].unique().sort()
             new = len(operations) - int(operations[0] == self._last_refused_op)
-            self._last_refused_op = int(operations[-1])
-            self.refused_read_only.add(refused, count=new)
+            self._last_refused_op = operations[-1]
+            self.refused_read_only.add(by_address(refused), count=new)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from replay.columns import Flag, OpKind
-from tracetool.analysis.cluster import Cluster, Spans
+from tracetool.analysis.cluster import SPANS_SCHEMA, Cluster
 from tracetool.timeline.operations import is_kind
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ class WideErases:
                 self.asked.add(asked)
                 self.blocks.add(number)
                 place = number * self.block_bytes
-                span = (row["first_seq"], row["last_seq"], place, place + self.block_bytes, -1)
-                self.found.extend(row["trace"], Spans(*(np.array([value]) for value in span)), amount=lost)
+                span = (row["trace"], row["first_seq"], row["last_seq"], place, place + self.block_bytes, -1, 0, lost)
+                self.found.add(pl.DataFrame([span], SPANS_SCHEMA, orient="row"))
         self._erased_at[number] = row["order"]
 
     def _lost(self, number: int, order: int, asked: int) -> int:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from replay.columns import OpKind
-from tracetool.analysis.cluster import Cluster, Spans
+from tracetool.analysis.cluster import Cluster
 from tracetool.analysis.wide_erases import WideErases
 from tracetool.findings.operations import OPERATION_RULES, QUIET
-from tracetool.timeline.accesses import NO_TIME
-from tracetool.timeline.operations import IS_WRITING, is_kind
+from tracetool.timeline.operations import IS_WRITING, NO_TIME, is_kind
 
 if TYPE_CHECKING:
     from replay.chip_limits import ChipProfile
@@ -56,7 +55,7 @@ class OperationWatch:
         hits = frame.select(_HITS.values())
         for name, cluster in self.clusters.items():
             if hits[name].any():
-                _extend(cluster, frame.filter(hits[name]))
+                cluster.add(frame.filter(hits[name]).select(_SPANS))
 
     def _with_context(self, sums: pl.DataFrame) -> pl.DataFrame:
         """The operations with the chip's sizes and its state before each: busy, not polled, block locked."""
@@ -147,14 +146,11 @@ class OperationWatch:
         return locked
 
 
-def _extend(cluster: Cluster, found: pl.DataFrame) -> None:
-    """Add operations to a cluster, with the bytes that they changed."""
-    rows = found.select(
-        "first_seq",
-        "last_seq",
-        offset=pl.coalesce("low", "command_offset").fill_null(-1),
-        end=pl.coalesce("high", pl.col("command_offset") + pl.col("command_size")).fill_null(-1),
-        value=pl.col("command_value").fill_null(-1),
-    )
-    columns = Spans(*(column.to_numpy() for column in rows))
-    cluster.extend(found.item(0, "trace"), columns, amount=int(found["bytes_changed"].sum()))
+_SPANS = (
+    *("trace", "first_seq", "last_seq"),
+    pl.coalesce("low", "command_offset").fill_null(-1).alias("offset"),
+    pl.coalesce("high", pl.col("command_offset") + pl.col("command_size")).fill_null(-1).alias("end"),
+    pl.col("command_value").fill_null(-1).alias("value"),
+    pl.lit(0).alias("size"),
+    pl.col("bytes_changed").alias("bytes"),
+)

@@ -1,92 +1,145 @@
-"""Accesses: single rows of one device with what the machine made of them, for whoever asks for them."""
+"""Accesses: single rows of one device with the machine's state before them and their effect."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
-from replay.columns import Effect, Outcome, RowKind
+from replay.columns import ABSENT, Effect, OpKind, Outcome, RowKind
 from replay.tables import StepColumns
+from tracetool.events import EventType
+from tracetool.timeline.operations import KINDS, NO_TIME, OUTCOMES, label
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterable, Mapping
+    from enum import IntEnum
 
     from replay.tables import RowColumns
 
-__all__ = ["NO_TIME", "Accesses"]
-
-NO_TIME = -(1 << 63)
-"""`time_ns` of a row that has no time."""
+__all__ = [
+    "ACCESSES_SCHEMA",
+    "EFFECT_END",
+    "END",
+    "IS_ERASE",
+    "IS_STORED",
+    "IS_WRITE",
+    "STEPS_SCHEMA",
+    "access_table",
+    "steps_of",
+]
 
 _ROWS = ("seq", "kind", "offset", "size", "value", "length", "time_ns", "boot")
 _STEPS = tuple(name for name in StepColumns._fields if name != "row")
-_WRITES = (RowKind.IO_WRITE, RowKind.OUTER_WRITE)
-_STORED = (Effect.PROGRAM, Effect.FLUSH)
+
+STEPS_SCHEMA = pl.Schema(dict.fromkeys(("trace", *_ROWS, *_STEPS), pl.Int64()))
+"""One row an access, or an inner event with an effect of its own, as the machine has it. Columns are those of
+`replay.tables.RowColumns` and `StepColumns`, and the trace's number; codes are those of `replay.columns`, `ABSENT` and
+`NO_TIME` stand for none. State is that before the row, but for `status_after`."""
+
+END = pl.col("offset") + pl.col("size")
+"""First offset after the access."""
+
+EFFECT_END = pl.col("effect_offset") + pl.col("effect_length")
+"""First offset after the effect."""
+
+IS_WRITE = pl.col("kind").is_in([int(RowKind.IO_WRITE), int(RowKind.OUTER_WRITE)])
+"""True for bus writes, whether or not they reached the chip."""
+
+IS_STORED = pl.col("effect").is_in([int(Effect.PROGRAM), int(Effect.FLUSH)])
+"""True for rows that programmed storage."""
+
+IS_ERASE = pl.col("effect") == int(Effect.ERASE)
+"""True for rows that erased a block."""
 
 
-class Accesses(NamedTuple):
-    """Rows that are accesses, or inner events with an effect of their own. int64 arrays of one length.
+def steps_of(rows: RowColumns, steps: StepColumns, trace: int) -> pl.DataFrame:
+    """The rows that the machine gave as a frame of `STEPS_SCHEMA`, without inner events that had no effect."""
+    kind = rows.kind[steps.row]
+    access = (kind > RowKind.OTHER) & (kind <= RowKind.RESET)
+    keep = np.flatnonzero(access | (steps.effect != Effect.NONE) | (steps.outcome != Outcome.OPEN))
+    places = steps.row[keep]
+    columns = {name: getattr(rows, name)[places] for name in _ROWS}
+    columns |= {name: getattr(steps, name)[keep] for name in _STEPS}
+    return pl.DataFrame(columns).select(pl.lit(trace, pl.Int64).alias("trace"), pl.all())
 
-    The state columns are those before the row, but for `status_after`.
-    """
 
-    trace: NDArray[np.int64]
-    seq: NDArray[np.int64]
-    kind: NDArray[np.int64]
-    offset: NDArray[np.int64]
-    size: NDArray[np.int64]
-    value: NDArray[np.int64]
-    length: NDArray[np.int64]
-    time_ns: NDArray[np.int64]
-    boot: NDArray[np.int64]
-    status_after: NDArray[np.int64]
-    cmd: NDArray[np.int64]
-    wcycle: NDArray[np.int64]
-    status: NDArray[np.int64]
-    expected: NDArray[np.int64]
-    effect: NDArray[np.int64]
-    effect_offset: NDArray[np.int64]
-    effect_length: NDArray[np.int64]
-    programmed: NDArray[np.int64]
-    changed: NDArray[np.int64]
-    bits_set: NDArray[np.int64]
-    op: NDArray[np.int64]
-    op_kind: NDArray[np.int64]
-    outcome: NDArray[np.int64]
-    flags: NDArray[np.int64]
+EFFECTS = tuple(label(effect.name) for effect in Effect if effect != Effect.NONE)
 
-    @classmethod
-    def of(cls, rows: RowColumns, steps: StepColumns, trace: int) -> Accesses:
-        """The rows that were given, without the inner events that changed and ended nothing of their own."""
-        kind = rows.kind[steps.row]
-        access = (kind > RowKind.OTHER) & (kind <= RowKind.RESET)
-        keep = np.flatnonzero(access | (steps.effect != Effect.NONE) | (steps.outcome != Outcome.OPEN))
-        places = steps.row[keep]
-        columns = {name: getattr(rows, name)[places] for name in _ROWS}
-        columns |= {name: getattr(steps, name)[keep] for name in _STEPS}
-        return cls(np.full(len(keep), trace, np.int64), **columns)
+ACCESSES_SCHEMA = pl.Schema(
+    {
+        "trace": pl.UInt16(),
+        "boot": pl.UInt32(),
+        "device": pl.Categorical(),
+        "seq": pl.Int64(),
+        "time_ns": pl.Int64(),
+        "event": EventType,
+        "offset": pl.Int64(),
+        "size": pl.Int64(),
+        "value": pl.Int64(),
+        "cmd": pl.Int64(),
+        "wcycle": pl.Int64(),
+        "status": pl.Int64(),
+        "status_after": pl.Int64(),
+        "expected": pl.Int64(),
+        "effect": pl.Enum(EFFECTS),
+        "effect_offset": pl.Int64(),
+        "effect_length": pl.Int64(),
+        "bytes_programmed": pl.Int64(),
+        "bytes_changed": pl.Int64(),
+        "bits_set_without_erase": pl.Int64(),
+        "operation": pl.Int64(),
+        "kind": pl.Enum(KINDS),
+        "outcome": pl.Enum(OUTCOMES),
+        "flags": pl.Int64(),
+    }
+)
+"""One row an access of the guest or a reset, and one an inner event that had an effect of its own.
 
-    def take(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> Accesses:
-        """The rows that a mask or an index selects."""
-        return Accesses(*(column[mask] for column in self))
+`cmd`, `wcycle` and `status` are the machine's before the row (`cmd` 0x100: not known), `expected` the value that a read
+must return; null where contents are not known. `effect` is that on the flash, null for none. `operation`
+numbers the operations of the device, `outcome` is set on the row that ends one; `flags` are bits of
+`replay.columns.Flag`.
+"""
 
-    @property
-    def end(self) -> NDArray[np.int64]:
-        """First offset after each access."""
-        return self.offset + self.size
+_NAMES = {"postload": "postload_cb", "write_text": "write"}
+_EVENTS: dict[int, str] = {kind: _NAMES.get(name := kind.name.lower(), name) for kind in RowKind}
+_RENAMED = {
+    "programmed": "bytes_programmed",
+    "changed": "bytes_changed",
+    "bits_set": "bits_set_without_erase",
+    "op": "operation",
+    "op_kind": "kind",
+}
+_KNOWN_ABOVE_ABSENT = (
+    *("offset", "size", "value", "expected", "effect_offset", "effect_length", "bytes_changed"),
+    "bits_set_without_erase",
+)
 
-    @property
-    def effect_end(self) -> NDArray[np.int64]:
-        """First offset after each effect."""
-        return self.effect_offset + self.effect_length
 
-    @property
-    def is_write(self) -> NDArray[np.bool_]:
-        """Bus writes, whether or not they reached the chip."""
-        return np.isin(self.kind, _WRITES)
+def access_table(steps: pl.DataFrame, device: str) -> pl.DataFrame:
+    """The steps of one device (`STEPS_SCHEMA`) as a frame of `ACCESSES_SCHEMA`."""
+    frame = steps.rename({"kind": "event"}).rename(_RENAMED)
+    return frame.select(
+        pl.col("trace").cast(pl.UInt16),
+        pl.col("boot").cast(pl.UInt32),
+        pl.lit(device).cast(pl.Categorical()).alias("device"),
+        pl.when(pl.col("time_ns") != NO_TIME).then("time_ns").alias("time_ns"),
+        _named("event", _EVENTS, EventType),
+        _named("effect", _labels(Effect), pl.Enum(EFFECTS)),
+        _named("kind", _labels(OpKind), pl.Enum(KINDS)),
+        _named("outcome", _labels(Outcome), pl.Enum(OUTCOMES)),
+        pl.when(pl.col(_KNOWN_ABOVE_ABSENT) != ABSENT).then(pl.col(_KNOWN_ABOVE_ABSENT)),
+        *("seq", "cmd", "wcycle", "status", "status_after", "bytes_programmed", "operation", "flags"),
+    ).select(ACCESSES_SCHEMA.names())
 
-    @property
-    def is_stored(self) -> NDArray[np.bool_]:
-        """Rows that changed storage by programming."""
-        return np.isin(self.effect, _STORED)
+
+def _labels(codes: Iterable[IntEnum]) -> dict[int, str]:
+    return {code: label(code.name) for code in codes}
+
+
+def _named(column: str, names: Mapping[int, str], dtype: pl.Enum) -> pl.Expr:
+    """The label of each code; null for a code without one."""
+    labels = {int(code): name for code, name in names.items() if name in dtype.categories}
+    return pl.col(column).replace_strict(labels, default=None, return_dtype=pl.String).cast(dtype)

@@ -12,8 +12,7 @@ import numpy as np
 import polars as pl
 
 from replay.columns import OpKind
-from tracetool.timeline.accesses import NO_TIME
-from tracetool.timeline.operations import KINDS, label
+from tracetool.timeline.operations import KINDS, NO_TIME, label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Collector"]
 
-Columns_contra = TypeVar("Columns_contra", contravariant=True)
-"""`Accesses`, or operations as a frame of `SUMS_SCHEMA`."""
 
+class Collector(Protocol):
+    """Takes the batches of one device, trace after trace; the result is an attribute or method of the collector."""
 
-class Collector(Protocol[Columns_contra]):
-    """Takes the batches of one device, trace after trace; each collector has a result of its own kind."""
-
-    def add(self, batch: Columns_contra, /) -> None:
-        """Add a batch of one trace, at least one row."""
+    def add(self, batch: pl.DataFrame, /) -> None:
+        """Add operations (`SUMS_SCHEMA`) or accesses (`STEPS_SCHEMA`) of one trace, at least one."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from replay.columns import OpField, OpKind, Outcome
-from tracetool.timeline.accesses import NO_TIME
 
 if TYPE_CHECKING:
     from replay.tables import OperationColumns
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IS_WRITING",
     "KINDS",
+    "NO_TIME",
     "OPERATIONS_SCHEMA",
     "OUTCOMES",
     "SUMS_SCHEMA",
@@ -24,6 +24,9 @@ __all__ = [
     "sums_of",
     "to_table",
 ]
+
+NO_TIME = -(1 << 63)
+"""`time_ns` of a row that has no time."""
 
 
 def label(name: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from replay.columns import OpKind, Outcome
-from tracetool.timeline.accesses import NO_TIME
+from tracetool.timeline.operations import NO_TIME
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,8 +10,8 @@ from polars.testing import assert_frame_equal
 from replay.columns import OpKind
 from tests.tracetool.logs import log
 from tests.tracetool.traces import audited
-from tracetool.timeline.accesses import NO_TIME
 from tracetool.timeline.activity import ACTIVITY_SCHEMA, BINS, Activity
+from tracetool.timeline.operations import NO_TIME
 
 DEVICE = "virt.flash1"
 KIND_CODES = [int(OpKind.ERASE), int(OpKind.PROGRAM), int(OpKind.STATUS)]

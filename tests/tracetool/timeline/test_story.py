@@ -9,7 +9,7 @@ from tests.captures import capture_path
 from tests.tracetool.traces import replayed
 from tracetool.analysis.options import Options
 from tracetool.report.story import story_lines
-from tracetool.timeline.accesses import NO_TIME
+from tracetool.timeline.operations import NO_TIME
 from tracetool.timeline.story import MOST_EPISODES, PAUSE_NS, Story
 
 BLOCK = 0x1000

@@ -10,7 +10,7 @@ from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
 from tracetool.events import ACCESSES
 from tracetool.ingest import open_trace
-from tracetool.timeline.access_table import ACCESSES_SCHEMA
+from tracetool.timeline.accesses import ACCESSES_SCHEMA
 
 
 def test_each_access_of_the_guest_is_a_row() -> None:
