@@ -9,8 +9,7 @@ import numpy as np
 
 from replay.cfi import Opcode, Status
 from replay.columns import RowKind
-from tracetool.analysis.event_validity import STORES
-from tracetool.analysis.machine_rows import integers_of, kinds_of
+from tracetool.analysis.machine_rows import STORES, integers_of, kinds_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,12 +31,11 @@ _DATA_CYCLE = 2
 
 @dataclass
 class Access:
-    """What the events of one device in one trace show of it, counted.
+    """Evidence of read-only or writable in the events of one device in one trace, counted.
 
     `stores` are events that only a writable flash logs; `unstored` data cycles that no such event follows. `accepted`
-    and `refused` count what the device said after a program or an erase: a status without and with an error bit (they
-    stay until they are cleared, so a status without one proves that all before it was done), a buffer flushed and one
-    aborted.
+    and `refused` count answers to a program or an erase: a status without and with an error bit (error bits stay until
+    they are cleared, so a status without one proves everything before it), a buffer flushed and one aborted.
     """
 
     stores: int = 0
@@ -45,11 +43,11 @@ class Access:
     accepted: int = 0
     refused: int = 0
     _worked: bool = False
-    """Whether anything was programmed or erased since the status was cleared."""
+    """True when something was programmed or erased since the status was cleared."""
 
     @property
     def read_only(self) -> tuple[bool, str] | None:
-        """Whether it is read-only, and how that is known; None where the events do not tell."""
+        """Read-only or not, and how that is known; None without evidence."""
         if self.stores:
             return False, "it stores what is written"
         if self.accepted:
@@ -58,11 +56,11 @@ class Access:
 
     @property
     def doubtful(self) -> bool:
-        """Whether programs were logged of which nothing says whether they were stored."""
+        """True when programs were logged without evidence of whether they were stored."""
         return bool(self.unstored) and self.read_only is None
 
     def add(self, events: pl.DataFrame) -> None:
-        """Take in the device's next events (columns of `EVENTS_SCHEMA`); once they have told, no more are looked at."""
+        """Add the device's next events (`EVENTS_SCHEMA`); ignored once the evidence is complete."""
         if self.stores or self.accepted or events.is_empty():
             return
         kinds, text = kinds_of(events), events["text"]
@@ -76,7 +74,7 @@ class Access:
         self._add_status(events, kinds, data | finished, _says(text, _CLEARED) | np.isin(kinds, _POWER))
 
     def _add_status(self, events: pl.DataFrame, kinds: NDArray[np.uint8], worked: Mask, cleared: Mask) -> None:
-        """Count status reads that tell of programs and erases before them."""
+        """Count status reads that follow programs and erases."""
         value, cmd, wcycle = (integers_of(events[name]) for name in ("value", "cmd", "wcycle"))
         write = kinds == RowKind.IO_WRITE
         command = np.where(write & (wcycle == 0), value & 0xFF, -1)
@@ -97,7 +95,7 @@ def _says(text: pl.Series, words: str) -> Mask:
 
 
 def _after_setup(write: Mask, command: NDArray[np.int64]) -> Mask:
-    """The bus writes that come right after the setup of a program: its data."""
+    """Mask of bus writes that follow the setup of a program: its data."""
     found = np.zeros(len(write), np.bool_)
     writes = np.flatnonzero(write)
     found[writes[1:]] = np.isin(command[writes[:-1]], _PROGRAMS)
@@ -105,7 +103,7 @@ def _after_setup(write: Mask, command: NDArray[np.int64]) -> Mask:
 
 
 def _since(events: Mask, ends: Mask, *, carried: bool) -> Mask:
-    """For each row whether one of `events` came up to it, and none of `ends` since."""
+    """Mask of rows with one of `events` at or before them and none of `ends` since."""
     rows = np.arange(1, len(events) + 1)
     last = np.maximum.accumulate(np.where(events, rows, 0 if carried else -1))
     ended = np.maximum.accumulate(np.where(ends, rows, -1))

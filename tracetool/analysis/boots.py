@@ -1,4 +1,4 @@
-"""The boots of a trace, and which of them are looked at.
+"""Selection of boots in a trace.
 
 A boot begins with a reset of all devices: where QEMU starts, or where the guest reboots. `LAST` stands for the boots of
 the last start, as far as the trace tells the two apart.
@@ -48,7 +48,7 @@ class _Machine:
     realizes: bool = False
 
     def begin(self, row: dict[str, Any], said: Sequence[int]) -> None:
-        """Take in the event that begins a boot; `said`: numbers of events before which a log says that QEMU starts."""
+        """Begin a boot at an event; `said`: seqs before which libvirt's log reports a start of QEMU."""
         named = row["process"] is not None
         told = any(self.seq < seq <= row["seq"] for seq in said)
         other = row["thread"] is not None and self.thread is not None and row["thread"] != self.thread
@@ -61,15 +61,15 @@ class _Machine:
 class _Starts:
     """Finds the last start of QEMU in a trace by the events that begin boots.
 
-    A start is another process or main thread than that of the boot before, a `realize`, or what a line of libvirt's log
-    says. Where a trace has any of those, a boot without is a reboot of the guest; else each boot counts as a start.
+    A start is another process or main thread than that of the boot before, a `realize`, or a line of libvirt's log.
+    Where a trace has any of those, a boot without is a reboot of the guest; else each boot counts as a start.
     """
 
     said: Sequence[int]
     machines: dict[int | None, _Machine] = field(default_factory=dict)
 
     def see(self, frame: pl.DataFrame) -> None:
-        """Take in events, with their process."""
+        """Add events, with their process."""
         opening = frame.filter(pl.col("event").is_in(["reset", "realize"]))
         for row in opening.select("seq", "boot", "process", "thread", "event").iter_rows(named=True):
             machine = self.machines.setdefault(row["process"], _Machine())
@@ -81,7 +81,7 @@ class _Starts:
 
 
 def with_boot(readers: Sequence[TraceReader], options: Options) -> Options:
-    """The options with the boots that `Options.boot` stands for.
+    """Resolve `Options.boot` to `Options.boots`.
 
     Raises:
         UsageError: there are several traces, or the last start is asked for of one that cannot be read twice.
@@ -108,7 +108,7 @@ def with_boot(readers: Sequence[TraceReader], options: Options) -> Options:
 
 
 class Chosen:
-    """The events of a trace that are of the processes and boots chosen, of all if none is.
+    """The events of a trace that are of the chosen processes and boots; by default all.
 
     `left_out` counts the others, once the events have been read.
     """

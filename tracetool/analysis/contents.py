@@ -1,4 +1,4 @@
-"""The flash's contents after a replay, as a file's worth of bytes."""
+"""The contents of a flash after a replay."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["contents_of"]
 
 
 def contents_of(device: Device, *, backing: bool) -> NDArray[np.uint8]:
-    """What the image file holds (`backing`) or the guest reads back, uint8.
+    """The contents of the image file (`backing`), or of the flash as the guest reads it, uint8.
 
     Raises:
-        UsageError: a byte of it is not known, whether it is read-only is not, or the policy asked for cannot be
+        UsageError: a byte is not known, nor whether the flash is read-only, or the policy asked for cannot be
             replayed from this trace.
     """
     machine = _machine(device)
@@ -45,7 +45,7 @@ def contents_of(device: Device, *, backing: bool) -> NDArray[np.uint8]:
 
 
 def _machine(device: Device) -> Machine:
-    """The machine that stands for the policy asked for."""
+    """The machine under the policy asked for."""
     if device.machine is None:
         raise UsageError(f"{device.name} was not replayed: its geometry is not known, give --board or --geometry")
     asked, recorded = device.options.policy, device.recorded

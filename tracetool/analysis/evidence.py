@@ -1,4 +1,4 @@
-"""What the first events of a device say about it: geometry, behaviour, read-only or not."""
+"""Evidence in the first events of a device: geometry, behaviour, read-only or not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LARGEST_BLOCK = 1 << 24
 
 
 class Realize(NamedTuple):
-    """What a device of the RFC series says of itself when it is made. Bytes."""
+    """The `pflash_realize` event of a device of the RFC series. Bytes."""
 
     read_only: bool
     extent: int | None
@@ -37,10 +37,10 @@ class Realize(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What some events of one device show; None where they show nothing.
+    """Evidence in some events of one device; None without any.
 
-    `erase_lengths` are bytes, most frequent first; `highest_end` is exclusive. `answers` is what the flash says of
-    itself: identifiers and query table, at most `_MOST_ANSWERS` different ones; `flash_bytes` is the flash's length by
+    `erase_lengths` are bytes, most frequent first; `highest_end` is exclusive. `answers` are reads of
+    identifiers and of the query table, at most `_MOST_ANSWERS` different ones; `flash_bytes` is the flash's length by
     the header of the variable store that the trace writes. `two_chips` says that commands come doubled for two 16-bit
     chips, `byte_wide` that they come as single bytes.
     """
@@ -58,7 +58,7 @@ class Evidence:
 
 
 def realize_in(events: pl.DataFrame) -> Realize | None:
-    """What the first `pflash_realize` among a device's events says; None where there is none."""
+    """The first `pflash_realize` among a device's events; None without one."""
     made = events.filter(pl.col("event") == "realize").head(1)
     if made.is_empty():
         return None
@@ -71,14 +71,14 @@ def _commands(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _plausible_erase() -> pl.Expr:
-    """Erases of a block that some flash could have, at its start; anything else is damage and proves nothing."""
+    """True for erases of a block of possible size at its start; others are damage and prove nothing."""
     length, offset = pl.col("length"), pl.col("offset")
     whole = (length > 0) & (length <= _LARGEST_BLOCK) & (length % SECTOR_BYTES == 0) & (offset % length == 0)
     return (pl.col("event") == "write_block_erase") & whole
 
 
 def _doubled(commands: pl.DataFrame) -> bool:
-    """Whether most commands address two 16-bit chips side by side."""
+    """True when most commands address two 16-bit chips side by side."""
     value = pl.col("value").cast(pl.Int64)
     low = value & 0xFF
     wide = commands.filter((pl.col("size") == 4) & (low > 0) & (low < 0xFF00))  # noqa: PLR2004  a bank of 32 bits
@@ -95,7 +95,7 @@ def _answers(accesses: pl.DataFrame) -> tuple[Answer, ...]:
 
 
 def _reset_is_read_array(kinds: NDArray[np.uint8], commands: pl.DataFrame) -> bool:
-    """In the series' first patch `reset` is logged for every return to read array, and no other event is."""
+    """True for a trace of the series' first patch, where `reset` is logged for every return to read array."""
     resets = kinds == RowKind.RESET
     if (kinds == RowKind.MODE_READ_ARRAY).any() or int(resets.sum()) < 2:  # noqa: PLR2004  one reset is a reset
         return False
@@ -105,7 +105,7 @@ def _reset_is_read_array(kinds: NDArray[np.uint8], commands: pl.DataFrame) -> bo
 
 
 def gather(events: pl.DataFrame) -> Evidence:
-    """Read the evidence off the events of one device (columns of `EVENTS_SCHEMA`)."""
+    """Collect the evidence in the events of one device (`EVENTS_SCHEMA`)."""
     kinds = kinds_of(events)
     commands = _commands(events)
     accesses = events.filter(pl.Series(np.isin(kinds, IO_CODES)))
@@ -127,10 +127,10 @@ def gather(events: pl.DataFrame) -> Evidence:
 
 
 def behaviour_in(kinds: Iterable[int], wcycles: Iterable[int]) -> Behaviour:
-    """Which behaviour the inner events after the count of a buffered write prove, `UNDETERMINED` if none does.
+    """The behaviour that the inner events after the count of a buffered write prove; `UNDETERMINED` for none.
 
-    The rows are those after the one with the count: a window that opens before the next write was opened by it, one
-    that opens later by a word; a word that is stored at once needs none.
+    The rows are those after the count: a window that opens before the next write was opened by the count, one that
+    opens later by a word; a word that is stored at once needs none.
     """
     words = 0
     cycle = -1

@@ -39,14 +39,14 @@ def first_extent(
     geometry: Geometry,
     recorded: int | None = None,
 ) -> Extent | None:
-    """The extent as far as it is known before the first event: the first of these that says one.
+    """The extent as far as it is known before the first event, by the first source that has one.
 
     Args:
         told: the option's value, bytes.
-        realize: what the device says of itself.
+        realize: the device's `pflash_realize` event.
         image: what is known of its contents before the trace: shorter than the region, or with a variable store.
         geometry: its region.
-        recorded: what its run directory says where the image is lost, bytes.
+        recorded: that of its run directory, for a lost image, bytes.
     """
     store = None if image is None else image.store
     if told is not None:
@@ -64,7 +64,7 @@ def first_extent(
 
 
 def written_store(machine: Machine) -> Store | None:
-    """The first bytes of the flash changed: is there a variable store now that says how long it is?"""
+    """The variable store that the first bytes of the flash hold since a change; None for none."""
     header = machine.known_prefix(HEADER_BYTES)
     volume = None if header is None else find_nv_volume(header, limit=machine.config.geometry.size)
     if volume is None:

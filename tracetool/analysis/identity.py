@@ -1,4 +1,4 @@
-"""What a device is: its geometry, whether it is writable, and how each is known."""
+"""Identity of a device: board, geometry, read-only or writable, and how each is known."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _BY_EVIDENCE = {"two_chips": "virt-arm", "byte_wide": "pc"}
 
 
 class Basis(IntEnum):
-    """How it is known whether a device is read-only."""
+    """Source of read-only or writable."""
 
     TOLD = 0
     """By an option, the run directory, or the device itself."""
     SHOWN = 1
-    """By what its events show."""
+    """By its events."""
     ASSUMED = 2
-    """By what the board uses it for: nothing says otherwise."""
+    """By the board's use of it, without evidence to the contrary."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """One device; `*_source` says in words how the value is known. `geometry` None: not known, not replayed.
+    """One device; `*_source` is the source in words. `geometry` None: not known, not replayed.
 
-    `others` are boards that the name and the evidence fit as well: the board is then a guess.
+    `others` are boards that fit name and evidence as well: the board is then a guess.
     """
 
     name: str
@@ -59,24 +59,24 @@ class Identity:
 
     @property
     def base(self) -> int | None:
-        """Where the board has the device in the guest's physical addresses; None where that is not known."""
+        """The device's guest-physical address on its board; None where that is not known."""
         return None if self.board is None else boards()[self.board].bases.get(self.name)
 
     @property
     def file_sized(self) -> bool:
-        """Whether the board makes the flash as long as its image file, so that no shorter file can back it."""
+        """True when the board makes the flash as long as its image file, so that no shorter file can back it."""
         return self.board is not None and boards()[self.board].sizes.get(self.name) == 0
 
 
 class Contents(NamedTuple):
-    """What is known of a device's image: its length in bytes, and the variable store in it."""
+    """A device's image: its length in bytes, and the variable store in it."""
 
     bytes: int
     store: Store | None = None
 
 
 class _Choice(NamedTuple):
-    """A board, how it is known, and the boards it could be as well."""
+    """A board, its source, and the boards that fit as well."""
 
     board: Board | None
     source: str
@@ -99,7 +99,7 @@ def _choose(name: str, options: Options, evidence: Evidence, contents: Contents 
 
 
 def _of_name(name: str, named: list[Board], evidence: Evidence, contents: Contents | None) -> _Choice:
-    """The first board with such a device that nothing in the trace contradicts; the first at all if there is none."""
+    """The first board with such a device that the trace does not contradict; by default the first."""
     if len(named) == 1:
         return _Choice(named[0], "the device's name")
     image_bytes = None if contents is None else contents.bytes
@@ -168,7 +168,7 @@ def _sized_by_store(name: str, board: Board, evidence: Evidence, contents: Conte
 
 
 def contradictions(geometry: Geometry, evidence: Evidence) -> list[str]:
-    """What in the trace no device of this geometry can log, in words."""
+    """Contradictions between trace and geometry, in words."""
     found = []
     if len(evidence.erase_lengths) == 1 and evidence.erase_lengths[0] != geometry.block:
         found.append(f"the trace erases blocks of {format_size(evidence.erase_lengths[0])}")
@@ -182,7 +182,7 @@ def contradictions(geometry: Geometry, evidence: Evidence) -> list[str]:
 
 
 def _sizes(geometry: Geometry) -> Iterator[Geometry]:
-    """The geometry; where its image decides the size and none is known, in each size that chips have."""
+    """The geometry; in each size that chips have where only an image decides it."""
     if geometry.size_known:
         yield geometry
         return
@@ -193,7 +193,7 @@ def _sizes(geometry: Geometry) -> Iterator[Geometry]:
 
 
 def _contradict(name: str, geometry: Geometry, evidence: Evidence) -> None:
-    """The trace's own erases must be of this geometry's blocks."""
+    """Refuse a geometry with another block size than that of the trace's erases."""
     if len(evidence.erase_lengths) == 1 and evidence.erase_lengths[0] != geometry.block:
         found = format_size(evidence.erase_lengths[0])
         raise UsageError(
@@ -203,7 +203,7 @@ def _contradict(name: str, geometry: Geometry, evidence: Evidence) -> None:
 
 
 def require_file(name: str, options: Options, realize: Realize | None) -> None:
-    """Refuse an `--extent` beyond the file that the device says it has."""
+    """Refuse an `--extent` beyond the file in the device's `pflash_realize` event."""
     told, extent = options.extents.get(name, 0), None if realize is None else realize.extent
     if extent is not None and told > extent:
         raise UsageError(
@@ -213,7 +213,7 @@ def require_file(name: str, options: Options, realize: Realize | None) -> None:
 
 
 def _fit(name: str, geometry: Geometry, options: Options, image_bytes: int | None) -> None:
-    """Neither image nor extent can reach beyond the region."""
+    """Refuse an image or extent beyond the region."""
     region = f"the region of {format_size(geometry.size)}; give another, or the right --board or --geometry"
     if image_bytes is not None and image_bytes > geometry.size:
         raise UsageError(f"--image {name}={options.images[name]}: {format_size(image_bytes)} are more than {region}")
@@ -262,9 +262,9 @@ def _by_custom(name: str, board: Board | None) -> tuple[bool, str]:
 
 
 def identify(name: str, options: Options, evidence: Evidence, contents: Contents | None = None) -> Identity:
-    """Decide what the device `name` is, from the options first and the evidence in the trace second.
+    """Identify the device `name` by the options first and the evidence in the trace second.
 
-    `contents` is what is known of its image, None if none is given. UsageError if options and trace contradict.
+    `contents` describes its image. UsageError if options and trace contradict each other.
     """
     geometry, source, choice = _geometry(name, options, evidence, contents)
     read_only, read_only_source, basis = _read_only(name, options, evidence, choice.board)

@@ -1,4 +1,4 @@
-"""Names of devices where a trace holds those of several processes: what is shown, and what an option may say."""
+"""Names of devices in a trace of several processes, as they are shown and as options spell them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 SHOWN_NAME = "{} (pid {})"
 UNKNOWN = "unknown"
-"""In place of the process of events that name none, beside others that do."""
+"""Process of events that name none, beside others that do."""
 
 _PROCESS = re.compile(r" \(pid (\d+|unknown)\)\Z|@(\d+)\Z", re.ASCII)
 
@@ -34,7 +34,7 @@ class Key(NamedTuple):
 
     @property
     def spellings(self) -> tuple[str, str]:
-        """How an option names it: as it is shown, and shorter."""
+        """Spellings in options: as shown, and shorter."""
         return shown_name(self), f"{self.device}@{self.process}"
 
 
@@ -44,7 +44,7 @@ def shown_name(key: Key) -> str:
 
 
 def key_of(name: str) -> Key:
-    """The device that is shown by this name, or that an option means by it."""
+    """The device with this shown name or spelling."""
     match = _PROCESS.search(name)
     if match is None:
         return Key(name)
@@ -53,12 +53,12 @@ def key_of(name: str) -> Key:
 
 
 def is_of(name: str, key: Key) -> bool:
-    """Whether an option's name means the device: by its own name it means that of every process."""
+    """True when an option's name means the device; without a process it means that of every process."""
     return name == key.device or name in key.spellings
 
 
 def events_of(name: str) -> pl.Expr:
-    """The events of the device that an option means, of `EVENTS_SCHEMA`."""
+    """True for events (`EVENTS_SCHEMA`) of the device that an option names."""
     key, device = key_of(name), pl.col("device").cast(pl.String)
     named = device == name
     return named if key.process is None else named | ((device == key.device) & (pl.col("process") == key.process))
@@ -80,7 +80,7 @@ def options_of(options: Options, key: Key) -> Options:
 
 
 def ambiguous(options: Options, keys: Iterable[Key]) -> tuple[str, str] | None:
-    """An option and the device it names that several processes have; None where each means one."""
+    """The first option, and its device, that names a device of several processes; None for none."""
     devices = [key.device for key in keys]
     several = {device for device in devices if devices.count(device) > 1}
     named = ((option, name) for option, field in (VALUES | MARKS).items() for name in getattr(options, field))

@@ -1,4 +1,4 @@
-"""What the user says about the machine that was traced."""
+"""Options about the machine that was traced."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ MARKS = {"--read-only": "read_only", "--writable": "writable"}
 """Options of devices and the fields of `Options` they fill: values by device, and sets of devices."""
 
 ANY_DEVICE = ""
-"""Key of an option that names no device: it means the one device that is written."""
+"""Key of an option without a device: the only device that is written."""
 
 
 class RecordedFlash(NamedTuple):
-    """What a run directory says of a device, used where neither an option nor the trace does.
+    """A device by its run directory, used where neither options nor trace decide.
 
     `board` None: not known. `extent_bytes` None: no variable store was found. `bytes` is the image's length.
     """
@@ -52,14 +52,14 @@ class RecordedFlash(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
-    """Options that every command takes; mappings go from device name (or `ANY_DEVICE`) to the value.
+    """Options of every command; mappings go from device name (or `ANY_DEVICE`) to the value.
 
-    Sizes in bytes. `policy` None means the default of the command: what the trace was recorded on for a replay.
+    Sizes in bytes. `policy` None is the default of the command, for a replay the recorded device's.
     `mains` are the first main threads of traces, by number, that are known to hold machines which run side by side.
-    `processes` are those whose events are looked at, all if it is empty; `boot` the number of the one boot, or
-    `boots.LAST`, and `boots` what that comes to.
+    `processes` are those whose events are read, by default all; `boot` is the number of the only boot, or
+    `boots.LAST`, and `boots` the resulting range.
     `at` is the last seq of the last trace that is replayed; `inspect` the seq of the event of
-    trace number `inspect_trace` that is looked at closely. `recorded` is what run directories say, by device;
+    trace number `inspect_trace` that is inspected. `recorded` has the devices of run directories;
     `changed_images` the image that a device began trace number N with where it is not the one that the trace before
     left (None: that is not known), by number and device; `restored_images` those of them that QEMU itself restored.
     """

@@ -1,4 +1,4 @@
-"""Refused buffered writes, given to a flash that stages them in the other way: is it the QEMU or the guest?"""
+"""Refused buffered writes, replayed on a flash that stages them the other way: a fault of QEMU or of the guest?"""
 
 from __future__ import annotations
 
@@ -36,10 +36,9 @@ _STORED = _BUFFERED & (pl.col("outcome") == int(Outcome.DONE))
 class Otherwise:
     """A second machine that opens the window of a buffered write elsewhere, from the first refused write on.
 
-    It is given the same bus writes and resets. Until there is a refused write that began without an error bit the two
-    are in the same state, so that nothing is run twice where nothing is refused. `stored` counts the writes that were
-    refused and that this one stores; `window` and `word` are where the first of those that were refused had its window
-    and its first word, -1 where there is none.
+    It is given the same bus writes and resets. Up to the first refused write that began without an error bit both have
+    the same state, so nothing runs twice where nothing is refused. `stored` counts the refused writes that this
+    machine stores; `window` and `word` are the window and first word of the first refused one, -1 for none.
     """
 
     def __init__(self, geometry: Geometry) -> None:
@@ -59,9 +58,9 @@ class Otherwise:
             self._machine.power_cycle()
 
     def add(self, machine: Machine, rows: RowColumns | None, sums: pl.DataFrame, behaviour: Behaviour) -> None:
-        """Take in a chunk of what `machine` did, and its operations that have ended since; no rows: the trace is over.
+        """Add rows that `machine` has done and its operations that have ended since; no rows: the trace is over.
 
-        `behaviour` is what the trace shows of the machine's; undetermined: not known yet.
+        `behaviour` is the machine's by the trace; undetermined: not known yet.
         """
         if behaviour is Behaviour.DIRECT:
             return
@@ -89,7 +88,7 @@ class Otherwise:
         return machine.operation_start if buffered else _LAST
 
     def _run(self, ours: Machine, theirs: Machine, sums: pl.DataFrame, *, end: bool) -> None:
-        """Do the rows that are held, and count what either machine has ended since."""
+        """Run the rows held, and count the operations that either machine has ended since."""
         for held in self._held:
             count = np.full(len(held.seq), ABSENT, np.int64)
             ours.feed(held._replace(cmd=count, wcycle=count, counter=np.full_like(count, ABSENT_COUNTER)))

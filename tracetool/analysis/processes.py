@@ -1,4 +1,4 @@
-"""Which process each event of a trace comes from: QEMUs that write to one trace are as many machines.
+"""The process of each event of a trace: several QEMUs in one trace are several machines.
 
 Most formats name the process. Where only a thread is named (`PID@TIME`, ftrace), the machines are told by their main
 threads, which do all resets of devices.
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Processes", "Span", "Threads", "first_main", "pids"]
 
 MOST_SPANS = 1 << 12
-"""Processes that are counted each; no host runs as many QEMUs, so more of them are numbers made up by damage."""
-
+"""Processes that are told apart; no host runs as many QEMUs, so more of them are damage."""
 
 _SHOWN = 8
 """Processes that a message names."""
@@ -51,7 +50,7 @@ class Span:
     """It was not among those chosen."""
 
     def add(self, events: int, times: pl.Series) -> None:
-        """Take in events with these times."""
+        """Add events with these times."""
         self.events += events
         if len(times):
             self.first_ns = int(times[0]) if self.first_ns is None else self.first_ns
@@ -78,7 +77,7 @@ class Threads:
     _reset_by: dict[str, int] = field(default_factory=dict)
 
     def see(self, frame: pl.DataFrame) -> None:
-        """Take in the events of a frame that name a thread and no process."""
+        """Add the events of a frame that name a thread and no process."""
         threads = frame["thread"].to_numpy()
         changes = np.flatnonzero(np.diff(threads, prepend=threads[0] + np.uint32(1)))
         start = 0
@@ -100,7 +99,7 @@ class Threads:
                 yield at, thread
 
     def _meet(self, threads: NDArray[np.uint32], changes: NDArray[np.int64], start: int, end: int) -> None:
-        """Take in the threads of rows between two starts of machines."""
+        """Add the threads of rows between two starts of machines."""
         if start == end:
             return
         runs = np.r_[start, changes[(changes > start) & (changes < end)]]
@@ -126,7 +125,7 @@ class Threads:
 
 
 def pids(processes: Iterable[int | None]) -> str:
-    """Some processes in words: `pids 4711, 4812 and 2 more`."""
+    """Processes in words: `pids 4711, 4812 and 2 more`."""
     numbers = list(processes)
     return f"pid{'s' if len(numbers) > 1 else ''} {_numbers(numbers)}"
 
@@ -146,12 +145,12 @@ def first_main(reader: TraceReader) -> int | None:
 
 
 class Processes:
-    """Gives the events of a trace their process, counts those of each, and leaves out those not chosen.
+    """Assigns the events of a trace to processes, counts those of each, and leaves out those not chosen.
 
     Args:
-        chosen: the processes to be looked at; all if it is empty.
+        chosen: the processes to keep; by default all.
         main: see `Threads`.
-        boots: those to be looked at, of each process; None: all.
+        boots: the boots of each process to keep; by default all.
     """
 
     def __init__(
@@ -163,9 +162,9 @@ class Processes:
         self._numbering: Numbering | None = None
         """Of the boots of machines that are told by their threads."""
         self.boots = 0
-        """How many boots the trace has, of the processes chosen."""
+        """Number of boots of the chosen processes."""
         self.of_other_boots = 0
-        """Events left out because they are of other boots."""
+        """Events left out as those of other boots."""
         self._chosen = chosen
         self._boots = boots
 
@@ -176,12 +175,12 @@ class Processes:
 
     @property
     def several(self) -> bool:
-        """Whether the trace holds events of more than one process."""
+        """True when the trace holds events of more than one process."""
         return len(self.spans) > 1
 
     @property
     def partial(self) -> bool:
-        """Whether events were left out, or are of several machines."""
+        """True when events were left out, or are of several machines."""
         return self.several or self.of_other_boots > 0
 
     @property
@@ -222,7 +221,7 @@ class Processes:
         return mine
 
     def label(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The frame with the names of devices as they are shown; once all events have been taken."""
+        """Replace the names of devices by those shown; valid once all events have been taken."""
         if not self.several:
             return frame
         process = pl.col("process").cast(pl.String).fill_null(UNKNOWN)
@@ -230,7 +229,7 @@ class Processes:
         return self._with_process(frame).with_columns(shown.cast(EVENTS_SCHEMA["device"]).alias("device"))
 
     def _told(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The frame, with the process by the thread where it names no other and several machines run."""
+        """The frame, with the process by the thread where machines run side by side."""
         self.look(frame, self.threads)
         if self.threads.main is None:
             return frame
@@ -240,7 +239,7 @@ class Processes:
 
     @staticmethod
     def look(frame: pl.DataFrame, threads: Threads) -> None:
-        """Take in the threads of the events that name no process."""
+        """Add the threads of events that name no process."""
         unnamed, unthreaded = frame["process"].null_count(), frame["thread"].null_count()
         if unnamed < frame.height or unthreaded:
             frame = frame.filter(pl.col("process").is_null() & pl.col("thread").is_not_null())
@@ -248,10 +247,7 @@ class Processes:
             threads.see(frame)
 
     def require(self, *, each: bool = True) -> None:
-        """UsageError where there is no event of a process that was chosen, or without `each` of any of them.
-
-        And where there is none of the boots.
-        """
+        """Raise UsageError if a chosen process (without `each`: all of them) or boot has no event."""
         if self._boots is not None and self.boots <= self._boots.start and self.spans:
             several = "s, 0" + (f" to {self.boots - 1:,}" if self.boots > 1 else "") if self.boots != 1 else ", 0"
             raise UsageError(f"--boot {self._boots.start}: the trace has {self.boots:,} boot{several}")

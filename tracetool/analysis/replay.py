@@ -13,11 +13,10 @@ from replay.behaviour import Behaviour
 from replay.columns import ABSENT, RowKind, Stop
 from replay.engine import Config, Machine
 from tracetool.analysis.cluster import Cluster, by_effect
-from tracetool.analysis.event_validity import CAUSED, possible, reset_as_read_array
 from tracetool.analysis.evidence import behaviour_in, realize_in
 from tracetool.analysis.extent import Extent, first_extent, written_extent, written_store
 from tracetool.analysis.identity import NAMELESS, require_file
-from tracetool.analysis.machine_rows import IO_CODES, from_each_realize, to_rows
+from tracetool.analysis.machine_rows import CAUSED, IO_CODES, from_each_realize, possible, reset_as_read_array, to_rows
 from tracetool.analysis.other_behaviour import Otherwise
 from tracetool.analysis.outside import Early, Outside
 from tracetool.analysis.tally import MOST_WRITES, NOTABLE

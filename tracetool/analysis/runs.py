@@ -1,4 +1,4 @@
-"""What run directories say of the devices, as options that the user did not have to give."""
+"""Options from run directories."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["images_after", "thrown_away", "with_runs"]
 
 
 def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
-    """Add what run directories say to the options; what the user said comes first."""
+    """Add options from run directories; those given by the user take precedence."""
     runs = [reader.meta.run for reader in readers]
     if not any(runs):
         return options
@@ -38,7 +38,7 @@ def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
 def images_after(readers: Sequence[TraceReader]) -> dict[str, Path]:
     """The images of writable devices after the last trace, by device, where a run directory has them.
 
-    One that QEMU kept as it was, whatever the guest wrote, is none of them.
+    An image that QEMU did not write (`snapshot=on`) is left out.
     """
     last = _last(readers)
     if last is None:
@@ -51,7 +51,7 @@ def images_after(readers: Sequence[TraceReader]) -> dict[str, Path]:
 
 
 def thrown_away(readers: Sequence[TraceReader]) -> frozenset[str]:
-    """The devices of which QEMU threw away what the guest wrote in the last run."""
+    """The devices whose writes QEMU discarded in the last run."""
     last = _last(readers)
     return frozenset(name for name, flash in _named(last) if last is not None and last.run.throws_away(flash))
 
@@ -74,7 +74,7 @@ def _images_before(run: RunDirectory | None, given: Collection[str | None]) -> d
 
 
 def _recorded(runs: Sequence[RunDirectory | None]) -> Iterator[tuple[str, RecordedFlash]]:
-    """Each device, as its first run has it: what comes last in a dictionary stays."""
+    """Each device, by its first run last, which takes precedence in a dictionary."""
     for run in reversed(runs):
         for name, flash in _named(run):
             board = run.run.board if run is not None else None
@@ -95,7 +95,7 @@ class _Change(NamedTuple):
 
 
 def _changed(runs: Sequence[RunDirectory | None]) -> Iterator[_Change]:
-    """Devices whose image before a run is not the one that the guest left in the run before it."""
+    """Devices whose image before a run is not the one after the run before it."""
     for number, (earlier, later) in enumerate(pairwise(runs), 1):
         if earlier is None or later is None:
             continue
@@ -108,7 +108,7 @@ def _changed(runs: Sequence[RunDirectory | None]) -> Iterator[_Change]:
 
 
 def _follows(left: Flash | None, found: Flash) -> bool:
-    """Whether an image before a run is the one after the run before it."""
+    """True when an image before a run is the one after the run before it."""
     if left is None or left.after is None or found.before is None:
         return found.read_only
     return left.after.sha256 == found.before.sha256

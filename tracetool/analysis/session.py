@@ -86,6 +86,22 @@ class Replayed:
         """The recorded time of each trace's first event, in nanoseconds; None where it has no times."""
         return tuple(trace.start_ns for trace in self.traces)
 
+    def chosen(self, name: str, option: str) -> Device:
+        """The device of this name; without one, the only one that is written.
+
+        Raises:
+            UsageError: the trace has no such device, or several could be meant; names `option`.
+        """
+        names = ", ".join(self.devices)
+        if name in self.devices:
+            return self.devices[name]
+        if name:
+            raise UsageError(f"no device {name!r} in the trace; it has {names}")
+        written = [d for d in self.devices.values() if d.identity and not d.read_only and d.tally.totals.writes]
+        if len(written) == 1:
+            return written[0]
+        raise UsageError(f"name the device, as in {option} {next(iter(self.devices))}=FILE; the trace has {names}")
+
     def operations(self) -> pl.DataFrame:
         """The timeline of all devices, a frame of `OPERATIONS_SCHEMA` by trace and first event.
 

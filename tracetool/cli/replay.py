@@ -47,7 +47,6 @@ def replay(
 
     Exit code 4: model and trace disagree, or the trace is incomplete; the files are written all the same.
     """
-    from tracetool.analysis.choice import chosen_device
     from tracetool.analysis.contents import contents_of
     from tracetool.analysis.session import replay_readers
     from tracetool.audit.verdict import doubts
@@ -63,8 +62,7 @@ def replay(
     common.require_events(readers, sum(trace.events for trace in replayed.traces))
     _check_moment(replayed, moment)
     files = [
-        (path, contents_of(chosen_device(replayed, name, "--write-image"), backing=backing))
-        for name, path, backing in wanted
+        (path, contents_of(replayed.chosen(name, "--write-image"), backing=backing)) for name, path, backing in wanted
     ]
     for path, data in files:
         from tracetool.images import write_image as write

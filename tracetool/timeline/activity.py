@@ -1,7 +1,7 @@
-"""Activity: how many operations of each kind a device did over time, added up as they close.
+"""Activity: operations of each kind over time, in a histogram with a fixed number of bins.
 
-A histogram with a fixed number of bins: where an operation lies beyond the last, the bins double their width, so that
-memory does not grow with the trace and the result does not depend on how the operations are cut into chunks.
+Where an operation lies beyond the last bin all double their width, so memory does not grow with the trace and the
+result does not depend on the chunk size.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BINS = 128
 """Bins of one trace."""
 
 UNITS = ("ns", "event")
-"""What a position counts: nanoseconds where the trace has times, its pflash events where it has none."""
+"""Unit of positions: nanoseconds, or pflash events in a trace without times."""
 
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "device": pl.Categorical(),

@@ -1,4 +1,4 @@
-"""Blocks: what was done to each erase block, added up from operations as they close."""
+"""Blocks: erases, programs and bytes of each erase block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operations: what a device's accesses add up to, one row a flash operation."""
+"""Operations: one row a flash operation, as the machine sums accesses up."""
 
 from __future__ import annotations
 

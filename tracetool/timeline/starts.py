@@ -1,4 +1,4 @@
-"""Times from the start: of each row, since the first event of its own trace."""
+"""Elapsed time of rows since the first event of their trace."""
 
 from __future__ import annotations
 

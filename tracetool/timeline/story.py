@@ -1,7 +1,6 @@
-"""The story of a trace: what was done to a flash, episode by episode.
+"""The story of a trace: episodes of operations without a long pause in them.
 
-An episode is a stretch of operations with no long pause in it. Episodes are joined as the trace goes on, so that
-their number, and the memory, stays small however long it is.
+Episodes are merged as the trace goes on, so that their number stays small however long it is.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Episode", "Story"]
 
 PAUSE_NS = 250_000_000
-"""A pause that ends an episode, to begin with."""
+"""The initial length of a pause that ends an episode."""
 
 MOST_EPISODES = 256
 

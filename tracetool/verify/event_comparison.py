@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracetool.analysis.event_validity import reset_as_read_array
+from tracetool.analysis.machine_rows import reset_as_read_array
 from tracetool.events import CFI02_ONLY, EVENTS_SCHEMA, PREFIX, EventType, render
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracetool.analysis.choice import chosen_device
 from tracetool.analysis.runs import images_after, thrown_away
 from tracetool.analysis.session import replay_readers
 from tracetool.errors import UsageError
@@ -61,9 +60,7 @@ def verify(
     if found is not None and not all(reader.rereadable for reader in readers):
         raise UsageError("--qemu-binary reads the trace several times, which a stream does not allow: give a file")
     replayed = replay_readers(readers, replace(options, keep_operations=True))
-    images = {
-        chosen_device(replayed, name, "--after").name: path for name, path in (after or {}).items() if replayed.devices
-    }
+    images = {replayed.chosen(name, "--after").name: path for name, path in (after or {}).items() if replayed.devices}
     images = {name: path for name, path in images_after(readers).items() if name in replayed.devices} | images
     lost = thrown_away(readers)
     if found is not None and any(trace.processes.partial for trace in replayed.traces):

@@ -1,4 +1,4 @@
-"""Audit the traces and keep the tables; in a thread, with progress, and until somebody stops it."""
+"""The audit and its tables for the app, loaded in a thread with progress; can be cancelled."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ __all__ = ["AuditSession", "Cancelled", "Job", "Progress", "Settings", "load", "
 
 
 class Cancelled(Exception):  # noqa: N818  nothing went wrong
-    """The work was stopped because nobody needs it any more."""
+    """The work was cancelled."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the audit is asked: the command line's options, or what was typed in the app since."""
+    """Settings of the audit: the command line's options, or those entered in the app since."""
 
     options: Options = field(default_factory=Options)
     guests: int = 1
@@ -47,21 +47,21 @@ class Settings:
 
 @dataclass
 class Progress:
-    """How far the work is, in bytes of files or in kept events; written by the thread, read by whoever shows it."""
+    """Progress in bytes of files or in kept events; written by the thread, read by the app."""
 
     done: int = 0
     total: int | None = None
     stop: Event = field(default_factory=Event, repr=False)
 
     def report(self, done: int, total: int | None) -> None:
-        """Note how far it is; Cancelled where somebody stopped it."""
+        """Set the progress; Cancelled after a stop."""
         if self.stop.is_set():
             raise Cancelled
         self.done, self.total = done, total
 
     @property
     def share(self) -> float | None:
-        """0 to 1; None where the end is not known."""
+        """0 to 1; None where the total is not known."""
         return min(self.done / self.total, 1.0) if self.total else None
 
 
@@ -81,15 +81,15 @@ class AuditSession:
     complete: bool = True
     """False while the traces are still being read: there is no audit yet, and there will be more rows."""
     pasts: Mapping[str, Past] = field(default_factory=dict, repr=False, compare=False)
-    """What time travel needs, by device."""
+    """Access to the past of each device."""
 
     def moments(self, device: str) -> History | None:
-        """The contents of a device at every moment, worked out the first time; None where it was not replayed."""
+        """The contents of a device at every moment, computed once; None where it was not replayed."""
         past = self.pasts.get(device)
         return None if past is None else past.moments
 
     def device(self, name: str) -> DeviceAudit | None:
-        """What the audit says of a device."""
+        """The audit of a device."""
         return next((device for device in self.audit.devices if device.name == name), None)
 
     @property
@@ -99,13 +99,13 @@ class AuditSession:
 
     @property
     def written(self) -> str | None:
-        """The one device that is written; None where there is none, or more than one."""
+        """The only device that is written; None for none or several."""
         written = [device.name for device in self.audit.devices if device.totals.writes and not device.excused]
         return written[0] if len(written) == 1 else None
 
     @property
     def name(self) -> str:
-        """What was loaded, for titles."""
+        """Names of the traces, for titles."""
         first = self.traces[0].meta.name
         more = len(self.traces) - 1
         return f"{first} and {count_of(more, 'more trace')}" if more else first
@@ -114,7 +114,7 @@ class AuditSession:
 def load(
     traces: Sequence[CachedTrace], settings: Settings, begun: Callable[[Replayed], None] | None = None
 ) -> AuditSession:
-    """Audit the traces, and keep the timeline; `begun` is given what is filled meanwhile.
+    """Audit the traces, and keep the timeline; `begun` is called with the result of each pass before it is filled.
 
     Raises:
         InputError: a trace or image cannot be read, or holds no pflash event.
@@ -138,7 +138,7 @@ def load(
 
 
 def partial_session(traces: Sequence[CachedTrace], settings: Settings, replayed: Replayed) -> AuditSession | None:
-    """The operations that have ended, while another thread goes on; None where there are none yet."""
+    """The operations that have ended so far, while the thread goes on; None for none."""
     frames = [frame for device in list(replayed.devices.values()) for frame in list(device.operations)]
     if not frames:
         return None
@@ -148,7 +148,7 @@ def partial_session(traces: Sequence[CachedTrace], settings: Settings, replayed:
 
 
 _FIRST = 1000
-"""Events among which the first time is looked for, as long as not all are read."""
+"""Events that are searched for the first time while the trace is being read."""
 
 
 def _first_time(trace: CachedTrace) -> int | None:
@@ -174,16 +174,16 @@ class Job:
         self._thread = Thread(target=self._run, name="loading", daemon=True)
 
     def start(self) -> Job:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
         return self
 
     def cancel(self) -> None:
-        """Stop at the next report of progress."""
+        """Stop the work at the next report of progress."""
         self.progress.stop.set()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the end; whether it has come."""
+        """Wait for the end; False on timeout."""
         return self.done.wait(seconds)
 
     def _run(self) -> None:
@@ -201,7 +201,7 @@ def start(
     openers: Sequence[Callable[[Callable[[int, int | None], None]], TraceReader]] | Sequence[CachedTrace],
     settings: Settings,
 ) -> Job:
-    """Begin to load traces: from what opens each of them and reports its progress, or from traces that are kept."""
+    """Start to load traces, from functions that open them and report progress, or from traces that are kept."""
     progress = Progress()
     kept = [opener for opener in openers if isinstance(opener, CachedTrace)]
     opened = [opener(progress.report) for opener in openers if not isinstance(opener, CachedTrace)]

@@ -1,7 +1,6 @@
-"""What was done where: operations counted into cells of the flash, for every metric of the map.
+"""Operations binned into cells of the flash, for each metric of the map.
 
-Every operation is one or two steps of a sum over cells, so the time is that of going through the table once,
-whatever an operation spans.
+An operation is two steps of a prefix sum over cells, so the time does not depend on how many cells it spans.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ SMALLEST_CELL = 128
 """Bytes: the buffer of a buffered program on the boards of QEMU."""
 
 PIECE = 1 << 20
-"""Rows counted at a time, with the same memory one after the other: new memory costs more than what is done in it."""
+"""Rows counted at a time, so that memory is reused, which is faster than to allocate it."""
 
 PROGRAMS = ("program", "buffered-program")
 WRITING = ("erase", *PROGRAMS)
@@ -30,7 +29,7 @@ _REFUSED = ("refused", "aborted")
 
 
 class Metric(StrEnum):
-    """What the colour of a cell says."""
+    """Metric shown by the colour of a cell."""
 
     ERASES = "erases"
     PROGRAMS = "programs"
@@ -56,7 +55,7 @@ class Cells:
 
     @property
     def count(self) -> int:
-        """How many cells there are."""
+        """Number of cells."""
         return self._shift + -(-self.region_bytes // self.cell_bytes)
 
     @property
@@ -92,9 +91,8 @@ class Cells:
 class Heat:
     """The values of a metric, int64, one a cell; 0 where there was nothing. `touched`: any command went there.
 
-    What an operation over many cells changed, such as an erase, is spread evenly over them: where in them is not known.
-
-    For `Metric.LAST` a value is 1 + the row, in the operations given, of the last that wrote or should have.
+    Bytes changed by an operation over several cells are spread evenly over them. For `Metric.LAST` a value is 1 + the
+    row, in the operations given, of the last write or refused write.
     """
 
     metric: Metric
@@ -153,7 +151,7 @@ def _ends(
 
 
 def _add_spans(steps: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64]) -> None:
-    """Add one over the cells of each operation. The sum of the steps up to a cell is what was added to it."""
+    """Add one to the cells of each operation, as steps of a prefix sum."""
     steps += np.bincount(low, minlength=len(steps))
     steps -= np.bincount(high + 1, minlength=len(steps))
 

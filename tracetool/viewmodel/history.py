@@ -1,8 +1,7 @@
 """Time travel: the contents of a flash at any moment of a trace, from the journal, without a new replay.
 
-A moment is a position: the number of changes that have been made. Keyframes hold the touched blocks every so many
-changes; a picture is the nearest keyframe with the changes after it undone. Keyframes share the blocks that are equal,
-and there are fewer of them where they would take too much memory.
+A moment is a position: the number of changes made. Keyframes hold the touched blocks at regular intervals; a snapshot
+is the next keyframe with the changes before it undone. Keyframes share equal blocks, and are thinned to a budget.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ SPACING = 256
 """Changes between keyframes, to begin with."""
 
 RECENT = 4
-"""Pictures that are at hand: a moment, and what it is compared with."""
+"""Snapshots in the cache: those of a moment and of what it is compared with."""
 
 BUDGET = 64 << 20
 """Bytes that keyframes may take together; the one at the end is not counted."""
 
 
 class Commit(NamedTuple):
-    """A moment at which contents changed: its position, the event that did it, and the hull of what changed."""
+    """A moment at which contents changed: its position, its event, and the hull of the changes."""
 
     position: int
     trace: int
@@ -52,9 +51,9 @@ class History:
     Args:
         journal: all changes of the device, in the order in which they were made.
         final: contents after the last change (uint8, the region), not written to while this lives.
-        mask: what of it is known: uint8, `known_value` for a known byte.
+        mask: uint8, `known_value` for a known byte.
         known_value: see `mask`.
-        block_bytes: size of the blocks that pictures are made of; the region is a multiple of it.
+        block_bytes: block size of snapshots; the region is a multiple of it.
         traces: number of each trace and how many changes the journal had when it began.
         budget: bytes that keyframes may take.
     """
@@ -82,7 +81,7 @@ class History:
         self._keyframes = self._make_keyframes()
 
     def __len__(self) -> int:
-        """How many changes there are: the position of the last moment."""
+        """Number of changes, which is the position of the last moment."""
         return len(self._index.seq)
 
     # --- moments and events --------------------------------------------------------------------------------------
@@ -105,7 +104,7 @@ class History:
         return self._numbers[at], int(self._index.seq[position - 1])
 
     def commit(self, position: int) -> Commit | None:
-        """What led to a position: the last event that changed something up to there; None before the first."""
+        """The last commit up to a position; None before the first."""
         event = self.event(position)
         if event is None:
             return None
@@ -115,12 +114,12 @@ class History:
         return Commit(position, *event, int(offsets.min()), int(ends.max()))
 
     def next(self, position: int) -> int | None:
-        """The position after the next event that changes something; None at the end."""
+        """The position after the next commit; None at the end."""
         at = bisect_right(self._steps, position)
         return self._steps[at] if at < len(self._steps) else None
 
     def previous(self, position: int) -> int | None:
-        """The position before the event that led to this one; None at the beginning."""
+        """The position before the commit that led to this one; None at the beginning."""
         at = bisect_left(self._steps, position) - 1
         return self._steps[at] if at >= 0 else None
 
@@ -143,9 +142,9 @@ class History:
         return Snapshot(position, blocks, self._rest)
 
     def changed(self, one: int, other: int) -> list[tuple[int, int]]:
-        """What differs between two positions: ranges of bytes, by offset, the ends exclusive.
+        """Ranges of bytes that differ between two positions, by offset, the ends exclusive.
 
-        A byte that is known at one of them only differs.
+        A byte that is known at only one of them differs.
         """
         low, high = sorted((min(max(one, 0), len(self)), min(max(other, 0), len(self))))
         spans = self._hulls(slice(low, high))
@@ -156,7 +155,7 @@ class History:
         return found
 
     def _hulls(self, span: slice) -> list[tuple[int, int]]:
-        """Ranges that changes touched, joined where they overlap or meet."""
+        """Ranges that changes touched, merged where they overlap or meet."""
         chosen = self._storage[span]
         offsets = self._index.offset[span][chosen]
         places = np.unique(np.stack([offsets, offsets + self._index.length[span][chosen]]), axis=1)
@@ -171,7 +170,7 @@ class History:
     # --- keyframes -----------------------------------------------------------------------------------------------
 
     def _undone(self, blocks: dict[int, Block], start: int, stop: int) -> int:
-        """Undo in `blocks` the changes between two positions; how many blocks had to be copied for it."""
+        """Undo the changes between two positions in `blocks`; returns the number of blocks copied for it."""
         own: set[int] = set()
         for change in self._journal.changes(start, stop, newest_first=True):
             if change.target & Target.STORAGE:
@@ -206,7 +205,7 @@ class History:
 
 
 def _undo(blocks: dict[int, Block], change: Change, size: int, own: set[int]) -> None:
-    """Undo one change; blocks that are not `own` yet are copied first, for others may hold them."""
+    """Undo one change; blocks that are not `own` are copied first, since keyframes share them."""
     end = change.offset + change.length
     for number in range(change.offset // size, -(-end // size)):
         if number not in own:
@@ -221,7 +220,7 @@ def _undo(blocks: dict[int, Block], change: Change, size: int, own: set[int]) ->
 
 
 def _differences(before: Block, after: Block, offset: int) -> list[tuple[int, int]]:
-    """Runs of bytes that differ between two equally long stretches that begin at `offset`."""
+    """Ranges of bytes that differ between two ranges of equal length that begin at `offset`."""
     both = before.known & after.known
     differ = (before.known != after.known) | (both & (before.data != after.data))
     edges = np.flatnonzero(np.diff(differ, prepend=False, append=False))
@@ -229,7 +228,7 @@ def _differences(before: Block, after: Block, offset: int) -> list[tuple[int, in
 
 
 class Past:
-    """What time travel needs of a device replayed with a journal; worked out when somebody asks for a moment.
+    """The past of a device replayed with a journal, computed on first use.
 
     The device's machine must not be fed any more.
     """

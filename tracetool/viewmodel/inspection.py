@@ -1,4 +1,4 @@
-"""One event explained, from what is loaded: only what came before it is replayed again."""
+"""Explanation of one event of a loaded session; replays the events up to it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["inspect"]
 
 _ENOUGH = 2 * PREROLL
-"""Events that are replayed at least, so that a device is taken for the same as in the audit."""
+"""Least number of events replayed, so that devices are identified as in the audit."""
 
 
 def inspect(tables: Tables, trace: int, seq: int, progress: Progress) -> Explanation:
     """Explain event `seq` of a trace.
 
     Raises:
-        UsageError: the device is not replayed, so that there is nothing to say.
+        UsageError: the device is not replayed.
         Cancelled: the progress was stopped.
     """
     loaded = tables.loaded
@@ -53,7 +53,7 @@ def inspect(tables: Tables, trace: int, seq: int, progress: Progress) -> Explana
 
 
 def _options(loaded: AuditSession, device: str, trace: int, seq: int) -> Options:
-    """The audit's options, with what the audit found out, for one device up to the event."""
+    """The audit's options and results, for one device up to the event."""
     options = loaded.settings.options
     audited = loaded.device(device)
     known = {name: size for name, size in loaded.extents.items() if name == device}

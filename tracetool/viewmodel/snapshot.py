@@ -1,4 +1,4 @@
-"""The contents of a flash at one moment, block by block: what the journal touched, and the rest as it always was."""
+"""The contents of a flash at one moment: blocks that the journal touched, and the constant rest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Block", "Rest", "Snapshot"]
 
 
 class Block(NamedTuple):
-    """One block: bytes (uint8) and which of them are known (bool). Shared between pictures: never written to."""
+    """One block: bytes (uint8) and mask of known bytes (bool). Shared between snapshots: never written to."""
 
     data: NDArray[np.uint8]
     known: NDArray[np.bool_]
@@ -24,14 +24,14 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Rest:
-    """What no change ever touched: the contents (uint8, the region), their mask and its value for a known byte."""
+    """Contents that no change touched: uint8, the region, with their mask and its value for a known byte."""
 
     data: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     known_value: int
     block_bytes: int
     runs: dict[int, tuple[tuple[int, int, str], ...]] = field(default_factory=dict, repr=False, compare=False)
-    """What each block looks like, as far as somebody asked; it does not change."""
+    """Cache of the runs in each block."""
     _known_blocks: dict[int, bool] = field(default_factory=dict, repr=False, compare=False)
 
     def block(self, number: int) -> Block:
@@ -40,7 +40,7 @@ class Rest:
         return Block(self.data[span].copy(), self.mask[span] == self.known_value)
 
     def knows_any(self, number: int) -> bool:
-        """Whether a byte of the block is known; remembered, for it does not change."""
+        """True when a byte of the block is known; cached."""
         if number not in self._known_blocks:
             span = slice(number * self.block_bytes, (number + 1) * self.block_bytes)
             self._known_blocks[number] = bool((self.mask[span] == self.known_value).any())
@@ -59,7 +59,7 @@ class Snapshot:
         return len(self.rest.data)
 
     def touched(self, number: int) -> bool:
-        """Whether any change, at any moment, is in this block."""
+        """True when any change, at any moment, is in this block."""
         return number in self.blocks
 
     def block(self, number: int) -> Block:
@@ -68,12 +68,12 @@ class Snapshot:
         return self.rest.block(number) if found is None else found
 
     def knows_any(self, number: int) -> bool:
-        """Whether a byte of the block is known."""
+        """True when a byte of the block is known."""
         found = self.blocks.get(number)
         return self.rest.knows_any(number) if found is None else bool(found.known.any())
 
     def read(self, offset: int, length: int) -> Block:
-        """The bytes from `offset` on, fewer where the flash ends, and which of them are known."""
+        """The bytes from `offset` on, up to the end of the flash, with their mask."""
         end = min(offset + length, len(self))
         if offset >= end:
             return Block(np.zeros(0, np.uint8), np.zeros(0, np.bool_))
@@ -96,9 +96,9 @@ class Snapshot:
     # --- searching -----------------------------------------------------------------------------------------------
 
     def find(self, pattern: bytes, start: int = 0, *, backwards: bool = False) -> int | None:
-        """Offset of the next place at or after `start` (before it, if backwards) that holds `pattern`; None if none.
+        """Offset of the next match of `pattern` at or after `start` (before it, if backwards); None for none.
 
-        Only known bytes count. Blocks of which nothing is known are passed over.
+        Only known bytes match.
         """
         if not pattern:
             return None
