@@ -1,7 +1,6 @@
-"""Numbers as text in the kernel of the text scanner: slices in plain Python, eight digits at a time where compiled.
+"""Parsing of digits in the text scanner's kernel: by slices in plain Python, eight digits at a time in C.
 
-Part of the kernel; not compiled itself. The `.pxd` has the bodies that it is compiled with. Each function looks at up
-to `REACH` bytes from the place it is given.
+Not compiled itself: the `.pxd` has the C bodies. Each function reads up to `REACH` bytes from its position.
 
 Ref: H. S. Warren, Hacker's Delight, 2nd edition, 6-1 (find first 0-byte); D. Lemire, "Quickly parsing eight digits".
 """
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["REACH", "count_decimals", "count_hexadecimals", "decimal", "hexadecimal", "power_of_ten"]
 
 REACH = 16
-"""Digits that are counted at most."""
+"""Most digits that are counted."""
 
 _DECIMALS, _HEXADECIMALS = b"0123456789", b"0123456789abcdef"
 _SIGN = 1 << 63
@@ -24,26 +23,26 @@ _POWERS: list[int] = [10**exponent for exponent in range(10)]
 
 
 def count_decimals(data: Octets, at: int) -> int:
-    """How many of the `REACH` bytes, from the first on, are decimal digits."""
+    """Count the leading decimal digits, at most `REACH`."""
     return REACH - len(data[at : at + REACH].lstrip(_DECIMALS))
 
 
 def count_hexadecimals(data: Octets, at: int) -> int:
-    """How many of the `REACH` bytes, from the first on, are digits or `a` to `f`."""
+    """Count the leading hexadecimal digits in lower case, at most `REACH`."""
     return REACH - len(data[at : at + REACH].lstrip(_HEXADECIMALS))
 
 
 def decimal(data: Octets, at: int, digits: int) -> int:
-    """The number that 1 to `REACH` decimal digits are."""
+    """Parse 1 to `REACH` decimal digits."""
     return int(data[at : at + digits])
 
 
 def hexadecimal(data: Octets, at: int, digits: int) -> int:
-    """The number that 1 to `REACH` hexadecimal digits are, as a signed one of 64 bits."""
+    """Parse 1 to `REACH` hexadecimal digits as a signed 64-bit number."""
     number = int(data[at : at + digits], 16)
     return number - 2 * _SIGN if number >= _SIGN else number
 
 
 def power_of_ten(exponent: int) -> int:
-    """10 to the power of 0 to 9."""
+    """Return 10 to the power of 0 to 9."""
     return _POWERS[exponent]

@@ -1,18 +1,17 @@
-"""Interning: the few different strings of many events, each stored once and called by its number.
+"""Interning: each distinct string is stored once and referred to by its number.
 
-A kernel asks for the number of the bytes before it, and notes that in a column; what makes a frame of the columns
-takes the strings with `StringTable.strings`, number 1 first, and calls `clear`. Number 0 stands for no string.
+A kernel stores the number in a column; the builder of the frame takes the strings with `StringTable.strings`, number 1
+first, and calls `clear`. Number 0 means no string.
 
     number = table.intern(data, at, length)             # or a `Refusal`, which is no number above 0
 
-A reader with a rule of its own for strings asks first and adds then; nothing else may be asked of the table between:
+A reader with its own validation of strings calls `find`, then `add`, with no other lookup in between:
 
     number = table.find(data, at, length)
     if number == 0 and octets.are_printable(data, at, length) and not looks_like_an_event(data, at, length):
         number = table.add(data, at, length)            # or Refusal.NO_ROOM
 
-Most events name the same device as the one before. `holds` compares bytes with the string of one number, which costs
-less than to look it up.
+Most events name the device of the previous one: `holds` compares bytes with one string, which is cheaper than a lookup.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ _ITEM_BYTES = 8
 
 
 class StringTable:
-    """A hash table of strings with open addressing.
+    """Hash table of strings with open addressing.
 
     Args:
-        capacity: how many strings there is room for.
-        pool_bytes: how many bytes of them.
+        capacity: most strings.
+        pool_bytes: most bytes of all strings.
 
     Attributes:
-        capacity: as it was given.
-        count: strings in it, which have the numbers from 1 to `count`.
-        used: bytes of them.
-        pool: those bytes.
-        ends: where they are: the string of a number from ends[number - 1] to ends[number].
+        capacity: as given.
+        count: number of strings, numbered from 1 to `count`.
+        used: bytes used in the pool.
+        pool: concatenated strings.
+        ends: a string spans ends[number - 1] to ends[number] in the pool.
     """
 
     def __init__(self, capacity: int, pool_bytes: int) -> None:
@@ -50,25 +49,25 @@ class StringTable:
         self.used = 0
         self.pool = bytearray(pool_bytes)
         self.ends = array("q", bytes(_ITEM_BYTES * (capacity + 1)))
-        # Numbers of strings; 0 is a free slot.
+        # String numbers; 0 is a free slot.
         self.slots = array("q", bytes(_ITEM_BYTES * slots))
         self._mask = slots - 1
-        # Where the string that was not found belongs.
+        # Slot for the string that `find` missed.
         self._slot = 0
 
     def length_of(self, number: int) -> int:
-        """How many bytes the string of a number has."""
+        """Return the length of a string in bytes."""
         return self.ends[number] - self.ends[number - 1]
 
     def holds(self, number: int, data: octets.Octets, at: int, length: int) -> bool:
-        """Whether bytes are the string of a number; nothing is of number 0."""
+        """True if the bytes equal the string of a number; False for number 0."""
         if number <= 0:
             return False
         start = self.ends[number - 1]
         return self.ends[number] - start == length and octets.same_bytes(data, at, self.pool, start, length)
 
     def find(self, data: octets.Octets, at: int, length: int) -> int:
-        """The number of a string; 0 if it is not in the table."""
+        """Return the number of a string, 0 if it is not in the table."""
         slot = octets.hash_bytes(data, at, length) & self._mask
         number = self.slots[slot]
         while number > 0 and not self.holds(number, data, at, length):
@@ -78,7 +77,7 @@ class StringTable:
         return number
 
     def add(self, data: octets.Octets, at: int, length: int) -> int:
-        """Take in the string that `find` was asked for last and has not found; its number, or `Refusal.NO_ROOM`."""
+        """Add the string that the last `find` missed; return its number, or `Refusal.NO_ROOM`."""
         if self.count >= self.capacity or length > len(self.pool) - self.used:
             return Refusal.NO_ROOM
         octets.copy_bytes(self.pool, self.used, data, at, length)
@@ -89,7 +88,7 @@ class StringTable:
         return self.count
 
     def intern(self, data: octets.Octets, at: int, length: int) -> int:
-        """The number of a string, which is taken in where it is new; or a `Refusal`."""
+        """Find or add a string; return its number, or a `Refusal`."""
         number = self.find(data, at, length)
         if number > 0:
             return number
@@ -98,12 +97,12 @@ class StringTable:
         return self.add(data, at, length)
 
     def strings(self) -> list[str]:
-        """The strings in the order of their numbers; bytes that are not UTF-8 are replaced."""
+        """Return the strings by number; bytes that are not UTF-8 are replaced."""
         pool = bytes(self.pool[: self.used])
         return [pool[start:end].decode("utf-8", "replace") for start, end in pairwise(self.ends[: self.count + 1])]
 
     def clear(self) -> None:
-        """Forget all strings."""
+        """Remove all strings."""
         self.count = 0
         self.used = 0
         self.slots = array("q", bytes(_ITEM_BYTES * len(self.slots)))

@@ -1,7 +1,6 @@
-"""What the strings of an event can be: device names and texts, as their bytes and as columns.
+"""Validity of an event's strings, device names and texts, in all trace formats.
 
-Every format is read by these rules: QEMU's own names have no control characters, and neither do those that it is
-given on its command line.
+QEMU's names have no control characters, and neither have those from its command line.
 """
 
 from __future__ import annotations
@@ -12,19 +11,19 @@ from enum import IntEnum
 __all__ = ["CONTROLS", "LONGEST_DEVICE", "NAME", "TEXT", "Refusal"]
 
 LONGEST_DEVICE = 255
-"""Of a device's name, in bytes."""
+"""Longest device name in bytes."""
 
 CONTROLS = bytes([*range(0x20), 0x7F])
-"""The control characters of ASCII, of which no name and no text has any."""
+"""ASCII control characters, which names and texts must not contain."""
 
 NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 TEXT = re.compile(r"[^\x00-\x1f\x7f]*")
-"""What names and texts are, as strings."""
+"""Patterns of valid names and texts."""
 
 
 class Refusal(IntEnum):
-    """Why a string was not interned; numbers of strings are above 0."""
+    """Reason why a string was not interned; string numbers are above 0."""
 
     NO_ROOM = 0
     UNPRINTABLE = -1
-    """It has a control character."""
+    """It contains a control character."""

@@ -1,4 +1,4 @@
-"""What Python calls of the compiled kernels: other threads run meanwhile."""
+"""Entry points of the compiled kernels for Python, which release the GIL."""
 
 from libc.stdint cimport int64_t
 

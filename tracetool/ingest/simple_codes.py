@@ -1,4 +1,4 @@
-"""What the kernel of the simple format and its callers say to each other in numbers.
+"""Codes shared by the kernel of the simple format and its callers.
 
 Ref: QEMU docs/devel/tracing.rst, "Simpletrace", version 4 of the format.
 """
@@ -7,20 +7,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = [
-    "EVENT_HEAD",
-    "HEAD",
-    "LEAST_VALUE",
-    "LONGEST",
-    "LONGEST_PFLASH",
-    "LOST",
-    "TIME_BITS",
-    "VALUE_BITS",
-    "Field",
-    "Id",
-    "Reason",
-    "Stop",
-]
+__all__ = ["EVENT_HEAD", "HEAD", "LEAST_VALUE", "LONGEST", "LONGEST_PFLASH", "LOST", "TIME_BITS", "VALUE_BITS", "Field"]
+__all__ += ["Id", "Reason", "Stop"]
 
 HEAD = 8
 """Bytes of a record's type."""
@@ -29,41 +17,41 @@ EVENT_HEAD = 24
 """Bytes of an event before its arguments: id, time, length, process."""
 
 LONGEST = 1 << 16
-"""Of a record, in bytes; QEMU's own buffer for one is no larger."""
+"""Longest record in bytes, the size of QEMU's buffer."""
 
 LONGEST_PFLASH = 1200
-"""Of a pflash event, in bytes: QEMU cuts a string at 512, and no event has more than two."""
+"""Longest pflash event in bytes: QEMU truncates strings at 512, and no event has more than two."""
 
 LOST = -2
-"""The id, as a signed number, of a record that counts lost events."""
+"""Signed id of a record that counts lost events."""
 
 TIME_BITS = (1 << 63) - 1
-"""Mask of the bits of a time: columns are signed."""
+"""Mask of a time: columns are signed."""
 
 VALUE_BITS = 0xFFFF_FFFF
-"""Mask of the bits of a value, which may have been extended by its sign."""
+"""Mask of a value, which may be sign-extended."""
 
 LEAST_VALUE = -1 << 31
-"""The least number that such a value is."""
+"""Least sign-extended value."""
 
 
 class Stop(IntEnum):
-    """Why the walk over the records stopped."""
+    """Reason why the walk over the records stopped."""
 
     MORE = 0
-    """The record at the position is not all there."""
+    """The record at the position is incomplete."""
     MAPPING = 1
-    """The record at the position is the name of an event."""
+    """The record at the position maps an id to an event name."""
     FULL = 2
     """No room for another row, string or loss."""
     DAMAGED = 3
-    """The record at the position is an event that cannot be."""
+    """The record at the position is an invalid event."""
     BROKEN = 4
-    """No record stands at the position."""
+    """No record begins at the position."""
 
 
 class Reason(IntEnum):
-    """Why an event cannot be."""
+    """Reason why an event is invalid."""
 
     ARGUMENTS = 1
     RANGE = 2
@@ -72,7 +60,7 @@ class Reason(IntEnum):
 
 
 class Id(IntEnum):
-    """What the id of an event means; from `PFLASH` on it is one of pflash, by the first of its variants."""
+    """Meaning of an event id; from `PFLASH` on a pflash event, by its first variant."""
 
     UNNAMED = 0
     ANOTHER = 1
@@ -80,17 +68,14 @@ class Id(IntEnum):
 
 
 class Field(IntEnum):
-    """Where an argument goes.
-
-    Up to `SHOWN` it is a column of 64 bits, up to `WCYCLE` one of 8: those of `Rows.wide` and `Rows.narrow`.
-    """
+    """Destination of an argument: up to `SHOWN` a column of `Rows.wide`, up to `WCYCLE` one of `Rows.narrow`."""
 
     OFFSET = 0
     COUNTER = 1
     LENGTH = 2
     REGION = 3
     SHOWN = 4
-    """A number that goes into the text as it is printed."""
+    """A number printed in the text."""
     SIZE = 5
     COMMAND = 6
     WCYCLE = 7

@@ -1,6 +1,6 @@
-"""The hot loop over the records of a trace of QEMU's simple backend.
+"""Hot loop over the records of a trace of QEMU's simple backend.
 
-Runs as it is, and is compiled with the types of the `.pxd`. `simple_room` fills the tables and takes the rows.
+Plain Python, compiled with the types of the `.pxd`. `simple_buffers` fills the tables and takes the rows.
 
 Ref: QEMU docs/devel/tracing.rst, "Simpletrace", version 4 of the format; checked on traces of real QEMUs. A record
 is a 64-bit type, then for type 1 an event: id 64 bits, time 64, length 32, pid 32, arguments; the length counts from
@@ -34,24 +34,24 @@ if TYPE_CHECKING:
     from tracetool.ingest.interning import StringTable
 
     Integers = memoryview[int]
-    """A buffer of integers, of the type that the `.pxd` names."""
+    """Buffer of integers of the type in the `.pxd`."""
 
 __all__ = ["Reader", "Rows", "Tables", "walk"]
 
 
 class Tables:
-    """The catalogue, as the kernel looks things up in it. Each attribute is an array of integers.
+    """Event catalogue as tables: arrays of integers by variant, then by argument.
 
     Attributes:
-        variant_kind: for each variant its place in the catalogue; those of one event follow each other.
-        variant_last: 1 for the last of those.
-        variant_first: its first argument.
-        variant_strings: how many of its arguments are strings; they come first.
-        variant_numbers: how many are numbers.
-        variant_era: the releases that have it, where others have events of the same shape; 0: no matter.
-        field: for each argument a `Field`.
-        forbidden: a mask of the bits that it has not, be it not a value extended by its sign.
-        allowed: of a size, a bit for each that it can be; 0: all.
+        variant_kind: position in the catalogue; variants of one event are adjacent.
+        variant_last: 1 for the last variant of an event.
+        variant_first: first argument.
+        variant_strings: number of string arguments, which come first.
+        variant_numbers: number of integer arguments.
+        variant_era: group of releases, where others have events of the same shape; 0: any.
+        field: `Field` of the argument.
+        forbidden: mask of the bits that must be 0, except in a sign-extended value.
+        allowed: for a size, mask of the valid sizes; 0: all.
     """
 
     def __init__(self, variants: Sequence[Integers], fields: Sequence[Integers]) -> None:
@@ -67,17 +67,17 @@ class Tables:
 
 
 class Rows:
-    """Columns that events are read into, and how far they are filled.
+    """Columns of the events read.
 
     Attributes:
-        count: rows that are filled.
-        capacity: how many there is room for.
-        kinds: the place of the event's variant in the catalogue.
-        present: 1 for each of those places that is in `kinds`.
-        times, processes: of the event.
-        wide, narrow, values: its numbers, where it has them; the first two hold columns of `Field`, one after the
-            other. A length below 0 is none; counters are the bits of unsigned numbers.
-        devices, texts: the number of a string; 0: none.
+        count: filled rows.
+        capacity: rows that fit.
+        kinds: position of the event's variant in the catalogue.
+        present: 1 for each position that occurs in `kinds`.
+        times, processes: time and process of the event.
+        wide, narrow, values: its integers, if it has them; `wide` and `narrow` hold the columns of `Field`, one after
+            the other. A negative length is absent; counters are the bits of unsigned numbers.
+        devices, texts: numbers of interned strings, 0 for none.
     """
 
     def __init__(self, capacity: int, columns: dict[str, Integers]) -> None:
@@ -95,27 +95,27 @@ class Rows:
 
 
 class Reader:
-    """Where the walk stands.
+    """Cursor over the records.
 
     Args:
-        data: the buffer that holds the records.
-        big: 1: numbers have their high byte first.
-        tables: what the events are.
-        losses: room for losses, three integers each.
+        data: buffer of the records.
+        big: 1 for big-endian numbers.
+        tables: event catalogue.
+        losses: buffer for losses, three integers each.
 
     Attributes:
-        rows, strings: where events go; given anew for each chunk.
-        names: for each id an `Id`, or the sum of `Id.PFLASH` and the number of the event's first variant.
-        end: where the records in the buffer end, the last of them perhaps cut.
-        position: the next record.
-        records: event records since the trace began.
-        other: those of other events, and of losses, since they were set to 0.
-        losses: number of the record, row, and how many events.
-        lost: losses noted.
-        reason: why the event at the position cannot be.
-        era: releases whose events have been met, where others have events of the same shape; 0: none.
-        device: the number of the last event's device; 0: none.
-        device_start, device_length: where its name is in the pool of the strings.
+        rows, strings: columns of the events and interned strings, set for each chunk.
+        names: `Id` by event id, or the sum of `Id.PFLASH` and the event's first variant.
+        end: end of the records in the buffer, of which the last may be incomplete.
+        position: next record.
+        records: event records since the start of the trace.
+        other: records of other events, and of losses, since the last reset to 0.
+        losses: number of the record, row, and number of lost events.
+        lost: losses recorded.
+        reason: why the event at the position is invalid.
+        era: group of releases identified by the events so far, 0 for none.
+        device: number of the last event's device, 0 for none.
+        device_start, device_length: span of its name in the pool of the strings.
     """
 
     def __init__(self, data: bytearray, big: int, tables: Tables, losses: Integers) -> None:
@@ -142,7 +142,7 @@ class Reader:
 
 
 def _fits(reader: Reader, at: int, end: int, variant: int) -> bool:
-    """Whether the arguments are just those of a variant."""
+    """True if the arguments have exactly the layout of a variant."""
     for _ in range(reader.tables.variant_strings[variant]):
         if at + 4 > end:
             return False
@@ -151,7 +151,7 @@ def _fits(reader: Reader, at: int, end: int, variant: int) -> bool:
 
 
 def _put_string(reader: Reader, field: int, at: int, length: int) -> int:
-    """Note a device or text in the next row; `Stop.MORE` where all is well, else `FULL` or `DAMAGED`."""
+    """Store a device or text in the next row; return `Stop.MORE`, or `FULL` or `DAMAGED` on failure."""
     number = reader.strings.intern(reader.data, at, length)
     if number == Refusal.UNPRINTABLE or (field == Field.DEVICE and length > LONGEST_DEVICE):
         reader.reason = Reason.TEXT
@@ -169,7 +169,7 @@ def _put_string(reader: Reader, field: int, at: int, length: int) -> int:
 
 
 def _is_last_device(reader: Reader, at: int, length: int) -> bool:
-    """Whether the bytes are the name of the device that the last event was of."""
+    """True if the bytes are the name of the last event's device."""
     return (
         reader.device > 0
         and length == reader.device_length
@@ -178,7 +178,7 @@ def _is_last_device(reader: Reader, at: int, length: int) -> bool:
 
 
 def _put_number(tables: Tables, rows: Rows, argument: int, value: int) -> bool:
-    """Note a number in the next row; False where the argument cannot have it."""
+    """Store a number in the next row; False if it is invalid for the argument."""
     field, row = tables.field[argument], rows.count
     if value & tables.forbidden[argument] != 0 and not (field == Field.VALUE and LEAST_VALUE <= value < 0):
         return False
@@ -199,7 +199,7 @@ def _put_number(tables: Tables, rows: Rows, argument: int, value: int) -> bool:
 
 
 def _arguments(reader: Reader, at: int, variant: int) -> int:
-    """Read the arguments of an event into the next row; `Stop.MORE` where all is well, else `FULL` or `DAMAGED`."""
+    """Read the arguments of an event into the next row; return `Stop.MORE`, or `FULL` or `DAMAGED` on failure."""
     argument = reader.tables.variant_first[variant]
     reader.rows.devices[reader.rows.count] = reader.device
     reader.rows.texts[reader.rows.count] = 0
@@ -221,7 +221,7 @@ def _arguments(reader: Reader, at: int, variant: int) -> int:
 
 
 def _event(reader: Reader, at: int, end: int, variant: int) -> int:
-    """A pflash event, by the first of its variants, from one on, that the arguments fit."""
+    """Read a pflash event as the first matching variant, from `variant` on."""
     if reader.rows.count >= reader.rows.capacity:
         return Stop.FULL
     reader.reason = Reason.ARGUMENTS
@@ -233,7 +233,7 @@ def _event(reader: Reader, at: int, end: int, variant: int) -> int:
 
 
 def _read_as(reader: Reader, at: int, end: int, variant: int) -> int:
-    """Read an event as one of a variant; `Stop.MORE` where all is well, else `FULL` or `DAMAGED`."""
+    """Read an event as a variant; return `Stop.MORE`, or `FULL` or `DAMAGED` on failure."""
     era = reader.tables.variant_era[variant]
     if (era not in (0, reader.era) and reader.era != 0) or not _fits(reader, at + EVENT_HEAD, end, variant):
         return Stop.DAMAGED
@@ -246,7 +246,7 @@ def _read_as(reader: Reader, at: int, end: int, variant: int) -> int:
 
 
 def _finish(reader: Reader, at: int, variant: int) -> int:
-    """Take the next row, whose arguments have been read."""
+    """Complete the next row, whose arguments have been read."""
     row = reader.rows.count
     kind = reader.tables.variant_kind[variant]
     reader.rows.kinds[row] = kind
@@ -258,7 +258,7 @@ def _finish(reader: Reader, at: int, variant: int) -> int:
 
 
 def _loss(reader: Reader, at: int, length: int) -> int:
-    """A record that counts lost events."""
+    """Read a record that counts lost events."""
     if length != EVENT_HEAD + 8:
         return Stop.BROKEN
     place = 3 * reader.lost
@@ -276,12 +276,12 @@ def _loss(reader: Reader, at: int, length: int) -> int:
 
 
 def _name_of(reader: Reader, number: int) -> int:
-    """What the names say of an id."""
+    """Look an event id up in the names."""
     return reader.names[number] if 0 <= number < len(reader.names) else Id.UNNAMED
 
 
 def _record(reader: Reader, at: int, length: int) -> int:
-    """An event record, whatever it is of."""
+    """Read an event record of any kind."""
     number = octets.load64(reader.data, at, reader.big)
     if number == LOST:
         return _loss(reader, at, length)
@@ -296,12 +296,12 @@ def _record(reader: Reader, at: int, length: int) -> int:
 
 
 def _is_long(reader: Reader, at: int, length: int) -> bool:
-    """Whether a record can be longer than those of pflash events."""
+    """True if a record may be longer than those of pflash events."""
     return length <= LONGEST and _name_of(reader, octets.load64(reader.data, at, reader.big)) < Id.PFLASH
 
 
 def _next(reader: Reader) -> int:
-    """Read the record at the position and go on behind it; where that cannot be, why not."""
+    """Read the record at the position and advance; return `Stop.MORE`, or the reason of a failure."""
     at = reader.position + HEAD
     if at > reader.end:
         return Stop.MORE
@@ -323,7 +323,7 @@ def _next(reader: Reader) -> int:
 
 
 def walk(reader: Reader) -> int:
-    """Read records from the position on, as far as they are all there; the `Stop` that says why it ends there."""
+    """Read complete records from the position on; return the reason of the stop."""
     before = reader.position
     result = _next(reader)
     while result == Stop.MORE and reader.position != before:

@@ -1,4 +1,4 @@
-"""What the kernel of the text scanner calls things, and the records of its tables.
+"""Codes and table records of the text scanner's kernel.
 
 Ref: Linux Documentation/trace/ftrace.rst, trace_marker (`MARKER`).
 """
@@ -13,40 +13,40 @@ from tracetool.events import PREFIX
 __all__ = ["MARKER", "NO_EVENT", "REACH", "Column", "Form", "Group", "Head", "Span", "Step", "Stop", "Text", "Variant"]
 
 REACH = 64
-"""Bytes behind the lines in a buffer, at least: the kernel looks at some without asking whether the line ends."""
+"""Padding after the lines in a buffer, which the kernel may read past the end of a line."""
 
 NO_EVENT = -1
-"""In place of a position: what was looked for is not there."""
+"""Sentinel for a position: no match."""
 
 PREFIX_BYTES = len(PREFIX)
 
 MARKER = "tracing_mark_write: "
-"""What ftrace puts before a text that a program writes."""
+"""Prefix of ftrace for text written by a program."""
 
 MARKER_BYTES = len(MARKER)
 
 LONGEST_NAME = 48
-"""An event's name with `pflash_`, in bytes."""
+"""Longest event name with `pflash_`, in bytes."""
 
 LONGEST_HEAD = 160
-"""Of ftrace, in bytes; the parser looks at no more either."""
+"""Longest head of ftrace in bytes, for the parser too."""
 
 LONGEST_STEM = 48
-"""A stem is what precedes the fraction of a second in a line; longer ones are not remembered."""
+"""Longest stem in bytes: the cached start of a line up to the fraction of a second."""
 
 
 class Stop(IntEnum):
-    """Why the kernel stopped."""
+    """Reason why the kernel stopped."""
 
     END = 0
     ROWS = 1
-    """There is no room for another row."""
+    """No room for another row."""
     SPANS = 2
-    """There is no room for another span."""
+    """No room for another span."""
 
 
 class Head(IntEnum):
-    """The shapes of what stands before an event."""
+    """Shape of a line's head, before its event."""
 
     BARE = 0
     PID_TIME = 1
@@ -55,19 +55,19 @@ class Head(IntEnum):
 
 
 class Form(IntEnum):
-    """What an argument looks like."""
+    """Format of an argument."""
 
     END_OF_LINE = 0
-    """No argument is left."""
+    """No more arguments."""
     HEXADECIMAL = 1
     DECIMAL = 2
     ACCESS_SIZE = 3
-    """One of the sizes that an access can have, of one digit."""
+    """An access size, one digit."""
     TEXT_TO_END = 4
 
 
 class Column(IntEnum):
-    """Where a number goes."""
+    """Column of a number."""
 
     OFFSET = 0
     SIZE = 1
@@ -80,7 +80,7 @@ class Column(IntEnum):
 
 
 class Group(NamedTuple):
-    """The variants of one event: its name with `pflash_` and a space, in the letters; the first of them, how many."""
+    """Variants of one event: position of its name with `pflash_` and a space in the letters, first variant, number."""
 
     start: int
     length: int
@@ -89,7 +89,7 @@ class Group(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """The place in the catalogue, whether a device is named, the first of the steps, and how many they are."""
+    """Variant: position in the catalogue, 1 if it names a device, first step, number of steps."""
 
     kind: int
     named: int
@@ -98,9 +98,9 @@ class Variant(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What an argument is: the text before it, in the letters, its form and column, and how many digits it can have.
+    """Argument: position of the literal before it in the letters, form, column, most digits.
 
-    One that is a text is one of `texts` texts, from `first` on.
+    A text argument is one of `texts` texts from `first` on.
     """
 
     start: int
@@ -113,14 +113,14 @@ class Step(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A text that an argument can be, in the letters."""
+    """Position of an argument's text in the letters."""
 
     start: int
     length: int
 
 
 class Span(NamedTuple):
-    """Lines in a row that are left: the number of the first, how many, where they begin and end."""
+    """Consecutive lines left to the parser: number of the first, count, start and end."""
 
     line: int
     lines: int

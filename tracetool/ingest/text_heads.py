@@ -1,6 +1,6 @@
-"""What stands before an event in a line, in the kernel of the text scanner. Part of it: compiled where it can be.
+"""Head of a line, before its event. Part of the text scanner's kernel (see `text_kernel`).
 
-A stem, which is what precedes the fraction of a second, is read once and then recognized: it changes once a second.
+The stem, everything before the fraction of a second, is cached: it changes once a second.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["read_head"]
 _SECOND = 1_000_000_000
 _SECONDS_DIGITS = 10
 _MOST = 9
-"""Digits of a pid and of a fraction of a second."""
+"""Most digits of a pid and of a fraction of a second."""
 _0, _9 = 0x30, 0x39
 _SPACE, _DELETE = 0x20, 0x7F
 _AT, _DOT, _COLON, _DASH, _OPEN, _CLOSE, _LOW_LINE = 0x40, 0x2E, 0x3A, 0x2D, 0x5B, 0x5D, 0x5F
@@ -33,7 +33,7 @@ _P, _T, _Z = 0x70, 0x54, 0x5A
 
 
 def read_head(log: Log, rows: Rows, at: int) -> int:
-    """Read what stands before an event into the next row; where it ends, or `NO_EVENT`."""
+    """Read the head of a line into the next row; return its end, or `NO_EVENT`."""
     if log.data[at] == _P:
         rows.shapes[rows.count] = Head.BARE
         return at
@@ -62,7 +62,7 @@ def read_head(log: Log, rows: Rows, at: int) -> int:
 
 
 def _keep_stem(log: Log, start: int, end: int) -> int:
-    """Remember a stem that ends with a dot; those without a fraction are no stems."""
+    """Cache a stem that ends with a dot; a head without a fraction has none."""
     if log.data[end - 1] == _DOT and end - start <= LONGEST_STEM:
         octets.copy_bytes(log.stem, 0, log.data, start, end - start)
         log.stem_bytes = end - start
@@ -70,7 +70,7 @@ def _keep_stem(log: Log, start: int, end: int) -> int:
 
 
 def _read_stem(log: Log, at: int) -> int:
-    """Read a head as far as the dot of its time, or a time without a fraction; where that ends, or `NO_EVENT`."""
+    """Read a head up to the dot of its time, or a time without a fraction; return its end, or `NO_EVENT`."""
     if _0 <= log.data[at] <= _9:
         count = digits.count_decimals(log.data, at)
         if log.data[at + count] == _AT and count <= _MOST:
@@ -86,7 +86,7 @@ def _read_stem(log: Log, at: int) -> int:
 
 
 def _seconds(log: Log, at: int) -> int:
-    """Read `SEC.`; where it ends, or `NO_EVENT`."""
+    """Read `SEC.`; return its end, or `NO_EVENT`."""
     count = digits.count_decimals(log.data, at)
     if count == 0 or count > _SECONDS_DIGITS or (count == _SECONDS_DIGITS and not _0 < log.data[at] < _9):
         return NO_EVENT
@@ -99,14 +99,14 @@ def _seconds(log: Log, at: int) -> int:
 
 
 def _two(log: Log, at: int) -> int:
-    """The number of two digits at a place; a large negative one where they are none."""
+    """Read two digits; return a large negative number if they are none."""
     first = log.data[at] - _0
     second = log.data[at + 1] - _0
     return first * 10 + second if 0 <= first <= 9 and 0 <= second <= 9 else -10_000  # noqa: PLR2004
 
 
 def _days(year: int, month: int, day: int) -> int:
-    """Days since 1970-01-01 of a date of the proleptic Gregorian calendar, from 1970 on; below 0 if there is none.
+    """Return the days from 1970-01-01 to a Gregorian date, from 1970 on; negative if there is no such date.
 
     Ref: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil.
     """
@@ -124,7 +124,7 @@ def _days(year: int, month: int, day: int) -> int:
 
 
 def _iso8601(log: Log, at: int) -> int:
-    """Read `YYYY-MM-DDTHH:MM:SS`, and the dot if there is one; where it ends, or `NO_EVENT`."""
+    """Read `YYYY-MM-DDTHH:MM:SS` and an optional dot; return the end, or `NO_EVENT`."""
     if (
         log.data[at + 7] != _DASH
         or log.data[at + 10] != _T
@@ -147,7 +147,7 @@ def _iso8601(log: Log, at: int) -> int:
 
 
 def _past_spaces(log: Log, at: int) -> int:
-    """Where the spaces at a place end; `NO_EVENT` if there are none."""
+    """Skip spaces; return their end, `NO_EVENT` if there are none."""
     if log.data[at] != _SPACE:
         return NO_EVENT
     while log.data[at] == _SPACE:
@@ -156,7 +156,7 @@ def _past_spaces(log: Log, at: int) -> int:
 
 
 def _task(log: Log, at: int) -> int:
-    """Where a task's name ends that `-PID` follows, the first such place; `NO_EVENT` if it is not a usual name."""
+    """Find the first end of a task's name, before `-PID`; `NO_EVENT` if the name is unusual."""
     end = at + LONGEST_HEAD
     while at < end:
         octet = log.data[at]
@@ -169,7 +169,7 @@ def _task(log: Log, at: int) -> int:
 
 
 def _past_flags(log: Log, at: int) -> int:
-    """Where ftrace's `[CPU] FLAGS ` ends; `NO_EVENT` if it does not stand there."""
+    """Skip ftrace's `[CPU] FLAGS `; return its end, or `NO_EVENT`."""
     if log.data[at] != _OPEN:
         return NO_EVENT
     count = digits.count_decimals(log.data, at + 1)
@@ -179,13 +179,13 @@ def _past_flags(log: Log, at: int) -> int:
     at = _past_spaces(log, at + 1)
     if at < 0 or _0 <= log.data[at] <= _9:
         return at
-    while _SPACE < log.data[at] < _DELETE and log.data[at] != _LOW_LINE:  # no flag, but of an event cut short here
+    while _SPACE < log.data[at] < _DELETE and log.data[at] != _LOW_LINE:  # no flag has one, but a truncated event does
         at += 1
     return _past_spaces(log, at)
 
 
 def _ftrace(log: Log, at: int) -> int:
-    """Read `TASK-PID [CPU] FLAGS SEC.`; where it ends, or `NO_EVENT`."""
+    """Read `TASK-PID [CPU] FLAGS SEC.`; return its end, or `NO_EVENT`."""
     at = _task(log, at)
     if at < 0:
         return NO_EVENT
@@ -200,7 +200,7 @@ def _ftrace(log: Log, at: int) -> int:
 
 
 def _past_marker(log: Log, start: int, at: int) -> int:
-    """Where ftrace's `: tracing_mark_write: ` ends; `NO_EVENT` if it does not stand there, or too far in the line."""
+    """Skip ftrace's `: tracing_mark_write: `; return its end, `NO_EVENT` if it is absent or too far in the line."""
     if log.data[at] != _COLON:
         return NO_EVENT
     at = _past_spaces(log, at + 1)

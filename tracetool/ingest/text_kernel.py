@@ -1,11 +1,10 @@
-"""The hot loop over the lines of a log: the canonical shapes of a line into rows, spans of all others.
+"""Hot loop over the lines of a log: canonical lines become rows, all others spans for the parser.
 
-It runs as it is, and is compiled where there is a compiler, with the types of the `.pxd`. What a line may be is in the
-tables, which `text_room` makes of the catalogue; the patterns of the parser define the format, and a line the kernel is
-not sure of is left to them.
+Plain Python, compiled with the types of the `.pxd` where there is a compiler. `text_tables` builds the tables from the
+event catalogue. The parser's patterns define the format: the kernel leaves them every line it does not recognize.
 
-The text ends in a newline, and nothing steps over a byte before it has been seen to be no newline: so every place
-that is looked at lies in the text, and at most `text_codes.REACH` bytes behind it are read.
+The text ends in a newline, and no byte is skipped before it is known not to be a newline. So every position lies in the
+text, and at most `text_codes.REACH` bytes after it are read.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _LINE_FEED, _RETURN, _SPACE, _COLON, _DELETE, _P = 0x0A, 0x0D, 0x20, 0x3A, 0x7F,
 
 
 def scan(log: Log, rows: Rows, end: int) -> int:
-    """Read lines from the log's position on, as far as `end`, behind the last newline; returns why it stopped there."""
+    """Read lines from the log's position up to `end`, after the last newline; return the reason of the stop."""
     while log.position < end:
         if rows.count >= rows.room:
             return Stop.ROWS
@@ -56,7 +55,7 @@ def _take_row(log: Log, rows: Rows, start: int) -> int:
 
 
 def _leave(log: Log, start: int, end: int) -> int:
-    """Leave the line between two places to the parser."""
+    """Leave the line from `start` to `end` to the parser."""
     last = log.left - 1
     if last >= 0 and log.spans[last].end == start:
         log.spans[last].lines += 1
@@ -74,7 +73,7 @@ def _leave(log: Log, start: int, end: int) -> int:
 
 
 def _event(log: Log, rows: Rows, at: int) -> int:
-    """Read an event into the next row; the place after its line, or `NO_EVENT`."""
+    """Read an event into the next row; return the position after its line, or `NO_EVENT`."""
     group = _group_at(log, at)
     if group < 0:
         return NO_EVENT
@@ -92,7 +91,7 @@ def _event(log: Log, rows: Rows, at: int) -> int:
 
 
 def _group_at(log: Log, at: int) -> int:
-    """The group of the event's name at a place, first of all that which followed the last one before."""
+    """Find the group of the event's name; try first the one that last followed the previous event."""
     group: int = log.followers[log.group]
     if not _is_group(log, at, group):
         end = octets.find_byte(log.data, _SPACE, at, at + LONGEST_NAME)
@@ -112,7 +111,7 @@ def _is_group(log: Log, at: int, group: int) -> bool:
 
 
 def _arguments(log: Log, rows: Rows, at: int, variant: int) -> int:
-    """Read the device and the arguments of a variant into the next row; where its line ends, or `NO_EVENT`."""
+    """Read device and arguments of a variant into the next row; return the end of the line, or `NO_EVENT`."""
     rows.devices[rows.count] = 0
     rows.texts[rows.count] = 0
     if log.tables.variants[variant].named:
@@ -135,7 +134,7 @@ def _arguments(log: Log, rows: Rows, at: int, variant: int) -> int:
 
 
 def _past_literal(log: Log, at: int, step: int) -> int:
-    """Where the text before an argument ends; `NO_EVENT` if it does not stand there."""
+    """Match the literal before an argument; return its end, or `NO_EVENT`."""
     length = log.tables.steps[step].length
     if octets.same_bytes(log.data, at, log.tables.letters, log.tables.steps[step].start, length):
         return at + length
@@ -143,7 +142,7 @@ def _past_literal(log: Log, at: int, step: int) -> int:
 
 
 def _line_end(log: Log, at: int) -> int:
-    """The place after the newline, or carriage return and newline, at a place; `NO_EVENT` if it is not there."""
+    """Match a newline, or carriage return and newline; return its end, or `NO_EVENT`."""
     if log.data[at] == _LINE_FEED:
         return at + 1
     return at + 2 if log.data[at] == _RETURN and log.data[at + 1] == _LINE_FEED else NO_EVENT
@@ -153,7 +152,7 @@ def _line_end(log: Log, at: int) -> int:
 
 
 def _number(log: Log, rows: Rows, at: int, step: int) -> int:
-    """Read the number of a step into its column; where it ends, or `NO_EVENT`."""
+    """Read the number of a step into its column; return its end, or `NO_EVENT`."""
     if log.tables.steps[step].form == Form.HEXADECIMAL:
         count = digits.count_hexadecimals(log.data, at)
         if count == 0 or count > log.tables.steps[step].digits:
@@ -171,7 +170,7 @@ def _number(log: Log, rows: Rows, at: int, step: int) -> int:
 
 
 def _put(rows: Rows, column: int, value: int) -> int:
-    """Put a number into the next row; it fits its column."""
+    """Store a number, which fits its column, in the next row."""
     if column == Column.OFFSET:
         rows.offset[rows.count] = value
     elif column == Column.SIZE:
@@ -192,7 +191,7 @@ def _put(rows: Rows, column: int, value: int) -> int:
 
 
 def _text(log: Log, rows: Rows, at: int, step: int) -> int:
-    """Read one of a step's texts and the end of its line; where that ends, or `NO_EVENT`."""
+    """Read one of a step's texts and the end of the line; return that, or `NO_EVENT`."""
     first = log.tables.steps[step].first
     for text in range(first, first + log.tables.steps[step].texts):
         length = log.tables.texts[text].length
@@ -206,7 +205,7 @@ def _text(log: Log, rows: Rows, at: int, step: int) -> int:
 
 
 def _device(log: Log, at: int) -> int:
-    """Read a device's name, which has no colon, and what follows it; where that ends, or `NO_EVENT`."""
+    """Read a device's name, which has no colon, and `: `; return the end, or `NO_EVENT`."""
     length = log.strings.length_of(log.device) if log.device > 0 else 0
     if length == 0 or not log.strings.holds(log.device, log.data, at, length) or log.data[at + length] != _COLON:
         length = _name_length(log, at)
@@ -219,7 +218,7 @@ def _device(log: Log, at: int) -> int:
 
 
 def _name_length(log: Log, at: int) -> int:
-    """How many printable bytes precede a colon; `NO_EVENT` if something else does, or they are too many."""
+    """Count the printable bytes before a colon; `NO_EVENT` if there are others, or too many."""
     length = 0
     while length <= LONGEST_DEVICE and log.data[at + length] >= _SPACE and log.data[at + length] != _DELETE:
         if log.data[at + length] == _COLON:
@@ -229,7 +228,7 @@ def _name_length(log: Log, at: int) -> int:
 
 
 def _intern_device(log: Log, at: int, length: int) -> int:
-    """The number of a device; 0 for want of room, or where an event may begin in its name."""
+    """Intern a device's name; return its number, 0 if the table is full or an event may begin inside the name."""
     number = log.strings.find(log.data, at, length)
     if number > 0:
         return number

@@ -1,4 +1,4 @@
-"""What the kernel of the text scanner works on. Part of it: compiled where there is a compiler."""
+"""State, tables and columns of the text scanner's kernel. Part of it (see `text_kernel`)."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _COLUMNS = (
 
 
 def records(kind: Any, rows: Sequence[Any]) -> Any:  # noqa: ANN401  a NamedTuple of integers; its instances
-    """Records as an array, whose items have the attributes of the tuples."""
+    """Convert named tuples of integers to a record array with the same attributes."""
     dtype = np.dtype([(name, np.int64) for name in kind._fields])
     return np.array(rows, dtype).view(np.recarray)
 
 
 class Tables:
-    """The catalogue of events.
+    """Event catalogue as tables; all but letters and names are `records`.
 
     Attributes:
-        letters: the literals, one behind the other; the first are `pflash_` and ftrace's marker.
-        names: events' names with `pflash_`; their numbers less one are those of the groups.
-        groups: the events, as `records`.
-        variants: what can follow their names, group by group.
-        steps: the arguments, variant by variant.
-        texts: what arguments that are texts can be.
+        letters: concatenated literals, first `pflash_` and ftrace's marker.
+        names: event names with `pflash_`, numbered as their groups, plus one.
+        groups: events.
+        variants: variants, group by group.
+        steps: arguments, variant by variant.
+        texts: values of text arguments.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class Tables:
 
 
 class Rows:
-    """Columns with room for `room` rows, `count` of which are filled.
+    """Columns with a capacity of `room` rows, `count` of which are filled.
 
-    `kinds` are places in the catalogue, `shapes` those of `Head`, `devices` and `texts` numbers of interned strings, 0
-    for none; the numbers have the types that they have in a frame, but `counter` is signed. Where the event of a row
-    does not have a column anything may stand.
+    `kinds` are positions in the catalogue, `shapes` values of `Head`, `devices` and `texts` numbers of interned
+    strings, 0 for none. Dtypes are those of the frame, but `counter` is signed. A column that the row's event does not
+    have is undefined.
     """
 
     def __init__(self, room: int) -> None:
@@ -88,11 +88,11 @@ class Rows:
         self.region = np.empty(room, np.int64)
 
     def column(self, name: str) -> NDArray[Any]:
-        """The rows of a column: a view."""
+        """Return the filled part of a column, a view."""
         return np.asarray(getattr(self, name))[: self.count]
 
     def grow(self) -> None:
-        """Twice the room."""
+        """Double the capacity."""
         self.room *= 2
         for name in _COLUMNS:
             filled = self.column(name)
@@ -102,24 +102,24 @@ class Rows:
 
 
 class Log:
-    """Lines that are being read, and what is known from those before.
+    """Cursor over the lines of a log, with caches of recent values.
 
     Attributes:
-        data: the buffer.
-        position: where in it the next line begins.
-        line: the number of that line.
-        last_start: where the line of the last row begins.
-        met: rows of each `Head`.
-        spans: lines that are left to the parser; `left` of them are filled.
-        strings: devices and texts.
-        device: the number of the last device; 0 for none.
-        group: the last event.
-        followers: for each group the one that followed it last.
-        chosen: for each group which of its variants was met last.
-        stem: what preceded the fraction of a second in a line before; the first `stem_bytes` bytes are filled.
-        stem_shape: the `Head` that began so.
-        stem_ns: the time it says, without the fraction.
-        thread: that in the last head; of the stem where that is the same.
+        data: buffer.
+        position: start of the next line in it.
+        line: number of that line.
+        last_start: start of the last row's line.
+        met: number of rows by `Head`.
+        spans: lines left to the parser; the first `left` are filled.
+        strings: interned devices and texts.
+        device: number of the last device, 0 for none.
+        group: last event.
+        followers: for each group, the group that last followed it.
+        chosen: for each group, its last variant.
+        stem: cached start of a line up to the fraction of a second; the first `stem_bytes` bytes are filled.
+        stem_shape: its `Head`.
+        stem_ns: its time, without the fraction.
+        stem_thread: its thread.
     """
 
     def __init__(self, tables: Tables, strings: StringTable, spans: int) -> None:
