@@ -258,7 +258,7 @@ class Machine:
             reach = max(self._settings.block, self._settings.window)
             self._blank.mark(self._contents.storage_mask, rows.offset[start:end], reach)
         if start < end and not self._room.seen.any():
-            # The count register is zero only until the first row.
+            # A device that has just started has a zero count register; any other first row leaves it unknown.
             self.chip.counter_known |= rows.kind[start] in (RowKind.RESET, RowKind.REALIZE)
         views = Rows([_view(np.ascontiguousarray(column, np.int64)) for column in rows])
         while True:
