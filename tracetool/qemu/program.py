@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import stat
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def program_path(name: str) -> str:
     Raises:
         MissingDependencyError: no such file, or not executable; has the reason and the package to install.
     """
-    path = str(user_path(name)) if os.sep in name else shutil.which(name)
+    path = str(user_path(name)) if os.sep in name else _search_path(name)
     if path is None:
         here = f" in PATH; ./{name} is another file" if name and Path(name).is_file() else ""
         raise MissingDependencyError(f"{name}: no such program{here}; {_remedy(name)}")
@@ -43,6 +42,12 @@ def program_path(name: str) -> str:
 def _remedy(name: str) -> str:
     package = package_of(Path(name).name.removeprefix(PREFIX))
     return f"on Debian: apt-get install -y {package}" if package else _NAME_ONE
+
+
+def _search_path(name: str) -> str | None:
+    """Return the absolute path of the first program of this name in PATH, None if there is none."""
+    places = (str(Path(folder, name).absolute()) for folder in os.get_exec_path())
+    return next((path for path in places if name and _why_not_run(path) is None), None)
 
 
 def is_qemu(path: str) -> bool:
