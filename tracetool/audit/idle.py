@@ -1,11 +1,11 @@
-"""Flash that its guest left alone: a trace without accesses proves nothing of what firmware does to it."""
+"""Flash that its guest left alone: a trace without accesses proves nothing about the firmware."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from replay.boards import boards
-from tracetool.audit.reason import Code, Reason, located
+from tracetool.audit.reason import Code, located, reason
 from tracetool.sizes import format_size
 from tracetool.uefi.store import find_store
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tracetool.analysis.device import Device, DeviceNotes
     from tracetool.analysis.session import Replayed
+    from tracetool.audit.reason import Reason
 
 __all__ = ["idle"]
 
@@ -30,7 +31,7 @@ _NOT_RUN = (
 
 
 def idle(device: Device, replayed: Replayed) -> Iterator[Reason]:
-    """Why traces say nothing of the device although they are whole: the guest did not use it."""
+    """Give the reasons why complete traces prove nothing: the guest did not use the device."""
     if not device.cfi02:
         yield from located(_idle(device, replayed), replayed.traces)
 
@@ -41,14 +42,14 @@ def _idle(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
             continue
         if not notes.accesses:
             if not _rests(device, notes.trace, replayed):
-                yield notes.trace, Reason(Code.NEVER_ACCESSED, _never_accessed(device, notes.trace, replayed))
+                yield notes.trace, _never_accessed(device, notes.trace, replayed)
         elif _stored_nothing(device, notes):
             because = _because(["the boot ended early"], replayed)
-            yield notes.trace, Reason(Code.STORE_UNUSED, f"nothing was stored in its UEFI variables: {because}")
+            yield notes.trace, reason(Code.STORE_UNUSED, because=because)
 
 
 def _others(device: Device, trace: int, replayed: Replayed) -> Iterator[Device]:
-    """The devices of its machine beside it that were accessed in a trace."""
+    """Other devices of its machine that were accessed in a trace."""
     for other in replayed.devices.values():
         same = other.process == device.process
         if same and other is not device and any(notes.trace == trace and notes.accesses for notes in other.notes):
@@ -56,7 +57,7 @@ def _others(device: Device, trace: int, replayed: Replayed) -> Iterator[Device]:
 
 
 def _rests(device: Device, trace: int, replayed: Replayed) -> bool:
-    """Whether it is another flash that the guest works with, which leaves this one alone.
+    """True when the guest works with another flash and leaves this one alone.
 
     Reads of the array leave no event, so code that is only run from a flash beside the variables is no access. A
     writable flash of which an extent is known is asked about, whatever is done to others.
@@ -68,15 +69,14 @@ def _rests(device: Device, trace: int, replayed: Replayed) -> bool:
     return device.read_only and (trace, device.process) in replayed.accessed_elsewhere
 
 
-def _never_accessed(device: Device, trace: int, replayed: Replayed) -> str:
-    others = any(_others(device, trace, replayed))
-    words = "the guest never accessed it" if others else "no access of a guest is in the trace"
-    why = ["it ended early"] if others else [*_NOT_RUN]
-    return f"{words}: {_because(why, replayed)}"
+def _never_accessed(device: Device, trace: int, replayed: Replayed) -> Reason:
+    if any(_others(device, trace, replayed)):
+        return reason(Code.NEVER_ACCESSED, "alone", because=_because(["it ended early"], replayed))
+    return reason(Code.NEVER_ACCESSED, because=_because([*_NOT_RUN], replayed))
 
 
 def _stored_nothing(device: Device, notes: DeviceNotes) -> bool:
-    """Whether a UEFI variable store was accessed and nothing stored, which no boot of edk2 that uses it does.
+    """True when a UEFI variable store was accessed and nothing stored, which no boot of edk2 that uses it does.
 
     Ref: UEFI Specification, "GetNextHighMonotonicCount": its upper half is stored anew at each boot.
     """
@@ -89,14 +89,14 @@ def _stored_nothing(device: Device, notes: DeviceNotes) -> bool:
 
 
 def _because(reasons: list[str], replayed: Replayed) -> str:
-    """The reasons that there can be; one alone where the flashes' lengths show it."""
+    """List the possible causes; one alone where the flashes' lengths prove it."""
     in_memory = "the firmware kept its variables in RAM"
     unlike = next(filter(None, (_unlike(device, replayed) for device in replayed.devices.values())), None)
     return f"{in_memory}: {unlike}" if unlike else f"{', '.join(reasons)}, or {in_memory}"
 
 
 def _unlike(device: Device, replayed: Replayed) -> str | None:
-    """Code and store of unlike lengths, in words; None where they fit, or are not known."""
+    """Say that code and store do not fit together; None where they do, or a length is unknown."""
     board = device.identity.board if device.identity is not None else None
     machine = [other for other in replayed.devices.values() if other.process == device.process]
     code = next((other for other in machine if other.base == boards()[_SUMMED].code), None)
@@ -116,7 +116,7 @@ def _unlike(device: Device, replayed: Replayed) -> str | None:
 
 
 def _bytes(device: Device) -> int | None:
-    """Length of a device's image, None where it is not known."""
+    """Length of a device's image in bytes, None where unknown."""
     if device.image is not None:
         return len(device.image)
     recorded = device.options.recorded.get(device.base)

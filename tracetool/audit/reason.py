@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import tomllib
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from importlib.resources import files
+from string import Formatter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tracetool.findings.phrases import count_of
+from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tracetool.analysis.session import TraceReport
 
-__all__ = ["Code", "Reason", "located"]
+__all__ = ["Code", "Reason", "located", "reason"]
 
 
 class Code(StrEnum):
@@ -53,11 +60,11 @@ class Code(StrEnum):
 
 
 class Reason(NamedTuple):
-    """One reason of a verdict: a sentence for people, a code and numbers by name for programs."""
+    """One reason of a verdict: a code and values by name for programs, and a sentence for people."""
 
     code: Code
+    values: tuple[tuple[str, str | int], ...]
     text: str
-    values: tuple[tuple[str, int], ...] = ()
 
     @property
     def document(self) -> dict[str, str | int]:
@@ -65,11 +72,35 @@ class Reason(NamedTuple):
         return {"code": str(self.code), "text": self.text, **dict(self.values)}
 
 
+def reason(code: Code, variant: str = "", /, **values: str | int) -> Reason:
+    """Give a reason with its sentence (`reasons.toml`)."""
+    sentence = _sentences()[f"{code}.{variant}" if variant else code]
+    return Reason(code, tuple(values.items()), _Formatter().format(sentence, **values))
+
+
+@cache
+def _sentences() -> dict[str, str]:
+    return tomllib.loads(files("tracetool.audit").joinpath("reasons.toml").read_text(encoding="utf-8"))
+
+
+class _Formatter(Formatter):
+    """Formats sizes, offsets and counts of a noun."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401  the standard library's
+        """Format by `size`, `offset` or a noun; else as Python does."""
+        if format_spec in _FORMATS:
+            return _FORMATS[format_spec](value)
+        return count_of(value, format_spec) if format_spec.isalpha() else str(format(value, format_spec))
+
+
+_FORMATS = {"size": format_size, "offset": format_offset}
+
+
 def located(found: Iterable[tuple[int, Reason]], traces: Sequence[TraceReport]) -> Iterator[Reason]:
     """Name the traces that each reason is about, unless it is about all of them; equal reasons are joined."""
     numbers: dict[Reason, list[int]] = {}
-    for trace, reason in found:
-        numbers.setdefault(reason, []).append(trace)
-    for reason, concerned in numbers.items():
+    for trace, about in found:
+        numbers.setdefault(about, []).append(trace)
+    for about, concerned in numbers.items():
         names = ", ".join(traces[number].meta.name for number in concerned)
-        yield reason if len(concerned) == len(traces) else reason._replace(text=f"{names}: {reason.text}")
+        yield about if len(concerned) == len(traces) else about._replace(text=f"{names}: {about.text}")

@@ -217,4 +217,4 @@ def warn_of_disagreement(replayed: Replayed) -> None:
             if notes.disagreement is not None:
                 say(f"{name}: model and trace disagree from event {notes.disagreement.seq} on (TRC001)")
         if not device.stores_known:
-            say(f"{name}: {stores_unknown(device)}")
+            say(f"{name}: {stores_unknown(device).text}")

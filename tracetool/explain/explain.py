@@ -1,4 +1,4 @@
-"""The explanation of one event, as plain data for every face."""
+"""Explanation of one event, as plain data for every face."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ __all__ = ["Explanation", "explain", "explain_device"]
 
 @dataclass(frozen=True)
 class Explanation:
-    """One event in words.
+    """Explanation of one event.
 
-    `sentences` say what it is and what the device made of it; `operation` is the row of the operation it belongs to
+    `sentences` say what it is and what it did to the device; `operation` is the row of the operation it belongs to
     (columns of `OPERATIONS_SCHEMA`), `policy` what the policy makes of it, `findings` those that it is a case of.
     `start_ns` is the time of the first event of its trace, `address` the place in the guest's addresses, where known.
     """
@@ -81,7 +81,7 @@ def explain_device(
     findings: Iterable[Finding],
     start_ns: int | None,
 ) -> Explanation:
-    """Put into words what was seen of an event of trace number `trace` while its device was replayed.
+    """Explain an event of trace number `trace` from what was recorded of it while its device was replayed.
 
     `operation` is the row of its operation; of `findings` those are kept that it is a case of.
     """
@@ -112,7 +112,7 @@ def _address(device: Device, inspection: Inspection) -> str:
 
 
 def _policy(device: Device, inspection: Inspection) -> str | None:
-    """What the policy makes of the event, None where it is the same."""
+    """Say what the policy makes of the event, None where it makes no difference."""
     event, extent = inspection.event, device.extent
     if extent is None or event["offset"] is None or event["event"] not in ("io_write", "io_read", "read"):
         return None
@@ -135,7 +135,7 @@ def _span(operation: dict[str, Any] | None, seq: int) -> range:
 
 
 def _concerns(finding: Finding, device: str, trace: int, seqs: range) -> bool:
-    """Whether one of the events is a case of the finding."""
+    """True when one of the events is a case of the finding."""
     if finding.device != device:
         return False
     if finding.occurrences:

@@ -1,4 +1,4 @@
-"""The words of an explanation, chosen by what the event is and what the device made of it (`phrases.toml`)."""
+"""Phrases of an explanation (`phrases.toml`), chosen by the event and its effect on the device."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["event_words", "policy_words", "words"]
 
 @cache
 def words() -> Mapping[str, Mapping[str, str]]:
-    """Every phrase, by chapter and key."""
+    """Load every phrase, by chapter and key."""
     return tomllib.loads(files("tracetool.explain").joinpath("phrases.toml").read_text(encoding="utf-8"))
 
 
 def _fields(event: Mapping[str, Any]) -> dict[str, str]:
-    """The event's values as the phrases have them."""
+    """Format the event's values for the phrases."""
     value = event["value"]
     shown = {name: "?" if event[name] is None else f"{event[name]:#04x}" for name in ("value", "cmd")}
     sizes = {name: "?" if event[name] is None else format_size(event[name]) for name in ("length", "region")}
@@ -42,7 +42,7 @@ def _fields(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def event_words(inspection: Inspection) -> list[str]:
-    """What the event is, and what the device made of it: one sentence each."""
+    """Say what the event is and what it did to the device, a sentence each."""
     event, step, before = inspection.event, inspection.step, inspection.before
     said = [words()["events"][event["event"]].format(**_fields(event))]
     if step is None or before is None:
@@ -55,7 +55,7 @@ def event_words(inspection: Inspection) -> list[str]:
 
 
 def _cycle_words(inspection: Inspection, before: Moment, step: Step) -> str:
-    """Which cycle of which command the write is."""
+    """Say which cycle of which command a write is."""
     event = inspection.event
     if step.effect == Effect.DISCARD:
         return ""
@@ -75,7 +75,7 @@ def _cycle_words(inspection: Inspection, before: Moment, step: Step) -> str:
 
 
 def _command_in(wcycle: int) -> int:
-    """The command that a write cycle belongs to, where the cycle alone says so."""
+    """Command of a write cycle, where the cycle alone says so."""
     return int(Opcode.BUFFERED_PROGRAM) if wcycle > 1 else CMD_UNKNOWN
 
 
@@ -96,5 +96,5 @@ def _cycle(before: Moment, step: Step) -> str:
 
 
 def policy_words(policy: Policy) -> str:
-    """What a policy makes of an access beyond the extent."""
+    """Say what a policy makes of an access beyond the extent."""
     return words()["policies"][policy.name]
