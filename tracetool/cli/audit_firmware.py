@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import command, complete, complete_file
+from tracetool.cli.command import PROGRAM, Text, command
 from tracetool.errors import InputError, UsageError
 from tracetool.paths import user_path
 
@@ -34,12 +34,12 @@ def _names() -> Iterable[str]:
     "firmware",
     nargs=-1,
     required=True,
+    type=Text("aavmf|ovmf|CODE VARS", _names),
     metavar="aavmf|ovmf|CODE VARS",
-    shell_complete=complete(_names),
     help="An installed firmware by its name, or its two files.",
 )
 @options.run_folder(help="Keep the run directories, boot-0 and boot-1.")
-@click.option("--qemu-binary", metavar="PATH", shell_complete=complete_file, help="The QEMU that boots it.")
+@click.option("--qemu-binary", type=PROGRAM, help="The QEMU that boots it.")
 @click.option(
     "--seconds", type=click.FloatRange(min=1), default=50, metavar="SECONDS", help="How long one boot may take."
 )

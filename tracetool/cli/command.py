@@ -6,7 +6,7 @@ import inspect
 import signal
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,9 +16,7 @@ from tracetool.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-
-__all__ = ["Choice", "Command", "DeviceOption", "command", "complete", "complete_file", "complete_folder"]
+__all__ = ["DEVICE_FILE", "FILE", "PROGRAM", "Choice", "Command", "DeviceOption", "Text", "command"]
 
 T = TypeVar("T")
 
@@ -86,18 +84,36 @@ class Choice(click.Choice[T], Generic[T]):
         return [self.normalize_choice(choice, None) for choice in self.choices]
 
 
-def complete(names: Callable[[], Iterable[str]]) -> Completer:
-    """Complete a value from these names, in either case."""
-    return lambda _context, _parameter, incomplete: [
-        CompletionItem(name) for name in names() if name.casefold().startswith(incomplete.casefold())
-    ]
+class Text(click.ParamType[Any]):
+    """Text with a metavar and completion.
+
+    Args:
+        metavar: its name in the help.
+        completes: `file` or `dir`, which the shell completes, or the usual values, which match in either case.
+        convert: makes the argument of the command of the text; UsageError for a wrong one.
+    """
+
+    def __init__(
+        self,
+        metavar: str,
+        completes: Literal["file", "dir"] | Callable[[], Iterable[str]],
+        convert: Callable[[str], object] = str,
+    ) -> None:
+        self.name = metavar
+        self._completes = completes
+        self._convert = convert
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401, ARG002
+        """The argument of the command."""
+        return self._convert(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """Values that begin as the text does."""
+        if isinstance(self._completes, str):
+            return [CompletionItem(incomplete, type=self._completes)]
+        return [CompletionItem(name) for name in self._completes() if name.casefold().startswith(incomplete.casefold())]
 
 
-def complete_file(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Have the shell complete the name of a file."""
-    return [CompletionItem(incomplete, type="file")]
-
-
-def complete_folder(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Have the shell complete the name of a directory."""
-    return [CompletionItem(incomplete, type="dir")]
+FILE = Text("FILE", "file")
+DEVICE_FILE = Text("[DEV=]FILE", "file")
+PROGRAM = Text("PATH", "file")

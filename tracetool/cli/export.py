@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import Choice, command, complete_file
+from tracetool.cli.command import FILE, Choice, command
 from tracetool.errors import UsageError
 from tracetool.export.formats import FORMATS, format_of
 
@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 
 @command()
 @options.traces
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FILE",
-    shell_complete=complete_file,
-    help="Where to; - is standard output, with --format.",
-)
+@click.option("-o", "--output", required=True, type=FILE, help="Where to; - is standard output, with --format.")
 @click.option(
     "--format", "output_format", type=Choice(FORMATS), help="What to write; without it the ending of FILE says so."
 )

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import command, complete
+from tracetool.cli.command import command
 from tracetool.cli.rules import rule_named
-from tracetool.findings import RULES
 
 if TYPE_CHECKING:
     from replay.backing import Policy
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 @command()
 @options.traces
-@click.option("--rule", metavar="RULE", shell_complete=complete(lambda: RULES), help="Every case of this rule.")
+@click.option("--rule", type=options.RULE, help="Every case of this rule.")
 @options.where
 @options.table_format
 @options.output

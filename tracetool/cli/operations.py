@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import command, complete
+from tracetool.cli.command import command
 from tracetool.cli.rules import rule_named
-from tracetool.findings import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
 @command()
 @options.traces
 @options.where
-@click.option(
-    "--rule", metavar="RULE", shell_complete=complete(lambda: RULES), help="Only those that this rule speaks of."
-)
+@click.option("--rule", type=options.RULE, help="Only those that this rule speaks of.")
 @options.table_format
 @options.output
 @options.reading_options

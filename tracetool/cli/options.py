@@ -11,11 +11,11 @@ from replay.backing import Policy
 from replay.behaviour import Behaviour
 from replay.boards import boards
 from tracetool.analysis.options import ANY_DEVICE, Options, parse_behaviour, parse_board, split_device
-from tracetool.cli.command import Choice, DeviceOption, complete, complete_file, complete_folder
+from tracetool.cli.command import DEVICE_FILE, FILE, Choice, DeviceOption, Text
 from tracetool.cli.common import STANDARD_OUTPUT, Reading, be_quiet
 from tracetool.cli.traces import named_traces
 from tracetool.errors import UsageError
-from tracetool.findings import WEAR_LIMIT
+from tracetool.findings import RULES, WEAR_LIMIT
 from tracetool.ingest.formats import FORMATS
 from tracetool.paths import user_path
 from tracetool.sizes import parse_size
@@ -32,10 +32,12 @@ traces = click.argument(
     nargs=-1,
     required=True,
     metavar="TRACE...",
-    shell_complete=complete_file,
+    type=FILE,
     help="A trace: log, simple or CTF, also packed; Parquet; a run directory; - for standard input. "
     "Several are consecutive boots.",
 )
+
+RULE = Text("RULE", lambda: RULES)
 
 # --- what was traced ---------------------------------------------------------------------------------------------
 
@@ -55,11 +57,9 @@ boot = _about(
     help="Look at this boot alone, by the column boot, from 0; last: those of QEMU's last start.",
 )
 _DEVICE_OPTIONS = (
-    _about(
-        "--image", multiple=True, metavar="[DEV=]FILE", shell_complete=complete_file, help="Contents before the trace."
-    ),
+    _about("--image", multiple=True, type=DEVICE_FILE, help="Contents before the trace."),
     _about("--extent", multiple=True, metavar="[DEV=]SIZE", help="How much of the flash the firmware calls its own."),
-    _about("--board", metavar="NAME", shell_complete=complete(boards), help="The QEMU board."),
+    _about("--board", type=Text("NAME", boards), help="The QEMU board."),
     _about(
         "--geometry",
         multiple=True,
@@ -72,8 +72,7 @@ _DEVICE_OPTIONS = (
     _about(
         "--qemu",
         default="auto",
-        metavar="QEMU",
-        shell_complete=complete(lambda: ["auto", *(behaviour.label for behaviour in Behaviour if behaviour)]),
+        type=Text("QEMU", lambda: ["auto", *(behaviour.label for behaviour in Behaviour if behaviour)]),
         help="When buffered writes are stored: a release such as 9.0.2, direct, staged-at-count, staged-at-data, "
         "or auto, which finds it in the trace.",
     ),
@@ -223,14 +222,7 @@ def _named_file(given: str) -> str | None:
     return None if given == STANDARD_OUTPUT else given
 
 
-output = click.option(
-    "-o", "--output", type=_named_file, metavar="FILE", shell_complete=complete_file, help="Write it to FILE."
-)
-
-
-def run_folder(*, help: str) -> Callable[[Function], Function]:  # noqa: A002  as click calls it
-    """`-o` for the directory of a run."""
-    return click.option("-o", "--output", type=_named_folder, metavar="DIR", shell_complete=complete_folder, help=help)
+output = click.option("-o", "--output", type=Text("FILE", "file", _named_file), help="Write it to FILE.")
 
 
 def _named_folder(given: str) -> str:
@@ -238,6 +230,11 @@ def _named_folder(given: str) -> str:
     if given == STANDARD_OUTPUT:
         raise UsageError("-o -: a run is a directory; name one")
     return given
+
+
+def run_folder(*, help: str) -> Callable[[Function], Function]:  # noqa: A002  as click calls it
+    """`-o` for the directory of a run."""
+    return click.option("-o", "--output", type=Text("DIR", "dir", _named_folder), help=help)
 
 
 table_format = click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import command, complete_file
+from tracetool.cli.command import DEVICE_FILE, command
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _INCONCLUSIVE = 4
 
 
-_image = partial(click.option, multiple=True, metavar="[DEV=]FILE", shell_complete=complete_file)
+_image = partial(click.option, multiple=True, type=DEVICE_FILE)
 
 
 @command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import command, complete
+from tracetool.cli.command import command
 from tracetool.errors import UsageError
 from tracetool.findings import RULES
 
@@ -20,7 +20,7 @@ _TITLE_COLUMN = 17
 
 
 @command()
-@click.argument("rule", required=False, shell_complete=complete(lambda: RULES), help="As EXT001, or words to look for.")
+@click.argument("rule", required=False, type=options.RULE, help="As EXT001, or words to look for.")
 @options.width
 def rules(*, rule: str | None, width: int | None) -> None:
     """List the rules, or say what one means, why it matters and what to do; or those that speak of some words."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import Choice, command, complete_file
+from tracetool.cli.command import Choice, Text, command
 from tracetool.errors import InputError, UsageError
 from tracetool.paths import user_path
 
@@ -37,8 +37,7 @@ _SHOWN = 5
 @click.option("--deleted", is_flag=True, help="Deleted and superseded copies too.")
 @click.option(
     "--against",
-    metavar="IMAGE",
-    shell_complete=complete_file,
+    type=Text("IMAGE", "file"),
     help="Only what differs from the store in this image.",
 )
 @click.option(

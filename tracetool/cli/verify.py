@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import Choice, command, complete_file
+from tracetool.cli.command import DEVICE_FILE, PROGRAM, Choice, command
 
 if TYPE_CHECKING:
     from tracetool.verify import Verification
@@ -18,16 +18,10 @@ if TYPE_CHECKING:
 @click.option(
     "--after",
     multiple=True,
-    metavar="[DEV=]FILE",
-    shell_complete=complete_file,
+    type=DEVICE_FILE,
     help="The image file as QEMU left it, to be compared.",
 )
-@click.option(
-    "--qemu-binary",
-    metavar="PATH",
-    shell_complete=complete_file,
-    help="Drive the same accesses on this QEMU's flash too.",
-)
+@click.option("--qemu-binary", type=PROGRAM, help="Drive the same accesses on this QEMU's flash too.")
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1),

@@ -14,7 +14,7 @@ from tracetool.errors import InputError
 from tracetool.ingest.babeltrace_process import BabeltraceProcess
 from tracetool.ingest.ctf_archive import unpack
 from tracetool.ingest.ctf_columns import layouts
-from tracetool.ingest.ctf_folders import find_folders, is_ctf_directory, stream_bytes
+from tracetool.ingest.ctf_folders import find_folders, stream_bytes
 from tracetool.ingest.ctf_reading import CtfReading
 from tracetool.ingest.reader import Reader, ReadOptions
 from tracetool.ingest.trace_reader import TraceMeta
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tracetool.ingest.ctf_archive import Unpacked
     from tracetool.ingest.source import Source
 
-__all__ = ["CtfTrace", "is_ctf_directory", "open_ctf", "open_ctf_archive"]
+__all__ = ["CtfTrace", "open_ctf", "open_ctf_archive"]
 
 ROW_BYTES = 64
 MOST_ROWS = 1 << 16

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from tracetool.compression import DAMAGED
 from tracetool.errors import InputError
-from tracetool.ingest.ctf_folders import METADATA, is_ctf_directory
+from tracetool.ingest.ctf_folders import METADATA, find_folders
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def unpack(source: Source, allowance: Callable[[], int]) -> Unpacked:
 
 
 def _check(unpacked: Unpacked, name: str) -> None:
-    if is_ctf_directory(unpacked.path):
+    if find_folders(unpacked.path):
         return
     if unpacked.damage:
         raise InputError(f"{name}: {unpacked.damage}, and no CTF trace before that; copy or record it again")

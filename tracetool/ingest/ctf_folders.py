@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["find_folders", "is_ctf_directory", "stream_bytes"]
+__all__ = ["find_folders", "stream_bytes"]
 
 METADATA = "metadata"
 DEPTH = 10
@@ -40,11 +40,6 @@ def _has_metadata(folder: Path) -> bool:
 def find_folders(path: str) -> list[Path]:
     """The directories with a file `metadata`, at and below `path`, as absolute paths."""
     return [folder.absolute() for folder in _walk(path) if _has_metadata(folder)]
-
-
-def is_ctf_directory(path: str) -> bool:
-    """True for a directory with a CTF trace in it or below."""
-    return any(map(_has_metadata, _walk(path)))
 
 
 def stream_bytes(folders: list[Path]) -> int:

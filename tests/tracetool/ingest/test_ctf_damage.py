@@ -20,7 +20,8 @@ from tests.tracetool.ingest.support import collect
 from tracetool.errors import InputError, MissingDependencyError
 from tracetool.ingest import babeltrace_process
 from tracetool.ingest.babeltrace_process import BabeltraceProcess
-from tracetool.ingest.ctf import is_ctf_directory, open_ctf
+from tracetool.ingest.ctf import open_ctf
+from tracetool.ingest.ctf_folders import find_folders
 from tracetool.ingest.reader import ReadOptions
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def outcome(folder: Path) -> tuple[object, ...]:
 
 
 def test_an_empty_directory(tmp_path: Path) -> None:
-    assert not is_ctf_directory(str(tmp_path))
+    assert not find_folders(str(tmp_path))
     with pytest.raises(InputError, match="without a CTF trace: no file called metadata in it or below"):
         open_ctf(str(tmp_path))
 
@@ -192,8 +193,8 @@ def test_streams_without_their_metadata(tmp_path: Path) -> None:
 
 def test_a_directory_deeper_than_any_session(tmp_path: Path) -> None:
     a_trace(tmp_path.joinpath(*"abcdefghij") / "trace")
-    assert not is_ctf_directory(str(tmp_path))
-    assert is_ctf_directory(str(tmp_path / "a"))
+    assert not find_folders(str(tmp_path))
+    assert find_folders(str(tmp_path / "a"))
 
 
 def test_without_the_library_its_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,4 +338,4 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     a_trace(tmp_path / "elsewhere")
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "link").symlink_to(tmp_path / "elsewhere")
-    assert not is_ctf_directory(str(tmp_path / "here"))
+    assert not find_folders(str(tmp_path / "here"))
