@@ -143,9 +143,9 @@ def test_an_image_that_qemu_does_not_write_is_not_compared(form: str, guest: Gue
     else:
         command[-1] += f",{form}"
     ended = booted(tmp_path / "run", command)
-    assert (ended.code, f"{form}: QEMU throws away what the guest writes to {guest.image}" in ended.err) == (0, True)
+    assert (ended.code, f"{form}: QEMU discards the guest's writes to {guest.image}" in ended.err) == (0, True)
     verified = tracetool("verify", tmp_path / "run")
-    assert (verified.code, "its image: QEMU threw away" in verified.text) == (0, True), verified.text
+    assert (verified.code, "its image: QEMU discarded" in verified.text) == (0, True), verified.text
 
 
 def test_a_script_that_starts_the_guest_is_recorded(guest: Guest, tmp_path: Path) -> None:

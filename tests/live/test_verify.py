@@ -124,7 +124,7 @@ def test_a_capture_of_another_behaviour_is_said_to_be_that_and_the_model_not_bla
             in checks["device-events"]["message"]
         )
     assert found.checks(FLASH)["image"]["standing"] == "proved"
-    assert all("does what the model says of it" in said for said in found.document["conclusions"])
+    assert all("behaves as the model predicts" in said for said in found.document["conclusions"])
 
 
 def test_accesses_beyond_a_short_file_are_not_driven_and_that_is_said() -> None:

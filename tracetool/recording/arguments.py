@@ -25,7 +25,7 @@ _TAKEN = ("drive", "blockdev", "machine", "M", "pflash", "bios", "D", "d", "trac
 _PFLASH_PROPERTY = re.compile(r"pflash(\d+)")
 _HOW = "give it as -drive if=pflash,unit=0,format=raw,readonly=on,file=FILE"
 _BIOS_IN_FLASH = ("virt", "sbsa-ref", "vexpress-a9", "vexpress-a15", "malta")
-_IN_FLASH = "on an Arm or MIPS machine it lies in the first flash, which is traced"
+_IN_FLASH = "an Arm or MIPS machine loads it into the first flash, which is traced"
 _BY_HAND = "trace by hand with -trace 'pflash*' -D FILE"
 _NO_FLASH = "no flash image in QEMU's arguments; " + _HOW
 
@@ -125,8 +125,8 @@ def _why_no_flash(given: _Given, machine: Options) -> str:
     if bios is None:
         return _NO_FLASH
     if _loads_into_flash(machine):
-        return f"-bios {bios}: {_IN_FLASH}, but no image file of a flash is there to be kept; {_HOW}, or {_BY_HAND}"
-    return f"-bios {bios}: firmware given so is plain memory and no flash, so nothing is traced; {_HOW}"
+        return f"-bios {bios}: {_IN_FLASH}, but there is no image file to copy; {_HOW}, or {_BY_HAND}"
+    return f"-bios {bios}: it loads firmware into plain memory, not flash, so nothing is traced; {_HOW}"
 
 
 def _bios(given: _Given, machine: Options) -> str | None:
@@ -146,15 +146,15 @@ def _notes(given: _Given, flashes: Sequence[FlashDrive], machine: Options) -> It
     """List the effects of the user's options on the recording."""
     bios = _bios(given, machine)
     if bios is not None and _loads_into_flash(machine):
-        yield f"-bios {bios}: {_IN_FLASH}; of its contents there is no copy: --image DEV=FILE gives them"
+        yield f"-bios {bios}: {_IN_FLASH}; its contents are not copied: give them with --image DEV=FILE"
     if given.values("d"):
-        yield f"what -d {','.join(given.values('d'))} logs goes into the trace's file"
+        yield f"-d {','.join(given.values('d'))}: its log goes into the trace's file"
     if given.values("trace"):
-        yield "events of your own -trace go into the trace's file"
+        yield "-trace: your own events go into the trace's file"
     option = "-snapshot" if "snapshot" in given.others else "snapshot=on"
     for flash in flashes:
         if flash.image.snapshot and not flash.image.read_only:
-            yield f"{option}: QEMU throws away what the guest writes to {flash.image.path}: it is the same after it"
+            yield f"{option}: QEMU discards the guest's writes to {flash.image.path}, which stays unchanged"
 
 
 # --- flash images ------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def _require_store(variables: Path) -> None:
     head = _loaded(variables)[:HEADER_BYTES].tobytes()
     blank = head in (bytes(HEADER_BYTES), b"\xff" * HEADER_BYTES)
     if not blank and find_nv_volume(head) is None:
-        raise UsageError(f"{variables}: is no UEFI variable store, nor blank; give the firmware's VARS file")
+        raise UsageError(f"{variables}: is neither a UEFI variable store nor blank; give the firmware's VARS file")
 
 
 def _loaded(path: Path) -> NDArray[np.uint8]:
@@ -146,7 +146,7 @@ def _firmware(found: _Files, architecture: str) -> Firmware:
     machine = _data()["machines"].get(architecture)
     if machine is None:
         known = ", ".join(_data()["machines"])
-        raise UsageError(f"{found.code}: is for {architecture}, and firmware is booted here for {known}")
+        raise UsageError(f"{found.code}: is for {architecture}; supported are {known}")
     options = (*machine["options"], *(machine.get("secure", []) if _SECURE in found.features else []))
     return Firmware(
         Path(found.code),
@@ -165,7 +165,7 @@ def _architecture_of(code: Path) -> str:
         return "x86_64"
     if image[3:4].tobytes() == bytes([_ARM_BRANCH]):
         return "aarch64"
-    raise UsageError(f"{code}: which processor it is for cannot be told from it; give a firmware of QEMU's virt or q35")
+    raise UsageError(f"{code}: unknown architecture; give a firmware for QEMU's virt or q35")
 
 
 # --- descriptors -------------------------------------------------------------------------------------------------

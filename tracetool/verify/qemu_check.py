@@ -87,7 +87,7 @@ class Trial:
             return Check(Subject.DEVICE_EVENTS, Standing.PROVED, words, found.events)
         where = f"event {found.seq}" if found.seq >= 0 else "the end of the trace"
         words = (
-            f"trace and real device part at {where}, after {amount}: the trace has "
+            f"trace and real device differ at {where}, after {amount}: the trace has "
             f"'{found.recorded}', the device logs '{found.live}'"
         )
         caveats = self.caveats(name)
@@ -105,7 +105,7 @@ class Trial:
         for notes in device.notes:
             if notes.disagreement is not None:
                 found = notes.disagreement
-                words = f"model and real device part at its event {found.seq}: {difference(found)}"
+                words = f"model and real device differ at its event {found.seq}: {difference(found)}"
                 return Check(Subject.DEVICE_MODEL, Standing.DIFFERENT, words, events, Place(notes.trace, found.seq))
             if notes.adopted_at is not None or notes.impossible.count:
                 words = "the real device's own trace does not show all of its accesses"
@@ -126,10 +126,10 @@ class Trial:
         left = load_image(self.driven.images[part.flash.name], limit=size)
         predicted = first_difference(left, device.machine.backing())
         if predicted is not None:
-            words = f"the image that the real device left is not the model's: {predicted[1]}"
+            words = f"the real device's image differs from the model's: {predicted[1]}"
             return Check(Subject.DEVICE_IMAGE, Standing.DIFFERENT, words, size, predicted[0])
-        begun = "" if part.device.image is not None else ", begun with zeros for want of an --image,"
-        words = f"all {format_size(size)} that the real device left{begun} are as the model has them"
+        start = "" if part.device.image is not None else ", which began as zeros without --image,"
+        words = f"all {format_size(size)} of the real device's image{start} equal the model's"
         if after is None:
             return Check(Subject.DEVICE_IMAGE, Standing.PROVED, words, size)
         return self._beside(name, left[: image_length(part.device)], after, words)
@@ -139,7 +139,7 @@ class Trial:
         given = load_image(after, limit=self.plan.parts[name].flash.geometry.size)
         found = first_difference(given, left)
         if found is None:
-            return Check(Subject.DEVICE_IMAGE, Standing.PROVED, f"{words}, and as {after} has them", len(left))
+            return Check(Subject.DEVICE_IMAGE, Standing.PROVED, f"{words} and {after}", len(left))
         caveats = self.caveats(name)
         said = f"; it is not the recorded device: {'; '.join(caveats)}" if caveats else ""
         standing = Standing.UNPROVED if caveats else Standing.DIFFERENT
@@ -156,10 +156,9 @@ class Trial:
                 predicted = device.machine.storage()[offset : offset + len(data)]
                 found = first_difference(np.frombuffer(data, np.uint8), predicted, start=offset)
                 if found is not None:
-                    words = f"the real device reads other contents than the model has: {found[1]}"
+                    words = f"the real device's contents differ from the model's: {found[1]}"
                     return Check(Subject.DEVICE_CONTENTS, Standing.DIFFERENT, words, compared, found[0])
-        read = "reads" if len(blocks) == 1 else "read"
-        words = f"{count_of(len(blocks), 'block')} that the accesses reach {read} as the model has them"
+        words = f"contents of {count_of(len(blocks), 'accessed block')} equal the model's"
         return Check(Subject.DEVICE_CONTENTS, Standing.PROVED, words, compared)
 
 

@@ -31,7 +31,7 @@ def self_check(device: Device, replayed: Replayed) -> Check:
         if notes.disagreement is not None:
             found = notes.disagreement
             of_trace = f" of trace {notes.trace}" if len(replayed.traces) > 1 else ""
-            words = f"the trace parts from the model at event {found.seq}{of_trace}"
+            words = f"trace and model differ at event {found.seq}{of_trace}"
             more = notes.disagreements - 1
             words += f": {difference(found)}" + (f"; {count_of(more, 'more difference')} after it" if more > 0 else "")
             return Check(Subject.SELF_CHECK, Standing.DIFFERENT, words, events, Place(notes.trace, found.seq))
@@ -75,14 +75,14 @@ def image_check(device: Device, path: Path) -> Check:
     place, words = found
     if len(given) == length and place.offset is not None:
         words += f"; {_last_writer(device, place.offset)}"
-    return Check(Subject.IMAGE, Standing.DIFFERENT, f"{path} is not what the model leaves: {words}", length, place)
+    return Check(Subject.IMAGE, Standing.DIFFERENT, f"{path} differs from the model's image: {words}", length, place)
 
 
 def _image_equal(path: Path, length: int, known: int) -> Check:
     if known == length:
-        words = f"all {format_size(length)} of {path} are as the model leaves them"
+        words = f"all {format_size(length)} of {path} equal the model's"
         return Check(Subject.IMAGE, Standing.PROVED, words, length)
-    words = f"{known:,} of {length:,} bytes are known without --image, and are as the model leaves them in {path}"
+    words = f"{known:,} of {length:,} bytes are known without --image, and equal the model's in {path}"
     return Check(Subject.IMAGE, Standing.UNPROVED, words, known)
 
 

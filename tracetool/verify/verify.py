@@ -103,7 +103,7 @@ def _without_image(device: Device, images: Mapping[str, Path], lost: Collection[
     if asked or device.read_only:
         return []
     if device.name in lost:
-        return ["its image: QEMU threw away what the guest wrote (-snapshot, snapshot=on), so it is as before the run"]
+        return ["its image: QEMU discarded the guest's writes (-snapshot, snapshot=on), so it is unchanged"]
     return [f"no image after the trace: give --after {device.name}=FILE"]
 
 
@@ -133,13 +133,13 @@ def _conclusions(devices: Sequence[DeviceProof], trial: Trial) -> Iterator[str]:
         if recorded is None or events is None or model is None or events.standing == Standing.PROVED:
             continue
         if model.standing == Standing.DIFFERENT:
-            yield f"{device.name}: the model is not what {program} does"
+            yield f"{device.name}: the model differs from {program}"
         elif events.standing == Standing.UNPROVED:
             yield (
-                f"{device.name}: {program} does what the model says of it, but it is not the device that was "
-                "recorded, which therefore stays unproved on a real one"
+                f"{device.name}: {program} behaves as the model predicts, but differs from the recorded device, which "
+                "is therefore not verified"
             )
         elif recorded.standing == Standing.DIFFERENT:
-            yield f"{device.name}: model and {program} agree, and the trace does not: it was altered, or lacks events"
+            yield f"{device.name}: model and {program} agree, and the trace differs: it was altered, or lacks events"
         else:
-            yield f"{device.name}: the model does what either device does, and the two are not the same"
+            yield f"{device.name}: the model matches both devices, which differ from each other"

@@ -114,9 +114,9 @@ def test_any_path_is_found_in_every_way_to_write_it(path: str) -> None:
     ("text", "words"),
     [
         ("-M virt", "no flash image in QEMU's arguments; give it as -drive if=pflash"),
-        ("-bios b.fd -M q35", "-bios b.fd: firmware given so is plain memory and no flash"),
-        ("-bios b.fd -M virt-7.2", "-bios b.fd: on an Arm or MIPS machine it lies in the first flash, which is traced"),
-        ("-M malta,firmware=b.fd", "-bios b.fd: on an Arm or MIPS machine it lies in the first flash"),
+        ("-bios b.fd -M q35", "-bios b.fd: it loads firmware into plain memory, not flash"),
+        ("-bios b.fd -M virt-7.2", "-bios b.fd: an Arm or MIPS machine loads it into the first flash, which is traced"),
+        ("-M malta,firmware=b.fd", "-bios b.fd: an Arm or MIPS machine loads it into the first flash"),
         ("-drive if=pflash,file=nbd://h/x", "nbd: is a protocol"),
         ("-drive if=pflash,file=", "the file has no name"),
         ("-drive if=pflash,format=vmdk,file=a", "format vmdk is not known"),
@@ -163,11 +163,12 @@ def test_what_is_not_understood_is_refused_with_its_reason(text: str, words: str
 def test_the_machine_and_what_its_user_logs_are_kept() -> None:
     found = line("-machine accel=tcg -M virt-7.2 -d guest_errors -trace 'usb*' -msg timestamp=on -snapshot -pflash a")
     assert (found.machine, found.timestamps) == ("virt-7.2", True)
-    assert [note.partition(":")[0] for note in found.notes] == [
-        "what -d guest_errors logs goes into the trace's file",
-        "events of your own -trace go into the trace's file",
-        "-snapshot",
+    *own, snapshot = found.notes
+    assert own == [
+        "-d guest_errors: its log goes into the trace's file",
+        "-trace: your own events go into the trace's file",
     ]
+    assert snapshot.startswith("-snapshot: ")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def test_a_drive_whose_writes_qemu_throws_away_is_noted(text: str, expected: lis
     found = line(text)
     assert [flash.image.snapshot for flash in found.flashes] == expected
     assert len(found.notes) == sum(expected)
-    assert all("QEMU throws away what the guest writes to " in note for note in found.notes)
+    assert all("QEMU discards the guest's writes to " in note for note in found.notes)
 
 
 def test_firmware_for_another_mode_of_the_processor_goes_beside_flash() -> None:
@@ -221,4 +222,4 @@ def test_parts_of_parts_are_refused() -> None:
 def test_firmware_that_lies_in_the_first_flash_is_noted() -> None:
     text = "-M virt -bios u-boot.bin -drive if=pflash,index=1,format=raw,file=env.fd"
     (note,) = read_command_line(shlex.split(text)).notes
-    assert note.startswith("-bios u-boot.bin: on an Arm or MIPS machine it lies in the first flash, which is traced")
+    assert note.startswith("-bios u-boot.bin: an Arm or MIPS machine loads it into the first flash, which is traced")
