@@ -77,7 +77,7 @@ class TraceActivity:
 
 
 def activity(device: DeviceAudit, audit: Audit) -> list[TraceActivity]:
-    """Give the activity of a device in each trace in which it did anything."""
+    """Compute the activity of a device in each trace in which it did anything."""
     every = pl.concat([other.activity for other in audit.devices])
     return [_of_trace(part, every, audit) for part in device.activity.partition_by("trace", maintain_order=True)]
 

@@ -29,7 +29,7 @@ class Consequence:
     Attributes:
         device: its name.
         policy: the policy.
-        evaluated: False where the trace does not allow to say; the four counts are then None.
+        evaluated: False where the trace does not tell; the four counts are then None.
         reads_that_differ: logged reads that would have given something else.
         torn_writes: writes that the chip would have taken for another cycle.
         refused: programs and erases beyond the extent that the guest would have seen fail.
@@ -108,7 +108,7 @@ def _consequence(device: Device, policy: Policy) -> Consequence:
 
 
 def _memory(device: Device, policy: Policy, region: int, block: int) -> int:
-    """The whole region, the file alone, or the file and the blocks that were written beyond it."""
+    """Bytes of the whole region, the file alone, or the file and the blocks that were written beyond it."""
     extent = device.extent.bytes if device.extent else region
     if policy == Policy.PADDED:
         return region

@@ -77,7 +77,7 @@ class FlashUse:
 
 
 def flash_use(device: DeviceAudit, audit: Audit) -> FlashUse | None:
-    """Give the use of a device; None where its region is unknown or empty."""
+    """Compute the use of a device; None where its region is unknown or empty."""
     if device.geometry is None or not device.region_bytes:
         return None
     extent = device.extent.bytes if device.extent else None

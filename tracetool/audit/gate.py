@@ -32,7 +32,7 @@ class Gate(NamedTuple):
     allow_inconclusive: bool = False
 
     def ending(self, audit: Audit) -> Ending:
-        """Give 1 for findings or a write outside, 4 for inconclusive, else 0.
+        """Return 1 for findings or a write outside, 4 for inconclusive, else 0.
 
         Findings about the trace itself (TRC) make a verdict inconclusive; they are not the guest's doing and do not
         count here.

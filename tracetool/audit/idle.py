@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["idle"]
 
 _SUMMED = "pc"
-"""The board whose flashes lie one below the other, so that firmware finds its store only where both lengths fit."""
+"""Board whose flashes lie one below the other, so that firmware finds its store only where both lengths fit."""
 
 _KIB = 1 << 10
 
@@ -31,7 +31,7 @@ _NOT_RUN = (
 
 
 def idle(device: Device, replayed: Replayed) -> Iterator[Reason]:
-    """Give the reasons why complete traces prove nothing: the guest did not use the device."""
+    """Find reasons why complete traces prove nothing: the guest did not use the device."""
     if not device.cfi02:
         yield from located(_idle(device, replayed), replayed.traces)
 

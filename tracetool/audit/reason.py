@@ -73,7 +73,7 @@ class Reason(NamedTuple):
 
 
 def reason(code: Code, variant: str = "", /, **values: str | int) -> Reason:
-    """Give a reason with its sentence (`reasons.toml`)."""
+    """Build a reason with its sentence (`reasons.toml`)."""
     sentence = _sentences()[f"{code}.{variant}" if variant else code]
     return Reason(code, tuple(values.items()), _Formatter().format(sentence, **values))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["seconds", "write_frames", "write_parquet_frames"]
 
 ROW_GROUP = 1 << 16
-"""Rows that are packed together: what a reader unpacks at once."""
+"""Rows of a Parquet row group."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -39,9 +39,9 @@ def write_frames(
     describe: Describe | None = None,
     several: bool = False,
 ) -> int:
-    """Write event frames to `file`, one device's or those that a query selects alone; how many were written.
+    """Write event frames to `file`, of one device or as a query selects; return the number of events.
 
-    What `describe` says once the frames have been read is kept where the format has a place for it (Parquet).
+    `describe` is called once the frames have been read; its entries are metadata of a Parquet file.
     `several`: they are of several traces, so the table names that of each event.
     """
     counted = _Counted(frames, device, query, several=several)
@@ -53,7 +53,7 @@ def write_frames(
 
 
 class _Counted:
-    """The frames, filtered and counted while they pass."""
+    """Frames, filtered and counted as they pass."""
 
     def __init__(
         self, frames: Iterable[pl.DataFrame], device: str | None, query: Query | None, *, several: bool
@@ -80,7 +80,7 @@ class _Counted:
 
 
 def _begun(frames: _Counted) -> Iterator[pl.DataFrame]:
-    """The frames, the first of them already read: what cannot be read has no header either."""
+    """Read the first frame ahead, so that an unreadable trace leaves no header."""
     rest = iter(frames)
     return chain(list(islice(rest, 1)), rest)
 
@@ -124,7 +124,7 @@ def write_parquet_frames(
 
 
 def _write_table(frames: _Counted, file: BinaryIO) -> None:
-    """Aligned columns: seq, seconds since the trace's first event, boot, and the event as QEMU writes it."""
+    """Write aligned columns: seq, seconds since the trace's first event, boot, and the event as QEMU writes it."""
     begun = _begun(frames)
     file.write(f"{'trace  ' * frames.several}{'seq':>9}  {'time':>12}  boot  event\n".encode())
     for frame in begun:
@@ -138,7 +138,7 @@ def _write_table(frames: _Counted, file: BinaryIO) -> None:
 
 
 def seconds(nanoseconds: int) -> str:
-    """A time as seconds with microseconds: `1.250000`."""
+    """Format a time as seconds with microseconds: `1.250000`."""
     sign = "-" if nanoseconds < 0 else ""
     whole, rest = divmod(abs(nanoseconds), _NANOSECONDS)
     return f"{sign}{whole}.{rest // 1000:06d}"

@@ -1,4 +1,4 @@
-"""Columns of words that fit a width: a terminal's, a mail's."""
+"""Text layout for a width: wrapped sentences and grids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["print_grid", "print_words"]
 _INDENT = 2
 _GAP = 2
 _LEAST_ROOM = 44
-"""Columns that words need: where less is left beside the other cells, the last one begins a line of its own."""
+"""Least columns of the last cell; with fewer left it begins a new line."""
 
 
 def print_words(console: Console, words: str | Text, *, hang: int = 0) -> None:

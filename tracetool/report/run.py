@@ -1,4 +1,4 @@
-"""What a run directory says of its run, in words."""
+"""Facts of a run directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["run_facts"]
 
 
 def run_facts(directory: RunDirectory) -> Iterator[tuple[str, str]]:
-    """Rows of a name and a text: what was run, how it ended, which images there are, what is missing."""
+    """Label and phrase of each fact: program, end, images, what is missing."""
     for name, text in _facts(directory.run):
         yield sanitize(name), sanitize(text)
 

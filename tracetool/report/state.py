@@ -1,4 +1,4 @@
-"""The state of the devices after a replay."""
+"""State of the devices after a replay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["print_state"]
 
 
 def print_state(replayed: Replayed, console: Console) -> None:
-    """One line a device: where it was left, and whether the model agreed with the trace."""
+    """Print a line a device: its state, and whether model and trace agree."""
     for name in sorted(replayed.devices):
         device = replayed.devices[name]
         print_words(console, Text.assemble((name, "bold"), f": {_state(device)}"), hang=2)

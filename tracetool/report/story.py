@@ -1,4 +1,4 @@
-"""The story of a trace as lines of text."""
+"""Story of a trace: its episodes as lines of text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_BLOCKS = 4
 
 
 def story_lines(device: Device, start_ns: int | None) -> Iterator[tuple[str, str]]:
-    """When and what, one pair an episode in which something was written; the quiet ones are left out."""
+    """Time and phrase of each episode in which something was written."""
     if device.story is None:
         return
     episodes = [episode for episode in device.story.episodes if episode.wrote]
@@ -58,7 +58,7 @@ def _what(episode: Episode, device: Device) -> str:
 
 
 def _erases(episode: Episode) -> str:
-    """Which blocks, and how often where it was more than once."""
+    """Name the erased blocks, with counts above 1."""
     blocks = episode.erases.most_common(_MOST_BLOCKS)
     shown = ", ".join(f"{block} ({count:,} x)" if count > 1 else str(block) for block, count in sorted(blocks))
     rest = len(episode.erases) - len(blocks)

@@ -1,4 +1,4 @@
-"""What is in a trace, without replaying it: devices, events, times, health."""
+"""Summary of a trace: format, devices, events, times, health."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MOST_DEVICES = 16
 
 @dataclass
 class DeviceSummary:
-    """One device: events by kind, and the first offset after its highest access (bytes)."""
+    """Summary of a device: events by kind, and the first offset after its highest access (bytes)."""
 
     events: dict[str, int] = field(default_factory=dict)
     highest: int = 0
@@ -48,7 +48,7 @@ class DeviceSummary:
 
 @dataclass
 class TraceSummary:
-    """One trace: how many pflash events, of which devices, and when (ns, None where the trace has no times)."""
+    """Summary of a trace: pflash events, devices, first and last time (ns, None without times)."""
 
     events: int = 0
     devices: dict[Key, DeviceSummary] = field(default_factory=dict)
@@ -59,9 +59,9 @@ class TraceSummary:
 
 
 def summarise(reader: TraceReader, options: Options | None = None) -> tuple[TraceSummary, Replayed | None]:
-    """Read a trace to its end, count, and replay it; None instead of the replay where it contradicts its devices.
+    """Count and replay the events of the processes and boots that the options choose.
 
-    Of the processes and boots that the options choose.
+    The replay is None where the trace contradicts what its devices are.
     """
     options = with_boot([reader], options or Options())
     counting = _Counting(reader, options)
@@ -78,7 +78,7 @@ def summarise(reader: TraceReader, options: Options | None = None) -> tuple[Trac
 
 
 class _Counting(ReaderOver):
-    """A reader whose events are counted as they pass."""
+    """Reader that counts the events it passes on."""
 
     def __init__(self, reader: TraceReader, options: Options) -> None:
         super().__init__(reader)
@@ -88,7 +88,7 @@ class _Counting(ReaderOver):
         self.summary = TraceSummary()
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
-        """The same frames; reading them again begins the count anew."""
+        """Pass on the frames; reading them again restarts the count."""
         self.summary = TraceSummary(processes=Processes(self._options.processes, self.main, self._options.boots))
         for frame in self._inner.chunks(trace):
             mine = self.summary.processes.take(frame)
@@ -163,7 +163,7 @@ def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, st
 
 
 def _processes(summary: TraceSummary) -> Iterator[tuple[str, str]]:
-    """The processes of QEMU, where the trace names any; first and last time since the trace's first event."""
+    """Processes of QEMU, where the trace names any, with first and last time since the trace's first event."""
     spans = summary.processes.named
     start = min((span.first_ns for span in spans.values() if span.first_ns is not None), default=0)
     for process, span in list(spans.items())[:_MOST_DEVICES]:

@@ -31,11 +31,11 @@ _FINDING_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "message": pl.String,
 }
 FINDINGS_SCHEMA = pl.Schema(_FINDING_COLUMNS)
-"""One row a finding, or one of the cases of a finding; null where there is no place or no event."""
+"""One row a finding, or a case of it; null where there is no place or no event."""
 
 
 def findings_frame(findings: Iterable[Finding], *, each: bool = False) -> pl.DataFrame:
-    """Findings as a frame of `FINDINGS_SCHEMA`; with `each` every case of them is a row of its own."""
+    """Build a frame of `FINDINGS_SCHEMA`; with `each` every case has a row."""
     rows = [row for finding in findings for row in (_cases(finding) if each else [_row(finding)])]
     return pl.DataFrame(rows, schema=FINDINGS_SCHEMA, orient="row")
 
@@ -45,7 +45,7 @@ def _row(finding: Finding) -> tuple[Any, ...]:
 
 
 def _cases(finding: Finding) -> list[tuple[Any, ...]]:
-    """One row for each case; the finding itself where its cases were not kept apart."""
+    """One row for each case; the finding itself where its cases were not kept."""
     if not finding.occurrences:
         return [_row(finding)]
     head = (finding.rule, finding.severity.label, finding.device)
@@ -165,7 +165,7 @@ _TABLES: dict[str, tuple[_Column, ...]] = {
 def write_table(frame: pl.DataFrame, table: str, output_format: str, file: BinaryIO, *, several: bool = False) -> None:
     """Write `frame` to `file`; `table` names the columns that people are shown, with traces where there are `several`.
 
-    A column `t_ns`, if there is one, is for people only: it says when, from the first event of the trace.
+    A column `t_ns` (ns since the first event of the trace) is shown to people only.
     """
     data = frame.drop("t_ns", strict=False)
     if output_format == "csv":

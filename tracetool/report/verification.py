@@ -53,7 +53,7 @@ def print_verification(found: Verification, console: Console) -> None:
 
 
 def _words(found: Verification) -> str:
-    """What it comes to, in one sentence without a full stop."""
+    """Sum it up in one sentence without a full stop."""
     of_whom = {standing: [d.name for d in found.devices if d.standing == standing] for standing in Standing}
     if found.standing == Standing.PROVED:
         events = sum(trace.events for trace in found.traces)
@@ -88,7 +88,7 @@ def _rows(device: DeviceProof) -> Iterator[tuple[str | Text, ...]]:
 
 
 def write_verification(found: Verification) -> str:
-    """The document as text; see `document_text`."""
+    """Serialise the verification; see `document_text`."""
     document = {
         "schema": SCHEMA,
         "standing": str(found.standing),

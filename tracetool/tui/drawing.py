@@ -1,6 +1,6 @@
-"""A widget drawn line by line for the width it has, and the pieces that views draw with.
+"""Widgets drawn line by line for their width, and what views draw with.
 
-Data goes into `Content` as it is, never through markup.
+Data goes into `Content` as plain text, never through markup.
 """
 
 from __future__ import annotations
@@ -27,43 +27,43 @@ SEVERITY_STYLES = {"error": "$text-error", "warning": "$text-warning", "note": "
 
 
 class Drawn(Widget):
-    """Draws itself anew for every width; `lines` is what it shows."""
+    """Widget that draws itself for every width; `lines` is what it shows."""
 
     DEFAULT_CSS = """
     Drawn { height: auto; width: 1fr; }
     """
 
     def lines(self, width: int) -> Iterable[Content]:
-        """What is shown in `width` columns."""
+        """Draw for `width` columns."""
         raise NotImplementedError
 
     def redraw(self) -> None:
-        """Something to be shown has changed."""
+        """Draw again after a change."""
         self.refresh(layout=True)
 
     def render(self) -> Content:
-        """The lines, for the width that the widget has now."""
+        """Draw for the current width."""
         return Content("\n").join(self.lines(max(self.content_size.width, 1)))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
-        """As many lines as are drawn in `width` columns, which is before the widget has that width."""
+        """Count the lines for `width` columns, before the widget has that width."""
         return sum(1 for _ in self.lines(max(width, 1)))
 
 
 class Page(Drawn):
-    """Shows what a function draws for a width."""
+    """Widget that shows what a function draws."""
 
     def __init__(self, draw: Callable[[int], Iterable[Content]]) -> None:
         super().__init__()
         self._draw = draw
 
     def lines(self, width: int) -> Iterable[Content]:
-        """What it draws."""
+        """Call the function."""
         return self._draw(width)
 
 
 class Heading(Drawn):
-    """A line above a part of a view."""
+    """Title of a part of a view."""
 
     DEFAULT_CSS = "Heading { padding: 0 1; }"
 
@@ -72,19 +72,19 @@ class Heading(Drawn):
         self._words = words
 
     def say(self, words: str) -> None:
-        """Show other words."""
+        """Replace the words."""
         self._words = words
         self.redraw()
 
     def lines(self, width: int) -> Iterable[Content]:
-        """The words, wrapped."""
+        """Draw the words, wrapped."""
         return Content.styled(self._words, "bold").wrap(width) if self._words else ()
 
 
 def hanging(head: str | Content, words: str | Content, width: int, indent: int) -> Iterator[Content]:
-    """Words after a head of `indent` columns, wrapped; the lines that follow begin where the words do.
+    """Wrap words after a head of `indent` columns, with a hanging indent.
 
-    Where there is no room for both beside each other, the words follow below the head.
+    In a narrow width the words follow below the head.
     """
     head, words = Content(head) if isinstance(head, str) else head, Content(words) if isinstance(words, str) else words
     least = 12

@@ -1,4 +1,4 @@
-"""The flash as rows of cells: how hot each is, where the extent ends, what the regions are called, and folds."""
+"""Layout of the flash map: rows of cells, heat levels, the line of the extent, names of regions, folds."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["GLYPHS", "LEVELS", "MapRow", "Shape", "bounds", "cell_sizes", "glyph", "lay_out", "levels"]
 
 LEVELS = 5
-"""Steps of the ramp of colours; 0 is nothing."""
+"""Steps of the colour ramp; level 0 has none."""
 
 GLYPHS = "▪░▒▓█"
-"""A shape beside each colour but that of nothing, by level from 1 on."""
+"""Glyph beside each colour, by level from 1 on."""
 
 UNTOUCHED, COMMANDED = " ", "-"
-"""Shapes of a cell that nobody addressed, and of one where something was done that is not counted."""
+"""Glyphs of an untouched cell, and of one with operations that the metric does not count."""
 
 SHORTEST_FOLD = 2
-"""Rows of padding that are folded."""
+"""Least rows of untouched padding that are folded."""
 
 SHORTEST_FOLD_INSIDE = 8
 """The same inside the extent, where each block has an owner."""
@@ -40,7 +40,7 @@ _STEP = 4
 
 @dataclass(frozen=True)
 class Shape:
-    """How cells stand on a line of the screen: `columns` beside each other, in `deep` rows."""
+    """Cells of a line of the screen: `columns` beside each other, in `deep` rows."""
 
     columns: int
     deep: int = 1
@@ -53,9 +53,9 @@ class Shape:
 
 @dataclass(frozen=True)
 class MapRow:
-    """A line of the map: cells `first` to `last` (exclusive), a fold of such rows, or the line where the extent ends.
+    """Line of the map: cells `first` to `last` (exclusive), a fold of such rows, or the end of the extent.
 
-    `start` and `end` are bytes; `words` what a fold or the line says, or the names of regions that begin in the row.
+    `start` and `end` are bytes; `words` is the text of a fold or of the extent, or the regions that begin in the row.
     """
 
     kind: Literal["cells", "fold", "extent"]
@@ -68,7 +68,7 @@ class MapRow:
 
 
 def cell_sizes(block_bytes: int) -> list[int]:
-    """Sizes of cells to zoom through, from a block down to the smallest buffer."""
+    """Bytes of a cell at each zoom, from a block down to the smallest buffer."""
     sizes = [block_bytes]
     while sizes[-1] > SMALLEST_CELL:
         sizes.append(max(sizes[-1] // _STEP, SMALLEST_CELL))
@@ -76,9 +76,9 @@ def cell_sizes(block_bytes: int) -> list[int]:
 
 
 def levels(heat: Heat, most: int | None = None) -> NDArray[np.int64]:
-    """The level of every cell. History are spread evenly over the trace, amounts on a logarithmic scale.
+    """Compute the level of every cell: times on a linear scale, amounts on a logarithmic one.
 
-    `most` is the value of the highest level; the largest there is where it is not given.
+    `most` is the value of the highest level, by default the largest value.
     """
     return _levels_of(heat.values, heat.most if most is None else most, heat.metric)
 
@@ -94,7 +94,7 @@ def _levels_of(values: NDArray[np.int64], most: int, metric: Metric) -> NDArray[
 
 
 def bounds(most: int, metric: Metric) -> dict[int, tuple[int, int]]:
-    """The values of each level, the first and the last, where the largest is `most`; no level that none can have."""
+    """Find the first and last value of each level, where the largest is `most`; empty levels are left out."""
     ends = [0]
     for level in range(1, LEVELS + 1):
         low, high = ends[-1], most  # the last value of the level lies here: levels rise with values
@@ -109,7 +109,7 @@ def bounds(most: int, metric: Metric) -> dict[int, tuple[int, int]]:
 
 
 def glyph(level_of_cell: int, *, touched: bool) -> str:
-    """The shape of a cell."""
+    """Glyph of a cell."""
     if level_of_cell:
         return GLYPHS[level_of_cell - 1]
     return COMMANDED if touched else UNTOUCHED
@@ -119,7 +119,7 @@ def glyph(level_of_cell: int, *, touched: bool) -> str:
 
 
 def lay_out(cells: Cells, touched: NDArray[np.bool_], columns: int, regions: Iterable[Region] = ()) -> list[MapRow]:
-    """The rows of a map that is `columns` cells wide.
+    """Lay out a map that is `columns` cells wide.
 
     A row never holds cells of both sides of the extent, whose line stands between them as a row of its own. Rows of
     padding that nothing touched are folded into one; rows inside only where they are many.
@@ -149,7 +149,7 @@ def _line(cells: Cells) -> MapRow:
 def _folded(
     rows: Sequence[MapRow], touched: NDArray[np.bool_], shortest: int, what: str, regions: Sequence[Region]
 ) -> Iterator[MapRow]:
-    """The rows, runs of untouched ones joined; none in which a region begins."""
+    """Fold runs of untouched rows in which no region begins."""
     named = [replace(row, words=" · ".join(r.name for r in regions if row.start <= r.start < row.end)) for row in rows]
     for quiet, alike in groupby(named, lambda row: not row.words and not touched[row.first : row.last].any()):
         run = list(alike)

@@ -23,8 +23,8 @@ class Report:
 
     Attributes:
         name: value of `--format`.
-        render: gives text, or bytes where the report is binary; the console has the width and the colours.
-        unfit: what it is, where that is nothing for a terminal: `a page for a browser`; empty where one shows it.
+        render: returns text, or bytes where the report is binary; the console has the width and the colours.
+        unfit: why a terminal cannot show it, as in `a page for a browser`; empty where it can.
         names_lines: it names lines of traces, so the traces are read again to fill `Audit.lines`.
     """
 

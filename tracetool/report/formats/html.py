@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 __all__ = ["REPORT", "write_html"]
 
 MOST_BLOCKS = 2000
-"""Blocks that the table of a device lists."""
+"""Most blocks in the table of a device."""
 
 ROWS_OPEN = 32
-"""Rows up to which that table is open when the page is."""
+"""Most rows of a table that is open from the start."""
 
 CHARTS_SHOWN = 6
-"""Traces whose activity is shown without asking."""
+"""Traces whose activity is shown from the start."""
 
 
 def write_html(audit: Audit) -> str:
-    """Give the page as text, with a newline at its end."""
+    """Render the page, with a newline at its end."""
     style, script = _part("style.css"), _part("sort.js")
     page = _environment().get_template("audit.html.jinja")
     return page.render(

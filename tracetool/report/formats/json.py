@@ -29,7 +29,7 @@ def document_text(document: dict[str, Any]) -> str:
 
 
 def audit_document(audit: Audit) -> dict[str, Any]:
-    """Give the document as plain data; unknown numbers are None."""
+    """Build the document as plain data; unknown numbers are None."""
     return {
         "schema": SCHEMA,
         "verdict": str(audit.verdict),
@@ -84,7 +84,7 @@ def _geometry(device: DeviceAudit) -> dict[str, Any] | None:
 
 
 def device_document(device: DeviceAudit) -> dict[str, Any]:
-    """Give what is known of a device, by the keys that all documents have for it."""
+    """Build the object of a device, by the keys that all documents share."""
     values = {key: figure.value for key, figure in device.figures.items()}
     return {
         "name": device.name,

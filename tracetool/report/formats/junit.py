@@ -46,7 +46,7 @@ class _Outcome(NamedTuple):
 
 
 def write_junit(audit: Audit) -> str:
-    """Give the document as text, with a newline at its end.
+    """Render the document, with a newline at its end.
 
     A finding is a failure from the gate's severity on and otherwise only output; what makes the audit inconclusive is
     an error, or skipped where that is allowed. There are failures exactly where the exit code is 1.

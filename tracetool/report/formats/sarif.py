@@ -50,7 +50,7 @@ REPORT = Report("sarif", lambda audit, _console: document_text(sarif_document(au
 
 
 def sarif_document(audit: Audit) -> dict[str, Any]:
-    """Give the document as plain data."""
+    """Build the document as plain data."""
     driver = {
         "name": "tracetool",
         "semanticVersion": version("pflash-tracetool"),
@@ -122,13 +122,13 @@ def _artifact(trace: TraceReport) -> dict[str, Any]:
 
 
 def _uri(meta: TraceMeta) -> str:
-    """The path as it was given: relative to wherever the program ran, or a file URI."""
+    """URI of a trace: the path as it was given, relative to the working directory, or a file URI."""
     path = quote(os.fsencode(meta.path))
     return f"file://{path}" if path.startswith("/") else path
 
 
 def _locations(audit: Audit, finding: Finding) -> list[dict[str, Any]]:
-    """Give the event in the trace, and the place in the device."""
+    """Locate the event in the trace, and the place in the device."""
     location: dict[str, Any] = {}
     number = finding.trace or 0
     meta = audit.traces[number].meta

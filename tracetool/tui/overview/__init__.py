@@ -1,4 +1,4 @@
-"""The overview: is it fine, without a key press."""
+"""The overview: the answer without a key press."""
 
 from tracetool.tui.overview.overview import Overview
 

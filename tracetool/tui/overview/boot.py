@@ -47,7 +47,7 @@ class Boot(Drawn):
         self.boot = boot
 
     def lines(self, width: int) -> Iterator[Content]:
-        """The trace's name and health, then a strip for each kind of operation."""
+        """Draw the trace's name and health, then a lane for each group of operations."""
         boot = self.boot
         yield from Content.styled(f"trace {boot.number}  {boot.title}", "bold").wrap(width)
         sign, style = ("✔", "$text-success") if boot.healthy else ("▲", "$text-warning")

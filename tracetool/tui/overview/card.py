@@ -67,7 +67,7 @@ class Card(Drawn):
         return width >= ROOMY or self.app.size.height >= TALL
 
     def lines(self, width: int) -> Iterator[Content]:
-        """The card, the answer first."""
+        """Draw the card, the answer first."""
         card = self.card
         style = VERDICT_STYLES[card.verdict]
         title = Content.assemble((f"{card.sign} {card.name}", "bold"), "  ", (str(card.verdict), style))

@@ -36,7 +36,7 @@ BOOT_WIDTH = 48
 
 
 class Headline(Drawn):
-    """The verdict on the whole, or that it is not known yet."""
+    """Verdict on the whole, or the progress towards it."""
 
     DEFAULT_CSS = "Headline { padding: 0 1; margin: 0 0 1 0; }"
 
@@ -46,12 +46,12 @@ class Headline(Drawn):
         self._waiting = "reading the trace…"
 
     def show(self, model: OverviewModel) -> None:
-        """Say what came out."""
+        """Show a model."""
         self._model = model
         self.redraw()
 
     def wait_for(self, words: str) -> None:
-        """Say what is being done until then."""
+        """Show progress."""
         self._waiting = words
         self.redraw()
 
@@ -66,7 +66,7 @@ class Headline(Drawn):
 
 
 class Overview(VerticalScroll):
-    """Shows an `OverviewModel`; before the first, that it is being made."""
+    """Shows an `OverviewModel`, and progress until there is one."""
 
     DEFAULT_CSS = """
     Overview { height: 1fr; width: 1fr; }
@@ -88,7 +88,7 @@ class Overview(VerticalScroll):
         self._rows: tuple[FindingRow, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Empty places for what will be shown."""
+        """Compose empty containers."""
         yield Headline()
         with Container(id="answer"):
             with ItemGrid(id="cards", min_column_width=CARD_WIDTH):
@@ -100,21 +100,21 @@ class Overview(VerticalScroll):
         yield ItemGrid(id="boots", min_column_width=BOOT_WIDTH)
 
     def on_mount(self) -> None:
-        """Nothing was found yet."""
+        """Hide the empty list of findings."""
         self.query_one(OptionList).display = False
 
     def on_resize(self, event: Resize) -> None:
-        """Where there is room the findings stand beside the cards."""
+        """Set the findings beside the cards where there is room."""
         self.set_class(event.size.width >= WIDE, "wide")
         for card in self.query(Card):  # a higher screen has room for more of its facts
             card.redraw()
 
     def wait_for(self, words: str) -> None:
-        """Say what is being done, until `show` is called."""
+        """Show progress, until `show` is called."""
         self.query_one(Headline).wait_for(words)
 
     async def show(self, model: OverviewModel) -> None:
-        """Show a model in the place of the one before."""
+        """Replace the model that is shown."""
         self.query_one(Headline).show(model)
         self._rows = model.findings
         self.query_one(Heading).say(f"findings: {model.findings_words}")
@@ -142,18 +142,18 @@ class Overview(VerticalScroll):
 
 
 class Skeleton(Drawn):
-    """The shape of a card that is not known yet."""
+    """Placeholder of a card."""
 
     DEFAULT_CSS = "Skeleton { height: auto; border: round $foreground 30%; }"
 
     def lines(self, width: int) -> Iterator[Content]:
-        """Bars of dust."""
+        """Draw bars."""
         for part in (3, 2, 2, 1):
             yield Content.styled("░" * max(width * part // 4, 1), "$foreground-muted")
 
 
 def _found(row: FindingRow) -> Content:
-    """A finding on one line, or as many as it needs."""
+    """Draw a finding."""
     label = row.severity.label
     return Content.assemble(
         (f"{row.sign} {row.rule}", SEVERITY_STYLES[label]),
