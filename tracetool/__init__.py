@@ -1,3 +1,91 @@
-"""Tracetool: what QEMU guests write to their flash, from QEMU's trace events."""
+"""What QEMU guests write to their flash, from QEMU's trace events: the library behind `tracetool`.
+
+    import tracetool as tt
+
+    trace = tt.open("trace.log.zst", image={"virt.flash1": "before.fd"})
+    trace.events                                      # polars frames
+    trace.operations(where="offset >= 768K")
+    trace.audit(policy="discard").findings
+    trace.explain(4370)
+
+Everything is imported when it is first used: the command line and the process of libbabeltrace2 import this package.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import replay  # noqa: F401  decides in which form the kernels run
+
+if TYPE_CHECKING:
+    from tracetool.audit import Audit, Verdict
+    from tracetool.bundled import sample
+    from tracetool.errors import EmulatorError, InputError, MissingDependencyError, TracetoolError, UsageError
+    from tracetool.events import EVENTS_SCHEMA
+    from tracetool.explain import Explanation
+    from tracetool.findings import RULES, Finding, Severity
+    from tracetool.library.scan import scan
+    from tracetool.library.trace import Trace, open  # noqa: A004  as `gzip.open`
+    from tracetool.report.tables import FINDINGS_SCHEMA
+    from tracetool.timeline.accesses import ACCESSES_SCHEMA
+    from tracetool.timeline.blocks import BLOCKS_SCHEMA
+    from tracetool.timeline.operations import OPERATIONS_SCHEMA
+
+    __version__: str
+
+__all__ = [
+    "ACCESSES_SCHEMA",
+    "BLOCKS_SCHEMA",
+    "EVENTS_SCHEMA",
+    "FINDINGS_SCHEMA",
+    "OPERATIONS_SCHEMA",
+    "RULES",
+    "Audit",
+    "EmulatorError",
+    "Explanation",
+    "Finding",
+    "InputError",
+    "MissingDependencyError",
+    "Severity",
+    "Trace",
+    "TracetoolError",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "open",
+    "sample",
+    "scan",
+]
+
+_MODULES = {
+    "audit": ("Audit", "Verdict"),
+    "bundled": ("sample",),
+    "errors": ("EmulatorError", "InputError", "MissingDependencyError", "TracetoolError", "UsageError"),
+    "events": ("EVENTS_SCHEMA",),
+    "explain": ("Explanation",),
+    "findings": ("RULES", "Finding", "Severity"),
+    "library.scan": ("scan",),
+    "library.trace": ("Trace", "open"),
+    "report.tables": ("FINDINGS_SCHEMA",),
+    "timeline.accesses": ("ACCESSES_SCHEMA",),
+    "timeline.blocks": ("BLOCKS_SCHEMA",),
+    "timeline.operations": ("OPERATIONS_SCHEMA",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415  takes longer than the rest of this module
+
+        return version("pflash-tracetool")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

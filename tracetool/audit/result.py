@@ -112,7 +112,7 @@ class DeviceAudit:
         return self.verdict == Verdict.INCONCLUSIVE or (self.verdict == Verdict.NO_EXTENT and not self.excused)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
     """Result of an audit: traces, devices by name, findings with the worst first."""
 
@@ -127,6 +127,10 @@ class Audit:
     """Severity that fails, on which the exit code depends."""
     lines: Mapping[int, Mapping[int, int]] = field(default_factory=dict, repr=False, compare=False)
     """Line (1-based) of events by trace number and seq, for reports that name lines."""
+
+    def __repr__(self) -> str:
+        verdicts = ", ".join(f"{device.name} {device.verdict}" for device in self.devices)
+        return f"<Audit under {self.policy.label}: {verdicts}; {len(self.findings)} findings>"
 
     @property
     def ending(self) -> Ending:

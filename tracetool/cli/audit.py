@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from replay.backing import Policy
-from tracetool.analysis.options import Options
 from tracetool.cli import common, options
 from tracetool.cli.command import Choice, command
 from tracetool.errors import UsageError
 from tracetool.findings import WEAR_LIMIT, Severity
+from tracetool.library.keywords import ALL_POLICIES
 from tracetool.report.formats import REPORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tracetool.audit import Audit
     from tracetool.ingest import TraceReader
-
-
-_ALL = "all"
 
 
 @command()
@@ -38,7 +35,7 @@ _ALL = "all"
 @options.output
 @click.option(
     "--policy",
-    type=Choice([*Policy, _ALL]),
+    type=Choice([*Policy, ALL_POLICIES]),
     help="What a file shorter than the region does with writes beyond it; all compares them.",
 )
 @options.guests
@@ -66,28 +63,26 @@ def audit(
 
     Exit code 0: nothing; 1: findings or a write outside; 4: the trace does not show everything.
     """
-    session = devices.session(policy=policy if isinstance(policy, Policy) else None)
-    common.keep_inputs([output], [*traces, *session.images.values()])
-    return run_audit(traces, session, output=output, compare=policy == _ALL, **how)
+    return run_audit(traces, devices.given(), output=output, policy=policy, **how)
 
 
 def run_audit(
     traces: Sequence[str],
-    session: Options | None = None,
+    machine: Mapping[str, Any] | None = None,
     *,
     output_format: str = "text",
     output: str | None = None,
+    policy: Policy | str | None = None,
     guests: int = 1,
     fail_on: Severity = Severity.ERROR,
     allow_inconclusive: bool = False,
     reading: common.Reading | None = None,
     strict_silicon: bool = False,
     wear_limit: int = WEAR_LIMIT,
-    compare: bool = False,
     width: int | None = None,
-    names: Sequence[str] | None = None,
+    names: Sequence[str] = (),
 ) -> int:
-    """Audit the traces, write the report and give the exit code; `names` are what the report calls them.
+    """Audit the traces, write the report and return the exit code; `names` are those of the traces in the report.
 
     Raises:
         UsageError: the report is none for a terminal.
@@ -97,17 +92,11 @@ def run_audit(
         raise UsageError(f"--format {output_format} is {report.unfit}: give -o FILE, or redirect it")
     from tracetool.audit import Gate
 
-    if compare:
-        from tracetool.audit.compare import compare_policies as audit_traces
-    else:
-        from tracetool.audit import audit as audit_traces
-
-    with common.opened(traces, reading, names=names) as readers:
-        result = audit_traces(
-            readers, session or Options(), guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit
-        )
-    common.require_events(readers, sum(trace.events for trace in result.traces))
-    lines = _lines(result, readers) if report.names_lines else {}
+    with common.opened(traces, reading, machine, outputs=[output]) as trace:
+        for reader, name in zip(trace.readers, names, strict=bool(names)):
+            reader.meta.name = name
+        result = trace.audit(policy=policy, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit)
+    lines = _lines(result, trace.readers) if report.names_lines else {}
     result = replace(result, gate=Gate(fail_on, allow_inconclusive), lines=lines)
     _write(report.render(result, common.console(width, file=output is not None)), output)
     return result.ending.code

@@ -61,7 +61,7 @@ def audit_firmware(*, firmware: tuple[str, ...], output: str | None, qemu_binary
         from tracetool.cli.audit import run_audit
 
         # What is not kept has no path that anybody could use.
-        names = None if output is not None else [Path(run).name for run in runs]
+        names = () if output is not None else [Path(run).name for run in runs]
         return run_audit(runs, names=names)
 
 

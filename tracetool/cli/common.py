@@ -1,28 +1,23 @@
-"""Shared by the commands: parsing of numbers and queries, messages on standard error, consoles, open traces."""
+"""What commands share: lines on standard error, consoles, traces with a progress bar."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracetool.errors import UsageError
-from tracetool.ingest.foreign import require_events
-from tracetool.ingest.inputs import keep_inputs
-from tracetool.paths import user_path
 from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
-    from tracetool.analysis.session import Replayed
-    from tracetool.ingest import TraceReader
-    from tracetool.timeline.query import Query
+    from tracetool.library.inputs import Progress
+    from tracetool.library.trace import Trace
 
 
 __all__ = [
@@ -31,41 +26,19 @@ __all__ = [
     "be_quiet",
     "check_table_format",
     "console",
-    "keep_inputs",
     "opened",
-    "parse_number",
-    "parse_where",
     "printed",
-    "require_events",
     "say",
     "tell",
-    "warn_of_damage",
-    "warn_of_disagreement",
 ]
 
 STANDARD_OUTPUT = "-"
-
-
-def parse_number(text: str, name: str) -> int:
-    """The number of an event or a trace, decimal or hex; UsageError for anything else."""
-    if not re.fullmatch(r"0x[0-9a-fA-F]{1,15}|[0-9]{1,18}", text):
-        raise UsageError(f"{name} {text!r} is not a number; write 4370 or 0x1112")
-    return int(text, 0) if text.startswith("0x") else int(text)
 
 
 def check_table_format(output_format: str, output: str | None) -> None:
     """UsageError for a format that a terminal cannot show."""
     if output_format == "parquet" and output is None and sys.stdout.isatty():
         raise UsageError("--format parquet is binary: give -o FILE, or redirect it")
-
-
-def parse_where(text: str | None, table: str) -> Query | None:
-    """The query of `--where` on a table; QueryError, a UsageError, if it is none."""
-    if text is None:
-        return None
-    from tracetool.timeline.query import VOCABULARIES, parse
-
-    return parse(text, next(vocabulary for vocabulary in VOCABULARIES if vocabulary.name == table))
 
 
 # --- talk on standard error --------------------------------------------------------------------------------------
@@ -123,98 +96,50 @@ def _file_width(width: int | None) -> int:
 
 
 class Reading(NamedTuple):
-    """Options of the command line for reading traces."""
+    """Options on how traces are read, as the library's keywords."""
 
     strict: bool = False
     input_format: str | None = None
 
-    def open(self, path: str, progress: Callable[[int, int | None], None] | None = None) -> TraceReader:
-        """The trace at `path`, open."""
-        from tracetool.ingest import open_trace
-
-        file = path if path == STANDARD_OUTPUT else str(user_path(path))
-        return open_trace(file, input_format=self.input_format, strict=self.strict, progress=progress)
-
 
 @contextmanager
 def opened(
-    paths: Sequence[str], reading: Reading | None = None, *, bar: bool = True, names: Sequence[str] | None = None
-) -> Iterator[list[TraceReader]]:
+    traces: Sequence[str],
+    reading: Reading | None = None,
+    machine: Mapping[str, Any] | None = None,
+    *,
+    bar: bool = True,
+    outputs: Iterable[str | Path | None] = (),
+    inputs: Iterable[Path] = (),
+) -> Iterator[Trace]:
     """The traces, open, with a progress bar on a terminal while they are read; without `bar` there is none.
 
-    `names` are what they are called in messages and reports, else their paths.
+    `machine` are the library's keywords on the machine. No file of `outputs` may be one that is read, those of
+    `inputs` among them.
     """
-    reading = reading or Reading()
-    if paths.count("-") > 1:
-        raise UsageError("standard input can be read only once")
-    if _Talk.quiet or not (bar and sys.stderr.isatty()):
-        yield _combined(_named([reading.open(path) for path in paths], names))
-        return
-    with _progress(len(paths)) as report:
-        yield _combined(_named([reading.open(path, report(path)) for path in paths], names))
+    from tracetool.cli.log import say_what_is_logged
+    from tracetool.ingest.inputs import keep_inputs
+    from tracetool.library.trace import open as open_traces
 
-
-def _named(readers: list[TraceReader], names: Sequence[str] | None) -> list[TraceReader]:
-    for reader, name in zip(readers, names or (), strict=names is not None):
-        reader.meta.name = name
-    return readers
-
-
-def _combined(readers: list[TraceReader]) -> list[TraceReader]:
-    """The traces, with those that are parts of one combined; a message names them."""
-    if len(readers) < 2:  # noqa: PLR2004
-        return readers
-    from tracetool.ingest.split_logs import combine_logs
-
-    combined = combine_logs(readers)
-    if len(combined) < len(readers):
-        say(f"{combined[0].meta.name}: {combined[0].meta.reason.partition(':')[0]}, read as one trace")
-    return combined
+    say_what_is_logged()
+    bar = bar and not _Talk.quiet and sys.stderr.isatty()
+    with _progress(traces) if bar else nullcontext() as progress:
+        trace = open_traces(*traces, **(machine or {}), **(reading or Reading())._asdict(), progress=progress)
+        keep_inputs(outputs, [*trace.paths, *trace.options.images.values(), *inputs])
+        yield trace
 
 
 @contextmanager
-def _progress(count: int) -> Iterator[Callable[[str], Callable[[int, int | None], None]]]:
+def _progress(traces: Sequence[str]) -> Iterator[Callable[[str], Progress]]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
 
-        def report(path: str) -> Callable[[int, int | None], None]:
-            task = bars.add_task(sanitize(Path(path).name) if count > 1 else "reading", total=None)
+        def report(path: str) -> Progress:
+            task = bars.add_task("reading" if [path] == [*traces] else sanitize(Path(path).name), total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 
         yield report
-
-
-def warn_of_damage(readers: Sequence[TraceReader]) -> None:
-    """Say what could not be read, once for each trace."""
-    from tracetool.findings.phrases import events_lost
-
-    for reader in readers:
-        health, name, unit = reader.health, reader.meta.name, reader.meta.unit
-        if health.damaged:
-            first = health.first_damaged[0]
-            say(
-                f"{name}: {health.damaged:,} of {health.lines:,} {unit}s not understood, "
-                f"first at {unit} {first.number:,} ({first.reason})"
-            )
-        if health.truncated is not None:
-            say(f"{name}: {health.truncated}")
-        elif health.unterminated and not health.damaged:
-            say(f"{name}: the last line has no newline: the file may have been cut there")
-        lost = events_lost(health)
-        if lost:
-            say(f"{name}: {lost}, says the trace itself")
-
-
-def warn_of_disagreement(replayed: Replayed) -> None:
-    """Say where what is shown is not to be trusted: from where model and trace part, or all of the programs."""
-    from tracetool.audit.verdict import stores_unknown
-
-    for name, device in replayed.devices.items():
-        for notes in device.notes:
-            if notes.disagreement is not None:
-                say(f"{name}: model and trace disagree from event {notes.disagreement.seq} on (TRC001)")
-        if not device.stores_known:
-            say(f"{name}: {stores_unknown(device).text}")

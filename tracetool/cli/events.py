@@ -28,30 +28,30 @@ def events(
     reading: common.Reading,
 ) -> None:
     """Write the pflash events of traces, every one with its number, whichever way they were recorded."""
-    from tracetool.analysis.boots import Chosen, parse_boot
-    from tracetool.analysis.options import Options
     from tracetool.cli.output import goes_to_a_file, open_output
     from tracetool.ingest.concatenated import described
+    from tracetool.ingest.foreign import require_events
+    from tracetool.library.inputs import warn_of_damage
+    from tracetool.library.keywords import parse_where
     from tracetool.report.frames import write_frames
 
     common.check_table_format(output_format, output)
-    common.keep_inputs([output], traces)
-    query = common.parse_where(where, "events")
-    chosen = Options(processes=frozenset(process), boot=parse_boot(boot))
+    query = parse_where(where, "events")
     # Rows that appear on the terminal as they are read, or in a pager there, are progress enough.
     bar = output is not None or goes_to_a_file()
-    with common.opened(traces, reading, bar=bar) as readers, open_output(output) as file:
+    chosen = {"process": process, "boot": boot}
+    with common.opened(traces, reading, chosen, bar=bar, outputs=[output]) as trace, open_output(output) as file:
         count = write_frames(
-            (frame for number, reader in enumerate(readers) for frame in Chosen(reader, chosen).chunks(number)),
+            trace.chunks(),
             output_format,
             file,
             device=device,
             query=query,
-            describe=lambda: described(readers),
-            several=len(readers) > 1,
+            describe=lambda: described(trace.readers),
+            several=len(trace.readers) > 1,
         )
         # Inside, so that a file of that name stays what it was.
-        common.require_events(readers, sum(reader.health.events for reader in readers))
+        require_events(trace.readers, sum(reader.health.events for reader in trace.readers))
         if not count and query is None:
             raise UsageError(f"no event of a device {device!r} in the trace")
-    common.warn_of_damage(readers)
+    warn_of_damage(trace.readers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -43,20 +44,24 @@ def export(
     from tracetool.cli.output import open_output
     from tracetool.export.job import Job
     from tracetool.ingest.concatenated import ConcatenatedTraces
+    from tracetool.ingest.foreign import require_events
+    from tracetool.library.inputs import warn_of_damage
 
-    session = devices.session(keep_operations=True)
-    common.keep_inputs([output], [*traces, *session.images.values()])
     with (
-        common.opened(traces, reading) as readers,
+        common.opened(traces, reading, devices.given(), outputs=[output]) as trace,
         open_output(None if output == common.STANDARD_OUTPUT else output) as file,
     ):
-        job = Job(ConcatenatedTraces(readers) if len(readers) > 1 else readers[0], session)
+        readers = trace.readers
+        job = Job(
+            ConcatenatedTraces(readers) if len(readers) > 1 else readers[0],
+            replace(trace.options, keep_operations=True),
+        )
         remarks = chosen.write(job, file)
         # Inside, so that a file of that name stays what it was.
-        common.require_events(readers, job.seen)
+        require_events(readers, job.seen)
         if not job.events:
             raise UsageError(f"no event of a device {job.options.device!r} in the trace")
-    common.warn_of_damage(readers)
+    warn_of_damage(readers)
     if job.left_out:
         remarks.append(
             f"{job.left_out:,} events that were not chosen are left out, and missing to an audit of the file"

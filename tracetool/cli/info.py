@@ -21,17 +21,16 @@ def info(
     reading: common.Reading,
 ) -> None:
     """Say what is in a trace: how it was recorded, which devices, what was done to them, how well it reads."""
-    from tracetool.analysis.boots import parse_boot
-    from tracetool.analysis.options import Options
+    from tracetool.ingest.foreign import require_events
+    from tracetool.library.inputs import warn_of_damage
     from tracetool.report.summary import print_summary, summarise
 
-    chosen = Options(processes=frozenset(process), boot=parse_boot(boot))
     console = common.console(width)
-    with common.opened(traces, reading) as readers:
-        found = [summarise(reader, chosen) for reader in readers]
-    for number, (reader, (summary, replayed)) in enumerate(zip(readers, found, strict=True)):
+    with common.opened(traces, reading, {"process": process, "boot": boot}) as trace:
+        found = [summarise(reader, trace.options) for reader in trace.readers]
+    for number, (reader, (summary, replayed)) in enumerate(zip(trace.readers, found, strict=True)):
         if number:
             console.print()
-        common.require_events([reader], summary.events)
+        require_events([reader], summary.events)
         print_summary(reader, summary, replayed, console)
-    common.warn_of_damage(readers)
+    warn_of_damage(trace.readers)

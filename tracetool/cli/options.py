@@ -10,15 +10,13 @@ import click
 from replay.backing import Policy
 from replay.behaviour import Behaviour
 from replay.boards import boards
-from tracetool.analysis.options import ANY_DEVICE, Options, parse_behaviour, parse_board, split_device
+from tracetool.analysis.options import ANY_DEVICE, split_device
 from tracetool.cli.command import DEVICE_FILE, FILE, Choice, DeviceOption, Text
 from tracetool.cli.common import STANDARD_OUTPUT, Reading, be_quiet
-from tracetool.cli.traces import named_traces
 from tracetool.errors import UsageError
 from tracetool.findings import RULES, WEAR_LIMIT
 from tracetool.ingest.formats import FORMATS
 from tracetool.paths import user_path
-from tracetool.sizes import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,25 +100,10 @@ class DeviceOptions(NamedTuple):
         names = [name for name in given if getattr(self, name)]
         return [f"--{name.replace('_', '-')}" for name in names] + ["--qemu"] * (self.qemu != "auto")
 
-    def session(self, *, policy: Policy | None = None, at: int | None = None, keep_operations: bool = False) -> Options:
-        """The session's options; UsageError where the text is wrong."""
-        from tracetool.analysis.boots import parse_boot  # with polars
-
-        return Options(
-            images={name: user_path(value) for name, value in by_device("--image", self.image).items()},
-            extents={name: _size("--extent", value) for name, value in by_device("--extent", self.extent).items()},
-            board=None if self.board is None else parse_board(self.board),
-            geometries=by_device("--geometry", self.geometry),
-            read_only=frozenset(self.read_only),
-            writable=frozenset(self.writable),
-            behaviour=parse_behaviour(self.qemu),
-            policy=policy,
-            at=at,
-            keep_operations=keep_operations,
-            device=self.device,
-            processes=frozenset(self.process),
-            boot=parse_boot(self.boot),
-        )
+    def given(self) -> dict[str, Any]:
+        """The library's keywords on the machine; UsageError where a device's option is not one."""
+        by_name = {name: by_device(f"--{name}", getattr(self, name)) for name in ("image", "extent", "geometry")}
+        return self._asdict() | by_name
 
 
 def by_device(option: str, values: Sequence[str]) -> dict[str, str]:
@@ -142,13 +125,6 @@ _OF_FILES = ("--image", "--write-image", "--storage", "--after")
 """Options whose value is a file, the name of which may hold a `=`."""
 
 _SPEC_PARTS = ("size", "block", "bank", "chip", "max-chip", "endian", "ids")
-
-
-def _size(option: str, text: str) -> int:
-    try:
-        return parse_size(text)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error}") from error
 
 
 def output_file(text: str, option: str) -> tuple[str, Path]:
@@ -204,14 +180,8 @@ _reading = _group("reading", Reading, _READING_OPTIONS)
 
 
 def reading_options(function: Function) -> Function:
-    """Add the options of reading to a command, and expand its `traces` with `named_traces`."""
-
-    @wraps(function)
-    def run(**given: Any) -> Any:  # noqa: ANN401  whatever the command takes
-        given["traces"] = named_traces(given["traces"])
-        return function(**given)
-
-    return _reading(quiet(run))
+    """Give a command the options on how traces are read, and --quiet."""
+    return _reading(quiet(function))
 
 
 # --- where the answer goes -----------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from tracetool.whole_file import whole_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["goes_to_a_file", "open_output"]
+    import polars as pl
+
+__all__ = ["goes_to_a_file", "open_output", "write_frame"]
 
 
 @contextmanager
@@ -39,3 +41,11 @@ def open_output(path: str | None) -> Iterator[BinaryIO]:
 def goes_to_a_file() -> bool:
     """True if standard output is a regular file."""
     return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+
+
+def write_frame(table: pl.DataFrame, name: str, output_format: str, output: str | None, *, several: bool) -> None:
+    """Write a table; see `tracetool.report.tables.write_table`."""
+    from tracetool.report.tables import write_table
+
+    with open_output(output) as file:
+        write_table(table, name, output_format, file, several=several)

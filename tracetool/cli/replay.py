@@ -9,11 +9,9 @@ import click
 
 from tracetool.cli import common, options
 from tracetool.cli.command import DEVICE_FILE, command
-from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
     from replay.backing import Policy
-    from tracetool.analysis.session import Replayed
 
 _INCONCLUSIVE = 4
 
@@ -47,35 +45,20 @@ def replay(
 
     Exit code 4: model and trace disagree, or the trace is incomplete; the files are written all the same.
     """
-    from tracetool.analysis.contents import contents_of
-    from tracetool.analysis.session import replay_readers
     from tracetool.audit.verdict import doubts
+    from tracetool.images import write_image as write
+    from tracetool.library.inputs import warn_of_damage
     from tracetool.report.state import print_state
 
-    moment = None if at is None else common.parse_number(at, "--at")
-    session = devices.session(policy=policy, at=moment)
-    wanted = [(*options.output_file(text, "--write-image"), True) for text in write_image]
-    wanted += [(*options.output_file(text, "--storage"), False) for text in storage]
-    common.keep_inputs([path for _, path, _ in wanted], [*traces, *session.images.values()])
-    with common.opened(traces, reading) as readers:
-        replayed = replay_readers(readers, session)
-    common.require_events(readers, sum(trace.events for trace in replayed.traces))
-    _check_moment(replayed, moment)
-    files = [
-        (path, contents_of(replayed.chosen(name, "--write-image"), backing=backing)) for name, path, backing in wanted
-    ]
-    for path, data in files:
-        from tracetool.images import write_image as write
-
+    files = [(*options.output_file(text, "--write-image"), "image") for text in write_image]
+    files += [(*options.output_file(text, "--storage"), "storage") for text in storage]
+    with common.opened(traces, reading, devices.given(), outputs=[path for _, path, _ in files]) as trace:
+        replayed = trace.replay(at=at, policy=policy)
+    contents = [(path, getattr(trace, what)(name, at=at, policy=policy)) for name, path, what in files]
+    for path, data in contents:
         write(path, data)
         common.say(f"wrote {path}")
     print_state(replayed, common.console(width))
-    common.warn_of_damage(readers)
+    warn_of_damage(trace.readers)
     doubtful = any(any(doubts(device, replayed)) for device in replayed.devices.values())
     return _INCONCLUSIVE if doubtful else 0
-
-
-def _check_moment(replayed: Replayed, at: int | None) -> None:
-    last = max((notes.last_seq for device in replayed.devices.values() for notes in device.notes[-1:]), default=-1)
-    if at is not None and at > last:
-        raise UsageError(f"--at {at}: the last event of the trace is {last}")

@@ -8,8 +8,8 @@ import click
 
 from tracetool.cli import common, options
 from tracetool.cli.command import command
-from tracetool.errors import UsageError
 from tracetool.findings import RULES
+from tracetool.library.keywords import parse_rule
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +31,7 @@ def rules(*, rule: str | None, width: int | None) -> None:
         for found in RULES.values():
             print_words(console, f"{found.id}  {found.severity.label:<7}  {found.title}", hang=_TITLE_COLUMN)
         return
-    for number, found in enumerate(_speaking_of(rule) or [rule_named(rule)]):
+    for number, found in enumerate(_speaking_of(rule) or [parse_rule(rule)]):
         if number:
             console.print()
         _explain(found, console)
@@ -42,13 +42,6 @@ def _speaking_of(text: str) -> list[Rule]:
     words = text.casefold().removeprefix("pflash_write:").strip()
     told = {rule.id: f"{rule.title} {rule.why} {rule.cause} {rule.remedy}".casefold() for rule in RULES.values()}
     return [RULES[name] for name, said in told.items() if words and words in said and text.upper() not in RULES]
-
-
-def rule_named(text: str) -> Rule:
-    """The rule of this identifier, in either case; UsageError that lists them."""
-    if text.upper() not in RULES:
-        raise UsageError(f"no rule {text!r}, and none that speaks of it; the rules are {', '.join(RULES)}")
-    return RULES[text.upper()]
 
 
 def _explain(rule: Rule, console: Console) -> None:

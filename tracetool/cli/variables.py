@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tracetool.analysis.device import Device
-    from tracetool.analysis.options import Options
+    from tracetool.analysis.session import Replayed
     from tracetool.uefi.varstore import VariableStore
 
 _MOST_IMAGE = 1 << 30
@@ -68,6 +67,7 @@ def variables(
     TRACE may also be the image of a flash. Of a trace it is the store that the guest left, or had --at an event.
     """
     from tracetool.analysis.variables import device_store
+    from tracetool.ingest.inputs import keep_inputs
     from tracetool.uefi.varstore import variables_frame
 
     common.check_table_format(output_format, output)
@@ -76,18 +76,21 @@ def variables(
         raise UsageError("--format json holds the variables that the firmware finds; give --format jsonl")
     if against is not None and (steps or deleted):
         raise UsageError("--against compares what the firmware finds; leave out --history, --changes and --deleted")
-    moment = None if at is None else common.parse_number(at, "--at")
-    session = devices.session(at=moment, keep_operations=steps)
-    common.keep_inputs([output], [*traces, *session.images.values(), *([against] if against else [])])
+    inputs = [user_path(against)] if against else []
     store = _as_image(traces)
     if store is not None and (steps or at is not None):
         raise UsageError(f"{traces[0]} is an image; --at, --history and --changes need the trace")
     if store is None:
-        device = _replayed(traces, replace(session, journal=steps), reading)
+        with common.opened(traces, reading, devices.given(), outputs=[output], inputs=inputs) as trace:
+            replayed = trace.replay(at=at, keep_operations=steps, journal=steps)
+            trace.warn_of_doubts(replayed)
+        device = _device_with_store(replayed)
         if steps:
             _write(_steps(device, history), "variable changes", output_format, output, several=len(traces) > 1)
             return
         store = device_store(device)
+    else:
+        keep_inputs([output], [*traces, *inputs])
     if store is None:
         raise InputError("the flash holds no variable store at this moment; --changes says what became of it")
     if against is not None:
@@ -132,16 +135,10 @@ def _store_in(path: Path) -> VariableStore:
     return store
 
 
-def _replayed(traces: Sequence[str], session: Options, reading: common.Reading) -> Device:
-    """Replay the traces; the one device that has or had a variable store."""
-    from tracetool.analysis.session import replay_readers
+def _device_with_store(replayed: Replayed) -> Device:
+    """The one device that has or had a variable store."""
     from tracetool.analysis.variables import has_store
 
-    with common.opened(traces, reading) as readers:
-        replayed = replay_readers(readers, session)
-    common.require_events(readers, sum(trace.events for trace in replayed.traces))
-    common.warn_of_damage(readers)
-    common.warn_of_disagreement(replayed)
     found = [device for device in replayed.devices.values() if has_store(device)]
     if len(found) == 1:
         return found[0]

@@ -52,15 +52,10 @@ def verify(
 
     Exit code 0: all that was compared is equal; 1: images or devices differ; 4: the trace proves nothing.
     """
-    from tracetool.verify import verify as verify_traces
-
-    session = devices.session()
     options.by_device("--after", after)  # one for each device
     images = dict(options.output_file(text, "--after") for text in after)
-    common.keep_inputs([output], [*traces, *session.images.values(), *images.values()])
-    with common.opened(traces, reading) as readers:
-        found = verify_traces(readers, session, after=images, program=qemu_binary, seconds=seconds)
-    common.require_events(readers, sum(trace.events for trace in found.traces))
+    with common.opened(traces, reading, devices.given(), outputs=[output], inputs=images.values()) as trace:
+        found = trace.verify(after=images, qemu_binary=qemu_binary, seconds=seconds)
     _write(found, output_format, output, width)
     return found.exit_code
 

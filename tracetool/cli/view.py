@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +14,11 @@ from tracetool.cli.command import command
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from replay.backing import Policy
+    from tracetool.ingest import TraceReader
+    from tracetool.library.inputs import Progress
 
 
 @command()
@@ -41,15 +45,22 @@ def view(
 
     Ends with exit code 0 whatever was found; 3 if a trace cannot be read at all, or if the app itself fails.
     """
-    session = devices.session(policy=policy)
-    _require_terminal()
-    if traces.count("-") > 1:
-        raise UsageError("standard input can be read only once")
+    from tracetool.cli.log import say_what_is_logged
+    from tracetool.library.inputs import named_traces, open_reader
+    from tracetool.library.keywords import machine_options
     from tracetool.viewmodel.audit_session import Settings, start
 
+    session = replace(machine_options(**devices.given()), policy=policy)
+    _require_terminal()
+    say_what_is_logged()
+    paths = named_traces(traces)
     settings = Settings(session, guests, strict_silicon, wear_limit)
-    _free_keyboard(needed="-" in traces)
-    job = start([partial(reading.open, path) for path in traces], settings)
+    _free_keyboard(needed="-" in paths)
+
+    def opener(path: str) -> Callable[[Progress], TraceReader]:
+        return lambda progress: open_reader(path, **reading._asdict(), progress=progress)
+
+    job = start([opener(path) for path in paths], settings)
     from tracetool.tui.app import TraceApp
     from tracetool.viewmodel.state_file import state_folder
 

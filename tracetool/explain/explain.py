@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "explain", "explain_device"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """Explanation of one event.
 
@@ -43,6 +43,9 @@ class Explanation:
     address: str
     findings: tuple[Finding, ...]
     start_ns: int | None
+
+    def __repr__(self) -> str:
+        return f"<Explanation of event {self.inspection.event['seq']} of {self.device}: {' '.join(self.sentences)}>"
 
 
 def explain(readers: Sequence[TraceReader], options: Options, seq: int) -> Explanation:

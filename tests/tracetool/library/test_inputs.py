@@ -1,4 +1,4 @@
-"""The traces that a command line names: directories of runs, what lies beside them, traces inside them."""
+"""Traces as users name them: directories of runs, what lies beside them, traces inside them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.tracetool.runs.support import FIRST_BOOT, PADDING
-from tracetool.cli.traces import named_traces
+from tracetool.library.inputs import named_traces
 
 if TYPE_CHECKING:
     from pathlib import Path

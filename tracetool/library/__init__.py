@@ -1,0 +1,1 @@
+"""The library: traces opened for notebooks, scripts and the command line; `tracetool` exports its names."""

@@ -1,0 +1,136 @@
+"""Keywords that describe the traced machine, as `Options`: the names and values of the command line's options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from replay.backing import Policy
+from tracetool.analysis.options import ANY_DEVICE, Options, parse_behaviour, parse_board
+from tracetool.errors import UsageError
+from tracetool.findings import RULES
+from tracetool.paths import user_path
+from tracetool.sizes import parse_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracetool.findings import Rule
+    from tracetool.timeline.query import Query
+
+T = TypeVar("T")
+ByDevice: TypeAlias = "T | Mapping[str, T] | None"
+"""A value for each device by its name, or one for the device that is written."""
+
+ALL_POLICIES = "all"
+"""In place of a policy: the audit under `discard`, with what each policy would have meant."""
+
+__all__ = [
+    "ALL_POLICIES",
+    "ByDevice",
+    "machine_options",
+    "parse_event",
+    "parse_number",
+    "parse_policy",
+    "parse_rule",
+    "parse_where",
+]
+
+
+def machine_options(
+    *,
+    image: ByDevice[str | Path] = None,
+    extent: ByDevice[str | int] = None,
+    board: str | None = None,
+    geometry: ByDevice[str] = None,
+    read_only: str | Iterable[str] = (),
+    writable: str | Iterable[str] = (),
+    qemu: str = "auto",
+    device: str | None = None,
+    process: int | Iterable[int] = (),
+    boot: int | str | None = None,
+) -> Options:
+    """What is known of the machine; the keywords are explained at `open`.
+
+    Raises:
+        UsageError: a value is not one; names the option.
+    """
+    from tracetool.analysis.boots import parse_boot
+
+    images: dict[str, str | Path] = _by_device(image)
+    extents: dict[str, str | int] = _by_device(extent)
+    return Options(
+        images={name: user_path(path) for name, path in images.items()},
+        extents={name: _size(size) for name, size in extents.items()},
+        board=None if board is None else parse_board(board),
+        geometries=_by_device(geometry),
+        read_only=frozenset([read_only] if isinstance(read_only, str) else read_only),
+        writable=frozenset([writable] if isinstance(writable, str) else writable),
+        behaviour=parse_behaviour(qemu),
+        device=device,
+        processes=frozenset([process] if isinstance(process, int) else process),
+        boot=parse_boot(None if boot is None else str(boot)),
+    )
+
+
+def _by_device(given: T | Mapping[str, T] | None) -> dict[str, T]:
+    if given is None:
+        return {}
+    return dict(given) if isinstance(given, Mapping) else {ANY_DEVICE: given}
+
+
+def _size(size: str | int) -> int:
+    try:
+        return size if isinstance(size, int) else parse_size(size)
+    except UsageError as error:
+        raise UsageError(f"--extent: {error}") from error
+
+
+def parse_policy(policy: Policy | str | None) -> Policy | None:
+    """A policy, or the one with this label; UsageError that lists them."""
+    if policy is None or isinstance(policy, Policy):
+        return policy
+    labels = {each.label: each for each in Policy}
+    if policy not in labels:
+        raise UsageError(f"--policy {policy!r}: give one of {', '.join(labels)}")
+    return labels[policy]
+
+
+def parse_number(number: int | str, name: str) -> int:
+    """The number of an event or a trace, decimal or hex; UsageError for anything else."""
+    text = str(number)
+    if not re.fullmatch(r"0x[0-9a-fA-F]{1,15}|[0-9]{1,18}", text):
+        raise UsageError(f"{name} {text!r} is not a number; write 4370 or 0x1112")
+    return int(text, 0) if text.startswith("0x") else int(text)
+
+
+def parse_event(event: int | str, traces: int) -> tuple[int, int]:
+    """Trace and number of the event that `[N:]SEQ` means, of so many traces.
+
+    Raises:
+        UsageError: it is no number, there is no such trace, or the trace is not named and there are several.
+    """
+    head, colon, tail = str(event).rpartition(":")
+    if not colon and traces > 1:
+        raise UsageError(f"{event}: name the trace too, 0:{event} to {traces - 1}:{event}: there are {traces}")
+    trace = parse_number(head, "N") if colon else 0
+    if trace >= traces:
+        raise UsageError(f"{event}: there is no trace {trace}; they are numbered from 0, and the last is {traces - 1}")
+    return trace, parse_number(tail, "SEQ")
+
+
+def parse_rule(text: str) -> Rule:
+    """The rule of this identifier, in either case; UsageError that lists them."""
+    if text.upper() not in RULES:
+        raise UsageError(f"no rule {text!r}, and none that speaks of it; the rules are {', '.join(RULES)}")
+    return RULES[text.upper()]
+
+
+def parse_where(text: str | None, table: str) -> Query | None:
+    """The query on a table; QueryError, a UsageError, if it is none."""
+    if text is None:
+        return None
+    from tracetool.timeline.query import VOCABULARIES, parse
+
+    return parse(text, next(vocabulary for vocabulary in VOCABULARIES if vocabulary.name == table))

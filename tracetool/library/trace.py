@@ -1,0 +1,398 @@
+"""Traces, open: their events, what the replay makes of them, and the audit."""
+
+from __future__ import annotations
+
+import html
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tracetool.analysis.boots import Chosen
+from tracetool.analysis.naming import events_of
+from tracetool.analysis.session import replay_readers
+from tracetool.errors import UsageError
+from tracetool.events import EVENTS_SCHEMA
+from tracetool.findings import WEAR_LIMIT
+from tracetool.ingest.foreign import require_events
+from tracetool.library.inputs import LOGGER, named_traces, open_readers, warn_of_damage
+from tracetool.library.keywords import (
+    ALL_POLICIES,
+    machine_options,
+    parse_event,
+    parse_number,
+    parse_policy,
+    parse_rule,
+    parse_where,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from replay.backing import Policy
+    from tracetool.analysis.options import Options
+    from tracetool.analysis.session import Replayed
+    from tracetool.audit import Audit
+    from tracetool.explain import Explanation
+    from tracetool.ingest import TraceReader
+    from tracetool.library.inputs import Progress
+    from tracetool.library.keywords import ByDevice
+    from tracetool.verify import Verification
+
+__all__ = ["Trace", "open"]
+
+_KEPT_RESULTS = 4
+
+
+def open(  # noqa: A001  as `gzip.open`: always called by its module's name
+    *traces: str | os.PathLike[str],
+    image: ByDevice[str | Path] = None,
+    extent: ByDevice[str | int] = None,
+    board: str | None = None,
+    geometry: ByDevice[str] = None,
+    read_only: str | Iterable[str] = (),
+    writable: str | Iterable[str] = (),
+    qemu: str = "auto",
+    device: str | None = None,
+    process: int | Iterable[int] = (),
+    boot: int | str | None = None,
+    input_format: str | None = None,
+    strict: bool = False,
+    progress: Callable[[str], Progress] | None = None,
+) -> Trace:
+    """Open traces of one machine: several are consecutive boots of it, in order.
+
+    What is given by device is a dictionary by the device's name, or one value for the device that is written.
+
+    Args:
+        traces: a log, QEMU's simple format, CTF or Parquet, also packed; a run directory, or a directory of them; `-`
+            for standard input.
+        image: the flash's contents before the first trace, by device: a file.
+        extent: how much of the flash the firmware calls its own, by device: bytes, or a size such as `768K`.
+        board: the QEMU board, such as `virt-arm`.
+        geometry: what the board does not say, or says wrongly, by device, such as `size=64M,block=256K,bank=4`.
+        read_only: names of devices that are read-only.
+        writable: names of devices that are writable, where the trace does not tell.
+        qemu: when buffered writes are stored: a release such as `9.0.2`, `direct`, `staged-at-count`,
+            `staged-at-data`, or `auto`, which finds it in the trace.
+        device: look at this device alone.
+        process: look at this QEMU's events alone, or at those of several, by process id.
+        boot: look at this boot alone, from 0, or at those of QEMU's `last` start.
+        input_format: what the traces are, where that is not recognised: text, simple, ctf or parquet.
+        strict: raise at the first line or record that is not understood, instead of a warning at the end.
+        progress: gives for each path a function that is called with the bytes read and the size of the file.
+
+    Raises:
+        InputError: a trace cannot be read.
+        UsageError: an option has a value that is none, or they contradict each other.
+    """
+    options = machine_options(
+        image=image,
+        extent=extent,
+        board=board,
+        geometry=geometry,
+        read_only=read_only,
+        writable=writable,
+        qemu=qemu,
+        device=device,
+        process=process,
+        boot=boot,
+    )
+    if not traces:
+        raise UsageError("no trace is named")
+    paths = named_traces([os.fspath(trace) for trace in traces])
+    return Trace(paths, open_readers(paths, input_format=input_format, strict=strict, progress=progress), options)
+
+
+class Trace:
+    """Traces of one machine, as `open` gives them. Nothing is read before it is asked for.
+
+    Frames have documented schemas. Results of a replay are kept for the next question; events are read anew each time.
+    What could not be read is logged as a warning by the logger `tracetool`.
+    """
+
+    def __init__(self, paths: Sequence[str], readers: Sequence[TraceReader], options: Options) -> None:
+        self.paths = paths
+        self.readers = readers
+        self.options = options
+        self._results: dict[tuple[object, ...], tuple[Replayed, Any]] = {}
+
+    def __repr__(self) -> str:
+        traces = ", ".join(f"{reader.meta.name} ({reader.meta.format})" for reader in self.readers)
+        return f"<Trace {traces}>"
+
+    def _repr_html_(self) -> str:
+        """The report of the audit, for notebooks."""
+        from tracetool.report.formats.html import write_html
+
+        page = html.escape(write_html(self.audit()))
+        return f'<iframe srcdoc="{page}" style="width: 100%; height: 40em; border: 0"></iframe>'
+
+    # --- frames --------------------------------------------------------------------------------------------------
+
+    def chunks(self) -> Iterator[pl.DataFrame]:
+        """The events in frames of `EVENTS_SCHEMA`, one after the other; of the boots and processes that were chosen."""
+        for number, reader in enumerate(self.readers):
+            yield from Chosen(reader, self.options).chunks(number)
+
+    @property
+    def events(self) -> pl.DataFrame:
+        """The events, a frame of `EVENTS_SCHEMA`; `scan` gives those of traces that do not fit into memory."""
+        name = self.options.device
+        chosen = (frame if name is None else frame.filter(events_of(name)) for frame in self.chunks())
+        events = pl.concat([EVENTS_SCHEMA.to_frame(), *chosen])
+        require_events(self.readers, sum(reader.health.events for reader in self.readers))
+        warn_of_damage(self.readers)
+        return events
+
+    def operations(self, where: str | None = None, *, rule: str | None = None) -> pl.DataFrame:
+        """The timeline, a frame of `OPERATIONS_SCHEMA`: one row an operation.
+
+        Args:
+            where: a query, such as `offset >= 768K and outcome != done`; see docs/query.md.
+            rule: only operations that share an event with a case of this rule.
+        """
+        query = parse_where(where, "operations")
+        if rule is None:
+            replayed = self.replay(keep_operations=True)
+            table = replayed.operations()
+        else:
+            replayed, audit = self._audited(keep_operations=True, keep_occurrences=True)
+            table = _with_cases(replayed.operations(), _cases(audit, rule))
+        self.warn_of_doubts(replayed)
+        return table if query is None else table.filter(query.expression(replayed.starts))
+
+    def accesses(self) -> pl.DataFrame:
+        """The accesses with the machine's state and what they did, a frame of `ACCESSES_SCHEMA`."""
+        replayed = self.replay(keep_accesses=True)
+        self.warn_of_doubts(replayed)
+        return replayed.accesses()
+
+    def blocks(self, where: str | None = None) -> pl.DataFrame:
+        """What was done to each erase block, a frame of `BLOCKS_SCHEMA`; `where` as for `operations`."""
+        query = parse_where(where, "blocks")
+        replayed = self.replay()
+        self.warn_of_doubts(replayed)
+        table = replayed.blocks()
+        return table if query is None else table.filter(query.expression(replayed.starts))
+
+    def findings(
+        self,
+        where: str | None = None,
+        *,
+        rule: str | None = None,
+        policy: Policy | str | None = None,
+        strict_silicon: bool = False,
+        wear_limit: int = WEAR_LIMIT,
+    ) -> pl.DataFrame:
+        """What the rules found, a frame of `FINDINGS_SCHEMA`; with `rule` every case of that rule is a row.
+
+        The other arguments are those of `operations` and `audit`.
+        """
+        from tracetool.report.tables import findings_frame
+
+        query = parse_where(where, "findings")
+        _, audit = self._audited(
+            strict_silicon=strict_silicon,
+            wear_limit=wear_limit,
+            policy=parse_policy(policy),
+            keep_occurrences=rule is not None,
+        )
+        table = findings_frame(audit.findings) if rule is None else _cases(audit, rule)
+        return table if query is None else table.filter(query.expression(()))
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
+    def audit(
+        self,
+        *,
+        policy: Policy | str | None = None,
+        guests: int = 1,
+        strict_silicon: bool = False,
+        wear_limit: int = WEAR_LIMIT,
+    ) -> Audit:
+        """Whether the guest wrote outside the extent of its flash: verdicts, figures and `findings`.
+
+        Args:
+            policy: what a file shorter than the region does with writes beyond it: `discard` (the default),
+                `volatile`, `error`, `padded`; `all` compares them.
+            guests: how many guests the saving is worked out for.
+            strict_silicon: what a real chip would refuse is an error, not a note.
+            wear_limit: note a block that was erased more often.
+
+        Raises:
+            InputError: a trace or an image cannot be read.
+            UsageError: options contradict each other or the trace.
+        """
+        if policy == ALL_POLICIES:
+            from tracetool.audit.compare import compare_policies
+
+            audit = compare_policies(
+                self.readers, self.options, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit
+            )
+            require_events(self.readers, sum(trace.events for trace in audit.traces))
+            return audit
+        return self._audited(
+            guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit, policy=parse_policy(policy)
+        )[1]
+
+    def explain(self, event: int | str, *, policy: Policy | str | None = None) -> Explanation:
+        """One event in words: command, state and bytes before and after, its operation and findings.
+
+        Args:
+            event: its number (column `seq`); with several traces that of its trace before it, as in `1:4370`.
+            policy: as for `audit`.
+        """
+        from tracetool.explain import explain
+
+        trace, seq = parse_event(event, len(self.readers))
+        return explain(self.readers[: trace + 1], replace(self.options, policy=parse_policy(policy)), seq)
+
+    def image(
+        self, device: str = "", *, at: int | str | None = None, policy: Policy | str | None = None
+    ) -> NDArray[np.uint8]:
+        """The image file of a device as QEMU would have left it, uint8.
+
+        Args:
+            device: its name; without one, the device that is written.
+            at: the moment after this event of the last trace; None: the end.
+            policy: of the device; None: the one that the trace was recorded on.
+
+        Raises:
+            UsageError: a byte of it is not known, or there is no such device, event or policy.
+        """
+        return self._contents(device, at, policy, backing=True)
+
+    def storage(
+        self, device: str = "", *, at: int | str | None = None, policy: Policy | str | None = None
+    ) -> NDArray[np.uint8]:
+        """What the guest would have read back of a device, uint8; arguments and errors as of `image`."""
+        return self._contents(device, at, policy, backing=False)
+
+    def verify(
+        self,
+        *,
+        after: Mapping[str, Path] | None = None,
+        qemu_binary: str | None = None,
+        seconds: float = 300,
+    ) -> Verification:
+        """Hold the model against the trace, the image after it, and a real QEMU's flash.
+
+        Args:
+            after: the image file after the last trace, by device. A run directory brings its own.
+            qemu_binary: a QEMU whose flash is given the same accesses.
+            seconds: how long it is driven at most.
+        """
+        from tracetool.verify import verify
+
+        found = verify(self.readers, self.options, after=after, program=qemu_binary, seconds=seconds)
+        require_events(self.readers, sum(trace.events for trace in found.traces))
+        return found
+
+    # --- the replay ----------------------------------------------------------------------------------------------
+
+    def replay(self, *, at: int | str | None = None, policy: Policy | str | None = None, **keep: Any) -> Replayed:  # noqa: ANN401
+        """The devices after a replay, up to event `at` of the last trace; `keep` names tables of `Options` to keep.
+
+        Raises:
+            UsageError: the last trace has no event `at`; options contradict each other or the trace.
+            InputError: a trace or an image cannot be read, or has no pflash event.
+        """
+        moment = None if at is None else parse_number(at, "--at")
+        options = replace(self.options, at=moment, policy=parse_policy(policy), **keep)
+        key = (moment, options.policy, *keep.items())
+        replayed, _ = self._once(key, lambda: (replay_readers(self.readers, options), None))
+        require_events(self.readers, sum(trace.events for trace in replayed.traces))
+        last = max((notes.last_seq for device in replayed.devices.values() for notes in device.notes[-1:]), default=-1)
+        if moment is not None and moment > last:
+            raise UsageError(f"--at {moment}: the last event of the trace is {last}")
+        return replayed
+
+    @property
+    def starts(self) -> tuple[int | None, ...]:
+        """The recorded time of each trace's first event, in nanoseconds; None where it has no times."""
+        replayed = next((replayed for replayed, _ in self._results.values()), None)
+        return (replayed or self.replay()).starts
+
+    def _audited(
+        self,
+        *,
+        guests: int = 1,
+        strict_silicon: bool = False,
+        wear_limit: int = WEAR_LIMIT,
+        **changes: Any,  # noqa: ANN401
+    ) -> tuple[Replayed, Audit]:
+        """The audit and the replay that it was made of; `changes` are fields of `Options`."""
+        from tracetool.audit.audit import audit_replayed
+
+        def work() -> tuple[Replayed, Audit]:
+            return audit_replayed(
+                self.readers,
+                replace(self.options, **changes),
+                guests=guests,
+                strict_silicon=strict_silicon,
+                wear_limit=wear_limit,
+            )
+
+        found = self._once((guests, strict_silicon, wear_limit, *changes.items()), work)
+        require_events(self.readers, sum(trace.events for trace in found[0].traces))
+        return found
+
+    def _once(self, key: tuple[object, ...], work: Callable[[], tuple[Replayed, Any]]) -> tuple[Replayed, Any]:
+        """The result of work that was done already; the latest few are kept."""
+        if key not in self._results:
+            result = work()
+            for old in list(self._results)[: 1 - _KEPT_RESULTS]:
+                del self._results[old]
+            self._results[key] = result
+        return self._results[key]
+
+    def _contents(
+        self, device: str, at: int | str | None, policy: Policy | str | None, *, backing: bool
+    ) -> NDArray[np.uint8]:
+        from tracetool.analysis.contents import contents_of
+
+        replayed = self.replay(at=at, policy=policy)
+        chosen = replayed.chosen(device, "--write-image" if backing else "--storage")
+        return contents_of(chosen, backing=backing)
+
+    def warn_of_doubts(self, replayed: Replayed) -> None:
+        """Log what was not understood, and where the model is not to be trusted."""
+        from tracetool.audit.verdict import stores_unknown
+
+        warn_of_damage(self.readers)
+        for name, device in replayed.devices.items():
+            for notes in device.notes:
+                if notes.disagreement is not None:
+                    seq = notes.disagreement.seq
+                    LOGGER.warning("%s: model and trace disagree from event %d on (TRC001)", name, seq)
+            if not device.stores_known:
+                LOGGER.warning("%s: %s", name, stores_unknown(device).text)
+
+
+def _cases(audit: Audit, rule: str) -> pl.DataFrame:
+    """Every case of a rule, a frame of `FINDINGS_SCHEMA`."""
+    from tracetool.report.tables import findings_frame
+
+    wanted = parse_rule(rule).id
+    return findings_frame((finding for finding in audit.findings if finding.rule == wanted), each=True)
+
+
+def _with_cases(table: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
+    """The operations that share an event with a case. Those of a device follow one another in a trace."""
+    import numpy as np
+
+    chosen = np.zeros(table.height, np.bool_)
+    for (device, trace), part in cases.drop_nulls("first_seq").group_by("device", "trace"):
+        mine = (pl.col("device").cast(pl.String) == device) & (pl.col("trace") == trace)
+        rows = table.select(pl.arg_where(mine)).to_series().to_numpy()
+        first = np.searchsorted(table["last_seq"][rows], part["first_seq"])
+        end = np.searchsorted(table["first_seq"][rows], part["last_seq"], side="right")
+        steps = np.bincount(first, minlength=len(rows) + 1) - np.bincount(end, minlength=len(rows) + 1)
+        chosen[rows] = steps.cumsum()[:-1] > 0
+    return table.filter(chosen)
