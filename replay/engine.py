@@ -7,18 +7,18 @@ machine stops where its owner must decide something (see `Stop`), and continues 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from replay.backing import UPSTREAM, Backing, Policy
 from replay.behaviour import Behaviour
-from replay.cfi import SIZE_DEPENDENT_ENTRIES, Opcode, Status, cfi_table
-from replay.columns import ABSENT, HELD, OP_FIELDS, QUEUED, Field, JournalKind, OpField, RowKind, Stop, Target
-from replay.journal import COLUMNS, Change, Journal
+from replay.buffers import BlankRange, Buffers, Contents, joined, prefix, view
+from replay.cfi import SIZE_DEPENDENT_ENTRIES, Opcode, cfi_table
+from replay.columns import ABSENT, OP_FIELDS, Field, JournalKind, OpField, RowKind, Stop, Target
+from replay.journal import Change, Journal
 from replay.sparse import clear, copy_into, find_other, sparse_zeros
-from replay.state import Asked, Chip, Operations, Rows, SelfCheck, Settings, Steps, Totals
-from replay.state import Journal as JournalRoom
+from replay.state import Asked, Chip, Rows, Settings, Totals
 from replay.tables import StepColumns
 
 try:
@@ -28,8 +28,6 @@ except ImportError:  # not compiled
     from replay.operation_sums import end_operation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from replay.geometry import Geometry
@@ -38,13 +36,6 @@ if TYPE_CHECKING:
     Bytes = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 __all__ = ["Config", "Disagreement", "Machine", "Stop", "Totals", "state_of"]
-
-_JOURNAL_ROWS = 1 << 14
-_JOURNAL_BYTES = 1 << 22
-_STEPS = 1 << 14
-_OPERATIONS = 1 << 14
-_FILLED_AT_ONCE = 128 << 20
-_FILLED = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -86,55 +77,10 @@ class Disagreement:
     actual: int
 
 
-class _Contents(NamedTuple):
-    """Bytes and masks of a region, uint8, allocated lazily."""
-
-    storage: NDArray[np.uint8]
-    storage_mask: NDArray[np.uint8]
-    backing: NDArray[np.uint8]
-    backing_mask: NDArray[np.uint8]
-
-
-class _Room:
-    """Buffers shared with the kernel, whose memoryviews are views of them."""
-
-    def __init__(self, *, journal: int, data: int) -> None:
-        self.seen = np.zeros(len(RowKind), np.int64)
-        self.missing = np.full(len(RowKind), ABSENT, np.int64)
-        self.queue = np.zeros((6, QUEUED), np.int64)
-        self.held = np.zeros((5, HELD), np.int64)
-        self.steps = np.zeros((len(StepColumns._fields), _STEPS), np.int64)
-        self.operations = np.zeros((_OPERATIONS, OP_FIELDS), np.int64)
-        self.journal = np.zeros((COLUMNS, journal), np.int64)
-        self.data = np.zeros(data, np.uint8)
-
-    def chip(self, settings: Settings, window: int) -> Chip:
-        """Create a device in its power-up state, without contents."""
-        chip = Chip(
-            settings,
-            SelfCheck(_views(self.queue), _views(self.held), _view(self.seen), _view(self.missing)),
-            JournalRoom(_views(self.journal), _view(self.data)),
-            Operations(_view(np.zeros(OP_FIELDS, np.int64)), _view(self.operations.reshape(-1))),
-            Steps(_views(self.steps)),
-            _view(np.zeros(window, np.uint8)),
-            _view(np.zeros(window, np.uint8)),
-        )
-        chip.status = int(Status.READY)
-        return chip
-
-
 def state_of(chip: Chip) -> dict[str, int]:
     """Scalar state of a chip by name: no contents, window or tables, and not its position among the rows."""
     values = {name: getattr(chip, name) for name in dir(chip) if name != "position"}
     return {name: value for name, value in values.items() if isinstance(value, int)}
-
-
-def _view(array: NDArray[Any]) -> memoryview[int]:
-    return memoryview(array)  # type: ignore[arg-type]
-
-
-def _views(table: NDArray[np.int64]) -> list[memoryview[int]]:
-    return [_view(column) for column in table]
 
 
 def _settings(config: Config) -> Settings:
@@ -142,7 +88,7 @@ def _settings(config: Config) -> Settings:
     table = np.frombuffer(cfi_table(geometry), np.uint8).astype(np.int64)
     if not geometry.size_known:
         table[list(SIZE_DEPENDENT_ENTRIES)] = ABSENT
-    settings = Settings(_view(table))
+    settings = Settings(view(table))
     settings.size = geometry.size
     settings.block = geometry.block
     settings.bank = geometry.bank_width
@@ -174,36 +120,6 @@ def _set_backing(settings: Settings, backing: Backing) -> None:
     settings.backed = settings.size if backing.policy == Policy.PADDED else settings.extent
 
 
-class _Blank:
-    """Range beyond the image file: zeros, and known.
-
-    Where masks start as unknown the range must be marked known: at once if it is small, else lazily, block by block, as
-    rows come near it, so that a large region costs no memory.
-    """
-
-    def __init__(self, size: int, start: int | None = None) -> None:
-        self.start = size if start is None else min(start, size)
-        self._size = size
-        self._marked: set[int] = set()
-
-    def begin(self, mask: NDArray[np.uint8], known: int) -> None:
-        """Mark the whole range if that takes little memory."""
-        if self._size - self.start <= _FILLED_AT_ONCE:
-            mask[self.start :] = known
-            self._marked = set(range(self._size // _FILLED + 1))
-
-    def mark(self, mask: NDArray[np.uint8], offsets: NDArray[np.int64], reach: int) -> None:
-        """Mark the blocks within `reach` bytes of these rows, which covers erase blocks and windows."""
-        if self.start == self._size or self._size - self.start <= _FILLED_AT_ONCE:
-            return
-        places = np.unique(offsets // _FILLED) * _FILLED
-        for place in places[places >= 0].tolist():
-            for number in range(max(place - reach, 0) // _FILLED, (place + _FILLED + reach) // _FILLED + 1):
-                if number not in self._marked:
-                    self._marked.add(number)
-                    mask[max(number * _FILLED, self.start) : (number + 1) * _FILLED] = 1
-
-
 class Machine:
     """One flash device with its state and contents.
 
@@ -217,20 +133,19 @@ class Machine:
     def __init__(self, config: Config) -> None:
         self.config = config
         size = config.geometry.size
-        room = _Room(journal=1, data=1)
-        if config.journal or config.count_changes:
-            room = _Room(journal=_JOURNAL_ROWS, data=max(_JOURNAL_BYTES, 16 * config.geometry.block))
-        self._make(_settings(config), room, _Contents(*(sparse_zeros(size) for _ in _Contents._fields)))
-        self._blank = _Blank(size)
+        journal = config.journal or config.count_changes
+        buffers = Buffers(config.geometry.block, journal=journal)
+        self._make(_settings(config), buffers, Contents(*(sparse_zeros(size) for _ in Contents._fields)))
+        self._blank = BlankRange(size)
         if config.image is not None:
             length = min(len(config.image), size)
             copy_into(self._contents.storage, config.image[:length])
             copy_into(self._contents.backing, config.image[:length])
 
-    def _make(self, settings: Settings, room: _Room, contents: _Contents) -> None:
+    def _make(self, settings: Settings, buffers: Buffers, contents: Contents) -> None:
         self._settings = settings
-        self._room = room
-        self.chip = room.chip(settings, self.config.geometry.window)
+        self._buffers = buffers
+        self.chip = buffers.chip(settings, self.config.geometry.window)
         self.asked: Asked = self.chip.asked
         self.totals: Totals = self.chip.totals
         self.journal = Journal()
@@ -238,10 +153,10 @@ class Machine:
         self._operations: list[NDArray[np.int64]] = []
         self._set_contents(contents)
 
-    def _set_contents(self, contents: _Contents) -> None:
+    def _set_contents(self, contents: Contents) -> None:
         self._contents = contents
         for name, array in contents._asdict().items():
-            setattr(self.chip, name, _view(array))
+            setattr(self.chip, name, view(array))
 
     # --- feeding -------------------------------------------------------------------------------------------------
 
@@ -257,10 +172,10 @@ class Machine:
         if self._settings.known:
             reach = max(self._settings.block, self._settings.window)
             self._blank.mark(self._contents.storage_mask, rows.offset[start:end], reach)
-        if start < end and not self._room.seen.any():
+        if start < end and not self._buffers.seen.any():
             # A device that has just started has a zero count register; any other first row leaves it unknown.
             self.chip.counter_known |= rows.kind[start] in (RowKind.RESET, RowKind.REALIZE)
-        views = Rows([_view(np.ascontiguousarray(column, np.int64)) for column in rows])
+        views = Rows([view(np.ascontiguousarray(column, np.int64)) for column in rows])
         while True:
             why = Stop(run(self.chip, views, start, end))
             start = self.chip.position
@@ -272,22 +187,22 @@ class Machine:
 
     def _drain(self) -> None:
         """Empty the kernel's buffers."""
-        chip, room = self.chip, self._room
+        chip, buffers = self.chip, self._buffers
         if chip.journal.rows:
-            columns, size = room.journal[:, : chip.journal.rows], chip.journal.bytes
-            self.journal.take(columns.T.copy(), room.data[:size].copy(), self._settings.known)
+            columns, size = buffers.journal[:, : chip.journal.rows], chip.journal.bytes
+            self.journal.take(columns.T.copy(), buffers.data[:size].copy(), self._settings.known)
             chip.journal.rows = chip.journal.bytes = 0
         if chip.steps.count:
-            self._steps.append(room.steps[:, : chip.steps.count].copy())
+            self._steps.append(buffers.steps[:, : chip.steps.count].copy())
             chip.steps.count = 0
         if chip.operations.count:
-            self._operations.append(room.operations[: chip.operations.count].T.copy())
+            self._operations.append(buffers.operations[: chip.operations.count].T.copy())
             chip.operations.count = 0
 
     def steps(self) -> StepColumns:
         """Return the rows that passed the filter `asked` since the last call."""
         found, self._steps = self._steps, []
-        return StepColumns(*_joined(found, len(StepColumns._fields)))
+        return StepColumns(*joined(found, len(StepColumns._fields)))
 
     def operations(self, *, end: bool = False) -> OperationColumns:
         """Return the operations that have ended since the last call; with `end` end the one in progress first."""
@@ -295,13 +210,13 @@ class Machine:
             end_operation(self.chip)
             self._drain()
         found, self._operations = self._operations, []
-        return dict(zip((field.name.lower() for field in OpField), _joined(found, OP_FIELDS), strict=True))
+        return dict(zip((field.name.lower() for field in OpField), joined(found, OP_FIELDS), strict=True))
 
     def _forget_everything(self) -> None:
         size = self.config.geometry.size
         self._settings.known = 1
         self._set_contents(self._contents._replace(storage_mask=sparse_zeros(size), backing_mask=sparse_zeros(size)))
-        self._blank = _Blank(size)
+        self._blank = BlankRange(size)
 
     # --- changing the device -----------------------------------------------------------------------------------------
 
@@ -355,9 +270,9 @@ class Machine:
         """Restart the machine: read storage from the image file and reset the state to that of power-up."""
         self._reload()
         before = self.chip
-        self._room.seen[:] = 0
-        self._room.missing[:] = ABSENT
-        self.chip = self._room.chip(self._settings, self.config.geometry.window)
+        self._buffers.seen[:] = 0
+        self._buffers.missing[:] = ABSENT
+        self.chip = self._buffers.chip(self._settings, self.config.geometry.window)
         for name in ("op", "unknown_seen", "operations", "totals", "asked"):
             setattr(self.chip, name, getattr(before, name))
         self._set_contents(self._contents)
@@ -410,7 +325,7 @@ class Machine:
         """Blank storage beyond the image file; untouched pages stay unallocated."""
         clear(self._contents.storage[extent:])
         clear(self._contents.storage_mask[extent:])
-        self._blank = _Blank(self.config.geometry.size, extent)
+        self._blank = BlankRange(self.config.geometry.size, extent)
         self._blank.begin(self._contents.storage_mask, self._settings.known)
 
     def fork(self, backing: Backing) -> Machine:
@@ -425,14 +340,14 @@ class Machine:
         settings.check = settings.journal = settings.count = settings.sum_up = False
         settings.watch_end = 0
         _set_backing(settings, backing)
-        room = _Room(journal=1, data=1)
-        room.seen[:] = self._room.seen
-        twin._make(settings, room, _Contents(*(_prefix(array, backing.extent) for array in self._contents)))
+        buffers = Buffers(self.config.geometry.block, journal=False)
+        buffers.seen[:] = self._buffers.seen
+        twin._make(settings, buffers, Contents(*(prefix(array, backing.extent) for array in self._contents)))
         for name, value in state_of(self.chip).items():
             setattr(twin.chip, name, value)
         for name in ("window", "touched"):
-            setattr(twin.chip, name, _view(np.array(getattr(self.chip, name), np.uint8)))
-        twin._blank = _Blank(self.config.geometry.size, backing.extent)
+            setattr(twin.chip, name, view(np.array(getattr(self.chip, name), np.uint8)))
+        twin._blank = BlankRange(self.config.geometry.size, backing.extent)
         twin._blank.begin(twin._contents.storage_mask, settings.known)
         return twin
 
@@ -479,8 +394,8 @@ class Machine:
     @property
     def disagreement(self) -> Disagreement | None:
         """The first difference between model and trace so far."""
-        check, missing = self.chip.check, self._room.missing
-        lacking = np.flatnonzero((missing >= 0) & (self._room.seen != 0))
+        check, missing = self.chip.check, self._buffers.missing
+        lacking = np.flatnonzero((missing >= 0) & (self._buffers.seen != 0))
         if len(lacking):
             kind = int(lacking[missing[lacking].argmin()])
             if not 0 <= check.first_seq <= missing[kind]:
@@ -562,23 +477,9 @@ class Machine:
             return None
         if check.held and self._settings.check_read_events and self.has_seen(RowKind.IO_READ):
             return RowKind.IO_READ
-        queued = self._room.queue[0, check.head : check.tail].tolist()
+        queued = self._buffers.queue[0, check.head : check.tail].tolist()
         return next((RowKind(kind) for kind in queued if self.has_seen(kind)), None)
 
     def has_seen(self, kind: RowKind) -> bool:
         """True if a row of this kind has been fed."""
-        return bool(self._room.seen[kind])
-
-
-def _joined(parts: Sequence[NDArray[np.int64]], columns: int) -> NDArray[np.int64]:
-    """Concatenate tables along their rows."""
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate([np.zeros((columns, 0), np.int64), *parts], axis=1)
-
-
-def _prefix(array: NDArray[np.uint8], length: int | None) -> NDArray[np.uint8]:
-    """Copy the first `length` bytes; the rest stays unallocated zeros."""
-    copy = sparse_zeros(len(array))
-    copy_into(copy, array[:length])
-    return copy
+        return bool(self._buffers.seen[kind])
