@@ -1,6 +1,6 @@
 """Sanitizing of foreign text: nothing that moves the cursor, hides or reorders the text around it.
 
-Names of devices and files, a trace's own words and those of other programs pass through here before people see them.
+Names of devices and files, texts of traces and messages of other programs are shown only after it.
 Machine formats keep data as it is.
 """
 

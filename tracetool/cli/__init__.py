@@ -1,6 +1,6 @@
 """The command line: one module for each command, all of them thin.
 
-Heavy imports stand inside the commands, so that `tracetool --help` and completion answer at once.
+Heavy imports are inside the commands, so that `tracetool --help` and completion answer at once.
 """
 
 from __future__ import annotations

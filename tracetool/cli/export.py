@@ -57,7 +57,7 @@ def export(
             replace(trace.options, keep_operations=True),
         )
         remarks = chosen.write(job, file)
-        # Inside, so that a file of that name stays what it was.
+        # Inside, so that an older file of that name is kept.
         require_events(readers, job.seen)
         if not job.events:
             raise UsageError(f"no event of a device {job.options.device!r} in the trace")

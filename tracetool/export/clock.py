@@ -18,7 +18,7 @@ __all__ = ["Clock"]
 class Clock:
     """Turns a trace's times, chunk by chunk, into nanoseconds since its first event that never go back.
 
-    A clock that was set back, as where logs were concatenated, goes on from where it was. Rows without a time get
+    A clock that was set back, as in concatenated logs, continues from its last time. Rows without a time get
     that of the row before. A trace without any times counts its events, a nanosecond each.
 
     Args:

@@ -38,7 +38,7 @@ class ExportFormat:
 FORMATS = Registry[ExportFormat](
     "tracetool.export", "FORMAT", ["simple", "log", "parquet", "jsonl", "csv", "perfetto", "vcd"]
 )
-"""By name, those that are traces again first."""
+"""By name; formats that this program reads come first."""
 
 
 def format_of(path: str, name: str | None) -> ExportFormat:

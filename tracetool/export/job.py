@@ -42,9 +42,9 @@ class Job:
 
     Attributes:
         reader: the trace.
-        options: what is known of the devices; `options.device` alone is written where it is given.
-        events: how many have been given out by the last pass.
-        seen: how many the last pass has seen, those of other devices too.
+        options: of the devices; only `options.device` is written, where it is given.
+        events: events written by the last pass.
+        seen: events seen by the last pass, those of other devices included.
         losses: how many had been given out before each place where events were lost, in the last pass.
         failures: the same of each place where the host failed.
         left_out: events of other devices, processes and boots, in the last pass. They end up as a loss at the end, so

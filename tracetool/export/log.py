@@ -124,7 +124,7 @@ class _Log:
         self._fractions = self._fractions or bool((nanoseconds != 0).any())
         prefixes = list(map(_prefix, times.to_list(), threads.to_list()))
         kept = pl.Series(["@" in prefix for prefix in prefixes], dtype=pl.Boolean)
-        # A logger's tag says what the thread is where it is the process.
+        # A logger's tag names the thread where that is the process.
         self._threads += int((threads.is_not_null() & ~kept & threads.ne_missing(frame["process"])).sum())
         if frame["process"].null_count() == frame.height:
             return prefixes

@@ -1,4 +1,4 @@
-"""Canonical events as Parquet, which can be read back: with what is known of the trace they come from, and sealed."""
+"""Canonical events as Parquet, with the provenance of the trace and a checksum, to be read back."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tracetool.events import EVENT_NAMES, NAMELESS_DEVICE, Variant, variants
+from tracetool.ingest.binary_columns import ARGUMENT_COLUMNS, held_columns
 
 if TYPE_CHECKING:
     import re
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Group", "Shaped", "Strings", "argument_columns", "shape"]
 
-_COLUMNS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region", "text")
-_NAMELESS = 1 << len(_COLUMNS)
+_NAMELESS = 1 << len(ARGUMENT_COLUMNS)
 _LEAVE_OUT = _NAMELESS << 1
 _EVENT = _LEAVE_OUT << 1
 _UNFIT = -1
@@ -61,7 +61,7 @@ class Shaped(NamedTuple):
 
 @cache
 def _variant(key: int) -> Variant | None:
-    held = {name for bit, name in enumerate(_COLUMNS) if key >> bit & 1}
+    held = {name for bit, name in enumerate(ARGUMENT_COLUMNS) if key >> bit & 1}
     fitting = [v for v in variants(EVENT_NAMES[key // _EVENT]) if v.columns <= held and (v.named or key & _NAMELESS)]
     leave_out = bool(key & _LEAVE_OUT)
     return max(fitting, key=lambda v: (len(v.columns & held), v.named is not leave_out), default=None)
@@ -73,12 +73,10 @@ def shape(frame: pl.DataFrame, strings: Strings, *, leave_out: bool) -> Shaped:
     Args:
         frame: the rows.
         strings: what the format can hold.
-        leave_out: rows of the device that has no name are written without one, as the QEMUs did that gave none.
+        leave_out: rows of the nameless device are written without a name, as by QEMU before 6.0.
     """
     nameless = _NAMELESS | (_LEAVE_OUT if leave_out else 0)
-    keys = frame["event"].to_physical().to_numpy().astype(np.int64) * _EVENT
-    for bit, name in enumerate(_COLUMNS):
-        keys += frame[name].is_not_null().to_numpy().astype(np.int64) << bit
+    keys = frame["event"].to_physical().to_numpy().astype(np.int64) * _EVENT + held_columns(frame)
     keys += (frame["device"] == NAMELESS_DEVICE).to_numpy() * nameless
     keys[~strings.held(frame)] = _UNFIT
     groups, left = [], []

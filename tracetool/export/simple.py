@@ -73,7 +73,7 @@ def write(job: Job, file: BinaryIO) -> list[str]:
             nobody += piece[who].null_count()
             mixed = mixed or (threads and not _nameless(piece))
     if mixed:
-        # Threads and processes do not stand beside each other.
+        # A trace names threads or processes, not both.
         file.write(_dropped(0, None))
     return [*_said(left_out, failures, lossy=job.lossy), *_unknown(untimed, nobody, who), *_clocks(job)]
 

@@ -3,7 +3,7 @@
 Each device is a scope with `address` (the offset in the device), `data`, `size` in bytes, `write` (1 or 0), an event
 `access` that marks every bus access, and what QEMU logs of the state: `command` (0 in read array), `wcycle` as the
 access found it, and `status`, the register's byte as the guest last read it. What is not known is x. Accesses of one
-instant stand a nanosecond apart, so that each can be seen.
+instant are a nanosecond apart, so that each can be seen.
 
 Ref: IEEE 1364-2005, clause 18.
 """

@@ -69,7 +69,7 @@ class BabeltraceProcess:
         self._name = name
         self._patience_s = PATIENCE_S + size * PATIENCE_PER_BYTE_S
         self._rows = rows
-        self._said = b""
+        self._received = b""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         memory = _shared(SLOTS * COLUMNS * rows * 8)
         try:
@@ -82,7 +82,7 @@ class BabeltraceProcess:
             os.close(memory)
         library = os.environ.get(LIBRARY_VARIABLE)
         own = {"memory": memory, "slots": SLOTS, "rows": rows, "library": library}
-        self._tell(json.dumps(request | own).encode())
+        self._send(json.dumps(request | own).encode())
 
     def _start(self, memory: int) -> subprocess.Popen[bytes]:
         path = [str(Path(str(tracetool.__file__)).parents[1]), *sys.path]
@@ -109,9 +109,9 @@ class BabeltraceProcess:
             InputError: it ended without saying so, or is not heard of any more.
         """
         while True:
-            said: dict[str, Any] = json.loads(self._line())
-            yield said
-            if "end" in said:
+            message: dict[str, Any] = json.loads(self._line())
+            yield message
+            if "end" in message:
                 return
 
     def block(self, slot: int, rows: int) -> npt.NDArray[np.int64]:
@@ -122,7 +122,7 @@ class BabeltraceProcess:
 
     def free(self) -> None:
         """Release the oldest block, for the process to fill again."""
-        self._tell(b"")
+        self._send(b"")
 
     def explained(self, causes: str) -> str:
         """The causes of an error that the library names, with what it logged beside them."""
@@ -141,7 +141,7 @@ class BabeltraceProcess:
         with suppress(BufferError):
             self._blocks.close()
 
-    def _tell(self, line: bytes) -> None:
+    def _send(self, line: bytes) -> None:
         """Send a line; that the process has ended is noticed in `listen`."""
         assert self._process.stdin is not None  # noqa: S101
         left = memoryview(line + b"\n")
@@ -155,7 +155,7 @@ class BabeltraceProcess:
         heard = select.poll()
         heard.register(pipe, select.POLLIN)
         until, used_s = time.monotonic() + SILENCE_S, _processor_s(self.pid)
-        while b"\n" not in self._said:
+        while b"\n" not in self._received:
             if not heard.poll(LOOK_S * 1000):
                 if time.monotonic() > until:
                     raise self._hang(SILENCE_S)
@@ -165,8 +165,8 @@ class BabeltraceProcess:
             data = os.read(pipe, PIPE)
             if not data:
                 raise InputError(f"{self._name}: babeltrace2 {self._ending()}; babeltrace2 DIR shows how far it comes")
-            self._said += data
-        line, _, self._said = self._said.partition(b"\n")
+            self._received += data
+        line, _, self._received = self._received.partition(b"\n")
         return line
 
     def _hang(self, seconds: float) -> InputError:

@@ -18,10 +18,23 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-__all__ = ["ANY", "LIMITS", "NAMELESS", "NO_NAME", "NUMBERS", "event_columns", "nullable"]
+__all__ = [
+    "ANY",
+    "ARGUMENT_COLUMNS",
+    "LIMITS",
+    "NAMELESS",
+    "NO_NAME",
+    "NUMBERS",
+    "event_columns",
+    "held_columns",
+    "nullable",
+]
 
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region")
 """The columns that hold numbers, in the order of the kernels."""
+
+ARGUMENT_COLUMNS = (*NUMBERS, "text")
+"""The columns that arguments of events fill."""
 
 NO_NAME = "(null)"
 """A device without a name: the binary backends record no characters, the log prints this."""
@@ -64,7 +77,7 @@ _HAS = np.array([sum(1 << at for at, name in enumerate(NUMBERS) if name in v.col
 
 _HAS_OF = pl.Series(_HAS)
 _ENDS = np.array([any(argument.column == "end" for argument in variant.arguments) for variant in CATALOGUE])
-"""For each variant, whether its length is that to an end, and none where the end precedes the start."""
+"""For each variant, True if its length is computed from an end; null where the end precedes the start."""
 
 
 def _shown(variant: Variant) -> Argument | None:
@@ -94,7 +107,7 @@ def event_columns(
         words: for each event the number of its device and of its text in `strings`, from 1 on.
         strings: the strings.
         present: the places that are in `kinds`, where that is known.
-        own: the numbers may become part of the frame: those of the type of its column are not copied.
+        own: the frame may keep the arrays of `numbers`: those of the column's type are not copied.
     """
     if present is None:
         present = np.flatnonzero(np.bincount(kinds, minlength=len(CATALOGUE)))
@@ -128,6 +141,14 @@ def _number(at: int, values: NDArray[np.integer], has: NDArray[np.uint8], presen
     if name == "length" and _ENDS[present].any():
         known = values >= 0 if known is None else known & (values >= 0)
     return column if known is None else nullable(column, known)
+
+
+def held_columns(frame: pl.DataFrame) -> Integers:
+    """For each row, a bit for each of `ARGUMENT_COLUMNS` that has a value: int64."""
+    held = np.zeros(frame.height, np.int64)
+    for bit, name in enumerate(ARGUMENT_COLUMNS):
+        held |= frame[name].is_not_null().to_numpy().astype(np.int64) << bit
+    return held
 
 
 def nullable(column: pl.Series, known: NDArray[np.bool_]) -> pl.Series:

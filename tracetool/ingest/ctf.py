@@ -87,7 +87,7 @@ class CtfTrace(Reader):
     """A CTF trace; see `Reader`. `Health` counts messages: events, and reports of discarded ones.
 
     Args:
-        meta: what is known of it.
+        meta: facts about it.
         folders: those with the file `metadata`.
         options: see `open_ctf`.
 
@@ -116,8 +116,8 @@ class CtfTrace(Reader):
         with tempfile.TemporaryDirectory(prefix="tracetool-", ignore_cleanup_errors=True) as scratch:
             request = self._request(scratch)
             with closing(BabeltraceProcess(self.meta.name, self._rows, request, size)) as process:
-                for said in process.listen():
-                    frame = reading.take(said, process)
+                for message in process.listen():
+                    frame = reading.take(message, process)
                     if frame is not None and frame.height:
                         yield frame
         reading.finish()

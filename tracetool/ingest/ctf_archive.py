@@ -112,7 +112,7 @@ class _Header(tarfile.TarInfo):
 class _Target:
     """The directory that is unpacked to.
 
-    A file may stand before the `metadata` beside it, so a file is kept until the archive is through, unless there is
+    A file may precede the `metadata` of its folder, so files are kept until the end of the archive, unless there is
     no room for it.
     """
 

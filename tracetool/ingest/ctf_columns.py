@@ -1,4 +1,4 @@
-"""Blocks of the rows that babeltrace2 gave into the columns of the canonical frame."""
+"""Blocks of rows from babeltrace2, into the columns of the canonical frame."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _EXTRA = layout.NUMBERS.index("extra")
 
 
 class Field(NamedTuple):
-    """An argument, as babeltrace2's child is told of it.
+    """An argument, described to the child process.
 
     Attributes:
         name: of the field in the trace.
-        target: the column of `layout.NUMBERS` its number goes to, or "text".
+        target: column of `layout.NUMBERS` for its number, or "text".
         required: without it the event is another variant's.
     """
 
@@ -52,7 +52,7 @@ def _extra_of(kind: int) -> str | None:
 
 
 _EXTRAS = {kind: extra for kind in range(len(CATALOGUE)) if (extra := _extra_of(kind)) in ("end", "digits")}
-"""Of the variants whose `extra` goes into a number column, what it is."""
+"""Meaning of `extra`, for variants in which it goes into a number column."""
 
 
 def _fields(kind: int) -> list[Field]:
@@ -60,7 +60,7 @@ def _fields(kind: int) -> list[Field]:
     fields = []
     for name, column in CATALOGUE[kind].recorded:
         target = column if column in NUMBERS else "extra"
-        # LTTng's events have no `end`: QEMU leaves out of them what follows an argument of varying width.
+        # LTTng's events have no `end`: QEMU omits the arguments after one of varying width.
         if column != "*":
             fields.append(Field(name, "text" if name in strings else target, column != "end"))
     return fields

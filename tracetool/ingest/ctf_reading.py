@@ -26,11 +26,11 @@ class CtfReading:
 
     Args:
         reader: of the trace; its health is as of the block taken last, and clocks are added to its meta.
-        trace: what stands in the column `trace`.
+        trace: value of the column `trace`.
         size: of the streams, in bytes.
 
     Attributes:
-        missing: what could not be read, in words.
+        missing: parts that could not be read, a sentence each.
     """
 
     def __init__(self, reader: Reader, trace: int, size: int) -> None:
@@ -43,20 +43,20 @@ class CtfReading:
         self._columns = Columns()
         self._numbering = Numbering(trace)
 
-    def take(self, said: dict[str, Any], process: BabeltraceProcess) -> pl.DataFrame | None:
+    def take(self, message: dict[str, Any], process: BabeltraceProcess) -> pl.DataFrame | None:
         """Take in a message of the process; the events that came with it.
 
         Raises:
             InputError: nothing can be read; in strict mode, some of it cannot.
             MissingDependencyError: there is no libbabeltrace2.
         """
-        self._raise_for(said, process)
-        self.missing += said.get("notes", ())
-        self._span = said.get("span") or self._span
-        if "broken" in said:
-            why = process.explained(said["broken"])
+        self._raise_for(message, process)
+        self.missing += message.get("notes", ())
+        self._span = message.get("span") or self._span
+        if "broken" in message:
+            why = process.explained(message["broken"])
             self.missing.append(f"it is not read on after message {self._health.lines:,}: {why}")
-        return self._frame(said, process) if "slot" in said else None
+        return self._frame(message, process) if "slot" in message else None
 
     def finish(self) -> None:
         """Enter what is missing into the health, at the end of the trace.
@@ -72,25 +72,25 @@ class CtfReading:
         if self._options.strict:
             raise InputError(f"{self._meta.name}: {self._health.truncated}; without --strict the rest is read")
 
-    def _raise_for(self, said: dict[str, Any], process: BabeltraceProcess) -> None:
+    def _raise_for(self, message: dict[str, Any], process: BabeltraceProcess) -> None:
         name = self._meta.name
-        if "missing" in said:
-            raise MissingDependencyError(f"{name}: CTF traces need libbabeltrace2 ({said['missing']}): {INSTALL}")
-        if "unreadable" in said:
+        if "missing" in message:
+            raise MissingDependencyError(f"{name}: CTF traces need libbabeltrace2 ({message['missing']}): {INSTALL}")
+        if "unreadable" in message:
             raise InputError(
-                f"{name}: babeltrace2 cannot read it: {process.explained(said['unreadable'])}; record it again"
+                f"{name}: babeltrace2 cannot read it: {process.explained(message['unreadable'])}; record it again"
             )
-        if "failed" in said:
-            raise InputError(f"{name}: cannot be read with babeltrace2: {said['failed']}")
+        if "failed" in message:
+            raise InputError(f"{name}: cannot be read with babeltrace2: {message['failed']}")
 
-    def _frame(self, said: dict[str, Any], process: BabeltraceProcess) -> pl.DataFrame | None:
+    def _frame(self, message: dict[str, Any], process: BabeltraceProcess) -> pl.DataFrame | None:
         """The events of a block; the classes, words and losses that came with it are taken in."""
-        for described in said["classes"]:
+        for described in message["classes"]:
             self._add_class(EventClass(**described))
-        if "words" in said:
-            self._columns.set_words(said["words"])
-        rows = self._rows(said, process)
-        self._count(said, rows)
+        if "words" in message:
+            self._columns.set_words(message["words"])
+        rows = self._rows(message, process)
+        self._count(message, rows)
         if rows is None:
             return None
         frame = self._numbering.apply(rows.frame)
@@ -98,9 +98,9 @@ class CtfReading:
             self._options.progress(self._bytes_at(frame), self._size)
         return frame
 
-    def _rows(self, said: dict[str, Any], process: BabeltraceProcess) -> Rows | None:
+    def _rows(self, message: dict[str, Any], process: BabeltraceProcess) -> Rows | None:
         room = FIRST_DAMAGED - len(self._health.first_damaged)
-        rows = self._columns.rows(process.block(said["slot"], said["rows"]), room) if said["rows"] else None
+        rows = self._columns.rows(process.block(message["slot"], message["rows"]), room) if message["rows"] else None
         process.free()
         return rows
 
@@ -110,16 +110,16 @@ class CtfReading:
             self._meta.clocks.add(("wall" if described.epoch else "monotonic") if described.clock else "none")
             self._meta.nameless = self._meta.nameless or described.nameless
 
-    def _count(self, said: dict[str, Any], rows: Rows | None) -> None:
+    def _count(self, message: dict[str, Any], rows: Rows | None) -> None:
         health = self._health
-        for number, row, count in said["losses"]:
+        for number, row, count in message["losses"]:
             before = int(rows.understood[:row].sum()) if rows else 0
             health.lose(number, self._numbering.seq + before, count)
         if rows:
             health.first_damaged += [Damage(*damaged) for damaged in rows.damaged]
             health.damaged += rows.understood.size - rows.frame.height
             health.events += rows.frame.height
-        health.lines, health.other = said["seen"], said["other"]
+        health.lines, health.other = message["seen"], message["other"]
         health.understood = health.lines - health.other - health.damaged
         if self._options.strict and health.damaged:
             first = health.first_damaged[0]

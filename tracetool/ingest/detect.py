@@ -39,7 +39,7 @@ def open_trace(
     Args:
         path: a file, plain or packed with gzip, xz or zstd; `-` for standard input; the directory of a CTF trace or
             of a run, or the trace in a run's directory, which is the same.
-        input_format: one of `FORMATS`; None: told by what is in it.
+        input_format: one of `FORMATS`; None: recognised by content.
         strict: raise on the first damaged line or record.
         chunk_bytes: about how many bytes of the trace make a frame.
         progress: called with the bytes read of the file and its size (None where it has none).

@@ -64,7 +64,7 @@ def check_directory(path: str) -> None:
     A session of LTTng's counts as one trace.
 
     Raises:
-        InputError: names what is there instead, and what to give.
+        InputError: names the traces found, and what to give.
     """
     found = traces_in(path)
     if not found:
@@ -78,7 +78,7 @@ def check_archive(name: str, unpacked: str) -> None:
 
     Args:
         name: of the archive, for the message.
-        unpacked: the directory with what was in it.
+        unpacked: the directory with its contents.
 
     Raises:
         InputError: names the sessions.
@@ -92,7 +92,7 @@ def runs_in(path: str) -> list[str]:
     """The run directories right below a directory, in natural order; empty if there is none.
 
     Raises:
-        InputError: there is another trace, too; names what is there, and what to give.
+        InputError: there are other traces too; names them, and what to give.
     """
     try:
         below = [entry.path for entry in os.scandir(path) if entry.is_dir() and is_run_directory(entry.path)]

@@ -13,7 +13,7 @@ __all__ = ["ESCAPE", "without_escapes"]
 
 ESCAPE = "\x1b"
 
-# One that is cut short may stand right before an event. So none ends with the first letter of one, nor with the @ of
+# A cut sequence may precede an event directly. So none ends with the first letter of an event, nor with the @ of
 # `PID@TIME`, and of those without parameters only a few are known.
 _SEQUENCES = (
     rf"{ESCAPE}(?:\[[0-?]*[ -/]*(?!{PREFIX})[A-~]|\][^\x07\x1b\n]*(?:\x07|{ESCAPE}\\)"

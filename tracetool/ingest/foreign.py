@@ -75,7 +75,7 @@ _BEGINNINGS = (
     (rb'\s*\{\s*"traceEvents"', "a trace for Perfetto; give the one that it was made from"),
     (rb"\s*\$(?:date|version|timescale|comment)\b", "a VCD dump; give the trace that it was made from"),
 )
-# In these an entry's process stands in another line than its text: two guests could not be told apart.
+# These have an entry's process and its text on different lines: two guests could not be told apart.
 _JOURNALS = (
     (rb'\s*\{\s*\n\s*"(?:__CURSOR|MESSAGE|_\w+|[A-Z]\w+)" : ', f"journalctl -o json-pretty; {_JOURNAL}"),
     (rb"__CURSOR=|__REALTIME_TIMESTAMP=", f"journalctl -o export; {_JOURNAL}"),

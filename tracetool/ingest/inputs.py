@@ -1,4 +1,4 @@
-"""Files that a command reads, kept from being written over by what it writes."""
+"""Guard of input files: no command writes over a file that it reads."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def _files_of(path: str | Path) -> Iterator[str | Path]:
 def _identity(path: str | Path, standard: TextIO) -> Path | tuple[int, int] | None:
     """Key that all names of one file share; None for what is no regular file.
 
-    `standard` is the stream that `-` stands for.
+    `standard` is the stream called `-`.
     """
     try:
         status = os.fstat(standard.fileno()) if path == STANDARD else user_path(path).stat()
     except FileNotFoundError:
         return real_path(user_path(path))
-    except (OSError, ValueError, AttributeError):  # no such stream, or none that is a file
+    except (OSError, ValueError, AttributeError):  # no stream, or not a file
         return None
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None

@@ -26,9 +26,9 @@ class Piece(NamedTuple):
     Attributes:
         data: a buffer that holds them, and `REACH` bytes more behind them.
         start: where they begin.
-        end: where they end: complete lines, each with its newline but perhaps the last of the stream.
-        size: bytes of the stream it stands for.
-        overlong: the beginning of a line beyond the limit, which this piece stands for; None for ordinary lines.
+        end: where they end: complete lines, each with its newline; the last of the stream may lack it.
+        size: bytes of the stream that it covers.
+        overlong: the beginning of a line beyond the limit, which is this piece; None for ordinary lines.
         marked: the overlong line holds `pflash_`.
         last: the stream ends here, without a newline.
     """
@@ -85,7 +85,7 @@ def pieces(readinto: Callable[[memoryview], int], size: int = READ) -> Iterator[
     """Cut a stream into pieces of whole lines, in one buffer. What the lines are does not depend on `size`.
 
     Args:
-        readinto: puts some bytes into the room it is given and says how many, none at the end.
+        readinto: reads bytes into a buffer and returns their number, 0 at the end.
         size: bytes to read at a time; at most `READ` are.
     """
     buffer = bytearray(LIMIT + READ + REACH)

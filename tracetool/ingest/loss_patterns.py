@@ -1,4 +1,4 @@
-"""Lines by which a source says that it lost others, from the table in `losses.toml`.
+"""Patterns of lines that report losses, from the table in `losses.toml`.
 
 A trace with a gap that falls between two operations looks whole; these lines are all that tells.
 """
@@ -19,7 +19,7 @@ _WORDS = (
 """Every pattern of the table needs one of these; most lines have none."""
 
 _WRITTEN = r"#\s*entries-in-buffer/entries-written:\s*(\d{1,18})/(\d{1,18})"
-"""Ref: Linux Documentation/trace/ftrace.rst: what was written and is not in the buffer any more."""
+"""Entries written and no longer in the buffer. Ref: Linux Documentation/trace/ftrace.rst."""
 
 _NEAR = 2048
 """Characters looked at, at each end of a line longer than twice as many."""

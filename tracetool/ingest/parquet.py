@@ -1,7 +1,7 @@
 """Canonical events in Parquet, as `export` and `events` write them: read a part at a time.
 
 What a file says of the trace it was made from counts as if it were its own: losses, damage, a host that could not
-write. A file that says nothing, or holds fewer rows than it should, is not complete.
+write. A file without provenance, or with fewer rows than it names, is incomplete.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A checksum inside a Parquet file, over the whole file: damage is found before anything is decoded.
 
 Checksums are optional in Parquet, and its decoders stop at damage in many ways, or not at
-all. So the file's own metadata holds a SHA-256 of all its bytes, taken with zeros where the sum itself stands.
+all. So the file's own metadata holds a SHA-256 of all its bytes, taken with zeros in place of the sum itself.
 
 Ref: Apache Parquet format, README.md, "File format": the footer, its length (u32, little-endian), `PAR1`.
 """

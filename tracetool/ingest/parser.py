@@ -91,7 +91,7 @@ def _why_damaged(line: str) -> str | None:
 def _is_cut(line: str, before: str) -> bool:
     """True if a last line without newline ends where an event would begin, or before that.
 
-    `before` is what stands before the last event: where it is a time, the beginning of a time is that of an event too.
+    `before` is the prefix of the last event: if that is a time, the beginning of a time begins an event too.
     """
     shape = read_prefix(before).shape
     if shape != "bare" and (_HALF_TIME.match(line) or before.startswith(line) or read_prefix(line).shape == shape):

@@ -1,7 +1,7 @@
 """The text format of every event, as regular expressions made from the catalogue.
 
-A pattern takes what follows `pflash_NAME `, and only where each number fits its column: what does not match is
-not an event, and `diagnose` says why.
+A pattern matches the text after `pflash_NAME `, and only if each number fits its column. Anything else is no event;
+`diagnose` names the reason.
 """
 
 from __future__ import annotations

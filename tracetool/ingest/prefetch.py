@@ -26,7 +26,7 @@ class Prefetch(Generic[T]):
     """Calls a function again and again in a thread, until it gives an empty block.
 
     Args:
-        produce: gives the next block, an empty one at the end. What it raises, `take` raises.
+        produce: returns the next block, an empty one at the end. Its exceptions are raised by `take`.
         blocks: that wait to be taken, at most; the thread holds one more.
     """
 

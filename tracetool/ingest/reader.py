@@ -39,7 +39,7 @@ class Reader:
     """Base class of readers: what does not depend on the format; see `TraceReader`.
 
     Args:
-        meta: what is known of the trace.
+        meta: facts about the trace.
         options: how it is read.
         source: the open stream of a source that cannot be read twice, at its first byte; None for a file, which is
             opened by each call.

@@ -57,9 +57,9 @@ class Read(NamedTuple):
     """Result of a scan over some lines.
 
     Attributes:
-        lines: how many they are.
-        left: those that are left to the parser, in order.
-        last: of the last line that was taken: its number, and what stands in it before the event. None if none was.
+        lines: their number.
+        left: the lines for the parser, in order.
+        last: number and prefix of the last line that was taken; None if none was.
     """
 
     lines: int
@@ -73,9 +73,9 @@ class Scanned:
 
     Attributes:
         rows: the events, one a line: `line` (Int64, rising) and columns of `EVENTS_SCHEMA`; without trace, boot, seq.
-        shapes: how many of them have each shape.
-        clocks: what their times count from.
-        nameless: some of them have no device name.
+        shapes: number of events by shape.
+        clocks: epochs of their times.
+        nameless: some have no device name.
     """
 
     rows: pl.DataFrame
@@ -117,13 +117,13 @@ class TextScanner:
         return Read(log.line - line, left, last)
 
     def _last(self, data: bytearray) -> tuple[int, str]:
-        """The number of the last row's line, and what stands before the event in it."""
+        """Number and prefix of the last row's line."""
         start = self._log.last_start
         head = data[start : data.index(PREFIX.encode(), start)]
         return int(self._rows.column("lines")[-1]), head.decode("ascii")
 
     def _left(self) -> list[Span]:
-        """The spans that are left, which are handed out once."""
+        """The spans for the parser, each returned once."""
         spans = np.asarray(self._log.spans)[: self._log.left]
         self._log.left = 0
         return [Span(*span) for span in spans.tolist()]
@@ -162,7 +162,7 @@ class TextScanner:
         return sorted(met, key=lambda head: int((shapes == head).argmax())) if len(met) > 1 else met
 
     def _clear(self) -> None:
-        """Forget the rows. Columns of the frame may be views of theirs, which are not filled again."""
+        """Start new rows: columns of the frame may be views of the old ones."""
         self._rows = Rows(self._rows.room)
         self._log.strings.clear()
         self._log.device = 0

@@ -65,7 +65,7 @@ class _Reading:
         """Records before the place where no record stood, the last time."""
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The frames of the trace; its health is right as of the one delivered last."""
+        """The frames of the trace; its health is current with each."""
         more = True
         while more:
             more = self._fill()
@@ -92,7 +92,7 @@ class _Reading:
     # --- records -------------------------------------------------------------------------------------------------
 
     def _walk(self) -> Iterator[pl.DataFrame]:
-        """The frames of what is in the buffer, as far as its records are all there."""
+        """The frames of the complete records in the buffer."""
         going = True
         while going:
             why = self._room.walk(self._end)
@@ -127,7 +127,7 @@ class _Reading:
             yield frame
 
     def _take_names(self) -> bool:
-        """Take in the names of events that stand at the position; False: one of them is not all there."""
+        """Read the names of events at the position; False if one is incomplete."""
         reader, data, big = self._reader, self._view[: self._end], self._trace.big
         try:
             while reader.position + HEAD <= self._end and load(data, reader.position, HEAD, big) == 0:
@@ -146,20 +146,20 @@ class _Reading:
     # --- damage --------------------------------------------------------------------------------------------------
 
     def _pass_over(self) -> None:
-        """Count the event at the position as damaged, and go on behind it."""
+        """Count the event at the position as damaged, and skip it."""
         at = self._reader.position
         self._damage(_REASONS[Reason(self._reader.reason)], at)
         length = load(self._view[: self._end], at + HEAD + 16, 4, self._trace.big)
         self._reader.position = at + HEAD + length
 
     def _look_for_more(self) -> None:
-        """No record stands at the position: go on where the next one may, and count once what lies between."""
+        """Skip to the next plausible record; the bytes before it count as one damaged record."""
         at = self._reader.position
         if self._reader.records != self._astray_at:
             self._damage("no record stands there", at)
             self._astray_at = self._reader.records
         found = next_record(self._view[: self._end], at + 1, self._trace.big)
-        # The last bytes may be the beginning of a record that goes on in the next ones.
+        # A record may begin in the last bytes, and continue in the next buffer.
         self._reader.position = found if found >= 0 else max(at + 1, self._end - HEAD - EVENT_HEAD)
 
     def _damage(self, reason: str, at: int) -> None:
@@ -177,7 +177,7 @@ class SimpleTrace(Reader):
     """A trace of QEMU's simple backend; see `TraceReader` and `Reader`.
 
     Args:
-        meta: what is known of it.
+        meta: facts about it.
         big: 1: its numbers have their high byte first.
         source: see `Reader`.
         options: how it is read.

@@ -116,9 +116,9 @@ class SimpleBuffers:
         rows: how many there is room for.
 
     Attributes:
-        reader: where the kernel stands; see there.
+        reader: state of the kernel; see `simple_kernel.Reader`.
         threads: the trace names threads in place of processes.
-        nameless: rows of the last chunk do not say which device they come from.
+        nameless: rows of the last chunk have no device name.
     """
 
     def __init__(self, buffer: bytearray, big: int, rows: int) -> None:
@@ -197,7 +197,7 @@ class SimpleBuffers:
         return process, thread
 
     def _clear(self) -> None:
-        # Columns of the frame are views of those that were filled.
+        # Columns of the frame are views of the old arrays.
         self._columns = {
             name: np.empty((columns, self._capacity), dtype) for name, (dtype, columns) in _COLUMNS.items()
         }

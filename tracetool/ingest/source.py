@@ -1,4 +1,4 @@
-"""A file or standard input as a stream of bytes, unpacked by what is in it.
+"""A file or standard input as a stream of bytes, unpacked; the compression is recognised by content.
 
 Memory is bounded whatever the file unpacks to: a decoder is never asked for more than the reader has room for. Long
 streams are unpacked in a thread, a few blocks ahead of the reader.
@@ -87,8 +87,8 @@ class Source:
         compression: "gzip", "xz", "zstd" or None.
         bytes_read: bytes taken from the file so far, packed.
         total: size of the file in bytes, None where it has none.
-        rereadable: opening it again gives the same bytes.
-        truncated: what is wrong with the packed stream and where; None as long as nothing is.
+        rereadable: opened again, it has the same bytes.
+        truncated: what is wrong with the packed stream and where; None if nothing is so far.
         most_unpacked: bytes that it may unpack to, however small it is.
     """
 

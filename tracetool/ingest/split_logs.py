@@ -54,7 +54,7 @@ class _Ends:
     Attributes:
         reader: the log.
         first: its first line.
-        last: what stands behind its last newline.
+        last: the text after its last newline.
         start: time of the first event that is known of its beginning, ns; None: it has none.
         end: time of the last one.
         threads: of the events at its beginning and end.
@@ -166,7 +166,7 @@ def _order(logs: Sequence[_Ends]) -> list[_Ends] | None:
         return None
     order = _by_number(logs)
     if order is None or not set(pairwise(order)) & set(links):
-        # What is cut within a number goes on with the rest of any: parts that fit need not be neighbours.
+        # A line cut within a number is continued by any other number: parts that fit need not be neighbours.
         order = None if _lacks_one(logs) else _chained(len(logs), links)
     if order is not None:
         return [logs[number] for number in order]
@@ -219,7 +219,7 @@ class _Parts(io.RawIOBase):
 
     Attributes:
         lines: newlines before each part, as far as it was read.
-        truncated: what is wrong with a packed part; None as long as nothing is.
+        truncated: what is wrong with a packed part; None if nothing is so far.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -346,7 +346,7 @@ def _resets(logs: Sequence[_Ends]) -> int:
 class ThreadLogs(ConcatenatedTraces):
     """The logs of one QEMU's threads, merged by time; see `TraceReader`.
 
-    Of events of the same time those of the log that was given first come first.
+    Events of the same time are in the order in which their logs were given.
     """
 
     def __init__(self, logs: Sequence[TextTrace]) -> None:

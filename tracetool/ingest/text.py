@@ -91,7 +91,7 @@ class TextTrace(Reader):
     """A text trace; see `TraceReader` and `Reader`.
 
     Args:
-        meta: what is known of it.
+        meta: facts about it.
         source: see `Reader`.
         options: how it is read.
         new_scanner: makes the scanner that takes the usual lines; without one the parser reads every line.

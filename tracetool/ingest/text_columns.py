@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["LINE", "Part", "part_columns"]
 
 LINE = "line"
-"""A column beside those of the canonical frame, dropped before it is delivered: the line an event stands in."""
+"""Column of line numbers beside those of the canonical frame; dropped before the frame is delivered."""
 
 HEX = 16
 

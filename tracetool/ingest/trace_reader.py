@@ -56,7 +56,7 @@ class LostPlace:
     """A place where the source itself reports lost events.
 
     Attributes:
-        number: which line, record or message says so, 1-based.
+        number: the line, record or message that reports it, 1-based.
         seq: number of the next event that was not lost.
         count: how many; 0 if the source does not say.
     """
@@ -89,7 +89,7 @@ class Health:
 
     Attributes:
         lines: lines seen.
-        understood: lines that gave events.
+        understood: lines with events.
         other: lines that belong to something else.
         damaged: lines not understood, and lines that hold the pieces of several (their last event counts).
         events: pflash events delivered.
@@ -97,7 +97,7 @@ class Health:
         lost: events the source reports as lost.
         lost_places: the first thousand places where it does.
         host_write_failures: the first thousand of them.
-        starts: before which events libvirt says in its log that it starts QEMU, the last thousand.
+        starts: events before which libvirt's log reports a start of QEMU, the last thousand.
         truncated: what is wrong with the compressed stream and where; None if it was read to its end.
         unterminated: the last line has no newline.
     """
@@ -140,10 +140,10 @@ class TraceMeta:
         path: as given; "-" for standard input.
         name: for messages.
         format: name of its format.
-        reason: what it was recognised by, in words.
+        reason: how it was recognised, in words.
         compression: "gzip", "xz", "zstd" or None.
         shapes: events by the shape of their lines, in text.
-        nameless: some events do not say which device they come from (QEMU before 6.0).
+        nameless: some events have no device name (QEMU before 6.0).
         run: the run directory that it is from.
     """
 
@@ -197,7 +197,7 @@ class TraceReader(Protocol):
         """Read from the beginning: frames of `EVENTS_SCHEMA`, none of them empty.
 
         Args:
-            trace: what stands in the column `trace`.
+            trace: value of the column `trace`.
 
         Raises:
             InputError: on the first damaged line, in strict mode; on a second call for a stream.

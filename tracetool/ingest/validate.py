@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import ACCESS_SIZES, CATALOGUE, EVENT_NAMES, EVENTS_SCHEMA, variants
+from tracetool.ingest.binary_columns import ARGUMENT_COLUMNS, held_columns
 from tracetool.ingest.names import NAME, TEXT
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Verdict", "judge"]
 
-_COLUMNS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region", "text")
 _SIGNED = [name for name in ("offset", "length", "region") if EVENTS_SCHEMA[name] == pl.Int64]
 
 
@@ -64,8 +64,8 @@ def _no_access_size(frame: pl.DataFrame) -> pl.Series:
 @cache
 def _shapes() -> NDArray[np.bool_]:
     """For each event's code and set of columns, whether a variant fills just those."""
-    bit = {name: 1 << number for number, name in enumerate(_COLUMNS)}
-    shapes = np.zeros((len(EVENT_NAMES), 1 << len(_COLUMNS)), np.bool_)
+    bit = {name: 1 << number for number, name in enumerate(ARGUMENT_COLUMNS)}
+    shapes = np.zeros((len(EVENT_NAMES), 1 << len(ARGUMENT_COLUMNS)), np.bool_)
     for code, name in enumerate(EVENT_NAMES):
         for variant in variants(name):
             full = sum(bit[column] for column in variant.columns)
@@ -76,7 +76,4 @@ def _shapes() -> NDArray[np.bool_]:
 
 
 def _misshapen(frame: pl.DataFrame) -> pl.Series:
-    held = np.zeros(frame.height, np.int64)
-    for number, name in enumerate(_COLUMNS):
-        held |= frame[name].is_not_null().to_numpy().astype(np.int64) << number
-    return pl.Series(~_shapes()[frame["event"].to_physical().fill_null(0).to_numpy(), held])
+    return pl.Series(~_shapes()[frame["event"].to_physical().fill_null(0).to_numpy(), held_columns(frame)])

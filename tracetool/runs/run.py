@@ -65,8 +65,8 @@ class Run:
 
     Attributes:
         state: `RECORDING`, `FINISHED` or `NOT_STARTED`.
-        command: what the user gave.
-        arguments: what was run, with the trace's options.
+        command: as given by the user.
+        arguments: the command that was run, with the options of tracing.
         folder: the working directory.
         backend: `log` or `simple`: how the trace was recorded.
         trace: its file, relative to the directory.

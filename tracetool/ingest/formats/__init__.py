@@ -28,10 +28,10 @@ class TraceFormat:
         name: value of `--input-format` and of `TraceMeta.format`.
         label: its name in lists of what a directory holds.
         unit: what a trace consists of, and `Health` counts: line, record, message or row.
-        begins: True for the first 64 KiB, unpacked, of what is read as this format unless the user names another.
+        begins: True for the first 64 KiB, unpacked, of a file that is read as this format by default.
         open: makes the reader of an open file, given its path and its first 64 KiB; InputError if it is not of this
             format. Closes the file, or has the reader close it.
-        holds_events: False for the first MiB, unpacked, of a file that is not worth a mention in such a list.
+        holds_events: True for the first MiB, unpacked, of a file that such a list has to name.
     """
 
     name: str
