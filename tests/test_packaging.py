@@ -114,3 +114,10 @@ def test_the_installed_package_is_its_own(installed: Path) -> None:
 
 def test_the_installed_program_runs(installed: Path) -> None:
     assert "audit" in run(installed / "bin" / "tracetool", "--help", cwd=installed)
+
+
+def test_the_examples_run_anywhere_with_the_wheel_alone(installed: Path, tmp_path: Path) -> None:
+    script = (ROOT / "examples" / "first_boot.py").read_text()
+    said = run(installed / "bin" / "python", "-c", script, cwd=tmp_path)
+    assert "virt.flash1: within-extent, smallest safe backing 786432 B" in said
+    assert "vega" in (tmp_path / "erases.html").read_text()

@@ -1,14 +1,14 @@
 """What QEMU guests write to their flash, from QEMU's trace events: the library behind `tracetool`.
 
-    import tracetool as tt
+```python
+import tracetool as tt
 
-    trace = tt.open("trace.log.zst", image={"virt.flash1": "before.fd"})
-    trace.events                                      # polars frames
-    trace.operations(where="offset >= 768K")
-    trace.audit(policy="discard").findings
-    trace.explain(4370)
-
-Everything is imported when it is first used: the command line and the process of libbabeltrace2 import this package.
+trace = tt.open("trace.log.zst", image={"virt.flash1": "before.fd"})
+trace.events  # polars frames
+trace.operations(where="offset >= 768K")
+trace.audit(policy="discard").findings
+trace.explain(4370)
+```
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ __all__ = [
     "scan",
 ]
 
+# Imported when it is first used: the command line and the process of libbabeltrace2 import this package.
 _MODULES = {
     "audit": ("Audit", "Verdict"),
     "bundled": ("sample",),
