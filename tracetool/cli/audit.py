@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -98,7 +99,7 @@ def run_audit(
         result = trace.audit(policy=policy, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit)
     lines = _lines(result, trace.readers) if report.names_lines else {}
     result = replace(result, gate=Gate(fail_on, allow_inconclusive), lines=lines)
-    _write(report.render(result, common.console(width, file=output is not None)), output)
+    _write(report.render(result, common.console(width, None if output is None else StringIO())), output)
     return result.ending.code
 
 

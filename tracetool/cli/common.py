@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, nullcontext
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from tracetool.errors import UsageError
 from tracetool.sanitize import sanitize
@@ -66,23 +67,19 @@ def tell(message: str) -> None:
     print(f"tracetool: {sanitize(' '.join(message.split()))}", file=sys.stderr)
 
 
-def console(width: int | None = None, *, file: bool = False) -> Console:
-    """Console of text reports: standard output, with colours only on a terminal, and as for a file with `file`."""
+def console(width: int | None = None, file: IO[str] | None = None) -> Console:
+    """Console of text reports: `file`, or standard output, which has colours on a terminal."""
     from tracetool.cli.console import PlainConsole
 
-    if sys.stdout.isatty() and not file:
+    if file is None and sys.stdout.isatty():
         return PlainConsole(width=width)
-    return PlainConsole(width=_file_width(width), color_system=None)
+    return PlainConsole(file=file, width=_file_width(width), color_system=None)
 
 
 def printed(show: Callable[[Console], None], width: int | None = None) -> str:
     """A text report as it looks in a file."""
-    from io import StringIO
-
-    from tracetool.cli.console import PlainConsole
-
     text = StringIO()
-    show(PlainConsole(file=text, width=_file_width(width), color_system=None))
+    show(console(width, text))
     return text.getvalue()
 
 

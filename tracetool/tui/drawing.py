@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widget import Widget
 
+from tracetool.audit.verdict import Verdict
+from tracetool.findings import Severity
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -18,12 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["SEVERITY_STYLES", "VERDICT_STYLES", "Drawn", "Heading", "Page", "hanging"]
 
 VERDICT_STYLES = {
-    "outside-extent": "bold $text-error",
-    "inconclusive": "bold $text-warning",
-    "no-extent": "bold",
-    "within-extent": "bold $text-success",
+    Verdict.OUTSIDE_EXTENT: "bold $text-error",
+    Verdict.INCONCLUSIVE: "bold $text-warning",
+    Verdict.NO_EXTENT: "bold",
+    Verdict.WITHIN_EXTENT: "bold $text-success",
 }
-SEVERITY_STYLES = {"error": "$text-error", "warning": "$text-warning", "note": "$text-primary"}
+SEVERITY_STYLES = {
+    Severity.ERROR: "$text-error",
+    Severity.WARNING: "$text-warning",
+    Severity.NOTE: "$text-primary",
+}
 
 
 class Drawn(Widget):

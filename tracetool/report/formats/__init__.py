@@ -23,7 +23,7 @@ class Report:
 
     Attributes:
         name: value of `--format`.
-        render: returns text, or bytes where the report is binary; the console has the width and the colours.
+        render: returns text, which is written as UTF-8, or bytes; the console has width, colours and encoding.
         unfit: why a terminal cannot show it, as in `a page for a browser`; empty where it can.
         names_lines: it names lines of traces, so the traces are read again to fill `Audit.lines`.
     """

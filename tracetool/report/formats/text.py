@@ -43,10 +43,11 @@ _SEEN = {
 _POLICY_TITLES = ("device", "policy", "reads differ", "torn", "refused", "lost", "memory", "what the guest sees of it")
 
 
-def _render(audit: Audit, console: Console) -> str:
+def _render(audit: Audit, console: Console) -> bytes:
+    """Render in the console's encoding; characters that it lacks are escaped."""
     with console.capture() as captured:
         print_audit(audit, console)
-    return captured.get()
+    return captured.get().encode(console.encoding, "backslashreplace")
 
 
 REPORT = Report("text", _render)

@@ -46,7 +46,7 @@ class Detail(Drawn):
         if row is None:
             yield from Content.styled(self._words, "$foreground-muted").wrap(width)
             return
-        style = f"bold {SEVERITY_STYLES[row.severity.label]}"
+        style = f"bold {SEVERITY_STYLES[row.severity]}"
         head = (f"{row.sign} {row.severity.label} {row.rule}", style)
         yield from Content.assemble(head, "  ", (RULES[row.rule].title, "bold")).wrap(width)
         yield from Content(f"{row.device}: {row.message}" if row.device else row.message).wrap(width)

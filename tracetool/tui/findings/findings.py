@@ -79,7 +79,7 @@ class FindingsView(Vertical):
         return self._rows[at] if 0 <= at < len(self._rows) else None
 
     def _cells(self, row: FindingRow) -> list[Text]:
-        colour = self.app.theme_variables.get(SEVERITY_STYLES[row.severity.label].removeprefix("$"), "")
+        colour = self.app.theme_variables.get(SEVERITY_STYLES[row.severity].removeprefix("$"), "")
         style = colour if colour.startswith("#") else ""
         count = Text(f"{row.count:,}", justify="right")
         words = [Text(word) for word in (row.device, row.place, row.message)]

@@ -154,9 +154,8 @@ class Skeleton(Drawn):
 
 def _found(row: FindingRow) -> Content:
     """Draw a finding."""
-    label = row.severity.label
     return Content.assemble(
-        (f"{row.sign} {row.rule}", SEVERITY_STYLES[label]),
+        (f"{row.sign} {row.rule}", SEVERITY_STYLES[row.severity]),
         f"  {row.device}  " if row.device else "  ",
         row.message,
     )

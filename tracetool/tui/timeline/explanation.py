@@ -50,8 +50,7 @@ def explained(explanation: Explanation, width: int) -> Iterator[Content]:
     for label, words in explanation_facts(explanation):
         yield from _fact(label, sanitize(words), width)
     for finding in explanation.findings:
-        label = finding.severity.label
-        head = Content.styled(label, f"bold {SEVERITY_STYLES[label]}")
+        head = Content.styled(finding.severity.label, f"bold {SEVERITY_STYLES[finding.severity]}")
         yield from hanging(head, sanitize(f"{finding.rule}: {finding.message}"), width, _LABEL)
     for change in explanation.inspection.changes:
         yield from _change(change, width)
