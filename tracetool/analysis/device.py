@@ -16,7 +16,7 @@ from tracetool.analysis.identity import NAMELESS, Basis
 from tracetool.analysis.outside import Comparison, Outside
 from tracetool.analysis.tally import Tally
 from tracetool.timeline.activity import Activity
-from tracetool.timeline.blocks import BLOCKS_SCHEMA
+from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.collector import Collector
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from tracetool.analysis.options import Options
     from tracetool.analysis.other_behaviour import Otherwise
     from tracetool.analysis.wide_erases import WideErases
-    from tracetool.timeline.blocks import BlockTable
     from tracetool.timeline.story import Story
 
 __all__ = ["Device", "DeviceNotes", "Extent", "Learned", "Watch"]
@@ -149,7 +148,7 @@ class Device:
         """Frames of `OPERATIONS_SCHEMA`, where `Options.keep_operations` asks for them."""
         self.accesses: list[pl.DataFrame] = []
         """Frames of `ACCESSES_SCHEMA`, where `Options.keep_accesses` asks for them."""
-        self.blocks: BlockTable | None = None
+        self.blocks = BlockTable()
         self.story: Story | None = None
         self.watch: Watch | None = None
         self.otherwise: Otherwise | None = None
@@ -205,8 +204,6 @@ class Device:
 
     def block_table(self) -> pl.DataFrame:
         """The erase blocks that were written, a frame of `BLOCKS_SCHEMA`; empty where the device was not replayed."""
-        if self.blocks is None:
-            return BLOCKS_SCHEMA.to_frame()
         return self.blocks.table(self.name, self.extent.bytes if self.extent else None)
 
     # --- what the next pass should know --------------------------------------------------------------------------

@@ -51,11 +51,6 @@ class Outside:
         self._listed = listed
         self._open = _Open(Cluster.empty(listed=listed))
 
-    @property
-    def happened(self) -> bool:
-        """True when something was programmed, erased or commanded outside."""
-        return any((self.programs, self.erases, self.commands, self.untraced))
-
     def add(self, steps: pl.DataFrame) -> None:
         """Add accesses (`STEPS_SCHEMA`)."""
         outer = steps.filter(pl.col("kind") == RowKind.OUTER_WRITE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tracetool.analysis.options import RecordedFlash
 
@@ -30,8 +30,8 @@ def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
         options,
         images={**_images_before(runs[0], options.images), **options.images},
         recorded=dict(_recorded(runs)),
-        changed_images={(change.trace, change.device): change.image for change in changed},
-        restored_images=frozenset((change.trace, change.device) for change in changed if change.explained),
+        changed_images={key: image for key, image, _ in changed},
+        restored_images=frozenset(key for key, _, restored in changed if restored),
     )
 
 
@@ -82,20 +82,11 @@ def _recorded(runs: Sequence[RunDirectory | None]) -> Iterator[tuple[str, Record
             yield name, RecordedFlash(board, flash.read_only, flash.extent_bytes, length)
 
 
-class _Change(NamedTuple):
-    """A device whose contents trace number `trace` does not take from the one before it, but from `image`.
+def _changed(runs: Sequence[RunDirectory | None]) -> Iterator[tuple[tuple[int, str], Path | None, bool]]:
+    """Trace number and device, where the image before a run is not the one that the guest left in the run before it.
 
-    `explained`: QEMU restored them itself, which leaves no doubt.
+    With the image, and True when QEMU restored it itself, which leaves no doubt.
     """
-
-    trace: int
-    device: str
-    image: Path | None
-    explained: bool
-
-
-def _changed(runs: Sequence[RunDirectory | None]) -> Iterator[_Change]:
-    """Devices whose image before a run is not the one after the run before it."""
     for number, (earlier, later) in enumerate(pairwise(runs), 1):
         if earlier is None or later is None:
             continue
@@ -104,7 +95,7 @@ def _changed(runs: Sequence[RunDirectory | None]) -> Iterator[_Change]:
             follows = _follows(left, flash)
             restored = left is not None and not flash.read_only and earlier.run.throws_away(left)
             if restored or not follows:
-                yield _Change(number, name, later.file_of(flash.before), explained=restored and follows)
+                yield (number, name), later.file_of(flash.before), restored and follows
 
 
 def _follows(left: Flash | None, found: Flash) -> bool:

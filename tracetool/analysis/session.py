@@ -45,13 +45,13 @@ if TYPE_CHECKING:
 __all__ = ["Replayed", "TraceReport", "replay_readers"]
 
 MAX_PASSES = 3
-"""What a pass learns too late (extent, writable) is known to the next; more than two lessons cannot follow."""
+"""A fact that a pass learns too late (extent, writable) is known to the next; there are at most two such facts."""
 
 MAX_DEVICES = 64
-"""Devices that are replayed; no machine has as many flashes, so more of them are names made up by damage."""
+"""Devices replayed; no machine has as many flashes, so further names are damage."""
 
 MAX_IMAGE = 1 << 32
-"""Longest image that is unpacked, in bytes, before the device's own region is checked."""
+"""Longest image that is unpacked, in bytes; the device's region is checked later."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class TraceReport:
     events: int
     start_ns: int | None = None
     processes: Processes = field(default_factory=Processes)
-    """What is known of its processes; `events` counts those of the ones chosen."""
+    """Its processes; `events` counts those of the chosen ones."""
 
 
 @dataclass
 class Replayed:
-    """What a session leaves: devices by name, in order of appearance, and the traces.
+    """Result of a session: devices by name, in order of appearance, and the traces.
 
     `left_out` counts events of devices beyond the first `MAX_DEVICES`, which are not replayed; `not_chosen` those of
     each device that is not the one of `--device`.
@@ -138,9 +138,9 @@ def replay_readers(
     watcher: Watcher | None = None,
     begun: Callable[[Replayed], None] | None = None,
 ) -> Replayed:
-    """Replay traces that are open already; they are read again where a pass learns something it needed before.
+    """Replay open traces; they are read again when a pass learns a fact too late to use it.
 
-    `begun` is given what each pass fills, before it does.
+    `begun` is called with the result of each pass before it is filled.
     """
     options = with_boot(readers, with_runs(readers, options))
     images = cache(_load_image)  # read once however often the traces are
@@ -169,7 +169,7 @@ def replay_readers(
 
 
 class _SideBySide(Exception):  # noqa: N818  the trace is read again
-    """Machines whose threads alone are named run side by side in a trace: `main` is the main thread of the first."""
+    """Machines in a trace that names only threads run side by side; `main` is the main thread of the first."""
 
     def __init__(self, trace: int, main: int) -> None:
         super().__init__(trace, main)
@@ -204,7 +204,7 @@ class _Pass:
         self.processes = Processes()
         """Those of the trace being read."""
         self.keys: dict[Key, None] = {}
-        """Devices of the traces in order of appearance, those left out by `--device` and `--process` too."""
+        """Devices of the traces in order of appearance, also those left out by `--device` and `--process`."""
         self._several = False
         self._alone = True
 
@@ -244,10 +244,10 @@ class _Pass:
         self.replayed.traces.append(report)
 
     def _chosen(self, number: int, reader: TraceReader, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """The events of the processes that were chosen, where they are told apart.
+        """The events of the chosen processes.
 
         Raises:
-            _SideBySide: they have to be, from the first event on.
+            _SideBySide: threads must be told apart, from the first event on.
         """
         for frame in frames:
             mine = self.processes.take(frame)
@@ -259,10 +259,10 @@ class _Pass:
                 yield mine
 
     def _look_at_processes(self, reader: TraceReader) -> None:
-        """Show the process with each device from when on the trace holds events of a second one.
+        """Name devices with their process once the trace holds events of a second one.
 
         Raises:
-            UsageError: it is one of several traces, so that no machine could go on from one to the next.
+            UsageError: one of several traces does, so that it is not known which machine goes on.
         """
         if self._alone:
             if self.processes.several and not self._several:
@@ -300,7 +300,7 @@ class _Pass:
             self.intakes[key].feed(part)
 
     def _begin(self, key: Key, number: int) -> None:
-        """Begin with a device that has not been met before."""
+        """Add a device."""
         self._refuse_ambiguous(key)
         options = options_of(self.options, key)
         path = options.changed_images.get((number, key.device)) or options.images.get(key.device)
@@ -313,7 +313,7 @@ class _Pass:
         self.intakes[key].begin_trace(number)
 
     def _refuse_ambiguous(self, key: Key) -> None:
-        """UsageError where an option names a device of which there is one in another process already."""
+        """Raise UsageError if an option names a device that another process has as well."""
         keys = [*self.intakes, key]
         found = ambiguous(self.options, keys)
         if found is not None:
@@ -327,7 +327,7 @@ class _Pass:
     # --- options that name no device -----------------------------------------------------------------------------
 
     def _resolved(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """The same frames; before the first is given on, options without a device find theirs."""
+        """The frames unchanged; options without a device are resolved before the first."""
         if not self._unresolved():
             yield from frames
             return
@@ -351,7 +351,7 @@ class _Pass:
         self.options = replace(self.options, **changed)
 
     def _written_device(self, events: pl.DataFrame) -> str:
-        """The one device that is written; UsageError where it could be another."""
+        """The only device that is written; UsageError for several."""
         parts = dict(_by_device(events))
         if self.options.device is not None:
             return self.options.device
@@ -383,7 +383,7 @@ class _Pass:
 
 
 def _agree(devices: Collection[Device]) -> None:
-    """The flashes of a machine are of one board: what one shows of it decides where another's was a guess."""
+    """Settle guessed boards: the flashes of a machine are of one board."""
     for known in devices:
         if known.identity is None or known.identity.geometry is None or known.identity.others:
             continue
@@ -394,7 +394,7 @@ def _agree(devices: Collection[Device]) -> None:
 
 
 def _by_device(frame: pl.DataFrame) -> Iterator[tuple[Key, pl.DataFrame]]:
-    """The events of each device, in order of appearance; most frames are of one alone, and are given on as they are."""
+    """The events of each device, in order of appearance."""
     devices, processes = frame["device"], frame["process"]
     codes = devices.to_physical()
     alike = processes.null_count() in (0, frame.height) and processes.min() == processes.max()
@@ -417,7 +417,7 @@ def _renamed(values: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _until(frames: Iterator[pl.DataFrame], at: int | None) -> Iterator[pl.DataFrame]:
-    """The frames up to and including event `at`; all of them where it is None."""
+    """The frames up to and including event `at`; by default all."""
     for frame in frames:
         if at is None:
             yield frame

@@ -89,7 +89,7 @@ def _has_beyond(device: Device) -> bool:
 
 def _consequence(device: Device, policy: Policy) -> Consequence:
     outside, geometry = device.outside, device.geometry
-    if outside is None or geometry is None or device.extent is None:
+    if geometry is None or device.extent is None:
         raise AssertionError("only devices with an extent are compared")
     evaluated = device.evaluated and not outside.untraced.count
     refused = outside.programs.count + outside.erases.count if policy == Policy.ERROR else 0
@@ -112,7 +112,7 @@ def _memory(device: Device, policy: Policy, region: int, block: int) -> int:
     extent = device.extent.bytes if device.extent else region
     if policy == Policy.PADDED:
         return region
-    if policy != Policy.VOLATILE or device.blocks is None:
+    if policy != Policy.VOLATILE:
         return extent
-    beyond = device.blocks.rows().filter(pl.col("block") * block >= extent)
+    beyond = device.block_table().filter(pl.col("offset") >= extent)
     return extent + len(beyond) * block

@@ -72,7 +72,7 @@ def _left_out(replayed: Replayed) -> Iterator[Reason]:
 def _outside(device: Device) -> Iterator[Reason]:
     """Programs, erases and commands beyond the extent."""
     extent, outside = device.extent, device.outside
-    if extent is None or outside is None or not outside.happened:
+    if extent is None:
         return
     for code, found in (
         (Code.PROGRAMMED_OUTSIDE, outside.programs),

@@ -29,7 +29,7 @@ def count_of(count: int, noun: str, plural: str = "") -> str:
 
 
 def events_lost(health: Health) -> str:
-    """How many events the source of a trace says that it lost; empty where it says nothing of the kind."""
+    """The events that the source of a trace reports as lost, in words; empty for none."""
     unknown = any(not place.count for place in health.lost_places)
     if health.lost:
         return f"{'at least ' if unknown else ''}{count_of(health.lost, 'event')} lost"
@@ -70,7 +70,7 @@ def events_of(finding: Finding, *, several: bool) -> str:
 
 
 def address(identity: Identity | None, offset: int) -> str:
-    """The guest's address of an offset, `guest-physical 0x4000000 on virt-arm`; empty where it is not known."""
+    """The guest-physical address of an offset, `guest-physical 0x4000000 on virt-arm`; empty where it is not known."""
     base = None if identity is None else identity.base
     if identity is None or base is None or offset < 0:
         return ""

@@ -181,22 +181,21 @@ def find(
 ) -> list[Finding]:
     """All findings of a session: the worst first, then by rule, device, trace and first event."""
     _load_checks()
-    found = [
-        _finding(rule_id, None, hit, strict_silicon=strict_silicon)
+    hits: list[tuple[str, str | None, Hit]] = [
+        (rule_id, None, hit)
         for number, report in enumerate(replayed.traces)
         for rule_id, checks in _TRACE_CHECKS.items()
         for check in checks
         for hit in check(TraceCase(number, report, replayed))
-        if hit.found
     ]
-    found += [
-        _finding(rule_id, device.name, hit, strict_silicon=strict_silicon)
+    hits += [
+        (rule_id, device.name, hit)
         for device in replayed.devices.values()
         for rule_id, checks in _CHECKS.items()
         for check in checks
         for hit in check(Case(device, replayed, policy, chip, wear_limit))
-        if hit.found
     ]
+    found = [_finding(*hit, strict_silicon=strict_silicon) for hit in hits if hit[-1].found]
     return sorted(found, key=lambda f: (-f.severity, f.rule, f.device or "", f.trace or 0, f.first_seq or 0))
 
 
@@ -205,21 +204,19 @@ def _finding(rule_id: str, device: str | None, hit: Hit, *, strict_silicon: bool
     if severity is None:
         strict = strict_silicon and rule_id.startswith(_OF_SILICON)
         severity = Severity.ERROR if strict else RULES[rule_id].severity
-    placed = found.offset >= 0
-    trace, last_trace, first_seq, last_seq = (
-        None if number < 0 else number for number in (found.trace, found.last_trace, found.first_seq, found.last_seq)
-    )
+    numbers = (found.trace, found.last_trace, found.offset, found.end, found.first_seq, found.last_seq)
+    trace, last_trace, offset, end, first_seq, last_seq = (None if number < 0 else number for number in numbers)
     return Finding(
-        rule_id,
-        severity,
-        device,
-        trace,
-        last_trace,
-        found.offset if placed else None,
-        found.end - found.offset if placed else None,
-        first_seq,
-        last_seq,
-        found.count,
-        hit.message,
-        tuple(found.occurrences or ()),
+        rule=rule_id,
+        severity=severity,
+        device=device,
+        trace=trace,
+        last_trace=last_trace,
+        offset=offset,
+        length=None if offset is None or end is None else end - offset,
+        first_seq=first_seq,
+        last_seq=last_seq,
+        count=found.count,
+        message=hit.message,
+        occurrences=tuple(found.occurrences or ()),
     )

@@ -22,8 +22,6 @@ AMPLIFICATION = 10
 def erased_often(case: Case) -> Iterator[Hit]:
     """Blocks that were erased more often than the limit."""
     blocks = case.device.blocks
-    if blocks is None:
-        return
     block, erases = blocks.most_erased()
     if erases > case.wear_limit:
         others = blocks.erased_more_than(case.wear_limit) - 1
@@ -38,8 +36,6 @@ def erased_often(case: Case) -> Iterator[Hit]:
 def worn_out(case: Case) -> Iterator[Hit]:
     """Blocks that were erased more often than a real chip is specified for."""
     blocks = case.device.blocks
-    if blocks is None:
-        return
     block, erases = blocks.most_erased()
     if erases > case.chip.erase_cycles:
         offset = block * blocks.block_bytes

@@ -10,12 +10,9 @@ import polars as pl
 from replay.columns import ABSENT, Effect, OpKind, Outcome, RowKind
 from replay.tables import StepColumns
 from tracetool.events import EventType
-from tracetool.timeline.operations import KINDS, NO_TIME, OUTCOMES, label
+from tracetool.timeline.operations import KINDS, NO_TIME, OUTCOMES, label, labelled, labels_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from enum import IntEnum
-
     from replay.tables import RowColumns
 
 __all__ = [
@@ -126,20 +123,10 @@ def access_table(steps: pl.DataFrame, device: str) -> pl.DataFrame:
         pl.col("boot").cast(pl.UInt32),
         pl.lit(device).cast(pl.Categorical()).alias("device"),
         pl.when(pl.col("time_ns") != NO_TIME).then("time_ns").alias("time_ns"),
-        _named("event", _EVENTS, EventType),
-        _named("effect", _labels(Effect), pl.Enum(EFFECTS)),
-        _named("kind", _labels(OpKind), pl.Enum(KINDS)),
-        _named("outcome", _labels(Outcome), pl.Enum(OUTCOMES)),
+        labelled(pl.col("event"), _EVENTS, EventType),
+        labelled(pl.col("effect"), labels_of(Effect), pl.Enum(EFFECTS)),
+        labelled(pl.col("kind"), labels_of(OpKind), pl.Enum(KINDS)),
+        labelled(pl.col("outcome"), labels_of(Outcome), pl.Enum(OUTCOMES)),
         pl.when(pl.col(_KNOWN_ABOVE_ABSENT) != ABSENT).then(pl.col(_KNOWN_ABOVE_ABSENT)),
         *("seq", "cmd", "wcycle", "status", "status_after", "bytes_programmed", "operation", "flags"),
     ).select(ACCESSES_SCHEMA.names())
-
-
-def _labels(codes: Iterable[IntEnum]) -> dict[int, str]:
-    return {code: label(code.name) for code in codes}
-
-
-def _named(column: str, names: Mapping[int, str], dtype: pl.Enum) -> pl.Expr:
-    """The label of each code; null for a code without one."""
-    labels = {int(code): name for code, name in names.items() if name in dtype.categories}
-    return pl.col(column).replace_strict(labels, default=None, return_dtype=pl.String).cast(dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from replay.cfi import SECTOR_BYTES
 from replay.columns import Flag, OpKind, Outcome
 from tracetool.timeline.operations import IS_WRITING, SUMS_SCHEMA, flagged
 
@@ -41,7 +42,7 @@ _JOIN = (
 class BlockTable:
     """Collector of the blocks of one device; as large as the flash has blocks, however long the trace is."""
 
-    def __init__(self, block_bytes: int) -> None:
+    def __init__(self, block_bytes: int = SECTOR_BYTES) -> None:
         self.block_bytes = block_bytes
         self._blocks = _touched(SUMS_SCHEMA.to_frame(), block_bytes)
 
@@ -60,10 +61,6 @@ class BlockTable:
     def erased_more_than(self, limit: int) -> int:
         """How many blocks were erased more than `limit` times."""
         return len(self._blocks.filter(pl.col("erases") > limit))
-
-    def rows(self) -> pl.DataFrame:
-        """Block number, erases, programs and seqs, unordered."""
-        return self._blocks
 
     def table(self, device: str, extent: int | None) -> pl.DataFrame:
         """The blocks as a frame of `BLOCKS_SCHEMA`, by offset; `extent` in bytes."""

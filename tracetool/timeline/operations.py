@@ -9,6 +9,9 @@ import polars as pl
 from replay.columns import OpField, OpKind, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from enum import IntEnum
+
     from replay.tables import OperationColumns
 
 __all__ = [
@@ -21,6 +24,8 @@ __all__ = [
     "flagged",
     "is_kind",
     "label",
+    "labelled",
+    "labels_of",
     "sums_of",
     "to_table",
 ]
@@ -102,10 +107,15 @@ IS_WRITING = is_kind(OpKind.ERASE, OpKind.PROGRAM, OpKind.BUFFERED_PROGRAM)
 """True for erases and programs."""
 
 
-def _label_of(column: pl.Expr, codes: type[OpKind | Outcome]) -> pl.Expr:
+def labelled(column: pl.Expr, labels: Mapping[int, str], dtype: pl.Enum) -> pl.Expr:
+    """The label of each code, as an enumeration; null for a code without one."""
+    known = {int(code): name for code, name in labels.items() if name in dtype.categories}
+    return column.replace_strict(known, default=None, return_dtype=pl.String).cast(dtype)
+
+
+def labels_of(codes: Iterable[IntEnum]) -> dict[int, str]:
     """The label of each code."""
-    labels = {int(code): label(code.name) for code in codes if label(code.name) in (*KINDS, *OUTCOMES)}
-    return column.replace_strict(labels, default=None, return_dtype=pl.String)
+    return {code: label(code.name) for code in codes}
 
 
 def to_table(sums: pl.DataFrame, device: str, block_bytes: int) -> pl.DataFrame:
@@ -120,7 +130,7 @@ def to_table(sums: pl.DataFrame, device: str, block_bytes: int) -> pl.DataFrame:
         "trace",
         "boot",
         pl.lit(device).alias("device"),
-        _label_of(kind, OpKind).alias("kind"),
+        labelled(kind, labels_of(OpKind), pl.Enum(KINDS)).alias("kind"),
         "first_seq",
         "last_seq",
         timed.then("time_ns").alias("time_ns"),
@@ -131,7 +141,7 @@ def to_table(sums: pl.DataFrame, device: str, block_bytes: int) -> pl.DataFrame:
         "command_offset",
         known.then("bytes_changed").alias("bytes_changed"),
         known.then("bits_set_without_erase").alias("bits_set_without_erase"),
-        _label_of(pl.col("outcome").fill_null(done), Outcome).alias("outcome"),
+        labelled(pl.col("outcome").fill_null(done), labels_of(Outcome), pl.Enum(OUTCOMES)).alias("outcome"),
         "status",
         "accesses",
     ).cast(OPERATIONS_SCHEMA)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from tracetool.events import EVENT_NAMES
+from tracetool.timeline.operations import KINDS, OUTCOMES
 
 __all__ = ["BLOCKS", "EVENTS", "FINDINGS", "OPERATIONS", "VOCABULARIES", "Column", "Type", "Vocabulary"]
 
@@ -149,16 +150,7 @@ OPERATIONS = Vocabulary(
         _TRACE,
         _BOOT,
         _DEVICE,
-        Column(
-            "kind",
-            Type.ENUM,
-            "which flash operation",
-            aliases=("op", "operation"),
-            values=(
-                *("erase", "buffered-program", "program", "status", "identify", "query", "lock", "unlock"),
-                *("clear-status", "read-array", "stray", "outside", "incomplete"),
-            ),
-        ),
+        Column("kind", Type.ENUM, "which flash operation", aliases=("op", "operation"), values=KINDS),
         _SPAN,
         _FIRST_SEQ,
         _LAST_SEQ,
@@ -172,7 +164,7 @@ OPERATIONS = Vocabulary(
         Column("command_offset", Type.OFFSET, "where its first access went, the command", aliases=("command",)),
         Column("bytes_changed", Type.SIZE, "bytes that differ after it", aliases=("changed",)),
         Column("bits_set_without_erase", Type.COUNT, "bits it took from 0 to 1, which only an erase can on a chip"),
-        Column("outcome", Type.ENUM, "how it ended", values=("done", "refused", "discarded", "aborted", "lost")),
+        Column("outcome", Type.ENUM, "how it ended", values=OUTCOMES),
         Column("status", Type.BITS, "status register after it"),
         Column("accesses", Type.COUNT, "accesses it took"),
     ),
