@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Event(NamedTuple):
-    """One row of a trace; what its kind does not log is absent."""
+    """One row of a trace; arguments that its kind does not log are absent."""
 
     kind: RowKind
     offset: int = ABSENT
@@ -50,9 +50,9 @@ def newest_first(journal: Journal) -> Iterator[Change]:
 
 
 def rewound(journal: Journal, contents: NDArray[np.uint8], seq: int, target: Target) -> NDArray[np.uint8]:
-    """`contents` as they were just after event `seq`, given what they are after the last change.
+    """`contents` as they were just after event `seq`, given the contents after the last change.
 
-    Forgotten bytes (`JournalKind.FORGET`) keep what stood there: they were not changed, only lost sight of.
+    Forgotten bytes (`JournalKind.FORGET`) keep their value: they became unknown, but did not change.
     """
     then = contents.copy()
     for change in newest_first(journal):
@@ -99,12 +99,12 @@ def erased(offset: int, length: int) -> Event:
 
 
 def altered_in(event: Event, field: str, value: int) -> Event:
-    """Give `event` with another value in one field."""
+    """Copy of `event` with another value in one field."""
     return Event(event.kind, *(value if name == field else getattr(event, name) for name in Event._fields[1:]))
 
 
 class Steps(NamedTuple):
-    """What the machine made of each row, in lists; see `StepColumns`."""
+    """Step columns of all rows, as lists; see `StepColumns`."""
 
     cmd: list[int]
     wcycle: list[int]
@@ -124,20 +124,20 @@ class Steps(NamedTuple):
 
 
 def to_rows(events: Sequence[Event], first_seq: int = 0) -> RowColumns:
-    """Give the columns of `events`, numbered from `first_seq` on; a millisecond lies between two of them."""
+    """Columns of `events`, numbered from `first_seq` on; a millisecond lies between two of them."""
     columns = np.array([[int(value) for value in event] for event in events], np.int64).reshape(-1, len(Event._fields))
     seqs = np.arange(first_seq, first_seq + len(events))
     return RowColumns._make([seqs, *np.ascontiguousarray(columns.T), seqs * 1_000_000, np.zeros_like(seqs)])
 
 
 def steps_of(machine: Machine) -> Steps:
-    """Give what the machine said of the rows since the last time, all of which were asked for."""
+    """Step columns of the rows fed since the last call, with every column requested."""
     columns: StepColumns = machine.steps()
     return Steps(*(getattr(columns, name).tolist() for name in Steps._fields))
 
 
 def asked(config: Config) -> Machine:
-    """Give a machine that says something of every row."""
+    """A machine that fills the step columns of every row."""
     machine = Machine(config)
     machine.asked.everything = True
     return machine
@@ -158,7 +158,7 @@ TOTALS = (
 
 
 def told(machine: Machine) -> dict[str, object]:
-    """Give everything that a machine carries from row to row, but for contents and operations, as plain values."""
+    """State of a machine without contents and operations, as plain values."""
     chip, check = machine.chip, machine.chip.check
     state: dict[str, object] = dict(state_of(chip))
     state |= {name: int(getattr(check, name)) for name in ("differences", "first_seq", "first_kind")}
@@ -175,7 +175,7 @@ def told(machine: Machine) -> dict[str, object]:
 
 
 def replayed(config: Config, events: Sequence[Event]) -> tuple[Machine, Steps]:
-    """Give a new machine that was fed `events`, and what it said."""
+    """A new machine that was fed `events`, and its step columns."""
     machine = asked(config)
     return machine, feed(machine, events)
 
@@ -201,7 +201,7 @@ GEOMETRIES = (
 
 
 class Access(NamedTuple):
-    """What a guest does: a write, a read (no value), or the machine's reset (no size)."""
+    """Access of a guest: a write, a read (no value), or a reset of the machine (no size)."""
 
     offset: int
     size: int
@@ -216,7 +216,7 @@ _CONFIRMS = (0xD0, 0xD0, 0xD0, 0xD0, 0x01, 0xFF, 0x70, 0xE8)
 
 
 class _Guest:
-    """Makes up phrases, all of them from one number: a failing program shrinks by whole phrases."""
+    """Generates phrases, each from one seed, so that a failing program shrinks by whole phrases."""
 
     def __init__(self, geometry: Geometry, seed: int) -> None:
         self.geometry = geometry
@@ -226,7 +226,7 @@ class _Guest:
         self.edges += [geometry.size // 2, geometry.size - geometry.block, geometry.size]
 
     def phrase(self) -> list[Access]:
-        """Make up what a driver would send, or nearly so."""
+        """Generate a driver sequence, or nearly one."""
         return self.random.choice(
             (*[self.buffered] * 3, self.pair, self.pair, self.one, self.load, self.clear, self.noise, self.reset)
         )()
@@ -237,7 +237,7 @@ class _Guest:
         return self.inside(self.random.choice(self.edges) + step, size)
 
     def inside(self, offset: int, size: int) -> int:
-        """Bring an access into the region."""
+        """Clamp an access to the region."""
         return max(0, min(offset, self.geometry.size - size))
 
     def word(self, size: int) -> int:
@@ -302,6 +302,6 @@ class _Guest:
 
 
 def programs(geometry: Geometry, *, phrases: int = 40) -> SearchStrategy[list[Access]]:
-    """Draw what a guest does to a flash: driver sequences, broken sequences, noise, reads and resets."""
+    """Programs of a guest: driver sequences, broken sequences, noise, reads and resets."""
     seeds = st.lists(st.integers(0, 0xFFFFFF), min_size=1, max_size=phrases)
     return seeds.map(lambda drawn: [access for seed in drawn for access in _Guest(geometry, seed).phrase()])

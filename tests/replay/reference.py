@@ -1,6 +1,6 @@
-"""A second model of the flash, slow and plain: whole copies of everything, one branch for each line of the facts.
+"""A second model of the flash, slow and simple: full copies, and one branch for each documented behaviour.
 
-Written from the description of the device alone, without a look at `replay`; the two are run side by side.
+Written from the description of the device alone, independently of `replay`; tests run the two side by side.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STATUS_MODES = (0x10, 0x20, 0x28, 0x40, 0x50, 0x60, 0x70, 0xE8)
 
 
 def query_table(size: int, block: int, bank: int, chips: int) -> dict[int, int]:
-    """Give the query table's entries that are not 0."""
+    """Entries of the query table that are not 0."""
     table = {0x10: ord("Q"), 0x11: ord("R"), 0x12: ord("Y"), 0x13: 0x01, 0x15: 0x31, 0x1B: 0x45, 0x1C: 0x55}
     table |= {0x1F: 7, 0x20: 7, 0x21: 10, 0x23: 4, 0x24: 4, 0x25: 4, 0x28: 2, 0x2C: 1, 0x3F: 1}
     zeros = 0
@@ -51,7 +51,7 @@ def query_table(size: int, block: int, bank: int, chips: int) -> dict[int, int]:
 
 
 class Reference:
-    """One flash; `image` None: contents nobody knows. Each access gives the events that it logs."""
+    """One flash; `image` None: unknown contents. Each access returns the events that it logs."""
 
     def __init__(
         self,
@@ -276,7 +276,7 @@ class Reference:
         return events
 
     def covers(self, offset: int, size: int) -> bool:
-        """Whether a window is open and the word lies wholly inside it."""
+        """True when a window is open and holds the whole word."""
         return self.window is not None and self.window <= offset and offset + size <= self.window + self.window_size
 
     def confirm(self, c: int) -> list[Event]:
@@ -296,7 +296,7 @@ class Reference:
         return events
 
     def flush(self) -> None:
-        """Bring the window to storage and file."""
+        """Copy the window to storage and file."""
         if self.window is None:
             raise AssertionError("a window is open wherever status is clean")
         start, end = self.window, self.window + self.window_size
@@ -313,12 +313,12 @@ class Reference:
         self.window = None
 
     def span(self) -> tuple[int, int]:
-        """Give offset and length of what was staged."""
+        """Offset and length of what was staged."""
         low = min((offset for offset, _ in self.words), default=self.window or 0)
         return low, max((offset + size for offset, size in self.words), default=low) - low
 
     def writable(self, offset: int, size: int) -> bool:
-        """Whether a store is taken."""
+        """True when the device accepts a store."""
         return not self.read_only and not (self.policy == Policy.ERROR and offset + size > self.extent)
 
     def store(self, contents: bytearray, known: bytearray, offset: int, size: int, value: int) -> None:
@@ -357,7 +357,7 @@ class Reference:
 
 
 def status_word(status: int, size: int, chip: int) -> int:
-    """Give the status, once for every chip that the access covers."""
+    """Status, once for every chip that the access covers."""
     if chip == 0:
         return status | status << 16 if size > 2 else status
     lanes = max(1, size // chip)
@@ -370,7 +370,7 @@ def _index(geometry: Geometry, offset: int) -> int:
 
 
 def identifiers(geometry: Geometry, offset: int, size: int) -> tuple[list[Event], int]:
-    """Give the events and the value of a read of identifiers."""
+    """Events and the value of a read of identifiers."""
     bank, chip, ids = geometry.bank_width, geometry.chip_width, geometry.ids
     if chip == 0:
         index = offset % 256 // bank
@@ -399,7 +399,7 @@ def identifiers(geometry: Geometry, offset: int, size: int) -> tuple[list[Event]
 
 
 def query_word(geometry: Geometry, table: dict[int, int], offset: int, size: int) -> int:
-    """Give the value of a read of the query table."""
+    """Value of a read of the query table."""
     bank, chip = geometry.bank_width, geometry.chip_width
     if chip == 0:
         return table.get(offset % 256 // bank, 0)
@@ -413,5 +413,5 @@ def query_word(geometry: Geometry, table: dict[int, int], offset: int, size: int
 
 
 def log_of(reference: Reference, accesses: Sequence[Access]) -> list[Event]:
-    """Give the whole trace of a program."""
+    """Whole trace of a program."""
     return [event for access in accesses for event in reference.do(access)]

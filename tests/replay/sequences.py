@@ -1,4 +1,4 @@
-"""Every line of the flash's write tables: what is written, and what must come of it."""
+"""Every line of the flash's write tables: writes, and their expected events and effects."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Step(NamedTuple):
 
 
 class Sequence(NamedTuple):
-    """Writes after a reset; `storage` and `backing` are what then differs from the image."""
+    """Writes after a reset; `storage` and `backing` are the expected differences from the image."""
 
     name: str
     behaviours: tuple[Behaviour, ...]
@@ -57,7 +57,7 @@ class Sequence(NamedTuple):
 
 
 def events_of(sequence: Sequence) -> list[Event]:
-    """Give the trace of a sequence."""
+    """Trace of a sequence."""
     events = [RESET]
     wcycle = 0
     for step in sequence.steps:

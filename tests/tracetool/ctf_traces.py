@@ -74,7 +74,7 @@ class Packet:
 
 
 def needed_babeltrace() -> None:
-    """Go on only with libbabeltrace2."""
+    """Require libbabeltrace2."""
     needed_library("libbabeltrace2.so.0", "libbabeltrace2-0")
 
 
@@ -134,7 +134,7 @@ def write_trace(
     order: str = "<",
     absolute: bool = True,
 ) -> str:
-    """Write a trace; the path of its folder, which is made.
+    """Write a trace and return its folder, which is created.
 
     Args:
         folder: where to.
@@ -156,7 +156,7 @@ SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") e
 
 
 def capture(name: str, folder: Path) -> Path:
-    """Unpack a capture's CTF trace; the directory of its streams."""
+    """Unpack the CTF trace of a capture and return the directory of its streams."""
     with zstd.open(capture_path(f"{name}/ctf.tar.zst")) as packed:
         data = io.BytesIO(packed.read())
     with tarfile.open(fileobj=data) as archive:

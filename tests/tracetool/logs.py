@@ -2,8 +2,8 @@
 
     log("virt.flash1").reset().program(0x100000, 0x400040).read_array()
 
-This is not the model under test: it keeps the little that well-formed sequences need, and takes the write cycle from
-whoever writes the test.
+This is not the model under test: it keeps only the state that well-formed sequences need, and tests give the write
+cycle.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def log(device: str, *, read_only: bool = False) -> Log:
 
 
 class Log:
-    """A log that grows by the access; `text` is what stands in the file, `count` how many events are in it."""
+    """A log that grows access by access; `text` is the file, `count` the number of its events."""
 
     def __init__(self, device: str, *, read_only: bool = False) -> None:
         self.device = device
@@ -98,11 +98,11 @@ class Log:
         return self.event("reset", "reset")
 
     def realize(self, extent: int, *, region: int = 0x4000000) -> Self:
-        """What the device of the RFC says of itself."""
+        """`pflash_realize`, as the device of the RFC logs it."""
         return self.event("realize", f"ro:{int(self._read_only)} blk_len:{extent:#x} total_len:{region:#x}")
 
     def write(self, offset: int, value: int, *, wcycle: int = 0, size: int = 4) -> Self:
-        """A bus write in a write cycle, and what it causes."""
+        """A bus write in a write cycle, and the events that it causes."""
         self.event("io_write", f"offset:0x{offset:04x} size:{size} value:0x{value:04x} wcycle:{wcycle}")
         if wcycle == 0:
             return self._command_cycle(offset, value & 0xFF)
@@ -123,7 +123,7 @@ class Log:
         )
 
     def outer_write(self, offset: int, *, size: int = 4) -> Self:
-        """A write that the device of the RFC threw away."""
+        """A write that the device of the RFC discarded."""
         return self.event("outer_write", f"addr:{offset:#x} len:{size}")
 
     # --- operations ----------------------------------------------------------------------------------------------

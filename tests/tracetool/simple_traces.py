@@ -1,4 +1,4 @@
-"""Traces of the simple backend, written by the format's description and by nothing of the program's."""
+"""Traces of the simple backend, written from the format's description, independently of the program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Simple:
         self._ids: dict[str, int] = {}
 
     def mapping(self, name: str, number: int | None = None) -> Simple:
-        """Give an event its id."""
+        """Add a mapping record, which names an event."""
         number = self._ids.setdefault(name, len(self._ids)) if number is None else number
         self._ids[name] = number
         raw = name.encode()
@@ -29,7 +29,7 @@ class Simple:
         return self
 
     def event(self, name: str, *arguments: int | str | bytes, thread: int = 77, time: int | None = None) -> Simple:
-        """Add an event; its name is given first where it has none yet."""
+        """Add an event, after a mapping record for a new name."""
         if name not in self._ids:
             self.mapping(name)
         return self.record(self._ids[name], self.arguments(*arguments), thread, time)

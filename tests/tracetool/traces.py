@@ -1,4 +1,4 @@
-"""What the tests of everything above ingestion share: traces from files or streams, audited and replayed."""
+"""Helpers for tests above ingestion: traces from files or streams, audited and replayed."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Again:
 
 @dataclass(frozen=True)
 class Audited:
-    """An audit with the questions that tests ask."""
+    """An audit, with accessors for tests."""
 
     audit: Audit
 
@@ -94,7 +94,7 @@ class Audited:
 
     @property
     def rules(self) -> set[str]:
-        """The rules that found something."""
+        """Rules with findings."""
         return {finding.rule for finding in self.audit.findings}
 
     @property
@@ -104,7 +104,7 @@ class Audited:
 
     @property
     def exit_code(self) -> int:
-        """What `tracetool audit` ends with."""
+        """Exit code of `tracetool audit`."""
         return self.audit.ending.code
 
 

@@ -1,4 +1,4 @@
-"""What the tests of exporting share: traces made of frames, any events, and an independent reader of simple traces."""
+"""Helpers for tests of exports: traces made of frames, strategies for events, and a reader of simple traces."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Frames:
 
 
 class Exported(NamedTuple):
-    """A file, and what was said of it."""
+    """An exported file, and the messages about it."""
 
     data: bytes
     remarks: list[str]
@@ -64,7 +64,7 @@ def exported(reader: TraceReader, name: str, *, device: str | None = None, boot:
 
 
 def made(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """A numbered frame of these rows; what a row leaves out is null."""
+    """A numbered frame of these rows; omitted columns are null."""
     frame = pl.DataFrame(rows, schema_overrides=EVENTS_SCHEMA)
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in EVENTS_SCHEMA.items() if name not in frame]
     return Numbering(0).apply(frame.with_columns(missing).select(EVENTS_SCHEMA.names()).cast(EVENTS_SCHEMA))

@@ -1,4 +1,4 @@
-"""What the tests of ingestion share: texts into frames, variants into rows, all shapes of a line."""
+"""Helpers for tests of ingestion: texts into frames, variants into rows, all forms of a line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EMPTY = pl.DataFrame(schema=EVENTS_SCHEMA)
 
 @dataclass(frozen=True)
 class Reading:
-    """Everything a trace gave."""
+    """Frames, health and metadata of a trace."""
 
     frame: pl.DataFrame
     health: Health
@@ -54,7 +54,7 @@ def collect(reader: TraceReader) -> Reading:
 
 
 def no_scanner() -> None:
-    """The parser reads all."""
+    """A scanner that leaves all lines to the parser."""
 
 
 def read_text(
@@ -80,7 +80,7 @@ def one(line: str) -> dict[str, Any]:
 
 
 def row_of(variant: Variant) -> dict[str, Any]:
-    """A row that the variant has room for, as reading it must give it back."""
+    """A row that the variant can express, as it must be read back."""
     known: dict[str, Any] = {
         "offset": 0x12A40,
         "size": 4,
@@ -105,7 +105,7 @@ def row_of(variant: Variant) -> dict[str, Any]:
 
 
 def log_of(variant: Variant) -> str:
-    """What such a row looks like in a log."""
+    """Text of such a row in a log."""
     return "pflash_" + render_as(variant, row_of(variant))
 
 

@@ -1,4 +1,4 @@
-"""A program that stands for a QEMU: it answers as one, and does to log and image what its environment says.
+"""A stand-in for QEMU: it answers as one, and writes log and image as its environment says.
 
 FAKE_BACKENDS: those that it has, `log` if not given. FAKE_TRACE: what its log becomes. FAKE_IMAGE and FAKE_AFTER: the
 flash image, and what is put into it. FAKE_END: `quit`, `wait` (for a signal), `kill` (itself) or `fail`.
@@ -44,7 +44,7 @@ def channel(name: str) -> TextIO:
 
 
 def control() -> None:
-    """Speak the control protocol until `quit`, and trace it."""
+    """Serve the control protocol until `quit`, and trace it."""
     stream = channel("control")
     print(json.dumps({"QMP": {}}), file=stream, flush=True)
     for line in stream:
@@ -63,7 +63,7 @@ def trace_control() -> None:
 
 
 def guest() -> None:
-    """Do what a guest does: write the trace, then the image."""
+    """Act as a guest: write the trace, then the image."""
     trace, image = os.environ.get("FAKE_TRACE"), os.environ.get("FAKE_IMAGE")
     if trace:
         with contextlib.suppress(OSError):  # as QEMU: what there is no room for is not in its log
@@ -93,7 +93,7 @@ def note_signal(number: int, _: object) -> None:
 
 
 def main() -> None:
-    """Be a QEMU."""
+    """Act as QEMU."""
     if "FAKE_SIGNALS" in os.environ:
         for wanted in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(wanted, note_signal)

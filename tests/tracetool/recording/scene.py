@@ -1,4 +1,4 @@
-"""A recording with a program that stands for QEMU."""
+"""A recording with a stand-in for QEMU."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Scene:
         return [str(self.folder / "qemu-system-aarch64"), "-M", "virt", *drives]
 
     def record(self, *options: str, **settings: Any) -> Ended:  # noqa: ANN401  environment variables
-        """Record it."""
+        """Record the guest."""
         directory = ["-o", str(self.folder / "run")]
         arguments = ["record", *directory, *options, "--", *self.command]
         if self.quick is None:
@@ -97,7 +97,7 @@ class Scene:
 
     @property
     def run(self) -> Run:
-        """What the run directory says."""
+        """Contents of `run.json`."""
         return read_run_directory(str(self.folder / "run")).run
 
     def contents(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Audits that every report must be able to tell: each verdict, several boots, damage, and names that mean harm."""
+"""Audits for tests of reports: each verdict, several boots, damage, and hostile names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LIKE_VIRT = "size=64M,block=256K,bank=4,chip=2"
 
 @cache
 def _with_controls() -> Audit:
-    """Characters that no parser lets through, should one ever do so."""
+    """Control characters, which no parser should let through."""
     audit = audited(outside(), options=extent()).audit
     devices = tuple(replace(device, name=CONTROL) for device in audit.devices)
     findings = tuple(replace(found, device=CONTROL, message=f"{found.message} \x00\udcff") for found in audit.findings)

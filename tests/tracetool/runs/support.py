@@ -1,4 +1,4 @@
-"""Run directories made by hand."""
+"""Handmade run directories."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SAMPLES = ROOT / "samples"
 
 
 def a_run(**changes: Any) -> Run:  # noqa: ANN401  whatever the field is
-    """A finished run of two flashes, of which no image was kept."""
+    """A finished run of two flashes without images."""
     facts: dict[str, Any] = {
         "state": FINISHED,
         "command": ("qemu-system-aarch64", "-M", "virt"),

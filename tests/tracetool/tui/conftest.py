@@ -1,4 +1,4 @@
-"""Nothing moves by itself while the app is tested, and all terminals have all colours."""
+"""Tests of the app run without animations and in true colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app over a sample that is loaded already, driven by a script of keys."""
+"""The app with a loaded sample, driven by a script of keys."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ class Driver:
         app.notify = noted  # type: ignore[method-assign]
 
     async def press(self, *keys: str) -> None:
-        """Press keys and let what they do be done."""
+        """Press keys and wait for their effect."""
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
-        """Write into the prompt, in the place of what stands there, and answer."""
+        """Replace the text of the prompt and submit it."""
         self.app.screen.query_one(Input).value = text
         await self.press("enter")
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for what is done in a thread."""
+        """Wait for a condition that a thread brings about."""
         for _ in range(_PATIENCE):
             if condition():
                 return
             await self.pilot.pause(0.01)
-        raise AssertionError(f"this did not come about; the screen is:\n{self.text}")
+        raise AssertionError(f"the condition did not become true; the screen is:\n{self.text}")
 
     async def explained(self) -> None:
         """Wait until the inspector has explained the event under the cursor."""
@@ -76,7 +76,7 @@ class Driver:
 
     @property
     def inspector(self) -> str:
-        """What the inspector says, on one line."""
+        """Text of the inspector, on one line."""
         return " ".join(" ".join(line.plain for line in self.view.inspector.lines(200)).split())
 
     @property
@@ -86,7 +86,7 @@ class Driver:
 
     @property
     def seq(self) -> int:
-        """The event that is selected."""
+        """Number of the selected event."""
         selection = self.app.selection
         assert selection is not None
         assert selection.seq is not None
@@ -103,13 +103,13 @@ class Driver:
 def drive(
     script: Script, *, size: tuple[int, int] = (120, 30), loaded: AuditSession | None = None, keys: Path = NO_KEYS
 ) -> Any:  # noqa: ANN401  whatever the script gives
-    """Run the app over what is loaded; the padding sample, where nothing else is said."""
+    """Run the app with a loaded session, by default the padding sample."""
     shown = padding() if loaded is None else loaded
     return drive_job(script, Job(lambda: shown, Progress()).start(), size=size, keys=keys)
 
 
 def drive_job(script: Script, job: Job, *, size: tuple[int, int] = (120, 30), keys: Path = NO_KEYS) -> Any:  # noqa: ANN401
-    """Run the app over what a job gives."""
+    """Run the app with the session that a job loads."""
 
     async def run() -> Any:  # noqa: ANN401
         app = TraceApp(job, keys=keys)

@@ -1,4 +1,4 @@
-"""The whole app over a sample, driven by keys."""
+"""The whole app with a trace, driven by keys."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(
     size: tuple[int, int] = (80, 24),
     settings: Settings | None = None,
 ) -> str:
-    """Load, do `then`, and give the screen."""
+    """Load the traces, run `then`, and return the screen."""
 
     async def running() -> str:
         job = start([partial(_opened, trace) for trace in traces], settings or Settings())
@@ -53,17 +53,17 @@ def _opened(trace: Trace, _progress: Callable[[int, int | None], None]) -> Trace
 
 
 async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
-    """Wait until something holds; AssertionError where it does not come to that."""
+    """Wait for a condition; AssertionError after some seconds."""
     for _ in range(400):
         await pilot.pause()
         if holds():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("it did not come to that")
+    raise AssertionError("the condition did not become true")
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
-    """Press keys, and let everything that they began come to its end; `3` and `5` until their view is made."""
+    """Press keys and wait for their effects; after `3` and `5`, for the view to be ready."""
     for key in keys:
         await pilot.press(key)
         if key == "3":

@@ -1,4 +1,4 @@
-"""Screens as text that can be compared and read: the characters, then the colours, a letter for each style."""
+"""Screens as readable text: the characters, then the colours, with a letter for each style."""
 
 from __future__ import annotations
 

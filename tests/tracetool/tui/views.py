@@ -1,4 +1,4 @@
-"""What tests of views share: an app around one view, and its screen as text."""
+"""Helpers for tests of views: an app around one view, and its screen as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOSTILE = "[bold]x[/] \x1b[2J\u202eevil \u05d0\u05d1 \u65ad\u96fb [link=a]" + "y
 
 
 class Frame(App[None]):
-    """One view, and the jumps that it asked for."""
+    """One view, and the jumps that it requested."""
 
     def __init__(self, view: Widget) -> None:
         super().__init__()
@@ -30,11 +30,11 @@ class Frame(App[None]):
         yield self.view
 
     def on_jump_to(self, message: JumpTo) -> None:
-        """Keep what was asked for."""
+        """Record the requested jump."""
         self.jumps.append((message.seq, message.trace))
 
 
 def screen_text(app: App[Any]) -> str:
-    """What stands on the screen, line by line."""
+    """Text of the screen, line by line."""
     lines = app.screen._compositor.render_strips()  # noqa: SLF001  there is no public way to the characters
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)

@@ -16,7 +16,7 @@ GUID = bytes.fromhex("8d2bf1ff96768b4ca9852747075b4f50")
 
 
 def header(**fields: int | bytes) -> bytes:
-    """Build a volume header with a right checksum; AAVMF's, but for `fields`."""
+    """Volume header of AAVMF with changed `fields` and a correct checksum."""
     values = {"zeros": bytes(16), "guid": GUID, "fv_length": 0xC0000, "signature": b"_FVH", "bytes": 0x48} | fields
     parts = (values["zeros"], values["guid"], values["fv_length"], values["signature"], 0xE36, values["bytes"])
     raw = bytearray(

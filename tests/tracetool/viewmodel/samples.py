@@ -1,4 +1,4 @@
-"""What was loaded of the recorded samples, once for all tests of a process."""
+"""Loaded samples, cached for all tests of a process."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ OUTSIDE = 4370
 
 
 def opening(path: Path) -> Callable[[Callable[[int, int | None], None]], TraceReader]:
-    """What opens a trace and reports its progress."""
+    """A function that opens a trace and reports progress."""
     return lambda report: open_trace(str(path), progress=report)
 
 
 def job(*paths: Path, settings: Settings | None = None) -> Job:
-    """The traces, being loaded."""
+    """A running job that loads the traces."""
     return start([opening(path) for path in paths], settings or Settings())
 
 
 def finished(started: Job) -> AuditSession:
-    """What a job gives."""
+    """Session that a job loads."""
     assert started.wait(60)
     if started.error is not None:
         raise started.error
@@ -59,5 +59,5 @@ def both() -> AuditSession:
 
 
 def padding_timeline() -> Timeline:
-    """A timeline of the padding sample, as it is shown first."""
+    """Initial timeline of the padding sample."""
     return Timeline(padding())

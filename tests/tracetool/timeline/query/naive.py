@@ -1,8 +1,8 @@
-"""A second, naive reading of the language: random queries as text, each with a plain function that answers for a row.
+"""A second, naive implementation of the language: random queries as text, each with a predicate on a row.
 
-It shares nothing with the package but the columns' names and types: precedence, spellings, nulls and comparisons are
-written here anew, a value at a time. A row is a mapping from the frame's columns to values; an answer is True, False
-or None for undecided.
+It shares only names and types of the columns with the package: precedence, spellings, nulls and comparisons are
+implemented independently, a value at a time. A row is a mapping from the frame's columns to values; a result is True,
+False or None for undecided.
 """
 
 from __future__ import annotations
