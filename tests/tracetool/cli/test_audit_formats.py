@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment, tracetool
+from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment
 from tests.tracetool.logs import log
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ def test_a_page_is_not_written_to_a_terminal() -> None:
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
-def test_standard_input_is_reported_on(output_format: str) -> None:
-    shown = tracetool("audit", "-", "--format", output_format, stdin=PADDING.read_bytes())
+def test_standard_input_is_reported_on(output_format: str, quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
+    with PADDING.open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        shown = quick("audit", "-", "--format", output_format)
     assert (shown.code, shown.err) == (1, "")
     assert "standard input" in shown.text
 
