@@ -1,4 +1,4 @@
-"""Whether a flash stores what is written to it, as its own events show."""
+"""Evidence in a flash's own events of whether it is read-only."""
 
 from __future__ import annotations
 

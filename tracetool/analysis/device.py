@@ -94,7 +94,7 @@ class Learned:
 
     extent: Extent | None = None
     access: tuple[bool, str] | None = None
-    """Whether the device is read-only, and how that is known."""
+    """Read-only or not, and its source in words."""
     flash_bytes: int | None = None
     """The flash's length by the variable store that the trace writes."""
 

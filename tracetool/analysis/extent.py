@@ -1,4 +1,4 @@
-"""Where the image file of a device ends, and how that is known."""
+"""The extent of a device: the end of its image file, and how it is known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Extent", "first_extent", "written_extent", "written_store"]
 
 @dataclass(frozen=True)
 class Extent:
-    """Where the image file ends, in bytes, and how that is known; `store` None: no variable store was found."""
+    """End of the image file in bytes, and its source in words; `store` None: no variable store was found."""
 
     bytes: int
     source: str
@@ -28,7 +28,7 @@ class Extent:
 
     @property
     def code_end(self) -> int:
-        """Where the variable store begins; what lies before it in the same flash is code, 0 if there is none."""
+        """End of the code that lies before the variable store in the same flash; 0 for none."""
         return 0 if self.store is None else self.store.start
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from replay.geometry import Geometry
     from tracetool.analysis.evidence import Evidence, Realize
-    from tracetool.analysis.options import Options, RecordedFlash
+    from tracetool.analysis.options import Options
     from tracetool.uefi.store import Store
 
 __all__ = ["NAMELESS", "Basis", "Contents", "Identity", "identify", "require_file"]
@@ -132,17 +132,11 @@ def _geometry(
             f"; its image of {format_size(image_bytes)} is longer than its store, which code follows up to 4 GiB: "
             "the flash is taken to be as long as the store"
         )
-    region = evidence.realize.region if evidence.realize else None
-    if region and region > MAX_REGION and name not in options.geometries:
+    region = (evidence.realize.region if evidence.realize else None) or 0
+    if region > MAX_REGION and name not in options.geometries:
         said = f"{name}: its pflash_realize event says a region of {format_size(region)}, more than any flash has"
         raise InputError(f"{said}; give --geometry {name}=size=SIZE")
-    if (
-        geometry is not None
-        and region
-        and region % geometry.block == 0
-        and region != geometry.size
-        and region <= MAX_REGION
-    ):
+    if geometry is not None and 0 < region <= MAX_REGION and region != geometry.size and not region % geometry.block:
         geometry, source = geometry.resized(region), f"{source}; size by its pflash_realize event"
     if name in options.geometries:
         geometry = apply_geometry(name, options.geometries[name], geometry)
@@ -227,38 +221,25 @@ def _fit(name: str, geometry: Geometry, options: Options, image_bytes: int | Non
         raise UsageError(f"--extent {name}={format_size(extent)} is more than {region}")
 
 
-def _read_only(name: str, options: Options, evidence: Evidence, board: Board | None) -> tuple[bool, str, Basis]:
-    told = _told_access(name, options)
-    if told is not None:
-        return *told, Basis.TOLD
+def _access(name: str, options: Options, evidence: Evidence, board: Board | None) -> Iterator[tuple[bool, str, Basis]]:
+    """Read-only or not by each source that knows, the most reliable first."""
+    if name in options.read_only:
+        yield True, "--read-only", Basis.TOLD
+    if name in options.writable:
+        yield False, "--writable", Basis.TOLD
     if evidence.realize is not None:
-        return evidence.realize.read_only, "its pflash_realize event", Basis.TOLD
+        yield evidence.realize.read_only, "its pflash_realize event", Basis.TOLD
     shown = evidence.access.read_only
     if shown is not None and not shown[0]:
-        return *shown, Basis.SHOWN
+        yield *shown, Basis.SHOWN
     if name in options.recorded:
-        return *_as_recorded(options.recorded[name]), Basis.TOLD
+        read_only = options.recorded[name].read_only
+        yield read_only, f"its drive was {'read-only' if read_only else 'writable'}", Basis.TOLD
     if shown is not None:
-        return *shown, Basis.SHOWN
-    return *_by_custom(name, board), Basis.ASSUMED
-
-
-def _told_access(name: str, options: Options) -> tuple[bool, str] | None:
-    if name in options.read_only and name in options.writable:
-        raise UsageError(f"{name}: --read-only and --writable are both given; leave one out")
-    if name in options.read_only:
-        return True, "--read-only"
-    return (False, "--writable") if name in options.writable else None
-
-
-def _as_recorded(flash: RecordedFlash) -> tuple[bool, str]:
-    return flash.read_only, "its drive was read-only" if flash.read_only else "its drive was writable"
-
-
-def _by_custom(name: str, board: Board | None) -> tuple[bool, str]:
+        yield *shown, Basis.SHOWN
     if board is not None and board.code == name:
-        return True, "it holds the firmware's code, read-only by custom"
-    return False, "nothing says otherwise"
+        yield True, "it holds the firmware's code, read-only by custom", Basis.ASSUMED
+    yield False, "nothing says otherwise", Basis.ASSUMED
 
 
 def identify(name: str, options: Options, evidence: Evidence, contents: Contents | None = None) -> Identity:
@@ -267,6 +248,8 @@ def identify(name: str, options: Options, evidence: Evidence, contents: Contents
     `contents` describes its image. UsageError if options and trace contradict each other.
     """
     geometry, source, choice = _geometry(name, options, evidence, contents)
-    read_only, read_only_source, basis = _read_only(name, options, evidence, choice.board)
+    if name in options.read_only and name in options.writable:
+        raise UsageError(f"{name}: --read-only and --writable are both given; leave one out")
+    access = next(_access(name, options, evidence, choice.board))
     board = None if choice.board is None else choice.board.name
-    return Identity(name, geometry, source, read_only, read_only_source, basis, board, choice.others)
+    return Identity(name, geometry, source, *access, board, choice.others)

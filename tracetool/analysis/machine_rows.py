@@ -70,7 +70,7 @@ def kinds_of(events: pl.DataFrame) -> NDArray[np.uint8]:
 
 
 def caused(events: pl.DataFrame) -> int:
-    """How many events only an access of the guest's causes: all but those of the device's own start."""
+    """Count the events that only an access by the guest causes: all but those of the device's own start."""
     return len(events) - int(np.count_nonzero(_OF_ITSELF[events["event"].to_physical().to_numpy()]))
 
 
@@ -115,7 +115,7 @@ def to_rows(events: pl.DataFrame) -> RowColumns:
 
 
 def possible(rows: RowColumns, region: int) -> NDArray[np.bool_]:
-    """Which rows a flash of `region` bytes can log: accesses of 1 to 8 bytes inside it, erases inside it."""
+    """Mask of rows that a flash of `region` bytes can log: accesses of 1 to 8 bytes inside it, erases inside it."""
     wrong = (rows.offset < 0) | (rows.size < 1) | (rows.size > _WIDEST_ACCESS) | (rows.offset > region - rows.size)
     wrong |= (rows.value < 0) & _HAS_VALUE[rows.kind]
     wrong &= _IS_PLACED[rows.kind]

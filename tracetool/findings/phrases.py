@@ -53,7 +53,7 @@ def span(offset: int, end: int) -> str:
 
 
 def place(cluster: Cluster) -> str:
-    """Where a cluster lies: `at 0x100000`, `at 0x100000 to 0x140000`."""
+    """Place of a cluster: `at 0x100000`, `at 0x100000 to 0x140000`."""
     return f"at {span(cluster.offset, cluster.end)}"
 
 

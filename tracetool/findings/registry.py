@@ -74,7 +74,7 @@ RULES: Mapping[str, Rule] = _load()
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule found, once for all its occurrences.
+    """One finding of a rule, for all its occurrences.
 
     `offset` and `length` in bytes, None where it has no place. `first_seq` counts the pflash events of trace number
     `trace`, `last_seq` those of `last_trace`; None where the finding is not about events.
@@ -102,17 +102,17 @@ class Finding:
 
     @property
     def why(self) -> str:
-        """Why it matters."""
+        """The reason why it matters."""
         return RULES[self.rule].why
 
     @property
     def remedy(self) -> str:
-        """What to do."""
+        """The remedy."""
         return RULES[self.rule].remedy
 
 
 class Hit(NamedTuple):
-    """What a check reports: accesses, operations or events, and the message; an empty cluster is no finding.
+    """Result of a check: accesses, operations or events, and the message; an empty cluster is no finding.
 
     `severity` overrides the rule's.
     """
@@ -123,7 +123,7 @@ class Hit(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What a check of a device looks at: the device, the session it belongs to, the policy and the limits."""
+    """Input of a check of a device: the device, its session, the policy and the limits."""
 
     device: Device
     replayed: Replayed
@@ -133,7 +133,7 @@ class Case(NamedTuple):
 
 
 class TraceCase(NamedTuple):
-    """What a check of a trace looks at: its number, its report, and the session it belongs to."""
+    """Input of a check of a trace: its number, its report, and its session."""
 
     number: int
     report: TraceReport

@@ -54,7 +54,7 @@ def not_stored(case: Case) -> Iterator[Hit]:
 
 
 def _elsewhere(device: Device, count: int) -> str:
-    """How many of the writes the other way to stage buffered writes stores, in words; empty for none."""
+    """The writes that a QEMU with the other way of staging stores, in words; empty for none."""
     other = device.otherwise
     if other is None or not other.stored:
         return ""

@@ -85,7 +85,7 @@ class OperationWatch:
         return ~is_kind(OpKind.STRAY, OpKind.NONE, *QUIET) & (plain | narrow)
 
     def _busy_before(self, sums: pl.DataFrame) -> pl.DataFrame:
-        """Whether, before each operation, a chip could be busy with a program or erase that was not polled to its end.
+        """Masks of operations before which a chip could be busy with a program or erase that was not polled to its end.
 
         `busy_before`: the chip's longest time for it was not over; `unpolled_before`: the trace has no times to tell.
         A reset ends everything.
@@ -117,7 +117,7 @@ class OperationWatch:
         )
 
     def _locked(self, sums: pl.DataFrame) -> list[bool]:
-        """Whether each operation goes to a block that was not unlocked since power-up or reset.
+        """Mask of operations on a block that was not unlocked since power-up or reset.
 
         A driver that read the block's lock status and found it unlocked need not unlock it; it would have on silicon.
         """

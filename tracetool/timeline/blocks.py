@@ -59,7 +59,7 @@ class BlockTable:
         return most["block", "erases"].row(0) if len(most) else (0, 0)
 
     def erased_more_than(self, limit: int) -> int:
-        """How many blocks were erased more than `limit` times."""
+        """Number of blocks that were erased more than `limit` times."""
         return len(self._blocks.filter(pl.col("erases") > limit))
 
     def table(self, device: str, extent: int | None) -> pl.DataFrame:

@@ -107,9 +107,9 @@ def _integer(value: int) -> pl.Expr:
 
 
 def _compare_span(term: Term, symbol: str, value: int) -> pl.Expr:
-    """Whether it holds for one number from first to last; undecided where one of them is null.
+    """True when it holds for one number from first to last; undecided where one of them is null.
 
-    Where the two are of different traces the numbers between them are not known, and it holds for one of the two.
+    Where the two are of different traces the numbers between them are not known, and it must hold for one of the two.
     """
     first, last, *traces = map(pl.col, term.column.reads)
     edge = _integer(value)
@@ -137,5 +137,5 @@ def _match(leaf: Match) -> pl.Expr:
 
 
 def _one_of(column: pl.Expr, names: list[str]) -> pl.Expr:
-    """Whether the column holds one of the names; a null is undecided even among none."""
+    """True when the column holds one of the names; a null is undecided even for no names."""
     return pl.when(column.is_not_null()).then(column.is_in(names) if names else pl.lit(value=False))

@@ -1,4 +1,4 @@
-"""What may stand at a place of a query: what the parser would have accepted there."""
+"""Completion: the words that the parser accepts at a place of a query."""
 
 from __future__ import annotations
 

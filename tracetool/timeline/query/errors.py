@@ -1,4 +1,4 @@
-"""What is wrong with a query, and what would be right there."""
+"""The error of a query, with its place and the words that are valid there."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _unreadable(text: str, position: int) -> QueryError:
 
 
 def unquoted(token: Token) -> str:
-    r"""What a word stands for: `\"`, `\'` and `\\` in quotes, and `\/` in a pattern, are the second character."""
+    r"""The value of a quoted word or pattern: `\"`, `\'` and `\\` in quotes, and `\/` in a pattern, are unescaped."""
     if token.kind is Kind.QUOTED:
         return re.sub(r"\\([\"'\\])", r"\1", token.text[1:-1])
     if token.kind is Kind.REGEX:

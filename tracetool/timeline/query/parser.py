@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_NESTING", "OPERATORS", "Parser"]
 
 MAX_NESTING = 50
-"""How deep parentheses and `not` may nest; far from where Python's stack ends."""
+"""Limit of nested parentheses and `not`, far below that of Python's stack."""
 
 OPERATORS = {
     "==": "equal to",
@@ -110,7 +110,7 @@ class Parser:
         return self._peek().kind in (Kind.WORD, Kind.OPERATOR) and self._peek().text in texts
 
     def _took(self, *texts: str) -> bool:
-        """Whether one of the words stands next; it is read then."""
+        """Read the next word if it is one of these; True when it was."""
         found = self._at(*texts)
         if found:
             self._next += 1
@@ -306,7 +306,7 @@ class Parser:
     # Names
 
     def _starts(self) -> Iterator[Choice]:
-        """What a comparison may begin with."""
+        """Choices at the start of a comparison."""
         yield from (Choice(column.name, column.help) for column in self._vocabulary.columns)
         yield from (_NOT, _OPEN)
 
@@ -338,7 +338,7 @@ def _choices(operators: Iterable[str]) -> Iterator[Choice]:
 
 
 def _offered(column: Column, description: Choice) -> tuple[Choice, ...]:
-    """What may be written as a value of a column of names or texts."""
+    """Choices for a value of a column of names or texts."""
     if column.type is Type.BOOL:
         return _TRUTH
     values = tuple(Choice(spell_text(value)) for value in column.values)

@@ -1,4 +1,4 @@
-"""What `~` finds: polars' regular expressions, which take linear time whatever the pattern."""
+"""Patterns of `~`: polars' regular expressions, which take linear time whatever the pattern."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ EXAMPLES = {
     Type.DURATION: _SPELT,
     Type.ELAPSED: _SPELT,
 }
-"""How the values of each type of number are written."""
+"""Example of a value of each type of number."""
 
 
 def read_number(text: str, kind: Type) -> int:

@@ -12,7 +12,7 @@ __all__ = ["BLOCKS", "EVENTS", "FINDINGS", "OPERATIONS", "VOCABULARIES", "Column
 
 
 class Type(Enum):
-    """What a column holds, and so how its values are written; the value is the type's name in messages."""
+    """Type of a column, which decides how its values are written; the value is the type's name in messages."""
 
     COUNT = "a number"
     BITS = "a bit pattern"
@@ -193,7 +193,7 @@ BLOCKS = Vocabulary(
     ),
     instead=(("size", "length"), ("trace", "first_trace")),
 )
-"""What was done to each erase block."""
+"""The erase blocks: one row a block that was written."""
 
 FINDINGS = Vocabulary(
     "findings",
@@ -214,6 +214,6 @@ FINDINGS = Vocabulary(
     ),
     instead=(("text", "message"), ("id", "rule"), ("size", "length")),
 )
-"""What the rules found."""
+"""The findings: one row a finding."""
 
 VOCABULARIES = (EVENTS, OPERATIONS, BLOCKS, FINDINGS)
