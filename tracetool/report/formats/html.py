@@ -18,7 +18,8 @@ from tracetool.audit.activity import activity
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
 from tracetool.findings.phrases import count_of
-from tracetool.report.activity_svg import LEFT, PLOT, draw_activity
+from tracetool.report import activity as phrases_of_activity
+from tracetool.report import activity_svg
 from tracetool.report.facts import device_facts, figure_text, headline, host_words, shown_figures
 from tracetool.report.flash_svg import NARROWEST, draw_flash
 from tracetool.report.formats import Report
@@ -97,7 +98,7 @@ def _environment() -> Environment:
         evidence=evidence,
         remarks=trace_remarks,
     )
-    environment.globals.update(left=LEFT, plot=PLOT, narrowest=NARROWEST)
+    environment.globals.update(phrases=phrases_of_activity, svg=activity_svg, narrowest=NARROWEST)
     return environment
 
 
@@ -134,7 +135,7 @@ def _card(device: DeviceAudit, audit: Audit) -> dict[str, Any]:
         "reasons": device.reasons,
         "figures": list(shown_figures(device)),
         "map": draw_flash(device, audit),
-        "charts": [draw_activity(chart, audit) for chart in activity(device, audit)],
+        "charts": activity(device, audit),
         "facts": list(device_facts(device)),
         "blocks": device.blocks.head(MOST_BLOCKS).to_dicts(),
         "blocks_used": len(device.blocks),
