@@ -48,12 +48,12 @@ def main() -> None:
 
 
 def _terminated(number: int, _: object) -> NoReturn:
-    """End as an exception does: without a file left that is only half written, and with the cursor shown."""
+    """Exit by an exception, so that half-written files are removed and the cursor is shown again."""
     sys.exit(128 + number)
 
 
 def _repair_streams() -> None:
-    """Something to write to where a stream was closed, and escapes for what an encoding such as ASCII lacks."""
+    """Open closed standard streams on /dev/null; escape characters that their encoding lacks."""
     if sys.stdout is None:  # closed by whoever started the program
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  as long as the process
     if sys.stderr is None:
@@ -91,7 +91,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 
 
 def _explained(error: Exception) -> int:
-    """One line on standard error, and the exit code."""
+    """Print one line on standard error and return the exit code."""
     from click import UsageError
     from click.exceptions import NoArgsIsHelpError
 
@@ -116,14 +116,14 @@ def _explained(error: Exception) -> int:
 
 
 def _place_of(error: OSError) -> str:
-    """The file that an error is about; without a name it is where the program writes, or the folder it is in."""
+    """File of an error; without one, standard output or the current folder."""
     if error.filename is not None:
         return os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename)
     return "the current folder" if error.errno == errno.ENOENT else "standard output"
 
 
 def _silenced(code: int) -> int:
-    """Nothing more can be said on standard output, not even what is still in its buffer."""
+    """Discard standard output from here on, buffered text included, and return `code`."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
@@ -136,7 +136,7 @@ def _complain(message: str, code: int) -> int:
 
 
 def _wrong_usage(error: UsageError) -> str:
-    """What is wrong and where to look."""
+    """Message on wrong usage, with the command whose help explains it."""
     from click import BadParameter, MissingParameter
 
     context = error.ctx

@@ -1,4 +1,4 @@
-"""What commands share: lines on standard error, consoles, traces with a progress bar."""
+"""Shared by the commands: messages on standard error, consoles, traces with a progress bar."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def say(message: str) -> None:
 
 
 def tell(message: str) -> None:
-    """One line on standard error whether or not it is wanted, harmless whatever names stand in it."""
+    """Print one line on standard error, even with --quiet; control characters of names are escaped."""
     print(f"tracetool: {sanitize(' '.join(message.split()))}", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""The console of text reports: what is printed is not markup, and nothing of it reaches a terminal as a control."""
+"""Console of text reports: no markup, and no control characters of a trace on the terminal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["PlainConsole"]
 
 
 class PlainConsole(Console):
-    """Standard output. Names and texts of traces stand in what is printed, so all of it is made harmless here."""
+    """Standard output, sanitized: what is printed has names and texts of traces in it."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401  those of rich
         super().__init__(highlight=False, markup=False, emoji=False, **options)
 
     def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:  # noqa: ANN401
-        """Segments of what is printed; colours are apart from their text."""
+        """Sanitized segments; their colours are kept."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(sanitize_lines(segment.text), segment.style)

@@ -1,4 +1,4 @@
-"""What the library logs, said on standard error like everything else."""
+"""Messages of the library, printed on standard error like those of the commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["say_what_is_logged"]
 
 class _Said(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        """Say one line."""
+        """Print one record."""
         say(record.getMessage())
 
 

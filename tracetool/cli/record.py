@@ -87,7 +87,7 @@ def free_directory() -> Path:
 
 
 def conclude(recorded: Recorded) -> int:
-    """Say what became of a run, audit it, and give the exit code."""
+    """Report how a run ended, audit it, and return the exit code."""
     from tracetool.cli.audit import run_audit
     from tracetool.runs.run import NOT_STARTED
 

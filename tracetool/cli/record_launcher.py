@@ -24,7 +24,7 @@ _FOUND, _INCONCLUSIVE = 1, 4
 
 
 def record_launched(command: Sequence[str], folder: Path, backend: str, seconds: float | None) -> int:
-    """Run a command, record each QEMU that it starts, audit each, and give the worst exit code.
+    """Run a command, record each QEMU that it starts, audit each, and return the worst exit code.
 
     Raises:
         UsageError: no QEMU was recorded; says why, and what to add to its options.
@@ -60,7 +60,7 @@ def _claimed(folder: Path) -> Iterator[None]:
 
 
 def _run(launch: Launch) -> GuestEnd:
-    """Run the command, and say at once what is not recorded."""
+    """Run the command; report a QEMU that is not recorded as soon as it starts."""
     from tracetool.recording.guest import Signals, run_in_foreground
 
     told: set[int] = set()
@@ -112,5 +112,5 @@ def _why_nothing(launch: Launch) -> str:
 
 
 def _worst(codes: Sequence[int]) -> int:
-    """Findings before whatever went wrong, and that before what is inconclusive."""
+    """Worst exit code: findings, then errors, then inconclusive, then 0."""
     return min(codes, key=lambda code: (code != _FOUND, code in (0, _INCONCLUSIVE), code == 0))

@@ -67,6 +67,7 @@ def variables(
     TRACE may also be the image of a flash. Of a trace it is the store that the guest left, or had --at an event.
     """
     from tracetool.analysis.variables import device_store
+    from tracetool.cli.output import write_frame
     from tracetool.ingest.inputs import keep_inputs
     from tracetool.uefi.varstore import variables_frame
 
@@ -86,7 +87,7 @@ def variables(
             trace.warn_of_doubts(replayed)
         device = _device_with_store(replayed)
         if steps:
-            _write(_steps(device, history), "variable changes", output_format, output, several=len(traces) > 1)
+            write_frame(_steps(device, history), "variable changes", output_format, output, several=len(traces) > 1)
             return
         store = device_store(device)
     else:
@@ -95,11 +96,11 @@ def variables(
         raise InputError("the flash holds no variable store at this moment; --changes says what became of it")
     if against is not None:
         table = _differences(_store_in(user_path(against)), store)
-        _write(table, "variable differences", output_format, output)
+        write_frame(table, "variable differences", output_format, output, several=False)
     elif output_format == "json":
         _write_json(store, output)
     else:
-        _write(variables_frame(store, deleted=deleted), "variables", output_format, output)
+        write_frame(variables_frame(store, deleted=deleted), "variables", output_format, output, several=False)
 
 
 # --- where the store is ------------------------------------------------------------------------------------------
@@ -194,14 +195,6 @@ def _differences(before: VariableStore, after: VariableStore) -> pl.DataFrame:
     return (
         both.filter(~same.fill_null(value=False)).select(*key, change.alias("change"), "value", "value_after").sort(key)
     )
-
-
-def _write(table: pl.DataFrame, name: str, output_format: str, output: str | None, *, several: bool = False) -> None:
-    from tracetool.cli.output import open_output
-    from tracetool.report.tables import write_table
-
-    with open_output(output) as file:
-        write_table(table, name, output_format, file, several=several)
 
 
 def _write_json(store: VariableStore, output: str | None) -> None:

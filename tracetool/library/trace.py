@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -128,9 +127,11 @@ class Trace:
 
     def _repr_html_(self) -> str:
         """The report of the audit, for notebooks."""
+        from html import escape
+
         from tracetool.report.formats.html import write_html
 
-        page = html.escape(write_html(self.audit()))
+        page = escape(write_html(self.audit()))
         return f'<iframe srcdoc="{page}" style="width: 100%; height: 40em; border: 0"></iframe>'
 
     # --- frames --------------------------------------------------------------------------------------------------
@@ -344,7 +345,7 @@ class Trace:
         return found
 
     def _once(self, key: tuple[object, ...], work: Callable[[], tuple[Replayed, Any]]) -> tuple[Replayed, Any]:
-        """The result of work that was done already; the latest few are kept."""
+        """Cached result of `work`; the latest `_KEPT_RESULTS` are kept."""
         if key not in self._results:
             result = work()
             for old in list(self._results)[: 1 - _KEPT_RESULTS]:
@@ -362,7 +363,7 @@ class Trace:
         return contents_of(chosen, backing=backing)
 
     def warn_of_doubts(self, replayed: Replayed) -> None:
-        """Log what was not understood, and where the model is not to be trusted."""
+        """Log damage of the traces, and the devices whose model disagrees with the trace."""
         from tracetool.audit.verdict import stores_unknown
 
         warn_of_damage(self.readers)
