@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "Change", "Journal", "JournalIndex"]
+__all__ = ["COLUMNS", "Change", "Journal", "JournalIndex", "StorageChange"]
 
 COLUMNS = 9
 """Columns of a change: seq, kind, target, offset, length, then the positions of bytes and mask before and after it."""
@@ -38,6 +38,16 @@ class Change(NamedTuple):
     before_known: NDArray[np.bool_]
     after: NDArray[np.uint8]
     after_known: NDArray[np.bool_]
+
+
+class StorageChange(NamedTuple):
+    """What a change left in storage: `after` at `offset`, and 1 for each byte of it that is known (None: all are)."""
+
+    seq: int
+    kind: int
+    offset: int
+    after: bytes
+    known: bytes | None
 
 
 class JournalIndex(NamedTuple):
@@ -78,6 +88,20 @@ class Journal:
         """Return every change without its bytes."""
         rows = np.concatenate([np.zeros((0, COLUMNS), np.int64), *self._rows])
         return JournalIndex(*(np.ascontiguousarray(rows[:, column]) for column in range(5)))
+
+    def storage_changes(self, start: int, stop: int) -> Iterator[StorageChange]:
+        """Iterate over the changes of storage among number `start` to `stop` (exclusive), oldest first.
+
+        For a reader of many changes: a third of the cost of `changes`.
+        """
+        at = 0
+        for rows, blob, known in zip(self._rows, self._blobs, self._knowns, strict=True):
+            chosen = rows[max(start - at, 0) : max(stop - at, 0)]
+            at += len(rows)
+            for seq, kind, target, offset, length, _, _, after, mask in chosen.tolist():
+                if target & Target.STORAGE and length:
+                    known_bytes = None if mask == Position.ALL_KNOWN else _mask(blob, mask, length, known).tobytes()
+                    yield StorageChange(seq, kind, offset, _bytes(blob, after, length).tobytes(), known_bytes)
 
     def changes(self, start: int, stop: int, *, newest_first: bool = False) -> Iterator[Change]:
         """Iterate over the changes number `start` to `stop` (exclusive), oldest first by default."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import replay  # noqa: F401  decides in which form the kernels run
 
 if TYPE_CHECKING:
+    from tracetool.analysis.variables import CHANGES_SCHEMA
     from tracetool.audit import Audit, Verdict
     from tracetool.bundled import sample
     from tracetool.errors import EmulatorError, InputError, MissingDependencyError, TracetoolError, UsageError
@@ -31,16 +32,19 @@ if TYPE_CHECKING:
     from tracetool.timeline.accesses import ACCESSES_SCHEMA
     from tracetool.timeline.blocks import BLOCKS_SCHEMA
     from tracetool.timeline.operations import OPERATIONS_SCHEMA
+    from tracetool.uefi.varstore import VARIABLES_SCHEMA
 
     __version__: str
 
 __all__ = [
     "ACCESSES_SCHEMA",
     "BLOCKS_SCHEMA",
+    "CHANGES_SCHEMA",
     "EVENTS_SCHEMA",
     "FINDINGS_SCHEMA",
     "OPERATIONS_SCHEMA",
     "RULES",
+    "VARIABLES_SCHEMA",
     "Audit",
     "EmulatorError",
     "Explanation",
@@ -60,6 +64,7 @@ __all__ = [
 
 # Imported when it is first used: the command line and the process of libbabeltrace2 import this package.
 _MODULES = {
+    "analysis.variables": ("CHANGES_SCHEMA",),
     "audit": ("Audit", "Verdict"),
     "bundled": ("sample",),
     "errors": ("EmulatorError", "InputError", "MissingDependencyError", "TracetoolError", "UsageError"),
@@ -72,6 +77,7 @@ _MODULES = {
     "timeline.accesses": ("ACCESSES_SCHEMA",),
     "timeline.blocks": ("BLOCKS_SCHEMA",),
     "timeline.operations": ("OPERATIONS_SCHEMA",),
+    "uefi.varstore": ("VARIABLES_SCHEMA",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

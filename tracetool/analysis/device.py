@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from tracetool.analysis.other_behaviour import Otherwise
     from tracetool.analysis.wide_erases import WideErases
     from tracetool.timeline.story import Story
+    from tracetool.uefi.store_timeline import StoreTimeline
+    from tracetool.uefi.varstore import VariableStore
 
 __all__ = ["Device", "DeviceNotes", "Extent", "Learned", "Watch"]
 
@@ -201,6 +204,22 @@ class Device:
         renamed = pl.lit(name, OPERATIONS_SCHEMA["device"]).alias("device")
         self.operations = [frame.with_columns(renamed) for frame in self.operations]
         self.accesses = [frame.with_columns(renamed) for frame in self.accesses]
+
+    # --- UEFI variables ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def variable_store(self) -> VariableStore | None:
+        """The variable store at the end of the traces; None where there is none, or it was not to be followed."""
+        from tracetool.analysis.variables import device_store  # noqa: PLC0415  few audits ask for it
+
+        return device_store(self) if self.options.variables else None
+
+    @cached_property
+    def store_timeline(self) -> StoreTimeline | None:
+        """The life of the variable store; None where there was none, or it was not to be followed."""
+        from tracetool.analysis.variables import device_timeline  # noqa: PLC0415  few audits ask for it
+
+        return device_timeline(self) if self.options.variables else None
 
     def block_table(self) -> pl.DataFrame:
         """The erase blocks that were written, a frame of `BLOCKS_SCHEMA`; empty where the device was not replayed."""

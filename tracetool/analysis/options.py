@@ -78,6 +78,8 @@ class Options:
     policy: Policy | None = None
     at: int | None = None
     journal: bool = False
+    variables: bool = False
+    """Follow the UEFI variable store, for the rules about it; implies a journal."""
     keep_operations: bool = False
     keep_accesses: bool = False
     keep_occurrences: bool = False
@@ -88,6 +90,11 @@ class Options:
     changed_images: Mapping[tuple[int, str], Path | None] = field(default_factory=dict)
     mains: Mapping[int, int] = field(default_factory=dict)
     restored_images: frozenset[tuple[int, str]] = frozenset()
+
+    @property
+    def keeps_journal(self) -> bool:
+        """True where the changes of contents are kept."""
+        return self.journal or self.variables
 
 
 def split_device(text: str) -> tuple[str, str]:

@@ -86,7 +86,7 @@ class Replay:
                 backing=device.recorded,
                 image=device.image,
                 read_events=device.base != NAMELESS,
-                journal=device.options.journal,
+                journal=device.options.keeps_journal,
                 count_changes=True,
                 watch_end=HEADER_BYTES if device.extent is None or device.extent.store is None else 0,
             )
@@ -309,7 +309,7 @@ class Replay:
             theirs = self._run_policy(device.policy_machine, rows, start, end)
             device.comparison.add(accesses, theirs, device.extent.bytes)
         if inspected and device.inspection is not None:
-            device.inspection.end(machine, device.policy_machine, steps, keep_journal=device.options.journal)
+            device.inspection.end(machine, device.policy_machine, steps, keep_journal=device.options.keeps_journal)
 
     def _collect(self, sums: pl.DataFrame, rows: RowColumns | None) -> None:
         """Collect operations that have ended; `rows` are those just done, None at the trace's end."""

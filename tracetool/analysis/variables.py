@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from tracetool.errors import InputError, UsageError
+from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.uefi.store_timeline import StoreTimeline, follow_store
 from tracetool.uefi.varstore import VariableStore, find_variable_store
 
@@ -14,10 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from replay.engine import Machine
-    from replay.journal import Change
+    from replay.journal import StorageChange
     from tracetool.analysis.device import Device
+    from tracetool.analysis.session import Replayed
 
-__all__ = ["CHANGES_SCHEMA", "changes_frame", "device_store", "device_timeline", "has_store"]
+__all__ = ["CHANGES_SCHEMA", "changes_frame", "changes_of", "chosen_store", "device_store", "device_timeline"]
+
+_SHOWN = 5
 
 CHANGES_SCHEMA = pl.Schema(
     {
@@ -53,7 +59,7 @@ def _first_store(device: Device) -> VariableStore | None:
     return None if image is None else find_variable_store(image)
 
 
-def has_store(device: Device) -> bool:
+def _has_store(device: Device) -> bool:
     """True where the device holds a variable store after the replay, or held one before it."""
     return (device_store(device) or _first_store(device)) is not None
 
@@ -72,12 +78,51 @@ def device_timeline(device: Device) -> StoreTimeline | None:
     return follow_store(store.start, before.tobytes(), known.tobytes(), _changes(device, machine))
 
 
-def _changes(device: Device, machine: Machine) -> Iterator[tuple[int, Change]]:
+def _changes(device: Device, machine: Machine) -> Iterator[tuple[int, StorageChange]]:
     """The changes of all traces, each with the number of its trace."""
     starts = [(notes.changes_before, notes.trace) for notes in device.notes]
     ends = [start for start, _ in starts[1:]] + [len(machine.journal)]
     for (start, trace), end in zip(starts, ends, strict=True):
-        yield from ((trace, change) for change in machine.journal.changes(start, end))
+        yield from ((trace, change) for change in machine.journal.storage_changes(start, end))
+
+
+def chosen_store(replayed: Replayed) -> Device:
+    """The device that holds a variable store, or held one before the trace.
+
+    Raises:
+        InputError: there is none.
+        UsageError: there is more than one.
+    """
+    found = [device for device in replayed.devices.values() if _has_store(device)]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(device.name for device in found)
+    if names:
+        raise UsageError(f"several devices have a variable store: {names}; choose one with --device")
+    raise InputError(
+        f"no UEFI variable store in {', '.join(replayed.devices)}; where the trace does not show its beginning, "
+        "give the image before the trace with --image"
+    )
+
+
+def changes_of(device: Device, name: str | None) -> pl.DataFrame:
+    """The steps in the life of a device's store, or of the variables of one name; a frame of `CHANGES_SCHEMA`.
+
+    Raises:
+        InputError: the store cannot be followed.
+        UsageError: there never was a variable of this name.
+    """
+    timeline = device_timeline(device)
+    if timeline is None:
+        raise InputError(f"{device.name}: its variable store cannot be followed from its beginning; give --image")
+    steps = changes_frame(timeline, pl.concat([OPERATIONS_SCHEMA.to_frame(), *device.operations]))
+    if name is None:
+        return steps
+    known = sorted({copy.name for copy in timeline.copies if copy.name})
+    if name not in known:
+        close = get_close_matches(name, known) or known[:_SHOWN]
+        raise UsageError(f"no variable {name!r} in the store at any time; there is {', '.join(close) or 'none'}")
+    return steps.filter(pl.col("variable") == name)
 
 
 def changes_frame(timeline: StoreTimeline, operations: pl.DataFrame) -> pl.DataFrame:

@@ -94,6 +94,7 @@ def _judged(device: Device, replayed: Replayed, guests: int) -> DeviceAudit:
         process=device.process if device.name != device.base else None,
         checked=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
         policy_evaluated=device.evaluated and device.extent is not None,
+        variables_followed=device.options.variables,
         contents_known=device.watch is None or not device.watch.contents_unknown,
         guests=guests,
         blocks=device.block_table(),

@@ -14,6 +14,7 @@ __all__ = ["why_not_evaluated"]
 _ABOUT_TRACES = "TRC"
 _UNDER_A_POLICY = ("EXT004", "EXT005", "EXT006")
 _OF_BUS_WRITES = ("SEQ", "NOR")
+_OF_CODE = "VAR004"
 _OF_WRITABLE = ("SEQ001", "SEQ002", "WEAR002", "WEAR003")
 
 
@@ -25,6 +26,8 @@ def why_not_evaluated(audit: Audit, device: DeviceAudit, rule_id: str) -> str | 
         return "the device was not replayed"
     if not device.totals.accesses:
         return "no access of a guest is in the trace"
+    if rule_id.startswith("VAR") and (rule_id != _OF_CODE or not (device.extent and device.extent.code_end)):
+        return None if device.variables_followed else "the variable store was not followed: give --variables"
     if rule_id.startswith(("EXT", "VAR")):
         return _why_not_beyond(audit, device, rule_id)
     return _why_not_inside(audit, device, rule_id)
@@ -46,8 +49,6 @@ def _why_not_inside(audit: Audit, device: DeviceAudit, rule_id: str) -> str | No
 def _why_not_beyond(audit: Audit, device: DeviceAudit, rule_id: str) -> str | None:
     if device.extent is None:
         return "no extent is known: give --extent or --image"
-    if rule_id == "VAR001" and not device.extent.code_end:
-        return "nothing lies before its variable store"
     if rule_id not in _UNDER_A_POLICY:
         return None
     if audit.policy == Policy.PADDED:

@@ -56,6 +56,8 @@ class DeviceAudit:
     process: int | None
     """PID of its QEMU where the trace holds several, else None."""
     policy_evaluated: bool
+    variables_followed: bool = False
+    """The UEFI variable store was followed, so that the rules about it could look."""
     contents_known: bool = True
     """True when every byte was known before it was programmed."""
     guests: int = 1

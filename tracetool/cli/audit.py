@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 @click.option("--allow-inconclusive", is_flag=True, help="Exit code 0 instead of 4.")
 @options.strict_silicon
 @options.wear_limit
+@options.follow_variables
 @options.width
 @options.reading_options
 @options.device_options
@@ -80,6 +81,7 @@ def run_audit(
     reading: common.Reading | None = None,
     strict_silicon: bool = False,
     wear_limit: int = WEAR_LIMIT,
+    variables: bool = False,
     width: int | None = None,
     names: Sequence[str] = (),
 ) -> int:
@@ -96,7 +98,9 @@ def run_audit(
     with common.opened(traces, reading, machine, outputs=[output]) as trace:
         for reader, name in zip(trace.readers, names, strict=bool(names)):
             reader.meta.name = name
-        result = trace.audit(policy=policy, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit)
+        result = trace.audit(
+            policy=policy, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit, variables=variables
+        )
     lines = _lines(result, trace.readers) if report.names_lines else {}
     result = replace(result, gate=Gate(fail_on, allow_inconclusive), lines=lines)
     _write(report.render(result, common.console(width, None if output is None else StringIO())), output)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @options.policy
 @options.strict_silicon
 @options.wear_limit
+@options.follow_variables
 @options.reading_options
 @options.device_options
 def findings(
@@ -34,6 +35,7 @@ def findings(
     policy: Policy | None,
     strict_silicon: bool,
     wear_limit: int,
+    variables: bool,
     reading: common.Reading,
     devices: options.DeviceOptions,
 ) -> None:
@@ -42,5 +44,12 @@ def findings(
 
     common.check_table_format(output_format, output)
     with common.opened(traces, reading, devices.given(), outputs=[output]) as trace:
-        table = trace.findings(where, rule=rule, policy=policy, strict_silicon=strict_silicon, wear_limit=wear_limit)
+        table = trace.findings(
+            where,
+            rule=rule,
+            policy=policy,
+            strict_silicon=strict_silicon,
+            wear_limit=wear_limit,
+            variables=variables,
+        )
     write_frame(table, "findings", output_format, output, several=len(trace.paths) > 1)

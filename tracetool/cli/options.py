@@ -227,6 +227,9 @@ policy = click.option(
 strict_silicon = click.option(
     "--strict-silicon", is_flag=True, help="What a real chip would refuse (NOR) is an error, not a note."
 )
+follow_variables = click.option(
+    "--variables", is_flag=True, help="Follow the UEFI variable store too, for the rules about it (VAR)."
+)
 wear_limit = click.option(
     "--wear-limit",
     type=click.IntRange(min=0),

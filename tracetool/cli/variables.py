@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
@@ -17,15 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import polars as pl
-
-    from tracetool.analysis.device import Device
-    from tracetool.analysis.session import Replayed
     from tracetool.uefi.varstore import VariableStore
 
 _MOST_IMAGE = 1 << 30
 _HEAD_BYTES = 1 << 16
-_SHOWN = 5
 
 
 @command()
@@ -34,11 +28,7 @@ _SHOWN = 5
 @click.option("--history", metavar="NAME", help="What was done to the variables of this name, step by step.")
 @click.option("--changes", is_flag=True, help="What was done to the store and all its variables, step by step.")
 @click.option("--deleted", is_flag=True, help="Deleted and superseded copies too.")
-@click.option(
-    "--against",
-    type=Text("IMAGE", "file"),
-    help="Only what differs from the store in this image.",
-)
+@click.option("--against", type=Text("IMAGE", "file"), help="Only what differs from the store in this image.")
 @click.option(
     "--format",
     "output_format",
@@ -66,54 +56,43 @@ def variables(
 
     TRACE may also be the image of a flash. Of a trace it is the store that the guest left, or had --at an event.
     """
-    from tracetool.analysis.variables import device_store
     from tracetool.cli.output import write_frame
-    from tracetool.ingest.inputs import keep_inputs
-    from tracetool.uefi.varstore import variables_frame
 
     common.check_table_format(output_format, output)
     steps = changes or history is not None
     if output_format == "json" and (steps or deleted or against):
         raise UsageError("--format json holds the variables that the firmware finds; give --format jsonl")
-    if against is not None and (steps or deleted):
-        raise UsageError("--against compares what the firmware finds; leave out --history, --changes and --deleted")
-    inputs = [user_path(against)] if against else []
-    store = _as_image(traces)
+    if steps and (at is not None or deleted or against):
+        raise UsageError("--history and --changes tell the whole life; leave out --at, --deleted and --against")
+    if against is not None and deleted:
+        raise UsageError("--against compares what the firmware finds; leave out --deleted")
+    others = [user_path(against)] if against else []
+    store = _store_in_image(traces, [output], others)
     if store is not None and (steps or at is not None):
         raise UsageError(f"{traces[0]} is an image; --at, --history and --changes need the trace")
     if store is None:
-        with common.opened(traces, reading, devices.given(), outputs=[output], inputs=inputs) as trace:
-            replayed = trace.replay(at=at, keep_operations=steps, journal=steps)
-            trace.warn_of_doubts(replayed)
-        device = _device_with_store(replayed)
-        if steps:
-            write_frame(_steps(device, history), "variable changes", output_format, output, several=len(traces) > 1)
-            return
-        store = device_store(device)
-    else:
-        keep_inputs([output], [*traces, *inputs])
+        with common.opened(traces, reading, devices.given(), outputs=[output], inputs=others) as trace:
+            if steps:
+                table = trace.variable_changes(history)
+            else:
+                store = trace.variable_store(at=at)
     if store is None:
-        raise InputError("the flash holds no variable store at this moment; --changes says what became of it")
-    if against is not None:
-        table = _differences(_store_in(user_path(against)), store)
-        write_frame(table, "variable differences", output_format, output, several=False)
-    elif output_format == "json":
-        _write_json(store, output)
+        write_frame(table, "variable changes", output_format, output, several=len(trace.paths) > 1)
     else:
-        write_frame(variables_frame(store, deleted=deleted), "variables", output_format, output, several=False)
+        _write_store(store, others, output_format, output, deleted=deleted)
 
 
-# --- where the store is ------------------------------------------------------------------------------------------
-
-
-def _as_image(traces: Sequence[str]) -> VariableStore | None:
-    """The store of the one input, where that is a flash image and no trace.
+def _store_in_image(
+    traces: Sequence[str], outputs: Sequence[str | None], inputs: Sequence[Path]
+) -> VariableStore | None:
+    """The store of the one input, where that is a flash image; None where it is to be read as a trace.
 
     Raises:
         InputError: it is binary, of no format of traces, and holds no store.
     """
     from tracetool.ingest.formats import FORMATS, recognise
     from tracetool.ingest.formats.text import may_be_an_event
+    from tracetool.ingest.inputs import keep_inputs
     from tracetool.ingest.source import open_source
 
     path = user_path(traces[0])
@@ -123,6 +102,7 @@ def _as_image(traces: Sequence[str]) -> VariableStore | None:
         head = source.read_fully(_HEAD_BYTES)
     if recognise(head) is not FORMATS["text"] or may_be_an_event(head) or not {0, 0xFF} & set(head):
         return None
+    keep_inputs(outputs, [path, *inputs])
     return _store_in(path)
 
 
@@ -136,71 +116,18 @@ def _store_in(path: Path) -> VariableStore:
     return store
 
 
-def _device_with_store(replayed: Replayed) -> Device:
-    """The one device that has or had a variable store."""
-    from tracetool.analysis.variables import has_store
-
-    found = [device for device in replayed.devices.values() if has_store(device)]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(device.name for device in found)
-    if names:
-        raise UsageError(f"several devices have a variable store: {names}; choose one with --device")
-    raise InputError(
-        f"no UEFI variable store in {', '.join(replayed.devices)}; where the trace does not show its beginning, "
-        "give the image before the trace with --image"
-    )
-
-
-# --- what is written ---------------------------------------------------------------------------------------------
-
-
-def _steps(device: Device, name: str | None) -> pl.DataFrame:
-    """The steps in the life of the store, or of the variables of one name."""
-    import polars as pl
-
-    from tracetool.analysis.variables import changes_frame, device_timeline
-
-    timeline = device_timeline(device)
-    if timeline is None:
-        raise InputError(f"{device.name}: its variable store cannot be followed from its beginning; give --image")
-    steps = changes_frame(timeline, pl.concat(device.operations))
-    if name is None:
-        return steps
-    found = steps.filter(pl.col("variable") == name)
-    if found.is_empty() and name not in {copy.name for copy in timeline.copies}:
-        known = sorted({copy.name for copy in timeline.copies if copy.name})
-        close = get_close_matches(name, known) or known[:_SHOWN]
-        raise UsageError(f"no variable {name!r} in the store at any time; there is {', '.join(close) or 'none'}")
-    return found
-
-
-def _differences(before: VariableStore, after: VariableStore) -> pl.DataFrame:
-    """The variables that differ, a row each: added, removed or changed, with both contents."""
-    import polars as pl
-
-    from tracetool.uefi.varstore import variables_frame
-
-    key, told = ["variable", "guid"], ["attributes", "value"]
-    old, new = (variables_frame(store).select(*key, *told) for store in (before, after))
-    both = old.join(new, on=key, how="full", coalesce=True, suffix="_after")
-    change = (
-        pl.when(pl.col("attributes").is_null())
-        .then(pl.lit("added"))
-        .when(pl.col("attributes_after").is_null())
-        .then(pl.lit("removed"))
-        .otherwise(pl.lit("changed"))
-    )
-    same = (pl.col("value") == pl.col("value_after")) & (pl.col("attributes") == pl.col("attributes_after"))
-    return (
-        both.filter(~same.fill_null(value=False)).select(*key, change.alias("change"), "value", "value_after").sort(key)
-    )
-
-
-def _write_json(store: VariableStore, output: str | None) -> None:
-    from tracetool.cli.output import open_output
+def _write_store(
+    store: VariableStore, others: Sequence[Path], output_format: str, output: str | None, *, deleted: bool
+) -> None:
+    from tracetool.cli.output import open_output, write_frame
     from tracetool.report.formats.json import document_text
-    from tracetool.uefi.varstore import qemu_document
+    from tracetool.uefi.varstore import qemu_document, store_differences, variables_frame
 
-    with open_output(output) as file:
-        file.write(document_text(qemu_document(store)).encode())
+    if others:
+        table = store_differences(_store_in(others[0]), store)
+        write_frame(table, "variable differences", output_format, output, several=False)
+    elif output_format == "json":
+        with open_output(output) as file:
+            file.write(document_text(qemu_document(store)).encode())
+    else:
+        write_frame(variables_frame(store, deleted=deleted), "variables", output_format, output, several=False)

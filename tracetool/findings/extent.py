@@ -101,7 +101,7 @@ def torn(case: Case) -> Iterator[Hit]:
         yield Hit(cut, message)
 
 
-@rule("VAR001")
+@rule("VAR004")
 def code_written(case: Case) -> Iterator[Hit]:
     """Programs and erases before the variable store, where a flash that holds both has its code."""
     device, found = case.device, case.device.below

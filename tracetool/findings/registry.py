@@ -28,7 +28,7 @@ __all__ = ["RULES", "Case", "Finding", "Hit", "Rule", "Severity", "TraceCase", "
 WEAR_LIMIT = 10
 """Erases of one block in a session from which they are worth a note."""
 
-CHECK_MODULES = ("extent", "sequence", "operations", "wear", "trace")
+CHECK_MODULES = ("extent", "sequence", "operations", "wear", "variables", "trace")
 """Modules of this package whose import registers checks."""
 
 _OF_SILICON = "NOR"

@@ -11,7 +11,7 @@ import polars as pl
 from tracetool.analysis.boots import Chosen
 from tracetool.analysis.naming import events_of
 from tracetool.analysis.session import replay_readers
-from tracetool.errors import UsageError
+from tracetool.errors import InputError, UsageError
 from tracetool.events import EVENTS_SCHEMA
 from tracetool.findings import WEAR_LIMIT
 from tracetool.ingest.foreign import require_events
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tracetool.ingest import TraceReader
     from tracetool.library.inputs import Progress
     from tracetool.library.keywords import ByDevice
+    from tracetool.uefi.varstore import VariableStore
     from tracetool.verify import Verification
 
 __all__ = ["Trace", "open"]
@@ -190,6 +191,7 @@ class Trace:
         policy: Policy | str | None = None,
         strict_silicon: bool = False,
         wear_limit: int = WEAR_LIMIT,
+        variables: bool = False,
     ) -> pl.DataFrame:
         """What the rules found, a frame of `FINDINGS_SCHEMA`; with `rule` every case of that rule is a row.
 
@@ -203,9 +205,55 @@ class Trace:
             wear_limit=wear_limit,
             policy=parse_policy(policy),
             keep_occurrences=rule is not None,
+            variables=variables,
         )
         table = findings_frame(audit.findings) if rule is None else _cases(audit, rule)
         return table if query is None else table.filter(query.expression(()))
+
+    # --- UEFI variables ------------------------------------------------------------------------------------------
+
+    def variables(self, *, at: int | str | None = None, deleted: bool = False) -> pl.DataFrame:
+        """The UEFI variables, a frame of `VARIABLES_SCHEMA`: those that the firmware finds.
+
+        Args:
+            at: just after this event of the last trace; None: the end.
+            deleted: every copy in the store, whatever its state.
+        """
+        from tracetool.uefi.varstore import variables_frame
+
+        return variables_frame(self.variable_store(at=at), deleted=deleted)
+
+    def variable_store(self, *, at: int | str | None = None) -> VariableStore:
+        """The variable store just after event `at` of the last trace, or at the end, decoded.
+
+        Raises:
+            InputError: no device holds one at that moment.
+            UsageError: several do, and none is chosen with `device`; there is no such event.
+        """
+        from tracetool.analysis.variables import chosen_store, device_store
+
+        replayed = self.replay(at=at)
+        self.warn_of_doubts(replayed)
+        store = device_store(chosen_store(replayed))
+        if store is None:
+            raise InputError("the flash holds no variable store at this moment; its changes say what became of it")
+        return store
+
+    def variable_changes(self, name: str | None = None) -> pl.DataFrame:
+        """What was done to the store and its variables, step by step, a frame of `CHANGES_SCHEMA`.
+
+        Args:
+            name: only the variables of this name.
+
+        Raises:
+            InputError: no device ever held a variable store.
+            UsageError: several did, and none is chosen with `device`; there never was a variable of this name.
+        """
+        from tracetool.analysis.variables import changes_of, chosen_store
+
+        replayed = self.replay(keep_operations=True, variables=True)
+        self.warn_of_doubts(replayed)
+        return changes_of(chosen_store(replayed), name)
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -216,6 +264,7 @@ class Trace:
         guests: int = 1,
         strict_silicon: bool = False,
         wear_limit: int = WEAR_LIMIT,
+        variables: bool = False,
     ) -> Audit:
         """Whether the guest wrote outside the extent of its flash: verdicts, figures and `findings`.
 
@@ -225,6 +274,7 @@ class Trace:
             guests: how many guests the saving is worked out for.
             strict_silicon: what a real chip would refuse is an error, not a note.
             wear_limit: note a block that was erased more often.
+            variables: follow the UEFI variable store too, for the rules about it.
 
         Raises:
             InputError: a trace or an image cannot be read.
@@ -233,13 +283,18 @@ class Trace:
         if policy == ALL_POLICIES:
             from tracetool.audit.compare import compare_policies
 
+            options = replace(self.options, variables=variables)
             audit = compare_policies(
-                self.readers, self.options, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit
+                self.readers, options, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit
             )
             require_events(self.readers, sum(trace.events for trace in audit.traces))
             return audit
         return self._audited(
-            guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit, policy=parse_policy(policy)
+            guests=guests,
+            strict_silicon=strict_silicon,
+            wear_limit=wear_limit,
+            policy=parse_policy(policy),
+            variables=variables,
         )[1]
 
     def explain(self, event: int | str, *, policy: Policy | str | None = None) -> Explanation:

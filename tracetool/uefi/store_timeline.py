@@ -13,21 +13,31 @@ from uuid import UUID
 
 import polars as pl
 
-from replay.columns import JournalKind, Target
+from replay.columns import JournalKind
 from tracetool.uefi.ftw import read_queue, read_working_header
 from tracetool.uefi.regions import nv_regions
-from tracetool.uefi.variables import State, VariableList, read_store_header, read_variable
+from tracetool.uefi.variables import STORE_HEADER_BYTES, State, VariableList, read_store_header, read_variable
 from tracetool.uefi.volume import HEADER_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from replay.journal import Change
+    from replay.journal import StorageChange
     from tracetool.uefi.ftw import Queue
     from tracetool.uefi.regions import Region
-    from tracetool.uefi.variables import StoreHeader, VariableHeader
+    from tracetool.uefi.variables import VariableHeader
 
-__all__ = ["TOUCHES_SCHEMA", "Copy", "Intent", "Part", "StoreFollower", "StoreTimeline", "follow_store"]
+__all__ = [
+    "TOUCHES_SCHEMA",
+    "Copy",
+    "Fault",
+    "FaultyStep",
+    "Intent",
+    "Part",
+    "StoreFollower",
+    "StoreTimeline",
+    "follow_store",
+]
 
 
 class Part(StrEnum):
@@ -121,6 +131,24 @@ class Copy:
         return self.header.state in (State.ADDED, State.IN_DELETED_TRANSITION)
 
 
+_NEXT_STATES: dict[int, tuple[State, ...]] = {
+    State.UNWRITTEN: (State.HEADER_VALID, State.ADDED),
+    State.HEADER_VALID: (State.ADDED,),
+    State.ADDED: (State.IN_DELETED_TRANSITION, State.DELETED),
+    State.IN_DELETED_TRANSITION: (State.DELETED_AFTER_TRANSITION,),
+}
+"""The states that may follow each state."""
+
+_STEP_ORDER = (
+    Intent.FTW_HEADER,
+    Intent.FTW_RECORD,
+    Intent.FTW_SPARE_COMPLETE,
+    Intent.FTW_DESTINATION_COMPLETE,
+    Intent.FTW_COMPLETE,
+)
+"""The order in which a fault tolerant write changes its queue."""
+
+
 class _Touch(NamedTuple):
     trace: int
     seq: int
@@ -132,12 +160,40 @@ class _Touch(NamedTuple):
     copy: Copy | None
 
 
+class Fault(StrEnum):
+    """A kind of step that the firmware should not take."""
+
+    ILLEGAL_STATE = "illegal state"
+    REFORMATTED = "reformatted"
+    QUEUE_ORDER = "queue order"
+    WRONG_REGION = "wrong region"
+    LOST = "lost"
+
+
+class FaultyStep(NamedTuple):
+    """One step that the firmware should not take: the event, the bytes of the flash, and what happened in words."""
+
+    fault: Fault
+    trace: int
+    seq: int
+    offset: int
+    length: int
+    words: str
+
+
 @dataclass
 class StoreTimeline:
-    """What became of the store: its touches (`TOUCHES_SCHEMA`, in order) and every copy that it ever held."""
+    """The life of a store.
+
+    Attributes:
+        touches: what each change did (`TOUCHES_SCHEMA`, in order).
+        copies: every copy of a variable that the store ever held.
+        faults: steps that the firmware should not take.
+    """
 
     touches: pl.DataFrame
     copies: tuple[Copy, ...]
+    faults: tuple[FaultyStep, ...] = ()
 
 
 @dataclass
@@ -165,6 +221,7 @@ class StoreFollower:
     """1 for each known byte of `data`."""
     copies: list[Copy] = field(default_factory=list)
     touches: list[_Touch] = field(default_factory=list)
+    faults: list[FaultyStep] = field(default_factory=list)
     live: dict[int, Copy] = field(default_factory=dict)
     """Copies in the list, by offset."""
     variables: VariableList | None = None
@@ -172,6 +229,8 @@ class StoreFollower:
     regions: list[Region] = field(default_factory=list)
     phase: _Phase | None = None
     all_known: bool = False
+    step: int = 0
+    """The last step of a fault tolerant write, by its place in `_STEP_ORDER`."""
 
     def __post_init__(self) -> None:
         self.all_known = 0 not in self.known
@@ -212,48 +271,72 @@ class StoreFollower:
 
     # --- changes -------------------------------------------------------------------------------------------------
 
-    def change(self, trace: int, change: Change) -> None:
+    def change(self, trace: int, change: StorageChange) -> None:
         """Take in the next change of storage."""
-        low = max(change.offset, self.start)
-        high = min(change.offset + change.length, self.start + len(self.data))
+        low, high = change.offset, change.offset + len(change.after)
+        if low < self.start or high > self.start + len(self.data):
+            low, high = max(low, self.start), min(high, self.start + len(self.data))
         event = (trace, change.seq)
         if low >= high:
-            self._touch(event, change.offset, change.length, Part.OUTSIDE, Intent.OTHER)
+            self._touch(event, change.offset, len(change.after), Part.OUTSIDE, Intent.OTHER)
             return
-        erased = change.kind == JournalKind.ERASE
-        if erased:
+        before = self.data[low - self.start : high - self.start]
+        if change.kind == JournalKind.ERASE:
             self._begin_phase(low, high)
-        before = bytes(self.data[low - self.start : high - self.start])
-        self._store(change, low, high)
-        after = self.data[low - self.start : high - self.start]
-        if not erased:
-            low, high = _changed(before, after, low)
-        self._classify(event, low, high, erased=erased)
+            self._store(change, low, high)
+            self._erased(event, low, high)
+        else:
+            self._store(change, low, high)
+            low, high = _changed(before, self.data[low - self.start : high - self.start], low)
+            self._programmed(event, low, high)
 
-    def _store(self, change: Change, low: int, high: int) -> None:
+    def _store(self, change: StorageChange, low: int, high: int) -> None:
         here, there = slice(low - self.start, high - self.start), slice(low - change.offset, high - change.offset)
         if change.kind != JournalKind.FORGET:
-            self.data[here] = change.after[there].tobytes()
-        if not self.all_known or change.kind == JournalKind.FORGET:
-            self.known[here] = change.after_known[there].tobytes()
+            self.data[here] = change.after[there]
+        if change.known is not None:
+            self.known[here] = change.known[there]
+            self.all_known = False
+        elif not self.all_known:
+            self.known[here] = b"\1" * (high - low)
             self.all_known = 0 not in self.known
 
-    def _classify(self, event: tuple[int, int], low: int, high: int, *, erased: bool) -> None:
+    def _erased(self, event: tuple[int, int], low: int, high: int) -> None:
+        """Take in an erase, which may reach over several regions."""
+        store_end = self.variables.store.end if self.variables else self.start
+        if low < (self.variables.store.first if self.variables else self.start + HEADER_BYTES):
+            self._read_layout(event)
+        elif self.variables is not None and low < store_end:
+            self._parse(event, low, min(high, store_end))
+        if low < store_end:
+            intent = self.phase.intent if self.phase else Intent.OTHER
+            self._touch(event, low, min(high, store_end) - low, Part.VARIABLES, intent)
+            low = store_end
+        self._touch_regions(event, low, high, erased=True)
+
+    def _programmed(self, event: tuple[int, int], low: int, high: int) -> None:
+        """Take in the programming of the bytes from `low` to `high`."""
         store = self.variables.store if self.variables else None
-        first = store.first if store else self.start + HEADER_BYTES
+        first = store.first if store else self.start + HEADER_BYTES + STORE_HEADER_BYTES
         if low < first:
             self._read_layout(event)
             part = Part.VOLUME_HEADER if low < self.start + HEADER_BYTES else Part.STORE_HEADER
-            intent = self.phase.intent if self.phase else Intent.FORMAT
-            self._touch(event, low, min(high, first) - low, Part.VARIABLES if erased else part, intent)
+            self._touch(event, low, min(high, first) - low, part, self.phase.intent if self.phase else Intent.FORMAT)
             low = first
-        if store is not None and low < high and low < store.end:
-            self._variables(event, low, min(high, store.end), store, erased=erased)
+        if store is not None and self.variables is not None and low < high and low < store.end:
+            self._variables(event, low, min(high, store.end))
             low = store.end
+        if low < high:
+            self._touch_regions(event, low, high, erased=False)
+
+    def _touch_regions(self, event: tuple[int, int], low: int, high: int, *, erased: bool) -> None:
         for region in self.regions:
             start, end = max(low, region.start), min(high, region.end)
             if start < end and region.name != "variables":
                 self._region_touched(event, start, end, region.name, erased=erased)
+
+    def _fault(self, fault: Fault, event: tuple[int, int], offset: int, length: int, words: str) -> None:
+        self.faults.append(FaultyStep(fault, *event, offset, length, words))
 
     def _touch(
         self,
@@ -278,35 +361,34 @@ class StoreFollower:
             data = {copy.number: self._data(copy) for copy in replaced} if reclaims else {}
             self.phase = _Phase(Intent.RECLAIM if reclaims else Intent.REWRITE, dict(self.live), variables.end, data)
 
-    def _variables(self, event: tuple[int, int], low: int, high: int, store: StoreHeader, *, erased: bool) -> None:
-        variables = self.variables
-        if variables is None or variables.store != store:
-            return
+    def _variables(self, event: tuple[int, int], low: int, high: int) -> None:
         phase = self.phase
-        if phase is not None and not erased:
+        if phase is not None:
             if low < phase.position or (phase.position >= phase.end and low > phase.position):
                 self._end_phase(event)
                 phase = None
             else:
                 phase.position = high
-        before, after = variables.change(low, high)
-        old = [self.live[header.offset] for header in before if header.offset in self.live]
-        changed = self._replace(old, after, event)
-        if erased:
-            intent = phase.intent if phase else Intent.OTHER
-            self._touch(event, low, high - low, Part.VARIABLES, intent)
-            return
-        touched = [copy for copy in self._copies(after) if copy.header.offset < high and copy.header.end > low]
-        for copy in touched:
-            start, end = max(low, copy.header.offset), min(high, copy.header.end)
-            known = phase is not None and copy.header.offset in phase.before
-            done = phase.intent if phase and known else changed.get(copy.number)
-            self._touch(event, start, end - start, _part(copy.header, start, end), done, copy)
+        changed = self._parse(event, low, high)
+        touched = False
+        for offset in self.variables.offsets(low, high) if self.variables else ():
+            touched, copy = True, self.live[offset]
+            start, end = max(low, offset), min(high, copy.header.end)
+            intent = phase.intent if phase and offset in phase.before else changed.get(copy.number)
+            self._touch(event, start, end - start, _part(copy.header, start, end), intent, copy)
         if not touched:
             self._touch(event, low, high - low, Part.FREE, phase.intent if phase else Intent.OTHER)
+            if phase is None and high - low > 1:
+                self._fault(Fault.WRONG_REGION, event, low, high - low, "free space programmed, and no variable there")
 
-    def _copies(self, headers: Iterable[VariableHeader]) -> Iterator[Copy]:
-        return (self.live[header.offset] for header in headers)
+    def _parse(self, event: tuple[int, int], low: int, high: int) -> dict[int, Intent]:
+        """Decode the list anew where it changed; what was done to copies, by number, if not written."""
+        if self.variables is None:
+            return {}
+        before, after = self.variables.change(low, high)
+        if before == after:
+            return {}
+        return self._replace([self.live[header.offset] for header in before], after, event)
 
     def _replace(
         self, old: list[Copy], headers: Iterable[VariableHeader], event: tuple[int, int] | None
@@ -350,8 +432,11 @@ class StoreFollower:
             copy.added = event
             self._name(copy)
             copy.replaces = next((other for other in self.live.values() if _same(other, copy)), None)
-        if before == state or copy.born == event:
+        if before == state or copy.born == event or event is None:
             return None
+        if self.phase is None and state not in _NEXT_STATES.get(before, ()):
+            words = f"state of {copy.name or 'a variable'} from {before:#04x} to {state:#04x}"
+            self._fault(Fault.ILLEGAL_STATE, event, header.offset + 2, 1, words)
         if state == State.IN_DELETED_TRANSITION:
             copy.marked = copy.marked or event
             return Intent.MARK
@@ -383,9 +468,17 @@ class StoreFollower:
                     copy.kept_from = old
                 else:
                     copy.replaces = old
+        counted = [copy for copy in phase.before.values() if copy.live]
         for copy in phase.before.values():
             if self.live.get(copy.header.offset) is not copy:
                 copy.ended = copy.ended or event
+        names = {(copy.name, copy.header.guid) for copy in self.live.values() if copy.live}
+        gone = sorted({copy.name or "?" for copy in counted if (copy.name, copy.header.guid) not in names})
+        if gone and not names:
+            words = f"the store was formatted though it held {len(gone)} variables"
+            self._fault(Fault.REFORMATTED, event, self.start, len(self.data), words)
+        elif gone:
+            self._fault(Fault.LOST, event, self.start, phase.end - self.start, f"{', '.join(gone)} not written again")
 
     def _data(self, copy: Copy) -> bytes:
         return b"" if self.variables is None else read_variable(self.read, copy.header, self.variables.store.end).data
@@ -393,17 +486,41 @@ class StoreFollower:
     # --- fault tolerant write ------------------------------------------------------------------------------------
 
     def _region_touched(self, event: tuple[int, int], low: int, high: int, name: str, *, erased: bool) -> None:
+        rewriting = self.phase is not None and self.phase.intent == Intent.REWRITE
+        if rewriting and not erased and self.variables is not None:
+            self._end_phase(event)
         if name == "FTW working":
             intent = self._queue_step(erased=erased)
+            self._check_order(event, low, high, intent)
             if intent == Intent.FTW_DESTINATION_COMPLETE:
                 self._end_phase(event)
             self._touch(event, low, high - low, Part.FTW_WORKING, intent)
         elif name == "FTW spare":
+            if not erased and self.queue is not None and not self._writing:
+                words = "spare programmed without a fault tolerant write in progress"
+                self._fault(Fault.WRONG_REGION, event, low, high - low, words)
             self._touch(event, low, high - low, Part.FTW_SPARE, Intent.FTW_SPARE)
         elif name == "event log":
             self._touch(event, low, high - low, Part.EVENT_LOG, Intent.OTHER)
         else:
             self._touch(event, low, high - low, Part.VARIABLES, Intent.FORMAT)
+
+    @property
+    def _writing(self) -> bool:
+        """True while a fault tolerant write is in progress, or the queue is being renewed through the spare."""
+        writes = self.queue.writes if self.queue else ()
+        return bool(writes) and (not writes[-1].complete or self.step == len(_STEP_ORDER) - 1)
+
+    def _check_order(self, event: tuple[int, int], low: int, high: int, intent: Intent) -> None:
+        """Note a step of the queue that comes before its turn."""
+        if intent not in _STEP_ORDER:
+            return
+        turn = _STEP_ORDER.index(intent)
+        # A write whose spare is not complete is given up by completing it: the driver does so after a power cut.
+        given_up = intent == Intent.FTW_COMPLETE and self.step < _STEP_ORDER.index(Intent.FTW_SPARE_COMPLETE)
+        if turn not in (0, self.step, self.step + 1) and not given_up:
+            self._fault(Fault.QUEUE_ORDER, event, low, high - low, f"{intent} after {_STEP_ORDER[self.step]}")
+        self.step = turn
 
     def _queue_step(self, *, erased: bool) -> Intent:
         before = self.queue
@@ -435,7 +552,7 @@ def _may_become(erased: bytes, programmed: bytes) -> bool:
     return all(now & then == then for now, then in zip(erased, programmed, strict=True))
 
 
-def _changed(before: bytes, after: bytes | bytearray, low: int) -> tuple[int, int]:
+def _changed(before: bytearray, after: bytearray, low: int) -> tuple[int, int]:
     """Span of the bytes that differ; all of them where none does."""
     first, last = 0, len(before)
     while first < last and before[first] == after[first]:
@@ -456,20 +573,19 @@ def _part(header: VariableHeader, low: int, high: int) -> Part:
     return Part.NAME if low < header.data_offset else Part.DATA
 
 
-def follow_store(start: int, data: bytes, known: bytes, changes: Iterable[tuple[int, Change]]) -> StoreTimeline:
+def follow_store(start: int, data: bytes, known: bytes, changes: Iterable[tuple[int, StorageChange]]) -> StoreTimeline:
     """Follow the store in a volume through its changes.
 
     Args:
         start: offset of the volume in the flash.
         data: the bytes from there on before the first change; changes beyond them are outside.
         known: 1 for each byte of `data` that is known, else 0.
-        changes: numbers of traces and changes, oldest first; those of the image file alone are passed over.
+        changes: numbers of traces and changes of storage, oldest first.
     """
     follower = StoreFollower(start, bytearray(data), bytearray(known))
     for trace, change in changes:
-        if change.target & Target.STORAGE and change.length:
-            follower.change(trace, change)
-    return StoreTimeline(_table(follower.touches), tuple(follower.copies))
+        follower.change(trace, change)
+    return StoreTimeline(_table(follower.touches), tuple(follower.copies), tuple(follower.faults))
 
 
 def _table(touches: list[_Touch]) -> pl.DataFrame:

@@ -232,6 +232,12 @@ class VariableList:
             return None
         return self.headers[index]
 
+    def offsets(self, start: int, end: int) -> list[int]:
+        """Offsets of the variables that bytes from `start` to `end` lie in."""
+        first = max(bisect_right(self._offsets, start) - 1, 0)
+        found = self._offsets[first : bisect_left(self._offsets, end)]
+        return found[1:] if found and self.headers[first].end <= start else found
+
     def change(self, start: int, end: int) -> tuple[list[VariableHeader], list[VariableHeader]]:
         """Take in that the bytes from `start` to `end` have changed; the headers that were parsed anew.
 

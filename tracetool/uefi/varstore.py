@@ -41,6 +41,7 @@ __all__ = [
     "qemu_document",
     "read_variable_store",
     "reader",
+    "store_differences",
     "variables_frame",
 ]
 
@@ -215,6 +216,28 @@ def _status(variable: Variable, *, current: bool) -> str:
         return "superseded"
     deleted = (State.DELETED, State.DELETED_AFTER_TRANSITION)
     return "deleted" if variable.header.state in deleted else "illegal"
+
+
+def store_differences(before: VariableStore, after: VariableStore) -> pl.DataFrame:
+    """The variables that differ, by name and GUID, a row each.
+
+    Returns:
+        Columns variable, guid, change (added, removed or changed), value and value_after, all strings.
+    """
+    key, told = ["variable", "guid"], ["attributes", "value"]
+    old, new = (variables_frame(store).select(*key, *told) for store in (before, after))
+    both = old.join(new, on=key, how="full", coalesce=True, suffix="_after")
+    change = (
+        pl.when(pl.col("attributes").is_null())
+        .then(pl.lit("added"))
+        .when(pl.col("attributes_after").is_null())
+        .then(pl.lit("removed"))
+        .otherwise(pl.lit("changed"))
+    )
+    same = (pl.col("value") == pl.col("value_after")) & (pl.col("attributes") == pl.col("attributes_after"))
+    return (
+        both.filter(~same.fill_null(value=False)).select(*key, change.alias("change"), "value", "value_after").sort(key)
+    )
 
 
 def qemu_document(store: VariableStore) -> dict[str, Any]:

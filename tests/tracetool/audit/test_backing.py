@@ -103,13 +103,13 @@ def test_a_store_behind_code_ends_the_extent() -> None:
     flash = found["sbsa.flash1"]
     assert flash.extent is not None
     assert (flash.verdict, flash.extent.bytes, sizes(flash)[0]) == (Verdict.WITHIN_EXTENT, 0x3C0000, 0x3C0000)
-    assert (found.exit_code, found.findings("VAR001")) == (0, [])
+    assert (found.exit_code, found.findings("VAR004")) == (0, [])
 
 
 def test_code_before_a_store_is_not_written_unnoticed(tmp_path: Path) -> None:
     image = flash_image(tmp_path / "flash.fd", REGION, store=0x200000, code=(0, 0x200000))
     found = with_image(log(FLASH).reset().program(0x40, 1).program(0x200100, 1).erase(0x40000), image)
-    assert [(f.offset, f.count) for f in found.findings("VAR001")] == [(0x40, 2)]
+    assert [(f.offset, f.count) for f in found.findings("VAR004")] == [(0x40, 2)]
     assert found[FLASH].verdict == Verdict.WITHIN_EXTENT
 
 

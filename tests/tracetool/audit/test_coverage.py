@@ -25,9 +25,15 @@ def skipped(trace: str, options: Options) -> dict[str, str]:
 
 
 def test_where_everything_is_known_only_the_rules_for_others_are_skipped() -> None:
-    found = skipped(WRITTEN.text, Options(extents=EXTENTS))
-    assert found.keys() == {"RO001", "RO002", "WEAR003", "VAR001"}
+    found = skipped(WRITTEN.text, Options(extents=EXTENTS, variables=True))
+    assert found.keys() == {"RO001", "RO002", "WEAR003"}
     assert "--image" in found["WEAR003"]
+
+
+def test_rules_about_variables_look_where_the_store_is_followed() -> None:
+    found = skipped(WRITTEN.text, Options(extents=EXTENTS))
+    assert {rule for rule in RULES if rule.startswith("VAR")} <= found.keys()
+    assert "--variables" in found["VAR001"]
 
 
 def test_without_an_extent_nothing_is_beyond_it() -> None:

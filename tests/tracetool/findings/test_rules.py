@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 
@@ -15,7 +17,9 @@ from tests.tracetool.traces import Again, Audited, audited
 from tests.tracetool.uefi.stores import flash_image
 from tracetool.analysis.options import Options
 from tracetool.audit import Gate, audit
+from tracetool.bundled import sample
 from tracetool.findings import RULES, WEAR_LIMIT, Severity
+from tracetool.images import load_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +78,42 @@ def erased(times: int) -> Log:
     for _ in range(times):
         trace.erase(0).program(0, 0)
     return trace
+
+
+def programmed(trace: Log, offset: int, data: bytes) -> Log:
+    """Bytes programmed word by word."""
+    for at in range(0, len(data), 4):
+        trace.program(offset + at, int.from_bytes(data[at : at + 4].ljust(4, b"\xff"), "little"))
+    return trace
+
+
+STORE_BYTES = load_image(sample("aavmf-shell-padding/flash1-after.fd.zst"), limit=REGION)[:EXTENT].tobytes()
+LIST_END = 0x92C
+"""End of the list of variables in the sample's store, behind `MTC` at 0x84c and two deleted copies of `Hello`."""
+
+
+def variable(state: int, data_bytes: int = 2) -> Log:
+    """Another copy of `Timeout` at the end of the list, with so many bytes of data."""
+    name = "Timeout\0".encode("utf-16-le")
+    guid = UUID("8be4df61-93ca-11d2-aa0d-00e098032b8c").bytes_le
+    head = struct.pack("<2sBxI28xII16s", b"\xaa\x55", state, 7, len(name), data_bytes, guid)
+    return programmed(store(), LIST_END, head + name + bytes((5, 0)))
+
+
+def queue(*flags: tuple[int, int]) -> Log:
+    """A fault tolerant write whose header and record get these flags, one after the other (offset, flags)."""
+    head = struct.pack("<B3x16s4xQQ", 0xFC, bytes(16), 1, 0)
+    record = struct.pack("<B7xQQQq", 0xFF, 0, 0x48, 0x3FFB8, -0x80000)
+    trace = programmed(store(), 0x40020, head)
+    programmed(trace, 0x40048, record)
+    for offset, value in flags:
+        trace.program(offset, value)
+    return trace
+
+
+def written_again(end: int) -> Log:
+    """The store erased and written again up to `end`, then a word in the working block's queue."""
+    return programmed(store().erase(0), 0, STORE_BYTES[:end]).program(0x40020, 0xFFFFFFFF)
 
 
 def rewritten() -> Log:
@@ -137,15 +177,17 @@ def locked_down(confirm: int) -> Log:
 ERASE_CYCLES = 20
 
 
-IMAGES: dict[str, Path] = {}
-"""The image of the flash that rules are about that need one, by their family."""
+IMAGES: dict[str, Path] = {"store": sample("aavmf-shell-padding/flash1-after.fd.zst")}
+"""Images of the flash that rules about variables need."""
+
+BEHIND_CODE = ("program of the code", "erase of the code", "program of the store", "command to the code")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def image_with_code(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Make a flash with a block of code before its store."""
     path = tmp_path_factory.mktemp("images") / "code-and-store.fd"
-    IMAGES["VAR"] = flash_image(path, REGION, store=0x40000, code=(0, 0x40000))
+    IMAGES["code and store"] = flash_image(path, REGION, store=0x40000, code=(0, 0x40000))
 
 
 @pytest.fixture(autouse=True)
@@ -223,8 +265,18 @@ PLANTED = [
         offset=EXTENT,
         seq=4,
     ),
-    Planted("VAR001", "program of the code", store().program(0x200, 0), offset=0x200, seq=3, says="at 0x40000"),
-    Planted("VAR001", "erase of the code", store().erase(0), offset=0, seq=1, says="1 program or erase"),
+    Planted("VAR001", "added to nothing known", store().program(0x84C, 0x003955AA), offset=0x84E, says="0x3f to 0x39"),
+    Planted("VAR001", "deleted to added", store().program(0x8E0, 0x003F55AA), offset=0x8E2, says="Hello"),
+    Planted("VAR002", "erase of the live store", store().erase(0), offset=0, seq=1, says="erased 1 time"),
+    Planted("VAR003", "target complete before the spare", queue((0x40048, 0xFFFFFFFB)), offset=0x40048),
+    Planted("VAR004", "free space", store().program(0x2000, 0x1234), offset=0x2000, says="free space"),
+    Planted("VAR004", "spare without a write", store().program(0x80000, 0x1234), offset=0x80000, says="spare"),
+    Planted("VAR005", "headers alone", written_again(0x64), offset=0, says="17 variables"),
+    Planted("VAR006", "two added copies", variable(0x3F), offset=0x288, says="Timeout"),
+    Planted("VAR006", "not written again", written_again(0x800), says="MTC"),
+    Planted("VAR007", "8 KiB left", variable(0x3F, 0x3D600), says="free"),
+    Planted("VAR004", "program of the code", store().program(0x200, 0), offset=0x200, seq=3, says="at 0x40000"),
+    Planted("VAR004", "erase of the code", store().erase(0), offset=0, seq=1, says="1 program or erase"),
     Planted("RO001", "no command", code().write(0x1CB20, 0x17384), offset=0x1CB20, seq=1, says="(first value 0x17384)"),
     Planted("RO001", "one lane alone differs", code().write(0x100, 0x700071), offset=0x100, seq=1),
     Planted("RO002", "program", code().program(0x200, 0), offset=0x200, seq=3),
@@ -344,8 +396,15 @@ NEAR_MISSES = [
     ("EXT005", "mere command outside", store().write(EXTENT, 0x700070)),
     ("EXT006", "setup and data outside", store().program(EXTENT, 0x1234).read_array()),
     ("EXT006", "setup and data inside", store().program(EXTENT - 4, 0x1234).read_array(EXTENT)),
-    ("VAR001", "program of the store", store().program(0x40000, 0).erase(0x40000)),
-    ("VAR001", "command to the code", store().write(0x200, 0x700070)),
+    ("VAR001", "update begun", store().program(0x84C, 0x003E55AA)),
+    ("VAR002", "erase of the working block", store().erase(0x40000)),
+    ("VAR003", "spare, then target", queue((0x40048, 0xFFFFFFFD), (0x40048, 0xFFFFFFF9), (0x40020, 0xFFFFFFF8))),
+    ("VAR004", "another variable", variable(0x3F)),
+    ("VAR005", "all written again", written_again(LIST_END)),
+    ("VAR006", "a deleted copy", variable(0x3D)),
+    ("VAR007", "half full", variable(0x3F, 0x20000)),
+    ("VAR004", "program of the store", store().program(0x40000, 0).erase(0x40000)),
+    ("VAR004", "command to the code", store().write(0x200, 0x700070)),
     ("RO001", "command as a driver sends it", code().write(0x1CB20, 0x700070)),
     ("RO001", "no command on a writable flash", store().write(0x1CB20, 0x17384)),
     ("RO002", "status of a read-only flash", code().write(0x200, 0x700070).read_status(0x200)),
@@ -403,11 +462,17 @@ NEAR_MISSES = [
 ]
 
 
-def judged(rule: str, trace: Log, policy: Policy, extent: int = EXTENT) -> Audited:
-    """Audit a log planted for a rule; the devices that tell no extent of their own end at `extent`."""
+def judged(rule: str, trace: Log, policy: Policy, extent: int = EXTENT, what: str = "") -> Audited:
+    """Audit a log planted for a rule; the devices that tell no extent of their own end at `extent`.
+
+    Rules about variables are given an image before the trace: one with code before the store for those of
+    `BEHIND_CODE`.
+    """
     devices = {name for name in (CODE, STORE) if name in trace.text}
-    images = {STORE: IMAGES["VAR"]} if rule.startswith("VAR") else {}
-    return audited(trace.text, options=Options(images, dict.fromkeys(devices, extent), policy=policy))
+    images = {STORE: IMAGES["code and store" if what in BEHIND_CODE else "store"]}
+    variables = rule.startswith("VAR")
+    options = Options(images if variables else {}, dict.fromkeys(devices, extent), policy=policy, variables=variables)
+    return audited(trace.text, options=options)
 
 
 def test_every_rule_has_a_trace_that_triggers_it_and_one_that_does_not() -> None:
@@ -419,7 +484,7 @@ def test_every_rule_has_a_trace_that_triggers_it_and_one_that_does_not() -> None
 @pytest.mark.parametrize("planted", PLANTED, ids=str)
 def test_a_rule_finds_what_was_planted(planted: Planted, policy: Policy) -> None:
     """Once, with its place and its first event; and only under the policies that make it true."""
-    found = judged(planted.rule, planted.log, policy, planted.extent).findings(planted.rule)
+    found = judged(planted.rule, planted.log, policy, planted.extent, planted.what).findings(planted.rule)
     if policy not in planted.policies:
         assert found == []
         return
@@ -435,7 +500,7 @@ def test_a_rule_finds_what_was_planted(planted: Planted, policy: Policy) -> None
 @pytest.mark.parametrize("policy", Policy, ids=lambda policy: policy.label)
 @pytest.mark.parametrize(("rule", "what", "trace"), NEAR_MISSES, ids=[f"{r}-{w}" for r, w, _ in NEAR_MISSES])
 def test_a_rule_keeps_silent_where_nothing_is_wrong(rule: str, what: str, trace: Log, policy: Policy) -> None:
-    assert judged(rule, trace, policy).findings(rule) == [], what
+    assert judged(rule, trace, policy, what=what).findings(rule) == [], what
 
 
 FLAWED = {"TRC001", "TRC002", "TRC003", "TRC004", "TRC005", "TRC006", "TRC007", "TRC008"}
@@ -444,7 +509,7 @@ FLAWED = {"TRC001", "TRC002", "TRC003", "TRC004", "TRC005", "TRC006", "TRC007", 
 @pytest.mark.parametrize("planted", [planted for planted in PLANTED if planted.rule not in FLAWED], ids=str)
 def test_a_planted_trace_is_otherwise_as_a_qemu_logs_it(planted: Planted) -> None:
     """Else a rule might speak for another reason than the one that was planted."""
-    assert judged(planted.rule, planted.log, Policy.DISCARD, planted.extent).rules & FLAWED == set()
+    assert judged(planted.rule, planted.log, Policy.DISCARD, planted.extent, planted.what).rules & FLAWED == set()
 
 
 @pytest.mark.parametrize("rule", sorted(FLAWED))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from replay.columns import Target
 from tests.captures import capture_path
 from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
@@ -18,7 +17,7 @@ from tracetool.uefi.variables import VariableList, read_store_header
 from tracetool.uefi.volume import HEADER_BYTES
 
 if TYPE_CHECKING:
-    from replay.journal import Change
+    from replay.journal import StorageChange
 
 AAVMF, OVMF = 768 << 10, 528 << 10
 CAPTURES = {
@@ -32,7 +31,7 @@ CAPTURES = {
 
 
 @cache
-def recorded(name: str) -> tuple[bytes, list[Change]]:
+def recorded(name: str) -> tuple[bytes, list[StorageChange]]:
     """The volume before the trace, and the changes of its storage."""
     device, size, _ = CAPTURES[name]
     image = capture_path(f"{name}/flash1-before.fd.zst")
@@ -40,7 +39,7 @@ def recorded(name: str) -> tuple[bytes, list[Change]]:
     machine = replay_readers([trace], Options(images={device: image}, journal=True)).devices[device].machine
     assert machine is not None
     before = load_image(image, limit=64 << 20)[:size].tobytes()
-    return before, [change for change in machine.journal if change.target & Target.STORAGE]
+    return before, list(machine.journal.storage_changes(0, len(machine.journal)))
 
 
 @cache
