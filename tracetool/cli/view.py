@@ -67,8 +67,8 @@ def view(
     state = state_folder()
     app = TraceApp(job, remembers_in=None if fresh else state)
     code = app.run_to_end(None if state is None else state / "crashes")
-    if app.unkept is not None:
-        common.say(app.unkept)
+    if app.persistence.unsaved is not None:
+        common.say(app.persistence.unsaved)
     return code
 
 

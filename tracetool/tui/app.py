@@ -1,4 +1,4 @@
-"""The app: views, the line at the top, and a thread that loads what they show."""
+"""The app: views over one session, the thread that loads it, and controllers for all else."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import asyncio
 import os
 import signal
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.widgets import ContentSwitcher
 
-from tracetool.tui.actions import bindings_of
+from tracetool.sanitize import sanitize
+from tracetool.tui.actions import binding
 from tracetool.tui.help import HelpScreen
 from tracetool.tui.image import ImageView
 from tracetool.tui.key_bar import KeyBar
+from tracetool.tui.key_queue import KeyQueue
 from tracetool.tui.keys import keys_path, read_keys
 from tracetool.tui.map import MapView
 from tracetool.tui.messages import FilterTo, JumpTo, MomentChanged, Pick  # noqa: TC001  textual reads the annotations
-from tracetool.tui.palette import ActionCommands
+from tracetool.tui.navigation import Navigation
+from tracetool.tui.palette import ActionCommands, Palette
 from tracetool.tui.persistence import Persistence
 from tracetool.tui.prompt import Prompt
+from tracetool.tui.prompts import Prompts
 from tracetool.tui.screens import MainScreen
 from tracetool.tui.theme import DARK, FEW_COLOURS, LIGHT, THEMES, in_sixteen_colours
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.top_bar import TopBar
-from tracetool.tui.views import VIEWS
+from tracetool.tui.views import ACTIONS, VIEWS
 from tracetool.viewmodel.audit_session import start
 from tracetool.viewmodel.status import progress_words, title
 
@@ -32,27 +36,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from textual.app import ComposeResult
+    from textual.dom import DOMNode
     from textual.timer import Timer
 
     from tracetool.tui.actions import Action
+    from tracetool.tui.messages import Selection
     from tracetool.viewmodel.audit_session import AuditSession, Job, Settings
+    from tracetool.viewmodel.timeline import Timeline
 
 __all__ = ["TraceApp"]
 
-_POLL = 0.04
-_PART = 1.5
-"""Seconds between two looks at what has been read so far."""
+_POLL_SECONDS = 0.04
+_PARTIAL_SECONDS = 1.5
+"""Between two partial sessions shown while the first one is loaded."""
 _INTERRUPTED = 130
 _TERMINATED = 128 + signal.SIGTERM
 
 
-class TraceApp(Persistence):
-    """The app over traces that `job` is loading."""
+class TraceApp(KeyQueue):
+    """The app over the traces that `job` loads."""
 
     TITLE = "tracetool"
-    ENABLE_COMMAND_PALETTE = True
     COMMANDS: ClassVar = {ActionCommands}
-    BINDINGS = bindings_of("anywhere")  # type: ignore[assignment]
+    BINDINGS = [binding(action) for action in ACTIONS if action.where == "anywhere"]
     CSS = """
     Screen { layers: base; background: $background; }
     ContentSwitcher { height: 1fr; }
@@ -62,12 +68,16 @@ class TraceApp(Persistence):
     def __init__(self, job: Job, *, keys: Path | None = None, remembers_in: Path | None = None) -> None:
         super().__init__()
         self.job: Job | None = job
-        self._histories = {}
-        self.remembers_in = remembers_in
-        self._keys_path = keys or keys_path()
+        self.loaded: AuditSession | None = None
+        self.selection: Selection | None = None
         self.own_keys: dict[str, str] = {}
+        self.navigation = Navigation(self)
+        self.prompts = Prompts(self)
+        self.persistence = Persistence(self, remembers_in)
+        self._action_targets |= {"navigation", "prompts", "persistence"}
+        self._keys_path = keys or keys_path()
         self._timer: Timer | None = None
-        self._next_part = 0.0
+        self._next_partial = 0.0
         few = self.console.color_system in FEW_COLOURS
         for theme in THEMES:
             self.register_theme(in_sixteen_colours(theme) if few else theme)
@@ -78,7 +88,7 @@ class TraceApp(Persistence):
         return MainScreen(id="_default")
 
     def compose(self) -> ComposeResult:
-        """The skeleton, which is seen while the trace is read."""
+        """Views, empty until the trace is loaded, and the lines around them."""
         yield TopBar(VIEWS)
         with ContentSwitcher(initial=VIEWS[0].id):
             for view in VIEWS:
@@ -87,7 +97,7 @@ class TraceApp(Persistence):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Take the user's keys, and wait for the trace."""
+        """Read the user's keys, handle signals, and wait for the trace."""
         self.watch_loop()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._end, _TERMINATED)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
@@ -100,18 +110,24 @@ class TraceApp(Persistence):
         self._wait()
 
     def on_unmount(self) -> None:
-        """Leave signals as they were."""
+        """Restore the signal handlers."""
         if signal.getsignal(signal.SIGHUP) == self._hang_up:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    def tell(self, words: str, *, wrong: bool = False) -> None:
+        """Notify the user; never as markup."""
+        self.notify(
+            sanitize(words), severity="error" if wrong else "information", markup=False, timeout=6 if wrong else 3
+        )
 
     # --- loading -------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        self._timer = self.set_interval(_POLL, self._look)
-        self._look()
+        self._timer = self.set_interval(_POLL_SECONDS, self._poll)
+        self._poll()
 
-    def _look(self) -> None:
-        """Show how far the thread is; take what it has loaded."""
+    def _poll(self) -> None:
+        """Show the progress of the thread; at its end, take the session."""
         job = self.job
         if job is None:
             return
@@ -120,22 +136,22 @@ class TraceApp(Persistence):
             self.query_one(TopBar).say(f"{words}  {'q leaves' if self.loaded is None else 'Esc stops'}")
             for view in VIEWS:
                 view.wait(self.query_one(f"#{view.id}"), words)
-            self._show_so_far(job)
+            self._show_partial(job)
             return
         if self._timer is not None:
             self._timer.stop()
         self.job = None
         self._take(job)
 
-    def _show_so_far(self, job: Job) -> None:
-        """The rows there are, now and then, before anything else can be shown."""
+    def _show_partial(self, job: Job) -> None:
+        """Show the operations read so far in the timeline, now and then, while the first session is loaded."""
         now = monotonic()
-        if self.loaded is not None or now < self._next_part:
+        if self.loaded is not None or now < self._next_partial:
             return
-        self._next_part = now + _PART
-        part = job.partial_session()
-        if part is not None:
-            self.view().show_session(part)
+        self._next_partial = now + _PARTIAL_SECONDS
+        partial = job.partial_session()
+        if partial is not None:
+            self.timeline_view.show(partial)
 
     def _take(self, job: Job) -> None:
         if job.result is not None:
@@ -150,17 +166,19 @@ class TraceApp(Persistence):
         self.query_one(TopBar).say("" if self.loaded is None else title(self.loaded))
         self.refresh_bindings()
 
-    async def _show_session(self, loaded: AuditSession) -> None:
-        """Give it to the views, that in front first."""
+    async def _show_session(self, session: AuditSession) -> None:
+        """Show a session in all views, the one in front first."""
         for view in sorted(VIEWS, key=lambda view: view.id != self.current_view):
-            done = view.show(self.query_one(f"#{view.id}"), loaded)
+            if self.ended:
+                return
+            done = self.query_one(f"#{view.id}").show(view.model(session))  # type: ignore[attr-defined]
             if done is not None:
                 await done
-        self.recall_place(loaded)
+        self.persistence.restore_place(session)
         self.refresh_bindings()
 
     def load_again(self, settings: Settings) -> None:
-        """Audit the same traces under other settings; what is shown stays until that is done."""
+        """Audit the same traces under other settings; the session that is shown stays until then."""
         if self.loaded is None:
             return
         if self.job is not None:
@@ -169,104 +187,138 @@ class TraceApp(Persistence):
         self._wait()
 
     def action_cancel(self) -> None:
-        """Stop auditing again, or drop the selection."""
+        """Stop auditing again, or clear the selection."""
         if self.job is not None:
             if self.loaded is None:  # without a first audit there is nothing to go back to
                 self.tell("the trace is still being read; q leaves")
             else:
                 self.job.cancel()
             return
-        (self.query_one(MapView) if self.current_view == "map" else self.query_one(TimelineView)).grid.drop_range()
+        (self.query_one(MapView) if self.current_view == "map" else self.timeline_view).grid.drop_range()
 
     # --- views ---------------------------------------------------------------------------------------------------
 
+    @property
+    def current_view(self) -> str:
+        """Id of the view in front."""
+        return self.query_one(ContentSwitcher).current or VIEWS[0].id
+
+    @property
+    def timeline_view(self) -> TimelineView:
+        """The timeline."""
+        return self.query_one(TimelineView)
+
+    def action_view(self, name: str) -> None:
+        """Show a view, and focus what takes its keys unless the prompt has them."""
+        self.query_one(ContentSwitcher).current = name
+        self.query_one(TopBar).mark(name)
+        if not self.query_one(Prompt).asking:
+            widgets = self.query_one(f"#{name}").walk_children(with_self=True)
+            next(widget for widget in widgets if widget.focusable).focus()  # type: ignore[attr-defined]
+
+    def ready(self, *, partly: bool = False) -> Timeline | None:
+        """The timeline's rows, with the timeline in front; None, and a notification, while the trace is read.
+
+        `partly`: the rows of a partial session will do.
+        """
+        timeline = self.timeline_view.timeline
+        if timeline is None or not (timeline.loaded.complete or partly):
+            self.tell("the trace is still being read")
+            return None
+        if self.current_view != "timeline":
+            self.action_view("timeline")
+        return timeline
+
     def on_top_bar_chosen(self, message: TopBar.Chosen) -> None:
-        """A tab was clicked."""
+        """Show the view whose tab was clicked."""
         self.action_view(message.view)
 
     def on_jump_to(self, message: JumpTo) -> None:
         """Show the event in the timeline."""
         self.action_view("timeline")
-        self.query_one(TimelineView).go_to_event(message.trace, message.seq)
+        self.timeline_view.go_to_event(message.trace, message.seq)
 
     def on_timeline_view_selected(self, message: TimelineView.Selected) -> None:
-        """The timeline's event is selected for all views."""
-        chosen = self.selection = message.selection
+        """Select the timeline's event for all views."""
+        self.selection = message.selection
         if message.visited:
-            for image in self.screen_stack[0].query(ImageView):
-                image.follow(chosen)
+            self.query_one(ImageView).follow(message.selection)
 
     def on_pick(self, message: Pick) -> None:
-        """An event was selected elsewhere: the views follow, without an echo, which could come after the next pick."""
+        """Select an event in the other views, without an echo, which could come after the next pick."""
         chosen = self.selection = message.selection
-        for timeline in self.screen_stack[0].query(TimelineView):
-            if chosen.seq is not None:
-                with timeline.prevent(TimelineView.Selected):
-                    timeline.go_to_event(chosen.trace, chosen.seq)
+        if chosen.seq is not None:
+            with self.timeline_view.prevent(TimelineView.Selected):
+                self.timeline_view.go_to_event(chosen.trace, chosen.seq)
         if not message.moment:
-            for image in self.screen_stack[0].query(ImageView):
-                image.follow(chosen)
+            self.query_one(ImageView).follow(chosen)
 
     def on_filter_to(self, message: FilterTo) -> None:
-        """Show the operations that a query selects."""
-        wrong = self._filter(message.query)
+        """Show the operations that match a query."""
+        wrong = self.prompts.set_filter(message.query)
         self.action_view("timeline")
         if wrong is not None:
             self.tell(wrong, wrong=True)
 
     def on_moment_changed(self, message: MomentChanged) -> None:
-        """The map shows where the image's moment was made, and what had been done by then while it is played."""
-        for view in self.screen_stack[0].query(MapView):
-            view.follow(message.device, message.start, message.end, message.played)
+        """Mark in the map where the image's moment was made; while it is played, count what was done by then."""
+        self.query_one(MapView).follow(message.device, message.start, message.end, message.played)
 
     def on_prompt_closed(self) -> None:
-        """The keys are the view's again."""
+        """Focus the view again."""
         self.action_view(self.current_view)
 
     # --- the rest ------------------------------------------------------------------------------------------------
 
     async def perform(self, action: Action) -> None:
-        """Do what an action says, where it works now."""
-        timeline = self.query_one(TimelineView)
-        targets: dict[str, Any] = {
+        """Run an action of the palette in the widget that it works in."""
+        image, map_view, timeline = self.query_one(ImageView), self.query_one(MapView), self.timeline_view
+        targets: dict[str, DOMNode] = {
             "anywhere": self,
             "timeline": timeline,
             "table": timeline.grid,
-            "map": self.query_one(MapView).grid,
-            "image": self.query_one(ImageView).grid,
+            "map": map_view,
+            "map-cells": map_view.grid,
+            "image": image,
+            "image-bytes": image.grid,
         }
         await self.run_action(action.call, targets[action.where])
 
+    def action_command_palette(self) -> None:
+        """Show the command palette."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def action_theme(self) -> None:
-        """Light or dark."""
+        """Switch between the light and the dark theme."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
     def action_help(self) -> None:
-        """All keys."""
-        places = {"timeline": ["timeline", "table"], "map": ["map"], "image": ["image"]}
-        self.push_screen(HelpScreen(places.get(self.current_view, []), self.own_keys))
+        """List all keys, those of the view in front first."""
+        self.push_screen(HelpScreen(self.current_view, self.own_keys))
 
     def action_help_quit(self) -> None:
-        """What textual's Ctrl+C does where nothing is selected."""
+        """Say which key quits; textual calls this for Ctrl+C where nothing is selected."""
         self.tell("q leaves")
 
     def action_leave(self) -> None:
-        """Leave, with exit code 0."""
+        """Quit, with exit code 0."""
         self._end(0)
 
     def _hang_up(self, *_: object) -> None:
-        """The terminal is gone: remember where this was, and end at once, as whatever is written to it blocks."""
+        """Save the state and end at once: the terminal is gone, and writing to it blocks."""
         try:
             if self.loaded is not None:
-                self.remember_place()
+                self.persistence.save_place()
         finally:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGHUP)
 
     def _end(self, code: int) -> None:
-        """Leave, and remember where this was."""
-        if self.job is not None:
-            self.job.cancel()
+        """Quit, and save the state; no progress is shown any more, as the views go."""
+        job, self.job = self.job, None
+        if job is not None:
+            job.cancel()
         if self.loaded is not None:
-            self.remember_place()
+            self.persistence.save_place()
         self.exit(code)

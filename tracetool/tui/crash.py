@@ -42,6 +42,11 @@ class Crashing(App[int]):
     failure: Exception | None = None
     """Why nothing could be shown at all."""
 
+    @property
+    def ended(self) -> bool:
+        """True once the app is told to end."""
+        return self._exit
+
     def get_driver_class(self) -> type[Driver]:
         """The driver of this platform, or that of the environment variable TEXTUAL_DRIVER.
 

@@ -74,8 +74,8 @@ class Heading(Drawn):
 
     DEFAULT_CSS = "Heading { padding: 0 1; }"
 
-    def __init__(self, words: str = "") -> None:
-        super().__init__()
+    def __init__(self, words: str = "", identifier: str | None = None) -> None:
+        super().__init__(id=identifier)
         self._words = words
 
     def say(self, words: str) -> None:

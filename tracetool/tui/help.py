@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import VerticalScroll
 from textual.content import Content
 
-from tracetool.tui.actions import ACTIONS, PLACES, shown_key
+from tracetool.tui.actions import PLACES, shown_key
 from tracetool.tui.drawing import Page, hanging
 from tracetool.tui.screens import OverScreen
+from tracetool.tui.views import ACTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from textual.app import ComposeResult
 
@@ -25,12 +26,19 @@ _WIDE = 110
 """Columns from which what an action does stands in a column of its own."""
 
 
-def help_lines(first: Sequence[str], keys: Mapping[str, str], width: int) -> Iterator[Content]:
-    """The actions under the headings of where they work; `keys` has those that the user chose."""
-    for where in [*first, *(place for place in PLACES if place not in first)]:
-        yield Content.styled(PLACES[where], "bold underline")
+_PLACES = {
+    "timeline": [PLACES["timeline"], PLACES["table"]],
+    "map": [PLACES["map"]],
+    "image": [PLACES["image"]],
+}
+
+
+def help_lines(view: str, keys: Mapping[str, str], width: int) -> Iterator[Content]:
+    """The actions under the headings of where they work, those of a view first; `keys` are the user's own, by id."""
+    for heading in dict.fromkeys([*_PLACES.get(view, []), *PLACES.values()]):
+        yield Content.styled(heading, "bold underline")
         for action in ACTIONS:
-            if action.where == where:
+            if PLACES[action.where] == heading:
                 own = keys.get(action.id)
                 shown = action.shown_keys if own is None else " ".join(shown_key(key) for key in own.split(","))
                 yield from _line(shown, action.title, action.help, width)
@@ -58,9 +66,9 @@ class HelpScreen(OverScreen[None]):
     }
     """
 
-    def __init__(self, first: Sequence[str], keys: Mapping[str, str]) -> None:
+    def __init__(self, view: str, keys: Mapping[str, str]) -> None:
         super().__init__()
-        self._page = Page(partial(help_lines, first, keys))
+        self._page = Page(partial(help_lines, view, keys))
 
     def compose(self) -> ComposeResult:
         """The text."""

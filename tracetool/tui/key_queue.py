@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -31,13 +32,12 @@ _PATIENCE = 0.2
 class KeyQueue(Crashing):
     """Part of the app: holds keys and pastes back until the key before them has been dealt with."""
 
+    @dataclass
     class Settled(Message):
-        """All messages that were posted to a widget before this one have been handled, there and in its ancestors."""
+        """Everything posted to a widget before this message has been handled, by the widget and its ancestors."""
 
-        def __init__(self, ticket: int, rounds: int) -> None:
-            super().__init__()
-            self.ticket = ticket
-            self.rounds = rounds
+        ticket: int
+        rounds: int
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from platformdirs import user_config_path
 
 from tracetool.paths import user_folder
 from tracetool.sanitize import sanitize
-from tracetool.tui.actions import ACTIONS
+from tracetool.tui.views import ACTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,56 +1,58 @@
-"""Messages between views and the app."""
+"""Messages between views and the app, and the selection that they share."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from textual.message import Message
 
-if TYPE_CHECKING:
-    from tracetool.viewmodel.selection import Selection
-
-__all__ = ["FilterTo", "JumpTo", "MomentChanged", "Pick"]
+__all__ = ["FilterTo", "JumpTo", "MomentChanged", "Pick", "Selection"]
 
 
+@dataclass(frozen=True)
+class Selection:
+    """The device and event that all views show; what is None is not selected."""
+
+    device: str | None = None
+    trace: int = 0
+    seq: int | None = None
+
+
+@dataclass
 class JumpTo(Message):
-    """Someone wants to see an event: number `seq` among the pflash events of trace number `trace`, both from 0."""
+    """Show an event in the timeline: number `seq` among the pflash events of trace number `trace`, both from 0."""
 
-    def __init__(self, seq: int, trace: int) -> None:
-        super().__init__()
-        self.seq = seq
-        self.trace = trace
+    seq: int
+    trace: int
 
 
+@dataclass
 class Pick(Message):
-    """The map or the image selects an event for all views; the view in front stays.
+    """Select an event of the map or the image in all views; the view in front stays.
 
     `moment`: the image shows the moment after the event already.
     """
 
-    def __init__(self, selection: Selection, *, moment: bool = False) -> None:
-        super().__init__()
-        self.selection = selection
-        self.moment = moment
+    selection: Selection
+    moment: bool = False
 
 
+@dataclass
 class FilterTo(Message):
-    """The timeline should show the operations that a query selects."""
+    """Filter the timeline by a query."""
 
-    def __init__(self, query: str) -> None:
-        super().__init__()
-        self.query = query
+    query: str
 
 
+@dataclass
 class MomentChanged(Message):
-    """The image shows another moment, to which a change of bytes `start` to `end` of a device led.
+    """The image shows another moment, made by a change of bytes `start` to `end` of a device.
 
     The range is empty before the first change. `played` is the event, (trace, seq), up to which the trace was played;
-    None if the moment was come to in another way.
+    None if the moment was not reached by playback.
     """
 
-    def __init__(self, device: str, start: int, end: int, played: tuple[int, int] | None) -> None:
-        super().__init__()
-        self.device = device
-        self.start = start
-        self.end = end
-        self.played = played
+    device: str
+    start: int
+    end: int
+    played: tuple[int, int] | None

@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.command import DiscoveryHit, Hit, Provider
+from textual import on
+from textual.await_complete import AwaitComplete
+from textual.command import CommandPalette, DiscoveryHit, Hit, Provider
+from textual.widgets import Input, OptionList
 
-from tracetool.tui.actions import ACTIONS
+from tracetool.tui.views import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,11 +20,27 @@ if TYPE_CHECKING:
 
     from tracetool.tui.actions import Action
 
-__all__ = ["ActionCommands"]
+__all__ = ["ActionCommands", "Palette"]
+
+
+class Palette(CommandPalette):
+    """Textual's palette, closed once: a second Enter or click may be queued already when the first one closes it."""
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Close the palette; where it is closed, leave the screens below alone."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
+
+    @on(Input.Submitted)
+    @on(OptionList.OptionSelected)
+    def _drop_late_choice(self, event: Input.Submitted | OptionList.OptionSelected) -> None:
+        """Drop a choice made after the palette was closed."""
+        if not self.is_current:
+            event.stop()
+            event.prevent_default()
 
 
 class ActionCommands(Provider):
-    """Every action that a name finds; where it does not work, it says so."""
+    """Every action whose name matches; where it cannot work, it says so."""
 
     async def discover(self) -> Hits:
         """All of them."""
@@ -29,7 +48,7 @@ class ActionCommands(Provider):
             yield DiscoveryHit(_name(action), self._run(action), help=action.help)
 
     async def search(self, query: str) -> Hits:
-        """Those whose name is like this."""
+        """Those whose name matches."""
         matcher = self.matcher(query)
         for action in ACTIONS:
             name = _name(action)
@@ -38,7 +57,7 @@ class ActionCommands(Provider):
                 yield Hit(score, matcher.highlight(name), self._run(action), help=action.help)
 
     def _run(self, action: Action) -> Callable[[], Any]:
-        # Once the palette has closed, the keys are with the widget again that had them.
+        # Once the palette has closed, the widget that had the focus before has it again.
         return partial(self.app.call_after_refresh, partial(self.app.perform, action))  # type: ignore[attr-defined]
 
 

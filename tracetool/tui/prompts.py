@@ -1,4 +1,4 @@
-"""What the app asks for in its prompt."""
+"""What the app asks for in its prompt: filter, search, place, export and other settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tracetool.errors import TracetoolError, UsageError
 from tracetool.ingest.inputs import keep_inputs
 from tracetool.paths import user_path
 from tracetool.timeline.query import QueryError, complete, parse
-from tracetool.tui.navigation import Navigation
+from tracetool.tui.controller import Controller
 from tracetool.tui.prompt import Prompt, Question
 from tracetool.viewmodel.filters import Filter, vocabulary
 from tracetool.viewmodel.goto import row_of_place
@@ -18,35 +18,39 @@ from tracetool.viewmodel.what_if import CHANGES_HELP, changed_settings
 from tracetool.whole_file import whole_file
 
 if TYPE_CHECKING:
+    from tracetool.tui.app import TraceApp
     from tracetool.viewmodel.timeline import Timeline
 
 __all__ = ["Prompts"]
 
 
-class Prompts(Navigation):
-    """Part of the app: each action asks for a line and does what it says."""
+class Prompts(Controller):
+    """Each action asks for a line of text and acts on it; histories of answers are kept by the prompt's name."""
 
-    _histories: dict[str, list[str]]
-    _overwrites: str | None = None
+    def __init__(self, app: TraceApp) -> None:
+        super().__init__(app)
+        self._histories: dict[str, list[str]] = {}
+        self._overwrites: str | None = None
 
-    def _ask(self, name: str, question: Question) -> None:
+    def ask(self, name: str, question: Question) -> None:
+        """Ask, with the answers that were given before under the same name."""
         question.history = self._histories.setdefault(name, [])
-        self.query_one(Prompt).ask(question)
+        self.app.query_one(Prompt).ask(question)
 
     # --- filter and search ---------------------------------------------------------------------------------------
 
     def action_filter(self) -> None:
         """Ask for a query that hides rows."""
-        timeline = self.ready()
+        timeline = self.app.ready()
         if timeline is None:
             return
         words = vocabulary(timeline.tables, timeline.level)
         query = timeline.filter.query
-        self._ask(
+        self.ask(
             "filter",
             Question(
                 "Filter: rows like",
-                self._filter,
+                self.set_filter,
                 initial="" if query is None else query.text,
                 hint="offset >= 768K and op == program   Tab completes, ↑ brings back older ones, empty shows all",
                 complete=lambda text, position: complete(text, position, words),
@@ -54,30 +58,31 @@ class Prompts(Navigation):
             ),
         )
 
-    def _filter(self, text: str) -> str | None:
-        timeline = self.view().timeline
+    def set_filter(self, text: str) -> str | None:
+        """Hide the rows that do not match a query, none for an empty one; return what is wrong with it."""
+        timeline = self.app.timeline_view.timeline
         if timeline is None:
             return None
         wrong = _what_is_wrong(text, timeline) if text.strip() else None
         if wrong is None:
             query = parse(text, vocabulary(timeline.tables, timeline.level)) if text.strip() else None
-            self.view().change(lambda shown: shown.set_filter(Filter(query)))
+            self.app.timeline_view.change(lambda shown: shown.set_filter(Filter(query)))
         return wrong
 
     def action_search(self) -> None:
         """Ask for what to search."""
-        timeline = self.ready()
+        timeline = self.app.ready()
         if timeline is not None:
             hint = "words, an offset or a query: erase, 0x40000, length > 4K   then n and N"
-            self._ask("search", Question("Search", self.begin_search, hint=hint))
+            self.ask("search", Question("Search", self.app.navigation.begin_search, hint=hint))
 
     def action_go_to(self) -> None:
         """Ask for a place."""
-        if self.ready() is not None:
-            self._ask("goto", Question("Go to", self._go_to, hint=PLACES_HELP))
+        if self.app.ready() is not None:
+            self.ask("goto", Question("Go to", self._go_to, hint=PLACES_HELP))
 
     def _go_to(self, text: str) -> str | None:
-        view = self.view()
+        view = self.app.timeline_view
         if not text.strip() or view.timeline is None:
             return None
         try:
@@ -90,15 +95,15 @@ class Prompts(Navigation):
 
     def action_export(self) -> None:
         """Ask for a file to write what is shown to."""
-        timeline = self.ready()
+        timeline = self.app.ready()
         if timeline is not None:
             name = f"{timeline.level.value}.csv"
             hint = f"{timeline.total - timeline.hidden:,} rows, as .csv, .jsonl or .parquet"
             self._overwrites = None
-            self._ask("export", Question("Export to", self._export, initial=name, hint=hint))
+            self.ask("export", Question("Export to", self._export, initial=name, hint=hint))
 
     def _export(self, text: str) -> str | None:
-        timeline = self.view().timeline
+        timeline = self.app.timeline_view.timeline
         if timeline is None:
             return None
         path = text.strip()
@@ -118,22 +123,22 @@ class Prompts(Navigation):
         except (OSError, ValueError, RuntimeError) as error:
             reason = error.strerror if isinstance(error, OSError) else None
             return f"cannot be written: {reason or error}; name another file"
-        self.tell(f"wrote {count:,} rows to {path}")
+        self.app.tell(f"wrote {count:,} rows to {path}")
         return None
 
     # --- what if -------------------------------------------------------------------------------------------------
 
     def action_what_if(self) -> None:
         """Ask for another extent or policy."""
-        if self.ready() is not None:
-            self._ask("what-if", Question("What if", self._what_if, hint=CHANGES_HELP))
+        if self.app.ready() is not None:
+            self.ask("what-if", Question("What if", self._what_if, hint=CHANGES_HELP))
 
     def _what_if(self, text: str) -> str | None:
-        loaded = self.loaded
+        loaded = self.app.loaded
         if not text.strip() or loaded is None:
             return None
         try:
-            self.load_again(changed_settings(loaded.settings, text, loaded.written))
+            self.app.load_again(changed_settings(loaded.settings, text, loaded.written))
         except UsageError as error:
             return str(error)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from tracetool.tui.views import View
+    from tracetool.tui.view import View
 
 __all__ = ["TopBar"]
 
@@ -43,12 +44,11 @@ class TopBar(Horizontal):
                       text-overflow: ellipsis; }
     """
 
+    @dataclass
     class Chosen(Message):
-        """A view was chosen."""
+        """The tab of a view was clicked."""
 
-        def __init__(self, view: str) -> None:
-            super().__init__()
-            self.view = view
+        view: str
 
     def __init__(self, views: Sequence[View]) -> None:
         super().__init__()

@@ -60,7 +60,7 @@ class Section(NamedTuple):
 class FoldedRows:
     """All of a picture in order, and where each line begins."""
 
-    stretches: tuple[Section, ...]
+    sections: tuple[Section, ...]
     _ends: tuple[int, ...]
 
     @property
@@ -73,26 +73,26 @@ class FoldedRows:
         if not 0 <= line < self.lines:
             raise IndexError(line)
         number = bisect_right(self._ends, line)
-        found = self.stretches[number]
+        found = self.sections[number]
         return found, found.start + (line - (self._ends[number] - found.lines)) * ROW_BYTES
 
     def line_of(self, offset: int) -> int:
         """The line that shows a byte; the last where the flash ends before it."""
-        number = bisect_right(self.stretches, offset, key=lambda stretch: stretch.start) - 1
+        number = bisect_right(self.sections, offset, key=lambda section: section.start) - 1
         if number < 0:
             return 0
-        found = self.stretches[number]
+        found = self.sections[number]
         into = 0 if found.folded else min((offset - found.start) // ROW_BYTES, found.lines - 1)
         return self._ends[number] - found.lines + into
 
 
-def folded_rows(picture: Snapshot, marked: Iterable[tuple[int, int]] = ()) -> FoldedRows:
+def folded_rows(snapshot: Snapshot, marked: Iterable[tuple[int, int]] = ()) -> FoldedRows:
     """Fold a picture; rows that hold a byte of a `marked` range (offset, end) are never folded."""
-    kinds = list(_join(_runs(picture)))
+    kinds = list(_join(_runs(snapshot)))
     for start, end in marked:
         kinds = list(_join(_kept_open(kinds, start // ROW_BYTES * ROW_BYTES, -(-end // ROW_BYTES) * ROW_BYTES)))
     found = tuple(_folded(start, end, kind) for start, end, kind in kinds)
-    return FoldedRows(found, tuple(accumulate(stretch.lines for stretch in found)))
+    return FoldedRows(found, tuple(accumulate(section.lines for section in found)))
 
 
 _Run = tuple[int, int, str]
@@ -120,18 +120,18 @@ def _join(runs: Iterable[_Run]) -> Iterator[_Run]:
         yield found[0][0], found[-1][1], kind
 
 
-def _runs(picture: Snapshot) -> Iterator[_Run]:
-    size = picture.rest.block_bytes
-    for number in range(-(-len(picture) // size)):
-        start, end = number * size, min((number + 1) * size, len(picture))
-        if not picture.knows_any(number):
+def _runs(snapshot: Snapshot) -> Iterator[_Run]:
+    size = snapshot.rest.block_bytes
+    for number in range(-(-len(snapshot) // size)):
+        start, end = number * size, min((number + 1) * size, len(snapshot))
+        if not snapshot.knows_any(number):
             yield start, end, "unknown"
-        elif picture.touched(number):
-            yield from _runs_of_block(picture.block(number), start)
+        elif snapshot.touched(number):
+            yield from _runs_of_block(snapshot.block(number), start)
         else:
-            remembered = picture.rest.runs
+            remembered = snapshot.rest.runs
             if number not in remembered:
-                remembered[number] = tuple(_runs_of_block(picture.block(number), start))
+                remembered[number] = tuple(_runs_of_block(snapshot.block(number), start))
             yield from remembered[number]
 
 

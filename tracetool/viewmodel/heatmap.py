@@ -101,14 +101,14 @@ def subjects(loaded: AuditSession) -> tuple[Subject, ...]:
     )
 
 
-def _regions(moments: History | None, device: DeviceAudit) -> Sequence[Region]:
+def _regions(history: History | None, device: DeviceAudit) -> Sequence[Region]:
     """The named regions at the end of the trace."""
-    if moments is None:
+    if history is None:
         return ()
-    picture = moments.picture(len(moments))
+    snapshot = history.picture(len(history))
 
     def read(offset: int, length: int) -> bytes | None:
-        block = picture.read(offset, length)
+        block = snapshot.read(offset, length)
         return block.data.tobytes() if len(block.data) == length and block.known.all() else None
 
     start = 0 if device.extent is None else device.extent.code_end

@@ -43,12 +43,12 @@ class HexRow(NamedTuple):
 class HexModel:
     """One device at one moment. Positions are those of `History`."""
 
-    def __init__(self, moments: History, position: int | None = None) -> None:
-        self.moments = moments
+    def __init__(self, history: History, position: int | None = None) -> None:
+        self.history = history
         self.against = Against.BEFORE
         self.mark: int | None = None
         self._position = -1
-        self.go(len(moments) if position is None else position)
+        self.go(len(history) if position is None else position)
 
     # --- moments -------------------------------------------------------------------------------------------------
 
@@ -59,18 +59,18 @@ class HexModel:
 
     def go(self, position: int) -> None:
         """See another moment."""
-        position = min(max(position, 0), len(self.moments))
+        position = min(max(position, 0), len(self.history))
         if position != self._position:
             self._position = position
             self._look()
 
     def go_to_event(self, trace: int, seq: int) -> None:
         """See the moment just after an event."""
-        self.go(self.moments.position(trace, seq))
+        self.go(self.history.position(trace, seq))
 
     def step(self, *, forward: bool) -> bool:
         """Go to the next or previous change; whether there is one."""
-        found = self.moments.next(self._position) if forward else self.moments.previous(self._position)
+        found = self.history.next(self._position) if forward else self.history.previous(self._position)
         if found is not None:
             self.go(found)
         return found is not None
@@ -95,30 +95,30 @@ class HexModel:
     def other(self) -> int:
         """The position that this one is compared with."""
         if self.against is Against.BEFORE:
-            before = self.moments.previous(self._position)
+            before = self.history.previous(self._position)
             return 0 if before is None else before
         if self.against is Against.MARK and self.mark is not None:
             return self.mark
-        return len(self.moments) if self.against is Against.END else 0
+        return len(self.history) if self.against is Against.END else 0
 
     def _look(self) -> None:
-        self.picture: Snapshot = self.moments.picture(self._position)
-        self.changed = self.moments.changed(self.other, self._position)
+        self.snapshot: Snapshot = self.history.picture(self._position)
+        self.changed = self.history.changed(self.other, self._position)
         self._starts = [start for start, _ in self.changed]
-        self.stretches: FoldedRows = folded_rows(self.picture, self.changed)
+        self.rows: FoldedRows = folded_rows(self.snapshot, self.changed)
 
     # --- rows ----------------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         """Lines."""
-        return self.stretches.lines
+        return self.rows.lines
 
     def row(self, line: int) -> HexRow:
         """A line; IndexError beyond the last."""
-        stretch, offset = self.stretches.at_line(line)
-        if stretch.folded:
-            return HexRow(offset, stretch.words)
-        block = self.picture.read(offset, min(ROW_BYTES, stretch.end - offset))
+        section, offset = self.rows.at_line(line)
+        if section.folded:
+            return HexRow(offset, section.words)
+        block = self.snapshot.read(offset, min(ROW_BYTES, section.end - offset))
         data = tuple(
             byte if known else None for byte, known in zip(block.data.tolist(), block.known.tolist(), strict=True)
         )
@@ -131,7 +131,7 @@ class HexModel:
 
     def line_of(self, offset: int) -> int:
         """The line that shows a byte."""
-        return self.stretches.line_of(offset)
+        return self.rows.line_of(offset)
 
     def first_changed(self) -> int | None:
         """The first byte that differs."""
@@ -147,7 +147,7 @@ class HexModel:
 
     def where(self, *, several: bool) -> str:
         """Which moment it is; `several`: the session has more than one trace."""
-        event, count = self.moments.event(self._position), len(self.moments)
+        event, count = self.history.event(self._position), len(self.history)
         if event is None:
             return f"before the first of {count_of(count, 'change')}"
         trace, seq = event
@@ -162,20 +162,20 @@ class HexModel:
 
     def byte_words(self, offset: int) -> str:
         """A byte, and what stood there."""
-        now, then = self._byte(self.picture, offset), self._byte(self.moments.picture(self.other), offset)
+        now, then = self._byte(self.snapshot, offset), self._byte(self.history.picture(self.other), offset)
         was = f", {then} at {self.against.value}" if self.is_changed(offset) else ""
         return f"{format_offset(offset)}: {now}{was}"
 
     @staticmethod
-    def _byte(picture: Snapshot, offset: int) -> str:
-        block = picture.read(offset, 1)
+    def _byte(snapshot: Snapshot, offset: int) -> str:
+        block = snapshot.read(offset, 1)
         return f"{int(block.data[0]):02x}" if len(block.data) and block.known[0] else "not known"
 
     # --- finding -------------------------------------------------------------------------------------------------
 
     def find(self, wanted: list[bytes], start: int, *, forward: bool) -> int | None:
         """The next place that holds one of the patterns, from `start` on, or before it."""
-        found = [self.picture.find(pattern, start, backwards=not forward) for pattern in wanted]
+        found = [self.snapshot.find(pattern, start, backwards=not forward) for pattern in wanted]
         places = [place for place in found if place is not None]
         return (min if forward else max)(places, default=None)
 

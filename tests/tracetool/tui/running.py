@@ -69,6 +69,6 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
         if key == "3":
             await until(pilot, lambda: pilot.app.query_one(MapView).grid.drawing is not None)
         elif key == "5":
-            await until(pilot, lambda: pilot.app.query_one(ImageView).travel is not None)
+            await until(pilot, lambda: pilot.app.query_one(ImageView).model is not None)
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()

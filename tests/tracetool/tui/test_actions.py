@@ -6,18 +6,26 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.command import CommandList
+from textual.widgets import Input, OptionList
 
 from tests.captures import ROOT
 from tests.test_docs import generated
 from tests.tracetool.tui.driving import Driver, drive
-from tracetool.tui.actions import ACTIONS, PLACES
+from tracetool.tui.actions import PLACES
 from tracetool.tui.app import TraceApp
 from tracetool.tui.help import help_lines
+from tracetool.tui.image import ImageView
 from tracetool.tui.image.grid import ImageGrid
 from tracetool.tui.keys import read_keys
 from tracetool.tui.line_grid import LineGrid
+from tracetool.tui.map import MapView
 from tracetool.tui.map.grid import MapGrid
+from tracetool.tui.navigation import Navigation
+from tracetool.tui.persistence import Persistence
+from tracetool.tui.prompts import Prompts
 from tracetool.tui.timeline import TimelineView
+from tracetool.tui.views import ACTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,13 +36,13 @@ BEGIN, END = "<!-- actions: begin -->\n", "<!-- actions: end -->\n"
 
 def table() -> str:
     lines = []
-    for where, heading in PLACES.items():
+    for heading in dict.fromkeys(PLACES.values()):
         lines += [f"### {heading}", "", "| keys | action | id | what it does |", "|---|---|---|---|"]
         lines += [
             f"| {' '.join(f'`{key}`' for key in action.shown_keys.split())} | {action.title} | `{action.id}` "
             f"| {action.help} |"
             for action in ACTIONS
-            if action.where == where
+            if PLACES[action.where] == heading
         ]
         lines.append("")
     return "\n".join(lines)
@@ -54,26 +62,36 @@ def test_ids_and_titles_are_used_once() -> None:
 
 
 def test_no_key_means_two_things_in_one_place() -> None:
-    for places in (("anywhere", "timeline", "table"), ("map",), ("image",)):
+    for places in (("anywhere", "timeline", "table"), ("map", "map-cells"), ("image", "image-bytes")):
         keys = [key for action in ACTIONS if action.where in places for key in action.keys.split(",")]
         assert sorted(keys) == sorted(set(keys))
 
 
 def test_every_action_is_in_the_help() -> None:
-    text = "\n".join(line.plain for line in help_lines(["timeline"], {}, 300))
+    text = "\n".join(line.plain for line in help_lines("timeline", {}, 300))
     assert all(action.title in text and action.help in text for action in ACTIONS)
     assert text.startswith(PLACES["timeline"])
 
 
 def test_every_action_is_there_to_be_called() -> None:
-    owner = {"anywhere": TraceApp, "timeline": TimelineView, "table": LineGrid, "map": MapGrid, "image": ImageGrid}
+    owners: dict[str, type[object]] = {
+        "anywhere": TraceApp,
+        "timeline": TimelineView,
+        "table": LineGrid,
+        "map": MapView,
+        "map-cells": MapGrid,
+        "image": ImageView,
+        "image-bytes": ImageGrid,
+    }
+    controllers = {"navigation": Navigation, "prompts": Prompts, "persistence": Persistence}
     for action in ACTIONS:
         namespace, _, name = action.call.partition("(")[0].rpartition(".")
-        assert hasattr(TraceApp if namespace == "app" else owner[action.where], f"action_{name}"), action.id
+        assert hasattr(controllers[namespace] if namespace else owners[action.where], f"action_{name}"), action.id
 
 
 @pytest.mark.parametrize(
-    ("view", "places"), [("2", ["timeline", "table", "anywhere"]), ("3", ["map"]), ("5", ["image"])]
+    ("view", "places"),
+    [("2", ["timeline", "table", "anywhere"]), ("3", ["map", "map-cells"]), ("5", ["image", "image-bytes"])],
 )
 @pytest.mark.slow
 def test_every_key_calls_its_action(view: str, places: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +120,26 @@ def test_the_palette_finds_every_action_and_does_it() -> None:
         await driver.until(lambda: "Next erase" in driver.text and "(b)" in driver.text)
         await driver.press("enter")
         await driver.until(lambda: "erase 1 of 2" in driver.status)
+
+    drive(script)
+
+
+def test_a_command_chosen_twice_in_the_palette_is_done_once() -> None:
+    """Two choices are queued before the palette closes: a double Enter, or Enter and a click."""
+
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "ctrl+p", *"Next", "space", *"erase")
+        palette = driver.app.screen
+        await driver.until(lambda: palette.has_class("-ready") and "Next erase" in driver.text)
+        commands, line = palette.query_one(CommandList), palette.query_one(Input)
+        commands.highlighted = 0
+        commands.action_select()
+        line.post_message(Input.Submitted(line, line.value))
+        commands.post_message(OptionList.OptionSelected(commands, commands.get_option_at_index(0), 0))
+        await driver.until(lambda: "erase 1 of 2" in driver.status)
+        await driver.pilot.pause()
+        assert driver.app.crash is None
+        assert "erase 1 of 2" in driver.status
 
     drive(script)
 

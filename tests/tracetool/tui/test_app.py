@@ -131,11 +131,11 @@ def test_the_image_stays_at_a_change_that_the_filter_hides_until_the_timeline_is
         await driver.press("2", "f")
         await driver.type("kind == erase")
         await driver.press("5")
-        await driver.until(lambda: image.travel is not None)
+        await driver.until(lambda: image.model is not None)
         await driver.press("right_curly_bracket", "left_square_bracket")
         hidden = driver.seq
-        assert image.travel is not None
-        assert image.travel.moments.event(image.travel.position) == (0, hidden)
+        assert image.model is not None
+        assert image.model.history.event(image.model.position) == (0, hidden)
         await driver.press("m")
         assert f"Bookmark event {hidden:,}" in driver.text
         await driver.press("escape", "2")

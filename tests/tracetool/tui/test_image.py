@@ -84,11 +84,11 @@ def test_keys_pressed_before_the_image_is_made_are_not_lost(monkeypatch: pytest.
         time.sleep(0.5)
         return subjects(loaded)
 
-    monkeypatch.setattr("tracetool.tui.image.view.subjects", slowly)
+    monkeypatch.setattr("tracetool.tui.device_view.subjects", slowly)
 
     async def hurry(app: TraceApp, pilot: Pilot[int]) -> None:
         await pilot.press("5", "left_square_bracket", "left_square_bracket")
-        await until(pilot, lambda: image_of(app).travel is not None)
+        await until(pilot, lambda: image_of(app).model is not None)
         await pilot.app.workers.wait_for_complete()
 
     assert "change 53 of 55" in run([PADDING], hurry, settings=KNOWN)
@@ -115,9 +115,9 @@ def test_the_timeline_s_event_is_the_moment() -> None:
         assert app.selection.seq == 4356
         await press(pilot, "e")
         await press(pilot, "5")
-        travel = image_of(app).travel
-        assert travel is not None
-        assert travel.moments.event(travel.position) == (0, 4370)
+        model = image_of(app).model
+        assert model is not None
+        assert model.history.event(model.position) == (0, 4370)
 
     run([PADDING], choose)
 
@@ -152,9 +152,9 @@ def test_places_can_be_gone_to() -> None:
         assert grid.cursor == 0xC0000
         await press(pilot, "escape")
         await typed(app, pilot, "colon", "#1")
-        travel = image_of(app).travel
-        assert travel is not None
-        assert travel.position == 0
+        model = image_of(app).model
+        assert model is not None
+        assert model.position == 0
         await typed(app, pilot, "colon", "12%")
         await press(pilot, "escape")
         await typed(app, pilot, "colon", "nowhere")
@@ -166,9 +166,9 @@ def test_places_can_be_gone_to() -> None:
 def test_moments_are_compared_with_others() -> None:
     async def compare(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "d")
-        travel = image_of(app).travel
-        assert travel is not None
-        assert travel.difference().endswith("the beginning of the trace")
+        model = image_of(app).model
+        assert model is not None
+        assert model.difference().endswith("the beginning of the trace")
         await press(pilot, "M", "left_square_bracket", "full_stop", "comma", "right_curly_bracket", "D")
 
     assert "virt.flash0" in run([PADDING], compare, settings=KNOWN)
@@ -197,12 +197,12 @@ def test_the_slider_goes_to_any_moment() -> None:
         await press(pilot, "5")
         await pilot.click(Slider, offset=(2, 0))
         await pilot.pause()
-        travel = image_of(app).travel
-        assert travel is not None
-        assert travel.position == 0
+        model = image_of(app).model
+        assert model is not None
+        assert model.position == 0
         await pilot.click(Slider, offset=(77, 0))
         await pilot.pause()
-        assert travel.position == len(travel.moments)
+        assert model.position == len(model.history)
 
     run([PADDING], slide)
 
@@ -218,10 +218,10 @@ def test_the_first_boot_plays_to_its_end_with_the_map_following() -> None:
         await press(pilot, *["plus"] * len(SPEEDS))
         assert view.clock.speed == AS_FAST_AS_DRAWN
         assert f"{view.clock.words} │ 0x" in screen_text(app)
-        travel = view.travel
-        assert travel is not None
+        model = view.model
+        assert model is not None
         await pilot.press("space")
-        await until(pilot, lambda: travel.position > 3)
+        await until(pilot, lambda: model.position > 3)
         await pilot.press("space")
         await pilot.pause()
         assert not view.clock.playing
@@ -237,7 +237,7 @@ def test_the_first_boot_plays_to_its_end_with_the_map_following() -> None:
         await until(pilot, lambda: counted(app) >= 217)
         assert seen == sorted(seen)
         assert len(set(seen)) > 5
-        assert travel.position == len(travel.moments)
+        assert model.position == len(model.history)
         assert "played" not in words_of_the_map(app)
 
     run([FIRST_BOOT], play)

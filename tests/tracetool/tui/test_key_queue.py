@@ -63,7 +63,7 @@ def test_a_bookmark_is_noted_listed_and_gone_to_in_one_go() -> None:
         burst(driver, "mquite quick\n", "g", "'", "\n")
         await driver.until(lambda: any("bookmarked" in words for words in driver.told))
         await driver.until(lambda: driver.seq == OUTSIDE)
-        assert [mark.note for mark in driver.app.memory.bookmarks] == ["quite quick"]
+        assert [mark.note for mark in driver.app.persistence.state.bookmarks] == ["quite quick"]
         burst(driver, "'", "\n\n")  # twice: the second opens the row
         await driver.until(lambda: driver.view.timeline is not None and len(driver.view.timeline) > 224)
         assert not isinstance(driver.app.screen, BookmarksScreen)
@@ -78,8 +78,8 @@ def test_bookmarks_chosen_twice_before_the_list_is_closed_are_gone_to_once() -> 
         await driver.press("apostrophe")
         chosen = driver.app.screen
         assert isinstance(chosen, BookmarksScreen)
-        chosen.close(driver.app.memory.bookmarks[0])
-        chosen.close(driver.app.memory.bookmarks[0])
+        chosen.close(driver.app.persistence.state.bookmarks[0])
+        chosen.close(driver.app.persistence.state.bookmarks[0])
         chosen.action_close()
         await driver.pilot.pause()
         assert len(driver.app.screen_stack) == 1
@@ -105,22 +105,22 @@ def test_keys_held_down_lose_nothing_and_never_go_back() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("5")
         image = driver.app.query_one(ImageView)
-        await driver.until(lambda: image.travel is not None)
-        assert image.travel is not None
+        await driver.until(lambda: image.model is not None)
+        assert image.model is not None
         await driver.press("left_curly_bracket")
         seen: list[int] = []
-        go = image.travel.go
+        go = image.model.go
 
         def watched(position: int) -> None:
             seen.append(position)
             go(position)
 
-        image.travel.go = watched  # type: ignore[method-assign]
+        image.model.go = watched  # type: ignore[method-assign]
         burst(driver, "]" * 30)
         await driver.until(lambda: len(seen) >= 30)
         await driver.pilot.pause()
         assert seen == sorted(set(seen))
-        assert image.travel.position == 30
+        assert image.model.position == 30
         burst(driver, "2ggjjjjjjjjjjjjjjjjjjjjkk")
         await driver.until(lambda: driver.view.grid.cursor == 18)
         burst(driver, "/identify\n" + "n" * 7 + "N")
@@ -142,7 +142,7 @@ def test_prompts_of_the_image_and_the_palette_take_what_follows() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("5")
         image = driver.app.query_one(ImageView)
-        await driver.until(lambda: image.travel is not None)
+        await driver.until(lambda: image.model is not None)
         burst(driver, ":block:2\n")
         await driver.until(lambda: image.grid.cursor == 2 * 0x40000)
         burst(driver, "/fv\n")

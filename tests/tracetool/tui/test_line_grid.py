@@ -7,8 +7,7 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App
 
-from tracetool.tui.line_grid import LineGrid
-from tracetool.tui.line_grid.strips import fit
+from tracetool.tui.line_grid import LineGrid, fit
 from tracetool.viewmodel.cells import Cell, Column
 
 if TYPE_CHECKING:

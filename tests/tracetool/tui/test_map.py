@@ -225,10 +225,10 @@ def test_escape_drops_the_range() -> None:
 def test_another_event_lets_go_of_the_moment_that_was_played() -> None:
     async def choose(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "left_curly_bracket", *["plus"] * 20)
-        travel = app.query_one(ImageView).travel
-        assert travel is not None
+        model = app.query_one(ImageView).model
+        assert model is not None
         await pilot.press("space")
-        await until(pilot, lambda: travel.position > 3)
+        await until(pilot, lambda: model.position > 3)
         await pilot.press("space")
         await press(pilot, "3")
         await until(pilot, lambda: "played to event" in map_of(app).grid.drawing.words)  # type: ignore[union-attr]
@@ -267,7 +267,7 @@ def test_keys_pressed_before_the_map_is_drawn_are_not_lost(monkeypatch: pytest.M
         time.sleep(0.5)
         return subjects(loaded)
 
-    monkeypatch.setattr("tracetool.tui.map.view.subjects", slowly)
+    monkeypatch.setattr("tracetool.tui.device_view.subjects", slowly)
 
     async def hurry(app: TraceApp, pilot: Pilot[int]) -> None:
         await pilot.press("3", "v", "minus", "D")

@@ -12,7 +12,7 @@ from textual.geometry import Size
 
 from tests.tracetool.tui.driving import Driver, drive
 from tests.tracetool.viewmodel.samples import both
-from tracetool.tui.actions import ACTIONS
+from tracetool.tui.views import ACTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,7 +28,7 @@ def drive(script: Callable[[Driver], Awaitable[None]], folder: Path | None) -> N
         app = TraceApp(Job(padding, Progress()).start(), keys=NO_KEYS, remembers_in=folder)
         async with app.run_test(size=(100, 30)) as pilot:
             driver = Driver(app, pilot)
-            await driver.until(lambda: app.job is None and app.view().timeline is not None)
+            await driver.until(lambda: app.job is None and app.timeline_view.timeline is not None)
             await pilot.pause()
             await script(driver)
 
@@ -118,7 +118,7 @@ def test_a_memory_of_a_map_that_is_not_known_shows_the_usual_one(tmp_path: Path)
 
 
 def test_the_place_is_kept_while_the_app_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(persistence, "_EVERY", 0.02)
+    monkeypatch.setattr(persistence, "SAVE_INTERVAL", 0.02)
 
     async def look(driver: Driver) -> None:
         await driver.press("2", "e")
@@ -137,7 +137,7 @@ def test_the_place_is_kept_while_the_app_runs(tmp_path: Path, monkeypatch: pytes
 def test_what_cannot_be_kept_is_said_once_while_the_place_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(persistence, "_EVERY", 0.02)
+    monkeypatch.setattr(persistence, "SAVE_INTERVAL", 0.02)
     (tmp_path / "traces").touch()
 
     async def look(driver: Driver) -> None:
@@ -148,23 +148,23 @@ def test_what_cannot_be_kept_is_said_once_while_the_place_changes(
         assert len(told) == 1
         (tmp_path / "traces").unlink()
         await driver.press("4")
-        await driver.until(lambda: driver.app.unkept is None)
+        await driver.until(lambda: driver.app.persistence.unsaved is None)
 
     drive(look, tmp_path)
 
 
 def test_bookmarks_of_two_apps_over_one_trace_are_kept(tmp_path: Path) -> None:
     async def first(driver: Driver) -> None:
-        file = driver.app._memory_file  # noqa: SLF001  what the other app writes
+        file = driver.app.persistence._file  # noqa: SLF001  what the other app writes
         assert file is not None
         assert remember(SavedState(bookmarks=(Bookmark(0, 3, "theirs"),)), file) is None
         await driver.press("2", "e")
         await bookmark(driver, "ours")
-        assert [mark.note for mark in driver.app.memory.bookmarks] == ["theirs", "ours"]
+        assert [mark.note for mark in driver.app.persistence.state.bookmarks] == ["theirs", "ours"]
         await driver.press("q")
 
     async def look(driver: Driver) -> None:
-        assert [mark.note for mark in driver.app.memory.bookmarks] == ["theirs", "ours"]
+        assert [mark.note for mark in driver.app.persistence.state.bookmarks] == ["theirs", "ours"]
 
     drive(first, tmp_path)
     drive(look, tmp_path)
@@ -195,7 +195,7 @@ def test_what_cannot_be_kept_is_said_at_once_and_at_the_end(tmp_path: Path) -> N
         assert not any("bookmarked event" in told for told in driver.told)
         assert any("nothing of this trace will be remembered" in told for told in driver.told)
         await driver.press("q")
-        assert driver.app.unkept is not None
+        assert driver.app.persistence.unsaved is not None
 
     drive(make, tmp_path)
 
@@ -205,7 +205,7 @@ def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
         await driver.press("apostrophe", "2", "e")
         await bookmark(driver, "")
         await bookmark(driver, "again")
-        assert [mark.note for mark in driver.app.memory.bookmarks] == ["again"]
+        assert [mark.note for mark in driver.app.persistence.state.bookmarks] == ["again"]
         await driver.press("q")
 
     drive(look, None)

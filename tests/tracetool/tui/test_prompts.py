@@ -106,7 +106,7 @@ def test_no_answer_ends_the_app(key: str, texts: list[str]) -> None:
 def test_no_place_in_the_image_ends_the_app() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("5")
-        await driver.until(lambda: driver.app.query_one(ImageView).travel is not None)
+        await driver.until(lambda: driver.app.query_one(ImageView).model is not None)
         for key, texts in (("colon", PLACES), ("slash", ["\udc80", "zz", "0", '"', "\0", "f" * 9000])):
             for text in texts:
                 await _answer(driver, key, text)

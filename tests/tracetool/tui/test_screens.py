@@ -39,7 +39,7 @@ def test_the_views_in_both_themes(size: tuple[int, int]) -> None:
             view = driver.app.query_one(f"#{driver.app.current_view}")
             if isinstance(view, MapView):
                 return view.grid.drawing is not None
-            return not isinstance(view, ImageView) or view.travel is not None
+            return not isinstance(view, ImageView) or view.model is not None
 
         await driver.press("e", "enter")
         await driver.explained()

@@ -9,12 +9,12 @@ from tracetool.viewmodel.history import Past
 PLACE = 0x100000
 
 
-def travel() -> HexModel:
+def model() -> HexModel:
     return HexModel(moments(padding()))
 
 
 def test_it_begins_at_the_end_with_the_last_change_marked() -> None:
-    found = travel()
+    found = model()
     assert found.where(several=False) == "change 55 of 55: event 4,370"
     assert found.first_changed() == PLACE
     row = found.row(found.line_of(PLACE))
@@ -24,7 +24,7 @@ def test_it_begins_at_the_end_with_the_last_change_marked() -> None:
 
 
 def test_a_step_back_takes_the_write_away_and_one_on_makes_it_again() -> None:
-    found = travel()
+    found = model()
     assert found.step(forward=False)
     assert found.row(found.line_of(PLACE)).fold.endswith("zeros")
     assert found.step(forward=True)
@@ -35,7 +35,7 @@ def test_a_step_back_takes_the_write_away_and_one_on_makes_it_again() -> None:
 
 
 def test_the_moment_of_an_event_is_just_after_it() -> None:
-    found = travel()
+    found = model()
     found.go_to_event(0, 4369)
     assert found.position == 54
     found.go_to_event(0, 4370)
@@ -44,7 +44,7 @@ def test_the_moment_of_an_event_is_just_after_it() -> None:
 
 
 def test_comparisons_go_round_and_the_marked_moment_is_one_of_them() -> None:
-    found = travel()
+    found = model()
     seen = []
     for _ in range(3):
         found.next_comparison()
@@ -62,7 +62,7 @@ def test_comparisons_go_round_and_the_marked_moment_is_one_of_them() -> None:
 
 
 def test_what_differs_can_be_gone_through() -> None:
-    found = travel()
+    found = model()
     assert found.next_changed(0, forward=True) == PLACE
     assert found.next_changed(PLACE, forward=True) == PLACE + 2
     assert found.next_changed(PLACE + 2, forward=True) is None
@@ -71,7 +71,7 @@ def test_what_differs_can_be_gone_through() -> None:
 
 
 def test_every_line_can_be_shown() -> None:
-    found = travel()
+    found = model()
     for position in (0, 20, 55):
         found.go(position)
         rows = [found.row(line) for line in range(len(found))]
@@ -96,11 +96,11 @@ def test_bytes_and_texts_are_told_apart(text: str, expected: list[bytes]) -> Non
 
 
 def test_the_nearest_of_several_spellings_is_found() -> None:
-    found = travel()
+    found = model()
     wanted = patterns("BootOrder")
     first = found.find(wanted, 0, forward=True)
     assert first is not None
-    assert found.picture.read(first, 4).data.tobytes() == b"B\0o\0"
+    assert found.snapshot.read(first, 4).data.tobytes() == b"B\0o\0"
     assert found.find(wanted, first + 1, forward=False) == first
     assert found.find(patterns("nobody wrote this"), 0, forward=True) is None
 

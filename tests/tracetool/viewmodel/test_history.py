@@ -154,7 +154,7 @@ def test_a_match_may_lie_across_blocks_but_not_in_unknown_bytes() -> None:
 def test_the_padding_is_one_line_but_for_what_was_written_to_it() -> None:
     picture = moments(padding()).picture(10**9)
     folded = folded_rows(picture)
-    last = folded.stretches[-1]
+    last = folded.sections[-1]
     assert last.folded
     assert (last.start, last.end, last.kind) == (PADDING + ROW_BYTES, 64 << 20, "zeros")
     stretch, offset = folded.at_line(folded.line_of(PADDING))
@@ -170,10 +170,10 @@ def test_lines_and_offsets_agree() -> None:
         assert folded.line_of(min(offset + ROW_BYTES, stretch.end) - 1) == line
     with pytest.raises(IndexError):
         folded.at_line(folded.lines)
-    ends = [0, *(stretch.end for stretch in folded.stretches)]
-    assert ends == [*(stretch.start for stretch in folded.stretches), 64 << 20]
+    ends = [0, *(stretch.end for stretch in folded.sections)]
+    assert ends == [*(stretch.start for stretch in folded.sections), 64 << 20]
 
 
 def test_a_fold_says_how_much_of_what() -> None:
     folded = folded_rows(moments(padding()).picture(0))
-    assert any(stretch.words == "63.25 MiB zeros" for stretch in folded.stretches)
+    assert any(stretch.words == "63.25 MiB zeros" for stretch in folded.sections)

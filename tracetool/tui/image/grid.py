@@ -33,7 +33,7 @@ _PRINTABLE = range(0x20, 0x7F)
 class ImageGrid(PartStyles):
     """Shows a `HexModel`."""
 
-    BINDINGS = bindings_of("image")  # type: ignore[assignment]
+    BINDINGS = bindings_of("image-bytes")
     COMPONENT_CLASSES: ClassVar[set[str]] = {"image--cursor", "image--changed", "image--quiet", "image--beyond"}
     DEFAULT_CSS = """
     ImageGrid {
@@ -50,30 +50,30 @@ class ImageGrid(PartStyles):
 
     def __init__(self) -> None:
         super().__init__()
-        self.travel: HexModel | None = None
+        self.model: HexModel | None = None
         self.extent: int | None = None
         self.cursor = 0
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
-    def show(self, travel: HexModel, extent: int | None) -> None:
+    def show(self, model: HexModel, extent: int | None) -> None:
         """Show a device; `extent` in bytes."""
-        self.travel, self.extent = travel, extent
+        self.model, self.extent = model, extent
         self.look(0)
 
     def look(self, offset: int | None = None) -> None:
         """Draw anew: the moment is another; the cursor goes to an offset, or stays."""
-        if self.travel is None:
+        if self.model is None:
             return
-        self.virtual_size = Size(OFFSET + 4 * ROW_BYTES + 3, len(self.travel))
+        self.virtual_size = Size(OFFSET + 4 * ROW_BYTES + 3, len(self.model))
         self.go(self.cursor if offset is None else offset)
 
     def go(self, offset: int) -> None:
         """Put the cursor on a byte, and into sight."""
-        if self.travel is None:
+        if self.model is None:
             return
-        self.cursor = min(max(offset, 0), len(self.travel.picture) - 1)
-        line, top, height = self.travel.line_of(self.cursor), self.scroll_offset.y, self.lines_seen
+        self.cursor = min(max(offset, 0), len(self.model.snapshot) - 1)
+        line, top, height = self.model.line_of(self.cursor), self.scroll_offset.y, self.lines_seen
         if not top <= line < top + height:
             self.scroll_to(y=max(line - height // 3, 0), animate=False, force=True, immediate=True)
         self.refresh()
@@ -88,10 +88,10 @@ class ImageGrid(PartStyles):
     def render_line(self, y: int) -> Strip:
         """One line of hex, or a fold."""
         line, width = self.scroll_offset.y + y, self.size.width
-        if self.travel is None or line >= len(self.travel):
+        if self.model is None or line >= len(self.model):
             return Strip.blank(width, self.part(""))
-        row = self.travel.row(line)
-        strip = Strip(list(self._fold(self.travel, row, line) if row.fold else self._bytes(row)))
+        row = self.model.row(line)
+        strip = Strip(list(self._fold(self.model, row, line) if row.fold else self._bytes(row)))
         return strip.crop_extend(self.scroll_offset.x, self.scroll_offset.x + width, self.part(""))
 
     def _style(self, name: str) -> Style:
@@ -102,9 +102,9 @@ class ImageGrid(PartStyles):
         mark = "*" if any(row.changed) else "!" if beyond else " "
         return Segment(f"{row.offset:08x}{mark} ", self._style("beyond" if beyond else "quiet"))
 
-    def _fold(self, travel: HexModel, row: HexRow, line: int) -> Iterator[Segment]:
+    def _fold(self, model: HexModel, row: HexRow, line: int) -> Iterator[Segment]:
         yield self._offset(row)
-        selected = travel.line_of(self.cursor) == line
+        selected = model.line_of(self.cursor) == line
         yield Segment(f"⋯ {row.fold} ⋯", self._style("cursor" if selected else "quiet"))
 
     def _bytes(self, row: HexRow) -> Iterator[Segment]:
@@ -132,22 +132,22 @@ class ImageGrid(PartStyles):
 
     def action_byte(self, steps: int) -> None:
         """Move along the bytes; a fold is one step."""
-        travel = self.travel
-        if travel is None:
+        model = self.model
+        if model is None:
             return
-        stretch, _ = travel.stretches.at_line(travel.line_of(self.cursor))
-        if stretch.folded:
-            self.go(stretch.end if steps > 0 else stretch.start - 1)
+        section, _ = model.rows.at_line(model.line_of(self.cursor))
+        if section.folded:
+            self.go(section.end if steps > 0 else section.start - 1)
         else:
             self.go(self.cursor + steps)
 
     def action_line(self, lines: int) -> None:
         """Move by lines, in the same column."""
-        travel = self.travel
-        if travel is None:
+        model = self.model
+        if model is None:
             return
-        line = min(max(travel.line_of(self.cursor) + lines, 0), len(travel) - 1)
-        row = travel.row(line)
+        line = min(max(model.line_of(self.cursor) + lines, 0), len(model) - 1)
+        row = model.row(line)
         column = 0 if row.fold else min(self.cursor % ROW_BYTES, len(row.data) - 1)
         self.go(row.offset + column)
 
@@ -157,15 +157,15 @@ class ImageGrid(PartStyles):
 
     def action_edge(self, last: bool) -> None:
         """Go to the first or the last byte."""
-        if self.travel is not None:
-            self.go(len(self.travel.picture) - 1 if last else 0)
+        if self.model is not None:
+            self.go(len(self.model.snapshot) - 1 if last else 0)
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the byte there."""
-        travel, line = self.travel, self.scroll_offset.y + event.y
-        if travel is None or line >= len(travel):
+        model, line = self.model, self.scroll_offset.y + event.y
+        if model is None or line >= len(model):
             return
-        row = travel.row(line)
+        row = model.row(line)
         column = self.scroll_offset.x + event.x - OFFSET
         at = column // 3 if column < 3 * ROW_BYTES // 2 else (column - 1) // 3
         if column > 3 * ROW_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -22,12 +23,11 @@ class Slider(Drawn):
 
     DEFAULT_CSS = "Slider { height: 1; padding: 0 1; }"
 
+    @dataclass
     class Slid(Message):
-        """Somebody chose a step."""
+        """A step was chosen."""
 
-        def __init__(self, value: int) -> None:
-            super().__init__()
-            self.value = value
+        value: int
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,5 +1,10 @@
-"""The map: the flash as cells, coloured by what was done there."""
+"""The map: the flash as a heat map of its operations."""
+
+from __future__ import annotations
 
 from tracetool.tui.map.view import MapView
+from tracetool.tui.view import View
 
-__all__ = ["MapView"]
+__all__ = ["VIEW", "MapView"]
+
+VIEW = View("3", "Map", "Show the flash as a heat map of its operations.", MapView)

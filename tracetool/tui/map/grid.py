@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -44,7 +45,7 @@ LOOKS: tuple[Look, ...] = (Halves(), Shades())
 class MapGrid(PartStyles):
     """Shows a `Drawing`."""
 
-    BINDINGS = bindings_of("map")  # type: ignore[assignment]
+    BINDINGS = bindings_of("map-cells")
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"map--{part}" for part in ("cursor", "range", "extent", "quiet", "outside", "ground", "now")
     }
@@ -61,17 +62,16 @@ class MapGrid(PartStyles):
     }
     """
 
+    @dataclass
     class Moved(Message):
-        """The cursor or the range is another: bytes `start` to `end`; `picked` where somebody chose it."""
+        """The cursor or the range is at bytes `start` to `end`; `picked` for a click."""
 
-        def __init__(self, start: int, end: int, *, picked: bool) -> None:
-            super().__init__()
-            self.start = start
-            self.end = end
-            self.picked = picked
+        start: int
+        end: int
+        picked: bool
 
     class Opened(Message):
-        """Somebody wants to see the operations of the range."""
+        """The range was double-clicked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -227,10 +227,6 @@ class MapGrid(PartStyles):
         """Move to the first or the last cell."""
         self._go((1 << 60) if last else 0)
 
-    def action_open(self) -> None:
-        """Show the operations of the range."""
-        self.post_message(self.Opened())
-
     def action_page(self, pages: int) -> None:
         """Move by as many rows as are seen."""
         self.action_row(pages * max(self.lines_seen - 1, 1) * self._drawn_in.deep)
@@ -264,6 +260,6 @@ class MapGrid(PartStyles):
         self.release_mouse()
 
     def on_click(self, event: events.Click) -> None:
-        """A double click shows the operations."""
+        """Show the operations of the range on a double click."""
         if event.chain == 2:  # noqa: PLR2004
-            self.action_open()
+            self.post_message(self.Opened())

@@ -6,15 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from textual import work
-from textual.containers import Vertical
 
+from tracetool.tui.actions import bindings_of
+from tracetool.tui.device_view import DeviceView, once_shown
 from tracetool.tui.drawing import Heading
 from tracetool.tui.map.grid import LOOKS, MapGrid
 from tracetool.tui.map.legend import Legend
-from tracetool.tui.messages import FilterTo, Pick
+from tracetool.tui.messages import FilterTo, Pick, Selection
 from tracetool.viewmodel.bins import Metric
-from tracetool.viewmodel.heatmap import draw, subjects
-from tracetool.viewmodel.selection import Selection
+from tracetool.viewmodel.heatmap import draw
 
 if TYPE_CHECKING:
     from textual import events
@@ -30,9 +30,10 @@ _FURNITURE = 4
 """Lines of the map that hold no cells inside the extent: its end, and what is known of the padding."""
 
 
-class MapView(Vertical):
-    """Shows the operations of what was loaded as a heat map."""
+class MapView(DeviceView):
+    """Heat map of the operations of a session."""
 
+    BINDINGS = bindings_of("map")
     DEFAULT_CSS = """
     MapView { height: 1fr; }
     MapView MapGrid { height: 1fr; }
@@ -41,30 +42,24 @@ class MapView(Vertical):
     MapView.-low Heading { height: 1; }
     MapView.-low #range { height: 1; }
     """
-    _LOW = 10
+    LOW = 10
 
     def __init__(self) -> None:
         super().__init__()
-        self.subjects: tuple[Subject, ...] = ()
         self.metric = Metric.PROGRAMS
-        self._device = 0
-        self.cell_bytes: int | None = None  # the smallest of which all fit, until somebody wants others
+        self.cell_bytes: int | None = None  # until a zoom is chosen, the smallest at which all cells fit
         self._several = False
-        self._waiting: AuditSession | None = None
         self._shape: Shape | None = None
         self._moment: tuple[str, int, int] | None = None
         self._until: tuple[int, int] | None = None
         self._counted: tuple[int, int] | None = None
         self._counting = False
-        self._early: list[MapGrid.Asked] = []  # keys that were pressed before there is anything to be shown
 
     def compose(self) -> ComposeResult:
-        """The parts."""
+        """Heading, cells, the range under the cursor, legend."""
         yield Heading("reading the trace…")
         yield MapGrid()
-        words = Heading()
-        words.id = "range"
-        yield words
+        yield Heading(identifier="range")
         yield Legend()
 
     def restore(self, metric: str | None, cell_bytes: int | None, look: str | None) -> None:
@@ -80,45 +75,26 @@ class MapView(Vertical):
         """The cells."""
         return self.query_one(MapGrid)
 
-    @property
-    def subject(self) -> Subject | None:
-        """The device that is shown."""
-        return self.subjects[self._device] if self.subjects else None
-
     # --- what is shown -------------------------------------------------------------------------------------------
 
-    def show_session(self, loaded: AuditSession) -> None:
-        """Show other tables, as soon as the view is in front."""
-        self._waiting = loaded
-        if self.is_on_screen and self.display:
-            self.on_show()
-
-    def on_show(self) -> None:
-        """The view is in front: show what was loaded since it last was."""
-        loaded, self._waiting = self._waiting, None
-        if loaded is not None:
-            self._take(loaded)
+    def catch_up(self) -> None:
+        """Count what was played since the view was last in front, too."""
+        super().catch_up()
         self._count_on()
 
-    @work(exclusive=True, group="map-load")
-    async def _take(self, loaded: AuditSession) -> None:
-        """The same device as before, where it is still there."""
+    async def take(self, session: AuditSession, found: tuple[Subject, ...]) -> None:
+        """Show the same device as before, where it is still there."""
         before = self.subject
-        found = await asyncio.to_thread(subjects, loaded)
         names = [subject.device for subject in found]
         self._device = names.index(before.device) if before is not None and before.device in names else 0
-        self.subjects, self._several = found, len(loaded.audit.devices) > 1
-        early, self._early = self._early, []
+        self.subjects, self._several = found, len(session.audit.devices) > 1
         if found:
             self.redraw()
-            for message in early:
-                self.on_part_styles_asked(message)
         else:
             self.query_one(Heading).say("no device whose size is known: give --board or --geometry")
 
     def on_resize(self, event: events.Resize) -> None:
-        """Rows of as many cells as there is room for."""
-        self.set_class(event.size.height < self._LOW, "-low")
+        """Lay out rows of as many cells as there is room for."""
         if self.grid.shape_in(event.size.width) != self._shape:
             self.redraw()
 
@@ -163,7 +139,7 @@ class MapView(Vertical):
 
     def _count_on(self) -> None:
         """Count up to the newest moment, one count after the other however fast it changes."""
-        if not self._counting and self._counted != self._until and self.is_on_screen and self.display:
+        if not self._counting and self._counted != self._until and self.in_front:
             self._counting = True
             self._recount()
 
@@ -190,28 +166,40 @@ class MapView(Vertical):
             self.post_message(Pick(Selection(subject.device, *event)))
 
     def on_map_grid_opened(self, message: MapGrid.Opened) -> None:
-        """Show the operations of the range in the timeline."""
+        """Show the operations of the range that was double-clicked."""
         message.stop()
+        self.action_open()
+
+    # --- actions -------------------------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        """Show the operations of the range in the timeline."""
         if self.subject is not None:
             self.post_message(FilterTo(self.subject.query(*self.grid.range, several=self._several)))
 
-    # --- what is counted -----------------------------------------------------------------------------------------
+    @once_shown
+    def action_metric(self, steps: int) -> None:
+        """Count something else."""
+        metrics = list(Metric)
+        self.metric = metrics[(metrics.index(self.metric) + steps) % len(metrics)]
+        self.redraw()
 
-    def on_part_styles_asked(self, message: MapGrid.Asked) -> None:
-        """Count something else, cut the flash into other cells, or show another device."""
-        message.stop()
-        subject = self.subject
-        if subject is None:
-            self._early.append(message)
-            return
-        if message.what == "metric":
-            metrics = list(Metric)
-            self.metric = metrics[(metrics.index(self.metric) + message.steps) % len(metrics)]
-        elif message.what == "look":
-            self.grid.look = LOOKS[(LOOKS.index(self.grid.look) + message.steps) % len(LOOKS)]
-        elif message.what == "zoom":
-            zoom = min(max(self._zoom_of(subject) + message.steps, 0), len(subject.zooms) - 1)
-            self.cell_bytes = subject.zooms[zoom]
-        else:
-            self._device = (self._device + message.steps) % len(self.subjects)
-        self.redraw(0 if message.what == "device" else None)
+    @once_shown
+    def action_look(self) -> None:
+        """Draw cells in the next look."""
+        self.grid.look = LOOKS[(LOOKS.index(self.grid.look) + 1) % len(LOOKS)]
+        self.redraw()
+
+    @once_shown
+    def action_zoom(self, steps: int) -> None:
+        """Cut the flash into smaller or larger cells."""
+        subject = self.subjects[self._device]
+        zoom = min(max(self._zoom_of(subject) + steps, 0), len(subject.zooms) - 1)
+        self.cell_bytes = subject.zooms[zoom]
+        self.redraw()
+
+    @once_shown
+    def action_device(self) -> None:
+        """Show the next device."""
+        self._device = (self._device + 1) % len(self.subjects)
+        self.redraw(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual import work
@@ -47,14 +48,13 @@ class Inspector(VerticalScroll):
     }
     """
 
+    @dataclass
     class Explained(Message):
         """An event has been explained, or cannot be."""
 
-        def __init__(self, tables: Tables, event: _Event, found: Explanation | str) -> None:
-            super().__init__()
-            self.tables = tables
-            self.event = event
-            self.found = found
+        tables: Tables
+        event: _Event
+        found: Explanation | str
 
     def __init__(self) -> None:
         super().__init__()

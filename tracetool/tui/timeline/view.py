@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -11,8 +12,8 @@ from textual.widgets import Static
 
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.line_grid import LineGrid
+from tracetool.tui.messages import Selection
 from tracetool.tui.timeline.inspector import Inspector
-from tracetool.viewmodel.selection import Selection
 from tracetool.viewmodel.status import range_words, timeline_status
 from tracetool.viewmodel.timeline import Timeline
 
@@ -36,7 +37,7 @@ _BELOW = 14
 class TimelineView(Container):
     """The table of operations."""
 
-    BINDINGS = bindings_of("timeline")  # type: ignore[assignment]
+    BINDINGS = bindings_of("timeline")
     DEFAULT_CSS = """
     TimelineView { layout: vertical; }
     TimelineView > #status {
@@ -52,13 +53,12 @@ class TimelineView(Container):
     TimelineView.-alone Inspector { display: none; }
     """
 
+    @dataclass
     class Selected(Message):
-        """The cursor is on another event; `visited` once somebody went there."""
+        """The cursor is on another event; `visited` once the user went there."""
 
-        def __init__(self, selection: Selection, *, visited: bool) -> None:
-            super().__init__()
-            self.selection = selection
-            self.visited = visited
+        selection: Selection
+        visited: bool
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,12 +91,12 @@ class TimelineView(Container):
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
-    def show_session(self, loaded: AuditSession) -> None:
-        """Show new tables, at the same event as before, if somebody went there."""
+    def show(self, session: AuditSession) -> None:
+        """Show a session, at the same event as before, if the user went there."""
         old, here = self.timeline, None
         if old is not None and self.visited:
             here = old.shown(self.grid.cursor)
-        self.timeline = Timeline(loaded) if old is None else old.continued(loaded)
+        self.timeline = Timeline(session) if old is None else old.continued(session)
         row = 0 if here is None else self.timeline.row_of_event(here.trace, here.seq) or 0
         self._show(row)
 

@@ -1,10 +1,12 @@
-"""The grid: rows seen through a window, a cursor, and a range of rows selected."""
+"""A table of any number of rows: made a page at a time, with a cursor and a range of selected rows."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
@@ -14,7 +16,6 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tracetool.tui.actions import bindings_of
-from tracetool.tui.line_grid.strips import Layout
 from tracetool.viewmodel.cells import Cell
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from tracetool.viewmodel.cells import Column
 
-__all__ = ["LineGrid", "RowSource"]
+__all__ = ["Layout", "LineGrid", "RowSource", "fit"]
 
 PAGE = 128
 """Rows that are made at a time."""
@@ -49,10 +50,56 @@ class RowSource(Protocol):
         """The cells of rows `start` to `start + count`, as far as there are any."""
 
 
+_READABLE = 24
+"""Columns that the last column is to have before others are set further apart."""
+
+
+def fit(text: str, width: int, *, right: bool) -> str:
+    """The text in so many columns of a terminal, cut where it is longer."""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, max(width - 1, 0)) + "…" if width else ""
+    return " " * (width - length) + text if right else text + " " * (width - length)
+
+
+_STUMP = 10
+"""Columns below which nothing can be read of the last column."""
+
+
+class Layout:
+    """How wide the columns of a grid are, given the room that there is."""
+
+    def __init__(self, columns: Sequence[Column], room: int) -> None:
+        self.columns = columns
+        fixed = sum(column.width for column in columns[:-1])
+        self._gap = 2 if fixed + 2 * (len(columns) - 1) + _READABLE <= room else 1
+        self._last = fixed + self._gap * (len(columns) - 1)
+        self.width = fixed + self._gap * (len(columns) - 1) + (columns[-1].width if columns else 0)
+
+    def strip(self, cells: Sequence[Cell], style: Style, of: Callable[[str], Style]) -> Strip:
+        """The row; `of` gives the style of each kind of cell."""
+        segments = []
+        space = Segment(" " * self._gap, style)
+        for column, cell in zip(self.columns, cells, strict=True):
+            segments.append(Segment(fit(cell.text, column.width, right=column.right), of(cell.style)))
+            segments.append(space)
+        return Strip(segments[:-1], self.width)
+
+    def window(self, strip: Strip, x: int, width: int, style: Style) -> Strip:
+        """What is seen of a row from column x on; a mark where it goes on, and no stump of the last column."""
+        whole = self._last - self._gap
+        if x == 0 and whole <= width < min(self._last + _STUMP, self.width):
+            return strip.crop(0, whole).adjust_cell_length(width, style)
+        cut = strip.crop_extend(x, x + width, style)
+        if strip.crop(x + width - 1, strip.cell_length).text[1:].strip():
+            cut = Strip.join([cut.crop(0, width - 1), Strip([Segment("…", style)])])
+        return cut.adjust_cell_length(width, style)
+
+
 class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of a `RowSource`, under a header that stays."""
 
-    BINDINGS = bindings_of("table")  # type: ignore[assignment]
+    BINDINGS = bindings_of("table")
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"grid--{kind}" for kind in _KINDS}
     DEFAULT_CSS = """
     LineGrid {
@@ -75,19 +122,17 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
     cursor: reactive[int] = reactive(0)
     """The row that the cursor is on."""
 
+    @dataclass
     class CursorMoved(Message):
         """The cursor is on another row."""
 
-        def __init__(self, row: int) -> None:
-            super().__init__()
-            self.row = row
+        row: int
 
+    @dataclass
     class Opened(Message):
         """A row was double-clicked."""
 
-        def __init__(self, row: int) -> None:
-            super().__init__()
-            self.row = row
+        row: int
 
     def __init__(self, empty: str = "") -> None:
         super().__init__()
