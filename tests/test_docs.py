@@ -166,7 +166,7 @@ def test_the_readme_s_commands_end_as_they_say(
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "samples/README.md"])
 def test_links_outside_of_the_site_lead_somewhere(name: str) -> None:
     page = ROOT / name
-    targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 

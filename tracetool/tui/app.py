@@ -12,9 +12,8 @@ from textual.widgets import ContentSwitcher
 
 from tracetool.sanitize import sanitize
 from tracetool.tui.actions import binding
-from tracetool.tui.help import HelpScreen
+from tracetool.tui.bars import KeyBar, TopBar
 from tracetool.tui.image import ImageView
-from tracetool.tui.key_bar import KeyBar
 from tracetool.tui.key_queue import KeyQueue
 from tracetool.tui.keys import keys_path, read_keys
 from tracetool.tui.map import MapView
@@ -24,10 +23,9 @@ from tracetool.tui.palette import ActionCommands, Palette
 from tracetool.tui.persistence import Persistence
 from tracetool.tui.prompt import Prompt
 from tracetool.tui.prompts import Prompts
-from tracetool.tui.screens import MainScreen
+from tracetool.tui.screens import HelpScreen, MainScreen
 from tracetool.tui.theme import DARK, FEW_COLOURS, LIGHT, THEMES, in_sixteen_colours
 from tracetool.tui.timeline import TimelineView
-from tracetool.tui.top_bar import TopBar
 from tracetool.tui.views import ACTIONS, VIEWS
 from tracetool.viewmodel.audit_session import start
 from tracetool.viewmodel.status import progress_words, title

@@ -32,15 +32,15 @@ class CrashError(TracetoolError):
 
 
 class PanicError(Exception):
-    """Textual gave up, for the reason in the message."""
+    """Textual's input thread failed, for the reason in the message."""
 
 
 class Crashing(App[int]):
-    """Part of the app: the first unexpected exception, wherever it is raised, ends the app and is `crash`."""
+    """Base of the app: the first unexpected exception, wherever it is raised, ends the app and is kept in `crash`."""
 
     crash: Exception | None = None
     failure: Exception | None = None
-    """Why nothing could be shown at all."""
+    """Why the first session could not be loaded."""
 
     @property
     def ended(self) -> bool:
@@ -59,7 +59,7 @@ class Crashing(App[int]):
             raise UsageError(f"TEXTUAL_DRIVER={constants.DRIVER}: no driver of textual ({error}); unset it") from error
 
     def _handle_exception(self, error: Exception) -> None:
-        """End; textual calls this for exceptions in handlers, timers, workers, and while a widget is drawn."""
+        """End the app; textual calls this for exceptions in handlers, timers, workers and rendering."""
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
         if self.crash is None:
@@ -69,21 +69,21 @@ class Crashing(App[int]):
         self._close_messages_no_wait()
 
     def panic(self, *renderables: RenderableType) -> None:
-        """End; textual calls this where its input thread fails."""
+        """End the app; textual calls this when its input thread fails."""
         words = [segment.text for renderable in renderables for segment in self.console.render(renderable)]
         self._handle_exception(PanicError("".join(words)))
 
     async def _shutdown(self) -> None:
-        """Close all; what is raised meanwhile must not keep the driver from writing its last bytes."""
+        """Shut down; an exception meanwhile must not keep the driver from restoring the terminal."""
         try:
             await super()._shutdown()
-        except Exception as error:  # noqa: BLE001  whatever it is
+        except Exception as error:  # noqa: BLE001  reported as a crash
             self._handle_exception(error)
             if self._driver is not None:
                 self._driver.close()
 
     def watch_loop(self) -> None:
-        """Take what is raised in tasks and callbacks of the event loop itself."""
+        """Handle exceptions in tasks and callbacks of the event loop, too."""
         asyncio.get_running_loop().set_exception_handler(self._loop_failed)
 
     def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -98,11 +98,11 @@ class Crashing(App[int]):
 
         Raises:
             CrashError: the app crashed; the traceback is in a file in `reports`, or in the temporary directory.
-            TracetoolError, OSError: `failure`, where it is one that a user can meet.
+            TracetoolError, OSError: `failure`, where its cause is the input.
         """
         try:
             code = self.run(headless=headless)
-        except Exception as error:  # noqa: BLE001  whatever it is
+        except Exception as error:  # noqa: BLE001  reported as a crash
             self.crash = self.crash or error
         if self.crash is None and isinstance(self.failure, (TracetoolError, OSError)):
             raise self.failure
@@ -113,7 +113,7 @@ class Crashing(App[int]):
 
 
 def keep_traceback(error: Exception, folder: Path | None) -> CrashError:
-    """Write the traceback to a new file in `folder`, else in the temporary directory; the error that says where."""
+    """Write the traceback to a new file in `folder`, else in the temporary folder; return an error that names it."""
     words = f"internal error: {type(error).__name__}: {sanitize(str(error), 200)}"
     for place in (folder, None):
         try:

@@ -27,10 +27,10 @@ R = TypeVar("R")
 
 
 class DeviceView(Vertical):
-    """Takes a session once it is in front; actions of keys pressed before that are done then."""
+    """Loads a session once it is in front; actions of keys pressed before that are run afterwards."""
 
     LOW: ClassVar[int]
-    """Lines below which the view has the class `-low`, and leaves out what is not its grid."""
+    """Height in lines below which the view gets the class `-low` and shows little but its grid."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Keys one after the other: a key goes where the one before it has moved the focus.
+"""A queue of keys: each goes where the key before it moved the focus.
 
 Textual hands a key to the widget that has the focus when the key is read. Keys that arrive together (a macro, a paste,
 a slow line) would all go there, though the first of them opens a prompt.
@@ -30,7 +30,7 @@ _PATIENCE = 0.2
 
 
 class KeyQueue(Crashing):
-    """Part of the app: holds keys and pastes back until the key before them has been dealt with."""
+    """Base of the app: holds keys and pastes back until the key before them was handled."""
 
     @dataclass
     class Settled(Message):
@@ -47,7 +47,7 @@ class KeyQueue(Crashing):
         self._patience: asyncio.TimerHandle | None = None
 
     async def on_event(self, event: events.Event) -> None:
-        """Hold keys back; textual hands every event to this method."""
+        """Queue keys; textual passes every event to this method."""
         if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
             self._held.append(event)
             if self._asked is None:
@@ -56,7 +56,7 @@ class KeyQueue(Crashing):
             await super().on_event(event)
 
     async def _hand_on(self) -> None:
-        """Give the next key to what has the focus now."""
+        """Pass the next key to the widget that has the focus now."""
         self._asked = None
         if self._held and self.is_running:
             text = self._is_text(self._held[0])
@@ -66,11 +66,11 @@ class KeyQueue(Crashing):
             self._settle(_ROUNDS)
 
     def _is_text(self, event: events.Key | events.Paste) -> bool:
-        """Whether it is only written where the focus is, and so moves nothing."""
+        """True for text typed into an input, which does not move the focus."""
         return isinstance(self.focused, Input) and (isinstance(event, events.Paste) or event.is_printable)
 
     def _settle(self, rounds: int) -> None:
-        """Send a message the way of the key: where it arrives, what the key did before is done."""
+        """Post a message behind the key: when it is handled, so is what the key caused."""
         if not self.screen_stack:  # the app is ending
             return
         self._ticket += 1
@@ -84,7 +84,7 @@ class KeyQueue(Crashing):
         self._patience = asyncio.get_running_loop().call_later(_PATIENCE, self._look_after)
 
     def _look_after(self) -> None:
-        """Go on without an answer where the widget that was asked is gone."""
+        """Go on without an answer if the widget that was asked is gone."""
         if self._asked is None or not self.is_running:
             return
         if self._asked.is_attached:
@@ -94,7 +94,7 @@ class KeyQueue(Crashing):
             self.call_later(self._hand_on)
 
     def on_key_queue_settled(self, message: Settled) -> None:
-        """Ask again until nothing can be on its way any more, then hand on the next key."""
+        """Ask again for each round of messages, then pass on the next key."""
         if message.ticket != self._ticket:
             return
         if message.rounds > 1:

@@ -27,15 +27,15 @@ _SHOWN = 3
 
 
 def keys_path() -> Path | None:
-    """Where the file is looked for; nowhere for a user without a home."""
+    """Path of the file; None for a user without a home."""
     folder = user_folder(user_config_path, "tracetool")
     return None if folder is None else folder / "keys.toml"
 
 
 def read_keys(path: Path | None) -> tuple[dict[str, str], str | None]:
-    """Keys by the id of their action, and what is wrong with the file in one line; without a file, neither.
+    """Keys by the id of their action, and an error in one line or None.
 
-    What is wrong is left out, what is right is taken.
+    Wrong entries are left out, the others are used.
     """
     if path is None:
         return {}, None

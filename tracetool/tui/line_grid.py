@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 __all__ = ["Layout", "LineGrid", "RowSource", "fit"]
 
 PAGE = 128
-"""Rows that are made at a time."""
+"""Rows read at a time."""
 
 KEPT = 8
-"""Pages that are kept."""
+"""Pages in the cache."""
 
 _KINDS = ("bad", "warn", "note", "good", "quiet", "strong", "header", "cursor", "range")
 
 
 class RowSource(Protocol):
-    """Rows from 0 on."""
+    """Rows of a table, by number."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of rows."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -51,11 +51,11 @@ class RowSource(Protocol):
 
 
 _READABLE = 24
-"""Columns that the last column is to have before others are set further apart."""
+"""Columns of the last column from which all are set further apart."""
 
 
 def fit(text: str, width: int, *, right: bool) -> str:
-    """The text in so many columns of a terminal, cut where it is longer."""
+    """Pad or cut a text to `width` columns of a terminal."""
     length = cell_len(text)
     if length > width:
         return set_cell_size(text, max(width - 1, 0)) + "…" if width else ""
@@ -67,7 +67,7 @@ _STUMP = 10
 
 
 class Layout:
-    """How wide the columns of a grid are, given the room that there is."""
+    """Widths of the columns of a grid in a given room."""
 
     def __init__(self, columns: Sequence[Column], room: int) -> None:
         self.columns = columns
@@ -77,7 +77,7 @@ class Layout:
         self.width = fixed + self._gap * (len(columns) - 1) + (columns[-1].width if columns else 0)
 
     def strip(self, cells: Sequence[Cell], style: Style, of: Callable[[str], Style]) -> Strip:
-        """The row; `of` gives the style of each kind of cell."""
+        """A row as a strip; `of` returns the style of a kind of cell."""
         segments = []
         space = Segment(" " * self._gap, style)
         for column, cell in zip(self.columns, cells, strict=True):
@@ -86,7 +86,7 @@ class Layout:
         return Strip(segments[:-1], self.width)
 
     def window(self, strip: Strip, x: int, width: int, style: Style) -> Strip:
-        """What is seen of a row from column x on; a mark where it goes on, and no stump of the last column."""
+        """The visible part of a row from column x on, with a mark if it goes on; no last column that is too narrow."""
         whole = self._last - self._gap
         if x == 0 and whole <= width < min(self._last + _STUMP, self.width):
             return strip.crop(0, whole).adjust_cell_length(width, style)
@@ -144,10 +144,10 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._to_middle = False  # until the cursor is moved: a view that comes in front is laid out in steps
         self._styles: dict[tuple[str, str], Style] = {}
 
-    # --- what is shown -------------------------------------------------------------------------------------------
+    # --- contents ----------------------------------------------------------------------------------------------
 
     def show(self, source: RowSource, cursor: int = 0, empty: str = "") -> None:
-        """Show the rows of a source, which may have changed, with the cursor on one of them."""
+        """Show the rows of a source, with the cursor on one of them."""
         self._take(source)
         self._anchor = None
         self._empty = empty or self._empty
@@ -158,7 +158,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self.call_after_refresh(self._settle)
 
     def renew(self) -> None:
-        """Ask the source for its cells again: what stands in the same rows may have changed."""
+        """Read the cells of the source again."""
         if self._source is not None:
             self._take(self._source)
             self.refresh()
@@ -173,12 +173,12 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def count(self) -> int:
-        """Rows there are."""
+        """Number of rows."""
         return 0 if self._source is None else len(self._source)
 
     @property
     def selected(self) -> range:
-        """The rows that are selected: the range, or the one under the cursor."""
+        """Selected rows: the range, or the row under the cursor."""
         if not self.count:
             return range(0)
         anchor = self.cursor if self._anchor is None else self._anchor
@@ -186,7 +186,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def has_range(self) -> bool:
-        """Whether a range of rows is selected."""
+        """True if a range of rows is selected."""
         return self._anchor is not None
 
     def drop_range(self) -> None:
@@ -196,7 +196,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def _room(self) -> int:
-        """Columns that are seen."""
+        """Visible columns."""
         return self.scrollable_content_region.width
 
     def _lay_out(self) -> None:
@@ -211,7 +211,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self.call_after_refresh(self._settle)
 
     def notify_style_update(self) -> None:
-        """Colours may be others."""
+        """Drop the cache, as colours may differ."""
         super().notify_style_update()
         self._styles.clear()
 
@@ -266,7 +266,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
     # --- the cursor ----------------------------------------------------------------------------------------------
 
     def go(self, row: int, *, middle: bool = False) -> None:
-        """Put the cursor on a row, and into sight: into the middle, where that is asked and it is not in sight yet."""
+        """Move the cursor to a row and scroll it into view, to the middle on request if it is out of view."""
         row = min(max(row, 0), max(self.count - 1, 0))
         height = max(self.size.height - 1, 1)
         top = self.scroll_offset.y
@@ -280,12 +280,12 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(y=max(row - (self.size.height - 1) // 2, 0), animate=False)
 
     def keep_in_sight_below(self, rows: int) -> None:
-        """Scroll so that so many rows after the cursor are seen, as far as there is room below it."""
+        """Scroll until `rows` rows below the cursor are visible, as far as there is room."""
         height = max(self.size.height - 1, 1)
         self._keep_in_sight(min(self.cursor + min(rows, height - 1), self.count - 1))
 
     def watch_cursor(self, old: int, new: int) -> None:
-        """Draw both rows anew and tell whoever follows."""
+        """Redraw both rows and post `CursorMoved`."""
         if self.has_range:
             self.refresh()
         self.refresh_line(old + 1)
@@ -338,7 +338,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
     # --- the mouse -----------------------------------------------------------------------------------------------
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor there; with shift, select up to there; a double click opens."""
+        """Move the cursor to the row; with shift, select up to it; open it on a double click."""
         row = self.scroll_offset.y + event.y - 1
         if event.y < 1 or row >= self.count:
             return

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from textual.app import ScreenStackError
 from textual.css.query import NoMatches
 
-from tracetool.tui.bookmarks import BookmarksScreen
 from tracetool.tui.controller import Controller
 from tracetool.tui.map import MapView
 from tracetool.tui.prompt import Question
+from tracetool.tui.screens import BookmarksScreen
 from tracetool.tui.theme import THEMES
 from tracetool.tui.views import VIEWS
 from tracetool.viewmodel.state_file import Bookmark, SavedState, content_key, memory_path, recall, remember, shared

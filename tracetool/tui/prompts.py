@@ -11,8 +11,7 @@ from tracetool.timeline.query import QueryError, complete, parse
 from tracetool.tui.controller import Controller
 from tracetool.tui.prompt import Prompt, Question
 from tracetool.viewmodel.filters import Filter, vocabulary
-from tracetool.viewmodel.goto import row_of_place
-from tracetool.viewmodel.places import PLACES_HELP, parse_place
+from tracetool.viewmodel.places import PLACES_HELP, parse_place, row_of_place
 from tracetool.viewmodel.view_export import export_format, write_shown
 from tracetool.viewmodel.what_if import CHANGES_HELP, changed_settings
 from tracetool.whole_file import whole_file

@@ -1,15 +1,30 @@
-"""Screens that keep up with a terminal whose size changes faster than they are laid out."""
+"""Screens: that of the views, and those over it for help and bookmarks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen, Screen
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from tracetool.sanitize import sanitize
+from tracetool.tui.actions import PLACES, shown_key
+from tracetool.tui.drawing import Page, hanging
+from tracetool.tui.views import ACTIONS
 
 if TYPE_CHECKING:
-    from textual import events
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["MainScreen", "OverScreen"]
+    from textual import events
+    from textual.app import ComposeResult
+
+    from tracetool.viewmodel.state_file import Bookmark
+
+__all__ = ["BookmarksScreen", "HelpScreen", "MainScreen", "help_lines"]
 
 Result = TypeVar("Result")
 
@@ -43,3 +58,107 @@ def _drop_stale(screen: Screen[Result], event: events.Resize) -> None:
     # Each layout in a new size posts that size again: two sizes on their way at once would follow each other for ever.
     if event.size != screen.app.size:
         event.prevent_default()
+
+
+# --- bookmarks ---------------------------------------------------------------------------------------------------
+
+
+class BookmarksScreen(OverScreen["Bookmark"]):
+    """Gives the bookmark that was chosen; `drop` is told of those that are not wanted any more."""
+
+    BINDINGS: ClassVar = [("escape,q", "close", "Close"), ("delete,backspace", "drop", "Drop")]
+    DEFAULT_CSS = """
+    BookmarksScreen { align: center middle; }
+    BookmarksScreen OptionList { width: 80%; height: 70%; background: $surface; border: round $primary; }
+    """
+
+    def __init__(self, bookmarks: Sequence[Bookmark], drop: Callable[[Bookmark], None], *, several: bool) -> None:
+        super().__init__()
+        self._bookmarks = list(bookmarks)
+        self._drop = drop
+        self._several = several
+
+    def compose(self) -> ComposeResult:
+        """One line a bookmark."""
+        listed = OptionList(*(Option(self._line(bookmark)) for bookmark in self._bookmarks), markup=False)
+        listed.border_title = "Bookmarks (Enter goes there, Delete drops, Esc closes)"
+        yield listed
+
+    def _line(self, bookmark: Bookmark) -> Content:
+        where = f"trace {bookmark.trace}, " if self._several else ""
+        return Content.assemble((f"{where}event {bookmark.seq:,}", "bold"), f"  {sanitize(bookmark.note)}")
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """That is the one."""
+        event.stop()
+        self.close(self._bookmarks[event.option_index])
+
+    def action_drop(self) -> None:
+        """Take the bookmark under the cursor away."""
+        listed = self.query_one(OptionList)
+        if listed.highlighted is not None:
+            self._drop(self._bookmarks.pop(listed.highlighted))
+            listed.remove_option_at_index(listed.highlighted)
+
+
+# --- help --------------------------------------------------------------------------------------------------------
+
+_KEYS = 16
+_TITLE = 32
+_WIDE = 110
+"""Columns from which what an action does stands in a column of its own."""
+
+
+_PLACES = {
+    "timeline": [PLACES["timeline"], PLACES["table"]],
+    "map": [PLACES["map"]],
+    "image": [PLACES["image"]],
+}
+
+
+def help_lines(view: str, keys: Mapping[str, str], width: int) -> Iterator[Content]:
+    """The actions under the headings of where they work, those of a view first; `keys` are the user's own, by id."""
+    for heading in dict.fromkeys([*_PLACES.get(view, []), *PLACES.values()]):
+        yield Content.styled(heading, "bold underline")
+        for action in ACTIONS:
+            if PLACES[action.where] == heading:
+                own = keys.get(action.id)
+                shown = action.shown_keys if own is None else " ".join(shown_key(key) for key in own.split(","))
+                yield from _line(shown, action.title, action.help, width)
+        yield Content("")
+
+
+def _line(keys: str, title: str, words: str, width: int) -> Iterator[Content]:
+    head = Content.styled(keys, "bold $text-primary")
+    if width < _WIDE:
+        yield from hanging(head, Content.assemble((title, "bold"), f"  {words}"), width, _KEYS)
+        return
+    both = Content.assemble(head.pad_right(max(_KEYS - head.cell_length, 1)), (title, "bold"))
+    yield from hanging(both, words, width, _KEYS + _TITLE)
+
+
+class HelpScreen(OverScreen[None]):
+    """A page over the views."""
+
+    BINDINGS: ClassVar = [("escape,q,question_mark", "close", "Close")]
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; }
+    HelpScreen > VerticalScroll {
+        width: 90%; height: 90%; background: $surface; border: round $primary; padding: 0 1;
+        scrollbar-size-vertical: 1;
+    }
+    """
+
+    def __init__(self, view: str, keys: Mapping[str, str]) -> None:
+        super().__init__()
+        self._page = Page(partial(help_lines, view, keys))
+
+    def compose(self) -> ComposeResult:
+        """The text."""
+        page = VerticalScroll(self._page)
+        page.border_title = "Keys (Esc closes)"
+        yield page
+
+    def on_mount(self) -> None:
+        """Let the arrow keys scroll."""
+        self.query_one(VerticalScroll).focus()

@@ -1,4 +1,4 @@
-"""A trace that keeps what was read of it: events for the tables, and for every later replay without the file."""
+"""A trace kept in memory: events for the tables, and for later replays without the file."""
 
 from __future__ import annotations
 

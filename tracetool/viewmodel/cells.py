@@ -1,25 +1,38 @@
-"""What stands in the columns of the timeline."""
+"""Cells of the timeline: columns, times, and the lines of operations and events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from tracetool.events import render
+from tracetool.report.frames import seconds
 from tracetool.report.phrases import SIGNS
 from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset, format_size
 from tracetool.timeline.starts import elapsed
-from tracetool.viewmodel.times import TimeMode, show_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracetool.viewmodel.tables import Mark, Tables
 
-__all__ = ["BOOKMARK", "Cell", "Column", "Look", "common_prefix", "event_line", "operation_line", "timeline_columns"]
+__all__ = [
+    "BOOKMARK",
+    "Cell",
+    "Column",
+    "Look",
+    "TimeMode",
+    "common_prefix",
+    "event_line",
+    "operation_line",
+    "show_time",
+    "timeline_columns",
+]
 
 _QUIET = ("status", "identify", "query", "read-array", "clear-status", "lock", "unlock")
 """Operations that change no bytes."""
@@ -28,6 +41,34 @@ BOOKMARK = "◆"
 """The sign of a row with a bookmark."""
 
 _STYLES = {"error": "bad", "warning": "warn", "note": "note"}
+
+_NANOSECONDS = 1_000_000_000
+_LATEST_NS = 253_402_300_799 * _NANOSECONDS  # the end of the year 9999, the last that a date can be of
+
+
+class TimeMode(Enum):
+    """What times count from; the value is the title of the column."""
+
+    START = "time"
+    DELTA = "Δ before"
+    MARK = "Δ mark"
+    ABSOLUTE = "clock"
+
+    @property
+    def next(self) -> TimeMode:
+        """The next one, in a circle."""
+        modes = list(TimeMode)
+        return modes[(modes.index(self) + 1) % len(modes)]
+
+    @property
+    def words(self) -> str:
+        """The mode in words."""
+        return {
+            TimeMode.START: "time since the first event of its trace",
+            TimeMode.DELTA: "time since the row above",
+            TimeMode.MARK: "time since the mark",
+            TimeMode.ABSOLUTE: "time as recorded",
+        }[self]
 
 
 class Cell(NamedTuple):
@@ -49,18 +90,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Look:
-    """What the cells depend on beside their row."""
+    """Settings of the cells that are the same for all rows."""
 
     mode: TimeMode = TimeMode.START
     mark_ns: int | None = None
     wall: bool = False
     columns: tuple[Column, ...] = ()
     prefix: str = ""
-    """What all names of devices begin with, and is not repeated in every row."""
+    """Common prefix of the names of devices, which is not shown."""
 
 
 def timeline_columns(tables: Tables, mode: TimeMode) -> tuple[Column, ...]:
-    """The columns that this trace needs, as wide as what they hold."""
+    """Columns of a session, as wide as their contents."""
     operations = tables.operations
     devices = _names(operations["device"])
     prefix = len(common_prefix(devices))
@@ -185,3 +226,25 @@ def event_line(
         "detail": Cell(sanitize(words.partition(": ")[2] or words), "quiet"),
     }
     return [cells[column.id] for column in look.columns]
+
+
+# --- times -------------------------------------------------------------------------------------------------------
+
+
+def show_time(time_ns: int | None, mode: TimeMode, *, origin_ns: int | None, wall: bool) -> str:
+    """A time in seconds from an origin, or as the clock had it (`wall`: counted from the Unix epoch, shown in UTC)."""
+    if time_ns is None:
+        return ""
+    if mode is TimeMode.ABSOLUTE:
+        return _clock(time_ns, wall=wall)
+    if origin_ns is None:
+        return ""
+    elapsed = seconds(time_ns - origin_ns)
+    return elapsed if mode is TimeMode.START or elapsed.startswith("-") else f"+{elapsed}"
+
+
+def _clock(time_ns: int, *, wall: bool) -> str:
+    if not wall or not 0 <= time_ns <= _LATEST_NS:
+        return seconds(time_ns)
+    moment = datetime.fromtimestamp(time_ns // _NANOSECONDS, UTC)
+    return f"{moment:%m-%d %H:%M:%S}.{time_ns % _NANOSECONDS // 1000:06d}"

@@ -1,4 +1,4 @@
-"""Which rows a query leaves, and what it hides."""
+"""Filter and search: the rows that match a query."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracetool.timeline.query import Query, Vocabulary
-    from tracetool.viewmodel.levels import Level
-    from tracetool.viewmodel.tables import Tables
+    from tracetool.viewmodel.tables import Level, Tables
 
 __all__ = ["Filter", "matching", "selected", "vocabulary"]
 
@@ -35,18 +34,18 @@ class Filter:
 
     @property
     def active(self) -> Query | None:
-        """The query that hides rows now."""
+        """The query while the filter is on."""
         return self.query if self.on else None
 
 
 def vocabulary(tables: Tables, level: Level) -> Vocabulary:
-    """The columns that a query may speak of, with the trace's own devices to offer."""
+    """Columns of a query, with the devices of the session for completion."""
     devices = tuple(device.name for device in tables.loaded.audit.devices)
     return (OPERATIONS if level.of_operations else EVENTS).offering(device=devices)
 
 
 def selected(tables: Tables, level: Level, query: Query) -> NDArray[np.int64]:
-    """The items (int64, ascending) of a level that a query leaves."""
+    """Items (int64, ascending) of a level that match a query."""
     return _chosen(tables, level, query.expression(tables.loaded.starts))
 
 
@@ -61,9 +60,9 @@ def _chosen(tables: Tables, level: Level, condition: pl.Expr) -> NDArray[np.int6
 
 
 def matching(tables: Tables, level: Level, text: str) -> NDArray[np.int64]:
-    """The items (int64, ascending) that a search finds, hidden or not.
+    """Items (int64, ascending) that match a search, hidden or not.
 
-    What is a query is one; else every word must be in a name, or be an offset that the row covers.
+    The text is a query, or else words, each in a name or an offset that the row covers.
     """
     try:
         return selected(tables, level, parse(text, vocabulary(tables, level)))
@@ -83,13 +82,13 @@ def _word(word: str, tables: Tables, level: Level) -> pl.Expr:
 
 
 def _named(column: str, names: Sequence[str], word: str) -> pl.Expr:
-    """Whether the column has one of those names that hold the word: names are few, rows are many."""
+    """Condition that a column has one of the names that contain the word; names are few, rows are many."""
     found = [name for name in names if word.lower() in name.lower()]
     return pl.col(column).is_in(found) if found else pl.lit(value=False)
 
 
 def _covering(word: str, level: Level) -> list[pl.Expr]:
-    """The word as an offset that lies in the row, or as the number of an event."""
+    """Conditions for the word as an offset in the row, or as the number of an event."""
     try:
         place = parse_place(word)
     except UsageError:

@@ -1,4 +1,4 @@
-"""What the findings view shows: each finding with why it matters, what to do, and where to look."""
+"""Rows of the findings view: each finding with its cases and evidence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME = 24
 
 
 class FindingCase(NamedTuple):
-    """One of the times that a finding happened, and what it is in words."""
+    """A case of a finding: its event, and a description."""
 
     seq: int
     trace: int
@@ -31,9 +31,9 @@ class FindingCase(NamedTuple):
 
 @dataclass(frozen=True)
 class FindingRow:
-    """One finding; the words of its rule are in `RULES`. Texts are harmless.
+    """A finding as texts without control characters; those of its rule are in `RULES`.
 
-    `seq` and `trace` say where to jump, None where it is not about events.
+    `seq` and `trace` are its first event, None where it is not about events.
     """
 
     severity: Severity
@@ -56,7 +56,7 @@ class FindingRow:
 
 @dataclass(frozen=True)
 class FindingsModel:
-    """All findings, the worst first, and how many of each severity in words."""
+    """All findings, the worst first, and their number per severity in words."""
 
     rows: tuple[FindingRow, ...]
     words: str
@@ -93,7 +93,7 @@ def _row(finding: Finding, *, several: bool) -> FindingRow:
 
 
 def _cases(finding: Finding, *, several: bool) -> tuple[FindingCase, ...]:
-    """Every time it happened, where that was kept; else its first and its last."""
+    """Its occurrences where they were kept, else the first and the last."""
     cases: list[tuple[int | None, int, int | None]]
     cases = [(case.seq, case.trace, case.offset) for case in finding.occurrences[:MOST_CASES]]
     if not cases:

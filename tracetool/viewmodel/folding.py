@@ -1,4 +1,4 @@
-"""A picture of the flash as rows of hex, long stretches of nothing folded into one line each."""
+"""A snapshot as rows of hex; long sections of erased, zero or unknown bytes are folded into a line each."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ ROW_BYTES = 16
 """Bytes of one row of hex."""
 
 SHORTEST_FOLD = 4
-"""Rows of nothing that are folded; fewer are shown."""
+"""Least rows that are folded."""
 
 _ROUND = 1 << 10
 
 KINDS = ("data", "erased", "zeros", "unknown")
-"""What a row is; all but the first may be folded."""
+"""Kinds of rows; all but the first can be folded."""
 
 _WORDS = {"erased": "erased (0xff)", "zeros": "zeros", "unknown": "not known"}
 
 
 class Section(NamedTuple):
-    """Rows of one kind: bytes from `start` to `end`, and whether they are one line."""
+    """Rows of one kind: bytes from `start` to `end`; `folded` into one line or not."""
 
     start: int
     end: int
@@ -45,12 +45,12 @@ class Section(NamedTuple):
 
     @property
     def lines(self) -> int:
-        """Lines that it takes."""
+        """Number of lines."""
         return 1 if self.folded else -(-(self.end - self.start) // ROW_BYTES)
 
     @property
     def words(self) -> str:
-        """What a fold says."""
+        """Text of a fold."""
         length = self.end - self.start
         size = format_size(length) if length % _ROUND == 0 else f"{length:,} bytes"
         return f"{size} {_WORDS.get(self.kind, self.kind)}"
@@ -58,18 +58,18 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True)
 class FoldedRows:
-    """All of a picture in order, and where each line begins."""
+    """Sections of a snapshot in order, and the lines they take."""
 
     sections: tuple[Section, ...]
     _ends: tuple[int, ...]
 
     @property
     def lines(self) -> int:
-        """Lines of the whole."""
+        """Number of lines."""
         return self._ends[-1] if self._ends else 0
 
     def at_line(self, line: int) -> tuple[Section, int]:
-        """The stretch a line is in, and the offset that the line begins with; IndexError beyond the last."""
+        """Section and first offset of a line; IndexError beyond the last."""
         if not 0 <= line < self.lines:
             raise IndexError(line)
         number = bisect_right(self._ends, line)
@@ -87,7 +87,7 @@ class FoldedRows:
 
 
 def folded_rows(snapshot: Snapshot, marked: Iterable[tuple[int, int]] = ()) -> FoldedRows:
-    """Fold a picture; rows that hold a byte of a `marked` range (offset, end) are never folded."""
+    """Fold a snapshot; rows that hold a byte of a `marked` range (offset, end) are never folded."""
     kinds = list(_join(_runs(snapshot)))
     for start, end in marked:
         kinds = list(_join(_kept_open(kinds, start // ROW_BYTES * ROW_BYTES, -(-end // ROW_BYTES) * ROW_BYTES)))
@@ -143,7 +143,7 @@ def _runs_of_block(block: Block, base: int) -> Iterator[_Run]:
 
 
 def _row_kinds(block: Block) -> NDArray[np.int64]:
-    """The index in `KINDS` of each row, looked at as two words: every moment that is shown needs all of them."""
+    """Index in `KINDS` of each row; rows are compared as two words, as this runs for every moment shown."""
     data, known = _words(block.data), _words(block.known.view(np.uint8))
     all_known = (known == _ALL_KNOWN).all(axis=1)
     tests = [

@@ -1,4 +1,4 @@
-"""What the map is drawn of: a device, its operations, and the names of its regions."""
+"""The heat map of a device: its operations counted per cell, laid out in lines, and the moves of a cursor."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tracetool.viewmodel.flash_map import MapRow, Shape
     from tracetool.viewmodel.history import History
 
-__all__ = ["Drawing", "Subject", "draw", "subjects"]
+__all__ = ["Drawing", "Subject", "cell_under", "draw", "sideways", "subjects", "up_or_down"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Subject:
         return max(fitting, default=0)
 
     def until(self, trace: int, seq: int) -> Subject:
-        """The same with the operations that had begun by an event."""
+        """The same device with the operations begun by an event."""
         earlier = (pl.col("trace") < trace) | ((pl.col("trace") == trace) & (pl.col("first_seq") <= seq))
         return replace(self, operations=self.operations.filter(earlier))
 
@@ -66,7 +66,7 @@ class Subject:
         return None if rows.is_empty() else (int(rows["trace"][-1]), int(rows["last_seq"][-1]))
 
     def words(self, start: int, end: int) -> str:
-        """A range: where it is, whose, and what was done there."""
+        """A range in words: offsets, regions, and statistics of its operations."""
         names = [region.name for region in self.regions if region.start < end and start < region.end]
         if self.extent_bytes is not None and end > self.extent_bytes:
             names.append("beyond the extent")
@@ -85,7 +85,7 @@ def _quoted(text: str) -> str:
 
 
 def subjects(loaded: AuditSession) -> tuple[Subject, ...]:
-    """The devices whose region is known: those that were written first, as the overview has them."""
+    """The devices whose region is known, those that were written first, as in the overview."""
     audited = sorted(loaded.audit.devices, key=lambda device: (device.excused, device.name))
     return tuple(
         Subject(
@@ -117,7 +117,7 @@ def _regions(history: History | None, device: DeviceAudit) -> Sequence[Region]:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A map that can be put on a screen: lines of cells, how hot each cell is, and what was counted.
+    """A heat map laid out for a screen: lines of cells, and the count and level of each cell.
 
     `most` is the largest value that a level stands for; `until` is the event, (trace, seq), up to which it was counted,
     None if the whole trace was.
@@ -133,7 +133,7 @@ class Drawing:
 
     @property
     def cells(self) -> Cells:
-        """How the flash was cut."""
+        """Cells of the flash."""
         return self.heat.cells
 
     def row_of(self, cell: int) -> int:
@@ -161,7 +161,7 @@ def _played(seq: int) -> str:
 def draw(
     subject: Subject, cell_bytes: int, metric: Metric, shape: Shape, until: tuple[int, int] | None = None
 ) -> Drawing:
-    """Count the operations of a device, and lay out the map; takes as long as the operations are many.
+    """Count the operations of a device and lay out the map; the time grows with the operations.
 
     With `until`, (trace, seq), those up to an event are counted; rows and levels are those of the whole trace, so that
     nothing moves while the trace is played.
@@ -174,3 +174,75 @@ def draw(
     earlier = subject.until(*until)
     found = heat(earlier.operations, cells, metric)
     return Drawing(earlier, found, levels(found, whole.most), whole.most, rows, shape, until)
+
+
+# --- the cursor --------------------------------------------------------------------------------------------------
+
+
+def sideways(drawing: Drawing, cell: int, cells: int) -> int:
+    """Cell `cells` cells after another (before it if negative); a fold is one step."""
+    found = min(max(cell + cells, 0), drawing.cells.count - 1)
+    here, there = (drawing.rows[drawing.row_of(at)] for at in (cell, found))
+    if there.kind != "fold":
+        return found
+    if there is not here:
+        return there.first
+    beside = there.last if cells > 0 else there.first - 1
+    return beside if 0 <= beside < drawing.cells.count else there.first
+
+
+def up_or_down(drawing: Drawing, cell: int, rows: int) -> int:
+    """Cell `rows` rows below another (above it if negative), skipping lines without cells."""
+    step = 1 if rows > 0 else -1
+    column = _column(drawing, cell)
+    for _ in range(abs(rows)):
+        cell = _next_row(drawing, cell, step, column)
+    return cell
+
+
+def _column(drawing: Drawing, cell: int) -> int:
+    row = drawing.rows[drawing.row_of(cell)]
+    return (cell - row.first) % drawing.shape.columns if row.kind == "cells" else 0
+
+
+def _next_row(drawing: Drawing, cell: int, step: int, column: int) -> int:
+    columns = drawing.shape.columns
+    at = drawing.row_of(cell)
+    row = drawing.rows[at]
+    if row.kind == "cells":
+        deep = (cell - row.first) // columns + step
+        if 0 <= deep <= _deepest(row, columns):
+            return min(row.first + deep * columns + column, row.last - 1)
+    at += step
+    while 0 <= at < len(drawing.rows) and drawing.rows[at].kind == "extent":
+        at += step
+    if not 0 <= at < len(drawing.rows):
+        return cell
+    row = drawing.rows[at]
+    if row.kind == "fold":
+        return row.first
+    deep = 0 if step > 0 else _deepest(row, columns)
+    return min(row.first + deep * columns + column, row.last - 1)
+
+
+def _deepest(row: MapRow, columns: int) -> int:
+    return (row.last - 1 - row.first) // columns
+
+
+def cell_under(drawing: Drawing, line: int, column: int, depth: float | None) -> int | None:
+    """The cell at a column of a line, None where there is no cell.
+
+    `depth` is the height in the line, from 0 (top) to 1. Where it is unknown, the hottest cell of the column is meant.
+    """
+    if not 0 <= line < len(drawing.rows) or drawing.rows[line].kind == "extent":
+        return None
+    row, columns = drawing.rows[line], drawing.shape.columns
+    if row.kind == "fold":
+        return row.first
+    first = row.first + min(max(column, 0), columns - 1)
+    cells = range(first, row.last, columns)
+    if not cells:
+        return row.last - 1
+    if depth is not None:
+        return cells[min(int(depth * drawing.shape.deep), len(cells) - 1)]
+    return max(cells, key=lambda cell: (drawing.levels[cell], drawing.heat.touched[cell]))

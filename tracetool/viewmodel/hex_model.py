@@ -1,4 +1,4 @@
-"""Looking at the contents of a flash: a device, a moment, what it is compared with, and the rows that are shown."""
+"""Contents of a flash at a moment, compared with another moment, as rows of hex."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Against", "HexModel", "HexRow", "patterns"]
 
 
 class Against(Enum):
-    """What a moment is compared with; the value is how it is said."""
+    """Moment to compare with; the value is its name in messages."""
 
     BEFORE = "the moment before"
     START = "the beginning of the trace"
@@ -31,7 +31,7 @@ class Against(Enum):
 class HexRow(NamedTuple):
     """A line of the image: a fold's words, or bytes from an offset on.
 
-    `data` holds None for a byte that is not known; `changed` is whether each differs from what it is compared with.
+    `data` holds None for a byte that is not known; `changed` is true for each byte that differs.
     """
 
     offset: int
@@ -41,7 +41,7 @@ class HexRow(NamedTuple):
 
 
 class HexModel:
-    """One device at one moment. Positions are those of `History`."""
+    """Hex rows of a device at one moment; positions are those of `History`."""
 
     def __init__(self, history: History, position: int | None = None) -> None:
         self.history = history
@@ -54,46 +54,46 @@ class HexModel:
 
     @property
     def position(self) -> int:
-        """Changes that have been made."""
+        """Number of changes made by this moment."""
         return self._position
 
     def go(self, position: int) -> None:
-        """See another moment."""
+        """Go to a position."""
         position = min(max(position, 0), len(self.history))
         if position != self._position:
             self._position = position
             self._look()
 
     def go_to_event(self, trace: int, seq: int) -> None:
-        """See the moment just after an event."""
+        """Go to the moment just after an event."""
         self.go(self.history.position(trace, seq))
 
     def step(self, *, forward: bool) -> bool:
-        """Go to the next or previous change; whether there is one."""
+        """Go to the next or previous change; return false where there is none."""
         found = self.history.next(self._position) if forward else self.history.previous(self._position)
         if found is not None:
             self.go(found)
         return found is not None
 
     def compare(self, against: Against) -> None:
-        """Mark what differs from another moment."""
+        """Compare with another moment."""
         self.against = against
         self._look()
 
     def next_comparison(self) -> None:
-        """Compare with the next that there is."""
+        """Compare with the next choice."""
         choices = [choice for choice in Against if choice is not Against.MARK or self.mark is not None]
         at = choices.index(self.against) if self.against in choices else -1
         self.compare(choices[(at + 1) % len(choices)])
 
     def set_mark(self) -> None:
-        """Remember this moment for comparisons, and compare with it."""
+        """Mark this moment, and compare with it."""
         self.mark = self._position
         self.compare(Against.MARK)
 
     @property
     def other(self) -> int:
-        """The position that this one is compared with."""
+        """Position of the moment compared with."""
         if self.against is Against.BEFORE:
             before = self.history.previous(self._position)
             return 0 if before is None else before
@@ -110,7 +110,7 @@ class HexModel:
     # --- rows ----------------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        """Lines."""
+        """Number of lines."""
         return self.rows.lines
 
     def row(self, line: int) -> HexRow:
@@ -125,7 +125,7 @@ class HexModel:
         return HexRow(offset, "", data, tuple(self.is_changed(offset + at) for at in range(len(data))))
 
     def is_changed(self, offset: int) -> bool:
-        """Whether a byte differs from what it is compared with."""
+        """True if a byte differs."""
         at = bisect_right(self._starts, offset) - 1
         return at >= 0 and offset < self.changed[at][1]
 
@@ -146,7 +146,7 @@ class HexModel:
     # --- words ---------------------------------------------------------------------------------------------------
 
     def where(self, *, several: bool) -> str:
-        """Which moment it is; `several`: the session has more than one trace."""
+        """The moment in words; `several`: the session has more than one trace."""
         event, count = self.history.event(self._position), len(self.history)
         if event is None:
             return f"before the first of {count_of(count, 'change')}"
@@ -156,12 +156,12 @@ class HexModel:
         return f"change {self._position:,} of {count:,}: {where}"
 
     def difference(self) -> str:
-        """What differs from what."""
+        """Number of bytes that differ, in words."""
         count = sum(end - start for start, end in self.changed)
         return f"{count:,} B unlike {self.against.value}" if count else f"as {self.against.value}"
 
     def byte_words(self, offset: int) -> str:
-        """A byte, and what stood there."""
+        """A byte and the one compared with, in words."""
         now, then = self._byte(self.snapshot, offset), self._byte(self.history.picture(self.other), offset)
         was = f", {then} at {self.against.value}" if self.is_changed(offset) else ""
         return f"{format_offset(offset)}: {now}{was}"
@@ -174,7 +174,7 @@ class HexModel:
     # --- finding -------------------------------------------------------------------------------------------------
 
     def find(self, wanted: list[bytes], start: int, *, forward: bool) -> int | None:
-        """The next place that holds one of the patterns, from `start` on, or before it."""
+        """Offset of the next occurrence of one of the patterns from `start` on, or before it."""
         found = [self.snapshot.find(pattern, start, backwards=not forward) for pattern in wanted]
         places = [place for place in found if place is not None]
         return (min if forward else max)(places, default=None)
@@ -184,9 +184,9 @@ _HEX = re.compile(r"(?:0x)?((?:[0-9a-f]{2}[\s:]*)+)", re.IGNORECASE | re.ASCII)
 
 
 def patterns(text: str) -> list[bytes]:
-    """What to look for: `40 00 40 00` is bytes, everything else text, as ASCII or UTF-8 and as UEFI's UTF-16.
+    """Parse search patterns: `40 00 40 00` is bytes; other text is searched as UTF-8 and as the UTF-16 of UEFI.
 
-    Quotes make a text of what would be bytes: `"de ad"`.
+    Quotes make a text of bytes: `"de ad"`.
     """
     quoted = len(text) > 1 and text[0] == text[-1] == '"'
     if not quoted and (found := _HEX.fullmatch(text.strip())):

@@ -1,4 +1,4 @@
-"""From one place of the timeline to the next that is alike."""
+"""Jumps in the timeline: to the next finding, erase, or operation of a kind."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Jump", "Landing", "jump", "targets"]
 
 
 class Jump(Enum):
-    """What to look for; the value is its name in messages."""
+    """Kind of target; the value is its name in messages."""
 
     FINDING = "finding"
     ERASE = "erase"
@@ -31,7 +31,7 @@ class Jump(Enum):
 
 @dataclass(frozen=True)
 class Landing:
-    """Where a jump ends: the event, which of how many targets it is, and how many of them the filter hides."""
+    """Target of a jump: the event, and which of how many targets it is."""
 
     trace: int
     seq: int
@@ -40,9 +40,9 @@ class Landing:
 
 
 def targets(tables: Tables, kind: Jump, operation: int | None) -> NDArray[np.int64]:
-    """The operations (int64, ascending) of a kind; those on the same place as one that is given.
+    """Operations (int64, ascending) of a kind; `operation` is that whose bytes count for `PLACE`.
 
-    Findings are errors, where there is an error, else warnings, else notes: what is worth a look comes first.
+    Findings are those of the worst severity.
     """
     if kind is Jump.FINDING:
         return _findings(tables)
@@ -60,7 +60,7 @@ def _findings(tables: Tables) -> NDArray[np.int64]:
 
 
 def _same_place(tables: Tables, operation: int | None) -> pl.Expr:
-    """Whether it overlaps what the operation touched."""
+    """Condition that an operation overlaps the bytes of another."""
     if operation is None:
         return pl.lit(value=False)
     row = tables.operations.row(operation, named=True)
@@ -74,7 +74,7 @@ def _same_place(tables: Tables, operation: int | None) -> pl.Expr:
 
 
 def jump(timeline: Timeline, row: int, kind: Jump, *, forward: bool) -> Landing | str:
-    """The next or previous place of a kind from a row on; words where there is none."""
+    """The next or previous target from a row on; an error in words where there is none."""
     here = timeline.operation(row)
     found = targets(timeline.tables, kind, here)
     filtered = timeline.level.of_operations and timeline.filter.active is not None

@@ -1,4 +1,4 @@
-"""Which row shows what: items in order, some of them opened into others that stand under them."""
+"""Rows of a tree: items in order, opened ones followed by their children."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["Children", "Outline", "Spot"]
 
 
 class Children(NamedTuple):
-    """What stands under an opened item: numbers of events over all traces, and how deep each stands; int64."""
+    """Children of an opened item: numbers of events over all traces, and their depths; int64."""
 
     events: NDArray[np.int64]
     depths: NDArray[np.int64]
 
 
 class Spot(NamedTuple):
-    """What a row shows: an item, or a child of it."""
+    """Content of a row: an item, or a child of it."""
 
     item: int
     child: int | None = None
@@ -48,7 +48,7 @@ class Outline:
 
     @property
     def count(self) -> int:
-        """Items, without what stands under them."""
+        """Number of items, without children."""
         return self._items if isinstance(self._items, int) else len(self._items)
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class Outline:
         return np.arange(self._items, dtype=np.int64) if isinstance(self._items, int) else self._items
 
     def is_open(self, item: int) -> bool:
-        """Whether something stands under the item."""
+        """True if the children of an item are shown."""
         return item in self._children
 
     def open(self, item: int, children: Children) -> None:
@@ -76,7 +76,7 @@ class Outline:
             self._index()
 
     def narrowed(self, items: NDArray[np.int64] | int) -> Outline:
-        """The same with other items; those that stay are open as before."""
+        """The same outline of other items; those in both stay open."""
         other = Outline(items)
         other._children = {item: found for item, found in self._children.items() if other.index(item) is not None}
         other._index()
@@ -109,7 +109,7 @@ class Outline:
         return index + int(self._sizes[:before].sum())
 
     def spot(self, row: int) -> Spot:
-        """What a row shows."""
+        """Content of a row."""
         at = int(np.searchsorted(self._starts, row, side="right")) - 1
         if at < 0:
             return Spot(self.item(row))

@@ -1,4 +1,4 @@
-"""Playback: a clock that takes the trace's moments through real time. It reads no clock itself and draws nothing."""
+"""Playback of a trace: which step is reached after how much real time. Reads no clock itself and draws nothing."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _NANOSECONDS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Playback:
-    """A trace being played: immutable, each change gives the next.
+    """State of a playback; immutable, each method returns the next state.
 
     Attributes:
         times_ns: recorded time of each step, ascending; empty where the trace has none.
-        steps: how many there are.
+        steps: number of steps.
         speed: one of `SPEEDS`.
-        playing: whether it runs.
+        playing: true while it runs.
         step: steps that have been played.
         longest_pause_ns: pauses of the trace longer than this are cut to it; None keeps them.
     """
@@ -43,16 +43,16 @@ class Playback:
 
     @property
     def at_end(self) -> bool:
-        """Whether everything was played."""
+        """True once all steps were played."""
         return self.step >= self.steps
 
     @property
     def in_real_time(self) -> bool:
-        """Whether the time of the trace counts."""
+        """True if recorded times are followed."""
         return self.speed != AS_FAST_AS_DRAWN and bool(self.times_ns)
 
     def tick(self, elapsed: float) -> Playback:
-        """What was played after `elapsed` seconds of real time; it stops at the end."""
+        """The state after `elapsed` seconds of real time; playback stops at the end."""
         if not self.playing or self.at_end:
             return replace(self, playing=self.playing and not self.at_end)
         if not self.in_real_time:
@@ -63,7 +63,7 @@ class Playback:
         return self._to(step, left)
 
     def _pause(self, step: int) -> int:
-        """How long the trace waits before a step, ns; the first comes at once."""
+        """Pause of the trace before a step, ns; none before the first."""
         pause = max(self.times_ns[step] - self.times_ns[step - 1], 0) if step else 0
         return pause if self.longest_pause_ns is None else min(pause, self.longest_pause_ns)
 
@@ -78,27 +78,27 @@ class Playback:
         return replace(self, playing=not self.playing)
 
     def pause(self) -> Playback:
-        """Not running."""
+        """Pause."""
         return replace(self, playing=False)
 
     def faster(self, steps: int = 1) -> Playback:
-        """The next speed, or the one before with a negative number."""
+        """Change the speed by so many steps of `SPEEDS`."""
         at = min(max(SPEEDS.index(self.speed) + steps, 0), len(SPEEDS) - 1)
         return replace(self, speed=SPEEDS[at])
 
     def seek(self, step: int) -> Playback:
-        """As it is after a step."""
+        """Go to a step."""
         return replace(self, step=min(max(step, 0), self.steps), _into_ns=0.0)
 
     @property
     def words(self) -> str:
-        """What is being done."""
+        """State, speed and step in words."""
         speed = f"{self.speed:g}×" if self.in_real_time else "as fast as drawn"  # noqa: RUF001  a multiplication sign
         return f"{'▶' if self.playing else '⏸'} {speed}  {self.step:,} of {self.steps:,}"
 
 
 def playback(times_ns: Sequence[int | None], *, longest_pause_ns: int | None = None) -> Playback:
-    """Play steps at these recorded times; without regard to time where one of them is not known.
+    """A playback of steps at recorded times (ns); without regard to time if one of them is not known.
 
     A clock that was set back stands still until it has caught up.
     """

@@ -23,7 +23,7 @@ _UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
 
 @dataclass(frozen=True)
 class Gaps:
-    """Time between the end of an operation and the begin of the next of the same trace, ns."""
+    """Time between the end of an operation and the start of the next of the same trace, ns."""
 
     least: int
     median: int
@@ -35,7 +35,7 @@ class Gaps:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What operations come to, in bytes; `bytes_changed` is None where one is not known, `gaps` where times are not."""
+    """Totals of operations; `bytes_changed` is None where one is not known, `gaps` where times are not."""
 
     operations: int
     erases: int
@@ -49,7 +49,7 @@ class Statistics:
     """A program's words do not fill its span: `bytes_programmed` is an estimate that may be too low or too high."""
 
     def words(self) -> Iterator[str]:
-        """One phrase each, those that say nothing left out."""
+        """A phrase per total, without zeros."""
         yield count_of(self.operations, "operation")
         for count, noun in ((self.erases, "erase"), (self.programs, "program"), (self.refused, "refused operation")):
             if count:

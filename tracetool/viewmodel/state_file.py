@@ -1,7 +1,7 @@
-"""What is remembered of a trace between two looks at it: bookmarks with notes, and where the app was.
+"""Saved state of a trace: bookmarks with notes, and the place at which the app was left.
 
-One file a trace in the user's state directory, named after the contents of the trace, so that it is found again
-wherever the trace was moved.
+One file per trace in the user's state directory, named after a hash of the trace, so that it is found again after the
+trace was moved.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ENDS = 16
 
 @dataclass(frozen=True, order=True)
 class Bookmark:
-    """An event somebody wants to find again."""
+    """An event with a note."""
 
     trace: int
     seq: int
@@ -44,7 +44,7 @@ class Bookmark:
 
 @dataclass(frozen=True)
 class SavedState:
-    """What is remembered. None: nothing is."""
+    """State of the app over a trace; None for what was not saved."""
 
     bookmarks: tuple[Bookmark, ...] = ()
     view: str | None = None
@@ -57,12 +57,12 @@ class SavedState:
     look: str | None = None
 
     def marked(self, bookmark: Bookmark) -> SavedState:
-        """With a bookmark, in the place of one for the same event."""
+        """Add a bookmark, or replace that of the same event."""
         others = [b for b in self.bookmarks if (b.trace, b.seq) != (bookmark.trace, bookmark.seq)]
         return replace(self, bookmarks=tuple(sorted([*others, bookmark]))[:MOST_BOOKMARKS])
 
     def unmarked(self, trace: int, seq: int) -> SavedState:
-        """Without the bookmark of an event."""
+        """Remove the bookmark of an event."""
         return replace(self, bookmarks=tuple(b for b in self.bookmarks if (b.trace, b.seq) != (trace, seq)))
 
     def bookmark(self, trace: int, seq: int) -> Bookmark | None:
@@ -71,9 +71,9 @@ class SavedState:
 
 
 def content_key(paths: Sequence[str]) -> str | None:
-    """What names the contents of traces: a hash of their sizes and of pieces of them; None for a stream.
+    """Hash of the sizes and contents of traces; None for a stream.
 
-    Of a long file sixteen pieces are read, which takes a moment however long it is. A CTF trace is its files.
+    Of a large file, sixteen pieces are read, so that the time is bounded. A CTF trace is hashed file by file.
     """
     digest = hashlib.sha256()
     if "-" in paths:
@@ -104,12 +104,12 @@ def _take(digest: Any, file: Path) -> None:  # noqa: ANN401  hashlib has no publ
 
 
 def state_folder() -> Path | None:
-    """Where what is remembered is kept, unless somebody wants it elsewhere: the user's state directory, if any."""
+    """The tool's folder in the user's state directory; None for a user without a home."""
     return user_folder(user_state_path, "tracetool")
 
 
 def memory_path(key: str, folder: Path) -> Path:
-    """The file of a trace."""
+    """Path of the state of a trace."""
     return folder / "traces" / f"{key}.json"
 
 
@@ -117,7 +117,7 @@ def memory_path(key: str, folder: Path) -> Path:
 
 
 def recall(path: Path) -> tuple[SavedState, str | None]:
-    """What is remembered, and what is wrong with the file in one line; a damaged file is nothing remembered."""
+    """Load the state; return it with an error in one line or None. A damaged file is an empty state."""
     try:
         return _read(path), None
     except FileNotFoundError:
@@ -132,7 +132,7 @@ def recall(path: Path) -> tuple[SavedState, str | None]:
 
 
 def _put_aside(path: Path) -> str:
-    """Keep a damaged file from being written over: notes in it may be worth a repair."""
+    """Rename a damaged file, as notes in it may be worth a repair."""
     aside = path.with_suffix(".damaged.json")
     try:
         path.replace(aside)
@@ -150,7 +150,7 @@ def _read(path: Path) -> SavedState:
 
 
 def shared(memory: SavedState, path: Path) -> SavedState:
-    """The same with the bookmarks that stand in the file now: another app may show the same trace."""
+    """The state with the bookmarks of the file: another app may show the same trace."""
     try:
         return replace(memory, bookmarks=_read(path).bookmarks)
     except (OSError, ValueError):
@@ -161,7 +161,7 @@ def shared(memory: SavedState, path: Path) -> SavedState:
 
 
 def remember(memory: SavedState, path: Path) -> str | None:
-    """Write what is to be remembered, whole or not at all; words where that is not possible."""
+    """Write the state, whole or not at all; return an error in one line or None."""
     document = {"schema": SCHEMA, **asdict(memory)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

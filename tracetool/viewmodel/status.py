@@ -1,4 +1,4 @@
-"""The lines of the app that say where one is, and what is selected."""
+"""Status lines of the app: rows, selection, progress, title."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tracetool.findings.phrases import count_of
 from tracetool.sanitize import sanitize
-from tracetool.viewmodel.levels import Level
+from tracetool.viewmodel.cells import TimeMode
 from tracetool.viewmodel.range_stats import statistics
-from tracetool.viewmodel.times import TimeMode
+from tracetool.viewmodel.tables import Level
 from tracetool.viewmodel.what_if import settings_words
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ONE = {Level.OPERATIONS: "operation", Level.ACCESSES: "access", Level.EVENTS: "
 
 
 def timeline_status(timeline: Timeline, search: str = "") -> str:
-    """How many rows there are and how many are hidden by what; the search, and other times than usual."""
+    """Rows, hidden rows and filter; the search, and the time format unless it is the default."""
     parts = [_rows(timeline)]
     query = timeline.filter.query
     if query is not None:
@@ -55,7 +55,7 @@ def range_words(timeline: Timeline, rows: range) -> str:
 
 
 def _shown_by(timeline: Timeline, rows: range) -> pl.DataFrame | None:
-    """The operations that the rows show; where they show something else, those from the first row's to the last's."""
+    """Operations of the rows; at other levels, those from the first row's to the last row's."""
     operations = timeline.tables.operations
     if timeline.level.of_operations:
         first, last = timeline.item_of_row(rows[0]), timeline.item_of_row(rows[-1])
@@ -66,13 +66,13 @@ def _shown_by(timeline: Timeline, rows: range) -> pl.DataFrame | None:
 
 
 def progress_words(progress: Progress) -> str:
-    """How far the loading is."""
+    """Progress of the loading."""
     share = progress.share
     return "reading …" if share is None else f"reading {share:4.0%}"
 
 
 def title(loaded: AuditSession) -> str:
-    """What is shown, and under which settings."""
+    """Traces, number of events, and changed settings."""
     changed = settings_words(loaded.settings)
     events = sum(trace.events for trace in loaded.traces)
     words = f"{sanitize(_base(loaded.name))}, {count_of(events, 'event')}"

@@ -1,7 +1,8 @@
-"""The tables of what was loaded, and the way from one to another: operations, their accesses, raw events."""
+"""Tables of a session, operations, accesses and events, and how their rows belong together."""
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tracetool.findings import Severity
     from tracetool.viewmodel.audit_session import AuditSession
 
-__all__ = ["Mark", "Tables"]
+__all__ = ["Level", "Mark", "Tables"]
 
 _WRITES = ("io_write", "outer_write")
 _OF_READS = ("data_read", "read_status", "manufacturer_id", "device_id", "device_info", "read_unknown_state")
@@ -28,6 +29,30 @@ _NEAR = 64
 _ACCESS = pl.col("event").is_in(list(ACCESSES))
 
 
+class Level(Enum):
+    """What a row of the timeline is as long as nothing is opened; the value is the plural in messages."""
+
+    OPERATIONS = "operations"
+    ACCESSES = "accesses"
+    EVENTS = "events"
+
+    @property
+    def next(self) -> Level:
+        """The next one, in a circle."""
+        levels = list(Level)
+        return levels[(levels.index(self) + 1) % len(levels)]
+
+    @property
+    def of_operations(self) -> bool:
+        """True where rows are operations."""
+        return self is Level.OPERATIONS
+
+    @property
+    def of_accesses(self) -> bool:
+        """True where rows are accesses."""
+        return self is Level.ACCESSES
+
+
 class Mark(NamedTuple):
     """The worst finding about an operation, and its event there."""
 
@@ -37,7 +62,7 @@ class Mark(NamedTuple):
 
 
 class Tables:
-    """Operations by their row, events by a number that goes on from trace to trace."""
+    """Operations by row; events by a number that runs through all traces."""
 
     def __init__(self, loaded: AuditSession) -> None:
         self.loaded = loaded
@@ -94,7 +119,7 @@ class Tables:
         return events.filter(pl.col("device").cast(pl.String) == operation["device"])
 
     def inner_events(self, number: int) -> NDArray[np.int64]:
-        """The numbers of the events that QEMU logged in the course of an access, int64."""
+        """The numbers of the events that QEMU logged during an access, int64."""
         trace, seq = self.place(number)
         first = max(seq - _NEAR, 0)
         near = self.loaded.traces[trace].rows(first, seq + _NEAR - first, trace)
@@ -118,9 +143,9 @@ class Tables:
         return int(found[-1]) if len(found) else None
 
     def main_seq(self, operation: int) -> int:
-        """The event that says most about an operation: its last write, else its first event.
+        """Seq of the event that stands for an operation: its last write, else its first event.
 
-        Of an erase the first write, at which QEMU erases.
+        For an erase its first write, at which QEMU erases.
         """
         row = self.operations.row(operation, named=True)
         if row["kind"] == "erase":
@@ -130,7 +155,7 @@ class Tables:
 
     @cached_property
     def outside(self) -> NDArray[np.bool_]:
-        """Which operations reach beyond their device's extent."""
+        """Mask (bool, per operation) of those that reach beyond the extent of their device."""
         extents = self.loaded.extents
         if not extents:
             return np.zeros(len(self.operations), np.bool_)

@@ -1,4 +1,4 @@
-"""The timeline as rows: what stands in each, where an event stands, and what opening one shows."""
+"""The timeline as rows: their cells, the row of an event, and the rows under an opened one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tracetool.events import ACCESSES
-from tracetool.viewmodel.cells import Look, common_prefix, event_line, operation_line, timeline_columns
+from tracetool.viewmodel.cells import Look, TimeMode, common_prefix, event_line, operation_line, timeline_columns
 from tracetool.viewmodel.filters import Filter, selected
-from tracetool.viewmodel.levels import Level
 from tracetool.viewmodel.outline import Children, Outline
-from tracetool.viewmodel.tables import Tables
-from tracetool.viewmodel.times import TimeMode
+from tracetool.viewmodel.tables import Level, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +28,7 @@ __all__ = ["Shown", "Timeline"]
 
 
 class Shown(NamedTuple):
-    """What a row is about: its operation (None at other levels than operations), and one event of it."""
+    """Operation of a row (None at other levels than operations), and the event that stands for it."""
 
     operation: int | None
     trace: int
@@ -48,7 +46,7 @@ class _Where:
 
 
 class Timeline:
-    """Rows of one level, those that the filter leaves, some of them opened."""
+    """Rows of one level that match the filter, some of them opened."""
 
     def __init__(self, loaded: AuditSession) -> None:
         self.loaded = loaded
@@ -64,7 +62,7 @@ class Timeline:
         self._look = self._new_look()
 
     def continued(self, loaded: AuditSession) -> Timeline:
-        """The same view of newly loaded tables."""
+        """The same view of another session."""
         other = Timeline(loaded)
         other.mode, other.mark_ns, other.filter = self.mode, self.mark_ns, self.filter
         other.set_level(self.level)
@@ -75,7 +73,7 @@ class Timeline:
                 other._show_children(item, opened)
         return other
 
-    # --- what a grid asks ----------------------------------------------------------------------------------------
+    # --- rows of the grid ----------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return len(self._outline)
@@ -159,7 +157,7 @@ class Timeline:
         return None if found is None else int(found)
 
     def set_mode(self, mode: TimeMode) -> None:
-        """Show times in another way."""
+        """Change how times are shown."""
         self.mode = mode
         self._look = self._new_look()
 
@@ -177,7 +175,7 @@ class Timeline:
     # --- rows and events -----------------------------------------------------------------------------------------
 
     def shown(self, row: int) -> Shown | None:
-        """What a row is about; None where there is no such row."""
+        """Event and operation of a row; None where there is no such row."""
         if not 0 <= row < len(self):
             return None
         spot = self._outline.spot(row)
@@ -210,7 +208,7 @@ class Timeline:
         return self._outline.row(min(self._outline.index_from(item), self._outline.count - 1))
 
     def item_of_row(self, row: int) -> int:
-        """The item that a row shows, or stands under."""
+        """Item of a row, or of the row that it stands under."""
         return self._outline.spot(row).item if len(self) else 0
 
     def _where(self, trace: int, seq: int) -> _Where:
@@ -225,7 +223,7 @@ class Timeline:
         return _Where(near or 0, holds=item is not None, number=number)
 
     def missing_words(self, trace: int, seq: int) -> str:
-        """Why the row of an event is another's; empty where it has one."""
+        """Why an event has no row of its own; empty where it has one."""
         where = self._where(trace, seq)
         if where.holds and self.shows(where.item):
             return ""
@@ -233,16 +231,16 @@ class Timeline:
         return f"{why}; this is the nearest row" if len(self) else why
 
     def shows(self, item: int) -> bool:
-        """Whether the filter leaves an item."""
+        """True if an item matches the filter."""
         return self._outline.index(item) is not None
 
     @property
     def items(self) -> NDArray[np.int64]:
-        """The items that the filter leaves: numbers of operations or events, int64."""
+        """Items that match the filter: numbers of operations or events, int64."""
         return self._outline.items()
 
     def share(self, millionths: int) -> int:
-        """The row at a part of all rows."""
+        """Row at a fraction of all rows."""
         return (len(self) - 1) * millionths // 1_000_000 if len(self) else 0
 
     # --- filter and level ----------------------------------------------------------------------------------------
@@ -260,12 +258,12 @@ class Timeline:
         return self.total - self._outline.count
 
     def set_filter(self, query: Filter) -> None:
-        """Hide what a query does not select, or show all again; what is open stays open."""
+        """Hide the rows that do not match, or show all again; open rows stay open."""
         self.filter = query
         self._outline = self._outline.narrowed(self._items())
 
     def set_level(self, level: Level) -> None:
-        """Look more or less closely; all is closed. A filter of another level is kept, and off."""
+        """Change the level and close all rows; a filter of another level is kept, but switched off."""
         if level.of_operations != self.level.of_operations:
             self.filter = replace(self.filter, on=False)
         self.level = level
@@ -281,7 +279,7 @@ class Timeline:
     # --- opening -------------------------------------------------------------------------------------------------
 
     def opens(self, row: int) -> bool:
-        """Whether something stands, or could stand, under a row."""
+        """True if a row can be opened."""
         if not len(self):
             return False
         spot = self._outline.spot(row)
@@ -292,14 +290,14 @@ class Timeline:
         return len(self.tables.inner_events(spot.event)) > 0
 
     def is_open(self, row: int) -> bool:
-        """Whether what stands under a row is shown."""
+        """True if a row is open."""
         spot = self._outline.spot(row)
         if spot.child is None:
             return self._outline.is_open(spot.item)
         return spot.child in self._opened.get(spot.item, ())
 
     def open(self, row: int) -> None:
-        """Show what stands under a row."""
+        """Show the rows under a row."""
         spot = self._outline.spot(row)
         opened = self._opened.setdefault(spot.item, set())
         if spot.child is not None:
@@ -307,7 +305,7 @@ class Timeline:
         self._show_children(spot.item, opened)
 
     def close(self, row: int) -> int:
-        """Close a row, or the one that it stands under; the row that was closed."""
+        """Close a row, or the one that it stands under; return the closed row."""
         spot = self._outline.spot(row)
         opened = self._opened.get(spot.item, set())
         if spot.child is not None and spot.child in opened:

@@ -1,4 +1,4 @@
-"""What is shown, as a file or as the command that gives the same."""
+"""Export of the rows shown, and the command line that prints the same."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXPORT_FORMATS = (".csv", ".jsonl", ".parquet")
 
 
 def export_format(path: str) -> str:
-    """The format by the end of a file's name; UsageError that says what there is."""
+    """Format by the suffix of a path; UsageError lists the formats."""
     suffix = Path(path).suffix.lower()
     if suffix not in EXPORT_FORMATS:
         raise UsageError(f"{path!r}: name a file that ends in {', '.join(EXPORT_FORMATS)}")
@@ -34,9 +34,9 @@ def export_format(path: str) -> str:
 
 
 def write_shown(timeline: Timeline, output_format: str, file: BinaryIO) -> int:
-    """Write the rows that the filter leaves, with all columns of their table; how many.
+    """Write the rows that match the filter, with all columns of their table; return their number.
 
-    They are csv, jsonl or parquet, in the bytes that the command line writes.
+    The bytes are those that the command line writes.
     """
     if timeline.level.of_operations:
         rows = timeline.tables.operations[timeline.items]
@@ -49,7 +49,7 @@ def write_shown(timeline: Timeline, output_format: str, file: BinaryIO) -> int:
 
 
 def command_line(timeline: Timeline) -> str:
-    """The command that gives what is shown."""
+    """Command line that prints what is shown."""
     query = timeline.filter.active
     where = [] if query is None else ["--where", query.text]
     paths = [_given(trace) for trace in timeline.loaded.traces]
@@ -63,7 +63,7 @@ def command_line(timeline: Timeline) -> str:
 
 
 def _given(trace: CachedTrace) -> str:
-    """The path by which a trace was named."""
+    """Path by which a trace was given."""
     return trace.meta.path if trace.meta.run is None else trace.meta.run.path
 
 

@@ -1,4 +1,4 @@
-"""What if: another extent or policy, typed into the app."""
+"""Settings changed in the app: another extent or policy."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ CHANGES_HELP = "extent 512K, extent DEV=512K, extent none, policy discard"
 
 
 def changed_settings(settings: Settings, text: str, writable: str | None) -> Settings:
-    """The settings after a change in words; `writable` is the device that an extent without a device is for.
+    """Apply a typed change to the settings; `writable` is the device of an extent without one.
 
     Raises:
-        UsageError: the words are none; says what is.
+        UsageError: the text is no change; the message lists what is.
     """
     word, _, value = text.strip().partition(" ")
     value = value.strip()
@@ -48,7 +48,7 @@ def _extents(settings: Settings, value: str, writable: str | None) -> dict[str, 
 
 
 def settings_words(settings: Settings) -> str:
-    """What the audit was asked beyond what is usual; empty where nothing was."""
+    """Extents and policy that were set; empty for the defaults."""
     options = settings.options
     words = [f"extent {f'{name}=' if name else ''}{format_size(size)}" for name, size in options.extents.items()]
     if options.policy is not None:

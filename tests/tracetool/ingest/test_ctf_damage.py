@@ -338,4 +338,5 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     a_trace(tmp_path / "elsewhere")
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "link").symlink_to(tmp_path / "elsewhere")
+    assert find_folders(str(tmp_path / "elsewhere"))
     assert not find_folders(str(tmp_path / "here"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from tests.tracetool.traces import reader
+from tests.tracetool.tui.driving import PATIENCE_SECONDS
 from tests.tracetool.tui.views import screen_text
 from tracetool.bundled import sample
 from tracetool.tui.app import TraceApp
@@ -53,13 +55,11 @@ def _opened(trace: Trace, _progress: Callable[[int, int | None], None]) -> Trace
 
 
 async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
-    """Wait for a condition; AssertionError after some seconds."""
-    for _ in range(400):
-        await pilot.pause()
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the condition did not become true")
+    """Wait for a condition; AssertionError after a minute."""
+    end = monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert monotonic() < end, "the condition did not become true"
+        await pilot.pause(0.01)
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import string
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from tests.captures import ROOT
@@ -13,16 +14,24 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.strip import Strip
 
+    from tests.tracetool.tui.driving import Driver
+
 GOLDEN = ROOT / "tests" / "tracetool" / "tui" / "golden"
+SETTLE_SECONDS = 20
+"""For which a screen may take to be drawn on a busy machine."""
 _LETTERS = string.ascii_letters + string.digits + "".join(chr(code) for code in range(0xC0, 0x180))
 
 
-def matches(app: App[int], name: str) -> None:
-    """Compare the screen with its golden file; `UPDATE_GOLDEN=1` writes the file first."""
-    path, now = GOLDEN / f"{name}.txt", screen(app)
+async def matches(driver: Driver, name: str) -> None:
+    """Wait until the screen equals its golden file; `UPDATE_GOLDEN=1` writes the file first."""
+    path, app = GOLDEN / f"{name}.txt", driver.app
     if os.environ.get("UPDATE_GOLDEN") == "1":
-        path.write_text(now, newline="\n")
-    assert now == path.read_text(), name
+        await driver.pilot.pause(0.5)
+        path.write_text(screen(app), newline="\n")
+    end = monotonic() + SETTLE_SECONDS
+    while screen(app) != path.read_text() and monotonic() < end:
+        await driver.pilot.pause(0.05)
+    assert screen(app) == path.read_text(), name
 
 
 def screen(app: App[int]) -> str:

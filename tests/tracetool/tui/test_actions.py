@@ -14,7 +14,6 @@ from tests.test_docs import generated
 from tests.tracetool.tui.driving import Driver, drive
 from tracetool.tui.actions import PLACES
 from tracetool.tui.app import TraceApp
-from tracetool.tui.help import help_lines
 from tracetool.tui.image import ImageView
 from tracetool.tui.image.grid import ImageGrid
 from tracetool.tui.keys import read_keys
@@ -24,6 +23,7 @@ from tracetool.tui.map.grid import MapGrid
 from tracetool.tui.navigation import Navigation
 from tracetool.tui.persistence import Persistence
 from tracetool.tui.prompts import Prompts
+from tracetool.tui.screens import help_lines
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.views import ACTIONS
 

@@ -11,9 +11,9 @@ from textual.widgets import Input
 
 from tests.tracetool.tui.driving import Driver, drive
 from tests.tracetool.viewmodel.samples import OUTSIDE
-from tracetool.tui.bookmarks import BookmarksScreen
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
+from tracetool.tui.screens import BookmarksScreen
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,8 @@ import pytest
 from rich.color import Color, ColorSystem
 from rich.style import Style
 
-from tests.tracetool.viewmodel.test_cursor import drawn
-from tracetool.tui.map.halves import Halves
-from tracetool.tui.map.look import Colours, Marks, commanded, ramp, shape_in
-from tracetool.tui.map.shades import Shades
+from tests.tracetool.viewmodel.test_heatmap_cursor import drawn
+from tracetool.tui.map.looks import Colours, Halves, Marks, Shades, commanded, ramp, shape_in
 from tracetool.tui.theme import THEMES, in_sixteen_colours
 from tracetool.viewmodel.flash_map import Shape
 

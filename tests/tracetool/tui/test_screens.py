@@ -14,6 +14,7 @@ from tests.tracetool.viewmodel.samples import finished
 from tracetool.ingest import open_trace
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
+from tracetool.tui.views import VIEWS
 from tracetool.viewmodel.audit_session import AuditSession, Settings, start
 
 SMALL, LARGE = (80, 24), (160, 50)
@@ -44,11 +45,11 @@ def test_the_views_in_both_themes(size: tuple[int, int]) -> None:
         await driver.press("e", "enter")
         await driver.explained()
         for theme in ("dark", "light"):
-            for key, view in (("1", "overview"), ("3", "map"), ("4", "findings"), ("5", "image"), ("2", "timeline")):
-                await driver.press(key)
+            for view in sorted(VIEWS, key=lambda view: view.id == "timeline"):
+                await driver.press(view.key)
                 await driver.until(made)
                 await driver.pilot.pause()
-                matches(driver.app, f"{view}-{theme}-{ending}")
+                await matches(driver, f"{view.id}-{theme}-{ending}")
             await driver.press("ctrl+t")
             await driver.pilot.pause()
 
@@ -66,11 +67,11 @@ def test_the_map_without_colours_and_with_a_range_and_a_moment(size: tuple[int, 
         await driver.until(lambda: grid.drawing is not None)
         await driver.press("right", *["shift+right"] * 5, "shift+down")
         assert "   0x0000◆▸▀" in driver.text
-        matches(driver.app, f"map-range-dark-{ending}")
+        await matches(driver, f"map-range-dark-{ending}")
         await driver.press("s")
         await driver.until(lambda: grid.drawing is not None and grid.drawing.shape.deep == 1)
         await driver.press("right", *["shift+right"] * 5, "shift+down")
-        matches(driver.app, f"map-shades-dark-{ending}")
+        await matches(driver, f"map-shades-dark-{ending}")
 
     drive(script, size=size, loaded=sample())
 
@@ -82,8 +83,8 @@ def test_what_stands_over_the_views() -> None:
         driver.app.query_one(Input).cursor_blink = False
         await driver.press("f", *"kind", "space", *"=~", "space")
         await driver.pilot.pause()
-        matches(driver.app, "filter-dark-80x24")
+        await matches(driver, "filter-dark-80x24")
         await driver.press("escape", "question_mark")
-        matches(driver.app, "help-dark-80x24")
+        await matches(driver, "help-dark-80x24")
 
     drive(script, size=SMALL, loaded=sample())

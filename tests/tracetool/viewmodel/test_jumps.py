@@ -5,10 +5,9 @@ import pytest
 from tests.tracetool.viewmodel.samples import OUTSIDE, first_boot, padding_timeline
 from tests.tracetool.viewmodel.test_timeline import filtered
 from tracetool.errors import UsageError
-from tracetool.viewmodel.goto import row_of_place
 from tracetool.viewmodel.jumps import Jump, Landing, jump
-from tracetool.viewmodel.levels import Level
-from tracetool.viewmodel.places import parse_place
+from tracetool.viewmodel.places import parse_place, row_of_place
+from tracetool.viewmodel.tables import Level
 from tracetool.viewmodel.timeline import Timeline
 
 

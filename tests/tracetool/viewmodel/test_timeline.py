@@ -7,13 +7,12 @@ from tests.tracetool.viewmodel.samples import OUTSIDE, both, finished, first_boo
 from tracetool.analysis.options import Options
 from tracetool.timeline.query import parse
 from tracetool.viewmodel.audit_session import Settings, start
+from tracetool.viewmodel.cells import TimeMode
 from tracetool.viewmodel.filters import Filter, matching, vocabulary
-from tracetool.viewmodel.goto import row_of_place
-from tracetool.viewmodel.levels import Level
-from tracetool.viewmodel.places import parse_place
+from tracetool.viewmodel.places import parse_place, row_of_place
 from tracetool.viewmodel.status import timeline_status, title
+from tracetool.viewmodel.tables import Level
 from tracetool.viewmodel.timeline import Timeline
-from tracetool.viewmodel.times import TimeMode
 
 
 def cells(timeline: Timeline, row: int) -> dict[str, str]:

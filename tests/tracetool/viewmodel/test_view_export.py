@@ -12,7 +12,7 @@ from tests.tracetool.viewmodel.test_timeline import filtered
 from tracetool.analysis.options import Options, parse_behaviour
 from tracetool.errors import UsageError
 from tracetool.viewmodel.audit_session import Settings
-from tracetool.viewmodel.levels import Level
+from tracetool.viewmodel.tables import Level
 from tracetool.viewmodel.timeline import Timeline
 from tracetool.viewmodel.view_export import command_line, export_format, write_shown
 from tracetool.viewmodel.what_if import changed_settings, settings_words

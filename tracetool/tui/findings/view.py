@@ -1,4 +1,4 @@
-"""The findings view: a table of what was found, and below it the finding under the cursor in full."""
+"""The findings view: a table, and the finding under the cursor in full."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_CASES = 12
 
 
 class Detail(Drawn):
-    """Shows one `FindingRow`, or words where there is none."""
+    """One `FindingRow` in full, or a sentence where there is none."""
 
     DEFAULT_CSS = "Detail { padding: 0 1; }"
 
@@ -45,12 +45,12 @@ class Detail(Drawn):
         self.redraw()
 
     def say(self, words: str) -> None:
-        """Show words instead."""
+        """Show a sentence instead of a finding."""
         self._row, self._words = None, words
         self.redraw()
 
     def lines(self, width: int) -> Iterator[Content]:
-        """Title, message, then the parts under their labels."""
+        """Title and message, then labelled paragraphs."""
         row = self._row
         if row is None:
             yield from Content.styled(self._words, "$foreground-muted").wrap(width)
@@ -77,7 +77,7 @@ class Detail(Drawn):
 
 
 class FindingsView(Vertical):
-    """Shows a `FindingsModel`; before the first, that it is being made."""
+    """Table of a `FindingsModel`."""
 
     DEFAULT_CSS = """
     FindingsView { height: 1fr; width: 1fr; }
@@ -100,13 +100,13 @@ class FindingsView(Vertical):
             yield Detail()
 
     def on_mount(self) -> None:
-        """Columns; what is not known yet is said. Cells keep their colours, so a new theme means new cells."""
+        """Add the columns; cells keep their colours, so a new theme means new cells."""
         self.app.theme_changed_signal.subscribe(self, lambda _: self._recolour())
         self.query_one(DataTable).add_columns(*_COLUMNS)
         self.query_one(Detail).say("reading the trace…")
 
     def show(self, model: FindingsModel) -> None:
-        """Show a model in the place of the one before; the cursor stays on its finding where there still is one."""
+        """Show a model; the cursor stays on its finding where that still exists."""
         table = self.query_one(DataTable)
         before = self._current()
         self._rows, self._words = model.rows, model.words
@@ -139,7 +139,7 @@ class FindingsView(Vertical):
         return [Text(f"{row.sign} {row.severity.label}", style), Text(row.rule), count, *words]
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """The cursor moved: show that finding below."""
+        """Show the finding under the cursor."""
         event.stop()
         if 0 <= event.cursor_row < len(self._rows):
             self.query_one(Detail).show(self._rows[event.cursor_row])

@@ -1,4 +1,4 @@
-"""The bytes of a flash as hex and text, with a cursor, and what differs from another moment marked."""
+"""Hex grid of a flash: bytes as hex and text, a cursor, and differences from another moment marked."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["ImageGrid"]
 
 OFFSET = 10
-"""Columns of the offset and the mark behind it."""
+"""Columns of the offset and its mark."""
 
 _UNKNOWN = "??"
 _PRINTABLE = range(0x20, 0x7F)
 
 
 class ImageGrid(PartStyles):
-    """Shows a `HexModel`."""
+    """Hex grid of a `HexModel`."""
 
     BINDINGS = bindings_of("image-bytes")
     COMPONENT_CLASSES: ClassVar[set[str]] = {"image--cursor", "image--changed", "image--quiet", "image--beyond"}
@@ -54,22 +54,22 @@ class ImageGrid(PartStyles):
         self.extent: int | None = None
         self.cursor = 0
 
-    # --- what is shown -------------------------------------------------------------------------------------------
+    # --- contents ----------------------------------------------------------------------------------------------
 
     def show(self, model: HexModel, extent: int | None) -> None:
-        """Show a device; `extent` in bytes."""
+        """Show a model; `extent` is the extent of the device in bytes."""
         self.model, self.extent = model, extent
         self.look(0)
 
     def look(self, offset: int | None = None) -> None:
-        """Draw anew: the moment is another; the cursor goes to an offset, or stays."""
+        """Draw another moment; the cursor goes to an offset, or stays."""
         if self.model is None:
             return
         self.virtual_size = Size(OFFSET + 4 * ROW_BYTES + 3, len(self.model))
         self.go(self.cursor if offset is None else offset)
 
     def go(self, offset: int) -> None:
-        """Put the cursor on a byte, and into sight."""
+        """Move the cursor to a byte, and scroll it into view."""
         if self.model is None:
             return
         self.cursor = min(max(offset, 0), len(self.model.snapshot) - 1)
@@ -80,7 +80,7 @@ class ImageGrid(PartStyles):
         self.post_message(self.Moved())
 
     def on_resize(self) -> None:
-        """Keep the cursor in sight, also when the view is seen for the first time."""
+        """Keep the cursor in view, also when the grid is shown first."""
         self.go(self.cursor)
 
     # --- lines ---------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ class ImageGrid(PartStyles):
     # --- the cursor ----------------------------------------------------------------------------------------------
 
     def action_byte(self, steps: int) -> None:
-        """Move along the bytes; a fold is one step."""
+        """Move by bytes; a fold is one step."""
         model = self.model
         if model is None:
             return
@@ -152,7 +152,7 @@ class ImageGrid(PartStyles):
         self.go(row.offset + column)
 
     def action_page(self, pages: int) -> None:
-        """Move by as many lines as are seen."""
+        """Move by visible pages."""
         self.action_line(pages * max(self.lines_seen - 1, 1))
 
     def action_edge(self, last: bool) -> None:
@@ -161,7 +161,7 @@ class ImageGrid(PartStyles):
             self.go(len(self.model.snapshot) - 1 if last else 0)
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the byte there."""
+        """Move the cursor to the byte that was clicked."""
         model, line = self.model, self.scroll_offset.y + event.y
         if model is None or line >= len(model):
             return

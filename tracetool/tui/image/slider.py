@@ -1,4 +1,4 @@
-"""Where in the trace the moment is, as a line that can be clicked."""
+"""A slider over the changes of a trace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Slider"]
 
 
 class Slider(Drawn):
-    """`value` of `most` steps."""
+    """A line with a knob at step `value` of `most`."""
 
     DEFAULT_CSS = "Slider { height: 1; padding: 0 1; }"
 
@@ -53,15 +53,15 @@ class Slider(Drawn):
         self.post_message(self.Slid(min(max(round((x - 2) * self._most / room), 0), self._most)))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Go there."""
+        """Go to the step under the pointer."""
         self.capture_mouse()
         self._slide(event.x)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Go along while the button is down."""
+        """Follow the pointer while the button is down."""
         if event.button and self.app.mouse_captured is self:
             self._slide(event.x)
 
     def on_mouse_up(self) -> None:
-        """That is the moment."""
+        """Stop following the pointer."""
         self.release_mouse()

@@ -1,4 +1,4 @@
-"""The image view: which moment it is, a slider over the trace, the bytes, and the one under the cursor."""
+"""The image view: the moment, a slider over the trace, the hex grid, and the byte under the cursor."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class ImageView(DeviceView):
 
     @property
     def grid(self) -> ImageGrid:
-        """The bytes."""
+        """The hex grid."""
         return self.query_one(ImageGrid)
 
     @property
@@ -97,7 +97,7 @@ class ImageView(DeviceView):
             self._mark_moment(played=False)
 
     def _is_here(self, selection: Selection) -> bool:
-        """Whether the moment after an event is the one that is shown."""
+        """True if the moment after the event is shown."""
         if self.model is None or self.subject is None or selection.seq is None:
             return True
         position = self.model.history.position(selection.trace, selection.seq)
@@ -140,7 +140,7 @@ class ImageView(DeviceView):
             self._look(self.model.first_changed())
 
     def _look(self, offset: int | None = None, *, played: bool = False) -> None:
-        """The moment is another; `played` says whether it came by itself."""
+        """Draw the moment; `played`: playback reached it."""
         if self.model is None or self.subject is None:
             return
         self.grid.look(offset)
@@ -151,7 +151,7 @@ class ImageView(DeviceView):
         self._mark_moment(played=played)
 
     def _mark_moment(self, *, played: bool) -> None:
-        """Tell the map where this moment was made, and what is to be counted."""
+        """Tell the map where this moment was made, and up to which event to count."""
         if self.model is None or self.subject is None:
             return
         commit = self.model.history.commit(self.model.position)
@@ -162,12 +162,12 @@ class ImageView(DeviceView):
         self.post_message(MomentChanged(self.subject.device, start, end, until))
 
     def on_image_grid_moved(self, message: ImageGrid.Moved) -> None:
-        """Say what is under the cursor."""
+        """Show the byte under the cursor."""
         message.stop()
         self._say_byte(clock=self._timer is not None)
 
     def _say_byte(self, *, clock: bool) -> None:
-        """What is under the cursor, after how fast it is played where that is of interest."""
+        """Show the byte under the cursor; `clock`: after the speed of playback."""
         if self.model is not None:
             playing = [self.clock.words] if clock else []
             words = " │ ".join([*playing, self.model.byte_words(self.grid.cursor)])
@@ -289,7 +289,7 @@ class ImageView(DeviceView):
 
     @once_shown
     def action_occurrence(self, forward: bool) -> None:
-        """Go to the next or previous occurrence of what was searched for, round the end."""
+        """Go to the next or previous occurrence of the pattern, wrapping around."""
         if self.model is None or not self._pattern:
             return
         start = self.grid.cursor + (1 if forward else 0)
@@ -343,7 +343,7 @@ class ImageView(DeviceView):
 
 
 def _times(model: HexModel, subject: Subject) -> list[int | None]:
-    """When each change was made: the recorded time of its operation."""
+    """Recorded time of each change (ns): that of its operation; None where it is not known."""
     events = [model.history.event(position) or (0, 0) for position in range(1, len(model.history) + 1)]
     changes = pl.DataFrame(events, schema={"trace": pl.UInt16, "seq": pl.Int64}, orient="row").with_row_index("at")
     operations = subject.operations.select("trace", seq="first_seq", time="time_ns").sort("seq")

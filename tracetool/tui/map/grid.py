@@ -1,4 +1,4 @@
-"""The cells of the map, a cursor among them, and a range of the flash."""
+"""Grid of the map's cells, with a cursor and a selected range."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from textual.strip import Strip
 
 from tracetool.sizes import format_offset
 from tracetool.tui.actions import bindings_of
-from tracetool.tui.map.halves import Halves
-from tracetool.tui.map.look import Colours, Look, Marks, commanded, ramp, shape_in
-from tracetool.tui.map.shades import Shades
+from tracetool.tui.map.looks import LOOKS, Colours, Look, Marks, commanded, ramp, shape_in
 from tracetool.tui.part_styles import PartStyles
 from tracetool.tui.theme import FEW_COLOURS
-from tracetool.viewmodel.cursor import cell_under, sideways, up_or_down
+from tracetool.viewmodel.heatmap import cell_under, sideways, up_or_down
 
 if TYPE_CHECKING:
     from textual import events
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from tracetool.viewmodel.flash_map import MapRow, Shape
     from tracetool.viewmodel.heatmap import Drawing
 
-__all__ = ["LOOKS", "MapGrid"]
+__all__ = ["MapGrid"]
 
 LABEL = 11
 """Columns of the offset before a row."""
@@ -38,12 +36,8 @@ _BLINK = 0.5
 """Seconds."""
 
 
-LOOKS: tuple[Look, ...] = (Halves(), Shades())
-"""In the order in which a key goes through them; the last needs no colours."""
-
-
 class MapGrid(PartStyles):
-    """Shows a `Drawing`."""
+    """Grid of a `Drawing`."""
 
     BINDINGS = bindings_of("map-cells")
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -84,7 +78,7 @@ class MapGrid(PartStyles):
         self._blinked = False
 
     def on_mount(self) -> None:
-        """Take the look that the terminal can show, and let the cursor blink where things may move by themselves."""
+        """Choose a look that the terminal can show; blink the cursor where animations are on."""
         if self.app.no_color or self.app.console.color_system in FEW_COLOURS:
             self.look = LOOKS[-1]
         if self.app.animation_level != "none":
@@ -96,10 +90,10 @@ class MapGrid(PartStyles):
             self._blinked = blinked
             self.refresh_line(self.drawing.row_of(self.cursor))
 
-    # --- what is shown -------------------------------------------------------------------------------------------
+    # --- contents ----------------------------------------------------------------------------------------------
 
     def shape_in(self, width: int) -> Shape:
-        """How cells stand in a width."""
+        """Shape of the lines of cells in a width."""
         return shape_in(self.look, width - LABEL - (NAMES if width >= _ROOMY else 0) - 1)
 
     def show(self, drawing: Drawing, look: Look, offset: int | None = None) -> None:
@@ -120,13 +114,13 @@ class MapGrid(PartStyles):
         self._moved(picked=False)
 
     def follow(self, start: int, end: int) -> None:
-        """Mark where something is happening."""
+        """Mark the bytes of the image's moment."""
         self._followed = (start, end)
         self.refresh()
 
     @property
     def range(self) -> tuple[int, int]:
-        """The bytes of the cells selected, the end exclusive."""
+        """Bytes of the selected cells, the end exclusive."""
         if self.drawing is None:
             return 0, 0
         first, last = self._selected
@@ -138,7 +132,7 @@ class MapGrid(PartStyles):
         return min(anchor, self.cursor), max(anchor, self.cursor)
 
     def on_resize(self) -> None:
-        """The lines are as wide as the room."""
+        """Fit the lines to the width."""
         if self.drawing is not None:
             self.virtual_size = Size(self.size.width, len(self.drawing.rows))
 

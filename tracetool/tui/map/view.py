@@ -10,8 +10,8 @@ from textual import work
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.device_view import DeviceView, once_shown
 from tracetool.tui.drawing import Heading
-from tracetool.tui.map.grid import LOOKS, MapGrid
-from tracetool.tui.map.legend import Legend
+from tracetool.tui.map.grid import MapGrid
+from tracetool.tui.map.looks import LOOKS, Legend
 from tracetool.tui.messages import FilterTo, Pick, Selection
 from tracetool.viewmodel.bins import Metric
 from tracetool.viewmodel.heatmap import draw

@@ -1,41 +1,100 @@
-"""The line at the bottom: the keys that work now; a click presses one."""
+"""The lines at the top and the bottom of the screen."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+from textual.containers import Horizontal
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
+from textual.widgets import Static
 
 from tracetool.tui.actions import shown_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from textual import events
+    from textual.app import ComposeResult
     from textual.screen import Screen
 
-__all__ = ["KeyBar"]
+    from tracetool.tui.view import View
+
+__all__ = ["KeyBar", "TopBar"]
+
+
+class _Tab(Static):
+    """The tab of a view; a click shows the view."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__(Text.assemble((view.key, "bold"), f" {view.title}"), id=f"tab-{view.id}")
+        self.view = view
+
+    def on_click(self) -> None:
+        """Show the view."""
+        self.post_message(TopBar.Chosen(self.view.id))
+
+
+class TopBar(Horizontal):
+    """Tabs of the views on the left, the trace or the progress on the right."""
+
+    DEFAULT_CSS = """
+    TopBar { height: 1; background: $panel; color: $foreground; }
+    TopBar > _Tab { width: auto; padding: 0 1; color: $text-muted; }
+    TopBar > _Tab.-current { background: $primary; color: $background; text-style: bold; }
+    TopBar > _Tab:hover { text-style: underline; }
+    TopBar > #words { width: 1fr; text-align: right; padding: 0 1; color: $text-muted; text-wrap: nowrap;
+                      text-overflow: ellipsis; }
+    """
+
+    @dataclass
+    class Chosen(Message):
+        """The tab of a view was clicked."""
+
+        view: str
+
+    def __init__(self, views: Sequence[View]) -> None:
+        super().__init__()
+        self._views = views
+
+    def compose(self) -> ComposeResult:
+        """Tabs, and room for the words."""
+        for view in self._views:
+            yield _Tab(view)
+        yield Static(id="words")
+
+    def mark(self, view: str) -> None:
+        """Highlight the tab of the view in front."""
+        for tab in self.query(_Tab):
+            tab.set_class(tab.view.id == view, "-current")
+
+    def say(self, words: str) -> None:
+        """Show words on the right."""
+        self.query_one("#words", Static).update(Text(words, no_wrap=True, overflow="ellipsis"))
+
 
 _LEADING = ("help", "quit")
 
 
 class KeyBar(Widget):
-    """Drawn as one line: a widget for each key would be made anew whenever another one has the focus."""
+    """The keys that work now, as one line; textual's footer makes a widget per key at each change of the focus."""
 
     DEFAULT_CSS = """
     KeyBar { dock: bottom; height: 1; background: $panel; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
     def on_mount(self) -> None:
-        """Follow the keys."""
+        """Redraw when the bindings change."""
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
 
     def _changed(self, _screen: Screen[object]) -> None:
         self.refresh()
 
     def _keys(self) -> Iterator[tuple[str, str]]:
-        """Key and word, an action once."""
+        """Key and word of each action."""
         seen = set()
         inside = [active for active in self.screen.active_bindings.values() if active.binding.show and active.enabled]
         modal = [active for active in inside if active.node.has_class("-asking")]
@@ -45,7 +104,7 @@ class KeyBar(Widget):
                 yield active.binding.key, active.binding.description
 
     def _pieces(self) -> list[tuple[str, str, str]]:
-        """Key, what is written of it, and its word; what leads on comes first where there is no room for all."""
+        """Key, its name and word; help and quit first where there is no room for all."""
         keys = [(key, "⏎" if key == "enter" else shown_key(key), word) for key, word in self._keys()]
         if self._wide(keys, 1) <= self.content_size.width:
             return keys

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.viewmodel.bins import Metric
-from tracetool.viewmodel.cursor import cell_under, sideways, up_or_down
 from tracetool.viewmodel.flash_map import Shape, levels
-from tracetool.viewmodel.heatmap import Drawing, Subject, draw
+from tracetool.viewmodel.heatmap import Drawing, Subject, cell_under, draw, sideways, up_or_down
 
 CELL = 128
 
