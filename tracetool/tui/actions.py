@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from textual.binding import Binding
+from textual.keys import key_to_character
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
@@ -49,26 +50,14 @@ class Action:
 
 
 _SYMBOLS = {
-    "question_mark": "?",
-    "colon": ":",
     "slash": "/",
-    "full_stop": ".",
-    "comma": ",",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "left_curly_bracket": "{",
-    "right_curly_bracket": "}",
     "plus": "+",
-    "equals_sign": "=",
     "minus": "-",
-    "apostrophe": "'",
-    "escape": "Esc",
     "up": "↑",
     "down": "↓",
     "left": "←",
     "right": "→",
+    "escape": "Esc",
     "pageup": "PgUp",
     "pagedown": "PgDn",
 }
@@ -78,7 +67,11 @@ _NAMED = ("enter", "space", "home", "end", "tab")
 def shown_key(key: str) -> str:
     """A key as people read it."""
     *modifiers, last = key.split("+")
-    name = last.capitalize() if last in _NAMED else _SYMBOLS.get(last, last)
+    if last in _NAMED:
+        name = last.capitalize()
+    else:
+        character = key_to_character(last) or ""
+        name = _SYMBOLS.get(last) or (character if character.isprintable() else "") or last
     return "+".join([*(modifier.capitalize() for modifier in modifiers), name])
 
 

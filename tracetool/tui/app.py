@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from importlib.resources import files
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -55,13 +56,9 @@ class TraceApp(KeyQueue):
     """The app over the traces that `job` loads."""
 
     TITLE = "tracetool"
+    CSS = files("tracetool.tui").joinpath("app.tcss").read_text(encoding="utf-8")
     COMMANDS: ClassVar = {ActionCommands}
     BINDINGS = [binding(action) for action in ACTIONS if action.where == "anywhere"]
-    CSS = """
-    Screen { layers: base; background: $background; }
-    ContentSwitcher { height: 1fr; }
-    ToastRack { margin-bottom: 2; }
-    """
 
     def __init__(self, job: Job, *, keys: Path | None = None, remembers_in: Path | None = None) -> None:
         super().__init__()

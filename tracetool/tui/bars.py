@@ -41,15 +41,6 @@ class _Tab(Static):
 class TopBar(Horizontal):
     """Tabs of the views on the left, the trace or the progress on the right."""
 
-    DEFAULT_CSS = """
-    TopBar { height: 1; background: $panel; color: $foreground; }
-    TopBar > _Tab { width: auto; padding: 0 1; color: $text-muted; }
-    TopBar > _Tab.-current { background: $primary; color: $background; text-style: bold; }
-    TopBar > _Tab:hover { text-style: underline; }
-    TopBar > #words { width: 1fr; text-align: right; padding: 0 1; color: $text-muted; text-wrap: nowrap;
-                      text-overflow: ellipsis; }
-    """
-
     @dataclass
     class Chosen(Message):
         """The tab of a view was clicked."""
@@ -81,10 +72,6 @@ _LEADING = ("help", "quit")
 
 class KeyBar(Widget):
     """The keys that work now, as one line; textual's footer makes a widget per key at each change of the focus."""
-
-    DEFAULT_CSS = """
-    KeyBar { dock: bottom; height: 1; background: $panel; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    """
 
     def on_mount(self) -> None:
         """Redraw when the bindings change."""

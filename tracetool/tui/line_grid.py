@@ -101,23 +101,6 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     BINDINGS = bindings_of("table")
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"grid--{kind}" for kind in _KINDS}
-    DEFAULT_CSS = """
-    LineGrid {
-        background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
-        & > .grid--header { text-style: bold; color: $text-muted; background: $panel; }
-        & > .grid--cursor { background: $panel-lighten-2; text-style: bold; }
-        &:focus > .grid--cursor {
-            color: $block-cursor-foreground; background: $block-cursor-background; text-style: bold;
-        }
-        & > .grid--range { background: $secondary-muted; }
-        & > .grid--bad { color: $text-error; text-style: bold; }
-        & > .grid--warn { color: $text-warning; }
-        & > .grid--note { color: $text-accent; }
-        & > .grid--good { color: $text-success; }
-        & > .grid--quiet { color: $text-muted; }
-        & > .grid--strong { text-style: bold; }
-    }
-    """
 
     cursor: reactive[int] = reactive(0)
     """The row that the cursor is on."""

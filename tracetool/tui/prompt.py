@@ -43,15 +43,6 @@ class Question:
 class Prompt(Vertical):
     """Hidden until something is asked."""
 
-    DEFAULT_CSS = """
-    Prompt {
-        display: none; height: auto; background: $panel;
-        & > #said { height: auto; max-height: 5; padding: 0 1; color: $text-muted; text-wrap: nowrap;
-                  text-overflow: ellipsis; }
-        & > #said.-wrong { color: $text-error; }
-        & > Input { border: none; height: 1; padding: 0 1; background: $surface; }
-    }
-    """
     BINDINGS: ClassVar = [
         Binding("enter", "answer", "do it"),
         Binding("tab", "complete", "complete"),

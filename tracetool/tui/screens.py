@@ -67,10 +67,6 @@ class BookmarksScreen(OverScreen["Bookmark"]):
     """Gives the bookmark that was chosen; `drop` is told of those that are not wanted any more."""
 
     BINDINGS: ClassVar = [("escape,q", "close", "Close"), ("delete,backspace", "drop", "Drop")]
-    DEFAULT_CSS = """
-    BookmarksScreen { align: center middle; }
-    BookmarksScreen OptionList { width: 80%; height: 70%; background: $surface; border: round $primary; }
-    """
 
     def __init__(self, bookmarks: Sequence[Bookmark], drop: Callable[[Bookmark], None], *, several: bool) -> None:
         super().__init__()
@@ -141,13 +137,6 @@ class HelpScreen(OverScreen[None]):
     """A page over the views."""
 
     BINDINGS: ClassVar = [("escape,q,question_mark", "close", "Close")]
-    DEFAULT_CSS = """
-    HelpScreen { align: center middle; }
-    HelpScreen > VerticalScroll {
-        width: 90%; height: 90%; background: $surface; border: round $primary; padding: 0 1;
-        scrollbar-size-vertical: 1;
-    }
-    """
 
     def __init__(self, view: str, keys: Mapping[str, str]) -> None:
         super().__init__()

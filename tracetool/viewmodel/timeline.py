@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,15 +34,6 @@ class Shown(NamedTuple):
     trace: int
     seq: int
     device: str
-
-
-@dataclass(frozen=True)
-class _Where:
-    """An event's place among the items: the item, whether it holds the event, and the event's own number."""
-
-    item: int
-    holds: bool
-    number: int
 
 
 class Timeline:
@@ -199,9 +190,12 @@ class Timeline:
         """The row that shows an event, or the nearest after it where it is hidden; None without rows."""
         if not len(self):
             return None
-        where = self._where(trace, seq)
-        child = self._outline.row_of_child(where.item, where.number)
-        return self.row_of_item(where.item) if child is None else child
+        place = self._nearest_event(trace, seq)
+        item = self._item_of(*place)
+        if item is None:
+            item = self.tables.operation_at(*place) or 0
+        child = self._outline.row_of_child(item, self.tables.number(*place))
+        return self.row_of_item(item) if child is None else child
 
     def row_of_item(self, item: int) -> int:
         """The row of an item, or that of the nearest after it where it is hidden."""
@@ -211,21 +205,21 @@ class Timeline:
         """Item of a row, or of the row that it stands under."""
         return self._outline.spot(row).item if len(self) else 0
 
-    def _where(self, trace: int, seq: int) -> _Where:
-        """The operation of an event, or else one near it; or the event itself."""
+    def _nearest_event(self, trace: int, seq: int) -> tuple[int, int]:
+        """Trace and seq of the nearest event that exists."""
         trace = min(max(trace, 0), len(self.loaded.traces) - 1)
-        seq = min(max(seq, 0), self.loaded.traces[trace].events - 1)
-        number = self.tables.number(trace, seq)
+        return trace, min(max(seq, 0), self.loaded.traces[trace].events - 1)
+
+    def _item_of(self, trace: int, seq: int) -> int | None:
+        """Item of an event; None where no operation of its device has begun by then."""
         if not self.level.of_operations:
-            return _Where(number, holds=True, number=number)
-        item = self.tables.operation_at(trace, seq, self._device(trace, seq))
-        near = self.tables.operation_at(trace, seq) if item is None else item
-        return _Where(near or 0, holds=item is not None, number=number)
+            return self.tables.number(trace, seq)
+        return self.tables.operation_at(trace, seq, self._device(trace, seq))
 
     def missing_words(self, trace: int, seq: int) -> str:
         """Why an event has no row of its own; empty where it has one."""
-        where = self._where(trace, seq)
-        if where.holds and self.shows(where.item):
+        item = self._item_of(*self._nearest_event(trace, seq))
+        if item is not None and self.shows(item):
             return ""
         why = f"event {seq:,} is hidden by the filter" if self.filter.active else f"event {seq:,} has no row"
         return f"{why}; this is the nearest row" if len(self) else why

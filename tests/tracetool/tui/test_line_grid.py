@@ -7,6 +7,7 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App
 
+from tracetool.tui.app import TraceApp
 from tracetool.tui.line_grid import LineGrid, fit
 from tracetool.viewmodel.cells import Cell, Column
 
@@ -40,6 +41,8 @@ class Numbers:
 
 class Frame(App[None]):
     """A grid alone."""
+
+    CSS = TraceApp.CSS
 
     def __init__(self, source: Numbers) -> None:
         super().__init__()

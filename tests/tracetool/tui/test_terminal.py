@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROGRAM = f"{sys.executable} -c 'from tracetool.cli import main; main()'"
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 
 pytestmark = pytest.mark.slow
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
+from tracetool.tui.app import TraceApp
+
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.widget import Widget
@@ -19,6 +21,8 @@ HOSTILE = "[bold]x[/] \x1b[2J\u202eevil \u05d0\u05d1 \u65ad\u96fb [link=a]" + "y
 
 class Frame(App[None]):
     """One view, and the jumps that it requested."""
+
+    CSS = TraceApp.CSS
 
     def __init__(self, view: Widget) -> None:
         super().__init__()

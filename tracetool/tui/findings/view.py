@@ -79,12 +79,6 @@ class Detail(Drawn):
 class FindingsView(Vertical):
     """Table of a `FindingsModel`."""
 
-    DEFAULT_CSS = """
-    FindingsView { height: 1fr; width: 1fr; }
-    FindingsView DataTable { height: auto; max-height: 50%; min-height: 3; }
-    FindingsView #detail { height: 1fr; border-top: solid $foreground 30%; }
-    """
-
     BINDING_GROUP_TITLE = "Findings"
 
     def __init__(self) -> None:

@@ -35,15 +35,6 @@ class ImageGrid(PartStyles):
 
     BINDINGS = bindings_of("image-bytes")
     COMPONENT_CLASSES: ClassVar[set[str]] = {"image--cursor", "image--changed", "image--quiet", "image--beyond"}
-    DEFAULT_CSS = """
-    ImageGrid {
-        background: $surface; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
-        & > .image--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
-        & > .image--changed { background: $warning-muted; color: $text-warning; text-style: bold underline; }
-        & > .image--quiet { color: $foreground-muted; }
-        & > .image--beyond { color: $text-error; text-style: bold; }
-    }
-    """
 
     class Moved(Message):
         """The cursor is on another byte."""

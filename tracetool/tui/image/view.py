@@ -43,13 +43,6 @@ class ImageView(DeviceView):
     """Contents of a device at a moment of the trace."""
 
     BINDINGS = bindings_of("image")
-    DEFAULT_CSS = """
-    ImageView { height: 1fr; }
-    ImageView ImageGrid { height: 1fr; }
-    ImageView #byte { background: $panel; height: 1; }
-    ImageView.-low #byte { display: none; }
-    ImageView.-low Slider { display: none; }
-    """
     LOW = 8
 
     def __init__(self) -> None:

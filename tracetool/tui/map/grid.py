@@ -43,18 +43,6 @@ class MapGrid(PartStyles):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"map--{part}" for part in ("cursor", "range", "extent", "quiet", "outside", "ground", "now")
     }
-    DEFAULT_CSS = """
-    MapGrid {
-        background: $surface; scrollbar-size-vertical: 1; overflow-x: hidden;
-        & > .map--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
-        & > .map--range { background: $secondary-muted; }
-        & > .map--extent { background: $error; color: $background; text-style: bold; }
-        & > .map--quiet { color: $foreground-muted; }
-        & > .map--outside { color: $text-error; text-style: bold; }
-        & > .map--ground { background: $panel; }
-        & > .map--now { color: $success; }
-    }
-    """
 
     @dataclass
     class Moved(Message):

@@ -34,14 +34,6 @@ class MapView(DeviceView):
     """Heat map of the operations of a session."""
 
     BINDINGS = bindings_of("map")
-    DEFAULT_CSS = """
-    MapView { height: 1fr; }
-    MapView MapGrid { height: 1fr; }
-    MapView #range { height: 2; background: $panel; }
-    MapView.-low Legend { display: none; }
-    MapView.-low Heading { height: 1; }
-    MapView.-low #range { height: 1; }
-    """
     LOW = 10
 
     def __init__(self) -> None:

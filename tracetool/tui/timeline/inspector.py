@@ -41,13 +41,6 @@ class _Event(NamedTuple):
 class Inspector(VerticalScroll):
     """Follows the cursor; what takes long is done in a thread, for the last event asked for alone."""
 
-    DEFAULT_CSS = """
-    Inspector {
-        padding: 0 1; background: $surface; border-left: vkey $panel; scrollbar-size-vertical: 1;
-        &:focus { border-left: vkey $primary; }
-    }
-    """
-
     @dataclass
     class Explained(Message):
         """An event has been explained, or cannot be."""

@@ -38,20 +38,6 @@ class TimelineView(Container):
     """The table of operations."""
 
     BINDINGS = bindings_of("timeline")
-    DEFAULT_CSS = """
-    TimelineView { layout: vertical; }
-    TimelineView > #status {
-        height: 1; padding: 0 1; color: $text-muted; background: $surface;
-        text-wrap: nowrap; text-overflow: ellipsis;
-    }
-    TimelineView > #body { layout: horizontal; height: 1fr; }
-    TimelineView LineGrid { width: 1fr; height: 1fr; }
-    TimelineView Inspector { width: 69; height: 1fr; }
-    TimelineView.-below > #body { layout: vertical; }
-    TimelineView.-below Inspector { width: 1fr; height: 40%; border-left: none; border-top: hkey $panel-lighten-2; }
-    TimelineView.-below Inspector:focus { border-top: hkey $primary; }
-    TimelineView.-alone Inspector { display: none; }
-    """
 
     @dataclass
     class Selected(Message):
