@@ -144,6 +144,7 @@ def test_what_cannot_be_kept_is_said_once_while_the_place_changes(
         for key in "123412":
             await driver.press(key)
             await asyncio.sleep(0.05)
+        await driver.until(lambda: driver.app.persistence.unsaved is not None)
         told = [words for words in driver.told if "nothing of this trace will be remembered" in words]
         assert len(told) == 1
         (tmp_path / "traces").unlink()
