@@ -302,7 +302,9 @@ def test_another_extent_is_asked_for_and_seen() -> None:
         await driver.until(lambda: driver.app.job is None and "extent virt.flash1=2 MiB" in driver.text)
         await driver.press("1")
         await driver.until(lambda: "WITHIN-EXTENT" in driver.text)
-        await driver.until(lambda: driver.view.timeline is not None and driver.view.timeline.loaded is driver.app.loaded)
+        await driver.until(
+            lambda: driver.view.timeline is not None and driver.view.timeline.loaded is driver.app.loaded
+        )
         await driver.press("o")
         await driver.until(lambda: "no operation outside the extent" in driver.told)
         await driver.press("P")
