@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ class Buffers:
             settings,
             SelfCheck(views(self.queue), views(self.held), view(self.seen), view(self.missing)),
             Journal(views(self.journal), view(self.data)),
-            Operations(view(np.zeros(OP_FIELDS, np.int64)), view(self.operations.reshape(-1))),
+            Operations(array("q", bytes(8 * OP_FIELDS)), view(self.operations.reshape(-1))),
             Steps(views(self.steps)),
             view(np.zeros(window, np.uint8)),
             view(np.zeros(window, np.uint8)),

@@ -18,7 +18,7 @@ cdef _RowKind RowKind
 cdef int add(
     Chip chip, Rows rows, int64_t i, int64_t kind, int64_t cmd, int64_t wcycle, int64_t status, int64_t expected
 ) except -1 nogil
-cdef int add_word(Operations operations, Totals totals, int64_t start, int64_t end) except -1 nogil
+cdef int add_word(Operations operations, Totals totals, Rows rows, int64_t i) except -1 nogil
 cdef inline int widen(Operations operations, int64_t low, int64_t start, int64_t end) except -1 nogil
 @cython.locals(write=cython.bint)
 cdef int count(

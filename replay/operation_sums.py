@@ -28,8 +28,9 @@ def add(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status
             and wcycle == 2  # noqa: PLR2004  the cycle of data words
             and cmd == Opcode.BUFFERED_PROGRAM
             and chip.row.effect_length == rows.size[i]
+            and chip.row.flags == Flag.DATA
         ):
-            add_word(chip.operations, chip.totals, rows.offset[i], rows.offset[i] + rows.size[i])
+            add_word(chip.operations, chip.totals, rows, i)
         else:
             count(chip.totals, chip.row, rows, i, kind, cmd, wcycle, chip.op_kind)
             if chip.op >= 0 and chip.op_kind != OpKind.RESET:
@@ -38,25 +39,38 @@ def add(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status
                     begin_operation(chip.operations, rows, i, cmd, status)
                     chip.operations.number = chip.op
                 add_to_operation(chip.operations, chip.row, rows, i, kind, cmd, wcycle, chip.op_kind)
-        if chip.op == chip.operations.number:
-            chip.operations.sums[OpField.KIND] = chip.op_kind
-            chip.operations.sums[OpField.STATUS] = chip.status
-            chip.operations.sums[OpField.LAST_SEQ] = rows.seq[i]
-            chip.operations.sums[OpField.END_NS] = rows.time_ns[i]
-            chip.operations.sums[OpField.FLAGS] |= chip.row.flags
+            if chip.op == chip.operations.number:
+                chip.operations.sums[OpField.KIND] = chip.op_kind
+                chip.operations.sums[OpField.STATUS] = chip.status
+                chip.operations.sums[OpField.LAST_SEQ] = rows.seq[i]
+                chip.operations.sums[OpField.END_NS] = rows.time_ns[i]
+                chip.operations.sums[OpField.FLAGS] |= chip.row.flags
     if chip.asked.everything or is_asked(chip.asked, chip.row, rows, i, kind):
         give(chip, chip.steps, chip.row, i, cmd, wcycle, status, expected)
 
 
-def add_word(operations: Operations, totals: Totals, start: int, end: int) -> None:
-    """Add a staged word after the first of its operation: the fast path, since most rows are such words."""
+def add_word(operations: Operations, totals: Totals, rows: Rows, i: int) -> None:
+    """Add a staged word after the first of its operation: the fast path, since most rows are such words.
+
+    Kind, status and flags of the operation stay those of its first word.
+    """
+    start = rows.offset[i]
+    end = start + rows.size[i]
     totals.accesses += 1
     totals.writes += 1
     operations.sums[OpField.ACCESSES] += 1
     if end > totals.commanded_end:
         totals.commanded_end = end
-    widen(operations, OpField.WORDS_LOW, start, end)
-    widen(operations, OpField.LOW, start, end)
+    if start < operations.sums[OpField.WORDS_LOW]:
+        operations.sums[OpField.WORDS_LOW] = start
+    if end > operations.sums[OpField.WORDS_HIGH]:
+        operations.sums[OpField.WORDS_HIGH] = end
+    if operations.sums[OpField.LOW] < 0 or start < operations.sums[OpField.LOW]:
+        operations.sums[OpField.LOW] = start
+    if end > operations.sums[OpField.HIGH]:
+        operations.sums[OpField.HIGH] = end
+    operations.sums[OpField.LAST_SEQ] = rows.seq[i]
+    operations.sums[OpField.END_NS] = rows.time_ns[i]
 
 
 def widen(operations: Operations, low: int, start: int, end: int) -> None:

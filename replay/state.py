@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Sequence
 
     Octets = memoryview[int]
@@ -113,7 +114,7 @@ class Journal:
 class Operations:
     """Sums of the operation in progress, and a buffer of those that have ended; fields as in `OpField`."""
 
-    def __init__(self, sums: Integers, ended: Integers) -> None:
+    def __init__(self, sums: array[int], ended: Integers) -> None:
         self.number = -1
         """Number of the operation in progress, -1: none."""
         self.sums = sums
