@@ -11,7 +11,6 @@ from tracetool.ingest.formats import FORMATS, recognise
 from tracetool.ingest.formats.ctf import STREAM_MAGICS, open_directory
 from tracetool.ingest.formats.text import RECORD_A_LOG
 from tracetool.ingest.reader import CHUNK_BYTES, ReadOptions
-from tracetool.ingest.source import open_source
 from tracetool.runs.place import run_of
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def open_trace(
 def _open(path: str, input_format: str | None, options: ReadOptions) -> TraceReader:
     if input_format in (None, "ctf") and Path(path).is_dir():
         return open_directory(path, options)
+    from tracetool.ingest.source import open_source  # noqa: PLC0415  with the libraries of compression
+
     source = open_source(path)
     try:
         head = source.read_fully(_HEAD_BYTES)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracetool.errors import InputError
-from tracetool.ingest.source import open_source
 from tracetool.ingest.trace_reader import Health
 
 if TYPE_CHECKING:
@@ -71,6 +70,8 @@ class Reader:
             InputError: it cannot be read, or not twice.
         """
         if self.rereadable:
+            from tracetool.ingest.source import open_source  # noqa: PLC0415  with the libraries of compression
+
             return open_source(self.meta.path)
         if self._stream is None:
             raise InputError(f"{self.meta.name}: can be read only once; save it to a file first")
