@@ -20,7 +20,7 @@ SAMPLES = ROOT / "samples"
 PADDING = SAMPLES / "aavmf-shell-padding" / "trace.log.zst"
 FIRST_BOOT = SAMPLES / "aavmf-first-boot" / "trace.log.zst"
 
-COMMAND = (sys.executable, "-c", "from tracetool.cli import main; main()")
+COMMAND = (sys.executable, "-P", "-c", "from tracetool.cli import main; main()")
 
 _SETTINGS = ("NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED")
 
