@@ -260,8 +260,9 @@ class TraceApp(KeyQueue):
         self.query_one(MapView).follow(message.device, message.start, message.end, message.played)
 
     def on_prompt_closed(self) -> None:
-        """Focus the view again."""
-        self.action_view(self.current_view)
+        """Focus the view again, unless the app has ended meanwhile and the views are gone."""
+        if self.query(ContentSwitcher):
+            self.action_view(self.current_view)
 
     # --- the rest ------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from textual.app import App
+from textual.widgets import ContentSwitcher
 
 
 def test_from_the_verdict_to_the_exported_rows(tmp_path: Path) -> None:
@@ -385,6 +386,14 @@ def test_progress_that_arrives_after_q_is_dropped() -> None:
         return driver.app.return_value
 
     assert drive(script) == 0
+
+
+def test_a_prompt_that_closes_after_the_views_are_gone_is_passed_over() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.app.query_one(ContentSwitcher).remove()
+        driver.app.on_prompt_closed()
+
+    drive(script)
 
 
 def test_a_first_load_that_fails_ends_the_app_with_its_reason() -> None:
