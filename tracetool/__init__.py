@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tracetool.timeline.accesses import ACCESSES_SCHEMA
     from tracetool.timeline.blocks import BLOCKS_SCHEMA
     from tracetool.timeline.operations import OPERATIONS_SCHEMA
+    from tracetool.uboot import ENVIRONMENT_SCHEMA
     from tracetool.uefi.varstore import VARIABLES_SCHEMA
 
     __version__: str
@@ -40,6 +41,7 @@ __all__ = [
     "ACCESSES_SCHEMA",
     "BLOCKS_SCHEMA",
     "CHANGES_SCHEMA",
+    "ENVIRONMENT_SCHEMA",
     "EVENTS_SCHEMA",
     "FINDINGS_SCHEMA",
     "OPERATIONS_SCHEMA",
@@ -77,6 +79,7 @@ _MODULES = {
     "timeline.accesses": ("ACCESSES_SCHEMA",),
     "timeline.blocks": ("BLOCKS_SCHEMA",),
     "timeline.operations": ("OPERATIONS_SCHEMA",),
+    "uboot": ("ENVIRONMENT_SCHEMA",),
     "uefi.varstore": ("VARIABLES_SCHEMA",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

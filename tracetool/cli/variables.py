@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from tracetool.library.trace import Trace
     from tracetool.uefi.varstore import VariableStore
 
 _MOST_IMAGE = 1 << 30
@@ -54,8 +59,11 @@ def variables(
 ) -> None:
     """List the UEFI variables: name, state, where they are and what they say.
 
-    TRACE may also be the image of a flash. Of a trace it is the store that the guest left, or had --at an event.
+    TRACE may also be the image of a flash. Of a trace it is the store that the guest left, or had --at an event. Where
+    there is no UEFI store, the entries of U-Boot's environment are listed.
     """
+    import polars as pl
+
     from tracetool.cli.output import write_frame
 
     common.check_table_format(output_format, output)
@@ -75,25 +83,43 @@ def variables(
             if steps:
                 table = trace.variable_changes(history)
             else:
-                store = trace.variable_store(at=at)
+                store = _store_of(trace, at)
     if store is None:
         write_frame(table, "variable changes", output_format, output, several=len(trace.paths) > 1)
+    elif isinstance(store, pl.DataFrame):
+        if others or output_format == "json":
+            raise UsageError("the flash holds U-Boot's environment; --against and --format json are for UEFI variables")
+        write_frame(store, "environment", output_format, output, several=False)
     else:
         _write_store(store, others, output_format, output, deleted=deleted)
 
 
+def _store_of(trace: Trace, at: str | None) -> VariableStore | pl.DataFrame:
+    """The UEFI store, or where there is none U-Boot's environment."""
+    try:
+        return trace.variable_store(at=at)
+    except InputError:
+        environment = trace.environment(at=at)
+        if environment.is_empty():
+            raise
+        return environment
+
+
 def _store_in_image(
     traces: Sequence[str], outputs: Sequence[str | None], inputs: Sequence[Path]
-) -> VariableStore | None:
-    """The store of the one input, where that is a flash image; None where it is to be read as a trace.
+) -> VariableStore | pl.DataFrame | None:
+    """The store, or U-Boot's environment, in the one input, if that is a flash image; None: it is read as a trace.
 
     Raises:
         InputError: it is binary, of no format of traces, and holds no store.
     """
+    from tracetool.images import load_image
     from tracetool.ingest.formats import FORMATS, recognise
     from tracetool.ingest.formats.text import may_be_an_event
     from tracetool.ingest.inputs import keep_inputs
     from tracetool.ingest.source import open_source
+    from tracetool.uboot import environment_frame, find_environments
+    from tracetool.uefi.varstore import find_variable_store
 
     path = user_path(traces[0])
     if len(traces) > 1 or traces[0] == common.STANDARD_OUTPUT or not path.is_file():
@@ -103,14 +129,16 @@ def _store_in_image(
     if recognise(head) is not FORMATS["text"] or may_be_an_event(head) or not {0, 0xFF} & set(head):
         return None
     keep_inputs(outputs, [path, *inputs])
-    return _store_in(path)
+    image = load_image(path, limit=_MOST_IMAGE)
+    environment = environment_frame(find_environments(image)) if find_variable_store(image) is None else None
+    return _store_in(path, image) if environment is None or environment.is_empty() else environment
 
 
-def _store_in(path: Path) -> VariableStore:
+def _store_in(path: Path, image: NDArray[np.uint8] | None = None) -> VariableStore:
     from tracetool.images import load_image
     from tracetool.uefi.varstore import find_variable_store
 
-    store = find_variable_store(load_image(path, limit=_MOST_IMAGE))
+    store = find_variable_store(load_image(path, limit=_MOST_IMAGE) if image is None else image)
     if store is None:
         raise InputError(f"{path}: no UEFI variable store in it; give the image or the trace of the variables' flash")
     return store

@@ -239,6 +239,17 @@ class Trace:
             raise InputError("the flash holds no variable store at this moment; its changes say what became of it")
         return store
 
+    def environment(self, *, at: int | str | None = None) -> pl.DataFrame:
+        """U-Boot's environment just after event `at`, or at the end, a frame of `ENVIRONMENT_SCHEMA`; empty: none.
+
+        Only bytes that are known count: without an image those that the trace wrote.
+        """
+        from tracetool.uboot import environment_frame, find_environments
+
+        replayed = self.replay(at=at)
+        machines = [device.machine for device in replayed.devices.values() if device.machine is not None]
+        return environment_frame([copy for machine in machines for copy in find_environments(machine.storage())])
+
     def variable_changes(self, name: str | None = None) -> pl.DataFrame:
         """What was done to the store and its variables, step by step, a frame of `CHANGES_SCHEMA`.
 

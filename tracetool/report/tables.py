@@ -127,6 +127,12 @@ _TABLES: dict[str, tuple[_Column, ...]] = {
         ("data", "data_bytes", format_size, True),
         ("value", "value", _value_cell, False),
     ),
+    "environment": (
+        ("variable", "variable", _word, False),
+        ("", "status", _word, False),
+        ("offset", "offset", format_offset, True),
+        ("value", "value", _value_cell, False),
+    ),
     "variable changes": (
         ("trace", "trace", _word, True),
         ("seq", "first_seq", _word, True),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +14,19 @@ from tracetool.images import load_image
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 PADDING = str(sample("aavmf-shell-padding/trace.log.zst"))
 BEFORE = str(sample("aavmf-shell-padding/flash1-before.fd.zst"))
 AFTER = str(sample("aavmf-shell-padding/flash1-after.fd.zst"))
+
+
+def flash(*entries: tuple[str, str]) -> NDArray[np.uint8]:
+    """A blank flash with an environment of U-Boot at its start."""
+    data = b"".join(f"{name}={value}\0".encode() for name, value in entries).ljust(0x1FFC, b"\0")
+    image = np.full(1 << 20, 0xFF, np.uint8)
+    image[:0x2000] = np.frombuffer(zlib.crc32(data).to_bytes(4, "little") + data, np.uint8)
+    return image
 
 
 def rows(*args: str) -> list[dict[str, object]]:
@@ -99,3 +110,13 @@ def test_names_that_would_act_on_a_terminal_are_shown_harmless(tmp_path: Path) -
     done = tracetool("variables", str(tmp_path / "flash.fd"))
     assert done.code == 0
     assert "\x1b" not in done.text
+
+
+def test_where_there_is_no_store_the_environment_of_u_boot_is_listed(tmp_path: Path) -> None:
+    flash(("hello", "world\x1b[2J")).tofile(tmp_path / "flash.fd")
+    done = tracetool("variables", tmp_path / "flash.fd")
+    assert (done.code, done.err) == (0, "")
+    assert "hello" in done.text
+    assert "\x1b" not in done.text
+    assert rows(str(tmp_path / "flash.fd"))[0]["status"] == "current"
+    assert tracetool("variables", tmp_path / "flash.fd", "--format", "json").code == 2
