@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
     import polars as pl
-    from numpy.typing import NDArray
 
     from tracetool.library.trace import Trace
     from tracetool.uefi.varstore import VariableStore
@@ -68,17 +66,14 @@ def variables(
 
     common.check_table_format(output_format, output)
     steps = changes or history is not None
-    if output_format == "json" and (steps or deleted or against):
-        raise UsageError("--format json holds the variables that the firmware finds; give --format jsonl")
-    if steps and (at is not None or deleted or against):
-        raise UsageError("--history and --changes tell the whole life; leave out --at, --deleted and --against")
-    if against is not None and deleted:
-        raise UsageError("--against compares what the firmware finds; leave out --deleted")
-    others = [user_path(against)] if against else []
+    _check_choice(steps=steps, at=at, deleted=deleted, against=against, output_format=output_format)
+    others = [user_path(against)] if against is not None else []
     store = _store_in_image(traces, [output], others)
-    if store is not None and (steps or at is not None):
-        raise UsageError(f"{traces[0]} is an image; --at, --history and --changes need the trace")
-    if store is None:
+    if store is not None:
+        given = [*devices.described(), *(name for name in ("device", "process", "boot") if getattr(devices, name))]
+        if steps or at is not None or given or reading.strict or reading.input_format:
+            raise UsageError(f"{traces[0]} is an image; moments, history and options about a machine need its trace")
+    else:
         with common.opened(traces, reading, devices.given(), outputs=[output], inputs=others) as trace:
             if steps:
                 table = trace.variable_changes(history)
@@ -92,6 +87,18 @@ def variables(
         write_frame(store, "environment", output_format, output, several=False)
     else:
         _write_store(store, others, output_format, output, deleted=deleted)
+
+
+def _check_choice(*, steps: bool, at: str | None, deleted: bool, against: str | None, output_format: str) -> None:
+    """UsageError for options that contradict each other."""
+    if output_format == "json" and (steps or deleted or against is not None):
+        raise UsageError("--format json holds the variables that the firmware finds; give --format jsonl")
+    if steps and (at is not None or deleted or against is not None):
+        raise UsageError("--history and --changes tell the whole life; leave out --at, --deleted and --against")
+    if against is not None and deleted:
+        raise UsageError("--against compares what the firmware finds; leave out --deleted")
+    if against == "":
+        raise UsageError("--against has no value")
 
 
 def _store_of(trace: Trace, at: str | None) -> VariableStore | pl.DataFrame:
@@ -119,7 +126,7 @@ def _store_in_image(
     from tracetool.ingest.inputs import keep_inputs
     from tracetool.ingest.source import open_source
     from tracetool.uboot import environment_frame, find_environments
-    from tracetool.uefi.varstore import find_variable_store
+    from tracetool.uefi.varstore import find_variable_store, why_no_store
 
     path = user_path(traces[0])
     if len(traces) > 1 or traces[0] == common.STANDARD_OUTPUT or not path.is_file():
@@ -130,17 +137,24 @@ def _store_in_image(
         return None
     keep_inputs(outputs, [path, *inputs])
     image = load_image(path, limit=_MOST_IMAGE)
-    environment = environment_frame(find_environments(image)) if find_variable_store(image) is None else None
-    return _store_in(path, image) if environment is None or environment.is_empty() else environment
+    store = find_variable_store(image)
+    if store is not None:
+        return store
+    environment = environment_frame(find_environments(image))
+    if environment.is_empty():
+        raise InputError(f"{path}: no UEFI variable store in it: {why_no_store(image)}")
+    return environment
 
 
-def _store_in(path: Path, image: NDArray[np.uint8] | None = None) -> VariableStore:
+def _store_before(path: Path) -> VariableStore | None:
+    """The store in the image that another is compared with; None where that is blank."""
     from tracetool.images import load_image
-    from tracetool.uefi.varstore import find_variable_store
+    from tracetool.uefi.varstore import find_variable_store, is_blank, why_no_store
 
-    store = find_variable_store(load_image(path, limit=_MOST_IMAGE) if image is None else image)
-    if store is None:
-        raise InputError(f"{path}: no UEFI variable store in it; give the image or the trace of the variables' flash")
+    image = load_image(path, limit=_MOST_IMAGE)
+    store = find_variable_store(image)
+    if store is None and not is_blank(image):
+        raise InputError(f"{path}: no UEFI variable store in it: {why_no_store(image)}")
     return store
 
 
@@ -149,13 +163,18 @@ def _write_store(
 ) -> None:
     from tracetool.cli.output import open_output, write_frame
     from tracetool.report.formats.json import document_text
-    from tracetool.uefi.varstore import qemu_document, store_differences, variables_frame
+    from tracetool.uefi.varstore import qemu_document, remarks, store_differences, variables_frame
 
-    if others:
-        table = store_differences(_store_in(others[0]), store)
-        write_frame(table, "variable differences", output_format, output, several=False)
-    elif output_format == "json":
+    for remark in remarks(store):
+        common.say(f"the store at {store.start:#x}: {remark}")
+    if output_format == "json":
         with open_output(output) as file:
             file.write(document_text(qemu_document(store)).encode())
+        return
+    if others:
+        name, table = "variable differences", store_differences(_store_before(others[0]), store)
     else:
-        write_frame(variables_frame(store, deleted=deleted), "variables", output_format, output, several=False)
+        name, table = "variables", variables_frame(store, deleted=deleted)
+    write_frame(table, name, output_format, output, several=False)
+    if table.is_empty():
+        common.say("the variables are the same" if others else "the store holds no variable")

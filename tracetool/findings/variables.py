@@ -55,7 +55,7 @@ def rewritten(case: Case) -> Iterator[Hit]:
         found.merge(Cluster(1, length, offset, offset + length, seq, seq, trace=trace, last_trace=trace))
     if found:
         times = count_of(found.count, "time")
-        yield Hit(found, f"the live store was erased {times} and written again, with no copy in the spare")
+        yield Hit(found, f"the live store was erased {times} with no copy in the spare")
 
 
 @rule("VAR003")

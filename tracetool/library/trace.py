@@ -164,7 +164,9 @@ class Trace:
             replayed = self.replay(keep_operations=True)
             table = replayed.operations()
         else:
-            replayed, audit = self._audited(keep_operations=True, keep_occurrences=True)
+            replayed, audit = self._audited(
+                keep_operations=True, keep_occurrences=True, variables=_is_about_variables(rule)
+            )
             table = _with_cases(replayed.operations(), _cases(audit, rule))
         self.warn_of_doubts(replayed)
         return table if query is None else table.filter(query.expression(replayed.starts))
@@ -205,7 +207,7 @@ class Trace:
             wear_limit=wear_limit,
             policy=parse_policy(policy),
             keep_occurrences=rule is not None,
-            variables=variables,
+            variables=variables or _is_about_variables(rule),
         )
         table = findings_frame(audit.findings) if rule is None else _cases(audit, rule)
         return table if query is None else table.filter(query.expression(()))
@@ -234,9 +236,14 @@ class Trace:
 
         replayed = self.replay(at=at)
         self.warn_of_doubts(replayed)
-        store = device_store(chosen_store(replayed))
+        try:
+            store = device_store(chosen_store(replayed))
+        except InputError:
+            if at is None:
+                raise
+            store = None
         if store is None:
-            raise InputError("the flash holds no variable store at this moment; its changes say what became of it")
+            raise InputError(f"no UEFI variable store just after event {at}; --changes says what became of it")
         return store
 
     def environment(self, *, at: int | str | None = None) -> pl.DataFrame:
@@ -264,7 +271,15 @@ class Trace:
 
         replayed = self.replay(keep_operations=True, variables=True)
         self.warn_of_doubts(replayed)
-        return changes_of(chosen_store(replayed), name)
+        device = chosen_store(replayed)
+        changes = changes_of(device, name)
+        if device.image is None:
+            LOGGER.warning(
+                "%s: contents before the trace are not known: variables that were there look as if they were created; "
+                "--image gives them",
+                device.name,
+            )
+        return changes
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -440,6 +455,11 @@ class Trace:
                     LOGGER.warning("%s: model and trace disagree from event %d on (TRC001)", name, seq)
             if not device.stores_known:
                 LOGGER.warning("%s: %s", name, stores_unknown(device).text)
+
+
+def _is_about_variables(rule: str | None) -> bool:
+    """True for a rule that looks only where the variable store is followed."""
+    return rule is not None and parse_rule(rule).id.startswith("VAR")
 
 
 def _cases(audit: Audit, rule: str) -> pl.DataFrame:

@@ -149,6 +149,8 @@ _TABLES: dict[str, tuple[_Column, ...]] = {
         ("variable", "variable", _word, False),
         ("GUID", "guid", _word, False),
         ("change", "change", _word, False),
+        ("attributes", "attributes", _status, False),
+        ("then", "attributes_after", _status, False),
         ("before", "value", _value_cell, False),
         ("after", "value_after", _value_cell, False),
     ),

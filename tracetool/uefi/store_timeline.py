@@ -16,7 +16,7 @@ import polars as pl
 from replay.columns import JournalKind
 from tracetool.uefi.ftw import read_queue, read_working_header
 from tracetool.uefi.regions import nv_regions
-from tracetool.uefi.variables import STORE_HEADER_BYTES, State, VariableList, read_store_header, read_variable
+from tracetool.uefi.variables import START_ID, STORE_HEADER_BYTES, State, VariableList, read_store_header, read_variable
 from tracetool.uefi.volume import HEADER_BYTES
 
 if TYPE_CHECKING:
@@ -93,10 +93,12 @@ TOUCHES_SCHEMA = pl.Schema(
         "copy": pl.UInt32(),
         "variable": pl.String(),
         "guid": pl.String(),
+        "rewrite": pl.UInt32(),
     }
 )
 """One row a change and variable: the event that committed it, the bytes of the flash (offset, length), what they are,
-what for, and the copy of the variable (its number, name and GUID; null where it concerns none)."""
+what for, the copy of the variable (its number, name and GUID; null where it concerns none), and the number of the
+rewrite or reclaim of the live store that it is part of (null: of none)."""
 
 
 @dataclass(eq=False, slots=True)
@@ -158,6 +160,7 @@ class _Touch(NamedTuple):
     intent: Intent | None
     """None: to create or to update its copy, which is known once that is added."""
     copy: Copy | None
+    rewrite: int | None
 
 
 class Fault(StrEnum):
@@ -228,6 +231,10 @@ class StoreFollower:
     queue: Queue | None = None
     regions: list[Region] = field(default_factory=list)
     phase: _Phase | None = None
+    phases: int = 0
+    """Rewrites and reclaims of the live store so far."""
+    start_byte: tuple[tuple[int, int], int] | None = None
+    """Event and offset of the first byte of a start id, programmed on its own at the end of the list."""
     all_known: bool = False
     step: int = 0
     """The last step of a fault tolerant write, by its place in `_STEP_ORDER`."""
@@ -347,7 +354,8 @@ class StoreFollower:
         intent: Intent | None,
         copy: Copy | None = None,
     ) -> None:
-        self.touches.append(_Touch(*event, offset, length, part, intent, copy))
+        rewrite = self.phases if intent in (Intent.REWRITE, Intent.RECLAIM) else None
+        self.touches.append(_Touch(*event, offset, length, part, intent, copy, rewrite))
 
     # --- variables -----------------------------------------------------------------------------------------------
 
@@ -359,6 +367,7 @@ class StoreFollower:
             reclaims = self.queue is not None and self.queue.pending is not None
             replaced = [copy for copy in self.live.values() if copy.header.state == State.IN_DELETED_TRANSITION]
             data = {copy.number: self._data(copy) for copy in replaced} if reclaims else {}
+            self.phases += 1
             self.phase = _Phase(Intent.RECLAIM if reclaims else Intent.REWRITE, dict(self.live), variables.end, data)
 
     def _variables(self, event: tuple[int, int], low: int, high: int) -> None:
@@ -370,16 +379,33 @@ class StoreFollower:
             else:
                 phase.position = high
         changed = self._parse(event, low, high)
+        self._touch_start()
         touched = False
         for offset in self.variables.offsets(low, high) if self.variables else ():
             touched, copy = True, self.live[offset]
             start, end = max(low, offset), min(high, copy.header.end)
             intent = phase.intent if phase and offset in phase.before else changed.get(copy.number)
             self._touch(event, start, end - start, _part(copy.header, start, end), intent, copy)
-        if not touched:
+        if touched:
+            return
+        if (low, high) == (self.variables.end, low + 1) and self._byte(low) == START_ID[0]:  # type: ignore[union-attr]
+            self.start_byte = (event, low)
+        else:
             self._touch(event, low, high - low, Part.FREE, phase.intent if phase else Intent.OTHER)
             if phase is None and high - low > 1:
                 self._fault(Fault.WRONG_REGION, event, low, high - low, "free space programmed, and no variable there")
+
+    def _byte(self, offset: int) -> int:
+        return self.data[offset - self.start]
+
+    def _touch_start(self) -> None:
+        """Give the first byte of a start id, where it was programmed on its own, to the variable that it began."""
+        if self.start_byte is None or self.start_byte[1] not in self.live:
+            return
+        (event, offset), self.start_byte = self.start_byte, None
+        copy = self.live[offset]
+        copy.born = event
+        self._touch(event, offset, 1, Part.HEADER, None, copy)
 
     def _parse(self, event: tuple[int, int], low: int, high: int) -> dict[int, Intent]:
         """Decode the list anew where it changed; what was done to copies, by number, if not written."""
@@ -483,6 +509,21 @@ class StoreFollower:
     def _data(self, copy: Copy) -> bytes:
         return b"" if self.variables is None else read_variable(self.read, copy.header, self.variables.store.end).data
 
+    def finish(self) -> None:
+        """Take in that the trace ends: in a rewrite, the variables that are not written again yet are lost."""
+        if self.start_byte is not None:
+            self._touch(*self.start_byte, 1, Part.FREE, Intent.OTHER)
+        phase = self.phase
+        if phase is None or not self.touches:
+            return
+        names = {(copy.name, copy.header.guid) for copy in self.live.values() if copy.live}
+        gone = {(copy.name or "?", copy.header.guid) for copy in phase.before.values() if copy.live} - names
+        if gone:
+            words = f"the trace ends while the store is written again, with {len(gone)} variables missing: "
+            last = self.touches[-1]
+            listed = ", ".join(sorted(name for name, _ in gone))
+            self._fault(Fault.LOST, (last.trace, last.seq), self.start, phase.end - self.start, words + listed)
+
     # --- fault tolerant write ------------------------------------------------------------------------------------
 
     def _region_touched(self, event: tuple[int, int], low: int, high: int, name: str, *, erased: bool) -> None:
@@ -585,6 +626,7 @@ def follow_store(start: int, data: bytes, known: bytes, changes: Iterable[tuple[
     follower = StoreFollower(start, bytearray(data), bytearray(known))
     for trace, change in changes:
         follower.change(trace, change)
+    follower.finish()
     return StoreTimeline(_table(follower.touches), tuple(follower.copies), tuple(follower.faults))
 
 
@@ -593,7 +635,7 @@ def _table(touches: list[_Touch]) -> pl.DataFrame:
     written = {touch.copy: str(_written_for(touch.copy)) for touch in touches}
     guids = {copy: copy and str(UUID(bytes_le=copy.header.guid)) for copy in written}
     columns = list(zip(*touches, strict=True)) or [()] * len(_Touch._fields)
-    *numbers, parts, intents, copies = columns
+    *numbers, parts, intents, copies, rewrites = columns
     return pl.DataFrame(
         [
             *numbers,
@@ -602,6 +644,7 @@ def _table(touches: list[_Touch]) -> pl.DataFrame:
             [copy and copy.number for copy in copies],
             [copy and copy.name for copy in copies],
             [guids[copy] for copy in copies],
+            rewrites,
         ],
         TOUCHES_SCHEMA,
         orient="col",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     """The bytes at an offset, of a length; None where one of them is not known or lies outside the flash."""
 
 __all__ = [
+    "START_ID",
     "STORE_GUIDS",
     "STORE_HEADER_BYTES",
     "State",
@@ -41,7 +42,9 @@ STORE_GUIDS = {AUTHENTICATED_GUID, PLAIN_GUID}
 
 _FORMATTED = 0x5A
 _HEALTHY = 0xFE
-_START_ID = b"\xaa\x55"
+START_ID = b"\xaa\x55"
+"""The first bytes of a variable."""
+
 _UNSET = 0xFFFFFFFF
 """A header field that was never programmed."""
 
@@ -166,7 +169,7 @@ def _read_header(read: Read, offset: int, end: int, *, authenticated: bool) -> V
     layout = _AUTHENTICATED if authenticated else _PLAIN
     name_offset = offset + layout.size
     raw = read(offset, layout.size) if name_offset <= end else None
-    if raw is None or raw[:2] != _START_ID:
+    if raw is None or raw[:2] != START_ID:
         return None
     count, time, key = 0, bytes(16), 0
     if authenticated:

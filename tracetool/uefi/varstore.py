@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from tracetool.uefi.variables import (
 from tracetool.uefi.volume import HEADER_BYTES, WORKING_GUID, find_nv_volume
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from uuid import UUID
 
     from numpy.typing import NDArray
@@ -38,11 +39,14 @@ __all__ = [
     "VARIABLES_SCHEMA",
     "VariableStore",
     "find_variable_store",
+    "is_blank",
     "qemu_document",
     "read_variable_store",
     "reader",
+    "remarks",
     "store_differences",
     "variables_frame",
+    "why_no_store",
 ]
 
 VARIABLES_SCHEMA = pl.Schema(
@@ -62,6 +66,8 @@ VARIABLES_SCHEMA = pl.Schema(
 attributes, offset and length of the whole copy with its header (bytes), length of its data, and the data in words, or
 in hex where they are of no known kind."""
 
+_ERASED = 0xFF
+_ERASED_GUID = b"\xff" * 16
 _LONGEST_VOLUME = 1 << 20
 """Bytes behind a store whose volume header is damaged in which its fault tolerant write is looked for."""
 
@@ -85,11 +91,11 @@ class VariableStore:
     start: int
     volume: Volume | None
     header: StoreHeader | None
-    variables: tuple[Variable, ...]
+    variables: tuple[Variable, ...] = field(repr=False)
     list_end: int
     tail_erased: bool | None
-    queue: Queue | None
-    regions: tuple[Region, ...]
+    queue: Queue | None = field(repr=False)
+    regions: tuple[Region, ...] = field(repr=False)
 
     @cached_property
     def current(self) -> dict[tuple[str, UUID], Variable]:
@@ -196,9 +202,9 @@ def variables_frame(store: VariableStore, *, deleted: bool = False) -> pl.DataFr
             _status(variable, current=id(variable) in current),
             variable.header.attributes,
             variable.header.offset,
-            variable.header.data_end - variable.header.offset,
+            min(variable.header.data_end, store.end) - variable.header.offset,
             len(variable.data),
-            value_text(variable) or variable.data.hex(),
+            _value(variable),
         )
         for variable in store.variables
         if deleted or id(variable) in current
@@ -218,26 +224,91 @@ def _status(variable: Variable, *, current: bool) -> str:
     return "deleted" if variable.header.state in deleted else "illegal"
 
 
-def store_differences(before: VariableStore, after: VariableStore) -> pl.DataFrame:
-    """The variables that differ, by name and GUID, a row each.
+def store_differences(before: VariableStore | None, after: VariableStore) -> pl.DataFrame:
+    """The variables that differ in a byte or an attribute, by name and GUID, a row each.
+
+    Args:
+        before: None for a blank flash.
+        after: compared with it.
 
     Returns:
-        Columns variable, guid, change (added, removed or changed), value and value_after, all strings.
+        Columns variable, guid, change (added, removed or changed), value and value_after (in words; in hex where both
+        are the same in words) as strings, attributes and attributes_after (uint32).
     """
-    key, told = ["variable", "guid"], ["attributes", "value"]
-    old, new = (variables_frame(store).select(*key, *told) for store in (before, after))
-    both = old.join(new, on=key, how="full", coalesce=True, suffix="_after")
-    change = (
-        pl.when(pl.col("attributes").is_null())
-        .then(pl.lit("added"))
-        .when(pl.col("attributes_after").is_null())
-        .then(pl.lit("removed"))
-        .otherwise(pl.lit("changed"))
-    )
-    same = (pl.col("value") == pl.col("value_after")) & (pl.col("attributes") == pl.col("attributes_after"))
-    return (
-        both.filter(~same.fill_null(value=False)).select(*key, change.alias("change"), "value", "value_after").sort(key)
-    )
+    old, new = {} if before is None else before.current, after.current
+    rows = []
+    for key in sorted(old.keys() | new.keys(), key=str):
+        first, last = old.get(key), new.get(key)
+        if first and last and (first.data, first.header.attributes) == (last.data, last.header.attributes):
+            continue
+        change = "added" if first is None else "removed" if last is None else "changed"
+        values = [each and _value(each) for each in (first, last)]
+        if first and last and values[0] == values[1] and first.data != last.data:
+            values = [first.data.hex(), last.data.hex()]
+        attributes = [each and each.header.attributes for each in (first, last)]
+        rows.append((key[0], str(key[1]), change, *values, *attributes))
+    text, number = pl.String(), pl.UInt32()
+    names = ("variable", "guid", "change", "value", "value_after", "attributes", "attributes_after")
+    return pl.DataFrame(rows, dict(zip(names, (*[text] * 5, number, number), strict=True)), orient="row")
+
+
+def _value(variable: Variable) -> str:
+    """The data in words, or in hex where they are of no known kind."""
+    return value_text(variable) or variable.data.hex()
+
+
+def remarks(store: VariableStore) -> Iterator[str]:
+    """Say where the firmware will not take the store as it is.
+
+    Ref: boots of AAVMF and OVMF 2022.11 and 2025.02 on images as a power cut leaves them.
+    """
+    header = store.header
+    if store.volume is None:
+        yield "its volume header is damaged: AAVMF formats the store at its next start, OVMF does not start any more"
+    if header is None:
+        yield "its store header is damaged or of an unknown kind: the firmware finds no variable in it"
+    elif not header.usable:
+        yield "it is not marked formatted and healthy: the firmware hangs at its next start"
+    elif not header.authenticated:
+        yield "it is a store of plain variables, which current firmware does not write"
+    if store.queue is not None and store.queue.pending is not None:
+        yield "a fault-tolerant write is pending: the firmware writes the store anew from the spare at its next start"
+    if store.tail_erased is False:
+        yield "bytes behind its last variable are not erased: the firmware reclaims the store at its next start"
+    for variable in store.current.values():
+        place = f"at {variable.header.offset:#x}"
+        if not variable.complete:
+            yield f"the variable {place} reaches beyond the store or is not known: the firmware fails on it"
+        elif not variable.name or variable.header.guid == _ERASED_GUID:
+            yield f"the variable {place} is torn: its name or GUID was not written"
+
+
+def why_no_store(image: NDArray[np.uint8]) -> str:
+    """Say why an image holds no variable store."""
+    head = image[:_LONGEST_VOLUME]
+    if not head.any() or (head == _ERASED).all():
+        return "it is blank; the firmware formats it at its first start"
+    volume = find_nv_volume(image[:HEADER_BYTES].tobytes())
+    if volume is not None and volume.fv_length > len(image):
+        return f"its volume is {volume.fv_length:,} bytes long and the image {len(image):,}: it is cut short"
+    working = _steps_with(image[:_LONGEST_VOLUME], WORKING_GUID)
+    copies = _copies(image, int(working[0])) if len(working) else []
+    if copies:
+        return (
+            f"its headers are erased; the spare of a fault-tolerant write holds a copy of the store at {copies[0]:#x}"
+        )
+    return "give the image or the trace of the variables' flash"
+
+
+def is_blank(image: NDArray[np.uint8]) -> bool:
+    """True for a flash that no firmware has formatted yet: all zeros or all erased."""
+    return not image.any() or bool((image == _ERASED).all())
+
+
+def _copies(image: NDArray[np.uint8], working: int) -> list[int]:
+    """Where a store header stands behind the working block."""
+    stores = np.concatenate([_steps_with(image, guid, HEADER_BYTES) for guid in sorted(STORE_GUIDS)])
+    return sorted(start for start in stores.tolist() if working < start < working + _LONGEST_VOLUME)
 
 
 def qemu_document(store: VariableStore) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.captures import capture_path
 from tests.tracetool.cli.program import tracetool
 from tracetool.bundled import sample
 from tracetool.images import load_image
@@ -81,10 +82,12 @@ def test_two_stores_are_compared_by_variable() -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ((AFTER, "--history", "Hello"), "need the trace"),
+        ((AFTER, "--history", "Hello"), "need its trace"),
         ((PADDING, "--history", "BootOrdr"), "there is BootOrder"),
         ((AFTER, "--format", "json", "--deleted"), "jsonl"),
         ((PADDING, "--at", "x"), "not a number"),
+        ((AFTER, "--against", ""), "--against has no value"),
+        ((AFTER, "--board", "virt"), "is an image"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_a_line(args: tuple[str, ...], words: str) -> None:
@@ -120,3 +123,45 @@ def test_where_there_is_no_store_the_environment_of_u_boot_is_listed(tmp_path: P
     assert "\x1b" not in done.text
     assert rows(str(tmp_path / "flash.fd"))[0]["status"] == "current"
     assert tracetool("variables", tmp_path / "flash.fd", "--format", "json").code == 2
+
+
+def test_a_variable_of_which_one_byte_or_attribute_differs_is_a_difference(tmp_path: Path) -> None:
+    """What a value says in words may be the same."""
+    image = load_image(sample("aavmf-shell-padding/flash1-after.fd.zst"), limit=64 << 20)[: 768 << 10]
+    image.tofile(tmp_path / "before.fd")
+    image[0x06EC + 4] = 3  # attributes of Boot0001
+    image[0x0698 + 60 + 20 + 3] = 1  # the last byte of BootOrder
+    image.tofile(tmp_path / "after.fd")
+    order, option = rows(str(tmp_path / "after.fd"), "--against", str(tmp_path / "before.fd"))[::-1]
+    assert (option["variable"], option["attributes"], option["attributes_after"]) == ("Boot0001", 7, 3)
+    assert (order["variable"], order["value"], order["value_after"]) == ("BootOrder", "0000, 0001", "0000, 0101")
+
+
+def test_a_blank_flash_has_no_variables_to_compare_with(tmp_path: Path) -> None:
+    np.zeros(1 << 20, np.uint8).tofile(tmp_path / "blank.fd")
+    found = rows(AFTER, "--against", str(tmp_path / "blank.fd"))
+    assert {row["change"] for row in found} == {"added"}
+    assert len(found) == 17
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ("rc-target-k300", "pending"),
+        ("fb-fmt-hdr-w23", "hangs"),
+        ("fb-var1-hdr-bits", "reclaims"),
+        ("rc-target-erased", "holds a copy of the store at 0x80000"),
+    ],
+)
+def test_a_store_that_the_firmware_does_not_take_as_it_is_is_remarked_on(image: str, words: str) -> None:
+    assert words in tracetool("variables", capture_path(f"powercut/{image}.fd.zst")).err
+
+
+def test_a_moment_without_a_store_is_said_to_be_one() -> None:
+    done = tracetool("variables", sample("aavmf-first-boot/trace.log.zst"), "--at", "1514")
+    assert (done.code, "just after event 1514" in done.err) == (3, True)
+
+
+def test_a_rule_about_variables_follows_them_when_it_is_asked_for() -> None:
+    done = tracetool("findings", sample("aavmf-first-boot/trace.log.zst"), "--rule", "VAR002", "--format", "jsonl")
+    assert json.loads(done.text)["count"] == 14

@@ -127,3 +127,17 @@ def test_a_reclaim_keeps_live_copies_and_drops_the_others() -> None:
     assert len(kept) + len([copy for copy in copies if copy.replaces in dropped]) == 66
     assert {new.name for new in kept} >= {"BootOrder", "Big0"}
     assert all(new.kept_from is not None and new.kept_from.ended == reclaimed for new in kept)
+
+
+def test_a_variable_programmed_byte_by_byte_begins_with_its_first_byte() -> None:
+    first = timeline("ovmf-first-boot").touches.filter(pl.col("variable") == "CustomMode").row(0, named=True)
+    assert (first["seq"], first["offset"], first["length"]) == (14, 0x64, 1)
+    assert timeline("ovmf-first-boot").touches.filter(pl.col("part") == "free space").is_empty()
+
+
+def test_a_trace_that_ends_in_a_rewrite_names_what_is_missing() -> None:
+    before, changes = recorded("aavmf-first-boot")
+    cut = [(0, change) for change in changes if change.seq <= 14570]
+    (fault,) = follow_store(0, before, b"\1" * len(before), cut).faults
+    assert fault.fault == "lost"
+    assert "Timeout" in fault.words
