@@ -50,7 +50,11 @@ def block(text: str, language: str) -> str:
 
 def commands(text: str) -> list[list[str]]:
     """Command lines that run the program, each with its continuation lines."""
-    return [shlex.split(line) for line in text.replace("\\\n", " ").splitlines() if line.startswith("tracetool ")]
+    return [
+        shlex.split(line, comments=True)
+        for line in text.replace("\\\n", " ").splitlines()
+        if line.startswith("tracetool ")
+    ]
 
 
 def run(arguments: list[str], folder: Path, **settings: str) -> Ended:
@@ -160,6 +164,18 @@ def test_the_ci_job_fails_when_the_padding_is_touched(aavmf: Path) -> None:
     shutil.rmtree(aavmf / "runs" / "boot-1")
     PADDING.at(aavmf / "runs" / "boot-1")
     assert run(report, aavmf).code == 1
+
+
+def test_variables_that_survived_are_listed(tmp_path: Path) -> None:
+    files = {"guest_VARS.fd": "flash1-after.fd", "after.fd": "flash1-after.fd", "before.fd": "flash1-before.fd"}
+    for name, file in (files | {"trace.log": "trace.log"}).items():
+        packed = capture_path(f"aavmf-first-boot/{file}.zst")
+        with packed.open("rb") as source, (tmp_path / name).open("wb") as target:
+            shutil.copyfileobj(decompressed(source, compression_of(source.peek(8))), target)
+    for command in commands(block(recipe("Did my UEFI variable survive?"), "sh")):
+        ended = run(command, tmp_path)
+        assert (ended.code, ended.err) == (0, "tracetool: wrote vars.json\n" if "-o" in command else "")
+    assert len(json.loads((tmp_path / "vars.json").read_text())["variables"]) == 17
 
 
 def test_a_qemu_with_the_rfc_patch_is_read(tmp_path: Path) -> None:

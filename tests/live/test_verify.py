@@ -284,7 +284,7 @@ def test_an_interrupt_leaves_no_qemu_and_no_files(tmp_path: Path) -> None:
     qemu = needed_program("qemu-system-aarch64", "qemu-system-arm")
     arguments = ["verify", str(capture_path(RECLAIM.trace)), "--qemu-binary", qemu]
     settings = environment(TMPDIR=str(tmp_path))
-    restored = [*COMMAND[:2], "import signal; signal.signal(2, signal.default_int_handler); " + COMMAND[2]]
+    restored = [*COMMAND[:-1], "import signal; signal.signal(2, signal.default_int_handler); " + COMMAND[-1]]
     with subprocess.Popen(
         [*restored, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=settings
     ) as running:

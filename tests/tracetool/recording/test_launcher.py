@@ -150,7 +150,10 @@ def test_a_script_that_fails_has_its_own_code(scene: Scene) -> None:
 
 
 def test_a_guest_without_flash_and_one_that_is_refused_say_why(scene: Scene) -> None:
-    for options, words in (("-bios b.fd", "-bios b.fd: firmware"), (f"-D x {_options(scene)}", "leave -D out")):
+    for options, words in (
+        ("-bios b.fd", "-bios b.fd: it loads firmware"),
+        (f"-D x {_options(scene)}", "leave -D out"),
+    ):
         ended = _recorded(scene, _script(scene, f"qemu-system-aarch64 {options}"))
         assert (ended.code, words in ended.err.splitlines()[-1]) == (USAGE, True), ended.err
 

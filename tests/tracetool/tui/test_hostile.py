@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -15,6 +16,9 @@ from tracetool.ingest import open_trace
 from tracetool.viewmodel.audit_session import AuditSession, Settings, load
 from tracetool.viewmodel.cached_trace import CachedTrace
 
+if TYPE_CHECKING:
+    from tracetool.ingest.trace_reader import Health
+
 pytestmark = pytest.mark.slow
 
 EVERY_KEY = ("2", "e", "enter", "down", "enter", "z", "4", "1", "2", "t", "question_mark", "escape", "f", "escape")
@@ -26,8 +30,12 @@ class _Renamed:
     def __init__(self) -> None:
         self._reader = open_trace(str(PADDING))
         self.meta = replace(self._reader.meta, name=HOSTILE, path=HOSTILE)
-        self.health = self._reader.health
         self.rereadable = True
+
+    @property
+    def health(self) -> Health:
+        """That of the reader, which begins anew with each pass."""
+        return self._reader.health
 
     def chunks(self, trace: int = 0) -> list[pl.DataFrame]:
         """Frames with other names in them."""
