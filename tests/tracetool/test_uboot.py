@@ -62,4 +62,5 @@ def test_any_bytes_give_a_list(noise: bytes, at: int, cut: int) -> None:
     image = flash((0, environment(0x1000)))[:0x2000]
     part = image[at : at + len(noise)]
     part[:] = np.frombuffer(noise, np.uint8)[: len(part)]
-    environment_frame(find_environments(image[:cut]))
+    table = environment_frame(find_environments(image[:cut]))
+    assert all(0 <= offset < cut for offset in table["offset"])

@@ -45,13 +45,14 @@ LONG = ("aavmf-reclaim", "powercut", "random-accesses")
 @pytest.mark.parametrize("name", CASES)
 def test_the_document_is_as_documented(name: str) -> None:
     for gate in (Gate(), Gate(allow_inconclusive=True)):
-        VALIDATOR.validate(json.loads(document_text(audit_document(replace(CASES[name](), gate=gate)))))
+        document = json.loads(document_text(audit_document(replace(CASES[name](), gate=gate))))
+        assert list(VALIDATOR.iter_errors(document)) == []
 
 
 def test_the_policies_compared_are_as_documented() -> None:
     found = compare_policies([reader(PADDING)], Options(), wear_limit=10)
     assert found.policies
-    VALIDATOR.validate(json.loads(document_text(audit_document(found))))
+    assert list(VALIDATOR.iter_errors(json.loads(document_text(audit_document(found))))) == []
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_the_policies_compared_are_as_documented() -> None:
 )
 def test_the_answer_for_a_capture_is_as_documented(name: str, quick: Quick) -> None:
     ended = quick("audit", capture_path(name), "--format", "json")
-    VALIDATOR.validate(json.loads(ended.text))
+    assert list(VALIDATOR.iter_errors(json.loads(ended.text))) == []
 
 
 def test_the_schema_is_one_and_names_everything() -> None:

@@ -35,7 +35,7 @@ def ends(root: ET.Element) -> Counter[str]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_document_is_valid(name: str) -> None:
-    SCHEMA.validate(write_junit(CASES[name]()))
+    assert list(SCHEMA.iter_errors(write_junit(CASES[name]()))) == []
 
 
 @pytest.mark.parametrize("allow", [False, True])

@@ -48,7 +48,8 @@ def test_the_document_is_valid(name: str, allow: bool) -> None:
     audit = replace(CASES[name](), gate=Gate(allow_inconclusive=allow))
     lines = {found.trace or 0: {found.first_seq: 1} for found in audit.findings if found.first_seq is not None}
     for known in ({}, lines):
-        VALIDATOR.validate(json.loads(document_text(sarif_document(replace(audit, lines=known)))))
+        document = json.loads(document_text(sarif_document(replace(audit, lines=known))))
+        assert list(VALIDATOR.iter_errors(document)) == []
 
 
 def test_the_schema_that_the_document_names_is_the_one_it_is_held_against() -> None:

@@ -120,6 +120,7 @@ def test_the_palette_finds_every_action_and_does_it() -> None:
         await driver.until(lambda: "Next erase" in driver.text and "(b)" in driver.text)
         await driver.press("enter")
         await driver.until(lambda: "erase 1 of 2" in driver.status)
+        assert driver.app.crash is None
 
     drive(script)
 
