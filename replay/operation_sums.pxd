@@ -19,7 +19,8 @@ cdef int add(
     Chip chip, Rows rows, int64_t i, int64_t kind, int64_t cmd, int64_t wcycle, int64_t status, int64_t expected
 ) except -1 nogil
 cdef int add_word(Operations operations, Totals totals, Rows rows, int64_t i) except -1 nogil
-cdef inline int widen(Operations operations, int64_t low, int64_t start, int64_t end) except -1 nogil
+cdef inline int widen_words(Operations operations, int64_t start, int64_t end) except -1 nogil
+cdef inline int widen_span(Operations operations, int64_t start, int64_t end) except -1 nogil
 @cython.locals(write=cython.bint)
 cdef int count(
     Totals totals, Row row, Rows rows, int64_t i, int64_t kind, int64_t cmd, int64_t wcycle, int64_t op_kind
@@ -38,6 +39,7 @@ cdef int add_read(Operations operations, int64_t offset, int64_t value, int64_t 
 @cython.locals(meant=cython.bint)
 cdef int add_effect(Operations operations, Row row, int64_t op_kind) except -1 nogil
 cdef int end_operation(Chip chip) except -1 nogil
+cdef int append(Operations operations) except -1 nogil
 @cython.locals(given=cython.bint)
 cdef bint is_asked(Asked asked, Row row, Rows rows, int64_t i, int64_t kind) except -1 nogil
 @cython.locals(effect=cython.bint)

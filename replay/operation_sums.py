@@ -24,7 +24,7 @@ def add(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status
         if (
             chip.row.effect == Effect.STAGE
             and chip.op == chip.operations.number
-            and chip.operations.sums[OpField.WORDS_START] >= 0
+            and chip.operations.words_start >= 0
             and wcycle == 2  # noqa: PLR2004  the cycle of data words
             and cmd == Opcode.BUFFERED_PROGRAM
             and chip.row.effect_length == rows.size[i]
@@ -42,8 +42,8 @@ def add(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status
             if chip.op == chip.operations.number:
                 chip.operations.sums[OpField.KIND] = chip.op_kind
                 chip.operations.sums[OpField.STATUS] = chip.status
-                chip.operations.sums[OpField.LAST_SEQ] = rows.seq[i]
-                chip.operations.sums[OpField.END_NS] = rows.time_ns[i]
+                chip.operations.last_seq = rows.seq[i]
+                chip.operations.end_ns = rows.time_ns[i]
                 chip.operations.sums[OpField.FLAGS] |= chip.row.flags
     if chip.asked.everything or is_asked(chip.asked, chip.row, rows, i, kind):
         give(chip, chip.steps, chip.row, i, cmd, wcycle, status, expected)
@@ -58,27 +58,33 @@ def add_word(operations: Operations, totals: Totals, rows: Rows, i: int) -> None
     end = start + rows.size[i]
     totals.accesses += 1
     totals.writes += 1
-    operations.sums[OpField.ACCESSES] += 1
+    operations.accesses += 1
     if end > totals.commanded_end:
         totals.commanded_end = end
-    if start < operations.sums[OpField.WORDS_LOW]:
-        operations.sums[OpField.WORDS_LOW] = start
-    if end > operations.sums[OpField.WORDS_HIGH]:
-        operations.sums[OpField.WORDS_HIGH] = end
-    if operations.sums[OpField.LOW] < 0 or start < operations.sums[OpField.LOW]:
-        operations.sums[OpField.LOW] = start
-    if end > operations.sums[OpField.HIGH]:
-        operations.sums[OpField.HIGH] = end
-    operations.sums[OpField.LAST_SEQ] = rows.seq[i]
-    operations.sums[OpField.END_NS] = rows.time_ns[i]
+    if start < operations.words_low:
+        operations.words_low = start
+    if end > operations.words_high:
+        operations.words_high = end
+    if operations.low < 0 or start < operations.low:
+        operations.low = start
+    if end > operations.high:
+        operations.high = end
+    operations.last_seq = rows.seq[i]
+    operations.end_ns = rows.time_ns[i]
 
 
-def widen(operations: Operations, low: int, start: int, end: int) -> None:
-    """Widen the span in the field `low` and the one after it, which may be `ABSENT`, to include `start` to `end`."""
-    if operations.sums[low] < 0 or start < operations.sums[low]:
-        operations.sums[low] = start
-    if end > operations.sums[low + 1]:
-        operations.sums[low + 1] = end
+def widen_words(operations: Operations, start: int, end: int) -> None:
+    """Widen the span of a buffered program's words to include `start` to `end`."""
+    if operations.words_low < 0 or start < operations.words_low:
+        operations.words_low = start
+    operations.words_high = max(operations.words_high, end)
+
+
+def widen_span(operations: Operations, start: int, end: int) -> None:
+    """Widen the span touched to include `start` to `end`."""
+    if operations.low < 0 or start < operations.low:
+        operations.low = start
+    operations.high = max(operations.high, end)
 
 
 # --- totals ------------------------------------------------------------------------------------------------------
@@ -153,6 +159,9 @@ def begin_operation(operations: Operations, rows: Rows, i: int, cmd: int, status
         operations.sums[field] = 0
     for field in range(OpField.COMMAND_OFFSET, OP_FIELDS):
         operations.sums[field] = ABSENT
+    operations.accesses = 0
+    operations.low = operations.high = ABSENT
+    operations.words_start = operations.words_low = operations.words_high = ABSENT
     operations.sums[OpField.BOOT] = rows.boot[i]
     operations.sums[OpField.FIRST_SEQ] = rows.seq[i]
     operations.sums[OpField.TIME_NS] = rows.time_ns[i]
@@ -171,7 +180,7 @@ def add_to_operation(
     if row.effect != Effect.NONE:
         add_effect(operations, row, op_kind)
     if RowKind.IO_READ <= kind <= RowKind.OUTER_WRITE:
-        operations.sums[OpField.ACCESSES] += 1
+        operations.accesses += 1
         if operations.sums[OpField.COMMAND_OFFSET] < 0:
             operations.sums[OpField.COMMAND_OFFSET] = rows.offset[i]
             operations.sums[OpField.COMMAND_SIZE] = rows.size[i]
@@ -189,9 +198,9 @@ def add_write(operations: Operations, flags: int, rows: Rows, i: int, cmd: int, 
         operations.sums[OpField.BAD_CYCLE_VALUE] = rows.value[i]
     if cmd == Opcode.BUFFERED_PROGRAM:
         if wcycle == 2:  # noqa: PLR2004  the cycle of data words
-            if operations.sums[OpField.WORDS_START] < 0:
-                operations.sums[OpField.WORDS_START] = rows.offset[i]
-            widen(operations, OpField.WORDS_LOW, rows.offset[i], rows.offset[i] + rows.size[i])
+            if operations.words_start < 0:
+                operations.words_start = rows.offset[i]
+            widen_words(operations, rows.offset[i], rows.offset[i] + rows.size[i])
         elif wcycle == 1 and operations.sums[OpField.COUNT_OFFSET] < 0:
             operations.sums[OpField.COUNT_OFFSET] = rows.offset[i]
             operations.sums[OpField.COUNT_VALUE] = rows.value[i]
@@ -219,16 +228,29 @@ def add_effect(operations: Operations, row: Row, op_kind: int) -> None:
     # A refused word may lie anywhere; a refused program or erase still names its target.
     meant = row.effect != Effect.REFUSED or op_kind != OpKind.BUFFERED_PROGRAM
     if meant and row.effect != Effect.DROP and row.effect_offset >= 0:
-        widen(operations, OpField.LOW, row.effect_offset, row.effect_offset + row.effect_length)
+        widen_span(operations, row.effect_offset, row.effect_offset + row.effect_length)
 
 
 def end_operation(chip: Chip) -> None:
     """Append the operation in progress, if any, to those that have ended. The caller guarantees room for it."""
     if chip.operations.number >= 0:
-        for field in range(OP_FIELDS):
-            chip.operations.ended[chip.operations.count * OP_FIELDS + field] = chip.operations.sums[field]
-        chip.operations.count += 1
+        append(chip.operations)
         chip.operations.number = -1
+
+
+def append(operations: Operations) -> None:
+    """Append the sums to the operations that have ended."""
+    operations.sums[OpField.LAST_SEQ] = operations.last_seq
+    operations.sums[OpField.END_NS] = operations.end_ns
+    operations.sums[OpField.ACCESSES] = operations.accesses
+    operations.sums[OpField.LOW] = operations.low
+    operations.sums[OpField.HIGH] = operations.high
+    operations.sums[OpField.WORDS_START] = operations.words_start
+    operations.sums[OpField.WORDS_LOW] = operations.words_low
+    operations.sums[OpField.WORDS_HIGH] = operations.words_high
+    for field in range(OP_FIELDS):
+        operations.ended[operations.count * OP_FIELDS + field] = operations.sums[field]
+    operations.count += 1
 
 
 # --- single rows -------------------------------------------------------------------------------------------------

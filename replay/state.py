@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from replay.columns import ABSENT
+
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
@@ -118,6 +120,11 @@ class Operations:
         self.number = -1
         """Number of the operation in progress, -1: none."""
         self.sums = sums
+        self.accesses = 0
+        """Up to `end_ns`: the fields that each word of a buffered program changes. They are moved to `sums` at the
+        operation's end, since plain Python takes twice as long for a field by position."""
+        self.low = self.high = self.words_start = self.words_low = self.words_high = ABSENT
+        self.last_seq = self.end_ns = 0
         self.ended = ended
         """Row after row, each with all fields."""
         self.room = len(ended) // len(sums)
