@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from tracetool.analysis.device import Device
     from tracetool.analysis.session import Replayed
 
-__all__ = ["CHANGES_SCHEMA", "changes_frame", "changes_of", "chosen_store", "device_store", "device_timeline"]
+__all__ = [
+    "CHANGES_SCHEMA",
+    "changes_frame",
+    "changes_of",
+    "chosen_store",
+    "device_store",
+    "device_timeline",
+    "store_range",
+]
 
 _SHOWN = 5
 
@@ -59,23 +67,25 @@ def _first_store(device: Device) -> VariableStore | None:
     return None if image is None else find_variable_store(image)
 
 
-def _has_store(device: Device) -> bool:
-    """True where the device holds a variable store after the replay, or held one before it."""
-    return (device_store(device) or _first_store(device)) is not None
+def store_range(device: Device) -> tuple[int, int] | None:
+    """Start and end of the volume with the store after the replay, else before it; None where there was neither."""
+    store = device_store(device) or _first_store(device)
+    return None if store is None else (store.start, store.end)
 
 
 def device_timeline(device: Device) -> StoreTimeline | None:
     """Follow the store of a device that was replayed with a journal; None where it never had one."""
-    machine, store = device.machine, device_store(device) or _first_store(device)
-    if machine is None or store is None:
+    machine, span = device.machine, store_range(device)
+    if machine is None or span is None:
         return None
+    start, end = span
     image = machine.config.image
-    before = np.zeros(store.end - store.start, np.uint8)
-    known = np.zeros(store.end - store.start, np.uint8)
+    before = np.zeros(end - start, np.uint8)
+    known = np.zeros(end - start, np.uint8)
     if image is not None:
-        part = image[store.start : store.end]
+        part = image[start:end]
         before[: len(part)], known[: len(part)] = part, 1
-    return follow_store(store.start, before.tobytes(), known.tobytes(), _changes(device, machine))
+    return follow_store(start, before.tobytes(), known.tobytes(), _changes(device, machine))
 
 
 def _changes(device: Device, machine: Machine) -> Iterator[tuple[int, StorageChange]]:
@@ -93,7 +103,7 @@ def chosen_store(replayed: Replayed) -> Device:
         InputError: there is none.
         UsageError: there is more than one.
     """
-    found = [device for device in replayed.devices.values() if _has_store(device)]
+    found = [device for device in replayed.devices.values() if store_range(device) is not None]
     if len(found) == 1:
         return found[0]
     names = ", ".join(device.name for device in found)
