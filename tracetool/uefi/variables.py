@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     """The bytes at an offset, of a length; None where one of them is not known or lies outside the flash."""
 
 __all__ = [
+    "AUTHENTICATED_GUID",
     "START_ID",
     "STORE_GUIDS",
     "STORE_HEADER_BYTES",
@@ -31,6 +32,7 @@ __all__ = [
     "current_copies",
     "read_store_header",
     "read_variable",
+    "read_variable_header",
 ]
 
 _STORE_HEADER = struct.Struct("<16sIBB6x")
@@ -164,7 +166,7 @@ def read_store_header(read: Read, offset: int) -> StoreHeader | None:
     return StoreHeader(offset, *_STORE_HEADER.unpack(raw))
 
 
-def _read_header(read: Read, offset: int, end: int, *, authenticated: bool) -> VariableHeader | None:
+def read_variable_header(read: Read, offset: int, end: int, *, authenticated: bool) -> VariableHeader | None:
     """Read the variable header at an offset; None where the list ends: another start id, or no room for one."""
     layout = _AUTHENTICATED if authenticated else _PLAIN
     name_offset = offset + layout.size
@@ -264,6 +266,8 @@ class VariableList:
         return before, parsed
 
     def _parse(self, offset: int) -> Iterator[VariableHeader]:
-        while header := _read_header(self._read, offset, self.store.end, authenticated=self.store.authenticated):
+        while header := read_variable_header(
+            self._read, offset, self.store.end, authenticated=self.store.authenticated
+        ):
             yield header
             offset = header.end

@@ -6,12 +6,12 @@ import struct
 from typing import NamedTuple
 from uuid import UUID
 
-__all__ = ["HEADER_BYTES", "MAX_VOLUME_BYTES", "WORKING_GUID", "Volume", "find_nv_volume"]
+__all__ = ["HEADER_BYTES", "MAX_VOLUME_BYTES", "SYSTEM_NV_DATA", "WORKING_GUID", "Volume", "find_nv_volume"]
 
 # Ref: UEFI Platform Initialization Specification, volume 3, "EFI_FIRMWARE_VOLUME_HEADER";
 # the layout with a block map of one entry is what ArmVirt, RiscVVirt and OVMF write.
 _HEADER = struct.Struct("<16x16sQ4sIHHHxB2I2I")
-_SYSTEM_NV_DATA = UUID("fff12b8d-7696-4c8b-a985-2747075b4f50").bytes_le
+SYSTEM_NV_DATA = UUID("fff12b8d-7696-4c8b-a985-2747075b4f50").bytes_le
 _SIGNATURE = b"_FVH"
 
 HEADER_BYTES = _HEADER.size
@@ -67,7 +67,7 @@ def find_nv_volume(data: bytes | bytearray | memoryview, *, limit: int = MAX_VOL
     if len(header) < HEADER_BYTES or header[:16] != _ZERO_VECTOR or sum(_WORDS.unpack(header)) & 0xFFFF:
         return None
     guid, fv_length, signature, attributes, header_bytes, _, _, _, blocks, block_bytes, *end = _HEADER.unpack(header)
-    if guid != _SYSTEM_NV_DATA or signature != _SIGNATURE or header_bytes != HEADER_BYTES or any(end):
+    if guid != SYSTEM_NV_DATA or signature != _SIGNATURE or header_bytes != HEADER_BYTES or any(end):
         return None
     if not HEADER_BYTES < fv_length <= limit:
         return None

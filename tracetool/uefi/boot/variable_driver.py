@@ -1,0 +1,142 @@
+"""Variable driver: which variables it takes up from a store, and when it reclaims one (V1 to V8).
+
+Ref: edk2 MdeModulePkg/Universal/Variable/RuntimeDxe.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracetool.uefi.boot.contents import erased
+from tracetool.uefi.boot.steps import Rule
+from tracetool.uefi.boot.write_queue import append_write
+from tracetool.uefi.variables import (
+    State,
+    VariableList,
+    current_copies,
+    read_store_header,
+    read_variable,
+)
+from tracetool.uefi.volume import SYSTEM_NV_DATA
+
+if TYPE_CHECKING:
+    from tracetool.uefi.boot.contents import Contents
+    from tracetool.uefi.boot.firmware import Firmware
+    from tracetool.uefi.boot.steps import Trail
+    from tracetool.uefi.variables import StoreHeader, Variable
+
+__all__ = ["Taken", "is_usable", "read_store", "reclaim", "take_up"]
+
+_TORN_BYTES = 8
+"""Erased bytes at the end of the last variable that look like a cut."""
+_CURRENT = (State.ADDED, State.IN_DELETED_TRANSITION)
+
+
+class Taken(NamedTuple):
+    """A store as the driver copies it to memory.
+
+    Attributes:
+        header: its header; None where its GUID is not that of a store.
+        copies: every copy of a variable in the list.
+        current: the copies that are found.
+        list_end: where the list ends.
+        tail_erased: True where nothing is programmed behind it.
+    """
+
+    header: StoreHeader | None
+    copies: tuple[Variable, ...]
+    current: tuple[Variable, ...]
+    list_end: int
+    tail_erased: bool
+
+    @property
+    def overrun(self) -> Variable | None:
+        """The first current copy that reaches beyond the store."""
+        end = self.header.end if self.header else 0
+        found = (copy for copy in self.copies if copy.header.state in _CURRENT and copy.header.data_end > end)
+        return next(found, None)
+
+
+@lru_cache(maxsize=8)
+def read_store(store: bytes, at: int) -> Taken:
+    """Read a store whose header is at an offset of the bytes from the volume's start to the store's end."""
+
+    def read(offset: int, length: int) -> bytes | None:
+        return store[offset : offset + length] if 0 <= offset <= offset + length <= len(store) else None
+
+    header = read_store_header(read, at)
+    if header is None:
+        return Taken(None, (), (), at, tail_erased=True)
+    headers = VariableList(read, header._replace(size=min(header.size, len(store) - at)))
+    copies = tuple(read_variable(read, found, headers.store.end) for found in headers.headers)
+    current = tuple(current_copies(copies).values())
+    return Taken(header, copies, current, headers.end, erased(store[headers.end : headers.store.end]))
+
+
+def is_usable(contents: Contents, store: StoreHeader | None, trail: Trail) -> bool:
+    """Check the headers; the boot ends where they are not those of a formatted, healthy store."""
+    words = ""
+    if contents.part(0x10, 16) != SYSTEM_NV_DATA:
+        words = "its volume header has another GUID: the boot ends"
+    elif store is None or not store.usable:
+        words = "its store header is not that of a formatted, healthy store: the boot ends"
+    trail.note(Rule.V1, words)
+    return not words
+
+
+def take_up(taken: Taken, trail: Trail) -> bool:
+    """Walk the list and find the current copies; False where the first update will end in an exception."""
+    trail.note(Rule.V2)
+    if any(copy.header.abandoned for copy in taken.copies):
+        trail.note(Rule.V3)
+    if any(copy.header.state == State.IN_DELETED_TRANSITION for copy in taken.copies):
+        trail.note(Rule.V4)
+    overrun = taken.overrun
+    if overrun is not None:
+        place = f"the variable at {overrun.header.offset:#x} reaches beyond the store"
+        trail.note(Rule.V6, f"{place}: the boot ends in an exception at its first update")
+        return False
+    if taken.copies and _is_torn(taken.copies[-1]):
+        name = taken.copies[-1].name.partition("\uffff")[0]
+        trail.note(
+            Rule.V7, f"its last variable, {name or 'one without a name'}, ends in erased bytes: it was probably cut"
+        )
+    return True
+
+
+def _is_torn(copy: Variable) -> bool:
+    """True where the end of a current copy reads as erased."""
+    if copy.header.state not in _CURRENT or copy.header.abandoned:
+        return False
+    whole = copy.data.strip(b"\xff")
+    return "\uffff" in copy.name or (bool(copy.data) and not whole) or copy.data.endswith(b"\xff" * _TORN_BYTES)
+
+
+def reclaim(contents: Contents, firmware: Firmware, taken: Taken, trail: Trail, *, needed: bool) -> None:
+    """Write the store in flash anew with its current copies alone, where that is `needed`."""
+    if taken.header is None:
+        return
+    end = taken.list_end
+    if needed:
+        trail.note(Rule.V5, "bytes behind its last variable are programmed: it is reclaimed, and they are lost")
+        store = _reclaimed(contents, taken)
+        end = taken.header.first + len(store)
+        contents.erase(taken.header.first, taken.header.end)
+        contents.write(taken.header.first, store)
+        append_write(contents, firmware, trail)
+    if taken.header.end - end < firmware.least_free:
+        trail.note(Rule.V8)
+
+
+def _reclaimed(contents: Contents, taken: Taken) -> bytes:
+    """The copies that a reclaim keeps: all added ones, then those in transition that alone bear their name."""
+    added = [copy for copy in taken.copies if copy.header.state == State.ADDED]
+    alone = [copy for copy in taken.current if copy.header.state == State.IN_DELETED_TRANSITION]
+    kept = bytearray()
+    for copy in (*added, *alone):
+        header = copy.header
+        raw = bytearray(contents.part(header.offset, header.data_end - header.offset))
+        raw[2] = State.ADDED
+        kept += raw.ljust(header.end - header.offset, b"\xff")
+    return bytes(kept)
