@@ -121,9 +121,14 @@ def parse_event(event: int | str, traces: int) -> tuple[int, int]:
 
 
 def parse_rule(text: str) -> Rule:
-    """The rule of this identifier, in either case; UsageError that lists them."""
+    """The rule of this identifier, in either case; UsageError that names the most similar."""
     if text.upper() not in RULES:
-        raise UsageError(f"no rule {text!r}, and none that speaks of it; the rules are {', '.join(RULES)}")
+        from difflib import get_close_matches
+
+        classes = dict.fromkeys(name.rstrip("0123456789") for name in RULES)
+        similar = get_close_matches(text.upper(), RULES)
+        hint = f"did you mean {similar[0]}?" if similar else f"rules begin with {', '.join(classes)}"
+        raise UsageError(f"no rule {text!r}, and none that speaks of it; {hint}")
     return RULES[text.upper()]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracetool.audit.verdict import Verdict
+from tracetool.findings import Severity
 from tracetool.findings.phrases import count_of, events_of
 from tracetool.sizes import format_offset
 
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = ["SIGNS", "counted", "evidence", "severity_counts", "trace_remarks"]
 
-SIGNS: dict[str, str] = {
+SIGNS: dict[Verdict | Severity, str] = {
     Verdict.OUTSIDE_EXTENT: "✖",
     Verdict.INCONCLUSIVE: "?",
     Verdict.NO_EXTENT: "–",  # noqa: RUF001  a dash
     Verdict.WITHIN_EXTENT: "✔",
-    "error": "✖",
-    "warning": "▲",
-    "note": "●",
+    Severity.ERROR: "✖",
+    Severity.WARNING: "▲",
+    Severity.NOTE: "●",
 }
-"""Sign beside each colour, by verdict and by label of a severity."""
+"""Sign beside each colour."""
 
 
 def counted(number: int | None) -> str:

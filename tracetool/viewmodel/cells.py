@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from tracetool.events import render
+from tracetool.findings import Severity
 from tracetool.report.frames import seconds
 from tracetool.report.phrases import SIGNS
 from tracetool.sanitize import sanitize
@@ -40,7 +41,7 @@ _QUIET = ("status", "identify", "query", "read-array", "clear-status", "lock", "
 BOOKMARK = "◆"
 """The sign of a row with a bookmark."""
 
-_STYLES = {"error": "bad", "warning": "warn", "note": "note"}
+_STYLES = {Severity.ERROR: "bad", Severity.WARNING: "warn", Severity.NOTE: "note"}
 
 _NANOSECONDS = 1_000_000_000
 _LATEST_NS = 253_402_300_799 * _NANOSECONDS  # the end of the year 9999, the last that a date can be of
@@ -196,9 +197,9 @@ def _detail(row: dict[str, Any], *, outside: bool) -> str:
 
 def _mark_cell(mark: Mark | None, *, opened: bool, bookmarked: bool) -> Cell:
     """Two signs: the finding comes before the bookmark, and what is open shows its bookmark in the event's own row."""
-    label = "" if mark is None else mark.severity.label
-    signs = SIGNS.get(label, "") + (BOOKMARK if bookmarked else "")
-    return Cell(f"{signs[:1]:1}▾" if opened else f"{signs:2}", _STYLES.get(label, "note" if bookmarked else ""))
+    sign, style = ("", "") if mark is None else (SIGNS[mark.severity], _STYLES[mark.severity])
+    signs = sign + (BOOKMARK if bookmarked else "")
+    return Cell(f"{signs[:1]:1}▾" if opened else f"{signs:2}", style or ("note" if bookmarked else ""))
 
 
 def _time(row: dict[str, Any], look: Look, origin: int | None) -> str:

@@ -79,7 +79,7 @@ def finding_rows(audit: Audit) -> tuple[FindingRow, ...]:
 def _row(finding: Finding, *, several: bool) -> FindingRow:
     return FindingRow(
         severity=finding.severity,
-        sign=SIGNS[finding.severity.label],
+        sign=SIGNS[finding.severity],
         rule=finding.rule,
         device=sanitize(finding.device or "", _NAME),
         count=finding.count,
