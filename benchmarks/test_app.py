@@ -33,7 +33,7 @@ def _reclaim(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def loaded(path: str) -> AuditSession:
     """A trace, loaded as the app does."""
-    job = start([lambda progress: open_trace(path, progress=progress)], Settings())
+    job = start([open_trace(path)], Settings())
     job.wait(600)
     assert job.result is not None
     return job.result

@@ -14,11 +14,7 @@ from tracetool.cli.command import command
 from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from replay.backing import Policy
-    from tracetool.ingest import TraceReader
-    from tracetool.library.inputs import Progress
 
 
 @command()
@@ -46,21 +42,17 @@ def view(
     Ends with exit code 0 whatever was found; 3 if a trace cannot be read at all, or if the app itself fails.
     """
     from tracetool.cli.log import say_what_is_logged
-    from tracetool.library.inputs import named_traces, open_reader
-    from tracetool.library.keywords import machine_options
-    from tracetool.viewmodel.audit_session import Settings, start
+    from tracetool.library.inputs import STANDARD_INPUT
+    from tracetool.library.trace import open as open_traces
+    from tracetool.viewmodel.audit_session import Progress, Settings, start
 
-    session = replace(machine_options(**devices.given()), policy=policy)
     _require_terminal()
     say_what_is_logged()
-    paths = named_traces(traces)
-    settings = Settings(session, guests, strict_silicon, wear_limit)
-    _free_keyboard(needed="-" in paths)
-
-    def opener(path: str) -> Callable[[Progress], TraceReader]:
-        return lambda progress: open_reader(path, **reading._asdict(), progress=progress)
-
-    job = start([opener(path) for path in paths], settings)
+    _free_keyboard(needed=STANDARD_INPUT in traces)
+    progress = Progress()
+    trace = open_traces(*traces, **devices.given(), **reading._asdict(), progress=lambda _path: progress.report)
+    settings = Settings(replace(trace.options, policy=policy), guests, strict_silicon, wear_limit)
+    job = start(trace.readers, settings, progress)
     from tracetool.tui.app import TraceApp
     from tracetool.viewmodel.state_file import state_folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Check = Callable[["Case"], Iterator["Hit"]]
     TraceCheck = Callable[["TraceCase"], Iterator["Hit"]]
 
-__all__ = ["RULES", "Case", "Finding", "Hit", "Rule", "Severity", "TraceCase", "find", "rule", "trace_rule"]
+__all__ = ["RULES", "Case", "Finding", "Hit", "Need", "Rule", "Severity", "TraceCase", "find", "rule", "trace_rule"]
 
 WEAR_LIMIT = 10
 """Erases of one block in a session from which they are worth a note."""
@@ -49,8 +49,27 @@ class Severity(IntEnum):
         return self.name.lower()
 
 
+class Need(StrEnum):
+    """Input without which a rule cannot be evaluated on a device; `tracetool.audit.coverage` says what it lacks."""
+
+    REPLAY = "replay"
+    EXTENT = "extent"
+    SHORT_FILE = "short-file"
+    """Policy under which writes beyond the extent are not kept."""
+    BUS_WRITES = "bus-writes"
+    READ_ONLY = "read-only"
+    WRITABLE = "writable"
+    CONTENTS = "contents"
+    VARIABLES = "variables"
+    VARIABLES_OR_CODE = "variables-or-code"
+    """The variable store, or at least where the code before it ends."""
+
+
 class Rule(NamedTuple):
-    """The words of one rule: `why` it matters on QEMU and on silicon, `cause` how to find it in the firmware."""
+    """The words of one rule: `why` it matters on QEMU and on silicon, `cause` how to find it in the firmware.
+
+    `needs` in the order in which a lack is reported; rules about the trace itself have none.
+    """
 
     id: str
     severity: Severity
@@ -58,12 +77,18 @@ class Rule(NamedTuple):
     why: str
     cause: str
     remedy: str
+    needs: tuple[Need, ...] = ()
 
 
 def _load() -> Mapping[str, Rule]:
     table = json.loads(Path(__file__).with_name("rules.json").read_text(encoding="utf-8"))
     return {
-        name: Rule(name, Severity[row["severity"].upper()], row["title"], row["why"], row["cause"], row["remedy"])
+        name: Rule(
+            name,
+            severity=Severity[row["severity"].upper()],
+            needs=tuple(map(Need, row.get("needs", ()))),
+            **{words: row[words] for words in ("title", "why", "cause", "remedy")},
+        )
         for name, row in table.items()
     }
 

@@ -1,21 +1,18 @@
-"""Keywords that describe the traced machine, as `Options`: the names and values of the command line's options."""
+"""Values of the library's keywords and of the command line's options, parsed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from replay.backing import Policy
-from tracetool.analysis.options import ANY_DEVICE, Options, parse_behaviour, parse_board
+from tracetool.analysis.options import ANY_DEVICE
 from tracetool.errors import UsageError
 from tracetool.findings import RULES
-from tracetool.paths import user_path
 from tracetool.sizes import parse_size
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tracetool.findings import Rule
     from tracetool.timeline.query import Query
 
@@ -29,8 +26,9 @@ ALL_POLICIES = "all"
 __all__ = [
     "ALL_POLICIES",
     "ByDevice",
-    "machine_options",
+    "by_device",
     "parse_event",
+    "parse_extent",
     "parse_number",
     "parse_policy",
     "parse_rule",
@@ -38,49 +36,15 @@ __all__ = [
 ]
 
 
-def machine_options(
-    *,
-    image: ByDevice[str | Path] = None,
-    extent: ByDevice[str | int] = None,
-    board: str | None = None,
-    geometry: ByDevice[str] = None,
-    read_only: str | Iterable[str] = (),
-    writable: str | Iterable[str] = (),
-    qemu: str = "auto",
-    device: str | None = None,
-    process: int | Iterable[int] = (),
-    boot: int | str | None = None,
-) -> Options:
-    """What is known of the machine; the keywords are explained at `open`.
-
-    Raises:
-        UsageError: a value is not one; names the option.
-    """
-    from tracetool.analysis.boots import parse_boot
-
-    images: dict[str, str | Path] = _by_device(image)
-    extents: dict[str, str | int] = _by_device(extent)
-    return Options(
-        images={name: user_path(path) for name, path in images.items()},
-        extents={name: _size(size) for name, size in extents.items()},
-        board=None if board is None else parse_board(board),
-        geometries=_by_device(geometry),
-        read_only=frozenset([read_only] if isinstance(read_only, str) else read_only),
-        writable=frozenset([writable] if isinstance(writable, str) else writable),
-        behaviour=parse_behaviour(qemu),
-        device=device,
-        processes=frozenset([process] if isinstance(process, int) else process),
-        boot=parse_boot(None if boot is None else str(boot)),
-    )
-
-
-def _by_device(given: T | Mapping[str, T] | None) -> dict[str, T]:
+def by_device(given: T | Mapping[str, T] | None) -> dict[str, T]:
+    """Values by device, where one alone is that of the device that is written."""
     if given is None:
         return {}
     return dict(given) if isinstance(given, Mapping) else {ANY_DEVICE: given}
 
 
-def _size(size: str | int) -> int:
+def parse_extent(size: str | int) -> int:
+    """Size of an extent in bytes; UsageError for anything else."""
     try:
         return size if isinstance(size, int) else parse_size(size)
     except UsageError as error:

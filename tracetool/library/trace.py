@@ -8,23 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tracetool.analysis.boots import Chosen
+from tracetool.analysis.boots import Chosen, parse_boot
 from tracetool.analysis.naming import events_of
+from tracetool.analysis.options import Options, parse_behaviour, parse_board
 from tracetool.analysis.session import replay_readers
 from tracetool.errors import InputError, UsageError
 from tracetool.events import EVENTS_SCHEMA
-from tracetool.findings import WEAR_LIMIT
+from tracetool.findings import WEAR_LIMIT, Need
 from tracetool.ingest.foreign import require_events
 from tracetool.library.inputs import LOGGER, named_traces, open_readers, warn_of_damage
 from tracetool.library.keywords import (
     ALL_POLICIES,
-    machine_options,
+    by_device,
     parse_event,
+    parse_extent,
     parse_number,
     parse_policy,
     parse_rule,
     parse_where,
 )
+from tracetool.paths import user_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from replay.backing import Policy
-    from tracetool.analysis.options import Options
     from tracetool.analysis.session import Replayed
     from tracetool.audit import Audit
     from tracetool.explain import Explanation
@@ -91,17 +93,19 @@ def open(  # noqa: A001  as `gzip.open`: always called by its module's name
         InputError: a trace cannot be read.
         UsageError: an option has a value that is none, or they contradict each other.
     """
-    options = machine_options(
-        image=image,
-        extent=extent,
-        board=board,
-        geometry=geometry,
-        read_only=read_only,
-        writable=writable,
-        qemu=qemu,
+    images: dict[str, str | Path] = by_device(image)
+    extents: dict[str, str | int] = by_device(extent)
+    options = Options(
+        images={name: user_path(path) for name, path in images.items()},
+        extents={name: parse_extent(size) for name, size in extents.items()},
+        board=None if board is None else parse_board(board),
+        geometries=by_device(geometry),
+        read_only=frozenset([read_only] if isinstance(read_only, str) else read_only),
+        writable=frozenset([writable] if isinstance(writable, str) else writable),
+        behaviour=parse_behaviour(qemu),
         device=device,
-        process=process,
-        boot=boot,
+        processes=frozenset([process] if isinstance(process, int) else process),
+        boot=parse_boot(None if boot is None else str(boot)),
     )
     if not traces:
         raise UsageError("no trace is named")
@@ -459,7 +463,7 @@ class Trace:
 
 def _is_about_variables(rule: str | None) -> bool:
     """True for a rule that looks only where the variable store is followed."""
-    return rule is not None and parse_rule(rule).id.startswith("VAR")
+    return rule is not None and bool({Need.VARIABLES, Need.VARIABLES_OR_CODE} & {*parse_rule(rule).needs})
 
 
 def _cases(audit: Audit, rule: str) -> pl.DataFrame:

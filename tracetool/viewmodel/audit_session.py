@@ -15,7 +15,6 @@ from tracetool.audit.audit import audit_replayed
 from tracetool.findings import WEAR_LIMIT
 from tracetool.findings.phrases import count_of
 from tracetool.ingest.foreign import require_events
-from tracetool.ingest.split_logs import combine_logs
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.viewmodel.cached_trace import CachedTrace
 from tracetool.viewmodel.history import Past
@@ -197,15 +196,10 @@ class Job:
             self.done.set()
 
 
-def start(
-    openers: Sequence[Callable[[Callable[[int, int | None], None]], TraceReader]] | Sequence[CachedTrace],
-    settings: Settings,
-) -> Job:
-    """Start to load traces, from functions that open them and report progress, or from traces that are kept."""
-    progress = Progress()
-    kept = [opener for opener in openers if isinstance(opener, CachedTrace)]
-    opened = [opener(progress.report) for opener in openers if not isinstance(opener, CachedTrace)]
-    kept += [CachedTrace(reader) for reader in combine_logs(opened)]
+def start(readers: Sequence[TraceReader], settings: Settings, progress: Progress | None = None) -> Job:
+    """Start to load traces; `progress` is what their readers report to."""
+    progress = progress or Progress()
+    kept = [reader if isinstance(reader, CachedTrace) else CachedTrace(reader) for reader in readers]
     for trace in kept:
         trace.on_reread = progress.report
     passes: list[Replayed] = []

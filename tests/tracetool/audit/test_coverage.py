@@ -57,3 +57,7 @@ def test_a_read_only_device_is_looked_at_for_what_it_refuses(rule: str) -> None:
     found = skipped(WRITTEN.text, Options(extents=EXTENTS, read_only=frozenset({DEVICE})))
     assert rule not in found
     assert {"SEQ001", "SEQ002"} <= found.keys()
+
+
+def test_only_rules_about_the_trace_need_nothing() -> None:
+    assert {rule.id for rule in RULES.values() if not rule.needs} == {rule for rule in RULES if rule.startswith("TRC")}

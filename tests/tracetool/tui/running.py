@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from tests.tracetool.traces import Trace
-    from tracetool.ingest import TraceReader
 
 PADDING = sample("aavmf-shell-padding/trace.log.zst")
 FIRST_BOOT = sample("aavmf-first-boot/trace.log.zst")
@@ -39,7 +37,7 @@ def run(
     """Load the traces, run `then`, and return the screen."""
 
     async def running() -> str:
-        job = start([partial(_opened, trace) for trace in traces], settings or Settings())
+        job = start([reader(trace) for trace in traces], settings or Settings())
         app = TraceApp(job, keys=Path("/nonexistent/keys.toml"))
         async with app.run_test(size=size) as pilot:
             await until(pilot, lambda: app.loaded is not None)
@@ -48,10 +46,6 @@ def run(
             return screen_text(app)
 
     return asyncio.run(running())
-
-
-def _opened(trace: Trace, _progress: Callable[[int, int | None], None]) -> TraceReader:
-    return reader(trace)
 
 
 async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from tests.tracetool.cli.program import PADDING
 from tests.tracetool.tui.driving import NO_KEYS, Driver, drive, drive_job
-from tests.tracetool.viewmodel.samples import OUTSIDE, first_boot, job, opening, padding
+from tests.tracetool.viewmodel.samples import OUTSIDE, first_boot, job, padding
 from tracetool.analysis.options import Options
 from tracetool.tui.app import TraceApp
 from tracetool.tui.bars import TopBar
 from tracetool.tui.image import ImageView
-from tracetool.viewmodel.audit_session import Job, Progress, Settings, start
+from tracetool.viewmodel.audit_session import Job, Progress, Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -400,7 +400,7 @@ def test_a_first_load_that_fails_ends_the_app_with_its_reason() -> None:
     async def script(driver: Driver) -> App[int]:
         return driver.app
 
-    failing = start([opening(PADDING)], Settings(Options(extents={"nobody": 1 << 20})))
+    failing = job(PADDING, settings=Settings(Options(extents={"nobody": 1 << 20})))
     app = drive_job(script, failing)
     assert "no device 'nobody'" in str(app.failure)
 

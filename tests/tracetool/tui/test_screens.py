@@ -26,7 +26,7 @@ def sample() -> AuditSession:
     """Load the padding sample under a name that is the same on every machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        return finished(start([lambda report: open_trace(_SAMPLE, progress=report)], Settings()))
+        return finished(start([open_trace(_SAMPLE)], Settings()))
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x50"])

@@ -6,29 +6,24 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.tracetool.cli.program import FIRST_BOOT, PADDING
-from tracetool.ingest import open_trace
-from tracetool.viewmodel.audit_session import Job, Settings, start
+from tracetool.library.inputs import open_readers
+from tracetool.viewmodel.audit_session import Job, Progress, Settings, start
 from tracetool.viewmodel.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from tracetool.ingest import TraceReader
     from tracetool.viewmodel.audit_session import AuditSession
 
 OUTSIDE = 4370
 """The write to 0x100000 in the padding sample."""
 
 
-def opening(path: Path) -> Callable[[Callable[[int, int | None], None]], TraceReader]:
-    """A function that opens a trace and reports progress."""
-    return lambda report: open_trace(str(path), progress=report)
-
-
 def job(*paths: Path, settings: Settings | None = None) -> Job:
     """A running job that loads the traces."""
-    return start([opening(path) for path in paths], settings or Settings())
+    progress = Progress()
+    readers = open_readers([str(path) for path in paths], progress=lambda _path: progress.report)
+    return start(readers, settings or Settings(), progress)
 
 
 def finished(started: Job) -> AuditSession:
