@@ -10,27 +10,29 @@ import re
 import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 
 from tests.captures import ROOT
 from tracetool.cli.app import program
+from tracetool.export.formats import FORMATS as EXPORT_FORMATS
 from tracetool.findings import RULES
+from tracetool.ingest.formats import FORMATS as TRACE_FORMATS
+from tracetool.report.formats import REPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.tracetool.cli.program import Quick
+    from tracetool.registry import Registry
 
 
 README = ROOT / "README.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 RULES_PAGE = ROOT / "docs" / "rules.md"
-
-BEGIN, END = "<!-- demo output: begin -->\n", "<!-- demo output: end -->\n"
 
 CONTEXT = click.Context(program, info_name="tracetool", **program.context_settings)
 COMMANDS = {name: command for name in program.list_commands(CONTEXT) if (command := program.get_command(CONTEXT, name))}
@@ -128,11 +130,30 @@ def make_demo() -> str:
     return "".join(line for line in done.stdout.splitlines(keepends=True) if "plain Python" not in line)
 
 
+def with_block(name: str, text: str) -> str:
+    """The README with a text between the marks of a generated block."""
+    begin, end = (f"<!-- {name}: {mark} -->\n" for mark in ("begin", "end"))
+    before, _, rest = README.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{text}{end}{after}"
+
+
 def test_the_readme_shows_what_make_demo_prints() -> None:
-    before, begin, rest = README.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert (begin, end) == (BEGIN, END)
-    expected = f"{before}{BEGIN}```text\n{make_demo()}```\n{END}{after}"
+    expected = with_block("demo output", f"```text\n{make_demo()}```\n")
+    assert generated(README, expected) == expected
+
+
+def formats_table() -> str:
+    rows: dict[str, Registry[Any]] = {"traces": TRACE_FORMATS, "reports of `audit`": REPORTS, "`export`": EXPORT_FORMATS}
+    cells = [
+        f"| {what} | {', '.join(f'`{name}` ({about})' for name, about in formats.about.items())} |\n"
+        for what, formats in rows.items()
+    ]
+    return "".join(["| formats | |\n|---|---|\n", *cells])
+
+
+def test_the_readme_has_every_format() -> None:
+    expected = with_block("formats", formats_table())
     assert generated(README, expected) == expected
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeVar, cast
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import TypeVar, cast
 
 __all__ = ["Registry"]
 
@@ -22,24 +19,29 @@ class Registry(Mapping[str, T]):
     Args:
         package: dotted name of the package that has a module for each part.
         constant: in which each of these modules describes its part.
-        names: of the parts, which their modules have too.
+        about: what each part is, in a few words for lists; the names are those of the modules.
     """
 
-    def __init__(self, package: str, constant: str, names: Sequence[str]) -> None:
+    def __init__(self, package: str, constant: str, about: Mapping[str, str]) -> None:
         self._package = package
         self._constant = constant
-        self._names = dict.fromkeys(names)
+        self.about = about
+
+    @property
+    def listed(self) -> str:
+        """Names and what they are, for help and documents."""
+        return ", ".join(f"{name} ({about})" for name, about in self.about.items())
 
     def __getitem__(self, name: str) -> T:
         """The part of this name; KeyError if there is none."""
-        if name not in self._names:
+        if name not in self.about:
             raise KeyError(name)
         return cast("T", getattr(import_module(f"{self._package}.{name}"), self._constant))
 
     def __iter__(self) -> Iterator[str]:
         """The names, without importing a module."""
-        return iter(self._names)
+        return iter(self.about)
 
     def __len__(self) -> int:
         """The number of parts."""
-        return len(self._names)
+        return len(self.about)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "output_format",
     type=Choice(REPORTS),
     default="text",
-    help="How to answer; html is a page for a browser, sarif and junit are for results of CI.",
+    help=f"How to answer: {REPORTS.listed}.",
 )
 @options.output
 @click.option(

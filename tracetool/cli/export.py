@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @options.traces
 @click.option("-o", "--output", required=True, type=FILE, help="Where to; - is standard output, with --format.")
 @click.option(
-    "--format", "output_format", type=Choice(FORMATS), help="What to write; without it the ending of FILE says so."
+    "--format",
+    "output_format",
+    type=Choice(FORMATS),
+    help=f"What to write; without it the ending of FILE says so: {FORMATS.listed}.",
 )
 @options.reading_options
 @options.device_options
@@ -33,10 +36,9 @@ def export(
     reading: common.Reading,
     devices: options.DeviceOptions,
 ) -> None:
-    """Write a trace in another format: simple, log and parquet are traces again, and parquet is the quickest to read.
+    """Write a trace in another format: as a trace again, as rows, or for another viewer.
 
     Several traces become one, with the boots of all of them.
-    Perfetto shows the operations (ui.perfetto.dev), VCD the bus (GTKWave).
     What the trace lost stays known in the formats that are traces; whatever a
     format cannot hold is said on standard error.
     """

@@ -31,7 +31,7 @@ traces = click.argument(
     required=True,
     metavar="TRACE...",
     type=FILE,
-    help="A trace: log, simple or CTF, also packed; Parquet; a run directory; - for standard input. "
+    help=f"A trace, also packed: {', '.join(FORMATS.about.values())}; a run directory; - for standard input. "
     "Several are consecutive boots.",
 )
 

@@ -36,7 +36,17 @@ class ExportFormat:
 
 
 FORMATS = Registry[ExportFormat](
-    "tracetool.export", "FORMAT", ["simple", "log", "parquet", "jsonl", "csv", "perfetto", "vcd"]
+    "tracetool.export",
+    "FORMAT",
+    {
+        "simple": "a trace of QEMU's simple backend",
+        "log": "a trace as QEMU logs it",
+        "parquet": "a trace, the quickest to read",
+        "jsonl": "events as JSON lines",
+        "csv": "events",
+        "perfetto": "operations, for ui.perfetto.dev",
+        "vcd": "the bus, for GTKWave",
+    },
 )
 """By name; formats that this program reads come first."""
 

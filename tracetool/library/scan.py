@@ -34,7 +34,7 @@ def scan(*traces: str | os.PathLike[str], input_format: str | None = None, stric
 
     Args:
         traces: as for `open`; standard input cannot be scanned.
-        input_format: what they are, where that is not recognised: text, simple, ctf or parquet.
+        input_format: what they are, where that is not recognised: a name that `--input-format` takes.
         strict: raise at the first line or record that is not understood, instead of a warning at the end.
 
     Raises:

@@ -85,7 +85,7 @@ def open(  # noqa: A001  as `gzip.open`: always called by its module's name
         device: look at this device alone.
         process: look at this QEMU's events alone, or at those of several, by process id.
         boot: look at this boot alone, from 0, or at those of QEMU's `last` start.
-        input_format: what the traces are, where that is not recognised: text, simple, ctf or parquet.
+        input_format: what the traces are, where that is not recognised: a name that `--input-format` takes.
         strict: raise at the first line or record that is not understood, instead of a warning at the end.
         progress: gives for each path a function that is called with the bytes read and the size of the file.
 

@@ -14,6 +14,7 @@ from tests.captures import ROOT
 from tests.tracetool.cli.program import PADDING, environment, tracetool
 from tracetool.cli.completion import VARIABLE
 from tracetool.findings import RULES
+from tracetool.report.formats import REPORTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,7 @@ class Completed:
 VALUES = [
     (["audit", "--policy", ""], ["padded", "discard", "volatile", "error", "all"]),
     (["explain", "--policy", ""], ["padded", "discard", "volatile", "error"]),
-    (["audit", "--format", ""], ["text", "json", "html", "sarif", "junit"]),
+    (["audit", "--format", ""], list(REPORTS)),
     (["audit", "--fail-on", ""], ["error", "warning", "note"]),
     (["audit", "--qemu", ""], ["auto", "direct", "staged-at-count", "staged-at-data"]),
     (["audit", "--board", ""], list(boards())),

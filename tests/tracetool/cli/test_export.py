@@ -18,6 +18,7 @@ from tracetool.compression import zstd
 from tracetool.errors import UsageError
 from tracetool.export.formats import FORMATS, format_of
 from tracetool.ingest import open_trace
+from tracetool.ingest.formats import FORMATS as TRACE_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from tests.tracetool.cli.program import Quick
 
 USAGE, UNREADABLE, BROKEN_PIPE = 2, 3, 141
-TRACES = ("simple", "log", "parquet")
+READ_AS = {"log": "text"}
+"""Names of trace formats that exports have another name for."""
+
+TRACES = [name for name in FORMATS if READ_AS.get(name, name) in TRACE_FORMATS]
 
 
 @pytest.fixture
@@ -66,7 +70,7 @@ def test_a_trace_says_the_same_in_every_format(name: str, source: Path, tmp_path
     # A record of the simple format holds a process, and a log with times only the thread.
     lost = ("thread", "process") if name == "simple" else ()
     assert_frame_equal(found.frame.drop(lost), expected.frame.drop(lost), categorical_as_str=True)
-    assert found.meta.format == {"log": "text"}.get(name, name)
+    assert found.meta.format == READ_AS.get(name, name)
     ours, theirs = audited(target).document, audited(source).document
     assert (ours["devices"], ours["findings"]) == (theirs["devices"], theirs["findings"])
 
@@ -93,7 +97,7 @@ def test_damage_outlives_every_conversion(name: str, tmp_path: Path, quick: Quic
     assert audited(target).exit_code == 4
 
 
-@pytest.mark.parametrize("name", ["csv", "jsonl", "perfetto", "vcd"])
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - TRACES))
 def test_what_a_file_does_not_say_is_said_beside_it(name: str, tmp_path: Path, quick: Quick) -> None:
     ended = quick("export", capture_path("lossy/trace.simple.zst"), "-o", tmp_path / "x", "--format", name)
     assert ended.code == 0
@@ -109,7 +113,7 @@ def test_one_device_alone(tmp_path: Path, quick: Quick) -> None:
 
 
 @pytest.mark.parametrize("device", ["virt.flash0", "virt.flash1"])
-@pytest.mark.parametrize("name", ["log", "simple", "parquet"])
+@pytest.mark.parametrize("name", TRACES)
 def test_devices_that_are_left_out_are_missing_to_an_audit_of_the_file(
     name: str, device: str, tmp_path: Path, quick: Quick
 ) -> None:
@@ -125,7 +129,7 @@ def test_devices_that_are_left_out_are_missing_to_an_audit_of_the_file(
     assert quick("audit", target, "--extent", f"{device}=64M").code == 4
 
 
-@pytest.mark.parametrize("name", ["log", "simple", "parquet"])
+@pytest.mark.parametrize("name", TRACES)
 def test_several_traces_become_one(name: str, tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / f"x.{name}"
     parts = [collect(open_trace(str(path))).frame for path in (FIRST_BOOT, PADDING)]
@@ -147,7 +151,7 @@ def test_what_each_of_several_traces_lost_stays_known(tmp_path: Path, quick: Qui
     assert [place.seq for place in health.lost_places] == [events + place.seq for place in alone.health.lost_places]
 
 
-@pytest.mark.parametrize("name", ["log", "simple", "parquet"])
+@pytest.mark.parametrize("name", TRACES)
 def test_a_later_trace_without_its_beginning_stays_incomplete(name: str, tmp_path: Path, quick: Quick) -> None:
     lines = zstd.decompress(PADDING.read_bytes()).splitlines(keepends=True)[:-15]
     late = [line for line in lines if b"pflash_reset" not in line or b"flash1" not in line]

@@ -11,6 +11,7 @@ from tests.captures import capture_path, image_facts, sha256
 from tests.tracetool.cli.program import FIRST_BOOT
 from tests.tracetool.ctf_traces import needed_babeltrace
 from tests.tracetool.simple_traces import Simple
+from tracetool.ingest.formats import FORMATS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +83,7 @@ def test_a_simple_trace_that_is_cut_or_damaged_is_inconclusive(tmp_path: Path, q
     assert b"1 of 5 records were not understood" in damaged.out
 
 
-@pytest.mark.parametrize("form", ["simple", "ctf", "parquet"])
+@pytest.mark.parametrize("form", sorted(FORMATS.keys() - {"text"}))
 def test_a_format_that_it_is_not_is_one_line(form: str, quick: Quick) -> None:
     ended = quick("info", FIRST_BOOT, "--input-format", form)
     assert ended.code == 3
@@ -93,7 +94,7 @@ def test_a_format_that_does_not_exist_is_one_line(quick: Quick) -> None:
     ended = quick("info", FIRST_BOOT, "--input-format", "xml")
     assert (ended.code, ended.err) == (
         2,
-        "tracetool: --input-format 'xml': give one of text, simple, ctf, parquet\n",
+        f"tracetool: --input-format 'xml': give one of {', '.join(FORMATS)}\n",
     )
 
 

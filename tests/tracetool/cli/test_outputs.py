@@ -12,6 +12,7 @@ from tests.tracetool.ctf_traces import EventType, Packet, write_trace
 from tests.tracetool.runs.support import FIRST_BOOT as FIRST_BOOT_RUN
 from tracetool.errors import UsageError
 from tracetool.ingest.inputs import keep_inputs
+from tracetool.report.formats import REPORTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 USAGE = 2
 FORMATS = [
-    *(("audit", form) for form in ("text", "json", "html", "sarif", "junit")),
+    *(("audit", form) for form in REPORTS),
     *((command, form) for command in ("operations", "blocks", "findings") for form in ("table", "csv", "parquet")),
     *(("events", form) for form in ("table", "jsonl")),
     *(("verify", form) for form in ("text", "json")),

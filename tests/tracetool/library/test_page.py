@@ -16,6 +16,7 @@ import pytest
 import tracetool as tt
 from tests.captures import ROOT
 from tracetool import errors
+from tracetool.ingest.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,6 +104,10 @@ def _type(dtype: str) -> str:
     """An enumeration with its names, as they are in queries."""
     names = re.findall(r"'([^']+)'", dtype)
     return f"Enum: {', '.join(names)}" if dtype.startswith("Enum") else dtype
+
+
+def test_every_format_of_traces_is_named() -> None:
+    assert [about for about in FORMATS.about.values() if about not in (tt.open.__doc__ or "")] == []
 
 
 def test_the_page_is_that_of_the_docstrings() -> None:

@@ -42,7 +42,11 @@ class TraceFormat:
     holds_events: Callable[[bytes], bool] = bool
 
 
-FORMATS = Registry[TraceFormat]("tracetool.ingest.formats", "FORMAT", ["text", "simple", "ctf", "parquet"])
+FORMATS = Registry[TraceFormat](
+    "tracetool.ingest.formats",
+    "FORMAT",
+    {"text": "a log", "simple": "QEMU's simple format", "ctf": "CTF", "parquet": "Parquet"},
+)
 
 
 def recognise(head: bytes) -> TraceFormat:

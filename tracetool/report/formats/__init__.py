@@ -34,4 +34,14 @@ class Report:
     names_lines: bool = False
 
 
-REPORTS = Registry[Report]("tracetool.report.formats", "REPORT", ["text", "json", "html", "sarif", "junit"])
+REPORTS = Registry[Report](
+    "tracetool.report.formats",
+    "REPORT",
+    {
+        "text": "for people",
+        "json": "for programs",
+        "html": "for a browser",
+        "sarif": "for code scanning",
+        "junit": "for CI",
+    },
+)
