@@ -144,10 +144,14 @@ def test_the_readme_shows_what_make_demo_prints() -> None:
 
 
 def formats_table() -> str:
-    rows: dict[str, Registry[Any]] = {"traces": TRACE_FORMATS, "reports of `audit`": REPORTS, "`export`": EXPORT_FORMATS}
+    registries: dict[str, Registry[Any]] = {
+        "traces": TRACE_FORMATS,
+        "reports of `audit`": REPORTS,
+        "`export`": EXPORT_FORMATS,
+    }
     cells = [
-        f"| {what} | {', '.join(f'`{name}` ({about})' for name, about in formats.about.items())} |\n"
-        for what, formats in rows.items()
+        f"| {what} | {', '.join(f'`{name}` ({about})' for name, about in registry.about.items())} |\n"
+        for what, registry in registries.items()
     ]
     return "".join(["| formats | |\n|---|---|\n", *cells])
 
