@@ -10,16 +10,16 @@ import polars as pl
 
 from tracetool.errors import InputError, UsageError
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
-from tracetool.uefi.store_timeline import StoreTimeline, follow_store
+from tracetool.uefi.store_timeline import StoreFollower
 from tracetool.uefi.varstore import VariableStore, find_variable_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from replay.engine import Machine
     from replay.journal import StorageChange
     from tracetool.analysis.device import Device
     from tracetool.analysis.session import Replayed
+    from tracetool.uefi.store_timeline import StoreTimeline
 
 __all__ = [
     "CHANGES_SCHEMA",
@@ -28,6 +28,8 @@ __all__ = [
     "chosen_store",
     "device_store",
     "device_timeline",
+    "store_changes",
+    "store_follower",
     "store_range",
 ]
 
@@ -75,6 +77,12 @@ def store_range(device: Device) -> tuple[int, int] | None:
 
 def device_timeline(device: Device) -> StoreTimeline | None:
     """Follow the store of a device that was replayed with a journal; None where it never had one."""
+    follower = store_follower(device)
+    return None if follower is None else follower.follow(store_changes(device))
+
+
+def store_follower(device: Device) -> StoreFollower | None:
+    """A follower of the device's store as it was before the first change; None where there never was a store."""
     machine, span = device.machine, store_range(device)
     if machine is None or span is None:
         return None
@@ -85,11 +93,14 @@ def device_timeline(device: Device) -> StoreTimeline | None:
     if image is not None:
         part = image[start:end]
         before[: len(part)], known[: len(part)] = part, 1
-    return follow_store(start, before.tobytes(), known.tobytes(), _changes(device, machine))
+    return StoreFollower(start, bytearray(before), bytearray(known))
 
 
-def _changes(device: Device, machine: Machine) -> Iterator[tuple[int, StorageChange]]:
-    """The changes of all traces, each with the number of its trace."""
+def store_changes(device: Device) -> Iterator[tuple[int, StorageChange]]:
+    """The changes of all traces, each with the number of its trace; of a device that was replayed with a journal."""
+    machine = device.machine
+    if machine is None:
+        return
     starts = [(notes.changes_before, notes.trace) for notes in device.notes]
     ends = [start for start, _ in starts[1:]] + [len(machine.journal)]
     for (start, trace), end in zip(starts, ends, strict=True):

@@ -21,6 +21,7 @@ _MODULES = {
     "operations": "operations",
     "blocks": "operations",
     "variables": "variables",
+    "wear": "wear",
     "explain": "explain",
     "audit": "audit",
     "view": "view",

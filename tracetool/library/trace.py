@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from replay.backing import Policy
     from tracetool.analysis.session import Replayed
     from tracetool.audit import Audit
+    from tracetool.audit.wear import WearForecast
     from tracetool.explain import Explanation
     from tracetool.ingest import TraceReader
     from tracetool.library.inputs import Progress
@@ -284,6 +285,24 @@ class Trace:
                 device.name,
             )
         return changes
+
+    def wear(self, *, endurance: int | None = None) -> WearForecast:
+        """The wear of the variable store: what each boot added and erased, and what is to be expected from that.
+
+        Args:
+            endurance: erases that a block is good for; None: those in the data sheet of the chip that QEMU's
+                identifiers name.
+
+        Raises:
+            InputError: no device holds a variable store at the end.
+            UsageError: several do, and none is chosen with `device`.
+        """
+        from tracetool.analysis.variables import chosen_store
+        from tracetool.audit.wear import forecast_wear
+
+        replayed = self.replay(keep_operations=True, variables=True)
+        self.warn_of_doubts(replayed)
+        return forecast_wear(chosen_store(replayed), replayed, endurance=endurance)
 
     # --- answers -------------------------------------------------------------------------------------------------
 

@@ -486,6 +486,7 @@ class StoreFollower:
         phase, self.phase = self.phase, None
         if phase is None:
             return
+        self._name_all()  # programmed byte by byte, the last variable has its state before its name
         if phase.intent == Intent.RECLAIM:
             added = {(copy.name, copy.header.guid): copy for copy in phase.before.values() if copy.live}
             for copy in self.live.values():
@@ -523,6 +524,13 @@ class StoreFollower:
             last = self.touches[-1]
             listed = ", ".join(sorted(name for name, _ in gone))
             self._fault(Fault.LOST, (last.trace, last.seq), self.start, phase.end - self.start, words + listed)
+
+    def follow(self, changes: Iterable[tuple[int, StorageChange]]) -> StoreTimeline:
+        """Take in the numbers of traces and changes of storage, oldest first, to the end of the trace."""
+        for trace, change in changes:
+            self.change(trace, change)
+        self.finish()
+        return StoreTimeline(_table(self.touches), tuple(self.copies), tuple(self.faults))
 
     # --- fault tolerant write ------------------------------------------------------------------------------------
 
@@ -623,11 +631,7 @@ def follow_store(start: int, data: bytes, known: bytes, changes: Iterable[tuple[
         known: 1 for each byte of `data` that is known, else 0.
         changes: numbers of traces and changes of storage, oldest first.
     """
-    follower = StoreFollower(start, bytearray(data), bytearray(known))
-    for trace, change in changes:
-        follower.change(trace, change)
-    follower.finish()
-    return StoreTimeline(_table(follower.touches), tuple(follower.copies), tuple(follower.faults))
+    return StoreFollower(start, bytearray(data), bytearray(known)).follow(changes)
 
 
 def _table(touches: list[_Touch]) -> pl.DataFrame:

@@ -1,23 +1,24 @@
 from __future__ import annotations
 
+import struct
 from functools import cache
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
+from replay.columns import JournalKind
+from replay.journal import StorageChange
 from tests.captures import capture_path
 from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
+from tracetool.bundled import sample
 from tracetool.images import load_image
 from tracetool.ingest import open_trace
 from tracetool.uefi.ftw import read_queue, read_working_header
 from tracetool.uefi.store_timeline import StoreFollower, StoreTimeline, follow_store
 from tracetool.uefi.variables import VariableList, read_store_header
+from tracetool.uefi.varstore import find_variable_store
 from tracetool.uefi.volume import HEADER_BYTES
-
-if TYPE_CHECKING:
-    from replay.journal import StorageChange
 
 AAVMF, OVMF = 768 << 10, 528 << 10
 CAPTURES = {
@@ -141,3 +142,25 @@ def test_a_trace_that_ends_in_a_rewrite_names_what_is_missing() -> None:
     (fault,) = follow_store(0, before, b"\1" * len(before), cut).faults
     assert fault.fault == "lost"
     assert "Timeout" in fault.words
+
+
+def test_a_reclaim_programmed_byte_by_byte_keeps_every_variable() -> None:
+    """As OVMF does it: the last variable has its state before its name, and none follows that completes it."""
+    image = load_image(sample("aavmf-shell-padding/flash1-after.fd.zst"), limit=64 << 20)[:AAVMF]
+    store = find_variable_store(image)
+    assert store is not None
+    live = b"".join(image[each.header.offset : each.header.end].tobytes() for each in store.current.values())
+    again = image[:0x64].tobytes() + live
+    writes = [
+        (0x40020, struct.pack("<B3x20xQQ", 0xFC, 1, 0)),
+        (0x40048, struct.pack("<B7xQQQq", 0xFF, 0, 0x48, 0x3FFB8, -0x80000)),
+        (0x40048, b"\xfd"),
+        *((at, bytes([byte])) for at, byte in enumerate(again)),
+        (0x40048, b"\xf9"),
+    ]
+    changes = [StorageChange(seq, JournalKind.PROGRAM, at, data, None) for seq, (at, data) in enumerate(writes)]
+    changes.insert(3, StorageChange(2, JournalKind.ERASE, 0, b"\xff" * 0x40000, None))
+    found = follow_store(0, image.tobytes(), b"\1" * AAVMF, ((0, change) for change in changes))
+    assert found.faults == ()
+    kept = {copy.name for copy in found.copies if copy.kept_from is not None}
+    assert kept == {name for name, _ in store.current}

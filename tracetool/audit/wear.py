@@ -1,0 +1,387 @@
+"""Wear forecast of a variable store: what the next boot adds, when the store is reclaimed, how long its blocks last.
+
+A boot is expected to write what the boots before it wrote, but for variables that exist by now and so are not created
+again. What follows from that, and from the rules by which the firmware reclaims its store, is arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean, median_low
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from replay.chip_limits import DEFAULT_CHIP, chip_profiles
+from tracetool.analysis.variables import device_store
+from tracetool.analysis.wear import DRIVERS, IS_ERASED, IS_PROGRAMMED, store_wear
+from tracetool.audit.verdict import doubts
+from tracetool.errors import InputError
+from tracetool.uefi.store_timeline import Intent, Part
+from tracetool.uefi.variables import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from tracetool.analysis.device import Device
+    from tracetool.analysis.session import Replayed
+    from tracetool.analysis.wear import FlashDriver, StoreRoom, StoreWear
+    from tracetool.uefi.regions import Region
+    from tracetool.uefi.varstore import VariableStore
+
+__all__ = [
+    "BLOCK_WEAR_SCHEMA",
+    "Boots",
+    "Forecast",
+    "ReclaimCost",
+    "Spread",
+    "WearForecast",
+    "forecast_wear",
+    "of_boots",
+]
+
+BLOCK_WEAR_SCHEMA = pl.Schema(
+    {
+        "block": pl.Int64(),
+        "offset": pl.Int64(),
+        "part": pl.String(),
+        "erases": pl.Int64(),
+        "erases_a_boot": pl.Float64(),
+        "boots_left": pl.Int64(),
+    }
+)
+"""One row an erase block of the volume: the part of the store that begins in it or that it lies in, its erases in the
+traces, its expected erases a boot (reclaims included; null without a forecast), and the boots until it has had as many
+as a chip is good for (null: never, or not known)."""
+
+
+class Spread(NamedTuple):
+    """The least, the mean and the most over the boots that the forecast counts."""
+
+    least: float
+    mean: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[int]) -> Spread:
+        """The spread of at least one value."""
+        return cls(min(values), fmean(values), max(values))
+
+
+class Boots(NamedTuple):
+    """A number of boots from the last one on, 1 for the next: `earliest` if boots add the most, `latest` the least.
+
+    None: it does not come.
+    """
+
+    earliest: int | None
+    latest: int | None
+
+
+@dataclass(frozen=True)
+class ReclaimCost:
+    """Erases, programs and time (None where the trace has no times) of one reclaim.
+
+    `measured` in the traces, or worked out from the store's layout and the pace of the programs in the traces.
+    """
+
+    erases: int
+    programs: int
+    seconds: float | None
+    measured: bool
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What comes after the last boot.
+
+    Attributes:
+        boots: the boots that it is made of, by trace and boot.
+        added_bytes: what a boot adds to the store.
+        live_growth_bytes: how much more the live copies take after a boot.
+        erases: erases a boot, without reclaims.
+        next_added_bytes, next_free_bytes, next_reclaims: what the next boot adds, the room after it, and whether it
+            reclaims the store.
+        reclaimed_in: the boots until a reclaim.
+        reclaimed_every: the boots from one reclaim to the next.
+        full_in: the boots until even a reclaim leaves too little room for what a boot adds.
+    """
+
+    boots: tuple[tuple[int, int], ...]
+    added_bytes: Spread
+    live_growth_bytes: Spread
+    erases: Spread
+    next_added_bytes: int
+    next_free_bytes: int
+    next_reclaims: bool
+    reclaimed_in: Boots
+    reclaimed_every: Boots
+    full_in: Boots
+
+
+@dataclass(frozen=True)
+class WearForecast:
+    """Wear of the store of one device, and its forecast.
+
+    Attributes:
+        device: its name.
+        wear: what the boots in the traces did.
+        driver: how the firmware treats its store; None where the volume is not of a known length.
+        forecast: None where there is none, and `why_not` says why.
+        cost: of one reclaim; None where neither the traces nor the layout tell it.
+        blocks: one row an erase block (`BLOCK_WEAR_SCHEMA`).
+        endurance: erases that a block is good for, and where that is said.
+    """
+
+    device: str
+    wear: StoreWear
+    driver: FlashDriver | None
+    forecast: Forecast | None
+    why_not: tuple[str, ...]
+    cost: ReclaimCost | None
+    blocks: pl.DataFrame
+    endurance: int
+    endurance_source: str
+
+
+def forecast_wear(device: Device, replayed: Replayed, *, endurance: int | None = None) -> WearForecast:
+    """Forecast the wear of a device that was replayed with journal and operations.
+
+    Args:
+        device: the one with the variable store.
+        replayed: its session.
+        endurance: erases that a block is good for; None: those of the chip that QEMU's identifiers name.
+
+    Raises:
+        InputError: the store cannot be followed.
+    """
+    wear, store = store_wear(device), device_store(device)
+    if wear is None or store is None:
+        raise InputError(f"{device.name}: its variable store cannot be followed to the end of the trace; give --image")
+    driver = None if store.volume is None else DRIVERS.get(store.volume.fv_length)
+    counted = _counted(wear)
+    why_not = tuple(dict.fromkeys(_why_not(device, replayed, wear, counted)))
+    room = wear.rooms[-1]
+    made = None if why_not or room is None else _forecast(wear, counted, room, driver)
+    chip = chip_profiles()[DEFAULT_CHIP]
+    limit, source = (endurance, "--endurance") if endurance else (chip.erase_cycles, f"{chip.name} data sheet")
+    return WearForecast(
+        device=device.name,
+        wear=wear,
+        driver=driver,
+        forecast=made,
+        why_not=why_not,
+        cost=_cost(wear, driver, store, device.blocks.block_bytes),
+        blocks=_blocks(device, wear, driver, made, store, limit),
+        endurance=limit,
+        endurance_source=source,
+    )
+
+
+# --- which boots count -------------------------------------------------------------------------------------------
+
+
+def _counted(wear: StoreWear) -> list[tuple[int, int]]:
+    """The boots that began with variables in the store: those that format or fill a blank one are not repeated."""
+    boots = wear.boots.select("trace", "boot").rows()
+    return [boot for boot, room in zip(boots, wear.rooms, strict=False) if room is not None and room.live > 0]
+
+
+def _why_not(device: Device, replayed: Replayed, wear: StoreWear, boots: list[tuple[int, int]]) -> Iterator[str]:
+    """Why no forecast can be made."""
+    if wear.boots.height < 2:  # noqa: PLR2004  what a boot repeats is seen from the second on
+        yield "the traces hold one boot; a forecast needs two that follow one another"
+    elif not boots:
+        yield "the store is not known at the beginning of any boot; give the image before the first with --image"
+    yield from (found.text for found in doubts(device, replayed))
+    for trace, name in sorted(device.options.restored_images):
+        if name == device.base:
+            yield f"trace {trace} begins with the image that the trace before it began with: QEMU threw its writes away"
+    if not all(reclaim.complete for reclaim in wear.reclaims):
+        yield "the trace ends while the store is reclaimed"
+    first = wear.boots["trace"].min() if wear.rooms[0] is None else None
+    found = next((each for each in _contradictions(wear) if each[0] != first), None)
+    if found is not None:
+        trace, seq, words = found
+        yield f"the boots do not follow one another: event {seq} of trace {trace} is {words}"
+
+
+def _contradictions(wear: StoreWear) -> Iterator[tuple[int, int, str]]:
+    """Events (trace, seq) that a firmware does not cause on the store that it finds, with words."""
+    for fault in wear.timeline.faults:
+        yield fault.trace, fault.seq, f"no step that the firmware takes ({fault.words})"
+    stray = wear.timeline.touches.filter(pl.col("part") == str(Part.FREE), pl.col("intent") == str(Intent.OTHER))
+    for trace, seq in stray.select("trace", "seq").rows():
+        yield trace, seq, "a program of free space that makes no variable"
+    gone = (State.IN_DELETED_TRANSITION, State.DELETED, State.DELETED_AFTER_TRANSITION)
+    for copy in wear.timeline.copies:
+        if copy.born is not None and copy.added is None and copy.header.state in gone:
+            yield (*copy.born, f"the end of a copy of {copy.name or 'a variable'} that the store did not hold")
+
+
+# --- the forecast ------------------------------------------------------------------------------------------------
+
+
+def _forecast(wear: StoreWear, boots: list[tuple[int, int]], room: StoreRoom, driver: FlashDriver | None) -> Forecast:
+    repeated = wear.variables.filter(~pl.col("lasting"))
+    added = [_sum(repeated, boot) for boot in boots]
+    lasting = wear.variables.filter("lasting")
+    growth = [change - _sum(lasting, boot) for boot, change in zip(boots, _live_changes(wear, boots), strict=True)]
+    least = 0 if driver is None else driver.reclaims_below
+    expected = median_low(added)
+    after = room.free - expected
+    reclaims = after < least if driver else after < 0
+    after_reclaim = room.capacity - room.live
+    spread, growing = Spread.of(added), Spread.of(growth)
+    return Forecast(
+        boots=tuple(boots),
+        added_bytes=spread,
+        live_growth_bytes=growing,
+        erases=Spread.of(_erases(wear, boots)),
+        next_added_bytes=expected,
+        next_free_bytes=after_reclaim if reclaims else after,
+        next_reclaims=reclaims,
+        reclaimed_in=_until(room.free - least, spread),
+        reclaimed_every=_until(after_reclaim - least, spread),
+        full_in=_until(after_reclaim - spread.most, growing),
+    )
+
+
+def _sum(variables: pl.DataFrame, boot: tuple[int, int]) -> int:
+    return int(of_boots(variables, [boot])["bytes"].sum())
+
+
+def _live_changes(wear: StoreWear, boots: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """How much more live copies took after each of these boots than before it."""
+    rows = wear.boots.select("trace", "boot").rows()
+    for boot in boots:
+        index = rows.index(boot)
+        before, after = wear.rooms[index : index + 2]
+        yield (after.live if after else 0) - (before.live if before else 0)
+
+
+def _erases(wear: StoreWear, boots: Iterable[tuple[int, int]]) -> list[int]:
+    """Erases of each boot, without those of reclaims."""
+    plain = wear.operations.filter(IS_ERASED & ~_in_reclaims(wear)).group_by("trace", "boot").len()
+    found = {(trace, boot): count for trace, boot, count in plain.rows()}
+    return [found.get(boot, 0) for boot in boots]
+
+
+def _in_reclaims(wear: StoreWear) -> pl.Expr:
+    """True for operations that are part of a reclaim."""
+    within = pl.lit(value=False)
+    for reclaim in wear.reclaims:
+        overlaps = (pl.col("last_seq") >= reclaim.first_seq) & (pl.col("first_seq") <= reclaim.last_seq)
+        within |= (pl.col("trace") == reclaim.trace) & overlaps
+    return within
+
+
+def _until(room_bytes: float, step: Spread) -> Boots:
+    """The boots after which less than nothing is left of some room."""
+    first, last = (None if each <= 0 else max(int(room_bytes // each) + 1, 1) for each in (step.most, step.least))
+    return Boots(first, last)
+
+
+# --- reclaims and blocks -----------------------------------------------------------------------------------------
+
+_NANOSECONDS = 1_000_000_000
+_TIMES_RECLAIMED = {"variables": 1, "FTW spare": 2}
+"""How often a reclaim erases each part: the spare before it is written and after it is done with."""
+
+
+def _cost(wear: StoreWear, driver: FlashDriver | None, store: VariableStore, block: int) -> ReclaimCost | None:
+    complete = [reclaim for reclaim in wear.reclaims if reclaim.complete]
+    if complete:
+        times = [reclaim.duration_ns for reclaim in complete if reclaim.duration_ns is not None]
+        return ReclaimCost(
+            round(fmean(reclaim.erases for reclaim in complete)),
+            round(fmean(reclaim.programs for reclaim in complete)),
+            fmean(times) / _NANOSECONDS if times else None,
+            measured=True,
+        )
+    room, parts = wear.rooms[-1], {region.name: region for region in store.regions}
+    if driver is None or room is None or not parts.keys() >= _TIMES_RECLAIMED.keys():
+        return None
+    variables, spare = (parts[name] for name in _TIMES_RECLAIMED)
+    blank = 0 if driver.programs_blank else room.capacity - room.live
+    copied = variables.end - store.start - blank
+    put_back = spare.end - spare.start if driver.programs_blank else 0
+    programs = 2 * _units(copied, driver.program_bytes) + _units(put_back, driver.program_bytes)
+    erases = sum(_expected_erases(driver, store, block).values())
+    pace = _pace_ns(wear.operations)
+    return ReclaimCost(erases, programs, None if pace is None else pace * programs / _NANOSECONDS, measured=False)
+
+
+def _units(length: int, unit: int) -> int:
+    return -(-length // unit)
+
+
+def _pace_ns(operations: pl.DataFrame) -> float | None:
+    """Usual time from the start of a program to that of the next, polling and the guest's own work included."""
+    programs = operations.filter(IS_PROGRAMMED).select(pl.col("time_ns").diff().over("trace", "boot"))
+    pace = programs["time_ns"].median()
+    return pace if isinstance(pace, float) else None
+
+
+def _expected_erases(driver: FlashDriver, store: VariableStore, block: int) -> dict[int, int]:
+    """Erases of each block in a reclaim, by the layout of the store."""
+    return {
+        number: driver.erases * _TIMES_RECLAIMED[region.name]
+        for region in store.regions
+        if region.name in _TIMES_RECLAIMED
+        for number in range(region.start // block, _units(region.end, block))
+    }
+
+
+def _reclaim_erases(
+    wear: StoreWear, driver: FlashDriver | None, store: VariableStore, block: int
+) -> Mapping[int, float]:
+    """Erases of each block in a reclaim, as seen in the traces or as expected."""
+    complete = [reclaim for reclaim in wear.reclaims if reclaim.complete]
+    if not complete:
+        return {} if driver is None else _expected_erases(driver, store, block)
+    erases = wear.operations.filter(IS_ERASED & _in_reclaims(wear)).group_by("block").len()
+    return {number: count / len(complete) for number, count in erases.rows()}
+
+
+def _blocks(
+    device: Device,
+    wear: StoreWear,
+    driver: FlashDriver | None,
+    forecast: Forecast | None,
+    store: VariableStore,
+    endurance: int,
+) -> pl.DataFrame:
+    """A frame of `BLOCK_WEAR_SCHEMA`."""
+    block = device.blocks.block_bytes
+    seen = dict(device.block_table().select("block", "erases").rows())
+    rates = {} if forecast is None else _rates(wear, forecast, _reclaim_erases(wear, driver, store, block))
+    rows = []
+    for number in range(store.start // block, _units(store.end, block)):
+        erases, rate = seen.get(number, 0), rates.get(number, 0.0)
+        left = None if not rate else max(int((endurance - erases) / rate), 0)
+        part = _part(store.regions, number * block, block)
+        rows.append((number, number * block, part, erases, None if forecast is None else rate, left))
+    return pl.DataFrame(rows, BLOCK_WEAR_SCHEMA, orient="row")
+
+
+def of_boots(frame: pl.DataFrame, boots: Sequence[tuple[int, int]]) -> pl.DataFrame:
+    """The rows of some boots, each a trace and a boot."""
+    chosen = pl.DataFrame(boots, {name: frame.schema[name] for name in ("trace", "boot")}, orient="row")
+    return frame.join(chosen, on=["trace", "boot"], how="semi", maintain_order="left")
+
+
+def _rates(wear: StoreWear, forecast: Forecast, reclaim_erases: Mapping[int, float]) -> dict[int, float]:
+    """Expected erases of each block a boot."""
+    erases = wear.operations.filter(IS_ERASED & ~_in_reclaims(wear))
+    plain = of_boots(erases, forecast.boots).group_by("block").len()
+    rates = {number: count / len(forecast.boots) for number, count in plain.rows()}
+    every = [boots for boots in forecast.reclaimed_every if boots is not None]
+    for number, count in reclaim_erases.items() if every else ():
+        rates[number] = rates.get(number, 0.0) + count / fmean(every)
+    return rates
+
+
+def _part(regions: Iterable[Region], start: int, length: int) -> str:
+    """The parts of the store that lie in a block."""
+    return ", ".join(region.name for region in regions if region.start < start + length and region.end > start)
