@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from replay.tables import OperationColumns
 
 __all__ = [
+    "COUNTED",
     "IS_WRITING",
     "KINDS",
     "NO_TIME",
     "OPERATIONS_SCHEMA",
     "OUTCOMES",
+    "PROGRAMS",
     "SUMS_SCHEMA",
+    "WRITING",
     "flagged",
     "is_kind",
     "label",
@@ -66,6 +69,19 @@ OPERATIONS_SCHEMA = pl.Schema(_COLUMNS)
 where it touched nothing; `block` is the number of the erase block that it begins in, `command_offset` where its first
 access went, for an erase anywhere in the block; `bytes_changed` and `bits_set_without_erase` are null where contents
 were not known."""
+
+PROGRAMS = ("program", "buffered-program")
+WRITING = ("erase", *PROGRAMS)
+"""Kinds of `OPERATIONS_SCHEMA` that write."""
+
+_REFUSED = pl.col("outcome").is_in(["refused", "aborted"])
+COUNTED: Mapping[str, pl.Expr] = {
+    "erases": (pl.col("kind") == "erase") & ~_REFUSED,
+    "programs": pl.col("kind").is_in(PROGRAMS) & ~_REFUSED,
+    "refused": pl.col("kind").is_in(WRITING) & _REFUSED,
+}
+"""Operations (`OPERATIONS_SCHEMA`) that a column of `BLOCKS_SCHEMA` counts, for ranges that are no blocks. Where the
+trace lost events, a block counts only programs that stored something."""
 
 _ABSENT = (
     *("command_offset", "command_size", "command_value", "low", "high", "identifier_offset", "count_offset"),

@@ -12,6 +12,7 @@ from tracetool.findings.phrases import count_of
 from tracetool.findings.trace import difference
 from tracetool.images import load_image
 from tracetool.sizes import format_size
+from tracetool.timeline.operations import WRITING
 from tracetool.verify.contents import first_difference
 from tracetool.verify.verification import Check, Place, Standing, Subject
 
@@ -89,7 +90,7 @@ def _image_equal(path: Path, length: int, known: int) -> Check:
 def _last_writer(device: Device, offset: int) -> str:
     """Describe the operation that last changed the byte."""
     reaches = (pl.col("offset") <= offset) & (pl.col("offset") + pl.col("length") > offset)
-    changes = pl.col("kind").cast(pl.String).is_in(["erase", "program", "buffered-program"])
+    changes = pl.col("kind").cast(pl.String).is_in(WRITING)
     done = pl.col("outcome").cast(pl.String) == "done"
     found = [part.filter(reaches & changes & done) for part in device.operations]
     last = next((part.row(-1, named=True) for part in reversed(found) if not part.is_empty()), None)

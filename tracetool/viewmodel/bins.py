@@ -1,5 +1,8 @@
 """Operations binned into cells of the flash, for each metric of the map.
 
+With cells as large as blocks these are the counts of `BLOCKS_SCHEMA`, of which all other drawings of the flash are
+made. Smaller cells need the single operations, and so a session that keeps them.
+
 An operation is two steps of a prefix sum over cells, so the time does not depend on how many cells it spans.
 """
 
@@ -12,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from tracetool.timeline.operations import COUNTED, WRITING
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -23,10 +28,6 @@ SMALLEST_CELL = 128
 PIECE = 1 << 20
 """Rows counted at a time, so that memory is reused, which is faster than to allocate it."""
 
-PROGRAMS = ("program", "buffered-program")
-WRITING = ("erase", *PROGRAMS)
-_REFUSED = ("refused", "aborted")
-
 
 class Metric(StrEnum):
     """Metric shown by the colour of a cell."""
@@ -36,6 +37,15 @@ class Metric(StrEnum):
     CHANGED = "changed bytes"
     REFUSED = "refused"
     LAST = "last touched"
+
+
+_CHOSEN = {
+    Metric.ERASES: COUNTED["erases"],
+    Metric.PROGRAMS: COUNTED["programs"],
+    Metric.REFUSED: COUNTED["refused"],
+    Metric.CHANGED: pl.col("bytes_changed") > 0,
+    Metric.LAST: pl.col("kind").is_in(WRITING),
+}
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ class Heat:
 def heat(operations: pl.DataFrame, cells: Cells, metric: Metric, *, piece: int = PIECE) -> Heat:
     """Count operations (columns of `OPERATIONS_SCHEMA`) of one device into cells, `piece` rows at a time."""
     placed = pl.col("offset").is_not_null()
-    chosen = _chosen(metric) & placed
+    chosen = _CHOSEN[metric] & placed
     touches, values = np.zeros(cells.count + 1), np.zeros(cells.count + 1)
     rows = operations.select("kind", "outcome", "offset", "length", "bytes_changed").with_row_index("row", offset=1)
     for part in rows.iter_slices(piece):
@@ -126,18 +136,6 @@ def heat(operations: pl.DataFrame, cells: Cells, metric: Metric, *, piece: int =
     sums = values if metric == Metric.LAST else np.cumsum(values)
     counted = sums[: cells.count].round().astype(np.int64)
     return Heat(metric, cells, counted, np.cumsum(touches)[: cells.count] > 0)
-
-
-def _chosen(metric: Metric) -> pl.Expr:
-    kind, outcome = pl.col("kind"), pl.col("outcome")
-    refused = outcome.is_in(_REFUSED)
-    return {
-        Metric.ERASES: (kind == "erase") & ~refused,
-        Metric.PROGRAMS: kind.is_in(PROGRAMS) & ~refused,
-        Metric.CHANGED: pl.col("bytes_changed") > 0,
-        Metric.REFUSED: kind.is_in(WRITING) & refused,
-        Metric.LAST: kind.is_in(WRITING),
-    }[metric]
 
 
 def _ends(

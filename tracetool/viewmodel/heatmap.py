@@ -11,8 +11,9 @@ import polars as pl
 
 from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset, format_size
+from tracetool.timeline.operations import WRITING
 from tracetool.uefi.regions import nv_regions
-from tracetool.viewmodel.bins import WRITING, Cells, Heat, Metric, heat
+from tracetool.viewmodel.bins import Cells, Heat, Metric, heat
 from tracetool.viewmodel.flash_map import cell_sizes, lay_out, levels
 from tracetool.viewmodel.range_stats import statistics, within
 

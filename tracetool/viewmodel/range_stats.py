@@ -9,13 +9,13 @@ import polars as pl
 
 from tracetool.findings.phrases import count_of
 from tracetool.sizes import format_size
+from tracetool.timeline.operations import COUNTED, WRITING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Gaps", "Statistics", "statistics", "within"]
 
-_PROGRAMS = ("program", "buffered-program")
 _ACCESS_BYTES = 4
 """The most that an access brings: the facts of the model have 8-byte accesses arrive as two of 4 bytes."""
 _UNITS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
@@ -72,15 +72,11 @@ def within(operations: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
 
 def statistics(operations: pl.DataFrame) -> Statistics:
     """Add up operations (columns of `OPERATIONS_SCHEMA`, by trace and first seq)."""
-    done = ~pl.col("outcome").is_in(["refused", "aborted"])
-    program = pl.col("kind").is_in(_PROGRAMS) & done
-    writing = pl.col("kind").is_in(["erase", *_PROGRAMS])
+    program, writing = COUNTED["programs"], pl.col("kind").is_in(WRITING)
     most = _ACCESS_BYTES * pl.col("accesses")
     row = operations.select(
         operations=pl.len(),
-        erases=((pl.col("kind") == "erase") & done).sum(),
-        programs=program.sum(),
-        refused=(writing & ~done).sum(),
+        **{name: chosen.sum() for name, chosen in COUNTED.items()},
         # An estimate: the words of a buffer may be scattered, and what lies between them, within the length, is not
         # programmed; nor is it known how often a place was written. The audit counts what was written, exactly.
         bytes_programmed=pl.min_horizontal("length", most).filter(program).sum(),

@@ -43,6 +43,17 @@ def frame_of(rows: list[tuple[str, str, int | None, int | None, int | None]]) ->
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+@pytest.mark.parametrize("name", ["aavmf-first-boot", "aavmf-shell-padding"])
+def test_cells_as_large_as_blocks_are_the_blocks_of_the_audit(name: str) -> None:
+    replayed = replay_readers([reader(sample(f"{name}/trace.log.zst"))], Options(keep_operations=True))
+    mine = pl.col("device").cast(pl.String) == DEVICE
+    blocks, cells = replayed.blocks().filter(mine), Cells(REGION, BLOCK)
+    for metric, column in ((Metric.ERASES, "erases"), (Metric.PROGRAMS, "programs"), (Metric.REFUSED, "refused")):
+        found = heat(replayed.operations().filter(mine), cells, metric)
+        assert found.values[blocks["block"]].tolist() == blocks[column].to_list()
+        assert found.values.sum() == blocks[column].sum()
+
+
 @given(
     rows=st.lists(OPERATION, max_size=30),
     cell=st.sampled_from([128, 256, 1000]),
