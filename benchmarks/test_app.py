@@ -31,8 +31,8 @@ def _reclaim(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(unpacked(tmp_path_factory.mktemp("inputs"), "trace.log"))
 
 
-def loaded(path: str) -> AuditSession:
-    """A trace, loaded as the app does."""
+def load(path: str) -> AuditSession:
+    """Load a trace as the app does."""
     job = start([open_trace(path)], Settings())
     job.wait(600)
     assert job.result is not None
@@ -41,7 +41,7 @@ def loaded(path: str) -> AuditSession:
 
 @pytest.fixture(scope="module", name="operations")
 def _operations(reclaim: str) -> pl.DataFrame:
-    found = loaded(reclaim).operations.filter(pl.col("device").cast(pl.String) == FLASH1)
+    found = load(reclaim).operations.filter(pl.col("device").cast(pl.String) == FLASH1)
     return pl.concat([found] * (OPERATIONS // len(found) + 1)).head(OPERATIONS)
 
 
@@ -55,16 +55,16 @@ def test_cells_of_the_map(
 
 
 def jumping(path: str, benchmark: BenchmarkFixture) -> None:
-    moments = loaded(path).moments(FLASH1)
-    assert moments is not None
-    travel, places = HexModel(moments), itertools.cycle(np.random.default_rng(1).integers(0, len(moments) + 1, 997))
+    history = load(path).history(FLASH1)
+    assert history is not None
+    travel, places = HexModel(history), itertools.cycle(np.random.default_rng(1).integers(0, len(history) + 1, 997))
 
     def jump() -> int:
         travel.go(int(next(places)))
         travel.first_changed()
         return travel.position
 
-    assert 0 <= benchmark(jump) <= len(moments)
+    assert 0 <= benchmark(jump) <= len(history)
 
 
 def test_a_jump_in_the_first_boot(benchmark: BenchmarkFixture) -> None:

@@ -47,7 +47,7 @@ __all__ = ["TraceApp"]
 
 _POLL_SECONDS = 0.04
 _PARTIAL_SECONDS = 1.5
-"""Between two partial sessions shown while the first one is loaded."""
+"""Between two partial sessions shown while the first one is session."""
 _INTERRUPTED = 130
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -63,7 +63,7 @@ class TraceApp(KeyQueue):
     def __init__(self, job: Job, *, keys: Path | None = None, remembers_in: Path | None = None) -> None:
         super().__init__()
         self.job: Job | None = job
-        self.loaded: AuditSession | None = None
+        self.session: AuditSession | None = None
         self.selection: Selection | None = None
         self.own_keys: dict[str, str] = {}
         self.navigation = Navigation(self)
@@ -128,7 +128,7 @@ class TraceApp(KeyQueue):
             return
         if not job.done.is_set():
             words = progress_words(job.progress)
-            self.query_one(TopBar).say(f"{words}  {'q leaves' if self.loaded is None else 'Esc stops'}")
+            self.query_one(TopBar).say(f"{words}  {'q leaves' if self.session is None else 'Esc stops'}")
             for view in VIEWS:
                 view.wait(self.query_one(f"#{view.id}"), words)
             self._show_partial(job)
@@ -141,7 +141,7 @@ class TraceApp(KeyQueue):
     def _show_partial(self, job: Job) -> None:
         """Show the operations read so far in the timeline, now and then, while the first session is loaded."""
         now = monotonic()
-        if self.loaded is not None or now < self._next_partial:
+        if self.session is not None or now < self._next_partial:
             return
         self._next_partial = now + _PARTIAL_SECONDS
         partial = job.partial_session()
@@ -150,15 +150,15 @@ class TraceApp(KeyQueue):
 
     def _take(self, job: Job) -> None:
         if job.result is not None:
-            self.loaded = job.result
+            self.session = job.result
             self.call_later(self._show_session, job.result)
-        elif self.loaded is None:
+        elif self.session is None:
             self.failure = job.error
             self.exit(_INTERRUPTED)
             return
         elif job.error is not None:
             self.tell(str(job.error), wrong=True)
-        self.query_one(TopBar).say("" if self.loaded is None else title(self.loaded))
+        self.query_one(TopBar).say("" if self.session is None else title(self.session))
         self.refresh_bindings()
 
     async def _show_session(self, session: AuditSession) -> None:
@@ -174,17 +174,17 @@ class TraceApp(KeyQueue):
 
     def load_again(self, settings: Settings) -> None:
         """Audit the same traces under other settings; the session that is shown stays until then."""
-        if self.loaded is None:
+        if self.session is None:
             return
         if self.job is not None:
             self.job.cancel()
-        self.job = start(self.loaded.traces, settings)
+        self.job = start(self.session.traces, settings)
         self._wait()
 
     def action_cancel(self) -> None:
         """Stop auditing again, or clear the selection."""
         if self.job is not None:
-            if self.loaded is None:  # without a first audit there is nothing to go back to
+            if self.session is None:  # without a first audit there is nothing to go back to
                 self.tell("the trace is still being read; q leaves")
             else:
                 self.job.cancel()
@@ -217,7 +217,7 @@ class TraceApp(KeyQueue):
         `partly`: the rows of a partial session will do.
         """
         timeline = self.timeline_view.timeline
-        if timeline is None or not (timeline.loaded.complete or partly):
+        if timeline is None or not (timeline.session.complete or partly):
             self.tell("the trace is still being read")
             return None
         if self.current_view != "timeline":
@@ -304,7 +304,7 @@ class TraceApp(KeyQueue):
     def _hang_up(self, *_: object) -> None:
         """Save the state and end at once: the terminal is gone, and writing to it blocks."""
         try:
-            if self.loaded is not None:
+            if self.session is not None:
                 self.persistence.save_place()
         finally:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -315,6 +315,6 @@ class TraceApp(KeyQueue):
         job, self.job = self.job, None
         if job is not None:
             job.cancel()
-        if self.loaded is not None:
+        if self.session is not None:
             self.persistence.save_place()
         self.exit(code)

@@ -43,11 +43,11 @@ class Persistence(Controller):
 
     # --- place ---------------------------------------------------------------------------------------------------
 
-    def restore_place(self, loaded: AuditSession) -> None:
+    def restore_place(self, session: AuditSession) -> None:
         """Go where the app was when this trace was shown last."""
         if self._folder is None or self._file is not None:
             return
-        key = content_key([trace.meta.path for trace in loaded.traces])
+        key = content_key([trace.meta.path for trace in session.traces])
         if key is None:
             return
         self._file = memory_path(key, self._folder)
@@ -63,7 +63,7 @@ class Persistence(Controller):
             self.app.theme = memory.theme
         if memory.filter is not None and self.app.prompts.set_filter(memory.filter) is not None:
             self.app.tell("the filter that was used last is not understood any more")
-        if memory.seq is not None and memory.trace < len(self.app.loaded.traces if self.app.loaded else ()):
+        if memory.seq is not None and memory.trace < len(self.app.session.traces if self.app.session else ()):
             self.app.timeline_view.go_to_event(memory.trace, memory.seq)
         self.app.query_one(MapView).restore(memory.metric, memory.cell_bytes, memory.look)
         if memory.view in {view.id for view in VIEWS} and self.app.current_view == VIEWS[0].id:
@@ -127,7 +127,7 @@ class Persistence(Controller):
         if not self.state.bookmarks:
             self.app.tell("there is no bookmark; m makes one")
             return
-        several = self.app.loaded is not None and len(self.app.loaded.traces) > 1
+        several = self.app.session is not None and len(self.app.session.traces) > 1
         self.app.push_screen(BookmarksScreen(self.state.bookmarks, self._drop, several=several), self._go_to_bookmark)
 
     def _mark_bookmarks(self) -> None:

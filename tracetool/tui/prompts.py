@@ -133,19 +133,19 @@ class Prompts(Controller):
             self.ask("what-if", Question("What if", self._what_if, hint=CHANGES_HELP))
 
     def _what_if(self, text: str) -> str | None:
-        loaded = self.app.loaded
-        if not text.strip() or loaded is None:
+        session = self.app.session
+        if not text.strip() or session is None:
             return None
         try:
-            self.app.load_again(changed_settings(loaded.settings, text, loaded.written))
+            self.app.load_again(changed_settings(session.settings, text, session.written))
         except UsageError as error:
             return str(error)
         return None
 
 
 def _keep_inputs(path: str, timeline: Timeline) -> None:
-    images = timeline.loaded.settings.options.images.values()
-    keep_inputs([path], [*(trace.meta.path for trace in timeline.loaded.traces), *images])
+    images = timeline.session.settings.options.images.values()
+    keep_inputs([path], [*(trace.meta.path for trace in timeline.session.traces), *images])
 
 
 def _what_is_wrong(text: str, timeline: Timeline) -> str | None:

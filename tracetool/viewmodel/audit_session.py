@@ -17,7 +17,7 @@ from tracetool.findings.phrases import count_of
 from tracetool.ingest.foreign import require_events
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.viewmodel.cached_trace import CachedTrace
-from tracetool.viewmodel.history import Past
+from tracetool.viewmodel.history import history_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -79,13 +79,12 @@ class AuditSession:
     starts: tuple[int | None, ...]
     complete: bool = True
     """False while the traces are still being read: there is no audit yet, and there will be more rows."""
-    pasts: Mapping[str, Past] = field(default_factory=dict, repr=False, compare=False)
-    """Access to the past of each device."""
+    histories: Mapping[str, Callable[[], History | None]] = field(default_factory=dict, repr=False, compare=False)
+    """`history_of` each device."""
 
-    def moments(self, device: str) -> History | None:
-        """The contents of a device at every moment, computed once; None where it was not replayed."""
-        past = self.pasts.get(device)
-        return None if past is None else past.moments
+    def history(self, device: str) -> History | None:
+        """Contents of a device at every moment, computed once; None where it was not replayed."""
+        return self.histories[device]() if device in self.histories else None
 
     def device(self, name: str) -> DeviceAudit | None:
         """The audit of a device."""
@@ -132,8 +131,8 @@ def load(
     require_events(traces, sum(trace.events for trace in traces))
     for trace, report in zip(traces, replayed.traces, strict=True):
         trace.label = report.processes.label
-    pasts = {name: Past(device) for name, device in replayed.devices.items()}
-    return AuditSession(tuple(traces), settings, audit, replayed.operations(), replayed.starts, pasts=pasts)
+    histories = {name: history_of(device) for name, device in replayed.devices.items()}
+    return AuditSession(tuple(traces), settings, audit, replayed.operations(), replayed.starts, histories=histories)
 
 
 def partial_session(traces: Sequence[CachedTrace], settings: Settings, replayed: Replayed) -> AuditSession | None:

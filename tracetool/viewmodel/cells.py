@@ -106,8 +106,8 @@ def timeline_columns(tables: Tables, mode: TimeMode) -> tuple[Column, ...]:
     operations = tables.operations
     devices = _names(operations["device"])
     prefix = len(common_prefix(devices))
-    seq = max((trace.events for trace in tables.loaded.traces), default=1) - 1
-    several = len(tables.loaded.traces) > 1
+    seq = max((trace.events for trace in tables.session.traces), default=1) - 1
+    several = len(tables.session.traces) > 1
     offset, changed = _greatest(operations["offset"]), _greatest(operations["bytes_changed"])
     time = 21 if mode is TimeMode.ABSOLUTE else _time_width(tables)
     columns = [
@@ -150,7 +150,7 @@ def _widest(texts: list[str], least: int, most: int) -> int:
 
 
 def _time_width(tables: Tables) -> int:
-    longest = tables.operations.select(elapsed(tables.loaded.starts).max())[0, 0]
+    longest = tables.operations.select(elapsed(tables.session.starts).max())[0, 0]
     return 6 if longest is None else len(str(longest // 1_000_000_000)) + 8
 
 

@@ -40,13 +40,13 @@ class Filter:
 
 def vocabulary(tables: Tables, level: Level) -> Vocabulary:
     """Columns of a query, with the devices of the session for completion."""
-    devices = tuple(device.name for device in tables.loaded.audit.devices)
+    devices = tuple(device.name for device in tables.session.audit.devices)
     return (OPERATIONS if level.of_operations else EVENTS).offering(device=devices)
 
 
 def selected(tables: Tables, level: Level, query: Query) -> NDArray[np.int64]:
     """Items (int64, ascending) of a level that match a query."""
-    return _chosen(tables, level, query.expression(tables.loaded.starts))
+    return _chosen(tables, level, query.expression(tables.session.starts))
 
 
 def _chosen(tables: Tables, level: Level, condition: pl.Expr) -> NDArray[np.int64]:
@@ -72,7 +72,7 @@ def matching(tables: Tables, level: Level, text: str) -> NDArray[np.int64]:
 
 
 def _word(word: str, tables: Tables, level: Level) -> pl.Expr:
-    devices = tuple(device.name for device in tables.loaded.audit.devices)
+    devices = tuple(device.name for device in tables.session.audit.devices)
     if level.of_operations:
         inside = [_named("kind", KINDS, word), _named("outcome", OUTCOMES, word), _named("device", devices, word)]
     else:

@@ -85,17 +85,17 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def subjects(loaded: AuditSession) -> tuple[Subject, ...]:
+def subjects(session: AuditSession) -> tuple[Subject, ...]:
     """The devices whose region is known, those that were written first, as in the overview."""
-    audited = sorted(loaded.audit.devices, key=lambda device: (device.excused, device.name))
+    audited = sorted(session.audit.devices, key=lambda device: (device.excused, device.name))
     return tuple(
         Subject(
             device.name,
             device.region_bytes,
             device.geometry.block,
             device.extent.bytes if device.extent is not None else None,
-            loaded.operations.filter(pl.col("device").cast(pl.String) == device.name),
-            tuple(_regions(loaded.moments(device.name), device)),
+            session.operations.filter(pl.col("device").cast(pl.String) == device.name),
+            tuple(_regions(session.history(device.name), device)),
         )
         for device in audited
         if device.geometry is not None and device.region_bytes
@@ -106,7 +106,7 @@ def _regions(history: History | None, device: DeviceAudit) -> Sequence[Region]:
     """The named regions at the end of the trace."""
     if history is None:
         return ()
-    snapshot = history.picture(len(history))
+    snapshot = history.snapshot(len(history))
 
     def read(offset: int, length: int) -> bytes | None:
         block = snapshot.read(offset, length)

@@ -102,7 +102,7 @@ class HexModel:
         return len(self.history) if self.against is Against.END else 0
 
     def _look(self) -> None:
-        self.snapshot: Snapshot = self.history.picture(self._position)
+        self.snapshot: Snapshot = self.history.snapshot(self._position)
         self.changed = self.history.changed(self.other, self._position)
         self._starts = [start for start, _ in self.changed]
         self.rows: FoldedRows = folded_rows(self.snapshot, self.changed)
@@ -162,7 +162,7 @@ class HexModel:
 
     def byte_words(self, offset: int) -> str:
         """A byte and the one compared with, in words."""
-        now, then = self._byte(self.snapshot, offset), self._byte(self.history.picture(self.other), offset)
+        now, then = self._byte(self.snapshot, offset), self._byte(self.history.snapshot(self.other), offset)
         was = f", {then} at {self.against.value}" if self.is_changed(offset) else ""
         return f"{format_offset(offset)}: {now}{was}"
 

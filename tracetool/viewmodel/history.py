@@ -7,7 +7,7 @@ is the next keyframe with the changes before it undone. Keyframes share equal bl
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,14 +16,14 @@ from replay.columns import JournalKind, Target
 from tracetool.viewmodel.snapshot import Block, Rest, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from replay.journal import Change, Journal
     from tracetool.analysis.device import Device
 
-__all__ = ["Commit", "History", "Past"]
+__all__ = ["Commit", "History", "history_of"]
 
 SPACING = 256
 """Changes between keyframes, to begin with."""
@@ -125,8 +125,8 @@ class History:
 
     # --- contents ------------------------------------------------------------------------------------------------
 
-    def picture(self, position: int) -> Snapshot:
-        """The contents at a position."""
+    def snapshot(self, position: int) -> Snapshot:
+        """Contents at a position."""
         position = min(max(position, 0), len(self))
         found = self._recent.pop(position, None) or self._make_snapshot(position)
         self._recent[position] = found
@@ -148,7 +148,7 @@ class History:
         """
         low, high = sorted((min(max(one, 0), len(self)), min(max(other, 0), len(self))))
         spans = self._hulls(slice(low, high))
-        before, after = self.picture(low), self.picture(high)
+        before, after = self.snapshot(low), self.snapshot(high)
         found: list[tuple[int, int]] = []
         for start, end in spans:
             found += _differences(before.read(start, end - start), after.read(start, end - start), start)
@@ -227,23 +227,19 @@ def _differences(before: Block, after: Block, offset: int) -> list[tuple[int, in
     return [(offset + start, offset + end) for start, end in edges.reshape(-1, 2).tolist()]
 
 
-class Past:
-    """The past of a device replayed with a journal, computed on first use.
+def history_of(device: Device) -> Callable[[], History | None]:
+    """Return a function that computes the history of a device on its first call; None if it was not replayed.
 
-    The device's machine must not be fed any more.
+    The device was replayed with a journal, and its machine must not be fed after that.
     """
+    machine = device.machine
+    traces = [(notes.trace, notes.changes_before) for notes in device.notes]
 
-    def __init__(self, device: Device) -> None:
-        self._machine = device.machine
-        self._traces = [(notes.trace, notes.changes_before) for notes in device.notes]
-
-    @cached_property
-    def moments(self) -> History | None:
-        """The moments; None where the device was not replayed."""
-        if self._machine is None:
+    @cache
+    def history() -> History | None:
+        if machine is None:
             return None
-        machine = self._machine
         block = machine.config.geometry.block
-        return History(
-            machine.journal, machine.storage(), machine.storage_mask, machine.known_value, block, self._traces
-        )
+        return History(machine.journal, machine.storage(), machine.storage_mask, machine.known_value, block, traces)
+
+    return history

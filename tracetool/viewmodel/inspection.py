@@ -31,10 +31,10 @@ def inspect(tables: Tables, trace: int, seq: int, progress: Progress) -> Explana
         UsageError: the device is not replayed.
         Cancelled: the progress was stopped.
     """
-    loaded = tables.loaded
+    session = tables.session
     device = str(tables.event(tables.number(trace, seq))["device"])
-    readers = [kept.again(progress.report) for kept in loaded.traces[: trace + 1]]
-    replayed = replay_readers(readers, _options(loaded, device, trace, seq))
+    readers = [kept.again(progress.report) for kept in session.traces[: trace + 1]]
+    replayed = replay_readers(readers, _options(session, device, trace, seq))
     found = next((each for each in replayed.devices.values() if each.inspection is not None), None)
     if found is None or found.inspection is None:
         raise UsageError(f"event {seq} cannot be explained: {device} was left out")
@@ -47,17 +47,17 @@ def inspect(tables: Tables, trace: int, seq: int, progress: Progress) -> Explana
         found.inspection,
         trace=trace,
         operation=operation,
-        findings=loaded.audit.findings,
-        start_ns=loaded.starts[trace],
+        findings=session.audit.findings,
+        start_ns=session.starts[trace],
     )
 
 
-def _options(loaded: AuditSession, device: str, trace: int, seq: int) -> Options:
+def _options(session: AuditSession, device: str, trace: int, seq: int) -> Options:
     """The audit's options and results, for one device up to the event."""
-    options = loaded.settings.options
-    audited = loaded.device(device)
-    known = {name: size for name, size in loaded.extents.items() if name == device}
-    mains = {number: report.processes.threads.main for number, report in enumerate(loaded.audit.traces)}
+    options = session.settings.options
+    audited = session.device(device)
+    known = {name: size for name, size in session.extents.items() if name == device}
+    mains = {number: report.processes.threads.main for number, report in enumerate(session.audit.traces)}
     key = key_of(device)
 
     def mine(name: str) -> bool:
@@ -72,7 +72,7 @@ def _options(loaded: AuditSession, device: str, trace: int, seq: int) -> Options
         read_only=frozenset(filter(mine, options.read_only)),
         writable=frozenset(filter(mine, options.writable)),
         behaviour=options.behaviour if audited is None else audited.behaviour,
-        policy=loaded.audit.policy,
+        policy=session.audit.policy,
         mains={number: main for number, main in mains.items() if main is not None},
         at=max(seq, _ENOUGH),
         inspect=seq,

@@ -101,14 +101,14 @@ def row_of_place(timeline: Timeline, row: int, place: Place) -> int:
 
 
 def _row(timeline: Timeline, trace: int, seq: int) -> int:
-    last = timeline.loaded.traces[trace].events - 1
+    last = timeline.session.traces[trace].events - 1
     if seq > last:
         raise UsageError(f"there is no event {seq:,}: the trace has events 0 to {last:,}")
     return timeline.row_of_event(trace, seq) or 0
 
 
 def _row_of_time(timeline: Timeline, trace: int, elapsed_ns: int) -> int:
-    start = timeline.loaded.starts[trace]
+    start = timeline.session.starts[trace]
     if start is None:
         raise UsageError("the trace has no times")
     operations = timeline.tables.operations.filter(pl.col("trace") == trace)
@@ -122,7 +122,7 @@ def _span(timeline: Timeline, row: int, place: Place) -> tuple[int, int]:
     operation = timeline.operation(row)
     here = None if operation is None else timeline.tables.operations.row(operation, named=True)
     if place.kind is PlaceKind.BLOCK:
-        device = None if here is None else timeline.loaded.device(here["device"])
+        device = None if here is None else timeline.session.device(here["device"])
         if device is None or device.geometry is None:
             raise UsageError("the size of a block is not known here")
         return place.value * device.geometry.block, (place.value + 1) * device.geometry.block

@@ -37,7 +37,7 @@ def timeline_status(timeline: Timeline, search: str = "") -> str:
 
 def _rows(timeline: Timeline) -> str:
     if timeline.filter.active is None:
-        return _counted(timeline.total, timeline.level) + ("" if timeline.loaded.complete else " so far")
+        return _counted(timeline.total, timeline.level) + ("" if timeline.session.complete else " so far")
     left = timeline.total - timeline.hidden
     return f"{left:,} of {_counted(timeline.total, timeline.level)}, {timeline.hidden:,} hidden"
 
@@ -71,11 +71,11 @@ def progress_words(progress: Progress) -> str:
     return "reading …" if share is None else f"reading {share:4.0%}"
 
 
-def title(loaded: AuditSession) -> str:
+def title(session: AuditSession) -> str:
     """Traces, number of events, and changed settings."""
-    changed = settings_words(loaded.settings)
-    events = sum(trace.events for trace in loaded.traces)
-    words = f"{sanitize(_base(loaded.name))}, {count_of(events, 'event')}"
+    changed = settings_words(session.settings)
+    events = sum(trace.events for trace in session.traces)
+    words = f"{sanitize(_base(session.name))}, {count_of(events, 'event')}"
     return f"{words}, {changed}" if changed else words
 
 

@@ -64,10 +64,10 @@ class Mark(NamedTuple):
 class Tables:
     """Operations by row; events by a number that runs through all traces."""
 
-    def __init__(self, loaded: AuditSession) -> None:
-        self.loaded = loaded
-        self.operations = loaded.operations
-        counts = [trace.events for trace in loaded.traces]
+    def __init__(self, session: AuditSession) -> None:
+        self.session = session
+        self.operations = session.operations
+        counts = [trace.events for trace in session.traces]
         self.starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self.events = int(self.starts[-1])
 
@@ -85,7 +85,7 @@ class Tables:
     def event(self, number: int) -> dict[str, Any]:
         """The row of an event."""
         trace, seq = self.place(number)
-        return self.loaded.traces[trace].rows(seq, 1, trace).row(0, named=True)
+        return self.session.traces[trace].rows(seq, 1, trace).row(0, named=True)
 
     def gather_events(self, numbers: NDArray[np.int64]) -> pl.DataFrame:
         """Events with these numbers (ascending), as a frame of `EVENTS_SCHEMA`."""
@@ -93,12 +93,12 @@ class Tables:
         traces = np.searchsorted(self.starts, numbers, side="right") - 1
         for trace in np.unique(traces).tolist():
             seqs = numbers[traces == trace] - self.starts[trace]
-            pieces.append(self.loaded.traces[trace].gather(seqs, trace))
+            pieces.append(self.session.traces[trace].gather(seqs, trace))
         return pl.concat(pieces)
 
     def select_events(self, condition: pl.Expr) -> NDArray[np.int64]:
         """The numbers (int64) of the events for which a condition holds."""
-        found = [trace.select(condition, at) + self.starts[at] for at, trace in enumerate(self.loaded.traces)]
+        found = [trace.select(condition, at) + self.starts[at] for at, trace in enumerate(self.session.traces)]
         return np.concatenate([np.zeros(0, np.int64), *found])
 
     @cached_property
@@ -115,14 +115,14 @@ class Tables:
     def _span(self, operation: dict[str, Any]) -> pl.DataFrame:
         """The events of an operation's device from its first to its last."""
         first, count = operation["first_seq"], operation["last_seq"] - operation["first_seq"] + 1
-        events: pl.DataFrame = self.loaded.traces[operation["trace"]].rows(first, count, operation["trace"])
+        events: pl.DataFrame = self.session.traces[operation["trace"]].rows(first, count, operation["trace"])
         return events.filter(pl.col("device").cast(pl.String) == operation["device"])
 
     def inner_events(self, number: int) -> NDArray[np.int64]:
         """The numbers of the events that QEMU logged during an access, int64."""
         trace, seq = self.place(number)
         first = max(seq - _NEAR, 0)
-        near = self.loaded.traces[trace].rows(first, seq + _NEAR - first, trace)
+        near = self.session.traces[trace].rows(first, seq + _NEAR - first, trace)
         mine = near.filter(pl.col("device").cast(pl.String) == near["device"].cast(pl.String)[seq - first])
         at = int(np.searchsorted(mine["seq"].to_numpy(), seq))
         kinds = mine["event"].cast(pl.String).to_list()
@@ -156,7 +156,7 @@ class Tables:
     @cached_property
     def outside(self) -> NDArray[np.bool_]:
         """Mask (bool, per operation) of those that reach beyond the extent of their device."""
-        extents = self.loaded.extents
+        extents = self.session.extents
         if not extents:
             return np.zeros(len(self.operations), np.bool_)
         extent = pl.col("device").cast(pl.String).replace_strict(extents, default=None, return_dtype=pl.Int64)
@@ -168,7 +168,7 @@ class Tables:
     def marks(self) -> dict[int, Mark]:
         """The worst finding of each operation that has one."""
         marks: dict[int, Mark] = {}
-        for finding in self.loaded.audit.findings:  # the worst first
+        for finding in self.session.audit.findings:  # the worst first
             cases = [(case.trace, case.seq) for case in finding.occurrences]
             if not cases and finding.first_seq is not None and finding.trace is not None:
                 cases = [(finding.trace, finding.first_seq)]

@@ -39,9 +39,9 @@ class Shown(NamedTuple):
 class Timeline:
     """Rows of one level that match the filter, some of them opened."""
 
-    def __init__(self, loaded: AuditSession) -> None:
-        self.loaded = loaded
-        self.tables = Tables(loaded)
+    def __init__(self, session: AuditSession) -> None:
+        self.session = session
+        self.tables = Tables(session)
         self.level = Level.OPERATIONS
         self.filter = Filter()
         self.mode = TimeMode.START
@@ -52,9 +52,9 @@ class Timeline:
         self._outline = Outline(len(self.tables.operations))
         self._look = self._new_look()
 
-    def continued(self, loaded: AuditSession) -> Timeline:
+    def continued(self, session: AuditSession) -> Timeline:
         """The same view of another session."""
-        other = Timeline(loaded)
+        other = Timeline(session)
         other.mode, other.mark_ns, other.filter = self.mode, self.mark_ns, self.filter
         other.set_level(self.level)
         other.set_bookmarks(self._bookmarks)
@@ -122,7 +122,7 @@ class Timeline:
 
     def set_bookmarks(self, bookmarks: Iterable[tuple[int, int]]) -> None:
         """Mark the rows of these events, (trace, seq); those that the traces do not have are passed over."""
-        traces = self.loaded.traces
+        traces = self.session.traces
         there = [(trace, seq) for trace, seq in bookmarks if trace < len(traces) and seq < traces[trace].events]
         self._bookmarks = frozenset(there)
         found = (self.tables.operation_at(*place, self._device(*place)) for place in there)
@@ -134,7 +134,7 @@ class Timeline:
     # --- time ----------------------------------------------------------------------------------------------------
 
     def _origin(self, trace: int) -> int | None:
-        return self.mark_ns if self.mode is TimeMode.MARK else self.loaded.starts[trace]
+        return self.mark_ns if self.mode is TimeMode.MARK else self.session.starts[trace]
 
     def time_of(self, row: int) -> int | None:
         """The recorded time of a row, None where it has none."""
@@ -158,9 +158,9 @@ class Timeline:
         self.set_mode(TimeMode.MARK)
 
     def _new_look(self) -> Look:
-        wall = self.loaded.traces[0].meta.clock == "wall"
+        wall = self.session.traces[0].meta.clock == "wall"
         columns = timeline_columns(self.tables, self.mode)
-        prefix = common_prefix([device.name for device in self.loaded.audit.devices])
+        prefix = common_prefix([device.name for device in self.session.audit.devices])
         return Look(self.mode, self.mark_ns, wall, columns, prefix)
 
     # --- rows and events -----------------------------------------------------------------------------------------
@@ -207,8 +207,8 @@ class Timeline:
 
     def _nearest_event(self, trace: int, seq: int) -> tuple[int, int]:
         """Trace and seq of the nearest event that exists."""
-        trace = min(max(trace, 0), len(self.loaded.traces) - 1)
-        return trace, min(max(seq, 0), self.loaded.traces[trace].events - 1)
+        trace = min(max(trace, 0), len(self.session.traces) - 1)
+        return trace, min(max(seq, 0), self.session.traces[trace].events - 1)
 
     def _item_of(self, trace: int, seq: int) -> int | None:
         """Item of an event; None where no operation of its device has begun by then."""

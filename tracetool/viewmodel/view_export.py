@@ -52,8 +52,8 @@ def command_line(timeline: Timeline) -> str:
     """Command line that prints what is shown."""
     query = timeline.filter.active
     where = [] if query is None else ["--where", query.text]
-    paths = [_given(trace) for trace in timeline.loaded.traces]
-    options = timeline.loaded.settings.options
+    paths = [_given(trace) for trace in timeline.session.traces]
+    options = timeline.session.settings.options
     if timeline.level.of_operations:
         return shlex.join(["tracetool", "operations", *where, *_device_options(options), *paths])
     if timeline.level.of_accesses:

@@ -162,9 +162,9 @@ def test_an_image_that_is_not_the_recorded_one_is_refused(tmp_path: Path, quick:
 @pytest.mark.slow
 def test_the_terminal_app_knows_what_the_audit_knows(tmp_path: Path, quick: Quick) -> None:
     first, second = FIRST_BOOT.at(tmp_path / "run 1"), FIRST_BOOT.at(tmp_path / "run 2")
-    loaded = finished(start([open_trace(str(first))], Settings()))
-    assert loaded.operations.filter(pl.col("kind") == "erase")["bytes_changed"].null_count() == 0
-    assert command_line(Timeline(loaded)) == f"tracetool operations '{first}'"
+    session = finished(start([open_trace(str(first))], Settings()))
+    assert session.operations.filter(pl.col("kind") == "erase")["bytes_changed"].null_count() == 0
+    assert command_line(Timeline(session)) == f"tracetool operations '{first}'"
     both = finished(start([open_trace(str(run)) for run in (first, second)], Settings()))
     _, device, _ = _audited(quick, first, second)
     (seen,) = [found for found in both.audit.devices if found.name == "virt.flash1"]

@@ -102,10 +102,10 @@ class Driver:
 
 
 def drive(
-    script: Script, *, size: tuple[int, int] = (120, 30), loaded: AuditSession | None = None, keys: Path = NO_KEYS
+    script: Script, *, size: tuple[int, int] = (120, 30), session: AuditSession | None = None, keys: Path = NO_KEYS
 ) -> Any:  # noqa: ANN401  whatever the script gives
     """Run the app with a loaded session, by default the padding sample."""
-    shown = padding() if loaded is None else loaded
+    shown = padding() if session is None else session
     return drive_job(script, Job(lambda: shown, Progress()).start(), size=size, keys=keys)
 
 

@@ -40,7 +40,7 @@ def run(
         job = start([reader(trace) for trace in traces], settings or Settings())
         app = TraceApp(job, keys=Path("/nonexistent/keys.toml"))
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.loaded is not None)
+            await until(pilot, lambda: app.session is not None)
             await then(app, pilot)
             await pilot.pause()
             return screen_text(app)

@@ -304,7 +304,7 @@ def test_another_extent_is_asked_for_and_seen() -> None:
         await driver.press("1")
         await driver.until(lambda: "WITHIN-EXTENT" in driver.text)
         await driver.until(
-            lambda: driver.view.timeline is not None and driver.view.timeline.loaded is driver.app.loaded
+            lambda: driver.view.timeline is not None and driver.view.timeline.session is driver.app.session
         )
         await driver.press("o")
         await driver.until(lambda: "no operation outside the extent" in driver.told)
@@ -352,7 +352,7 @@ def test_esc_does_not_end_the_first_load() -> None:
             assert set(driver.told) == {"the trace is still being read; q leaves"}
             assert "q leaves" in driver.text
             waiting.start()
-            await driver.until(lambda: app.loaded is not None)
+            await driver.until(lambda: app.session is not None)
 
     asyncio.run(run())
 
@@ -411,4 +411,4 @@ def test_a_trace_without_errors_or_times_is_shown() -> None:
         await driver.press("e")
         assert "finding 1 of 2" in driver.status
 
-    drive(script, loaded=first_boot())
+    drive(script, session=first_boot())

@@ -62,7 +62,7 @@ def test_hostile_names_are_shown_harmless() -> None:
         assert any("[bold]" in words for words in driver.told)
         assert all("\x1b" not in words for words in driver.told)
 
-    drive(script, loaded=hostile())
+    drive(script, session=hostile())
 
 
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (3, 2), (40, 10)])
@@ -106,5 +106,5 @@ def test_a_trace_of_one_event() -> None:
         await driver.press(*EVERY_KEY, "G", "y", "n", "b", "T", "C")
         assert driver.app.is_running
 
-    drive(script, loaded=short)
+    drive(script, session=short)
     assert len(padding().operations)

@@ -80,9 +80,9 @@ def test_no_bar_hides_the_line_of_the_cursor() -> None:
 
 
 def test_keys_pressed_before_the_image_is_made_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slowly(loaded: AuditSession) -> tuple[Subject, ...]:
+    def slowly(session: AuditSession) -> tuple[Subject, ...]:
         time.sleep(0.5)
-        return subjects(loaded)
+        return subjects(session)
 
     monkeypatch.setattr("tracetool.tui.device_view.subjects", slowly)
 

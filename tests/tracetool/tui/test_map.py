@@ -263,9 +263,9 @@ def test_a_range_stays_selected_when_the_map_is_drawn_again() -> None:
 
 
 def test_keys_pressed_before_the_map_is_drawn_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slowly(loaded: AuditSession) -> tuple[Subject, ...]:
+    def slowly(session: AuditSession) -> tuple[Subject, ...]:
         time.sleep(0.5)
-        return subjects(loaded)
+        return subjects(session)
 
     monkeypatch.setattr("tracetool.tui.device_view.subjects", slowly)
 

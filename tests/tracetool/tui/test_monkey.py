@@ -46,7 +46,7 @@ def test_no_keys_clicks_and_sizes_end_the_app(seed: int, tmp_path: Path, monkeyp
         await driver.until(lambda: driver.app.job is None)
         assert driver.app.is_running
 
-    drive(script, size=(80, 24), loaded=both())
+    drive(script, size=(80, 24), session=both())
 
 
 def _step(chance: random.Random) -> list[events.Event]:

@@ -53,7 +53,7 @@ def test_the_views_in_both_themes(size: tuple[int, int]) -> None:
             await driver.press("ctrl+t")
             await driver.pilot.pause()
 
-    drive(script, size=size, loaded=sample())
+    drive(script, size=size, session=sample())
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x50"])
@@ -73,7 +73,7 @@ def test_the_map_without_colours_and_with_a_range_and_a_moment(size: tuple[int, 
         await driver.press("right", *["shift+right"] * 5, "shift+down")
         await matches(driver, f"map-shades-dark-{ending}")
 
-    drive(script, size=size, loaded=sample())
+    drive(script, size=size, session=sample())
 
 
 def test_what_stands_over_the_views() -> None:
@@ -87,4 +87,4 @@ def test_what_stands_over_the_views() -> None:
         await driver.press("escape", "question_mark")
         await matches(driver, "help-dark-80x24")
 
-    drive(script, size=SMALL, loaded=sample())
+    drive(script, size=SMALL, session=sample())

@@ -33,13 +33,13 @@ def test_what_is_loaded_is_what_the_audit_says() -> None:
 
 
 def test_the_same_traces_are_audited_again_without_their_files() -> None:
-    loaded = padding()
-    settings = Settings(replace(loaded.settings.options, extents={"virt.flash1": 2 << 20}))
-    again = finished(start(loaded.traces, settings))
+    session = padding()
+    settings = Settings(replace(session.settings.options, extents={"virt.flash1": 2 << 20}))
+    again = finished(start(session.traces, settings))
     device = again.device("virt.flash1")
     assert device is not None
     assert device.verdict == Verdict.WITHIN_EXTENT
-    assert again.operations.equals(loaded.operations)
+    assert again.operations.equals(session.operations)
 
 
 def test_a_smaller_extent_has_more_outside() -> None:

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tracetool.viewmodel.test_history import moments, padding
+from tests.tracetool.viewmodel.test_history import history, padding
 from tracetool.viewmodel.hex_model import Against, HexModel, patterns
-from tracetool.viewmodel.history import Past
+from tracetool.viewmodel.history import history_of
 
 PLACE = 0x100000
 
 
 def model() -> HexModel:
-    return HexModel(moments(padding()))
+    return HexModel(history(padding()))
 
 
 def test_it_begins_at_the_end_with_the_last_change_marked() -> None:
@@ -109,6 +109,6 @@ def test_a_device_that_was_not_replayed_has_no_moments() -> None:
     device = padding()
     machine, device.machine = device.machine, None
     try:
-        assert Past(device).moments is None
+        assert history_of(device)() is None
     finally:
         device.machine = machine

@@ -16,7 +16,7 @@ from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
 from tracetool.bundled import sample
 from tracetool.viewmodel.folding import ROW_BYTES, folded_rows
-from tracetool.viewmodel.history import History, Past
+from tracetool.viewmodel.history import History, history_of
 
 if TYPE_CHECKING:
     from tracetool.analysis.device import Device
@@ -33,8 +33,8 @@ def padding() -> Device:
     return replay_readers([reader(sample("aavmf-shell-padding/trace.log.zst"))], options).devices[DEVICE]
 
 
-def moments(device: Device) -> History:
-    found = Past(device).moments
+def history(device: Device) -> History:
+    found = history_of(device)()
     assert found is not None
     return found
 
@@ -53,34 +53,34 @@ def many(budget: int) -> History:
 
 
 def test_the_write_to_the_padding_is_seen_and_taken_away_again() -> None:
-    found = moments(padding())
+    found = history(padding())
     after = found.position(0, 4370)
     assert found.event(after) == (0, 4370)
-    assert found.picture(after).read(PADDING, 4).data.tobytes() == bytes.fromhex("40004000")
+    assert found.snapshot(after).read(PADDING, 4).data.tobytes() == bytes.fromhex("40004000")
     before = found.previous(after)
     assert before is not None
-    assert found.picture(before).read(PADDING, 4).data.tobytes() == bytes(4)
+    assert found.snapshot(before).read(PADDING, 4).data.tobytes() == bytes(4)
     assert found.changed(before, after) == [(PADDING, PADDING + 1), (PADDING + 2, PADDING + 3)]
     assert found.next(before) == after
 
 
 def test_every_moment_is_what_the_journal_says() -> None:
-    device, found = padding(), moments(padding())
+    device, found = padding(), history(padding())
     machine = device.machine
     assert machine is not None
     for position in range(len(found) + 1):
         event = found.event(position)
         seq = -1 if event is None else event[1]
         then = rewound(machine.journal, machine.storage(), seq, Target.STORAGE)
-        picture = found.picture(found.position(0, seq))
-        assert np.array_equal(picture.read(0, 5 * BLOCK).data, then[: 5 * BLOCK])
+        snapshot = found.snapshot(found.position(0, seq))
+        assert np.array_equal(snapshot.read(0, 5 * BLOCK).data, then[: 5 * BLOCK])
 
 
 @given(position=st.integers(0, 900))
 def test_with_less_memory_the_pictures_are_the_same(position: int) -> None:
     rich, poor = many(1 << 30), many(1)
     assert len(poor._keyframes) < len(rich._keyframes)  # noqa: SLF001
-    one, other = rich.picture(position), poor.picture(position)
+    one, other = rich.snapshot(position), poor.snapshot(position)
     for number in range(6):
         assert np.array_equal(one.block(number).data, other.block(number).data)
         assert np.array_equal(one.block(number).known, other.block(number).known)
@@ -94,8 +94,8 @@ def test_keyframes_keep_to_their_budget_about() -> None:
 
 def test_what_nobody_wrote_is_not_known() -> None:
     found = many(1 << 30)
-    assert not found.picture(0).read(0, 4).known.any()
-    assert found.picture(len(found)).block(0).known.all()
+    assert not found.snapshot(0).read(0, 4).known.any()
+    assert found.snapshot(len(found)).block(0).known.all()
 
 
 def test_steps_go_through_every_change_and_end() -> None:
@@ -116,7 +116,7 @@ def test_steps_go_through_every_change_and_end() -> None:
 def test_moments_of_several_boots_follow_each_other() -> None:
     boot = log(DEVICE).reset().program(0, 0x10001)
     devices = replay_readers([reader(boot.text), reader(boot.program(4, 1).text)], Options(journal=True)).devices
-    found = moments(devices[DEVICE])
+    found = history(devices[DEVICE])
     assert [found.event(position) for position in range(1, len(found) + 1)] == [(0, 3), (1, 3), (1, 8)]
     assert found.position(0, 99) == 1
     assert found.position(1, -1) == 1
@@ -129,31 +129,31 @@ def test_moments_of_several_boots_follow_each_other() -> None:
 
 @pytest.mark.parametrize("pattern", ["BootOrder".encode("utf-16-le"), b"_FVH", b"\x40\x00\x40\x00"])
 def test_bytes_and_text_are_found_in_both_directions(pattern: bytes) -> None:
-    picture = moments(padding()).picture(10**9)
-    data = picture.read(0, len(picture)).data.tobytes()
-    offset = picture.find(pattern)
+    snapshot = history(padding()).snapshot(10**9)
+    data = snapshot.read(0, len(snapshot)).data.tobytes()
+    offset = snapshot.find(pattern)
     assert offset == data.find(pattern) >= 0
-    assert picture.find(pattern, offset + 1) == (data.find(pattern, offset + 1) if data.count(pattern) > 1 else None)
-    assert picture.find(pattern, len(data), backwards=True) == data.rfind(pattern)
+    assert snapshot.find(pattern, offset + 1) == (data.find(pattern, offset + 1) if data.count(pattern) > 1 else None)
+    assert snapshot.find(pattern, len(data), backwards=True) == data.rfind(pattern)
 
 
 def test_a_match_may_lie_across_blocks_but_not_in_unknown_bytes() -> None:
     made = log(DEVICE).reset().erase(0).erase(BLOCK).program(BLOCK - 4, 0x44434241).program(BLOCK, 0x48474645)
     device = replay_readers([reader(made.text)], Options(journal=True)).devices[DEVICE]
-    picture = moments(device).picture(4)
-    assert picture.find(b"DEFG") == BLOCK - 1
-    assert picture.find(b"DEFG", BLOCK) is None
-    assert picture.find(b"DEFG", BLOCK, backwards=True) == BLOCK - 1
-    assert picture.find(bytes(8)) is None
-    assert picture.find(b"") is None
+    snapshot = history(device).snapshot(4)
+    assert snapshot.find(b"DEFG") == BLOCK - 1
+    assert snapshot.find(b"DEFG", BLOCK) is None
+    assert snapshot.find(b"DEFG", BLOCK, backwards=True) == BLOCK - 1
+    assert snapshot.find(bytes(8)) is None
+    assert snapshot.find(b"") is None
 
 
 # --- folding -----------------------------------------------------------------------------------------------------
 
 
 def test_the_padding_is_one_line_but_for_what_was_written_to_it() -> None:
-    picture = moments(padding()).picture(10**9)
-    folded = folded_rows(picture)
+    snapshot = history(padding()).snapshot(10**9)
+    folded = folded_rows(snapshot)
     last = folded.sections[-1]
     assert last.folded
     assert (last.start, last.end, last.kind) == (PADDING + ROW_BYTES, 64 << 20, "zeros")
@@ -162,7 +162,7 @@ def test_the_padding_is_one_line_but_for_what_was_written_to_it() -> None:
 
 
 def test_lines_and_offsets_agree() -> None:
-    folded = folded_rows(moments(padding()).picture(10**9), [(2 << 20, (2 << 20) + 4)])
+    folded = folded_rows(history(padding()).snapshot(10**9), [(2 << 20, (2 << 20) + 4)])
     assert folded.at_line(folded.line_of(2 << 20))[0].kind == "data"
     for line in range(folded.lines):
         stretch, offset = folded.at_line(line)
@@ -175,5 +175,5 @@ def test_lines_and_offsets_agree() -> None:
 
 
 def test_a_fold_says_how_much_of_what() -> None:
-    folded = folded_rows(moments(padding()).picture(0))
+    folded = folded_rows(history(padding()).snapshot(0))
     assert any(stretch.words == "63.25 MiB zeros" for stretch in folded.sections)

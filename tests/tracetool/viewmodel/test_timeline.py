@@ -50,7 +50,7 @@ def test_rows_with_a_bookmark_are_marked() -> None:
     timeline.open(outside)
     assert cells(timeline, outside)["mark"] == "✖▾"
     assert [cells(timeline, outside + below)["mark"] for below in (1, 2)] == ["", "◆"]
-    again = timeline.continued(timeline.loaded)
+    again = timeline.continued(timeline.session)
     assert cells(again, row_outside(again))["mark"] == "◆"
     timeline.set_bookmarks([])
     assert not any("◆" in line[0].text for line in timeline.lines(0, len(timeline)))
@@ -177,11 +177,11 @@ def test_new_tables_are_shown_in_the_same_way() -> None:
     timeline = filtered(padding_timeline(), "offset >= 768K")
     timeline.set_mode(TimeMode.DELTA)
     timeline.open(0)
-    loaded = finished(start(padding().traces, Settings(Options(extents={"virt.flash1": 2 << 20}))))
-    again = timeline.continued(loaded)
+    session = finished(start(padding().traces, Settings(Options(extents={"virt.flash1": 2 << 20}))))
+    again = timeline.continued(session)
     assert (len(again), again.mode, again.is_open(0)) == (7, TimeMode.DELTA, True)
     assert cells(again, 0)["mark"] != "✖"
-    assert title(loaded).endswith("4,383 events, extent virt.flash1=2 MiB")
+    assert title(session).endswith("4,383 events, extent virt.flash1=2 MiB")
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ class ImageView(DeviceView):
         subject, session = self.subject, self._session
         history = None
         if subject is not None and session is not None:
-            history = await asyncio.to_thread(session.moments, subject.device)
+            history = await asyncio.to_thread(session.history, subject.device)
         if subject is None or history is None:
             self.query_one(Heading).say("no device that could be replayed: give --board or --geometry")
             return

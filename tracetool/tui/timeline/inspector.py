@@ -96,7 +96,7 @@ class Inspector(VerticalScroll):
         row = tables.event(tables.number(*event))
         at = tables.operation_at(event.trace, event.seq, str(row["device"]))
         operation = None if at is None else tables.operations.row(at, named=True)
-        rest = "explaining …" if tables.loaded.complete else "explained once the trace has been read"
+        rest = "explaining …" if tables.session.complete else "explained once the trace has been read"
         yield from brief(row, operation, found or rest, width)
 
     # --- in a thread ---------------------------------------------------------------------------------------------
@@ -104,7 +104,12 @@ class Inspector(VerticalScroll):
     def _begin(self) -> None:
         self._show()
         tables = self._tables
-        if tables is not None and tables.loaded.complete and self._event is not None and self._event not in self._known:
+        if (
+            tables is not None
+            and tables.session.complete
+            and self._event is not None
+            and self._event not in self._known
+        ):
             self._progress = Progress()
             self._explain(tables, self._event, self._progress)
 
