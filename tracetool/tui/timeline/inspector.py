@@ -103,15 +103,10 @@ class Inspector(VerticalScroll):
 
     def _begin(self) -> None:
         self._show()
-        tables = self._tables
-        if (
-            tables is not None
-            and tables.session.complete
-            and self._event is not None
-            and self._event not in self._known
-        ):
+        tables, event = self._tables, self._event
+        if tables is not None and tables.session.complete and event is not None and event not in self._known:
             self._progress = Progress()
-            self._explain(tables, self._event, self._progress)
+            self._explain(tables, event, self._progress)
 
     @work(thread=True, exclusive=True, group="explain")
     def _explain(self, tables: Tables, event: _Event, progress: Progress) -> None:
