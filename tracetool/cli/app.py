@@ -22,6 +22,7 @@ _MODULES = {
     "blocks": "operations",
     "variables": "variables",
     "wear": "wear",
+    "powercut": "powercut",
     "explain": "explain",
     "audit": "audit",
     "view": "view",

@@ -39,7 +39,7 @@ class Firmware:
         working, working_bytes: FTW working block.
         spare: FTW spare, up to the end of the volume.
         least_free: free bytes below which the store is reclaimed at ReadyToBoot.
-        volume_attributes, map_blocks: what it writes into a new volume header.
+        volume_attributes, map_blocks: what it writes into a new volume header; the blocks are those of the flash.
         recovers_first: AAVMF finishes fault tolerant writes before it reads the store, OVMF without SMM after it.
         checks_variables: AAVMF since edk2-stable202402 formats a store with an unsound variable.
     """
@@ -128,8 +128,8 @@ FIRMWARES = {
 def likely_firmwares(image: NDArray[np.uint8]) -> list[Firmware]:
     """The firmwares whose layout a flash image has; releases of one layout cannot be told apart by it.
 
-    The volume's length decides, else the place of the working block or of a store in the spare, else the image's
-    length.
+    The volume's length decides, else the place of the working block or of a store in the spare, else the length of
+    the image.
     """
     for evidence in _evidence(image.data):
         found = [firmware for firmware, present in zip(FIRMWARES.values(), evidence, strict=True) if present]
@@ -144,4 +144,5 @@ def _evidence(image: memoryview) -> Iterator[Sequence[bool]]:
     yield [image[firmware.working : firmware.working + 16] == WORKING_GUID for firmware in firmwares]
     stores = [firmware.spare + HEADER_BYTES for firmware in firmwares]
     yield [image[store : store + 16] == AUTHENTICATED_GUID for store in stores]
-    yield [len(image) == firmware.volume_bytes for firmware in firmwares]
+    whole = [firmware.map_blocks * firmware.block_bytes for firmware in firmwares]
+    yield [len(image) in (firmware.volume_bytes, flash) for firmware, flash in zip(firmwares, whole, strict=True)]

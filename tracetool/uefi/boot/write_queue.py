@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracetool.uefi.boot.steps import Trail
     from tracetool.uefi.ftw import QueuedWrite, WriteRecord
 
-__all__ = ["Finished", "append_write", "empty_queue", "finish_writes", "pending_write"]
+__all__ = ["Finished", "append_write", "empty_queue", "finish_writes", "has_queue", "pending_write"]
 
 _LEAST_BYTES = WRITE_BYTES + RECORD_BYTES
 _POINTERS = 1 << 64
@@ -87,13 +87,14 @@ def _queue(contents: Contents, firmware: Firmware) -> _Last:
     return _last(contents.part(firmware.working, firmware.working_bytes))
 
 
-def _is_valid(contents: Contents, firmware: Firmware) -> bool:
+def has_queue(contents: Contents, firmware: Firmware) -> bool:
+    """True where the working block is valid."""
     return contents.part(firmware.working, WORKING_BYTES) == firmware.queue_header
 
 
 def pending_write(contents: Contents, firmware: Firmware) -> WriteRecord | None:
     """The record of a write that waits in the spare; None: there is none."""
-    record = _queue(contents, firmware).record if _is_valid(contents, firmware) else None
+    record = _queue(contents, firmware).record if has_queue(contents, firmware) else None
     return record if record and record.spare_complete and not record.destination_complete else None
 
 
@@ -118,7 +119,7 @@ def finish_writes(contents: Contents, firmware: Firmware, trail: Trail) -> Finis
 
 def _settle_header(contents: Contents, firmware: Firmware, trail: Trail) -> None:
     """Take a torn working block from the spare, or make a new, empty one."""
-    if _is_valid(contents, firmware):
+    if has_queue(contents, firmware):
         trail.note(Rule.W1)
         return
     if contents.part(firmware.spare, WORKING_BYTES) != firmware.queue_header:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 
 from tracetool.bundled import sample
 from tracetool.images import load_image
 from tracetool.uefi.boot import FIRMWARES, Firmware, boot
+from tracetool.uefi.variables import State
 
 AAVMF, AAVMF_2025, OVMF, OVMF_2025 = FIRMWARES.values()
 _SAMPLE = load_image(sample("aavmf-shell-padding/flash1-after.fd.zst"), limit=64 << 20).tobytes()
@@ -57,8 +59,18 @@ def pending(firmware: Firmware, *, target: bytes | None = None, **flags: int) ->
     return image
 
 
+@cache
 def reclaimed(firmware: Firmware) -> bytes:
     """The store without its old copies."""
     image = whole(firmware)
     image[firmware.store_bytes - 1] = 0  # what stands behind the list has the store reclaimed
     return bytes(boot(image, firmware).image[: firmware.store_bytes])
+
+
+def variable(name: str, data: bytes, *, state: int = State.ADDED, guid: bytes = b"\1" * 16) -> bytes:
+    """One copy of a variable, as long as the next may begin behind it."""
+    raw = name.encode("utf-16-le") + b"\0\0"
+    sizes = len(raw).to_bytes(4, "little") + len(data).to_bytes(4, "little")
+    header = b"\xaa\x55" + bytes([state, 0]) + b"\7\0\0\0" + bytes(28) + sizes + guid
+    body = header + raw + data
+    return body.ljust(len(body) + 3 & ~3, b"\xff")

@@ -11,6 +11,7 @@ from tests.tracetool.uefi.boot.images import (
     OVMF,
     STATE,
     damaged,
+    variable,
     whole,
 )
 from tracetool.uefi.boot import Boot, Firmware, Rule, boot
@@ -23,14 +24,6 @@ END = len(whole(AAVMF)[: AAVMF.store_bytes].rstrip(b"\xff")) + 3 & ~3
 
 def names(found: Boot) -> list[str]:
     return [variable.name for variable in found.taken_up]
-
-
-def variable(name: str, data: bytes, *, state: int = State.ADDED, guid: bytes = b"\1" * 16) -> bytes:
-    raw = name.encode("utf-16-le") + b"\0\0"
-    sizes = len(raw).to_bytes(4, "little") + len(data).to_bytes(4, "little")
-    header = b"\xaa\x55" + bytes([state, 0]) + b"\7\0\0\0" + bytes(28) + sizes + guid
-    body = header + raw + data
-    return body.ljust(len(body) + 3 & ~3, b"\xff")
 
 
 def with_more(firmware: Firmware, *more: bytes) -> bytearray:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tracetool.uefi.boot.images import AAVMF, FIRST, OVMF, pending, queued, reclaimed, whole
+from tests.tracetool.uefi.boot.images import AAVMF, FIRST, OVMF, pending, queued, reclaimed, variable, whole
 from tracetool.uefi.boot import Boot, Firmware, Rule, boot
 
 BOTH = pytest.mark.parametrize("firmware", [AAVMF, OVMF], ids=lambda firmware: firmware.name)
@@ -74,6 +74,17 @@ def test_a_recovery_leaves_a_complete_write_and_an_erased_spare() -> None:
     assert queue(found) == queued(AAVMF, header=0xF8, record=0xF9)
     assert set(found.image[AAVMF.spare :]) == {0xFF}
     assert boot(found.image, AAVMF).outcome == "kept"
+
+
+def test_a_recovery_writes_every_block_of_the_target() -> None:
+    """The store of OVMF has 64 blocks."""
+    new = reclaimed(OVMF).rstrip(b"\xff")
+    big = variable("Big", bytes(range(256)) * 32)
+    whole_store = new.ljust(len(new) + 3 & ~3, b"\xff") + big
+    image = pending(OVMF, target=whole_store[: FIRST + 1])
+    image[OVMF.spare : OVMF.spare + len(whole_store)] = whole_store
+    found = boot(image, OVMF)
+    assert (found.outcome, found.taken_up[-1].name, found.taken_up[-1].data) == ("recovered", "Big", big[-0x2000:])
 
 
 @BOTH
