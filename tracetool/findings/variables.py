@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracetool.analysis.cluster import Cluster
+from tracetool.analysis.store_use import accessed_beside, beside, holds_code, stored_nothing, unlike_builds
 from tracetool.findings.phrases import count_of, listed
 from tracetool.findings.registry import Hit, rule
 from tracetool.sizes import format_offset, format_size
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 
     from tracetool.findings.registry import Case
 
-_RECLAIMED_BELOW = {0xC0000: 0x2800, 0x84000: 0x8400}
-"""Free bytes below which the firmware reclaims the store at ReadyToBoot, by the length of the volume: AAVMF and
-RiscVVirt, OVMF 4M. Ref: edk2 MdeModulePkg VariableRuntimeDxe, PcdReclaimVariableSpaceSize; seen in boots of both."""
+_WORN_BY_ONE = 0.5
+"""Share of the bytes added to a store from which one variable is told apart."""
+
+_WORTH_A_NOTE = 20
+"""That part of the store's room, and more, must have been added by its updates."""
 
 
 def _faults(case: Case, fault: Fault) -> Iterator[Hit]:
@@ -99,10 +102,89 @@ def nearly_full(case: Case) -> Iterator[Hit]:
     store = case.device.variable_store
     if store is None or store.header is None or store.volume is None:
         return
-    least = _RECLAIMED_BELOW.get(store.volume.fv_length)
-    if least is not None and store.free_bytes < least:
+    from tracetool.analysis.wear import DRIVERS  # noqa: PLC0415  few audits follow a store
+
+    driver = DRIVERS.get(store.volume.fv_length)
+    if driver is not None and store.free_bytes < driver.reclaims_below:
         message = (
             f"{format_size(store.free_bytes)} free from {format_offset(store.list_end)} on; the firmware reclaims the "
-            f"store below {format_size(least)}"
+            f"store below {format_size(driver.reclaims_below)}"
         )
         yield Hit(Cluster(1, offset=store.list_end, end=store.header.end), message)
+
+
+@rule("VAR008")
+def wearing(case: Case) -> Iterator[Hit]:
+    """Variables whose updates take most of what is added to the store."""
+    timeline, store = case.device.store_timeline, case.device.variable_store
+    if timeline is None or store is None or store.header is None:
+        return
+    from tracetool.analysis.wear import variable_writes  # noqa: PLC0415  as above
+
+    writes = variable_writes(timeline).sort("trace", "seq")
+    updates = (
+        writes.filter(~pl.col("lasting"))
+        .group_by("variable", "guid", maintain_order=True)
+        .agg(
+            pl.col("bytes", "copies", "rewrites").sum(),
+            pl.col("trace").first(),
+            pl.col("trace").last().alias("last_trace"),
+            pl.col("seq").first(),
+            pl.col("seq").last().alias("last_seq"),
+        )
+    )
+    total, room = writes["bytes"].sum(), store.header.end - store.header.first
+    for row in updates.iter_rows(named=True):
+        if row["bytes"] >= _WORN_BY_ONE * total and row["bytes"] * _WORTH_A_NOTE >= room:
+            message = (
+                f"{count_of(row['copies'], 'update')} of {row['variable'] or 'a variable'} took {row['bytes']:,} of "
+                f"{total:,} B that were added to the store ({row['bytes'] / total:.0%}), and "
+                f"{count_of(row['rewrites'], 'rewrite')} of the live store"
+            )
+            events = (row["seq"], row["last_seq"], row["trace"], row["last_trace"])
+            yield Hit(_of_events(row["copies"], *events), message)
+
+
+def _of_events(count: int, first_seq: int, last_seq: int, trace: int, last_trace: int) -> Cluster:
+    return Cluster(count, first_seq=first_seq, last_seq=last_seq, trace=trace, last_trace=last_trace)
+
+
+@rule("VAR009")
+def misplaced(case: Case) -> Iterator[Hit]:
+    """Variables that are written to the code's flash, and stores of another build than the code."""
+    device, replayed = case.device, case.replayed
+    if not device.options.variables:
+        return
+    unlike = unlike_builds(device, replayed)
+    if unlike is not None:
+        yield Hit(Cluster(1), f"the firmware does not find its store: {unlike}")
+    from tracetool.analysis.variables import store_range  # noqa: PLC0415  as above
+
+    span, others = store_range(device), [other.name for other in beside(device, replayed)]
+    if span is None or not others or not holds_code(device):
+        return
+    start, end = span
+    blocks = device.block_table().filter(pl.col("offset") < end, pl.col("offset") + pl.col("length") > start)
+    count = int(blocks.select(pl.sum_horizontal(pl.col("erases", "programs", "refused").sum())).item())
+    message = (
+        f"{count_of(count, 'program or erase', 'programs and erases')} went to a variable store in the code's flash at "
+        f"{format_offset(start)}; {listed(others)} is not used for it"
+    )
+    if count:
+        yield Hit(Cluster(count, 0, start, end), message)
+
+
+@rule("VAR010")
+def unused(case: Case) -> Iterator[Hit]:
+    """Stores that a guest left as they were, though it used its flashes."""
+    device, replayed = case.device, case.replayed
+    if not device.options.variables:
+        return
+    for notes in device.notes:
+        ran = notes.accesses or any(accessed_beside(device, notes.trace, replayed))
+        if ran and stored_nothing(device, notes):
+            message = (
+                "the guest used its flashes and stored nothing in the variable store: its firmware keeps the variables "
+                "in RAM, where they are lost when QEMU ends"
+            )
+            yield Hit(_of_events(1, 0, notes.last_seq, notes.trace, notes.trace), message)

@@ -92,12 +92,39 @@ LIST_END = 0x92C
 """End of the list of variables in the sample's store, behind `MTC` at 0x84c and two deleted copies of `Hello`."""
 
 
-def variable(state: int, data_bytes: int = 2) -> Log:
-    """Another copy of `Timeout` at the end of the list, with so many bytes of data."""
+TIMEOUT = 0x288
+"""Offset of `Timeout` in the sample's store."""
+
+
+def timeout(state: int, data_bytes: int) -> tuple[bytes, bytes]:
+    """Header, then name and two bytes of data, of a copy of `Timeout` with so many bytes of data."""
     name = "Timeout\0".encode("utf-16-le")
     guid = UUID("8be4df61-93ca-11d2-aa0d-00e098032b8c").bytes_le
     head = struct.pack("<2sBxI28xII16s", b"\xaa\x55", state, 7, len(name), data_bytes, guid)
-    return programmed(store(), LIST_END, head + name + bytes((5, 0)))
+    return head, name + bytes((5, 0))
+
+
+def variable(state: int, data_bytes: int = 2) -> Log:
+    """Another copy of `Timeout` at the end of the list, with so many bytes of data."""
+    return programmed(store(), LIST_END, b"".join(timeout(state, data_bytes)))
+
+
+def updated(data_bytes: int) -> Log:
+    """`Timeout` updated to so many bytes of data, state by state."""
+    head, rest = timeout(0xFF, data_bytes)
+    trace = programmed(store().program(TIMEOUT, 0x003E55AA), LIST_END, head)
+    programmed(trace.program(LIST_END, 0x007F55AA), LIST_END + len(head), rest)
+    return trace.program(LIST_END, 0x003F55AA).program(TIMEOUT, 0x003C55AA)
+
+
+def probed(trace: Log | None = None) -> Log:
+    """A flash that is asked what it is, and left alone."""
+    return (trace or store()).write(0, 0x700070).read_status(0).read_array()
+
+
+def two_flashes() -> Log:
+    """Code and store of OVMF, switched on."""
+    return log("system.flash0", read_only=True).reset().of(log("system.flash1").reset())
 
 
 def queue(*flags: tuple[int, int]) -> Log:
@@ -181,13 +208,27 @@ IMAGES: dict[str, Path] = {"store": sample("aavmf-shell-padding/flash1-after.fd.
 """Images of the flash that rules about variables need."""
 
 BEHIND_CODE = ("program of the code", "erase of the code", "program of the store", "command to the code")
+_OVMF = ("system.flash0", "system.flash1")
+BEFORE = {
+    **{what: {STORE: "code and store"} for what in BEHIND_CODE},
+    "store in the code's flash": {CODE: "store", STORE: "store"},
+    "code and store in one flash": {CODE: "store"},
+    "code of 4 MiB, store of 2 MiB": dict(zip(_OVMF, ("code", "store of 2 MiB"), strict=True)),
+    "code and store of one build": dict(zip(_OVMF, ("code", "store of 4 MiB"), strict=True)),
+}
+"""The images before a trace, by device, where they are others than the sample's store."""
 
 
 @pytest.fixture(autouse=True, scope="module")
-def image_with_code(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Make a flash with a block of code before its store."""
-    path = tmp_path_factory.mktemp("images") / "code-and-store.fd"
+def images(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Make a flash with a block of code before its store, and OVMF's code and stores."""
+    folder = tmp_path_factory.mktemp("images")
+    path = folder / "code-and-store.fd"
     IMAGES["code and store"] = flash_image(path, REGION, store=0x40000, code=(0, 0x40000))
+    IMAGES["code"] = flash_image(folder / "code.fd", 3568 << 10, code=(0, 0x1000))
+    for name, length in (("store of 2 MiB", 128 << 10), ("store of 4 MiB", 528 << 10)):
+        path = folder / f"{length}.fd"
+        IMAGES[name] = flash_image(path, length, store=0, fv_length=length, blocks=length >> 12, block_bytes=0x1000)
 
 
 @pytest.fixture(autouse=True)
@@ -275,6 +316,10 @@ PLANTED = [
     Planted("VAR006", "two added copies", variable(0x3F), offset=0x288, says="Timeout"),
     Planted("VAR006", "not written again", written_again(0x800), says="MTC"),
     Planted("VAR007", "8 KiB left", variable(0x3F, 0x3D600), says="free"),
+    Planted("VAR008", "a large update", updated(0x3400), says="1 update of Timeout took 13,388 of 13,388 B"),
+    Planted("VAR009", "store in the code's flash", code().program(0x2000, 0).of(store()), offset=0, says=STORE),
+    Planted("VAR009", "code of 4 MiB, store of 2 MiB", two_flashes(), says="3568 + 528 make 4 MiB"),
+    Planted("VAR010", "probed only", probed(), seq=0, says="stored nothing"),
     Planted("VAR004", "program of the code", store().program(0x200, 0), offset=0x200, seq=3, says="at 0x40000"),
     Planted("VAR004", "erase of the code", store().erase(0), offset=0, seq=1, says="1 program or erase"),
     Planted("RO001", "no command", code().write(0x1CB20, 0x17384), offset=0x1CB20, seq=1, says="(first value 0x17384)"),
@@ -403,6 +448,12 @@ NEAR_MISSES = [
     ("VAR005", "all written again", written_again(LIST_END)),
     ("VAR006", "a deleted copy", variable(0x3D)),
     ("VAR007", "half full", variable(0x3F, 0x20000)),
+    ("VAR008", "a small update", updated(0x3000)),
+    ("VAR009", "code and store in one flash", code().program(0x2000, 0)),
+    ("VAR009", "store in its own flash", store().program(0x2000, 0).of(code())),
+    ("VAR009", "code and store of one build", two_flashes()),
+    ("VAR010", "probed, then written", probed().program(0x2000, 0)),
+    ("VAR010", "a store that is read-only", probed(log(STORE, read_only=True).realize(EXTENT).reset())),
     ("VAR004", "program of the store", store().program(0x40000, 0).erase(0x40000)),
     ("VAR004", "command to the code", store().write(0x200, 0x700070)),
     ("RO001", "command as a driver sends it", code().write(0x1CB20, 0x700070)),
@@ -465,11 +516,10 @@ NEAR_MISSES = [
 def judged(rule: str, trace: Log, policy: Policy, extent: int = EXTENT, what: str = "") -> Audited:
     """Audit a log planted for a rule; the devices that tell no extent of their own end at `extent`.
 
-    Rules about variables are given an image before the trace: one with code before the store for those of
-    `BEHIND_CODE`.
+    Rules about variables are given the images before the trace, those of `BEFORE` or the sample's store.
     """
     devices = {name for name in (CODE, STORE) if name in trace.text}
-    images = {STORE: IMAGES["code and store" if what in BEHIND_CODE else "store"]}
+    images = {name: IMAGES[image] for name, image in BEFORE.get(what, {STORE: "store"}).items()}
     variables = rule.startswith("VAR")
     options = Options(images if variables else {}, dict.fromkeys(devices, extent), policy=policy, variables=variables)
     return audited(trace.text, options=options)

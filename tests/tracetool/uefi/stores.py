@@ -21,7 +21,16 @@ def header(**fields: int | bytes) -> bytes:
     parts = (values["zeros"], values["guid"], values["fv_length"], values["signature"], 0xE36, values["bytes"])
     raw = bytearray(
         struct.pack(
-            "<16s16sQ4sIHHHBB4I", *parts, 0, 0, 0, 2, values.get("blocks", 256), 0x40000, values.get("end", 0), 0
+            "<16s16sQ4sIHHHBB4I",
+            *parts,
+            0,
+            0,
+            0,
+            2,
+            values.get("blocks", 256),
+            values.get("block_bytes", 0x40000),
+            values.get("end", 0),
+            0,
         )
     )
     struct.pack_into("<H", raw, 0x32, -sum(struct.unpack("<36H", raw)) & 0xFFFF)
