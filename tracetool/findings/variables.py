@@ -133,7 +133,7 @@ def wearing(case: Case) -> Iterator[Hit]:
             pl.col("seq").last().alias("last_seq"),
         )
     )
-    total, room = writes["bytes"].sum(), store.header.end - store.header.first
+    total, room = int(writes["bytes"].sum()), store.header.end - store.header.first
     for row in updates.iter_rows(named=True):
         if row["bytes"] >= _WORN_BY_ONE * total and row["bytes"] * _WORTH_A_NOTE >= room:
             message = (
