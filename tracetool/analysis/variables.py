@@ -153,7 +153,7 @@ def changes_frame(timeline: StoreTimeline, operations: pl.DataFrame) -> pl.DataF
     """
     touches = timeline.touches.with_row_index("row").sort("copy", "row", nulls_last=True)
     steps = (
-        touches.with_columns(pl.struct("copy", "intent", "rewrite").rle_id().alias("step"))
+        touches.with_columns(pl.struct("copy", "variable", "guid", "intent", "rewrite").rle_id().alias("step"))
         .group_by("step", maintain_order=True)
         .agg(
             pl.col("trace", "intent", "variable", "guid", "copy", "row").first(),

@@ -13,7 +13,7 @@ from tracetool.analysis.store_use import accessed_beside, beside, holds_code, st
 from tracetool.findings.phrases import count_of, listed
 from tracetool.findings.registry import Hit, rule
 from tracetool.sizes import format_offset, format_size
-from tracetool.uefi.store_timeline import Fault, Intent, Part
+from tracetool.uefi.touches import Fault, Intent, Part
 from tracetool.uefi.variables import State
 
 if TYPE_CHECKING:

@@ -7,131 +7,27 @@ firmware does with a store was seen in traces and boots of AAVMF and OVMF, 2022.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from replay.columns import JournalKind
-from tracetool.uefi.ftw import read_queue, read_working_header
+from tracetool.uefi.queue_steps import QueueFollower, SpareFollower, may_become
 from tracetool.uefi.regions import nv_regions
+from tracetool.uefi.touches import Copy, Fault, FaultyStep, Intent, Part, Touch, touches_frame
 from tracetool.uefi.variables import START_ID, STORE_HEADER_BYTES, State, VariableList, read_store_header, read_variable
 from tracetool.uefi.volume import HEADER_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import polars as pl
+
     from replay.journal import StorageChange
     from tracetool.uefi.ftw import Queue
     from tracetool.uefi.regions import Region
+    from tracetool.uefi.touches import Event, SpareCopy
     from tracetool.uefi.variables import VariableHeader
 
-__all__ = [
-    "TOUCHES_SCHEMA",
-    "Copy",
-    "Fault",
-    "FaultyStep",
-    "Intent",
-    "Part",
-    "StoreFollower",
-    "StoreTimeline",
-    "follow_store",
-]
-
-
-class Part(StrEnum):
-    """A part of the flash, as the firmware uses it."""
-
-    VOLUME_HEADER = "volume header"
-    STORE_HEADER = "store header"
-    HEADER = "header"
-    STATE = "state"
-    NAME = "name"
-    DATA = "data"
-    VARIABLES = "variables"
-    """The store as a whole, as for an erase of its block."""
-    FREE = "free space"
-    EVENT_LOG = "event log"
-    FTW_WORKING = "FTW working"
-    FTW_SPARE = "FTW spare"
-    OUTSIDE = "outside"
-
-
-class Intent(StrEnum):
-    """What a change was for."""
-
-    FORMAT = "format"
-    CREATE = "create"
-    UPDATE = "update"
-    MARK = "mark for deletion"
-    DELETE = "delete"
-    SUPERSEDE = "supersede"
-    """The end of an update: the old copy is deleted, since a newer one counts."""
-    REWRITE = "rewrite"
-    """The live store is erased and written again outside fault tolerant write."""
-    RECLAIM = "reclaim"
-    """The live store is erased and written again from the spare."""
-    FTW_QUEUE = "FTW queue"
-    FTW_HEADER = "FTW header"
-    FTW_RECORD = "FTW record"
-    FTW_SPARE = "FTW spare"
-    FTW_SPARE_COMPLETE = "FTW spare complete"
-    FTW_DESTINATION_COMPLETE = "FTW destination complete"
-    FTW_COMPLETE = "FTW complete"
-    OTHER = "other"
-
-
-TOUCHES_SCHEMA = pl.Schema(
-    {
-        "trace": pl.UInt16(),
-        "seq": pl.Int64(),
-        "offset": pl.Int64(),
-        "length": pl.Int64(),
-        "part": pl.Enum([str(part) for part in Part]),
-        "intent": pl.Enum([str(intent) for intent in Intent]),
-        "copy": pl.UInt32(),
-        "variable": pl.String(),
-        "guid": pl.String(),
-        "rewrite": pl.UInt32(),
-    }
-)
-"""One row a change and variable: the event that committed it, the bytes of the flash (offset, length), what they are,
-what for, the copy of the variable (its number, name and GUID; null where it concerns none), and the number of the
-rewrite or reclaim of the live store that it is part of (null: of none)."""
-
-
-@dataclass(eq=False, slots=True)
-class Copy:
-    """One copy of a variable, from its first byte to its end. Events are (trace, seq), None: before the trace.
-
-    Attributes:
-        number: counts from 0 in order of appearance.
-        header: as it was last.
-        name: None as long as it was not written.
-        born: the event that programmed its start id.
-        added: the event from which it counted.
-        marked: the event that put it into deleted transition.
-        ended: the event that deleted it, or erased it for good.
-        replaces: the copy of the same name that counted when this one was added.
-        kept_from: the copy that a reclaim took over as this one.
-    """
-
-    number: int
-    header: VariableHeader
-    name: str | None = None
-    born: tuple[int, int] | None = None
-    added: tuple[int, int] | None = None
-    marked: tuple[int, int] | None = None
-    ended: tuple[int, int] | None = None
-    replaces: Copy | None = None
-    kept_from: Copy | None = None
-
-    @property
-    def live(self) -> bool:
-        """True where the firmware may find it."""
-        return self.header.state in (State.ADDED, State.IN_DELETED_TRANSITION)
-
+__all__ = ["StoreFollower", "StoreTimeline", "follow_store"]
 
 _NEXT_STATES: dict[int, tuple[State, ...]] = {
     State.UNWRITTEN: (State.HEADER_VALID, State.ADDED),
@@ -140,48 +36,6 @@ _NEXT_STATES: dict[int, tuple[State, ...]] = {
     State.IN_DELETED_TRANSITION: (State.DELETED_AFTER_TRANSITION,),
 }
 """The states that may follow each state."""
-
-_STEP_ORDER = (
-    Intent.FTW_HEADER,
-    Intent.FTW_RECORD,
-    Intent.FTW_SPARE_COMPLETE,
-    Intent.FTW_DESTINATION_COMPLETE,
-    Intent.FTW_COMPLETE,
-)
-"""The order in which a fault tolerant write changes its queue."""
-
-
-class _Touch(NamedTuple):
-    trace: int
-    seq: int
-    offset: int
-    length: int
-    part: Part
-    intent: Intent | None
-    """None: to create or to update its copy, which is known once that is added."""
-    copy: Copy | None
-    rewrite: int | None
-
-
-class Fault(StrEnum):
-    """A kind of step that the firmware should not take."""
-
-    ILLEGAL_STATE = "illegal state"
-    REFORMATTED = "reformatted"
-    QUEUE_ORDER = "queue order"
-    WRONG_REGION = "wrong region"
-    LOST = "lost"
-
-
-class FaultyStep(NamedTuple):
-    """One step that the firmware should not take: the event, the bytes of the flash, and what happened in words."""
-
-    fault: Fault
-    trace: int
-    seq: int
-    offset: int
-    length: int
-    words: str
 
 
 @dataclass
@@ -208,6 +62,7 @@ class _Phase:
     """Copies by offset, as they were before the erase."""
     end: int
     """Where the list ended."""
+    store_end: int
     data: dict[int, bytes]
     """Data of the copies that were being replaced, by number: a reclaim keeps them unless it brings newer ones."""
     position: int = 0
@@ -223,29 +78,32 @@ class StoreFollower:
     known: bytearray
     """1 for each known byte of `data`."""
     copies: list[Copy] = field(default_factory=list)
-    touches: list[_Touch] = field(default_factory=list)
+    touches: list[Touch] = field(default_factory=list)
     faults: list[FaultyStep] = field(default_factory=list)
     live: dict[int, Copy] = field(default_factory=dict)
     """Copies in the list, by offset."""
     variables: VariableList | None = None
-    queue: Queue | None = None
     regions: list[Region] = field(default_factory=list)
     phase: _Phase | None = None
     phases: int = 0
     """Rewrites and reclaims of the live store so far."""
-    start_byte: tuple[tuple[int, int], int] | None = None
+    start_byte: tuple[Event, int] | None = None
     """Event and offset of the first byte of a start id, programmed on its own at the end of the list."""
     all_known: bool = False
-    step: int = 0
-    """The last step of a fault tolerant write, by its place in `_STEP_ORDER`."""
 
     def __post_init__(self) -> None:
+        self._ftw, self._spare = QueueFollower(self.read), SpareFollower(self.read)
         self.all_known = 0 not in self.known
         self._read_layout(None)
         self._name_all()
 
+    @property
+    def queue(self) -> Queue | None:
+        """The queue of fault tolerant writes; None where there is no working block."""
+        return self._ftw.queue
+
     def read(self, offset: int, length: int) -> bytes | None:
-        """Give bytes of the volume as it is now; see `tracetool.uefi.variables.Read`."""
+        """Return bytes of the volume as it is now; see `tracetool.uefi.variables.Read`."""
         at = offset - self.start
         if at < 0 or length < 0 or at + length > len(self.data):
             return None
@@ -255,7 +113,7 @@ class StoreFollower:
 
     # --- layout --------------------------------------------------------------------------------------------------
 
-    def _read_layout(self, event: tuple[int, int] | None) -> None:
+    def _read_layout(self, event: Event | None) -> None:
         """Decode everything anew: the headers have changed."""
         limit = self.start + len(self.data)
         self.regions = nv_regions(self.read, limit=limit, start=self.start)
@@ -266,15 +124,10 @@ class StoreFollower:
         elif self.variables is None or self.variables.store != header:
             self.variables = VariableList(self.read, header)
             self._replace(list(self.live.values()), self.variables.headers, event)
-        self._read_queue()
+        self._ftw.renew(self._region("FTW working"))
 
     def _region(self, name: str) -> Region | None:
         return next((region for region in self.regions if region.name == name), None)
-
-    def _read_queue(self) -> None:
-        working = self._region("FTW working")
-        header = working and read_working_header(self.read, working.start, working.end - working.start)
-        self.queue = None if not working or not header else read_queue(self.read, header, working.end)
 
     # --- changes -------------------------------------------------------------------------------------------------
 
@@ -290,6 +143,9 @@ class StoreFollower:
         before = self.data[low - self.start : high - self.start]
         if change.kind == JournalKind.ERASE:
             self._begin_phase(low, high)
+            spare = self._region("FTW spare")
+            if spare is not None and low < spare.end and high > spare.start:
+                self._spare.begin_erase(spare, self.queue)
             self._store(change, low, high)
             self._erased(event, low, high)
         else:
@@ -308,20 +164,25 @@ class StoreFollower:
             self.known[here] = b"\1" * (high - low)
             self.all_known = 0 not in self.known
 
-    def _erased(self, event: tuple[int, int], low: int, high: int) -> None:
+    def _erased(self, event: Event, low: int, high: int) -> None:
         """Take in an erase, which may reach over several regions."""
-        store_end = self.variables.store.end if self.variables else self.start
+        # Headers that are erased leave the place of the store known until it is written again.
+        phase_end = self.phase.store_end if self.phase else self.start
+        store_end = self.variables.store.end if self.variables else phase_end
         if low < (self.variables.store.first if self.variables else self.start + HEADER_BYTES):
             self._read_layout(event)
         elif self.variables is not None and low < store_end:
             self._parse(event, low, min(high, store_end))
         if low < store_end:
-            intent = self.phase.intent if self.phase else Intent.OTHER
-            self._touch(event, low, min(high, store_end) - low, Part.VARIABLES, intent)
+            end, phase = min(high, store_end), self.phase
+            before = [] if phase is None else [copy for at, copy in sorted(phase.before.items()) if copy.live]
+            erased = [copy.name or "?" for copy in before if copy.header.offset < end and copy.header.end > low]
+            intent = Intent.OTHER if phase is None else phase.intent
+            self._touch(event, low, end - low, Part.VARIABLES, intent, erased=erased or None)
             low = store_end
         self._touch_regions(event, low, high, erased=True)
 
-    def _programmed(self, event: tuple[int, int], low: int, high: int) -> None:
+    def _programmed(self, event: Event, low: int, high: int) -> None:
         """Take in the programming of the bytes from `low` to `high`."""
         store = self.variables.store if self.variables else None
         first = store.first if store else self.start + HEADER_BYTES + STORE_HEADER_BYTES
@@ -330,32 +191,35 @@ class StoreFollower:
             part = Part.VOLUME_HEADER if low < self.start + HEADER_BYTES else Part.STORE_HEADER
             self._touch(event, low, min(high, first) - low, part, self.phase.intent if self.phase else Intent.FORMAT)
             low = first
-        if store is not None and self.variables is not None and low < high and low < store.end:
-            self._variables(event, low, min(high, store.end))
-            low = store.end
+        variables = self.variables
+        if variables is not None and low < high and low < variables.store.end:
+            self._variables(event, low, min(high, variables.store.end))
+            low = variables.store.end
         if low < high:
             self._touch_regions(event, low, high, erased=False)
 
-    def _touch_regions(self, event: tuple[int, int], low: int, high: int, *, erased: bool) -> None:
+    def _touch_regions(self, event: Event, low: int, high: int, *, erased: bool) -> None:
         for region in self.regions:
             start, end = max(low, region.start), min(high, region.end)
             if start < end and region.name != "variables":
                 self._region_touched(event, start, end, region.name, erased=erased)
 
-    def _fault(self, fault: Fault, event: tuple[int, int], offset: int, length: int, words: str) -> None:
+    def _fault(self, fault: Fault, event: Event, offset: int, length: int, words: str) -> None:
         self.faults.append(FaultyStep(fault, *event, offset, length, words))
 
     def _touch(
         self,
-        event: tuple[int, int],
+        event: Event,
         offset: int,
         length: int,
         part: Part,
         intent: Intent | None,
-        copy: Copy | None = None,
+        of: Copy | SpareCopy | None = None,
+        *,
+        erased: list[str] | None = None,
     ) -> None:
         rewrite = self.phases if intent in (Intent.REWRITE, Intent.RECLAIM) else None
-        self.touches.append(_Touch(*event, offset, length, part, intent, copy, rewrite))
+        self.touches.append(Touch(*event, offset, length, part, intent, of, rewrite, erased))
 
     # --- variables -----------------------------------------------------------------------------------------------
 
@@ -368,9 +232,10 @@ class StoreFollower:
             replaced = [copy for copy in self.live.values() if copy.header.state == State.IN_DELETED_TRANSITION]
             data = {copy.number: self._data(copy) for copy in replaced} if reclaims else {}
             self.phases += 1
-            self.phase = _Phase(Intent.RECLAIM if reclaims else Intent.REWRITE, dict(self.live), variables.end, data)
+            intent = Intent.RECLAIM if reclaims else Intent.REWRITE
+            self.phase = _Phase(intent, dict(self.live), variables.end, variables.store.end, data)
 
-    def _variables(self, event: tuple[int, int], low: int, high: int) -> None:
+    def _variables(self, event: Event, low: int, high: int) -> None:
         phase = self.phase
         if phase is not None:
             if low < phase.position or (phase.position >= phase.end and low > phase.position):
@@ -407,18 +272,19 @@ class StoreFollower:
         copy.born = event
         self._touch(event, offset, 1, Part.HEADER, None, copy)
 
-    def _parse(self, event: tuple[int, int], low: int, high: int) -> dict[int, Intent]:
-        """Decode the list anew where it changed; what was done to copies, by number, if not written."""
+    def _parse(self, event: Event, low: int, high: int) -> dict[int, Intent]:
+        """Decode the list anew where it changed; the intent of a change of state alone, by number of the copy."""
         if self.variables is None:
             return {}
+        inside = self.variables.at(low)
+        if inside is not None and inside.data_offset <= low and high <= inside.end:
+            return {}  # data move no header
         before, after = self.variables.change(low, high)
         if before == after:
             return {}
         return self._replace([self.live[header.offset] for header in before], after, event)
 
-    def _replace(
-        self, old: list[Copy], headers: Iterable[VariableHeader], event: tuple[int, int] | None
-    ) -> dict[int, Intent]:
+    def _replace(self, old: list[Copy], headers: Iterable[VariableHeader], event: Event | None) -> dict[int, Intent]:
         """Put the copies of `headers` in the place of others; what was done to copies, by number, if not written."""
         intents: dict[int, Intent] = {}
         for copy in old:
@@ -436,7 +302,7 @@ class StoreFollower:
                 gone.ended = gone.ended or event
         return intents
 
-    def _new(self, header: VariableHeader, event: tuple[int, int] | None) -> Copy:
+    def _new(self, header: VariableHeader, event: Event | None) -> Copy:
         copy = Copy(len(self.copies), header, born=event)
         self.copies.append(copy)
         return copy
@@ -446,9 +312,9 @@ class StoreFollower:
         if self.phase is None or self.phase.intent == Intent.RECLAIM:
             return None
         copy = self.phase.before.get(header.offset)
-        return copy if copy is not None and _may_become(header.guid, copy.header.guid) else None
+        return copy if copy is not None and may_become(header.guid, copy.header.guid) else None
 
-    def _state(self, copy: Copy, header: VariableHeader, event: tuple[int, int] | None) -> Intent | None:
+    def _state(self, copy: Copy, header: VariableHeader, event: Event | None) -> Intent | None:
         """Take in the header as it is now; what a change of its state alone was for."""
         before, copy.header = copy.header.state, header
         state = header.state
@@ -481,7 +347,7 @@ class StoreFollower:
         for copy in self.live.values():
             self._name(copy)
 
-    def _end_phase(self, event: tuple[int, int]) -> None:
+    def _end_phase(self, event: Event) -> None:
         """The store stands again; copies that did not come back are gone."""
         phase, self.phase = self.phase, None
         if phase is None:
@@ -530,75 +396,52 @@ class StoreFollower:
         for trace, change in changes:
             self.change(trace, change)
         self.finish()
-        return StoreTimeline(_table(self.touches), tuple(self.copies), tuple(self.faults))
+        return StoreTimeline(touches_frame(self.touches), tuple(self.copies), tuple(self.faults))
 
     # --- fault tolerant write ------------------------------------------------------------------------------------
 
-    def _region_touched(self, event: tuple[int, int], low: int, high: int, name: str, *, erased: bool) -> None:
+    def _region_touched(self, event: Event, low: int, high: int, name: str, *, erased: bool) -> None:
         rewriting = self.phase is not None and self.phase.intent == Intent.REWRITE
         if rewriting and not erased and self.variables is not None:
             self._end_phase(event)
         if name == "FTW working":
-            intent = self._queue_step(erased=erased)
-            self._check_order(event, low, high, intent)
-            if intent == Intent.FTW_DESTINATION_COMPLETE:
-                self._end_phase(event)
-            self._touch(event, low, high - low, Part.FTW_WORKING, intent)
+            self._working_touched(event, low, high, erased=erased)
         elif name == "FTW spare":
-            if not erased and self.queue is not None and not self._writing:
-                words = "spare programmed without a fault tolerant write in progress"
-                self._fault(Fault.WRONG_REGION, event, low, high - low, words)
-            self._touch(event, low, high - low, Part.FTW_SPARE, Intent.FTW_SPARE)
+            self._spare_touched(event, low, high, erased=erased)
         elif name == "event log":
             self._touch(event, low, high - low, Part.EVENT_LOG, Intent.OTHER)
         else:
             self._touch(event, low, high - low, Part.VARIABLES, Intent.FORMAT)
 
-    @property
-    def _writing(self) -> bool:
-        """True while a fault tolerant write is in progress, or the queue is being renewed through the spare."""
-        writes = self.queue.writes if self.queue else ()
-        return bool(writes) and (not writes[-1].complete or self.step == len(_STEP_ORDER) - 1)
+    def _working_touched(self, event: Event, low: int, high: int, *, erased: bool) -> None:
+        intent, wrong = self._ftw.step(erased=erased)
+        if wrong is not None:
+            self._fault(Fault.QUEUE_ORDER, event, low, high - low, wrong)
+        if intent == Intent.FTW_DESTINATION_COMPLETE:
+            self._end_phase(event)
+        self._touch(event, low, high - low, self._ftw.part(low, erased=erased), intent)
 
-    def _check_order(self, event: tuple[int, int], low: int, high: int, intent: Intent) -> None:
-        """Note a step of the queue that comes before its turn."""
-        if intent not in _STEP_ORDER:
+    def _spare_touched(self, event: Event, low: int, high: int, *, erased: bool) -> None:
+        spare = self._region("FTW spare")
+        if erased or spare is None or self.variables is None:
+            self._touch(event, low, high - low, Part.FTW_SPARE, Intent.FTW_SPARE)
             return
-        turn = _STEP_ORDER.index(intent)
-        # A write whose spare is not complete is given up by completing it: the driver does so after a power cut.
-        given_up = intent == Intent.FTW_COMPLETE and self.step < _STEP_ORDER.index(Intent.FTW_SPARE_COMPLETE)
-        if turn not in (0, self.step, self.step + 1) and not given_up:
-            self._fault(Fault.QUEUE_ORDER, event, low, high - low, f"{intent} after {_STEP_ORDER[self.step]}")
-        self.step = turn
-
-    def _queue_step(self, *, erased: bool) -> Intent:
-        before = self.queue
-        self._read_queue()
-        if erased or self.queue is None or before is None or not self.queue.writes:
-            return Intent.FTW_QUEUE
-        write = self.queue.writes[-1]
-        last = before.writes[-1] if before.writes else None
-        if last is None or last.offset != write.offset:
-            return Intent.FTW_HEADER
-        if last.flags != write.flags:
-            return Intent.FTW_COMPLETE if write.complete else Intent.FTW_HEADER
-        if write.records and last.records and write.records[-1].flags != last.records[-1].flags:
-            record = write.records[-1]
-            if record.destination_complete:
-                return Intent.FTW_DESTINATION_COMPLETE
-            if record.spare_complete:
-                return Intent.FTW_SPARE_COMPLETE
-        return Intent.FTW_RECORD
+        stray = not self._ftw.writing and self._spare.is_stray(spare, low, high, self._ftw.working)
+        if self.queue is not None and stray:
+            words = "spare programmed without a fault tolerant write in progress"
+            self._fault(Fault.WRONG_REGION, event, low, high - low, words)
+        store = self.variables.store
+        pieces = self._spare.programmed(low, high, spare.start + store.offset - self.start, store.size)
+        headers_end = pieces[0][0] if pieces else high
+        if low < headers_end:
+            self._touch(event, low, headers_end - low, Part.FTW_SPARE, Intent.FTW_SPARE)
+        for start, end, of in pieces:
+            self._touch(event, start, end - start, Part.FTW_SPARE, Intent.FTW_SPARE, of)
 
 
 def _same(other: Copy, copy: Copy) -> bool:
     """True where another live copy is of the same variable."""
     return other is not copy and other.live and other.name == copy.name and other.header.guid == copy.header.guid
-
-
-def _may_become(erased: bytes, programmed: bytes) -> bool:
-    """True where bytes may be others that are not all programmed yet: programming clears bits only."""
-    return all(now & then == then for now, then in zip(erased, programmed, strict=True))
 
 
 def _changed(before: bytearray, after: bytearray, low: int) -> tuple[int, int]:
@@ -632,30 +475,3 @@ def follow_store(start: int, data: bytes, known: bytes, changes: Iterable[tuple[
         changes: numbers of traces and changes of storage, oldest first.
     """
     return StoreFollower(start, bytearray(data), bytearray(known)).follow(changes)
-
-
-def _table(touches: list[_Touch]) -> pl.DataFrame:
-    """The touches as a frame of `TOUCHES_SCHEMA`."""
-    written = {touch.copy: str(_written_for(touch.copy)) for touch in touches}
-    guids = {copy: copy and str(UUID(bytes_le=copy.header.guid)) for copy in written}
-    columns = list(zip(*touches, strict=True)) or [()] * len(_Touch._fields)
-    *numbers, parts, intents, copies, rewrites = columns
-    return pl.DataFrame(
-        [
-            *numbers,
-            parts,
-            [intent or written[copy] for intent, copy in zip(intents, copies, strict=True)],
-            [copy and copy.number for copy in copies],
-            [copy and copy.name for copy in copies],
-            [guids[copy] for copy in copies],
-            rewrites,
-        ],
-        TOUCHES_SCHEMA,
-        orient="col",
-    )
-
-
-def _written_for(copy: Copy | None) -> Intent:
-    if copy is not None and copy.kept_from is not None:
-        return Intent.RECLAIM
-    return Intent.UPDATE if copy is not None and copy.replaces is not None else Intent.CREATE

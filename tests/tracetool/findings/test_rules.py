@@ -138,6 +138,12 @@ def queue(*flags: tuple[int, int]) -> Log:
     return trace
 
 
+def spare_written() -> Log:
+    """A complete fault tolerant write, after which the spare is erased."""
+    trace = queue().erase(0x80000).program(0x80000, 0x1234).program(0x40048, 0xFFFFFFFD).program(0x40048, 0xFFFFFFF9)
+    return trace.program(0x40020, 0xFFFFFFF8).erase(0x80000)
+
+
 def written_again(end: int) -> Log:
     """The store erased and written again up to `end`, then a word in the working block's queue."""
     return programmed(store().erase(0), 0, STORE_BYTES[:end]).program(0x40020, 0xFFFFFFFF)
@@ -312,6 +318,7 @@ PLANTED = [
     Planted("VAR003", "target complete before the spare", queue((0x40048, 0xFFFFFFFB)), offset=0x40048),
     Planted("VAR004", "free space", store().program(0x2000, 0x1234), offset=0x2000, says="free space"),
     Planted("VAR004", "spare without a write", store().program(0x80000, 0x1234), offset=0x80000, says="spare"),
+    Planted("VAR004", "spare after a write", spare_written().program(0x80000, 0x1234), offset=0x80000, says="spare"),
     Planted("VAR005", "headers alone", written_again(0x64), offset=0, says="17 variables"),
     Planted("VAR006", "two added copies", variable(0x3F), offset=0x288, says="Timeout"),
     Planted("VAR006", "not written again", written_again(0x800), says="MTC"),
@@ -445,6 +452,7 @@ NEAR_MISSES = [
     ("VAR002", "erase of the working block", store().erase(0x40000)),
     ("VAR003", "spare, then target", queue((0x40048, 0xFFFFFFFD), (0x40048, 0xFFFFFFF9), (0x40020, 0xFFFFFFF8))),
     ("VAR004", "another variable", variable(0x3F)),
+    ("VAR004", "copy of a full queue", programmed(spare_written(), 0x80000, STORE_BYTES[0x40000:0x40020])),
     ("VAR005", "all written again", written_again(LIST_END)),
     ("VAR006", "a deleted copy", variable(0x3D)),
     ("VAR007", "half full", variable(0x3F, 0x20000)),

@@ -110,13 +110,13 @@ def test_a_reclaim_is_told_step_by_step() -> None:
     steps = touches.filter(pl.col("intent").cast(pl.String).str.starts_with("FTW") | (pl.col("intent") == "reclaim"))
     first = steps.group_by("intent", maintain_order=True).agg(pl.col("seq").first(), pl.col("part").first())
     assert first.rows() == [
-        ("FTW header", 1261435, "FTW working"),
-        ("FTW record", 1261618, "FTW working"),
+        ("FTW header", 1261435, "FTW header"),
+        ("FTW record", 1261618, "FTW record"),
         ("FTW spare", 1261640, "FTW spare"),
-        ("FTW spare complete", 1371031, "FTW working"),
+        ("FTW spare complete", 1371031, "FTW record"),
         ("reclaim", 1371050, "variables"),
-        ("FTW destination complete", 1480441, "FTW working"),
-        ("FTW complete", 1480534, "FTW working"),
+        ("FTW destination complete", 1480441, "FTW record"),
+        ("FTW complete", 1480534, "FTW header"),
     ]
 
 
@@ -128,6 +128,21 @@ def test_a_reclaim_keeps_live_copies_and_drops_the_others() -> None:
     assert len(kept) + len([copy for copy in copies if copy.replaces in dropped]) == 66
     assert {new.name for new in kept} >= {"BootOrder", "Big0"}
     assert all(new.kept_from is not None and new.kept_from.ended == reclaimed for new in kept)
+
+
+def test_each_program_of_the_spare_belongs_to_the_variable_that_it_copies() -> None:
+    programs = timeline("aavmf-reclaim").touches.filter(pl.col("intent") == "FTW spare", pl.col("length") <= 128)
+    unnamed = programs.filter(pl.col("variable").is_null())
+    assert unnamed.select("offset", "length").rows() == [(0x80000, 0x64)]
+    variables = [copy.name for copy in timeline("aavmf-reclaim").copies if copy.kept_from or copy.replaces]
+    assert set(programs["variable"].drop_nulls()) <= set(variables)
+    assert programs.filter(pl.col("variable") == "Big0")["seq"].n_unique() > 20
+
+
+def test_an_erase_of_the_store_names_the_variables_that_it_takes() -> None:
+    erases = timeline("aavmf-reclaim").touches.filter(pl.col("intent") == "reclaim", pl.col("length") > 128)
+    assert erases["seq"].to_list() == [1371050, 1371067]
+    assert all("BootOrder" in names for names in erases["erased"])
 
 
 def test_a_variable_programmed_byte_by_byte_begins_with_its_first_byte() -> None:
