@@ -20,6 +20,7 @@ from tracetool.timeline.activity import Activity
 from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.collector import Collector
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
+from tracetool.timeline.touched import with_touches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -204,6 +205,23 @@ class Device:
         renamed = pl.lit(name, OPERATIONS_SCHEMA["device"]).alias("device")
         self.operations = [frame.with_columns(renamed) for frame in self.operations]
         self.accesses = [frame.with_columns(renamed) for frame in self.accesses]
+
+    def kept(self, name: str) -> list[pl.DataFrame]:
+        """Its `operations` or `accesses`; ValueError where they were not kept."""
+        if not getattr(self.options, f"keep_{name}"):
+            raise ValueError(f"{self.name}: {name} were not kept; replay with keep_{name}")
+        found: list[pl.DataFrame] = getattr(self, name)
+        return found
+
+    def operation_table(self) -> pl.DataFrame:
+        """Its operations, a frame of `OPERATIONS_SCHEMA`, with what they touched where its store is followed.
+
+        Raises:
+            ValueError: operations were not kept.
+        """
+        table = pl.concat([OPERATIONS_SCHEMA.to_frame(), *self.kept("operations")])
+        timeline = self.store_timeline
+        return table if timeline is None else with_touches(table, timeline.touches)
 
     # --- UEFI variables ------------------------------------------------------------------------------------------
 

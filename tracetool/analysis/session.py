@@ -108,7 +108,7 @@ class Replayed:
         Raises:
             ValueError: operations were not kept.
         """
-        frames = self._kept("operations")
+        frames = [device.operation_table() for device in self.devices.values()]
         return pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
 
     def accesses(self) -> pl.DataFrame:
@@ -117,18 +117,13 @@ class Replayed:
         Raises:
             ValueError: accesses were not kept.
         """
-        return pl.concat([ACCESSES_SCHEMA.to_frame(), *self._kept("accesses")]).sort("trace", "seq")
+        frames = [frame for device in self.devices.values() for frame in device.kept("accesses")]
+        return pl.concat([ACCESSES_SCHEMA.to_frame(), *frames]).sort("trace", "seq")
 
     def blocks(self) -> pl.DataFrame:
         """What was done to each erase block, a frame of `BLOCKS_SCHEMA` by device and block."""
         tables = (device.block_table() for _, device in sorted(self.devices.items()))
         return pl.concat([BLOCKS_SCHEMA.to_frame(), *tables])
-
-    def _kept(self, name: str) -> Iterator[pl.DataFrame]:
-        for device in self.devices.values():
-            if not getattr(device.options, f"keep_{name}"):
-                raise ValueError(f"{device.name}: {name} were not kept; replay with keep_{name}")
-            yield from getattr(device, name)
 
 
 def replay_readers(

@@ -34,6 +34,7 @@ def events(
     from tracetool.library.inputs import warn_of_damage
     from tracetool.library.keywords import parse_where
     from tracetool.report.frames import write_frames
+    from tracetool.timeline.touched import TOUCHED
 
     common.check_table_format(output_format, output)
     query = parse_where(where, "events")
@@ -41,8 +42,9 @@ def events(
     bar = output is not None or goes_to_a_file()
     chosen = {"process": process, "boot": boot}
     with common.opened(traces, reading, chosen, bar=bar, outputs=[output]) as trace, open_output(output) as file:
+        chosen_by_variable = query is not None and not query.columns.isdisjoint(TOUCHED)
         count = write_frames(
-            trace.chunks(),
+            trace.chunks_with_operations() if chosen_by_variable else trace.chunks(),
             output_format,
             file,
             device=device,

@@ -28,6 +28,7 @@ from tracetool.library.keywords import (
     parse_where,
 )
 from tracetool.paths import user_path
+from tracetool.timeline.touched import with_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -147,6 +148,18 @@ class Trace:
         for number, reader in enumerate(self.readers):
             yield from Chosen(reader, self.options).chunks(number)
 
+    def chunks_with_operations(self) -> Iterator[pl.DataFrame]:
+        """The events as `chunks` gives them, with `part`, `variable` and `intent` of their operations.
+
+        Raises:
+            UsageError: a trace is standard input, which cannot be read again after the replay.
+        """
+        if not all(reader.rereadable for reader in self.readers):
+            raise UsageError("variable, intent and part need a replay first: save standard input to a file")
+        operations = self.operations()
+        for frame in self.chunks():
+            yield with_operations(frame, operations)
+
     @property
     def events(self) -> pl.DataFrame:
         """The events, a frame of `EVENTS_SCHEMA`; `scan` gives those of traces that do not fit into memory."""
@@ -166,12 +179,10 @@ class Trace:
         """
         query = parse_where(where, "operations")
         if rule is None:
-            replayed = self.replay(keep_operations=True)
+            replayed = self.replay(keep_operations=True, variables=True)
             table = replayed.operations()
         else:
-            replayed, audit = self._audited(
-                keep_operations=True, keep_occurrences=True, variables=_is_about_variables(rule)
-            )
+            replayed, audit = self._audited(keep_operations=True, keep_occurrences=True, variables=True)
             table = _with_cases(replayed.operations(), _cases(audit, rule))
         self.warn_of_doubts(replayed)
         return table if query is None else table.filter(query.expression(replayed.starts))

@@ -76,7 +76,7 @@ class _Counted:
             chosen = chosen if self._query is None else chosen.filter(self._query.expression((self.start,)))
             self.count += len(chosen)
             if len(chosen):
-                yield chosen
+                yield chosen.select(EVENTS_SCHEMA.names())
 
 
 def _begun(frames: _Counted) -> Iterator[pl.DataFrame]:

@@ -9,6 +9,7 @@ import polars as pl
 from tracetool.report.frames import seconds, write_parquet_frames
 from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset, format_size
+from tracetool.timeline.touched import names_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,6 +71,10 @@ def _word(value: object) -> str:
     return sanitize(str(value))
 
 
+def _names(value: list[str]) -> str:
+    return sanitize(names_text(value))
+
+
 def _status(value: int) -> str:
     return f"{value:#04x}"
 
@@ -102,6 +107,9 @@ _TABLES: dict[str, tuple[_Column, ...]] = {
         ("outcome", "outcome", _word, False),
         ("status", "status", _status, False),
         ("accesses", "accesses", _number, True),
+        ("part", "part", _word, False),
+        ("variable", "variable", _names, False),
+        ("intent", "intent", _word, False),
     ),
     "blocks": (
         ("device", "device", _word, False),
@@ -177,7 +185,9 @@ def write_table(frame: pl.DataFrame, table: str, output_format: str, file: Binar
     """
     data = frame.drop("t_ns", strict=False)
     if output_format == "csv":
-        file.write(data.write_csv().encode())
+        lists = pl.selectors.by_dtype(pl.List(pl.String))
+        texts = lists.map_elements(lambda names: names_text(names.to_list()), pl.String)
+        file.write(data.with_columns(texts).write_csv().encode())
     elif output_format == "jsonl":
         file.write(data.write_ndjson().encode())
     elif output_format == "parquet":

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from replay.columns import OpField, OpKind, Outcome
+from tracetool.timeline.touched import TOUCHED
+from tracetool.uefi.touches import Intent, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COUNTED",
+    "INTENTS",
     "IS_WRITING",
     "KINDS",
     "NO_TIME",
     "OPERATIONS_SCHEMA",
     "OUTCOMES",
+    "PARTS",
     "PROGRAMS",
     "SUMS_SCHEMA",
     "WRITING",
@@ -39,11 +43,12 @@ NO_TIME = -(1 << 63)
 
 def label(name: str) -> str:
     """The label of a code in tables, by its name."""
-    return name.lower().replace("_", "-")
+    return name.lower().replace("_", "-").replace(" ", "-")
 
 
 KINDS = tuple(label(kind.name) for kind in OpKind if kind not in (OpKind.NONE, OpKind.RESET))
 OUTCOMES = tuple(label(outcome.name) for outcome in Outcome if outcome != Outcome.OPEN)
+PARTS, INTENTS = tuple(map(label, Part)), tuple(map(label, Intent))
 
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "trace": pl.UInt16,
@@ -63,12 +68,16 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "outcome": pl.Enum(OUTCOMES),
     "status": pl.UInt8,
     "accesses": pl.Int64,
+    "part": pl.Enum(PARTS),
+    "variable": pl.List(pl.String()),
+    "intent": pl.Enum(INTENTS),
 }
 OPERATIONS_SCHEMA = pl.Schema(_COLUMNS)
 """One row an operation. `time_ns` is that of its first event; offset and length are bytes of what it touched, null
 where it touched nothing; `block` is the number of the erase block that it begins in, `command_offset` where its first
 access went, for an erase anywhere in the block; `bytes_changed` and `bits_set_without_erase` are null where contents
-were not known."""
+were not known. `part`, `variable` (the names of all that it touched) and `intent` say what it did to a UEFI variable
+store; null where none was decoded, or the replay does not follow it (`Options.variables`)."""
 
 PROGRAMS = ("program", "buffered-program")
 WRITING = ("erase", *PROGRAMS)
@@ -160,4 +169,5 @@ def to_table(sums: pl.DataFrame, device: str, block_bytes: int) -> pl.DataFrame:
         labelled(pl.col("outcome").fill_null(done), labels_of(Outcome), pl.Enum(OUTCOMES)).alias("outcome"),
         "status",
         "accesses",
+        *(pl.lit(None).alias(name) for name in TOUCHED),
     ).cast(OPERATIONS_SCHEMA)

@@ -62,6 +62,16 @@ def test_the_history_of_a_variable() -> None:
     ]
 
 
+def test_operations_name_the_variables_that_they_touch() -> None:
+    query = "var == Hello and intent in (create, delete)"
+    table = tracetool("operations", PADDING, "--image", BEFORE, "--where", query).text.splitlines()
+    assert table[0].split()[-3:] == ["part", "variable", "intent"]
+    assert table[-1].split()[-3:] == ["state", "Hello", "delete"]
+    query = "op == erase and var ~ hello"
+    erases = tracetool("operations", PADDING, "--image", BEFORE, "--where", query, "--format", "csv").text.splitlines()
+    assert erases[1].endswith(",variables,CustomMode +17,rewrite")
+
+
 def test_json_is_the_form_of_qemu() -> None:
     document = json.loads(tracetool("variables", AFTER, "--format", "json").text)
     assert document["version"] == 2

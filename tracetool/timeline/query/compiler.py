@@ -17,7 +17,7 @@ from tracetool.timeline.query.vocabulary import Type
 from tracetool.timeline.starts import start_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tracetool.timeline.query.tree import Leaf, Node, Term, Value
 
@@ -83,12 +83,18 @@ class _Compiler:
                 return holds
 
     def _within(self, leaf: Within) -> pl.Expr:
-        ends = []
-        if leaf.low is not None:
-            ends.append(self._compare(leaf.term, ">=", leaf.low))
-        if leaf.high is not None:
-            ends.append(self._compare(leaf.term, "<=" if leaf.closed else "<", leaf.high))
-        return pl.all_horizontal(ends)
+        column = leaf.term.column
+        within = pl.all_horizontal([self._compare(leaf.term, symbol, value) for symbol, value in _ends(leaf)])
+        if column.type is not Type.SPAN or len(column.reads) == 2:  # noqa: PLR2004  first and last of one trace
+            return within
+        # Of two traces, one of the two numbers must lie in the range; together they can reach over it.
+        first, last, *traces = map(pl.col, column.reads)
+        alone = [
+            pl.all_horizontal([_OPERATORS[symbol](number, _integer(value)) for symbol, value in _ends(leaf)])
+            for number in (first, last)
+        ]
+        known = pl.when(first.is_not_null() & last.is_not_null())
+        return pl.when(traces[0].eq_missing(traces[1])).then(within).otherwise(known.then(pl.any_horizontal(alone)))
 
     def _number(self, term: Term) -> pl.Expr:
         """The column, or what is computed from its sources; null where one of them is."""
@@ -99,6 +105,14 @@ class _Compiler:
         for name in rest[:1] if term.column.type is Type.SPAN else rest:
             number = number.cast(pl.Int128) + pl.col(name).cast(pl.Int128)
         return number if term.mask is None else number.cast(pl.Int128) & pl.lit(term.mask, dtype=pl.Int128)
+
+
+def _ends(leaf: Within) -> Iterator[tuple[str, int]]:
+    """The comparisons that a range is made of."""
+    if leaf.low is not None:
+        yield ">=", leaf.low
+    if leaf.high is not None:
+        yield "<=" if leaf.closed else "<", leaf.high
 
 
 def _integer(value: int) -> pl.Expr:
@@ -122,6 +136,8 @@ def _compare_span(term: Term, symbol: str, value: int) -> pl.Expr:
 
 def _compare_text(term: Term, symbol: str, value: str) -> pl.Expr:
     column = pl.col(term.column.name)
+    if term.column.type is Type.NAMES:
+        return column.list.contains(value)
     if symbol == "==":
         return column == value
     rank = {name: position for position, name in enumerate(term.column.values)}
@@ -133,7 +149,10 @@ def _match(leaf: Match) -> pl.Expr:
     column = pl.col(leaf.term.column.name)
     if leaf.term.column.type is Type.ENUM:
         return _one_of(column, list(matching(leaf.term.column.values, leaf.pattern, regex=leaf.regex)))
-    return column.cast(pl.String).str.contains(expression(leaf.pattern, regex=leaf.regex))
+    pattern = expression(leaf.pattern, regex=leaf.regex)
+    if leaf.term.column.type is Type.NAMES:
+        return column.list.eval(pl.element().str.contains(pattern)).list.any()
+    return column.cast(pl.String).str.contains(pattern)
 
 
 def _one_of(column: pl.Expr, names: list[str]) -> pl.Expr:

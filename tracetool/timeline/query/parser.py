@@ -270,7 +270,7 @@ class Parser:
             return self._number(column.type)
         token = self._peek()
         text = self._word(_offered(column, _TEXT))
-        if column.type is Type.TEXT:
+        if column.type in (Type.TEXT, Type.NAMES):
             return text
         allowed = ("true", "false") if column.type is Type.BOOL else column.values
         if text not in allowed:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from tracetool.events import EVENT_NAMES
-from tracetool.timeline.operations import KINDS, OUTCOMES
+from tracetool.timeline.operations import INTENTS, KINDS, OUTCOMES, PARTS
 
 __all__ = ["BLOCKS", "EVENTS", "FINDINGS", "OPERATIONS", "VOCABULARIES", "Column", "Type", "Vocabulary"]
 
@@ -28,6 +28,8 @@ class Type(Enum):
     """First and last of a range of numbers: a comparison holds if it holds for one number in it."""
     ENUM = "a name"
     TEXT = "a text"
+    NAMES = "names"
+    """A list of texts: a comparison holds if it holds for one of them."""
     BOOL = "true or false"
 
 
@@ -72,7 +74,7 @@ class Column:
         match self.type:
             case Type.BOOL:
                 return (*_EQUALITY, "is")
-            case Type.TEXT:
+            case Type.TEXT | Type.NAMES:
                 return (*_EQUALITY, *_MATCH, "in", "is")
             case Type.ENUM:
                 return (*_EQUALITY, *(_ORDER if self.ordered else ()), *_MATCH, "in", "is")
@@ -117,6 +119,11 @@ _T = Column(
     "t", Type.ELAPSED, "time since the first event of its trace", aliases=("time",), sources=("time_ns", "trace")
 )
 _END = Column("end", Type.OFFSET, "offset + length: the first byte after it", sources=("offset", "length"))
+_TOUCHED = (
+    Column("variable", Type.NAMES, "UEFI variables that its operation touched", aliases=("var",)),
+    Column("intent", Type.ENUM, "what its operation did to the variable store", values=INTENTS),
+    Column("part", Type.ENUM, "the first part of the variables' flash that its operation touched", values=PARTS),
+)
 
 EVENTS = Vocabulary(
     "events",
@@ -139,10 +146,11 @@ EVENTS = Vocabulary(
         Column("length", Type.SIZE, "bytes erased"),
         Column("region", Type.SIZE, "bytes of the device, where it says so"),
         Column("text", Type.TEXT, "words the event carries"),
+        *_TOUCHED,
     ),
     instead=(("op", "event"), ("kind", "event"), ("first_seq", "seq"), ("last_seq", "seq")),
 )
-"""The canonical events; every column of `EVENTS_SCHEMA`."""
+"""The canonical events; every column of `EVENTS_SCHEMA`, and `TOUCHED`."""
 
 OPERATIONS = Vocabulary(
     "operations",
@@ -167,6 +175,7 @@ OPERATIONS = Vocabulary(
         Column("outcome", Type.ENUM, "how it ended", values=OUTCOMES),
         Column("status", Type.BITS, "status register after it"),
         Column("accesses", Type.COUNT, "accesses it took"),
+        *(replace(column, help=column.help.replace("its operation", "it")) for column in _TOUCHED),
     ),
     instead=(("event", "kind"), ("size", "length")),
 )

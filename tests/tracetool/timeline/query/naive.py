@@ -11,6 +11,7 @@ import operator
 import random
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -81,13 +82,13 @@ def value_of(column: Column, row: Mapping[str, Any], starts: Starts) -> Any:  # 
 
 
 def lifted(column: Column, test: Callable[[Any], bool]) -> Callable[[Row, Starts], Answer]:
-    """The test of one value as an answer for rows: undecided for nulls, and for a span true if true for one in it."""
+    """The test of one value as an answer for rows: undecided for nulls, and of several values true if true for one."""
 
     def answer(row: Row, starts: Starts) -> Answer:
         value = value_of(column, row, starts)
         if value is None:
             return None
-        if column.type is Type.SPAN:
+        if column.type in (Type.SPAN, Type.NAMES):
             return any(map(test, value))
         return test(value)
 
@@ -175,7 +176,7 @@ def leaves(draw: DrawFn, vocabulary: Vocabulary) -> Case:
     name = draw(st.sampled_from([column.name, *column.aliases]))
     if draw(st.integers(0, 7)) == 0:
         return draw(null_tests(column, name))
-    if column.type is Type.ENUM or column.type is Type.TEXT:
+    if column.type in (Type.ENUM, Type.TEXT, Type.NAMES):
         return draw(word_comparisons(column, name))
     if column.type is Type.BOOL:
         return draw(truths(column, name))
@@ -324,12 +325,14 @@ def dtypes(vocabulary: Vocabulary) -> SearchStrategy[dict[str, Any]]:
                 found[name] = st.sampled_from([pl.Enum(column.values), pl.Categorical(), pl.String()])
             elif column.type is Type.TEXT:
                 found[name] = st.sampled_from([pl.Categorical(), pl.String()])
+            elif column.type is Type.NAMES:
+                found[name] = st.just(pl.List(pl.String()))
             elif column.type is Type.BOOL:
                 found[name] = st.just(pl.Boolean())
             else:
                 found.setdefault(name, st.sampled_from([pl.Int64(), pl.UInt64()]))
     if vocabulary is EVENTS:
-        found = {name: st.just(dtype) | found[name] for name, dtype in EVENTS_SCHEMA.items()}
+        found |= {name: st.just(dtype) | found[name] for name, dtype in EVENTS_SCHEMA.items()}
     return st.fixed_dictionaries(found)
 
 
@@ -340,6 +343,8 @@ def pool(vocabulary: Vocabulary, name: str, dtype: Any) -> tuple[Any, ...]:  # n
         return column.values
     if column.type is Type.TEXT:
         return TEXTS
+    if column.type is Type.NAMES:
+        return tuple([*pair] for pair in pairwise(TEXTS)) + tuple([text] for text in TEXTS)
     if column.type is Type.BOOL:
         return (False, True)
     numbers: Iterable[int] = SEQS if "seq" in name else NUMBERS
