@@ -220,7 +220,7 @@ class Device:
             ValueError: operations were not kept.
         """
         table = pl.concat([OPERATIONS_SCHEMA.to_frame(), *self.kept("operations")])
-        timeline = self.store_timeline
+        timeline = self.followed_store
         return table if timeline is None else with_touches(table, timeline.touches)
 
     # --- UEFI variables ------------------------------------------------------------------------------------------
@@ -233,11 +233,16 @@ class Device:
         return device_store(self) if self.options.variables else None
 
     @cached_property
-    def store_timeline(self) -> StoreTimeline | None:
-        """The life of the variable store; None where there was none, or it was not to be followed."""
+    def followed_store(self) -> StoreTimeline | None:
+        """The life of the variable store; None where there was none, or no journal was kept."""
         from tracetool.analysis.variables import device_timeline  # noqa: PLC0415  few audits ask for it
 
-        return device_timeline(self) if self.options.variables else None
+        return device_timeline(self) if self.options.keeps_journal else None
+
+    @property
+    def store_timeline(self) -> StoreTimeline | None:
+        """The life of the variable store, for the rules about it; None where they were not asked for."""
+        return self.followed_store if self.options.variables else None
 
     def block_table(self) -> pl.DataFrame:
         """The erase blocks that were written, a frame of `BLOCKS_SCHEMA`; empty where the device was not replayed."""

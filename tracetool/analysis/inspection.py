@@ -63,6 +63,7 @@ class Inspection:
     words_left: int | None = None
     policy_before: Moment | None = None
     policy_after: Moment | None = None
+    _changes_before: int = 0
 
     def row_in(self, rows: RowColumns) -> int:
         """The event's row; -1 where it is not among these, or has been replayed."""
@@ -73,6 +74,7 @@ class Inspection:
         """Note the state before the event, and begin to keep the journal."""
         self.before, self.policy_before = Moment.of(machine), Moment.of(policy_machine)
         machine.keep_journal = True
+        self._changes_before = len(machine.journal)
 
     def end(self, machine: Machine, policy_machine: Machine | None, steps: StepColumns, *, keep_journal: bool) -> None:
         """Note the state after the event and what it changed; `steps` has its row alone."""
@@ -80,4 +82,4 @@ class Inspection:
         self.after, self.policy_after = Moment.of(machine), Moment.of(policy_machine)
         self.words_left = machine.words_left
         self.step = Step.of(steps)
-        self.changes = tuple(change for change in machine.journal if change.seq == self.event["seq"])
+        self.changes = tuple(machine.journal.changes(self._changes_before, len(machine.journal)))

@@ -133,7 +133,7 @@ def changes_of(device: Device, name: str | None) -> pl.DataFrame:
         InputError: the store cannot be followed.
         UsageError: there never was a variable of this name.
     """
-    timeline = device.store_timeline
+    timeline = device.followed_store
     if timeline is None:
         raise InputError(f"{device.name}: its variable store cannot be followed from its beginning; give --image")
     steps = changes_frame(timeline, pl.concat([OPERATIONS_SCHEMA.to_frame(), *device.operations]))

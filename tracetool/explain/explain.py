@@ -58,7 +58,9 @@ def explain(readers: Sequence[TraceReader], options: Options, seq: int) -> Expla
     if options.policy is None:
         options = replace(options, policy=Policy.DISCARD)
     trace = len(readers) - 1
-    close = replace(options, inspect=seq, inspect_trace=trace, keep_operations=True, keep_occurrences=True)
+    close = replace(
+        options, inspect=seq, inspect_trace=trace, journal=True, keep_operations=True, keep_occurrences=True
+    )
     replayed, result = audit_replayed(readers, close)
     found = [(device, device.inspection) for device in replayed.devices.values() if device.inspection is not None]
     if not found:
@@ -103,9 +105,7 @@ def explain_device(
 
 def _operation(device: Device, trace: int, seq: int) -> dict[str, Any] | None:
     """The operation that the event belongs to: the last one that began at or before it."""
-    if not device.operations:
-        return None
-    rows = pl.concat(device.operations).filter((pl.col("trace") == trace) & (pl.col("first_seq") <= seq))
+    rows = device.operation_table().filter((pl.col("trace") == trace) & (pl.col("first_seq") <= seq))
     return rows.sort("first_seq").row(-1, named=True) if len(rows) else None
 
 

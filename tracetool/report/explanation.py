@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -12,7 +12,9 @@ from replay.columns import JournalKind, Target
 from tracetool.events import render
 from tracetool.report.frames import seconds
 from tracetool.report.layout import print_grid, print_words
+from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset, format_size
+from tracetool.timeline.touched import names_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +74,8 @@ def explanation_facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
         yield "replayed", "no: a device or an event that the model does not have"
     if explanation.operation is not None:
         yield "operation", operation_words(explanation.operation)
+        if explanation.operation["part"] not in (None, "outside"):
+            yield "variables", touched_words(explanation.operation)
     if explanation.policy is not None:
         yield "policy", explanation.policy
 
@@ -94,6 +98,13 @@ def operation_words(operation: dict[str, object]) -> str:
     if isinstance(changed, int) and changed:
         words += f", {changed:,} B changed"
     return words
+
+
+def touched_words(operation: dict[str, Any]) -> str:
+    """Describe what an operation touched of a variable store: `update, header of BootOrder`."""
+    names = operation["variable"]
+    of = "" if names is None else f" of {sanitize(names_text(names))}"
+    return f"{operation['intent']}, {operation['part']}{of}"
 
 
 # --- bytes -------------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ OPERATIONS_SCHEMA = pl.Schema(_COLUMNS)
 where it touched nothing; `block` is the number of the erase block that it begins in, `command_offset` where its first
 access went, for an erase anywhere in the block; `bytes_changed` and `bits_set_without_erase` are null where contents
 were not known. `part`, `variable` (the names of all that it touched) and `intent` say what it did to a UEFI variable
-store; null where none was decoded, or the replay does not follow it (`Options.variables`)."""
+store; null where none was decoded, as without a journal (`Options.keeps_journal`)."""
 
 PROGRAMS = ("program", "buffered-program")
 WRITING = ("erase", *PROGRAMS)

@@ -11,6 +11,7 @@ import polars as pl
 
 from tracetool.events import EVENTS_SCHEMA
 from tracetool.ingest.trace_reader import ReaderOver
+from tracetool.timeline.touched import with_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,12 +106,14 @@ class CachedTrace(ReaderOver):
             pieces.append(_whole(piece, trace, 0).with_columns(pl.Series("seq", mine, pl.Int64)))
         return self.label(pl.concat(pieces))
 
-    def select(self, condition: pl.Expr, trace: int = 0) -> NDArray[np.int64]:
-        """The seqs (int64, ascending) of the events for which a condition on `EVENTS_SCHEMA` holds."""
-        found = [
-            self.label(_whole(frame, trace, start)).lazy().filter(condition).select("seq").collect()["seq"].to_numpy()
-            for start, frame in zip(self._starts, self._frames, strict=True)
-        ]
+    def select(self, condition: pl.Expr, trace: int = 0, operations: pl.DataFrame | None = None) -> NDArray[np.int64]:
+        """The seqs (int64, ascending) of the events for which a condition on `EVENTS_SCHEMA` holds.
+
+        With `operations` (`OPERATIONS_SCHEMA`) the condition can also be on what theirs touched.
+        """
+        frames = (self.label(frame) for _, frame in self.kept(trace))
+        joined = frames if operations is None else (with_operations(frame, operations) for frame in frames)
+        found = [frame.lazy().filter(condition).select("seq").collect()["seq"].to_numpy() for frame in joined]
         return np.concatenate([np.zeros(0, np.int64), *found])
 
 

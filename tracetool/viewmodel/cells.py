@@ -16,6 +16,7 @@ from tracetool.report.phrases import SIGNS
 from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset, format_size
 from tracetool.timeline.starts import elapsed
+from tracetool.timeline.touched import names_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,6 +126,7 @@ def timeline_columns(tables: Tables, mode: TimeMode) -> tuple[Column, ...]:
         Column("length", "length", _length_width(operations), right=True),
         Column("changed", "changed", max(len(f"{changed:,}"), 7), right=True),
         Column("outcome", "outcome", 10),
+        *([Column("variable", "variable", _variable_width(operations))] if operations["variable"].count() else []),
         Column("detail", "detail", 48),
     ]
     return tuple(columns)
@@ -159,6 +161,11 @@ def _length_width(operations: pl.DataFrame) -> int:
     return _widest([format_size(length) for length in lengths], 6, 11)
 
 
+def _variable_width(operations: pl.DataFrame) -> int:
+    names = operations["variable"].drop_nulls().list.first().unique().head(1000).to_list()
+    return _widest([f"{name} +16" for name in names], 8, 24)
+
+
 # --- lines -------------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +184,7 @@ def operation_line(row: dict[str, Any], look: Look, origin: int | None, mark: Ma
         "length": Cell("" if row["length"] is None else format_size(row["length"]), quiet),
         "changed": Cell("?" if changed is None else f"{changed:,}" if changed else "", ""),
         "outcome": Cell(row["outcome"] or "", quiet if row["outcome"] == "done" else "warn"),
+        "variable": Cell("" if row["variable"] is None else sanitize(names_text(row["variable"]))),
         "detail": Cell(_detail(row, outside=outside), "bad" if outside else "quiet"),
     }
     return [cells[column.id] for column in look.columns]
@@ -191,6 +199,8 @@ def _kind(row: dict[str, Any]) -> str:
 
 def _detail(row: dict[str, Any], *, outside: bool) -> str:
     parts = ["outside the extent"] if outside else []
+    if row["part"] is not None and not outside:
+        parts.append(f"{row['intent']} {row['part']}")
     parts.append(f"{row['accesses']:,} access{'es' if row['accesses'] != 1 else ''}, status {row['status']:#04x}")
     return ", ".join(parts)
 
@@ -224,6 +234,7 @@ def event_line(
         "length": Cell("" if size is None else format_size(size), "quiet"),
         "changed": Cell(""),
         "outcome": Cell("" if value is None else f"{value:#x}"),
+        "variable": Cell(""),
         "detail": Cell(sanitize(words.partition(": ")[2] or words), "quiet"),
     }
     return [cells[column.id] for column in look.columns]

@@ -39,9 +39,10 @@ class Filter:
 
 
 def vocabulary(tables: Tables, level: Level) -> Vocabulary:
-    """Columns of a query, with the devices of the session for completion."""
+    """Columns of a query, with the devices and variables of the session for completion."""
     devices = tuple(device.name for device in tables.session.audit.devices)
-    return (OPERATIONS if level.of_operations else EVENTS).offering(device=devices)
+    table = OPERATIONS if level.of_operations else EVENTS
+    return table.offering(device=devices, variable=tables.variables)
 
 
 def selected(tables: Tables, level: Level, query: Query) -> NDArray[np.int64]:
@@ -75,6 +76,8 @@ def _word(word: str, tables: Tables, level: Level) -> pl.Expr:
     devices = tuple(device.name for device in tables.session.audit.devices)
     if level.of_operations:
         inside = [_named("kind", KINDS, word), _named("outcome", OUTCOMES, word), _named("device", devices, word)]
+        names = pl.element().str.to_lowercase().str.contains(word.lower(), literal=True)
+        inside.append(pl.col("variable").list.eval(names).list.any())
     else:
         text = pl.col("text").str.to_lowercase().str.contains(word.lower(), literal=True)
         inside = [_named("event", EVENT_NAMES, word), _named("device", devices, word), text]

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import ACCESSES, EVENTS_SCHEMA
+from tracetool.timeline.touched import TOUCHED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,7 +99,11 @@ class Tables:
 
     def select_events(self, condition: pl.Expr) -> NDArray[np.int64]:
         """The numbers (int64) of the events for which a condition holds."""
-        found = [trace.select(condition, at) + self.starts[at] for at, trace in enumerate(self.session.traces)]
+        needs_operations = not set(TOUCHED).isdisjoint(condition.meta.root_names())
+        operations = self.operations if needs_operations else None
+        found = [
+            trace.select(condition, at, operations) + self.starts[at] for at, trace in enumerate(self.session.traces)
+        ]
         return np.concatenate([np.zeros(0, np.int64), *found])
 
     @cached_property
@@ -163,6 +168,11 @@ class Tables:
         beyond = (pl.col("offset") + pl.col("length") > extent).fill_null(value=False)
         found: NDArray[np.bool_] = self.operations.select(beyond.alias("beyond"))["beyond"].to_numpy()
         return found
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """The names of the UEFI variables that operations touched, sorted."""
+        return tuple(self.operations["variable"].explode().drop_nulls().unique().sort())
 
     @cached_property
     def marks(self) -> dict[int, Mark]:

@@ -12,6 +12,7 @@ from tracetool.audit import audit
 from tracetool.audit.verdict import Verdict
 from tracetool.errors import InputError, UsageError
 from tracetool.ingest import open_trace
+from tracetool.timeline.touched import TOUCHED
 from tracetool.viewmodel.audit_session import AuditSession, Cancelled, Progress, Settings, load, partial_session, start
 from tracetool.viewmodel.cached_trace import CachedTrace
 from tracetool.viewmodel.status import timeline_status
@@ -104,7 +105,7 @@ def test_while_the_trace_is_read_there_are_rows_already() -> None:
     part = partial_session([trace], Settings(), passes[-1])
     assert part is not None
     assert (part.complete, whole.complete, part.starts) == (False, True, whole.starts)
-    assert part.operations.equals(whole.operations)
+    assert part.operations.drop(TOUCHED).equals(whole.operations.drop(TOUCHED))
     assert len(Timeline(part).lines(0, 300)) == 224
     assert "so far" in timeline_status(Timeline(part))
     assert len(seen) > 1
