@@ -11,7 +11,7 @@ import polars as pl
 from tracetool.analysis.variables import store_changes, store_follower
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.uefi.boot import FIRMWARES
-from tracetool.uefi.store_timeline import Intent, Part
+from tracetool.uefi.touches import Intent, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from tracetool.analysis.variables import device_store
 from tracetool.analysis.wear import DRIVERS, IS_ERASED, IS_PROGRAMMED, store_wear
 from tracetool.audit.verdict import doubts
 from tracetool.errors import InputError
-from tracetool.uefi.store_timeline import Intent, Part
+from tracetool.uefi.touches import Intent, Part
 from tracetool.uefi.variables import State
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from tracetool.recording.record import plan_recording, record
 from tracetool.uefi.boot import Outcome
 from tracetool.uefi.boot.contents import Contents
 from tracetool.uefi.boot.write_queue import pending_write
-from tracetool.uefi.store_timeline import Intent
+from tracetool.uefi.touches import Intent
 
 if TYPE_CHECKING:
     from pathlib import Path
