@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from tracetool.events import EVENTS_SCHEMA
     from tracetool.explain import Explanation
     from tracetool.findings import RULES, Finding, Severity
+    from tracetool.ingest.uefi_vars import REQUESTS_SCHEMA
     from tracetool.library.scan import scan
     from tracetool.library.trace import Trace, open  # noqa: A004  as `gzip.open`
     from tracetool.report.tables import FINDINGS_SCHEMA
     from tracetool.timeline.accesses import ACCESSES_SCHEMA
     from tracetool.timeline.blocks import BLOCKS_SCHEMA
     from tracetool.timeline.operations import OPERATIONS_SCHEMA
-    from tracetool.uboot import ENVIRONMENT_SCHEMA
+    from tracetool.uboot import ENVIRONMENT_SCHEMA, SAVES_SCHEMA
     from tracetool.uefi.varstore import VARIABLES_SCHEMA
 
     __version__: str
@@ -45,7 +46,9 @@ __all__ = [
     "EVENTS_SCHEMA",
     "FINDINGS_SCHEMA",
     "OPERATIONS_SCHEMA",
+    "REQUESTS_SCHEMA",
     "RULES",
+    "SAVES_SCHEMA",
     "VARIABLES_SCHEMA",
     "Audit",
     "EmulatorError",
@@ -73,13 +76,14 @@ _MODULES = {
     "events": ("EVENTS_SCHEMA",),
     "explain": ("Explanation",),
     "findings": ("RULES", "Finding", "Severity"),
+    "ingest.uefi_vars": ("REQUESTS_SCHEMA",),
     "library.scan": ("scan",),
     "library.trace": ("Trace", "open"),
     "report.tables": ("FINDINGS_SCHEMA",),
     "timeline.accesses": ("ACCESSES_SCHEMA",),
     "timeline.blocks": ("BLOCKS_SCHEMA",),
     "timeline.operations": ("OPERATIONS_SCHEMA",),
-    "uboot": ("ENVIRONMENT_SCHEMA",),
+    "uboot": ("ENVIRONMENT_SCHEMA", "SAVES_SCHEMA"),
     "uefi.varstore": ("VARIABLES_SCHEMA",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tracetool.library.trace import Trace
     from tracetool.uefi.varstore import VariableStore
 
+    _Table = tuple[str, pl.DataFrame]
+    """A table, and its name among those of `tracetool.report.tables`."""
+
 _MOST_IMAGE = 1 << 30
 _HEAD_BYTES = 1 << 16
 
@@ -58,33 +61,29 @@ def variables(
     """List the UEFI variables: name, state, where they are and what they say.
 
     TRACE may also be the image of a flash. Of a trace it is the store that the guest left, or had --at an event. Where
-    there is no UEFI store, the entries of U-Boot's environment are listed.
+    there is no UEFI store, the entries of U-Boot's environment are listed, with --changes its saves; and of a guest
+    whose variables QEMU's uefi-vars device keeps, the requests to that.
     """
-    import polars as pl
-
     from tracetool.cli.output import write_frame
 
     common.check_table_format(output_format, output)
     steps = changes or history is not None
     _check_choice(steps=steps, at=at, deleted=deleted, against=against, output_format=output_format)
     others = [user_path(against)] if against is not None else []
-    store = _store_in_image(traces, [output], others)
+    store, several = _store_in_image(traces, [output], others), False
     if store is not None:
         given = [*devices.described(), *(name for name in ("device", "process", "boot") if getattr(devices, name))]
         if steps or at is not None or given or reading.strict or reading.input_format:
             raise UsageError(f"{traces[0]} is an image; moments, history and options about a machine need its trace")
     else:
         with common.opened(traces, reading, devices.given(), outputs=[output], inputs=others) as trace:
-            if steps:
-                table = trace.variable_changes(history)
-            else:
-                store = _store_of(trace, at)
-    if store is None:
-        write_frame(table, "variable changes", output_format, output, several=len(trace.paths) > 1)
-    elif isinstance(store, pl.DataFrame):
+            several = len(trace.paths) > 1
+            store = _steps_of(trace, history) if steps else _store_of(trace, at)
+    if isinstance(store, tuple):
+        name, table = store
         if others or output_format == "json":
-            raise UsageError("the flash holds U-Boot's environment; --against and --format json are for UEFI variables")
-        write_frame(store, "environment", output_format, output, several=False)
+            raise UsageError(f"there is no UEFI store but {name}; --against and --format json are for UEFI variables")
+        write_frame(table, name, output_format, output, several=several)
     else:
         _write_store(store, others, output_format, output, deleted=deleted)
 
@@ -101,20 +100,65 @@ def _check_choice(*, steps: bool, at: str | None, deleted: bool, against: str | 
         raise UsageError("--against has no value")
 
 
-def _store_of(trace: Trace, at: str | None) -> VariableStore | pl.DataFrame:
-    """The UEFI store, or where there is none U-Boot's environment."""
+def _store_of(trace: Trace, at: str | None) -> VariableStore | _Table:
+    """The UEFI store; without one what was asked of uefi-vars, else U-Boot's environment."""
+    from tracetool.ingest.uefi_vars import request_totals
+
     try:
-        return trace.variable_store(at=at)
+        if not _is_uefi_vars(trace):
+            return trace.variable_store(at=at)
     except InputError:
-        environment = trace.environment(at=at)
-        if environment.is_empty():
-            raise
-        return environment
+        if (requests := _requests(trace)).is_empty():
+            environment = trace.environment(at=at)
+            if environment.is_empty():
+                raise
+            return "environment", environment
+    else:
+        requests = trace.uefi_requests()
+    if at is not None:
+        raise UsageError("--at: uefi-vars does not trace its data, so there is no store to show")
+    return "uefi-vars variables", request_totals(requests)
+
+
+def _steps_of(trace: Trace, name: str | None) -> _Table:
+    """What was done to the UEFI store; without one the requests to uefi-vars, else the saves of an environment."""
+    from tracetool.ingest.uefi_vars import CHANGING
+
+    try:
+        if not _is_uefi_vars(trace):
+            return "variable changes", trace.variable_changes(name)
+    except InputError:
+        if (requests := _requests(trace)).is_empty():
+            saves = trace.environment_changes(name)
+            if saves.is_empty():
+                raise
+            return "environment saves", saves
+    else:
+        requests = trace.uefi_requests()
+    wanted = requests["operation"].is_in(CHANGING) if name is None else requests["variable"].eq_missing(name)
+    if name is not None and not wanted.any():
+        raise UsageError(f"no request to uefi-vars is about a variable {name!r}")
+    return "uefi-vars requests", requests.filter(wanted)
+
+
+def _is_uefi_vars(trace: Trace) -> bool:
+    """True where `--device` asks for QEMU's uefi-vars device."""
+    from tracetool.ingest.uefi_vars import DEVICE
+
+    return trace.options.device == DEVICE
+
+
+def _requests(trace: Trace) -> pl.DataFrame:
+    """The requests to uefi-vars in traces that can be read once more."""
+    from tracetool.ingest.uefi_vars import REQUESTS_SCHEMA
+
+    rereadable = all(reader.rereadable for reader in trace.readers)
+    return trace.uefi_requests() if rereadable else REQUESTS_SCHEMA.to_frame()
 
 
 def _store_in_image(
     traces: Sequence[str], outputs: Sequence[str | None], inputs: Sequence[Path]
-) -> VariableStore | pl.DataFrame | None:
+) -> VariableStore | _Table | None:
     """The store, or U-Boot's environment, in the one input, if that is a flash image; None: it is read as a trace.
 
     Raises:
@@ -143,7 +187,7 @@ def _store_in_image(
     environment = environment_frame(find_environments(image))
     if environment.is_empty():
         raise InputError(f"{path}: no UEFI variable store in it: {why_no_store(image)}")
-    return environment
+    return "environment", environment
 
 
 def _store_before(path: Path) -> VariableStore | None:

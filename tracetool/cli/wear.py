@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import Choice, command
+from tracetool.cli.command import FILE, Choice, command
+from tracetool.errors import UsageError
+from tracetool.paths import user_path
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from tracetool.audit.wear import WearForecast
 
 
@@ -20,6 +24,11 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     metavar="N",
     help="Erases that a block is good for; else those in the data sheet of the chip that QEMU's identifiers name.",
+)
+@click.option(
+    "--against",
+    type=FILE,
+    help="A log of the guest with its variables in QEMU's uefi-vars device (-trace 'uefi_*'): compare the last boots.",
 )
 @click.option(
     "--format",
@@ -36,6 +45,7 @@ def wear(
     *,
     traces: list[str],
     endurance: int | None,
+    against: str | None,
     output_format: str,
     output: str | None,
     width: int | None,
@@ -49,18 +59,29 @@ def wear(
     """
     from tracetool.cli.output import open_output
 
-    with common.opened(traces, reading, devices.given(), outputs=[output]) as trace:
+    if against is not None and output_format == "csv":
+        raise UsageError("--format csv has the boots of the flash alone; leave out --against, or give --format json")
+    others = [] if against is None else [user_path(against)]
+    with common.opened(traces, reading, devices.given(), outputs=[output], inputs=others) as trace:
         found = trace.wear(endurance=endurance)
+    backends = None if against is None else _backends(found, against, reading)
     with open_output(output) as file:
-        file.write(_text(found, output_format, width).encode())
+        file.write(_text(found, backends, output_format, width).encode())
 
 
-def _text(found: WearForecast, output_format: str, width: int | None) -> str:
+def _backends(found: WearForecast, against: str, reading: common.Reading) -> pl.DataFrame:
+    from tracetool.audit.backends import compare_backends
+
+    with common.opened([against], reading) as other:
+        return compare_backends(found.wear, other.uefi_requests())
+
+
+def _text(found: WearForecast, backends: pl.DataFrame | None, output_format: str, width: int | None) -> str:
     from tracetool.report.formats.json import document_text
     from tracetool.report.wear import print_wear, wear_document
 
     if output_format == "json":
-        return document_text(wear_document(found))
+        return document_text(wear_document(found, backends))
     if output_format == "csv":
         return found.wear.boots.write_csv()
-    return common.printed(lambda console: print_wear(found, console), width)
+    return common.printed(lambda console: print_wear(found, console, backends), width)

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from tracetool.analysis.boots import Chosen, parse_boot
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from replay.backing import Policy
@@ -273,6 +273,34 @@ class Trace:
         machines = [device.machine for device in replayed.devices.values() if device.machine is not None]
         return environment_frame([copy for machine in machines for copy in find_environments(machine.storage())])
 
+    def environment_changes(self, name: str | None = None) -> pl.DataFrame:
+        """Each save of U-Boot's environment and what it changed, a frame of `SAVES_SCHEMA`; empty: none.
+
+        Args:
+            name: only saves that changed the entry of this name, and those that left no sound copy.
+
+        Raises:
+            UsageError: there never was an entry of this name.
+        """
+        from tracetool.analysis.variables import store_changes
+        from tracetool.uboot import SAVES_SCHEMA, environment_saves
+
+        replayed = self.replay(keep_operations=True, variables=True)
+        tables = [SAVES_SCHEMA.to_frame()]
+        for device in replayed.devices.values():
+            if device.machine is not None:
+                after = device.machine.storage()
+                before = np.zeros_like(after)
+                if device.image is not None:
+                    before[: len(device.image)] = device.image
+                tables.append(environment_saves(before, after, store_changes(device)))
+        saves = pl.concat(tables)
+        if name is None or saves.is_empty():
+            return saves
+        if name not in {*saves["variable"], *self.environment()["variable"]}:
+            raise UsageError(f"no entry {name!r} in U-Boot's environment at any time")
+        return saves.filter((pl.col("variable") == name) | (pl.col("outcome") == "torn"))
+
     def variable_changes(self, name: str | None = None) -> pl.DataFrame:
         """What was done to the store and its variables, step by step, a frame of `CHANGES_SCHEMA`.
 
@@ -296,6 +324,21 @@ class Trace:
                 device.name,
             )
         return changes
+
+    def uefi_requests(self, name: str | None = None) -> pl.DataFrame:
+        """What the guest asked of QEMU's `uefi-vars` device, a frame of `REQUESTS_SCHEMA`; empty: nothing was traced.
+
+        The device keeps variables in the place of a flash. Only logs are read; `-trace 'uefi_*'` records its events.
+
+        Args:
+            name: only requests about the variables of this name.
+        """
+        from tracetool.ingest.uefi_vars import read_requests
+
+        requests, damaged = read_requests(self.readers)
+        if damaged:
+            LOGGER.warning("%d lines with an event of uefi-vars are not understood", damaged)
+        return requests if name is None else requests.filter(pl.col("variable") == name)
 
     def wear(self, *, endurance: int | None = None) -> WearForecast:
         """The wear of the variable store: what each boot added and erased, and what is to be expected from that.

@@ -29,8 +29,8 @@ _MOST_VARIABLES = 12
 _NEVER = "never"
 
 
-def wear_document(found: WearForecast) -> dict[str, Any]:
-    """Build the document as plain data; what is not known is None."""
+def wear_document(found: WearForecast, backends: pl.DataFrame | None = None) -> dict[str, Any]:
+    """Build the document as plain data; what is not known is None. `backends` is a frame of `BACKENDS_SCHEMA`."""
     driver, forecast = found.driver, found.forecast
     return {
         "schema": SCHEMA,
@@ -44,6 +44,7 @@ def wear_document(found: WearForecast) -> dict[str, Any]:
         "reclaim": found.cost and asdict(found.cost),
         "endurance": {"erases": found.endurance, "source": found.endurance_source},
         "blocks": found.blocks.to_dicts(),
+        "backends": [] if backends is None else backends.to_dicts(),
     }
 
 
@@ -57,8 +58,8 @@ def _forecast_document(forecast: Forecast) -> dict[str, Any]:
 # --- text --------------------------------------------------------------------------------------------------------
 
 
-def print_wear(found: WearForecast, console: Console) -> None:
-    """Print the report; the console decides about colour and width."""
+def print_wear(found: WearForecast, console: Console, backends: pl.DataFrame | None = None) -> None:
+    """Print the report; the console decides about colour and width. `backends` is a frame of `BACKENDS_SCHEMA`."""
     room, driver = found.wear.rooms[-1], found.driver
     layout = f"the layout of {driver.firmware}" if driver else "no firmware's known layout"
     size = f"room for {room.capacity:,} B" if room else "no store any more"
@@ -78,6 +79,8 @@ def print_wear(found: WearForecast, console: Console) -> None:
     print_grid(console, rows, first_style="dim")
     limit = f"against {found.endurance:,} erases a block ({found.endurance_source})"
     _print_table(console, "blocks", limit, _block_rows(found))
+    if backends is not None:
+        _print_table(console, "backends", "the variables of one boot, in a flash and without", _backend_rows(backends))
 
 
 def _print_table(console: Console, title: str, note: str, rows: list[tuple[str, ...]]) -> None:
@@ -169,18 +172,15 @@ def _every(boots: Boots) -> str:
 
 
 def _cost_words(cost: ReclaimCost) -> str:
-    work = f"{count_of(cost.erases, 'erase')}, {count_of(cost.programs, 'program')}"
-    time = (
-        ""
-        if cost.seconds is None
-        else f", {cost.seconds:,.1f} s"
-        if cost.seconds >= 1
-        else f", {cost.seconds:.2g} s"
-        if cost.seconds < 1
-        else f", {cost.seconds:,.1f} s"
-    )
-    source = "as in these traces" if cost.measured else "about, by the layout of the store and the pace of these traces"
-    return f"{work}{time} ({source})"
+    work = [count_of(cost.erases, "erase"), count_of(cost.programs, "program")]
+    if cost.seconds is not None:
+        work.append(_seconds(cost.seconds))
+    about = "about, by the layout of the store and the pace of these traces"
+    return f"{', '.join(work)} ({'as in these traces' if cost.measured else about})"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.1f} s" if seconds >= 1 else f"{seconds:.2g} s"
 
 
 def _block_rows(found: WearForecast) -> list[tuple[str, ...]]:
@@ -201,3 +201,17 @@ def _block_rows(found: WearForecast) -> list[tuple[str, ...]]:
         for row in runs.iter_rows(named=True)
     ]
     return [("offset", "blocks", "erases", "a boot", "boots left", "part"), *rows]
+
+
+def _backend_rows(backends: pl.DataFrame) -> list[tuple[str, ...]]:
+    numbers = ("requests", "writes", "accesses", "written_bytes", "erases")
+    rows = [
+        (
+            f"{row['trace']}:{row['boot']}",
+            *("-" if row[name] is None else f"{row[name]:,}" for name in numbers),
+            "?" if row["duration_ns"] is None else _seconds(row["duration_ns"] / 1e9),
+            row["backend"],
+        )
+        for row in backends.iter_rows(named=True)
+    ]
+    return [("boot", "requests", "writes", "accesses", "bytes", "erases", "time", "backend"), *rows]

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import json
 import zlib
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from tests.captures import capture_path
+from tests.captures import capture_path, case_path
 from tests.tracetool.cli.program import tracetool
+from tests.tracetool.ingest.test_uefi_vars import BOOT
 from tracetool.bundled import sample
 from tracetool.images import load_image
+from tracetool.ingest.source import open_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,3 +178,55 @@ def test_a_moment_without_a_store_is_said_to_be_one() -> None:
 def test_a_rule_about_variables_follows_them_when_it_is_asked_for() -> None:
     done = tracetool("findings", sample("aavmf-first-boot/trace.log.zst"), "--rule", "VAR002", "--format", "jsonl")
     assert json.loads(done.text)["count"] == 14
+
+
+# --- without a UEFI store in a flash -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def uefi_vars(tmp_path: Path) -> str:
+    """A log of a guest whose variables are in QEMU's uefi-vars device."""
+    path = tmp_path / "uefi-vars.log"
+    path.write_text("".join(f"4242@1700000000.000000:{line}\n" for line in BOOT))
+    return str(path)
+
+
+def test_the_requests_to_uefi_vars_are_summed_up_by_variable(uefi_vars: str) -> None:
+    told = [(row["variable"], row["reads"], row["writes"], row["refused"]) for row in rows(uefi_vars)]
+    assert told == [("Attempt 1, twice", 0, 1, 1), ("BootOrder", 1, 1, 0), ("SetupMode", 0, 1, 0)]
+
+
+def test_the_history_of_a_variable_in_uefi_vars(uefi_vars: str) -> None:
+    told = [(row["operation"], row["outcome"]) for row in rows(uefi_vars, "--history", "BootOrder")]
+    assert told == [("get-variable", "not found"), ("set-variable", "success")]
+    assert rows(uefi_vars, "--history", "BootOrder", "--device", "uefi-vars")[0]["device"] == "uefi-vars"
+    assert [row["variable"] for row in rows(uefi_vars, "--changes")] == ["SetupMode", "BootOrder", "Attempt 1, twice"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--history", "Nix"), "no request to uefi-vars is about a variable 'Nix'"),
+        (("--at", "3", "--device", "uefi-vars"), "no store to show"),
+        (("--format", "json"), "--format json"),
+    ],
+)
+def test_what_uefi_vars_does_not_trace_is_refused_in_a_line(uefi_vars: str, args: tuple[str, ...], words: str) -> None:
+    done = tracetool("variables", uefi_vars, *args)
+    assert (done.code, words in done.err, len(done.err.splitlines())) == (2, True, 1)
+
+
+def test_events_of_uefi_vars_change_no_verdict(tmp_path: Path) -> None:
+    with closing(open_source(PADDING)) as source:
+        events = source.read_fully(1 << 30).decode().splitlines(keepends=True)
+    noise = [f"{line}\n" for line in BOOT]
+    mixed = tmp_path / "mixed.log"
+    mixed.write_text("".join(line + noise[number % len(noise)] for number, line in enumerate(events)))
+    plain, noisy = (json.loads(tracetool("audit", path, "--format", "json").text) for path in (PADDING, str(mixed)))
+    assert noisy["devices"] == plain["devices"]
+    assert noisy["verdict"] == plain["verdict"]
+
+
+def test_a_save_of_u_boot_that_failed_is_torn() -> None:
+    (save,) = rows(str(case_path("uboot-saveenv-qemu-2343.log.zst")), "--changes")
+    assert (save["outcome"], save["offset"], save["variable"]) == ("torn", 0, None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.tracetool.cli.program import FIRST_BOOT, PADDING, SAMPLES
+from tests.tracetool.ingest.test_uefi_vars import BOOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,3 +69,28 @@ def test_what_has_no_answer_is_refused_in_a_line(
     assert done.code == code
     assert words in done.err
     assert len(done.err.splitlines()) == 1
+
+
+def test_a_flash_and_uefi_vars_are_put_side_by_side(tmp_path: Path, quick: Quick) -> None:
+    log = tmp_path / "uefi-vars.log"
+    log.write_text("".join(f"4242@1700000000.{number:06d}:{line}\n" for number, line in enumerate(BOOT)))
+    done = quick("wear", FIRST_BOOT, PADDING, "--against", log, "--width", "200")
+    lines = [" ".join(line.split()) for line in done.text.splitlines()]
+    assert "1:0 - 3 2,116 6,660 2 18.6 s pflash" in lines
+    assert "0:0 5 2 9 24 - 2.1e-05 s uefi-vars" in lines
+    document = json.loads(quick("wear", FIRST_BOOT, PADDING, "--against", log, "--format", "json").out)
+    assert [row["requests"] for row in document["backends"]] == [None, 5]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--against", FIRST_BOOT], 3, "no uefi-vars event"),
+        (["--against", "nowhere.log"], 3, "nowhere.log"),
+        (["--against", FIRST_BOOT, "--format", "csv"], 2, "leave out --against"),
+    ],
+)
+def test_what_is_no_log_of_uefi_vars_is_refused(options: list[str | Path], code: int, words: str, quick: Quick) -> None:
+    done = quick("wear", FIRST_BOOT, *options)
+    assert (done.code, done.out) == (code, b"")
+    assert words in done.err

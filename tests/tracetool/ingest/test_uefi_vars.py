@@ -1,0 +1,123 @@
+"""Requests to QEMU's uefi-vars device, from planted logs in the format of its trace events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tracetool.traces import reader
+from tracetool.ingest import open_trace
+from tracetool.ingest.uefi_vars import BY_QEMU, read_requests, request_totals
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+
+def set_variable(name: str, status: str = "success", *, transfers: int = 0) -> list[str]:
+    """One request by the transfer register, or by DMA without transfers."""
+    return [
+        "uefi_reg_write addr 0x2, val 0x4, size 2",
+        *["uefi_reg_write addr 0x10, val 0x1122334455667788, size 8"] * transfers,
+        f"uefi_reg_write addr 0x2, val {'0x3' if transfers else '0x2'}, size 2",
+        "uefi_vars_proto_cmd cmd set-variable",
+        f"uefi_variable context uefi_vars_mm_set_variable, name {name}, size {2 * len(name) + 2}, uuid {GLOBAL}",
+        f"uefi_status context uefi_vars_mm_vars_proto, status {status}",
+        "uefi_reg_read addr 0x2, size 2",
+    ]
+
+
+BOOT = [
+    "uefi_hard_reset ",
+    f"uefi_variable context uefi_vars_set_variable, name SetupMode, size 20, uuid {GLOBAL}",
+    "uefi_vars_proto_cmd cmd get-variable",
+    f"uefi_variable context uefi_vars_mm_get_variable, name BootOrder, size 20, uuid {GLOBAL}",
+    "uefi_status context uefi_vars_mm_vars_proto, status not found",
+    *set_variable("BootOrder", transfers=3),
+    "uefi_vars_proto_cmd cmd ready-to-boot",
+    "uefi_event event ready-to-boot",
+    "uefi_status context uefi_vars_mm_vars_proto, status success",
+    *set_variable("Attempt 1, twice", "write protected"),
+]
+
+
+def requests(tmp_path: Path, lines: list[str]) -> list[dict[str, object]]:
+    path = tmp_path / "trace.log"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    table, damaged = read_requests([open_trace(str(path))])
+    assert damaged == 0
+    return table.to_dicts()
+
+
+def test_each_request_is_told_with_its_variable_answer_and_cost(tmp_path: Path) -> None:
+    told = [
+        (
+            row["operation"],
+            row["variable"],
+            row["name_bytes"],
+            row["outcome"],
+            row["accesses"],
+            row["transferred_bytes"],
+        )
+        for row in requests(tmp_path, BOOT)
+    ]
+    assert told == [
+        (BY_QEMU, "SetupMode", 20, None, 0, 0),
+        ("get-variable", "BootOrder", 20, "not found", 0, 0),
+        ("set-variable", "BootOrder", 20, "success", 6, 24),
+        ("ready-to-boot", None, None, "success", 0, 0),
+        ("set-variable", "Attempt 1, twice", 34, "write protected", 3, 0),
+    ]
+
+
+def test_a_hard_reset_begins_a_boot(tmp_path: Path) -> None:
+    assert [row["boot"] for row in requests(tmp_path, [*BOOT, *BOOT])] == [0] * 5 + [1] * 5
+
+
+@pytest.mark.parametrize(
+    ("prefix", "time_ns"),
+    [
+        ("4242@1700000000.000123:", 1_700_000_000_000_123_000),
+        ("2023-11-14T22:13:20.000123Z ", 1_700_000_000_000_123_000),
+        ("qemu-system-x86_64[17]: ", None),
+    ],
+)
+def test_the_forms_of_a_log_are_read(tmp_path: Path, prefix: str, time_ns: int | None) -> None:
+    rows = requests(tmp_path, [prefix + line for line in BOOT])
+    assert len(rows) == 5
+    assert {row["time_ns"] for row in rows} == {time_ns}
+
+
+def test_lines_of_json_are_read(tmp_path: Path) -> None:
+    lines = [f'{{"log":"{line}\\n","stream":"stderr","time":"2023-11-14T22:13:20.5Z"}}' for line in BOOT]
+    assert [row["operation"] for row in requests(tmp_path, lines)].count("set-variable") == 2
+
+
+def test_a_refusal_by_policy_says_why(tmp_path: Path) -> None:
+    lines = set_variable("Locked", "write protected")
+    lines.insert(-2, "uefi_vars_policy_deny reason locked")
+    assert requests(tmp_path, lines)[0]["outcome"] == "locked, write protected"
+
+
+def test_what_is_no_event_of_the_device_is_passed_over_and_damage_is_counted() -> None:
+    lines = [
+        *BOOT,
+        "uefi_variable context uefi_vars_mm_get_variable, name Boot",
+        "uefi_rubbish",
+        "no uefi_event here x",
+    ]
+    table, damaged = read_requests([reader("".join(f"{line}\n" for line in lines), stream=True)])
+    assert (table.height, damaged) == (5, 2)
+
+
+def test_the_totals_count_reads_writes_and_refusals(tmp_path: Path) -> None:
+    path = tmp_path / "trace.log"
+    path.write_text("".join(f"{line}\n" for line in BOOT))
+    totals = request_totals(read_requests([open_trace(str(path))])[0])
+    assert totals.select("variable", "reads", "writes", "refused").rows() == [
+        ("Attempt 1, twice", 0, 1, 1),
+        ("BootOrder", 1, 1, 0),
+        ("SetupMode", 0, 1, 0),
+    ]
