@@ -1,4 +1,4 @@
-"""One flash device of a session: what it is, and what its traces add up to."""
+"""A flash device of a session: identity, machine and collectors."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class DeviceNotes:
     """Evidence of whether the flash is read-only."""
     ends_midway: bool = False
     awaited: RowKind | None = None
-    """The event that the last one must have beside it, where it is missing."""
+    """Event that QEMU logs with the last one, where it is missing."""
     reset_midway: int | None = None
     """The first reset in the middle of an operation."""
     realized: Realize | None = None
@@ -270,7 +270,7 @@ class Device:
         return None if shown is None or shown[0] == identity.read_only else shown
 
     def lesson(self) -> Learned:
-        """The facts that the next pass should begin with."""
+        """Facts for the next pass to begin with."""
         return Learned(
             self.extent if self.learned_late_extent else self.learned.extent,
             self._learned_access or self.learned.access,

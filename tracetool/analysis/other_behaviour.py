@@ -51,7 +51,7 @@ class Otherwise:
         self._stored = np.zeros(0, np.int64)
 
     def begin_trace(self) -> None:
-        """The machine starts again."""
+        """Restart the machine."""
         self._held.clear()
         self._refused = self._stored = np.zeros(0, np.int64)
         if self._machine is not None:

@@ -1,4 +1,4 @@
-"""Accesses beyond the extent: what they did, and what a policy would have made of them."""
+"""Accesses beyond the extent: their effects, and those under a policy."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Processes", "Span", "Threads", "first_main", "pids"]
 
 MOST_SPANS = 1 << 12
-"""Processes that are told apart; no host runs as many QEMUs, so more of them are damage."""
+"""Most processes that are told apart; no host runs as many QEMUs, so more of them are damage."""
 
 _SHOWN = 8
 """Processes that a message names."""
@@ -47,7 +47,7 @@ class Span:
     first_ns: int | None = None
     last_ns: int | None = None
     left_out: bool = False
-    """It was not among those chosen."""
+    """The options leave it out."""
 
     def add(self, events: int, times: pl.Series) -> None:
         """Add events with these times."""

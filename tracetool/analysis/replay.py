@@ -1,4 +1,4 @@
-"""The replay of one device: rows through its machine, and what they come to into its collectors."""
+"""Replay of one device: its events run through its machine, the results into its collectors."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class Replay:
             self._device.learned_late_extent |= self._device.tally.ends.highest > extent.bytes
 
     def _shorten(self, extent: int, source: str) -> None:
-        """The device itself shows that its file ends earlier: what was within until now may not have been."""
+        """Shorten the extent where the device shows that its file ends earlier; earlier accesses may lie beyond it."""
         device = self._device
         if device.extent is None:
             self._know_extent(Extent(extent, source))
@@ -180,7 +180,7 @@ class Replay:
         device.learn_size(store.volume.flash_bytes, "its variable store")
 
     def _realized(self, realize: Realize | None) -> None:
-        """The device was made, by another QEMU than the first where it was made before: the file may be another."""
+        """Note a `pflash_realize` event: after the first, another QEMU with perhaps another file."""
         device = self._device
         if realize is None or device.evidence is None or realize == device.evidence.realize:
             return
@@ -229,7 +229,7 @@ class Replay:
                 return
 
     def _note_rows(self, rows: RowColumns) -> None:
-        """Note what rows say whatever the machine makes of them."""
+        """Note facts of the rows that do not depend on the machine."""
         thrown = np.flatnonzero(rows.kind == RowKind.OUTER_WRITE)
         if len(thrown):
             self._shorten(int(rows.offset[thrown].min()), "the lowest of its pflash_outer_write events")
@@ -294,7 +294,7 @@ class Replay:
         asked.below = 0 if extent is None else extent.code_end
 
     def _take(self, rows: RowColumns, start: int, end: int, *, inspected: bool) -> None:
-        """Collect what came of the rows just done."""
+        """Collect the outcome of the rows just run."""
         device, machine, notes = self._device, self._machine, self._device.current
         device.tally.count(machine.totals)
         notes.stored = self._changes() - self._changes_before
@@ -337,7 +337,7 @@ class Replay:
             device.below.add(by_effect(accesses.filter(changed)))
 
     def _run_policy(self, machine: Machine, rows: RowColumns, start: int, end: int) -> pl.DataFrame:
-        """The same rows as the machine under the policy has them."""
+        """Run the same rows through the machine under the policy, and compare."""
         position = start
         if not machine.behaviour:
             machine.behaviour = self._machine.behaviour

@@ -47,7 +47,7 @@ __all__ = ["TraceApp"]
 
 _POLL_SECONDS = 0.04
 _PARTIAL_SECONDS = 1.5
-"""Between two partial sessions shown while the first one is session."""
+"""Seconds between partial sessions, which are shown while the first session is loaded."""
 _INTERRUPTED = 130
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -240,7 +240,7 @@ class TraceApp(KeyQueue):
             self.query_one(ImageView).follow(message.selection)
 
     def on_pick(self, message: Pick) -> None:
-        """Select an event in the other views, without an echo, which could come after the next pick."""
+        """Select an event in the other views; no view posts it again, as that could arrive after the next pick."""
         chosen = self.selection = message.selection
         if chosen.seq is not None:
             with self.timeline_view.prevent(TimelineView.Selected):

@@ -63,7 +63,7 @@ def fit(text: str, width: int, *, right: bool) -> str:
 
 
 _STUMP = 10
-"""Columns below which nothing can be read of the last column."""
+"""Least width of the last column."""
 
 
 class Layout:
@@ -97,7 +97,7 @@ class Layout:
 
 
 class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
-    """Rows of a `RowSource`, under a header that stays."""
+    """Table of a `RowSource` with a fixed header."""
 
     BINDINGS = bindings_of("table")
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"grid--{kind}" for kind in _KINDS}
@@ -263,7 +263,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(y=max(row - (self.size.height - 1) // 2, 0), animate=False)
 
     def keep_in_sight_below(self, rows: int) -> None:
-        """Scroll until `rows` rows below the cursor are visible, as far as there is room."""
+        """Scroll until `rows` rows below the cursor are visible, or the cursor is at the top."""
         height = max(self.size.height - 1, 1)
         self._keep_in_sight(min(self.cursor + min(rows, height - 1), self.count - 1))
 
@@ -308,14 +308,14 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._move(self.count - 1 if last else 0)
 
     def action_extend(self, rows: int) -> None:
-        """Select rows from where the cursor was."""
+        """Extend the selection by rows."""
         if self._anchor is None:
             self._anchor = self.cursor
         self.go(self.cursor + rows)
         self.refresh()
 
     def action_sideways(self, columns: int) -> None:
-        """Scroll to the columns that are out of sight."""
+        """Scroll sideways."""
         self.scroll_to(x=self.scroll_offset.x + columns, animate=False)
 
     # --- the mouse -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Moving in the timeline, and how it is shown."""
+"""Navigation in the timeline, and its display modes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Navigation(Controller):
     # --- search --------------------------------------------------------------------------------------------------
 
     def begin_search(self, text: str) -> str | None:
-        """Go to the first match after the cursor; words where there is none."""
+        """Go to the first match after the cursor; return an error in one line or None."""
         timeline = self.app.timeline_view.timeline
         if timeline is None:
             return "the trace is still being read"
@@ -76,7 +76,7 @@ class Navigation(Controller):
         return None
 
     def _next(self, found: NDArray[np.int64], timeline: Timeline, *, forward: bool) -> int:
-        """Which match comes next, round the end."""
+        """Index of the next match, wrapping around."""
         here = timeline.item_of_row(self.app.timeline_view.grid.cursor)
         if forward:
             return int(np.searchsorted(found, here, side="right")) % len(found)
@@ -89,20 +89,20 @@ class Navigation(Controller):
             self.app.timeline_view.change(change)
 
     def action_level(self) -> None:
-        """Look more closely, or from afar again."""
+        """Change the level: operations, accesses, events."""
         self._change(lambda timeline: timeline.set_level(timeline.level.next))
 
     def action_time(self) -> None:
-        """Show times in another way."""
+        """Change what times count from."""
         self._change(lambda timeline: timeline.set_mode(timeline.mode.next))
 
     def action_mark(self) -> None:
-        """Count times from the cursor on."""
+        """Count times from the row under the cursor."""
         row = self.app.timeline_view.grid.cursor
         self._change(lambda timeline: timeline.set_mark(row))
 
     def action_toggle_filter(self) -> None:
-        """Filter off or on."""
+        """Switch the filter off or on."""
         timeline = self.app.ready()
         if timeline is None:
             return
@@ -114,7 +114,7 @@ class Navigation(Controller):
     # --- copies --------------------------------------------------------------------------------------------------
 
     def action_copy(self, selection: bool) -> None:
-        """Put a row, or those selected, into the clipboard."""
+        """Copy the selected rows."""
         if self.app.ready(partly=True) is None:
             return
         grid = self.app.timeline_view.grid
@@ -123,7 +123,7 @@ class Navigation(Controller):
         self.app.tell(f"copied {count_of(len(rows), 'row')}")
 
     def action_copy_command(self) -> None:
-        """Put the command that gives what is shown into the clipboard."""
+        """Copy the command line that prints the shown rows."""
         timeline = self.app.ready()
         if timeline is not None:
             line = command_line(timeline)

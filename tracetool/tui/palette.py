@@ -43,12 +43,12 @@ class ActionCommands(Provider):
     """Every action whose name matches; where it cannot work, it says so."""
 
     async def discover(self) -> Hits:
-        """All of them."""
+        """All actions."""
         for action in ACTIONS:
             yield DiscoveryHit(_name(action), self._run(action), help=action.help)
 
     async def search(self, query: str) -> Hits:
-        """Those whose name matches."""
+        """Actions whose name matches."""
         matcher = self.matcher(query)
         for action in ACTIONS:
             name = _name(action)

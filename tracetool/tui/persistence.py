@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Persistence"]
 
 SAVE_INTERVAL = 5.0
-"""Seconds between two looks at whether the place is another: what a kill may lose."""
+"""Seconds between checks for a new place; a killed app loses as much."""
 
 
 class Persistence(Controller):
@@ -39,12 +39,12 @@ class Persistence(Controller):
         self._file: Path | None = None
         self.state = SavedState()
         self.unsaved: str | None = None
-        """Why nothing is saved; None while it is."""
+        """Reason why nothing is saved; None while saving works."""
 
     # --- place ---------------------------------------------------------------------------------------------------
 
     def restore_place(self, session: AuditSession) -> None:
-        """Go where the app was when this trace was shown last."""
+        """Restore the place at which this trace was left."""
         if self._folder is None or self._file is not None:
             return
         key = content_key([trace.meta.path for trace in session.traces])
@@ -70,7 +70,7 @@ class Persistence(Controller):
             self.app.action_view(memory.view)
 
     def save_place(self) -> None:
-        """Keep where the app is, if it was elsewhere."""
+        """Save the place, if it changed."""
         with suppress(NoMatches, ScreenStackError):  # the app is ending, and its views are gone
             if self._file is not None and self._place(self.state) != self.state:
                 self._keep(self._place, again=False)
@@ -92,7 +92,7 @@ class Persistence(Controller):
         )
 
     def _keep(self, change: Callable[[SavedState], SavedState], *, again: bool = True) -> str | None:
-        """Remember something else, and give what is wrong with that; it is said, though not `again`."""
+        """Save a new state; return an error in one line or None. The user is told the same error once unless `again`."""
         marked, said = self.state.bookmarks, self.unsaved
         file = self._file
         self.state = change(self.state if file is None or said is not None else shared(self.state, file))
@@ -106,7 +106,7 @@ class Persistence(Controller):
     # --- bookmarks -----------------------------------------------------------------------------------------------
 
     def action_bookmark(self) -> None:
-        """Keep the selected event, with a note."""
+        """Bookmark the selected event, with a note."""
         chosen = self.app.selection
         if chosen is None or chosen.seq is None:
             self.app.tell("no event is selected")

@@ -29,7 +29,7 @@ _OFFERED = 8
 
 @dataclass
 class Question:
-    """What is asked: `answer` takes the text and gives what is wrong with it, or None."""
+    """Question of the prompt; `answer` takes the text and returns an error in one line or None."""
 
     title: str
     answer: Callable[[str], str | None]
@@ -41,7 +41,7 @@ class Question:
 
 
 class Prompt(Vertical):
-    """Hidden until something is asked."""
+    """Prompt, hidden until a question is asked."""
 
     BINDINGS: ClassVar = [
         Binding("enter", "answer", "do it"),
@@ -52,7 +52,7 @@ class Prompt(Vertical):
     ]
 
     class Closed(Message):
-        """Nothing is asked any more."""
+        """The prompt was closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,18 +60,18 @@ class Prompt(Vertical):
         self._back = 0
 
     def compose(self) -> ComposeResult:
-        """A title, the line, and what is to be said about it."""
+        """Title, input and hint."""
         yield Static(id="title")
         yield Input(id="typed", compact=True)
         yield Static(id="said")
 
     @property
     def asking(self) -> bool:
-        """Whether something is asked."""
+        """True while a question is asked."""
         return self._question is not None
 
     def ask(self, question: Question) -> None:
-        """Show the question and take the keys."""
+        """Show a question and focus the input."""
         self._question, self._back = question, 0
         self.add_class("-asking")
         self.display = True
@@ -90,7 +90,7 @@ class Prompt(Vertical):
         said.display = bool(text)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Say what may stand here, or what is wrong."""
+        """Show completions, or the error."""
         event.stop()
         self.refresh_bindings()
         question = self._question
@@ -114,12 +114,12 @@ class Prompt(Vertical):
         return action != "complete" or bool(self._offered())
 
     def on_key(self, event: events.Key) -> None:
-        """Keep the focus here, whatever tab completes."""
+        """Keep Tab from moving the focus."""
         if event.key == "shift+tab" or (event.key == "tab" and not self._offered()):
             event.stop()
 
     def action_complete(self) -> None:
-        """Write what all words have in common that may stand here."""
+        """Insert the common prefix of the completions."""
         line, offered = self.query_one(Input), self._offered()
         if not offered:
             return
@@ -131,7 +131,7 @@ class Prompt(Vertical):
         line.cursor_position = start + len(word)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Answer; stay where the answer is wrong."""
+        """Answer the question; stay open after an error."""
         event.stop()
         question = self._question
         if question is None:
@@ -145,11 +145,11 @@ class Prompt(Vertical):
         self.action_close()
 
     async def action_answer(self) -> None:
-        """As Enter does."""
+        """Submit, as Enter does."""
         await self.query_one(Input).action_submit()
 
     def action_older(self, back: int) -> None:
-        """Bring back what was typed before."""
+        """Show an earlier answer."""
         question = self._question
         if question is None:
             return
@@ -159,7 +159,7 @@ class Prompt(Vertical):
         line.cursor_position = len(line.value)
 
     def action_close(self) -> None:
-        """Ask no more."""
+        """Close the prompt."""
         self._question = None
         self.display = False
         self.remove_class("-asking")

@@ -1,4 +1,4 @@
-"""What the app asks for in its prompt: filter, search, place, export and other settings."""
+"""Questions of the prompt: filter, search, place, export and other settings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Prompts(Controller):
         self._overwrites: str | None = None
 
     def ask(self, name: str, question: Question) -> None:
-        """Ask, with the answers that were given before under the same name."""
+        """Ask, with the earlier answers under the same name as history."""
         question.history = self._histories.setdefault(name, [])
         self.app.query_one(Prompt).ask(question)
 
@@ -58,7 +58,7 @@ class Prompts(Controller):
         )
 
     def set_filter(self, text: str) -> str | None:
-        """Hide the rows that do not match a query, none for an empty one; return what is wrong with it."""
+        """Hide the rows that do not match a query, none for an empty one; return an error in one line or None."""
         timeline = self.app.timeline_view.timeline
         if timeline is None:
             return None
@@ -69,7 +69,7 @@ class Prompts(Controller):
         return wrong
 
     def action_search(self) -> None:
-        """Ask for what to search."""
+        """Ask for words or a query to search."""
         timeline = self.app.ready()
         if timeline is not None:
             hint = "words, an offset or a query: erase, 0x40000, length > 4K   then n and N"
@@ -93,7 +93,7 @@ class Prompts(Controller):
     # --- export --------------------------------------------------------------------------------------------------
 
     def action_export(self) -> None:
-        """Ask for a file to write what is shown to."""
+        """Ask for a file to write the shown rows to."""
         timeline = self.app.ready()
         if timeline is not None:
             name = f"{timeline.level.value}.csv"

@@ -1,4 +1,4 @@
-"""Screens: that of the views, and those over it for help and bookmarks."""
+"""Screens: the views, help and bookmarks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class OverScreen(ModalScreen[Result]):
         _drop_stale(self, event)
 
     def close(self, result: Result | None = None) -> None:
-        """Close, once: a second key or click can be on its way already."""
+        """Close once; a second key or click may be queued already."""
         if self.is_current:
             self.dismiss(result)
 
@@ -64,7 +64,7 @@ def _drop_stale(screen: Screen[Result], event: events.Resize) -> None:
 
 
 class BookmarksScreen(OverScreen["Bookmark"]):
-    """Gives the bookmark that was chosen; `drop` is told of those that are not wanted any more."""
+    """List of bookmarks; returns the chosen one, and calls `drop` with each that is removed."""
 
     BINDINGS: ClassVar = [("escape,q", "close", "Close"), ("delete,backspace", "drop", "Drop")]
 
@@ -75,7 +75,7 @@ class BookmarksScreen(OverScreen["Bookmark"]):
         self._several = several
 
     def compose(self) -> ComposeResult:
-        """One line a bookmark."""
+        """A line for each bookmark."""
         listed = OptionList(*(Option(self._line(bookmark)) for bookmark in self._bookmarks), markup=False)
         listed.border_title = "Bookmarks (Enter goes there, Delete drops, Esc closes)"
         yield listed
@@ -85,12 +85,12 @@ class BookmarksScreen(OverScreen["Bookmark"]):
         return Content.assemble((f"{where}event {bookmark.seq:,}", "bold"), f"  {sanitize(bookmark.note)}")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """That is the one."""
+        """Return the chosen bookmark."""
         event.stop()
         self.close(self._bookmarks[event.option_index])
 
     def action_drop(self) -> None:
-        """Take the bookmark under the cursor away."""
+        """Remove the bookmark under the cursor."""
         listed = self.query_one(OptionList)
         if listed.highlighted is not None:
             self._drop(self._bookmarks.pop(listed.highlighted))
@@ -102,7 +102,7 @@ class BookmarksScreen(OverScreen["Bookmark"]):
 _KEYS = 16
 _TITLE = 32
 _WIDE = 110
-"""Columns from which what an action does stands in a column of its own."""
+"""Columns from which the descriptions of actions have their own column."""
 
 
 _PLACES = {
@@ -113,7 +113,7 @@ _PLACES = {
 
 
 def help_lines(view: str, keys: Mapping[str, str], width: int) -> Iterator[Content]:
-    """The actions under the headings of where they work, those of a view first; `keys` are the user's own, by id."""
+    """Actions under headings, those of `view` first; `keys` are the user's own, by id."""
     for heading in dict.fromkeys([*_PLACES.get(view, []), *PLACES.values()]):
         yield Content.styled(heading, "bold underline")
         for action in ACTIONS:
@@ -134,7 +134,7 @@ def _line(keys: str, title: str, words: str, width: int) -> Iterator[Content]:
 
 
 class HelpScreen(OverScreen[None]):
-    """A page over the views."""
+    """Help over the views."""
 
     BINDINGS: ClassVar = [("escape,q,question_mark", "close", "Close")]
 

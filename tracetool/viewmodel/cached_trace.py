@@ -43,7 +43,7 @@ class CachedTrace(ReaderOver):
         self.on_reread: Callable[[int, int | None], None] | None = None
         """Called with the events given and their number while kept events are read again."""
         self.label: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame
-        """Gives the events of windows and selections the names by which their devices are shown."""
+        """Replaces the device names in windows and selections by those shown."""
 
     @property
     def rereadable(self) -> bool:
@@ -118,7 +118,7 @@ class CachedTrace(ReaderOver):
 
 
 def _slim(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame without what can be told from the place of a row, and in columns as narrow as they may be."""
+    """Drop the columns that follow from a row's place, and narrow the others."""
     columns = [frame[name] for name in _SCHEMA if frame[name].null_count() < len(frame)]
     return pl.DataFrame([_narrow(column) if column.name in _NARROW else column for column in columns])
 
@@ -131,7 +131,7 @@ def _narrow(column: pl.Series) -> pl.Series:
 
 
 def _whole(frame: pl.DataFrame, trace: int, start: int) -> pl.DataFrame:
-    """The frame of `EVENTS_SCHEMA` that was made slim."""
+    """Restore the frame of `EVENTS_SCHEMA` from a slim one."""
     have = frame.schema
     columns = [
         pl.col(name).cast(dtype) if name in have else pl.lit(None, dtype).alias(name) for name, dtype in _SCHEMA.items()

@@ -58,7 +58,7 @@ class TimeMode(Enum):
 
     @property
     def next(self) -> TimeMode:
-        """The next one, in a circle."""
+        """The next mode, wrapping around."""
         modes = list(TimeMode)
         return modes[(modes.index(self) + 1) % len(modes)]
 
@@ -74,7 +74,7 @@ class TimeMode(Enum):
 
 
 class Cell(NamedTuple):
-    """A text, and what it is: `bad`, `warn`, `note`, `good`, `quiet`, `strong`, or nothing of these."""
+    """Text of a cell and its style: `bad`, `warn`, `note`, `good`, `quiet`, `strong` or none."""
 
     text: str
     style: str = ""
@@ -82,7 +82,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, how many characters it takes, and whether it is set to the right."""
+    """Column of the timeline: title, width in characters, and alignment."""
 
     id: str
     title: str
@@ -137,7 +137,7 @@ def _names(column: pl.Series) -> list[str]:
 
 
 def common_prefix(names: Sequence[str]) -> str:
-    """What the names of a machine's flashes begin with, up to a dot: `virt.` of `virt.flash0` and `virt.flash1`."""
+    """Common prefix of the flashes of a machine, up to a dot: `virt.` of `virt.flash0` and `virt.flash1`."""
     prefixes = {name[: name.rfind(".") + 1] for name in names}
     return prefixes.pop() if len(prefixes) == 1 and len(names) > 1 else ""
 

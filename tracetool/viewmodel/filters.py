@@ -85,7 +85,7 @@ def _word(word: str, tables: Tables, level: Level) -> pl.Expr:
 
 
 def _named(column: str, names: Sequence[str], word: str) -> pl.Expr:
-    """Condition that a column has one of the names that contain the word; names are few, rows are many."""
+    """Condition that a column's name contains the word; the few names are searched instead of the rows."""
     found = [name for name in names if word.lower() in name.lower()]
     return pl.col(column).is_in(found) if found else pl.lit(value=False)
 

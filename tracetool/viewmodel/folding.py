@@ -114,7 +114,7 @@ def _kept_open(runs: Iterable[_Run], start: int, end: int) -> Iterator[_Run]:
 
 
 def _join(runs: Iterable[_Run]) -> Iterator[_Run]:
-    """Neighbours of one kind as one."""
+    """Join neighbours of one kind."""
     for kind, alike in groupby(runs, key=itemgetter(2)):
         found = list(alike)
         yield found[0][0], found[-1][1], kind

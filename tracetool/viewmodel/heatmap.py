@@ -34,7 +34,7 @@ __all__ = ["Drawing", "Subject", "cell_under", "draw", "sideways", "subjects", "
 
 @dataclass(frozen=True)
 class Subject:
-    """One device. Sizes in bytes; `operations` a frame of `OPERATIONS_SCHEMA`, this device's alone."""
+    """Device of the map. Sizes in bytes; `operations` a frame of `OPERATIONS_SCHEMA`, this device's alone."""
 
     device: str
     region_bytes: int
@@ -49,7 +49,7 @@ class Subject:
         return cell_sizes(self.block_bytes)
 
     def zoom_for(self, cells: int) -> int:
-        """The closest zoom at which that many cells hold the extent, or else all of the flash."""
+        """Closest zoom at which `cells` cells hold the extent, or without one the flash."""
         size = self.region_bytes if self.extent_bytes is None else min(self.extent_bytes, self.region_bytes)
         fitting = [zoom for zoom, cell_bytes in enumerate(self.zooms) if size <= cells * cell_bytes]
         return max(fitting, default=0)
@@ -147,7 +147,7 @@ class Drawing:
 
     @property
     def words(self) -> str:
-        """What is shown."""
+        """Heading: device, metric, cell size and greatest value."""
         size = format_size(self.cells.cell_bytes)
         most = f", at most {self.heat.most:,}" if self.heat.most and self.heat.metric != Metric.LAST else ""
         most += ", erases spread over their cells" if self.heat.metric == Metric.CHANGED else ""

@@ -60,7 +60,7 @@ class DeviceCard:
     figures: tuple[Figure, ...]
     facts: tuple[Fact, ...]
     quiet: bool
-    """True when nobody wrote to it, or it is read-only and nothing was done outside."""
+    """True for a device that is not written or read-only, with nothing outside."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["AS_FAST_AS_DRAWN", "SPEEDS", "Playback", "playback"]
 
 AS_FAST_AS_DRAWN = 0.0
-"""The speed that goes one step each time something is drawn."""
+"""Speed of one step per frame drawn."""
 
 SPEEDS = (0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 100.0, AS_FAST_AS_DRAWN)
 """Speeds to choose from: seconds of the trace in one second, the last without regard to time."""
@@ -82,7 +82,7 @@ class Playback:
         return replace(self, playing=False)
 
     def faster(self, steps: int = 1) -> Playback:
-        """Change the speed by so many steps of `SPEEDS`."""
+        """Change the speed by `steps` steps of `SPEEDS`."""
         at = min(max(SPEEDS.index(self.speed) + steps, 0), len(SPEEDS) - 1)
         return replace(self, speed=SPEEDS[at])
 

@@ -1,4 +1,4 @@
-"""Tables of a session, operations, accesses and events, and how their rows belong together."""
+"""Tables of a session: operations, accesses and events, and their relations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ACCESS = pl.col("event").is_in(list(ACCESSES))
 
 
 class Level(Enum):
-    """What a row of the timeline is as long as nothing is opened; the value is the plural in messages."""
+    """Level of the timeline: what its unopened rows are. The value is the plural in messages."""
 
     OPERATIONS = "operations"
     ACCESSES = "accesses"
@@ -39,7 +39,7 @@ class Level(Enum):
 
     @property
     def next(self) -> Level:
-        """The next one, in a circle."""
+        """The next level, wrapping around."""
         levels = list(Level)
         return levels[(levels.index(self) + 1) % len(levels)]
 

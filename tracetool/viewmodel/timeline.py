@@ -198,11 +198,11 @@ class Timeline:
         return self.row_of_item(item) if child is None else child
 
     def row_of_item(self, item: int) -> int:
-        """The row of an item, or that of the nearest after it where it is hidden."""
+        """Row of an item, or of the next one where it is hidden."""
         return self._outline.row(min(self._outline.index_from(item), self._outline.count - 1))
 
     def item_of_row(self, row: int) -> int:
-        """Item of a row, or of the row that it stands under."""
+        """Item of a row, or of its parent."""
         return self._outline.spot(row).item if len(self) else 0
 
     def _nearest_event(self, trace: int, seq: int) -> tuple[int, int]:

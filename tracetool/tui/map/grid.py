@@ -102,7 +102,7 @@ class MapGrid(PartStyles):
         self._moved(picked=False)
 
     def follow(self, start: int, end: int) -> None:
-        """Mark the bytes of the image's moment."""
+        """Mark the bytes that the image's moment changed."""
         self._followed = (start, end)
         self.refresh()
 
@@ -210,7 +210,7 @@ class MapGrid(PartStyles):
         self._go((1 << 60) if last else 0)
 
     def action_page(self, pages: int) -> None:
-        """Move by as many rows as are seen."""
+        """Move by visible pages."""
         self.action_row(pages * max(self.lines_seen - 1, 1) * self._drawn_in.deep)
 
     # --- the mouse -----------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class MapGrid(PartStyles):
         return cell_under(self.drawing, self.scroll_offset.y + event.y, column, depth)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Put the cursor there; with shift, select up to there."""
+        """Move the cursor to a cell; with shift, select up to it."""
         cell = self._cell_at(event)
         if cell is not None:
             self.capture_mouse()
@@ -238,7 +238,7 @@ class MapGrid(PartStyles):
                 self._go(cell, extend=True)
 
     def on_mouse_up(self) -> None:
-        """The range is chosen."""
+        """End the selection."""
         self.release_mouse()
 
     def on_click(self, event: events.Click) -> None:

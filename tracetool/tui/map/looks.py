@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["LOOKS", "Colours", "Legend", "Look", "Marks", "Swatches", "commanded", "ramp", "shape_in"]
 
 Swatches = tuple[list[tuple[str, Style]], list[tuple[str, Style, str]]]
-"""Shapes with their styles: of each level from 1 on, and of what else there is, with words."""
+"""Swatches of a legend: shape and style of each level from 1 on, and of the other marks with their names."""
 
 
 @dataclass(frozen=True)
 class Marks:
-    """What is marked among the cells: the cursor, the cells `first` to `last` selected, and where it is played."""
+    """Marks among the cells: cursor, selected cells, and cells of the played moment."""
 
     cursor: int
     first: int
@@ -40,10 +40,10 @@ class Marks:
     now: tuple[int, int] | None = None
     """Cells, the last inclusive."""
     blinked: bool = False
-    """The cursor is not seen at this moment."""
+    """The blinking cursor is off."""
 
     def is_now(self, cell: int) -> bool:
-        """Whether it is played there."""
+        """True for a cell of the played moment."""
         return self.now is not None and self.now[0] <= cell <= self.now[1]
 
 
@@ -62,28 +62,28 @@ class Colours:
 
 
 class Look(Protocol):
-    """A way to paint cells."""
+    """Look of the cells."""
 
     name: str
     cell_columns: int
-    """Columns of the screen that a cell takes."""
+    """Columns of a cell."""
     deep: int
-    """Rows of cells in a line of the screen."""
+    """Rows of cells in a line."""
     blinks: bool
-    """Whether only a colour tells where the cursor is."""
+    """True where the cursor is told by colour alone, so that it blinks."""
 
     def paint(self, drawing: Drawing, row: MapRow, marks: Marks, colours: Colours) -> list[Segment]:
         """The cells of a line."""
 
     def line_mark(self, drawing: Drawing, row: MapRow, marks: Marks) -> str:
-        """Two characters before the cells, that say in shapes what is only a colour among them."""
+        """Two characters before the cells, with the marks that are colours alone among them."""
 
     def swatches(self, colours: Colours) -> Swatches:
-        """For the legend: what each level looks like, and what else there is, with words."""
+        """Swatches of the legend."""
 
 
 def shape_in(look: Look, room: int) -> Shape:
-    """The cells that there is room for: a power of two beside each other, so that lines begin at round offsets."""
+    """Shape of a line in a width; columns are a power of two, so that lines begin at round offsets."""
     fitting = max(room // look.cell_columns, 1)
     return Shape(1 << (fitting.bit_length() - 1), look.deep)
 
@@ -101,7 +101,7 @@ def ramp(*, dark: bool) -> tuple[str, ...]:
 
 
 def commanded(*, dark: bool) -> str:
-    """The colour of what is not counted: between that of the background and that of level 1."""
+    """Colour of cells with operations that the metric does not count: between background and level 1."""
     return "#434956" if dark else "#d0d1cb"
 
 
@@ -136,7 +136,7 @@ class Shades:
         return Segment(text, style)
 
     def line_mark(self, drawing: Drawing, row: MapRow, marks: Marks) -> str:  # noqa: ARG002
-        """Nothing: the cells have shapes."""
+        """Two spaces: the cells have shapes."""
         return "  "
 
     def swatches(self, colours: Colours) -> Swatches:
@@ -153,7 +153,7 @@ _OUTSIDE = _TOUCHED + LEVELS + 1
 _SELECTED = _OUTSIDE + 1
 _NOW, _CURSOR, _NOTHING = 2 * _SELECTED, 2 * _SELECTED + 1, 2 * _SELECTED + 2
 _TINT = 0.5
-"""How much of a selected cell's colour is that of the cursor."""
+"""Share of the cursor's colour in a selected cell."""
 
 
 class Halves:
@@ -185,7 +185,7 @@ class Halves:
         return self._inks[1]
 
     def line_mark(self, drawing: Drawing, row: MapRow, marks: Marks) -> str:
-        """What the colours say of single cells: beyond the extent, being played, under the cursor."""
+        """Marks of the line: beyond the extent, played, under the cursor."""
         outside = not row.inside and drawing.heat.touched[row.first : row.last].any()
         now = marks.now is not None and marks.now[0] < row.last and row.first <= marks.now[1]
         here = row.first <= marks.cursor < row.last
@@ -206,7 +206,7 @@ class Halves:
 
 
 def _numbers(drawing: Drawing, row: MapRow, marks: Marks) -> NDArray[np.int64]:
-    """What each cell of a line is."""
+    """Index of each cell's colour."""
     cells = slice(row.first, row.last)
     level, touched = drawing.levels[cells], drawing.heat.touched[cells]
     numbers = np.where(level > 0, level + _TOUCHED, touched.astype(np.int64))
@@ -223,7 +223,7 @@ def _numbers(drawing: Drawing, row: MapRow, marks: Marks) -> NDArray[np.int64]:
 
 
 def _mixed(colours: Colours) -> Iterator[Color | None]:
-    """The colour of each number."""
+    """Colour of each index."""
     ramp = map(Color.parse, (colours.commanded, *colours.levels))
     plain = [colours.ground.bgcolor, *ramp, colours.outside.color]
     yield from plain
@@ -247,14 +247,14 @@ def _segment(over: Color | None, under: Color | None, count: int, *, empty: bool
 
 
 LOOKS: tuple[Look, ...] = (Halves(), Shades())
-"""In the order of the key that goes through them; the last needs no colours."""
+"""Looks in the order of their key; the last needs no colours."""
 
 
 # --- legend ------------------------------------------------------------------------------------------------------
 
 
 class Legend(Drawn):
-    """What the cells mean, in numbers."""
+    """Legend: the values that each level stands for."""
 
     DEFAULT_CSS = "Legend { padding: 0 1; background: $surface; }"
 
@@ -270,7 +270,7 @@ class Legend(Drawn):
         self.redraw()
 
     def lines(self, width: int) -> Iterator[Content]:
-        """The values, and what else there is."""
+        """Swatches with values, then the other marks."""
         if self._swatches is None:  # as high as it will be, so that cells have the same room from the beginning
             yield from (Content(""), Content(""))
             return
@@ -286,7 +286,7 @@ class Legend(Drawn):
 
 
 def _drawn(shape: str, style: Style) -> Content:
-    """A shape in a colour. Dim and bold go, as they do not matter in a legend."""
+    """A shape in a colour, without dim and bold."""
     colour = style.color
     return Content.styled(shape, "" if colour is None or colour.triplet is None else colour.triplet.hex)
 

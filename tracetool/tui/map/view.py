@@ -1,4 +1,4 @@
-"""The map view: what is counted, the cells, the range under the cursor, and a legend."""
+"""The map view: heading, heat map, range under the cursor, legend."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["MapView"]
 
 _FURNITURE = 4
-"""Lines of the map that hold no cells inside the extent: its end, and what is known of the padding."""
+"""Lines of the map beside those of the extent: its end, and the fold of the padding."""
 
 
 class MapView(DeviceView):
@@ -55,7 +55,7 @@ class MapView(DeviceView):
         yield Legend()
 
     def restore(self, metric: str | None, cell_bytes: int | None, look: str | None) -> None:
-        """Show what was shown another time; what is not known any more stays as it is."""
+        """Restore metric, cell size and look; unknown names are ignored."""
         self.metric = next((known for known in Metric if known.value == metric), self.metric)
         self.cell_bytes = cell_bytes
         if self.grid.look is LOOKS[0]:  # or else the terminal has no colours
@@ -70,7 +70,7 @@ class MapView(DeviceView):
     # --- what is shown -------------------------------------------------------------------------------------------
 
     def catch_up(self) -> None:
-        """Count what was played since the view was last in front, too."""
+        """Count the operations played since the view was last in front."""
         super().catch_up()
         self._count_on()
 
@@ -92,7 +92,7 @@ class MapView(DeviceView):
 
     @work(exclusive=True, group="map-draw")
     async def redraw(self, offset: int | None = None) -> None:
-        """Count and lay out in a thread, and show that; the cursor stays where it is in the flash."""
+        """Count and lay out in a thread, then draw; the cursor stays at its offset."""
         await self._draw(offset)
 
     async def _draw(self, offset: int | None = None) -> None:
@@ -110,7 +110,7 @@ class MapView(DeviceView):
         self._mark_moment()
 
     def _zoom_of(self, subject: Subject) -> int:
-        """The zoom that is wanted, or the closest at which all that counts is seen."""
+        """The chosen zoom, or the closest at which the extent fits."""
         if self.cell_bytes is not None:
             wanted, zooms = self.cell_bytes, subject.zooms
             return min(range(len(zooms)), key=lambda zoom: abs(zooms[zoom] - wanted))
@@ -118,7 +118,7 @@ class MapView(DeviceView):
         return subject.zoom_for(lines * self.grid.shape_in(self.size.width).cells)
 
     def follow(self, device: str, start: int, end: int, played: tuple[int, int] | None) -> None:
-        """Mark where another view is looking, and count what had been done by the event that was played last."""
+        """Mark the bytes of the image's moment, and count up to the event played last."""
         self._moment = (device, start, end)
         self._mark_moment()
         self._until = played
@@ -130,7 +130,7 @@ class MapView(DeviceView):
             self.grid.follow(start, end if device == self.subject.device else start)
 
     def _count_on(self) -> None:
-        """Count up to the newest moment, one count after the other however fast it changes."""
+        """Count up to the newest moment; moments that pass during a count are skipped."""
         if not self._counting and self._counted != self._until and self.in_front:
             self._counting = True
             self._recount()
@@ -146,7 +146,7 @@ class MapView(DeviceView):
     # --- the cursor ----------------------------------------------------------------------------------------------
 
     def on_map_grid_moved(self, message: MapGrid.Moved) -> None:
-        """Say what was done there; a place that was picked is selected in the timeline."""
+        """Describe the range; select the event of a clicked place in all views."""
         message.stop()
         drawing = self.grid.drawing
         subject = None if drawing is None else drawing.subject
@@ -171,7 +171,7 @@ class MapView(DeviceView):
 
     @once_shown
     def action_metric(self, steps: int) -> None:
-        """Count something else."""
+        """Show the next metric."""
         metrics = list(Metric)
         self.metric = metrics[(metrics.index(self.metric) + steps) % len(metrics)]
         self.redraw()
@@ -184,7 +184,7 @@ class MapView(DeviceView):
 
     @once_shown
     def action_zoom(self, steps: int) -> None:
-        """Cut the flash into smaller or larger cells."""
+        """Zoom in or out."""
         subject = self.subjects[self._device]
         zoom = min(max(self._zoom_of(subject) + steps, 0), len(subject.zooms) - 1)
         self.cell_bytes = subject.zooms[zoom]

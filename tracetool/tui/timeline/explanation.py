@@ -28,7 +28,7 @@ _STYLES = {Side.BEFORE: "$text-warning", Side.AFTER: "$text-primary"}
 
 
 def brief(event: Mapping[str, Any], operation: dict[str, Any] | None, rest: str, width: int) -> Iterator[Content]:
-    """Draw an event before it is explained; `rest` says what is being done."""
+    """Draw an event before it is explained; `rest` is the progress."""
     yield from _title(event, width)
     if operation is not None:
         yield from _fact("operation", operation_words(operation), width)

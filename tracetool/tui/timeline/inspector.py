@@ -1,4 +1,4 @@
-"""The event under the cursor in words."""
+"""Inspector: the event under the cursor, explained."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Inspector"]
 
 _PAUSE = 0.1
-"""Seconds for which the cursor rests before an event is shown."""
+"""Seconds without a move of the cursor before an event is explained."""
 
 _KEPT = 256
 
@@ -39,7 +39,7 @@ class _Event(NamedTuple):
 
 
 class Inspector(VerticalScroll):
-    """Follows the cursor; what takes long is done in a thread, for the last event asked for alone."""
+    """Explanation of the event under the cursor, made in a thread; a new event cancels the one before."""
 
     @dataclass
     class Explained(Message):
@@ -62,7 +62,7 @@ class Inspector(VerticalScroll):
         yield Page(self.lines)
 
     def follow(self, tables: Tables, trace: int, seq: int) -> None:
-        """Explain this event, as soon as the cursor rests."""
+        """Explain an event, once the cursor rests."""
         if tables is not self._tables:
             self._known.clear()
         event = _Event(trace, seq)
@@ -85,7 +85,7 @@ class Inspector(VerticalScroll):
         self.scroll_to(y=0, animate=False)
 
     def lines(self, width: int) -> Iterator[Content]:
-        """What is known of the event."""
+        """Lines of the explanation, or of the event alone until there is one."""
         event, tables = self._event, self._tables
         if event is None or tables is None:
             return
@@ -119,7 +119,7 @@ class Inspector(VerticalScroll):
         self.post_message(self.Explained(tables, event, found))
 
     def on_inspector_explained(self, message: Explained) -> None:
-        """Keep it, and show it where it is still asked for."""
+        """Cache the explanation; show it if its event is still under the cursor."""
         message.stop()
         if message.tables is not self._tables:
             return

@@ -1,4 +1,4 @@
-"""The timeline view: what hides rows, the rows, and the inspector beside them or below."""
+"""The timeline view: status line, table, and the inspector beside it or below."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["TimelineView"]
 
 _BESIDE = 150
-"""Columns from which there is room for the inspector beside the table."""
+"""Columns from which the inspector stands beside the table."""
 
 _BELOW = 14
-"""Lines from which there is room for it below."""
+"""Lines from which the inspector stands below the table."""
 
 
 class TimelineView(Container):
@@ -54,7 +54,7 @@ class TimelineView(Container):
         self._astray = False
 
     def compose(self) -> ComposeResult:
-        """The parts."""
+        """Status line, table, inspector."""
         yield Static(id="status")
         with Container(id="body"):
             yield LineGrid("reading …")
@@ -67,11 +67,11 @@ class TimelineView(Container):
 
     @property
     def inspector(self) -> Inspector:
-        """What stands beside it."""
+        """The inspector."""
         return self.query_one(Inspector)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Put the inspector where there is room."""
+        """Place the inspector beside the table or below it."""
         self.set_class(event.size.width < _BESIDE, "-below")
         self.set_class(event.size.width < _BESIDE and event.size.height < _BELOW, "-alone")
 
@@ -97,7 +97,7 @@ class TimelineView(Container):
         self.say_status()
 
     def change(self, change: Callable[[Timeline], None]) -> None:
-        """Change which rows are shown, or how, and stay at the same event."""
+        """Apply a change of the rows, and stay at the same event."""
         timeline = self.timeline
         if timeline is None:
             return
@@ -113,7 +113,7 @@ class TimelineView(Container):
             self.grid.renew()
 
     def say_status(self, search: str = "") -> None:
-        """The line above the table."""
+        """Show the status line."""
         if self.timeline is not None:
             self.query_one("#status", Static).update(Text(timeline_status(self.timeline, search), no_wrap=True))
 
@@ -144,7 +144,7 @@ class TimelineView(Container):
         return not missing
 
     def on_show(self) -> None:
-        """Select what the cursor is on, where another view selected what has no row here."""
+        """Select the event under the cursor, where another view selected an event without a row."""
         if self._astray:
             self._astray = False
             self._follow()
@@ -156,14 +156,14 @@ class TimelineView(Container):
         self.grid.go(row, middle=True)
 
     def on_line_grid_cursor_moved(self, message: LineGrid.CursorMoved) -> None:
-        """Explain what is under the cursor."""
+        """Explain the event under the cursor."""
         message.stop()
         self.visited |= message.row > 0
         self._follow()
         self._say_range()
 
     def _say_range(self) -> None:
-        """What the selected rows come to, as long as some are."""
+        """Show the totals of the selected rows."""
         if self.timeline is None or not (self._ranged or self.grid.has_range):
             return
         self._ranged = self.grid.has_range
@@ -189,7 +189,7 @@ class TimelineView(Container):
     # --- opening -------------------------------------------------------------------------------------------------
 
     def on_line_grid_opened(self, message: LineGrid.Opened) -> None:
-        """Open the row, or close it."""
+        """Open or close a row."""
         message.stop()
         if self.timeline is not None and self.timeline.is_open(message.row):
             self.action_close()
@@ -197,7 +197,7 @@ class TimelineView(Container):
             self.action_open()
 
     def action_open(self) -> None:
-        """Show what stands under the row; once it is shown, go there."""
+        """Open the row; if it is open, go to its first child."""
         timeline, row = self.timeline, self.grid.cursor
         if timeline is None or not timeline.opens(row):
             return
@@ -210,7 +210,7 @@ class TimelineView(Container):
         self.call_after_refresh(self.grid.keep_in_sight_below, len(timeline) - before)
 
     def action_close(self) -> None:
-        """Hide it."""
+        """Close the row."""
         timeline = self.timeline
         if timeline is None or not len(timeline):
             return
