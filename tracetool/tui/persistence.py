@@ -92,7 +92,7 @@ class Persistence(Controller):
         )
 
     def _keep(self, change: Callable[[SavedState], SavedState], *, again: bool = True) -> str | None:
-        """Save a new state; return an error in one line or None. The user is told the same error once unless `again`."""
+        """Save a new state; return an error in one line or None, which is shown; an equal one only if `again`."""
         marked, said = self.state.bookmarks, self.unsaved
         file = self._file
         self.state = change(self.state if file is None or said is not None else shared(self.state, file))
