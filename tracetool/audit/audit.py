@@ -13,6 +13,7 @@ from tracetool.audit.result import Audit, DeviceAudit
 from tracetool.audit.verdict import doubts, judge
 from tracetool.findings import WEAR_LIMIT, find
 from tracetool.findings.watch import OperationWatch
+from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,11 +70,12 @@ def audit_replayed(
         tuple(replayed.traces),
         devices,
         tuple(find(replayed, policy, chip, strict_silicon=strict_silicon, wear_limit=wear_limit)),
+        operations=replayed.operations() if options.keep_operations else OPERATIONS_SCHEMA.to_frame(),
     )
 
 
 def _judged(device: Device, replayed: Replayed, guests: int) -> DeviceAudit:
-    verdict, grounds = judge(device, replayed)
+    verdict, reasons = judge(device, replayed)
     totals, ends = device.tally.totals, device.tally.ends
     if not device.stores_known:
         totals, ends = totals.without_programs(), replace(ends, programmed=0)
@@ -85,14 +87,14 @@ def _judged(device: Device, replayed: Replayed, guests: int) -> DeviceAudit:
         behaviour=device.behaviour,
         extent=device.extent,
         verdict=verdict,
-        grounds=tuple(grounds),
+        reasons=tuple(reasons),
         backing=smallest_backing(device, verdict, doubtful=any(doubts(device, replayed))),
         ends=ends,
         totals=totals,
         events=sum(notes.events for notes in device.notes),
         replayed=device.machine is not None,
         process=device.process if device.name != device.base else None,
-        checked=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
+        self_check=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
         policy_evaluated=device.evaluated and device.extent is not None,
         variables_followed=device.options.variables,
         contents_known=device.watch is None or not device.watch.contents_unknown,

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from tracetool.audit.backing import host_totals
 from tracetool.audit.figures import figures
 from tracetool.audit.gate import Gate
 from tracetool.audit.verdict import Verdict
 from tracetool.timeline.activity import ACTIVITY_SCHEMA
 from tracetool.timeline.blocks import BLOCKS_SCHEMA
+from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import polars as pl
 
     from replay.backing import Policy
     from replay.behaviour import Behaviour
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tracetool.audit.compare import Consequence
     from tracetool.audit.figures import Figure
     from tracetool.audit.gate import Ending
-    from tracetool.audit.reason import Reason
+    from tracetool.audit.reason import Code, Reason
     from tracetool.findings import Finding
 
 __all__ = ["Audit", "DeviceAudit"]
@@ -46,13 +47,14 @@ class DeviceAudit:
     behaviour: Behaviour
     extent: Extent | None
     verdict: Verdict
-    grounds: tuple[Reason, ...]
+    reasons: tuple[Reason, ...]
     backing: SmallestBacking
     ends: Ends
     totals: Totals
     events: int
     replayed: bool
-    checked: bool
+    self_check: bool
+    """Every event was what the model predicts."""
     process: int | None
     """PID of its QEMU where the trace holds several, else None."""
     policy_evaluated: bool
@@ -62,11 +64,9 @@ class DeviceAudit:
     """True when every byte was known before it was programmed."""
     guests: int = 1
     """Guests of the fleet that its savings are added up for."""
-    blocks: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BLOCKS_SCHEMA), repr=False, compare=False)
+    blocks: pl.DataFrame = field(default_factory=BLOCKS_SCHEMA.to_frame, repr=False, compare=False)
     """Use of each erase block (`BLOCKS_SCHEMA`)."""
-    activity: pl.DataFrame = field(
-        default_factory=lambda: pl.DataFrame(schema=ACTIVITY_SCHEMA), repr=False, compare=False
-    )
+    activity: pl.DataFrame = field(default_factory=ACTIVITY_SCHEMA.to_frame, repr=False, compare=False)
     """Operations by kind over time (`ACTIVITY_SCHEMA`)."""
 
     @cached_property
@@ -99,9 +99,24 @@ class DeviceAudit:
         return f"{'read-only' if self.identity.read_only else 'writable'} ({self.identity.read_only_source})"
 
     @property
-    def reasons(self) -> tuple[str, ...]:
+    def verdict_reasons(self) -> tuple[str, ...]:
         """Reasons of the verdict as sentences."""
-        return tuple(reason.text for reason in self.grounds)
+        return tuple(reason.text for reason in self.reasons)
+
+    @property
+    def verdict_codes(self) -> tuple[Code, ...]:
+        """Reasons of the verdict as codes."""
+        return tuple(reason.code for reason in self.reasons)
+
+    @property
+    def extent_source(self) -> str | None:
+        """How the extent is known."""
+        return None if self.extent is None else self.extent.source
+
+    @property
+    def minimum_backing_source(self) -> str:
+        """What decides the smallest backing, or why it is not known."""
+        return self.backing.why or "the guest's writes"
 
     @property
     def excused(self) -> bool:
@@ -125,6 +140,8 @@ class Audit:
     findings: tuple[Finding, ...]
     policies: tuple[Consequence, ...] = ()
     """Consequences of each policy, where they were compared."""
+    operations: pl.DataFrame = field(default_factory=OPERATIONS_SCHEMA.to_frame, repr=False, compare=False)
+    """Timeline of all devices (`OPERATIONS_SCHEMA`), where `Options.keep_operations` asks for it; else empty."""
     gate: Gate = field(default_factory=Gate)
     """Severity that fails, on which the exit code depends."""
     lines: Mapping[int, Mapping[int, int]] = field(default_factory=dict, repr=False, compare=False)

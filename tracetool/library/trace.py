@@ -183,7 +183,7 @@ class Trace:
             table = replayed.operations()
         else:
             replayed, audit = self._audited(keep_operations=True, keep_occurrences=True, variables=True)
-            table = _with_cases(replayed.operations(), _cases(audit, rule))
+            table = _with_cases(audit.operations, _cases(audit, rule))
         self.warn_of_doubts(replayed)
         return table if query is None else table.filter(query.expression(replayed.starts))
 

@@ -184,7 +184,7 @@ def _saving(device: DeviceAudit) -> str:
 def _self_check(device: DeviceAudit) -> str:
     if not device.totals.writes and device.ends.highest:
         return "not possible without io_write events"
-    if not device.checked:
+    if not device.self_check:
         return "model and trace disagree (TRC001)"
     behaviour = "" if device.behaviour == Behaviour.UNDETERMINED else f", buffered writes {device.behaviour.label}"
     return f"{count_of(device.events, 'event')}, all as the model predicts{behaviour}"

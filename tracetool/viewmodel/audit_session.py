@@ -66,21 +66,24 @@ class Progress:
 
 @dataclass(frozen=True)
 class AuditSession:
-    """The audit and the tables it was made of.
+    """The audit, with its operations, and the traces it was made of.
 
-    `operations` is a frame of `OPERATIONS_SCHEMA`, by trace and first seq; `starts` the recorded time (ns) of each
-    trace's first event, from which its times count, None where there are none.
+    `starts` are the recorded times (ns) of each trace's first event, from which its times count, None without times.
     """
 
     traces: tuple[CachedTrace, ...]
     settings: Settings
     audit: Audit
-    operations: pl.DataFrame
     starts: tuple[int | None, ...]
     complete: bool = True
     """False while the traces are still being read: there is no audit yet, and there will be more rows."""
     histories: Mapping[str, Callable[[], History | None]] = field(default_factory=dict, repr=False, compare=False)
     """`history_of` each device."""
+
+    @property
+    def operations(self) -> pl.DataFrame:
+        """Timeline of all devices, a frame of `OPERATIONS_SCHEMA`."""
+        return self.audit.operations
 
     def history(self, device: str) -> History | None:
         """Contents of a device at every moment, computed once; None where it was not replayed."""
@@ -132,7 +135,7 @@ def load(
     for trace, report in zip(traces, replayed.traces, strict=True):
         trace.label = report.processes.label
     histories = {name: history_of(device) for name, device in replayed.devices.items()}
-    return AuditSession(tuple(traces), settings, audit, replayed.operations(), replayed.starts, histories=histories)
+    return AuditSession(tuple(traces), settings, audit, replayed.starts, histories=histories)
 
 
 def partial_session(traces: Sequence[CachedTrace], settings: Settings, replayed: Replayed) -> AuditSession | None:
@@ -141,8 +144,8 @@ def partial_session(traces: Sequence[CachedTrace], settings: Settings, replayed:
     if not frames:
         return None
     operations = pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
-    audit = Audit(settings.options.policy or Policy.DISCARD, settings.guests, (), (), ())
-    return AuditSession(tuple(traces), settings, audit, operations, tuple(map(_first_time, traces)), complete=False)
+    audit = Audit(settings.options.policy or Policy.DISCARD, settings.guests, (), (), (), operations=operations)
+    return AuditSession(tuple(traces), settings, audit, tuple(map(_first_time, traces)), complete=False)
 
 
 _FIRST = 1000

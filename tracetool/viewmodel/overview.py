@@ -87,10 +87,10 @@ class OverviewModel:
     boots: tuple[BootColumn, ...]
 
 
-def overview(audit: Audit, operations: pl.DataFrame | None = None) -> OverviewModel:
+def overview(audit: Audit) -> OverviewModel:
     """Make the model of an audit: devices and findings, the worst first, traces in their order.
 
-    `operations` is a frame of `OPERATIONS_SCHEMA`, from which those beyond the extent are marked.
+    Operations beyond the extent are marked where the audit has its operations.
     """
     rows = finding_rows(audit)
     shown = tuple(row for row in rows if row.severity >= Severity.WARNING)[:MOST_FINDINGS]
@@ -101,7 +101,7 @@ def overview(audit: Audit, operations: pl.DataFrame | None = None) -> OverviewMo
         cards=tuple(_card(device, audit) for device in audit.worst_first),
         findings=shown,
         findings_words=_findings_words(audit, len(rows) - len(shown)),
-        boots=tuple(_boot(number, trace, audit, operations) for number, trace in enumerate(audit.traces)),
+        boots=tuple(_boot(number, trace, audit) for number, trace in enumerate(audit.traces)),
     )
 
 
@@ -120,7 +120,7 @@ def _card(device: DeviceAudit, audit: Audit) -> DeviceCard:
         name=sanitize(device.name, _NAME),
         verdict=device.verdict,
         sign=SIGNS[device.verdict],
-        reasons=tuple(map(sanitize, device.reasons)),
+        reasons=tuple(map(sanitize, device.verdict_reasons)),
         flash=flash_use(device, audit),
         figures=tuple(shown_figures(device)),
         facts=tuple(
@@ -133,10 +133,10 @@ def _card(device: DeviceAudit, audit: Audit) -> DeviceCard:
 # --- a trace -----------------------------------------------------------------------------------------------------
 
 
-def _boot(number: int, trace: TraceReport, audit: Audit, operations: pl.DataFrame | None) -> BootColumn:
+def _boot(number: int, trace: TraceReport, audit: Audit) -> BootColumn:
     health = list(_health(trace))
     charts = [
-        (sanitize(device.name, _NAME), with_outside(chart, _outside(device, chart, operations)))
+        (sanitize(device.name, _NAME), with_outside(chart, _outside(device, chart, audit)))
         for device in audit.worst_first
         for chart in activity(device, audit)
         if chart.trace == number
@@ -150,13 +150,13 @@ def _boot(number: int, trace: TraceReport, audit: Audit, operations: pl.DataFram
     )
 
 
-def _outside(device: DeviceAudit, chart: TraceActivity, operations: pl.DataFrame | None) -> Iterator[int]:
+def _outside(device: DeviceAudit, chart: TraceActivity, audit: Audit) -> Iterator[int]:
     """Positions, on the chart's axis, of operations that reach beyond the extent."""
-    if operations is None or device.extent is None:
+    if device.extent is None:
         return
     mine = (pl.col("trace") == chart.trace) & (pl.col("device").cast(pl.String) == device.name)
     beyond = pl.col("offset") + pl.col("length") > device.extent.bytes
-    yield from operations.filter(mine & beyond)["time_ns" if chart.timed else "first_seq"].drop_nulls()
+    yield from audit.operations.filter(mine & beyond)["time_ns" if chart.timed else "first_seq"].drop_nulls()
 
 
 def _health(trace: TraceReport) -> Iterator[str]:

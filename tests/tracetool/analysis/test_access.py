@@ -136,7 +136,7 @@ def test_a_second_boot_from_a_read_only_drive_is_not_taken_for_the_first() -> No
     """The first stores, so the event is traced, and nothing says of the second that it does."""
     first = log(STORE).reset().program(0, 1).read_array()
     found = audited(first.text, unproved().text, options=INSIDE)
-    assert [reason.code for reason in found[STORE].grounds] == [Code.STORES_UNKNOWN]
+    assert [reason.code for reason in found[STORE].reasons] == [Code.STORES_UNKNOWN]
 
 
 @pytest.mark.parametrize("backing", [True, False])
@@ -153,7 +153,7 @@ def test_ovmf_with_a_read_only_store_is_inconclusive(tmp_path: Path, quick: Quic
     trace, image = case_path("readonly-varstore.log.zst"), tmp_path / "vars.fd"
     image.write_bytes(b"\xff" * 540672)
     found = audited(trace, options=Options(images={PC_STORE: image}))
-    assert Code.STORES_UNKNOWN in {reason.code for reason in found[PC_STORE].grounds}
+    assert Code.STORES_UNKNOWN in {reason.code for reason in found[PC_STORE].reasons}
     assert (found[PC_STORE].verdict, found.exit_code) == (Verdict.INCONCLUSIVE, 4)
     assert found[PC_STORE].totals.programs == 0
     out = tmp_path / "out.fd"

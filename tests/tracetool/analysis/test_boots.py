@@ -48,7 +48,7 @@ def test_a_boot_is_chosen_by_its_number(number: int | None, count: int) -> None:
 def test_what_other_boots_did_is_left_out_and_said() -> None:
     found = audited(THREE, options=Options(boot=2))[FLASH1]
     assert found.verdict == Verdict.WITHIN_EXTENT
-    assert f"log: {len(bare(1)) + len(bare(1, 2))} events of other boots left out (--boot)" in found.reasons
+    assert f"log: {len(bare(1)) + len(bare(1, 2))} events of other boots left out (--boot)" in found.verdict_reasons
     assert not found.contents_known
 
 

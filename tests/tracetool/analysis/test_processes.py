@@ -121,7 +121,7 @@ def test_a_process_is_chosen_and_what_is_left_out_stays_known() -> None:
     found = audited(text, options=Options(processes=frozenset({4812})))
     assert [device.name for device in found.audit.devices] == [f"{FLASH0} (pid 4812)", f"{FLASH1} (pid 4812)"]
     left = boot(1).count
-    assert f"log: {left} events of pid 4711 left out (--process)" in found[f"{FLASH1} (pid 4812)"].reasons
+    assert f"log: {left} events of pid 4711 left out (--process)" in found[f"{FLASH1} (pid 4812)"].verdict_reasons
     (trace,) = found.document["traces"]
     assert [(span["process"], span["events"], span["left_out"]) for span in trace["processes"]] == [
         (4711, left, True),

@@ -61,7 +61,7 @@ def test_a_program_beyond_the_shorter_file_is_found_in_the_boot_with_the_longer(
 
 def test_a_stream_in_which_the_file_becomes_shorter_is_not_green() -> None:
     found = audited(boot(LONG).of(inside(SHORT)).text, stream=True)
-    assert [reason.code for reason in found[STORE].grounds] == [Code.FILE_CHANGED]
+    assert [reason.code for reason in found[STORE].reasons] == [Code.FILE_CHANGED]
     assert found.exit_code == 4
 
 
@@ -105,7 +105,7 @@ def test_what_the_device_threw_away_is_outside_whatever_the_extent(options: Opti
     trace = log(STORE).reset().program(0x100, 1).read_array().outer_write(BEYOND)
     found = audited(trace.text, options=options)
     assert (found[STORE].verdict, found.exit_code) == (Verdict.OUTSIDE_EXTENT, 1)
-    assert [reason.code for reason in found[STORE].grounds] == [Code.WROTE_OUTSIDE]
+    assert [reason.code for reason in found[STORE].reasons] == [Code.WROTE_OUTSIDE]
 
 
 def test_the_recorded_trace_of_such_a_device_refuses_a_longer_extent() -> None:

@@ -117,7 +117,7 @@ def test_an_image_that_tells_nothing_is_not_asked_for_again(tmp_path: Path) -> N
     found = with_image(written(), flash_image(tmp_path / "blank.fd", REGION))[FLASH]
     assert found.verdict == Verdict.NO_EXTENT
     words = "its image is as long as the flash, and holds no UEFI variable store: give --extent virt.flash1=SIZE"
-    assert found.reasons == (f"no extent is known: {words}",)
+    assert found.verdict_reasons == (f"no extent is known: {words}",)
 
 
 # --- all flashes of a guest --------------------------------------------------------------------------------------

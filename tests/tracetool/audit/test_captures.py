@@ -316,7 +316,7 @@ def test_an_incomplete_trace_is_never_called_safe(
 ) -> None:
     found = audited(incomplete(unpacked(FIRST_BOOT.trace).read_bytes()), options=Options(extents={FLASH1: EXTENT}))
     assert found[FLASH1].verdict == Verdict.INCONCLUSIVE
-    assert found[FLASH1].reasons
+    assert found[FLASH1].verdict_reasons
     assert {rule for rule in found.rules if rule.startswith(TRC)}
     assert found.exit_code == 4
 

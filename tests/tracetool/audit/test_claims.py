@@ -47,7 +47,7 @@ def machine(variables: Log) -> Log:
 
 def codes(found: Audited, device: str = STORE) -> set[Code]:
     """The codes of a device's verdict."""
-    return {reason.code for reason in found[device].grounds}
+    return {reason.code for reason in found[device].reasons}
 
 
 def allowing(found: Audited) -> int:
@@ -169,7 +169,7 @@ def test_a_trace_that_does_not_show_everything_is_inconclusive(claim: Claim) -> 
     found = audited(claim.log.text, options=claim.options)
     assert found[claim.device].verdict == Verdict.INCONCLUSIVE
     assert claim.code in codes(found, claim.device)
-    assert any(claim.words in reason.text for reason in found[claim.device].grounds if reason.code == claim.code)
+    assert any(claim.words in reason.text for reason in found[claim.device].reasons if reason.code == claim.code)
     assert (found.exit_code, allowing(found)) == (4, 0)
 
 
@@ -338,7 +338,7 @@ def test_code_and_store_of_different_builds_are_named_with_their_lengths(tmp_pat
     """The sizes of Debian's packages: 4 MiB code beside the store of the 2 MiB build."""
     trace = case_path("ovmf-code-vars-mismatch/trace.log")
     found = audited(trace, options=pc_images(tmp_path, 3568, 128))
-    (reason,) = found["system.flash1"].grounds
+    (reason,) = found["system.flash1"].reasons
     assert (reason.code, found.exit_code) == (Code.NEVER_ACCESSED, 4)
     words = "code (3568 KiB) and store (128 KiB) are of different builds; 3568 + 528 make 4 MiB"
     assert reason.text.endswith(f"the firmware kept its variables in RAM: {words}")
@@ -350,7 +350,7 @@ def test_only_lengths_that_do_not_fit_are_called_different_builds(
     code_kib: int, store_kib: int, says: str | None, tmp_path: Path
 ) -> None:
     trace = log("system.flash0").reset().of(log("system.flash1").reset()).text
-    (reason,) = audited(trace, options=pc_images(tmp_path, code_kib, store_kib))["system.flash1"].grounds
+    (reason,) = audited(trace, options=pc_images(tmp_path, code_kib, store_kib))["system.flash1"].reasons
     assert ("different builds" in reason.text, says is None or says in reason.text) == (says is not None, True)
 
 

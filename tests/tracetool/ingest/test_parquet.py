@@ -133,7 +133,7 @@ def test_doubts_outlive_conversion(target: Path, name: str, conversions: int) ->
     target.write_bytes(data)
     (device,) = audited(target).audit.devices
     assert device.verdict == Verdict.INCONCLUSIVE
-    assert any(doubt.removeprefix("the trace that it was made from: ") in reason for reason in device.reasons)
+    assert any(doubt.removeprefix("the trace that it was made from: ") in reason for reason in device.verdict_reasons)
 
 
 def test_places_are_those_of_the_trace(target: Path) -> None:

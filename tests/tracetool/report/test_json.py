@@ -71,6 +71,12 @@ def test_the_schema_is_one_and_names_everything() -> None:
     assert list(DEVICE["totals"]["properties"]) == list(TOTALS)
 
 
+def test_the_keys_are_those_of_the_schema_in_its_order() -> None:
+    document = audit_document(CASES["outside"]())
+    assert list(document) == list(DOCUMENTED["properties"]) == DOCUMENTED["required"]
+    assert list(document["devices"][0]) == list(DEVICE) == DOCUMENTED["properties"]["devices"]["items"]["required"]
+
+
 def test_every_key_is_described() -> None:
     assert [
         name for name, schema in _properties(DOCUMENTED) if not {"description", "const", "$ref"} & set(schema)

@@ -168,7 +168,7 @@ def test_the_terminal_app_knows_what_the_audit_knows(tmp_path: Path, quick: Quic
     both = finished(start([open_trace(str(run)) for run in (first, second)], Settings()))
     _, device, _ = _audited(quick, first, second)
     (seen,) = [found for found in both.audit.devices if found.name == "virt.flash1"]
-    assert (seen.verdict, list(seen.reasons)) == (device["verdict"], device["verdict_reasons"])
+    assert (seen.verdict, list(seen.verdict_reasons)) == (device["verdict"], device["verdict_reasons"])
 
 
 def test_runs_that_follow_each_other_are_boots_of_one_machine(tmp_path: Path, quick: Quick) -> None:

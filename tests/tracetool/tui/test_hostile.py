@@ -100,7 +100,7 @@ def test_without_colours_the_cursor_is_still_seen(monkeypatch: pytest.MonkeyPatc
 
 def test_a_trace_of_one_event() -> None:
     lonely = finished(job(PADDING))
-    short = replace(lonely, operations=lonely.operations.head(0))
+    short = replace(lonely, audit=replace(lonely.audit, operations=lonely.operations.head(0)))
 
     async def script(driver: Driver) -> None:
         await driver.press(*EVERY_KEY, "G", "y", "n", "b", "T", "C")

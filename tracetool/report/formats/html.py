@@ -132,7 +132,7 @@ def _card(device: DeviceAudit, audit: Audit) -> dict[str, Any]:
     return {
         "name": device.name,
         "verdict": device.verdict,
-        "reasons": device.reasons,
+        "reasons": device.verdict_reasons,
         "figures": list(shown_figures(device)),
         "map": draw_flash(device, audit),
         "charts": activity(device, audit),

@@ -1,12 +1,18 @@
-"""JSON: the result document serialised; its schema, `docs/audit.schema.json`, says what each key means."""
+"""JSON: the result document serialised; its schema, `docs/audit.schema.json`, says what each key means.
+
+A key is an attribute of `Audit` or `DeviceAudit`, or a figure of the device.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from tracetool.audit.figures import TOTALS
+from tracetool.audit.reason import Reason
+from tracetool.findings import Finding
 from tracetool.report.formats import Report
 
 if TYPE_CHECKING:
@@ -17,7 +23,16 @@ __all__ = ["REPORT", "SCHEMA", "audit_document", "device_document", "document_te
 
 SCHEMA = "tracetool.audit/1"
 
-_AFTER_BACKING = ("saved_bytes", "saved_bytes_all_guests", "programmed_end", "erased_end", "commanded_end")
+_AUDIT = (
+    *("verdict", "exit_code", "exit_reason", "policy", "guests"),
+    *("traces", "devices", "host", "findings", "health", "policies"),
+)
+_DEVICE = (
+    *("name", "process", "geometry", "behaviour", "read_only", "extent_bytes", "extent_source"),
+    *("verdict", "verdict_reasons", "verdict_codes", "reasons", "minimum_backing_bytes", "minimum_backing_source"),
+    *("saved_bytes", "saved_bytes_all_guests", "programmed_end", "erased_end", "commanded_end"),
+    *("policy_evaluated", "self_check", "events", "totals"),
+)
 
 REPORT = Report("json", lambda audit, _console: document_text(audit_document(audit)))
 
@@ -29,21 +44,38 @@ def document_text(document: dict[str, Any]) -> str:
 
 
 def audit_document(audit: Audit) -> dict[str, Any]:
-    """Build the document as plain data; unknown numbers are None."""
-    return {
-        "schema": SCHEMA,
-        "verdict": str(audit.verdict),
+    """Convert the result to plain data; unknown numbers are None."""
+    made = {
         "exit_code": audit.ending.code,
         "exit_reason": audit.ending.why,
-        "policy": audit.policy.label,
-        "guests": audit.guests,
         "traces": [_trace(trace) for trace in audit.traces],
         "devices": [device_document(device) for device in audit.devices],
         "host": _host(audit),
-        "findings": [finding.values | {"why": finding.why, "remedy": finding.remedy} for finding in audit.findings],
         "health": _health(audit.traces),
-        "policies": [asdict(row) | {"policy": row.policy.label} for row in audit.policies],
     }
+    return {"schema": SCHEMA} | {key: made[key] if key in made else _plain(getattr(audit, key)) for key in _AUDIT}
+
+
+def device_document(device: DeviceAudit) -> dict[str, Any]:
+    """Convert the result for a device to plain data, by the keys that all documents share."""
+    figures = {key: figure.value for key, figure in device.figures.items()}
+    made = figures | {"geometry": _geometry(device), "totals": {key: figures[key] for key in TOTALS}}
+    return {key: made[key] if key in made else _plain(getattr(device, key)) for key in _DEVICE}
+
+
+def _plain(value: object) -> object:
+    """Convert enumerations to their labels, findings, reasons and dataclasses to objects, sequences to lists."""
+    if isinstance(value, Enum):
+        return getattr(value, "label", value.value)
+    if isinstance(value, Finding):
+        return value.values | {"why": value.why, "remedy": value.remedy}
+    if isinstance(value, Reason):
+        return value.document
+    if isinstance(value, tuple):
+        return list(map(_plain, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(entry) for key, entry in asdict(value).items()}
+    return value
 
 
 def _host(audit: Audit) -> dict[str, int] | None:
@@ -80,31 +112,6 @@ def _geometry(device: DeviceAudit) -> dict[str, Any] | None:
         "source": device.identity.geometry_source,
         "board": device.identity.board,
         "board_guessed": bool(device.identity.others),
-    }
-
-
-def device_document(device: DeviceAudit) -> dict[str, Any]:
-    """Build the object of a device, by the keys that all documents share."""
-    values = {key: figure.value for key, figure in device.figures.items()}
-    return {
-        "name": device.name,
-        "process": device.process,
-        "geometry": _geometry(device),
-        "behaviour": device.behaviour.label,
-        "read_only": device.read_only,
-        "extent_bytes": values["extent_bytes"],
-        "extent_source": device.extent.source if device.extent else None,
-        "verdict": str(device.verdict),
-        "verdict_reasons": list(device.reasons),
-        "verdict_codes": [str(reason.code) for reason in device.grounds],
-        "reasons": [reason.document for reason in device.grounds],
-        "minimum_backing_bytes": values["minimum_backing_bytes"],
-        "minimum_backing_source": device.backing.why or "the guest's writes",
-        **{key: values[key] for key in _AFTER_BACKING},
-        "policy_evaluated": device.policy_evaluated,
-        "self_check": device.checked,
-        "events": device.events,
-        "totals": {key: values[key] for key in TOTALS},
     }
 
 

@@ -102,7 +102,7 @@ class _Writer:
         return f"{rule} {RULES[rule].title}"
 
     def _verdict(self, device: DeviceAudit) -> _Outcome:
-        message = f"{device.verdict}: {'; '.join(device.reasons)}"
+        message = f"{device.verdict}: {'; '.join(device.verdict_reasons)}"
         if device.verdict == Verdict.OUTSIDE_EXTENT:
             return _Outcome("failure", str(device.verdict), message, message)
         return _Outcome(self._unsure if device.unsure else "", str(device.verdict), message, message)
@@ -129,8 +129,7 @@ def _in_full(finding: Finding) -> str:
 
 def _properties(device: DeviceAudit) -> list[tuple[str, str]]:
     """Figures of a device by key; unknown ones are left out."""
-    source = device.extent.source if device.extent else None
-    found = [("verdict", device.verdict), _figure(device, "extent_bytes"), ("extent_source", source)]
+    found = [("verdict", device.verdict), _figure(device, "extent_bytes"), ("extent_source", device.extent_source)]
     found += [_figure(device, key) for key in ("region_bytes", *SIZES, "events", *TOTALS)]
     return [(name, str(value)) for name, value in found if value is not None]
 

@@ -195,7 +195,7 @@ def _notifications(audit: Audit) -> Iterator[dict[str, Any]]:
             yield {
                 "descriptor": {"id": str(device.verdict), "index": list(_UNSURE).index(device.verdict)},
                 "level": "warning" if audit.gate.allow_inconclusive else "error",
-                "message": {"text": _plain(f"{device.name}: {device.verdict}: {'; '.join(device.reasons)}")},
+                "message": {"text": _plain(f"{device.name}: {device.verdict}: {'; '.join(device.verdict_reasons)}")},
                 "locations": [{"logicalLocations": [_logical(device.name, None)]}],
             }
 

@@ -80,7 +80,7 @@ def _print_device(device: DeviceAudit, console: Console) -> None:
     console.print()
     verdict = (str(device.verdict), _VERDICT_STYLE[device.verdict])
     console.print(Text.assemble((device.name, "bold"), "  ", verdict))
-    reasons = [("" if number else "because", reason) for number, reason in enumerate(device.reasons)]
+    reasons = [("" if number else "because", reason) for number, reason in enumerate(device.verdict_reasons)]
     print_grid(console, [*reasons, *device_facts(device)], first_style="dim")
 
 

@@ -13,6 +13,6 @@ VIEW = View(
     "Overview",
     "Show the verdict, the devices and the findings worth a look.",
     Overview,
-    model=lambda session: overview(session.audit, session.operations),
+    model=lambda session: overview(session.audit),
     wait=Overview.wait_for,
 )
