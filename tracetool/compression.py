@@ -44,7 +44,7 @@ def compression_of(head: bytes) -> str | None:
 
 
 def decompressed(stream: BufferedReader, compression: str | None) -> BufferedIOBase:
-    """Read `stream` unpacked; as it is for None.
+    """Read `stream` unpacked, whole or not at all; as it is for None. `ingest.source` salvages what a cut trace holds.
 
     Memory stays bounded by the size of each read, whatever the stream claims. Reading may raise `DAMAGED`.
     """

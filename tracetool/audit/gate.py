@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.audit.verdict import Verdict
-from tracetool.findings import Severity
+from tracetool.findings import RULES, Severity
 from tracetool.findings.phrases import count_of
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from tracetool.audit.result import Audit
 
 __all__ = ["Ending", "Gate"]
-
-_TRACE_RULES = "TRC"
 
 
 class Ending(NamedTuple):
@@ -48,7 +46,7 @@ class Gate(NamedTuple):
     def _failures(self, audit: Audit) -> Iterator[str]:
         if any(device.verdict == Verdict.OUTSIDE_EXTENT for device in audit.devices):
             yield "the guest wrote outside the extent"
-        counted = [f for f in audit.findings if f.severity >= self.fail_on and not f.rule.startswith(_TRACE_RULES)]
+        counted = [f for f in audit.findings if f.severity >= self.fail_on and not RULES[f.rule].about_trace]
         if counted:
             yield f"{count_of(len(counted), 'finding')} {self._from}"
 

@@ -23,7 +23,21 @@ if TYPE_CHECKING:
     Check = Callable[["Case"], Iterator["Hit"]]
     TraceCheck = Callable[["TraceCase"], Iterator["Hit"]]
 
-__all__ = ["RULES", "Case", "Finding", "Hit", "Need", "Rule", "Severity", "TraceCase", "find", "rule", "trace_rule"]
+__all__ = [
+    "RULES",
+    "Case",
+    "Finding",
+    "Hit",
+    "Need",
+    "Rule",
+    "Severity",
+    "TraceCase",
+    "device_rules",
+    "find",
+    "rule",
+    "trace_rule",
+    "trace_rules",
+]
 
 WEAR_LIMIT = 10
 """Erases of one block in a session from which they are worth a note."""
@@ -78,6 +92,11 @@ class Rule(NamedTuple):
     cause: str
     remedy: str
     needs: tuple[Need, ...] = ()
+
+    @property
+    def about_trace(self) -> bool:
+        """True for a rule about the trace itself, which is not the guest's doing."""
+        return not self.needs
 
 
 def _load() -> Mapping[str, Rule]:
@@ -194,6 +213,18 @@ def _registration(rule_id: str, checks: dict[str, list[C]]) -> Callable[[C], C]:
 def _load_checks() -> None:
     for name in CHECK_MODULES:
         import_module(f"tracetool.findings.{name}")
+
+
+def trace_rules() -> list[str]:
+    """Rules that are checked for each trace."""
+    _load_checks()
+    return [name for name in RULES if name in _TRACE_CHECKS]
+
+
+def device_rules() -> list[str]:
+    """Rules that are checked for each device."""
+    _load_checks()
+    return [name for name in RULES if name in _CHECKS]
 
 
 def find(

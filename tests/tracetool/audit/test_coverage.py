@@ -8,6 +8,7 @@ from tests.tracetool.traces import audited
 from tracetool.analysis.options import Options
 from tracetool.audit.coverage import why_not_evaluated
 from tracetool.findings import RULES
+from tracetool.findings.registry import device_rules, trace_rules
 
 DEVICE = "virt.flash1"
 EXTENTS = {DEVICE: 768 << 10}
@@ -60,4 +61,8 @@ def test_a_read_only_device_is_looked_at_for_what_it_refuses(rule: str) -> None:
 
 
 def test_only_rules_about_the_trace_need_nothing() -> None:
-    assert {rule.id for rule in RULES.values() if not rule.needs} == {rule for rule in RULES if rule.startswith("TRC")}
+    assert [rule.id for rule in RULES.values() if rule.about_trace] == [name for name in RULES if name[:3] == "TRC"]
+
+
+def test_every_rule_is_checked() -> None:
+    assert {*trace_rules(), *device_rules()} == RULES.keys()

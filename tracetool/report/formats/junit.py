@@ -15,6 +15,7 @@ from tracetool.audit.figures import SIZES, TOTALS
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
 from tracetool.findings.phrases import events_of
+from tracetool.findings.registry import device_rules, trace_rules
 from tracetool.report.formats import Report
 
 if TYPE_CHECKING:
@@ -27,10 +28,6 @@ __all__ = ["REPORT", "write_junit"]
 
 TRACES = "traces"
 """Suite of the defects of the traces themselves."""
-
-_TRACE_RULES = ("TRC002", "TRC003", "TRC006", "TRC008")
-_ONLY_OF_TRACES = ("TRC002", "TRC006", "TRC008")
-_ABOUT_THE_TRACE = "TRC"
 
 # Ref: Extensible Markup Language (XML) 1.0, production [2] Char: what no escape can bring into a document.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -74,7 +71,7 @@ class _Writer:
     def of_traces(self) -> ET.Element:
         """Suite of the traces: what is wrong with them."""
         found = self._findings(None)
-        rules = [*_TRACE_RULES, *sorted(found.keys() - set(_TRACE_RULES))]
+        rules = [*trace_rules(), *sorted(found.keys() - set(trace_rules()))]
         cases = [(self._title(rule), self._outcome(found.get(rule, []))) for rule in rules]
         properties = [("trace", f"{trace.meta.name}: {trace.events:,} events") for trace in self._audit.traces]
         return _suite(TRACES, cases, properties)
@@ -83,12 +80,11 @@ class _Writer:
         """Suite of a device: its verdict, and every rule."""
         found = self._findings(device.name)
         cases = [(f"{device.name}: verdict", self._verdict(device))]
-        for rule in RULES:
-            if rule not in _ONLY_OF_TRACES or rule in found:
-                why_not = why_not_evaluated(self._audit, device, rule)
-                skipped = why_not is not None and rule not in found
-                outcome = _Outcome("skipped", "", why_not or "") if skipped else self._outcome(found.get(rule, []))
-                cases.append((f"{device.name}: {self._title(rule)}", outcome))
+        for rule in device_rules():
+            why_not = why_not_evaluated(self._audit, device, rule)
+            skipped = why_not is not None and rule not in found
+            outcome = _Outcome("skipped", "", why_not or "") if skipped else self._outcome(found.get(rule, []))
+            cases.append((f"{device.name}: {self._title(rule)}", outcome))
         return _suite(device.name, cases, _properties(device))
 
     def _findings(self, device: str | None) -> dict[str, list[Finding]]:
@@ -112,10 +108,8 @@ class _Writer:
             return _Outcome()
         worst = max(findings, key=lambda finding: finding.severity)
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-        if worst.rule.startswith(_ABOUT_THE_TRACE):
-            tag = self._unsure
-        else:
-            tag = "failure" if worst.severity >= self._fail_on else ""
+        failed = "failure" if worst.severity >= self._fail_on else ""
+        tag = self._unsure if RULES[worst.rule].about_trace else failed
         return _Outcome(tag, worst.severity.label, worst.message + more, "\n\n".join(map(_in_full, findings)))
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from replay.backing import Policy
 from tracetool.audit.verdict import Verdict
-from tracetool.findings import Severity
+from tracetool.findings import RULES, Severity
 from tracetool.findings.phrases import events_of
 from tracetool.report.facts import device_facts, headline, host_words
 from tracetool.report.formats import Report
@@ -109,6 +109,6 @@ def _print_findings(audit: Audit, console: Console) -> None:
 def _finding_row(finding: Finding, *, several: bool) -> tuple[Text, str, str, str]:
     events = events_of(finding, several=several)
     # What is wrong with a trace itself names its event already.
-    where = f", {events}" if events and (several or finding.rule[:3] != "TRC") else ""
+    where = f", {events}" if events and (several or not RULES[finding.rule].about_trace) else ""
     severity = Text(finding.severity.label, style=_SEVERITY_STYLE[finding.severity])
     return severity, finding.rule, finding.device or "", finding.message + where
