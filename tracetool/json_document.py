@@ -1,4 +1,4 @@
-"""JSON documents with a schema, into dataclasses: each field without a default is there, and all are of their types."""
+"""Load JSON documents with a schema into dataclasses, checked for missing fields and types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST = (1 << 63) - 1  # the largest number of an int64 column
 
 
 class DocumentError(ValueError):
-    """The document is not what it should be; names the place and the reason."""
+    """Invalid document; the message names the place and the reason."""
 
 
 def load_document(text: str, schema: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def load_document(text: str, schema: str) -> dict[str, Any]:
 
 
 def instance(kind: type[T], value: dict[str, Any], place: str = "") -> T:
-    """Make a dataclass from a JSON object; keys that are no field are passed over.
+    """Make a dataclass from a JSON object; unknown keys are ignored.
 
     Fields are strings, numbers of at least 0, truth values, dataclasses, tuples or lists of one of them, or optional.
 

@@ -93,7 +93,7 @@ class DeviceAudit:
 
     @property
     def access(self) -> str:
-        """Whether it is read-only or writable and how that is known, as a phrase."""
+        """Read-only or writable and its source, as a phrase."""
         if self.identity is None or self.read_only is None:
             return "not known"
         return f"{'read-only' if self.identity.read_only else 'writable'} ({self.identity.read_only_source})"

@@ -80,7 +80,7 @@ def _comment(*, timed: bool) -> str:
 
 
 def _look(job: Job) -> tuple[list[str], bool]:
-    """The devices in order of appearance, and whether the trace has any times."""
+    """Devices in order of appearance; True if the trace has times."""
     if not job.reader.rereadable:
         raise UsageError(f"{job.reader.meta.name}: a VCD names its signals first, so it needs a file to read twice")
     devices: dict[str, None] = {}

@@ -125,12 +125,12 @@ class BabeltraceProcess:
         self._send(b"")
 
     def explained(self, causes: str) -> str:
-        """The causes of an error that the library names, with what it logged beside them."""
+        """Causes of an error as the library names them, with its log."""
         detail = logged(self._log())
         return f"{causes}: {detail}" if detail and detail not in causes else causes
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process at once."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:

@@ -71,7 +71,7 @@ _NUMPY: dict[str, type[np.generic]] = {
 _BITS = (1 << 64) - 1
 _EVENT_OF = pl.Series("event", [variant.event for variant in CATALOGUE], EventType)
 NAMELESS = np.array([not variant.named for variant in CATALOGUE])
-"""For each variant, whether it leaves out the device."""
+"""True for each variant without a device."""
 _HAS = np.array([sum(1 << at for at, name in enumerate(NUMBERS) if name in v.columns) for v in CATALOGUE], np.uint8)
 """For each variant a bit for each of the numbers it fills."""
 

@@ -79,7 +79,7 @@ class ConcatenatedTraces:
 
 
 def _begun(frame: pl.DataFrame) -> dict[str, bool]:
-    """The devices of a frame, and whether the first event of each begins a run of QEMU."""
+    """Devices of a frame; True for one whose first event begins a run of QEMU."""
     first = frame.select("device", "event").unique("device", keep="first")
     return {device: event in OPENING for device, event in first.iter_rows()}
 

@@ -44,7 +44,7 @@ _EXTENDED = (
 
 
 class Unpacked:
-    """A directory with what was in an archive. It is removed when this object goes, or the program ends.
+    """Temporary directory with the contents of an archive, removed with this object or at the end of the program.
 
     Attributes:
         path: of the directory.

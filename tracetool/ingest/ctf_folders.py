@@ -43,7 +43,7 @@ def find_folders(path: str) -> list[Path]:
 
 
 def stream_bytes(folders: list[Path]) -> int:
-    """Size of all streams together, without those that cannot be looked at."""
+    """Size of all readable streams together, bytes."""
     total = 0
     for folder in folders:
         with suppress(OSError):

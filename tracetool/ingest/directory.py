@@ -47,7 +47,7 @@ _LONGEST_EVENT = 200
 
 
 class Found(NamedTuple):
-    """A trace below a directory: the path to give for it, as the directory was given, and what it is."""
+    """A trace below a directory: its path, relative as the directory's, and its kind."""
 
     path: str
     what: str

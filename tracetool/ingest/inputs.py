@@ -45,7 +45,7 @@ def keep_inputs(outputs: Iterable[str | Path | None], inputs: Iterable[str | Pat
 
 
 def _files_of(path: str | Path) -> Iterator[str | Path]:
-    """The file itself, and those that are read with it."""
+    """Files that are read with a path, itself among them."""
     yield path
     if path == STANDARD:
         return

@@ -72,7 +72,7 @@ class JsonLogDecoder:
     _parts: dict[str, str] = field(default_factory=dict)
 
     def decode(self, number: int, line: str) -> DecodedLine | None:
-        """Decode a line, given with its number (1-based); None if it is no such object.
+        """Decode a line with its number (1-based); None if it is no object of a log.
 
         Lines are bytes seen as Latin-1, and so are those that are returned.
         """

@@ -31,7 +31,7 @@ class _Machine:
     reset: set[str] = field(default_factory=set)
 
     def opens(self, event: str, device: str) -> bool:
-        """Take in a reset or `realize`; whether a boot begins with it."""
+        """Add a reset or `realize`; return True if a boot begins with it."""
         again = device in self.reset or (event == "realize" and device in self.realized)
         new = again or (self.begun and not self.opened)
         if new:
@@ -43,7 +43,7 @@ class _Machine:
 
 
 class Numbering:
-    """Gives the rows of a trace their columns `trace`, `seq` and `boot`, from chunk to chunk.
+    """Numbers the rows of a trace, chunk by chunk: columns `trace`, `seq` and `boot`.
 
     A boot begins where a process resets a device that it has reset in this boot already; all devices are reset at
     once, so the others' resets that follow are of the same boot. The first reset of a trace begins its boot 0, unless

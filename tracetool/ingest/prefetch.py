@@ -23,7 +23,7 @@ PATIENCE = 0.01
 
 
 class Prefetch(Generic[T]):
-    """Calls a function again and again in a thread, until it gives an empty block.
+    """Prefetch: calls a function in a thread until it returns an empty block.
 
     Args:
         produce: returns the next block, an empty one at the end. Its exceptions are raised by `take`.

@@ -179,7 +179,7 @@ class Writers:
     _two: tuple[str, str] | None = None
 
     def see(self, heads: list[str]) -> None:
-        """Take in what stands before events."""
+        """Add the prefixes of events."""
         if not self._marked:
             return
         for head in heads:

@@ -156,7 +156,7 @@ class TextScanner:
         )
 
     def _heads(self) -> list[Head]:
-        """Those that were met, in order of appearance."""
+        """Heads met so far, in order of appearance."""
         met = [head for head in Head if self._log.met[head]]
         shapes = self._rows.column("shapes")
         return sorted(met, key=lambda head: int((shapes == head).argmax())) if len(met) > 1 else met

@@ -80,7 +80,7 @@ _DECODERS: dict[str, Callable[[], Decoder]] = {
 
 
 class Source:
-    """A readable stream: `read` gives unpacked bytes.
+    """A readable stream; `read` returns unpacked bytes.
 
     Attributes:
         name: for messages.
@@ -114,7 +114,7 @@ class Source:
             self.unread(self._pending)
 
     def allowance(self) -> int:
-        """Bytes that what was read so far may sensibly unpack to."""
+        """Most bytes that the input read so far can plausibly unpack to."""
         return max(MOST_UNPACKED, MOST_TIMES * (self.total or self.bytes_read))
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ class _Letters:
         self._known: dict[str, Text] = {}
 
     def place(self, literal: str) -> Text:
-        """Where a literal stands."""
+        """Place of a literal."""
         if literal not in self._known:
             self._known[literal] = Text(len(self.data), len(literal))
             self.data += literal.encode("ascii")
@@ -37,7 +37,7 @@ class _Letters:
 
 
 def _is_usual(event: Event) -> bool:
-    """Whether the kernel can read it: plain numbers, then perhaps a text to the end of the line."""
+    """True if the kernel can read a variant: plain numbers, then at most a text to the end of the line."""
     texts = [argument for argument in event.arguments if not argument.radix]
     plain = all(a.column in _COLUMNS and not a.sizes for a in event.arguments if a.radix)
     return plain and (not texts or (texts == [event.arguments[-1]] and not event.pieces[-1]))

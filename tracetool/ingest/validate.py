@@ -63,7 +63,7 @@ def _no_access_size(frame: pl.DataFrame) -> pl.Series:
 
 @cache
 def _shapes() -> NDArray[np.bool_]:
-    """For each event's code and set of columns, whether a variant fills just those."""
+    """True for each event's code and set of columns that a variant fills exactly."""
     bit = {name: 1 << number for number, name in enumerate(ARGUMENT_COLUMNS)}
     shapes = np.zeros((len(EVENT_NAMES), 1 << len(ARGUMENT_COLUMNS)), np.bool_)
     for code, name in enumerate(EVENT_NAMES):

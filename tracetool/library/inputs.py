@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 LOGGER = logging.getLogger("tracetool")
-"""What a reader of the answer has to know: warnings of damage, and in which order traces were taken (info)."""
+"""Logger of the library: warnings of damage, and the order in which traces were taken (info)."""
 
 STANDARD_INPUT = "-"
 
@@ -87,7 +87,7 @@ def open_reader(
     progress: Progress | None = None,
     chunk_bytes: int | None = None,
 ) -> TraceReader:
-    """The reader of one trace, whatever its format; see `tracetool.ingest.open_trace`."""
+    """Open one trace of any format; see `tracetool.ingest.open_trace`."""
     from tracetool.ingest import open_trace
     from tracetool.ingest.reader import CHUNK_BYTES
 
@@ -107,7 +107,7 @@ def open_readers(
 ) -> list[TraceReader]:
     """The readers of consecutive boots; parts of one log, and logs of one QEMU's threads, are one trace.
 
-    `progress` gives for each path the function that is called with the bytes read and the size of the file.
+    `progress` returns for each path a function that is called with the bytes read and the size of the file.
     """
     readers = [
         open_reader(

@@ -70,7 +70,7 @@ def parse_number(number: int | str, name: str) -> int:
 
 
 def parse_event(event: int | str, traces: int) -> tuple[int, int]:
-    """Trace and number of the event that `[N:]SEQ` means, of so many traces.
+    """Parse `[N:]SEQ` of `traces` traces: number of the trace and of the event.
 
     Raises:
         UsageError: it is no number, there is no such trace, or the trace is not named and there are several.

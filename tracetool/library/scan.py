@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["scan"]
 
 CHUNK_BYTES = 4 << 20
-"""Bytes of a trace between two looks at whether the query has what it wants."""
+"""Bytes read between checks for the end of the query."""
 
 _LINE_BYTES = 100
 """About the length of an event in a log."""

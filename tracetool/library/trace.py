@@ -89,7 +89,7 @@ def open(  # noqa: A001  as `gzip.open`: always called by its module's name
         boot: look at this boot alone, from 0, or at those of QEMU's `last` start.
         input_format: what the traces are, where that is not recognised: a name that `--input-format` takes.
         strict: raise at the first line or record that is not understood, instead of a warning at the end.
-        progress: gives for each path a function that is called with the bytes read and the size of the file.
+        progress: returns for each path a function that is called with the bytes read and the size of the file.
 
     Raises:
         InputError: a trace cannot be read.
@@ -116,7 +116,7 @@ def open(  # noqa: A001  as `gzip.open`: always called by its module's name
 
 
 class Trace:
-    """Traces of one machine, as `open` gives them. Nothing is read before it is asked for.
+    """Traces of one machine, as `open` returns them. They are read on demand.
 
     Frames have documented schemas. Results of a replay are kept for the next question; events are read anew each time.
     What could not be read is logged as a warning by the logger `tracetool`.
@@ -162,7 +162,7 @@ class Trace:
 
     @property
     def events(self) -> pl.DataFrame:
-        """The events, a frame of `EVENTS_SCHEMA`; `scan` gives those of traces that do not fit into memory."""
+        """The events, a frame of `EVENTS_SCHEMA`; `scan` is for traces that do not fit into memory."""
         name = self.options.device
         chosen = (frame if name is None else frame.filter(events_of(name)) for frame in self.chunks())
         events = pl.concat([EVENTS_SCHEMA.to_frame(), *chosen])
@@ -194,7 +194,7 @@ class Trace:
         return replayed.accesses()
 
     def blocks(self, where: str | None = None) -> pl.DataFrame:
-        """What was done to each erase block, a frame of `BLOCKS_SCHEMA`; `where` as for `operations`."""
+        """Use of each erase block, a frame of `BLOCKS_SCHEMA`; `where` as for `operations`."""
         query = parse_where(where, "blocks")
         replayed = self.replay()
         self.warn_of_doubts(replayed)
@@ -369,7 +369,7 @@ class Trace:
         wear_limit: int = WEAR_LIMIT,
         variables: bool = False,
     ) -> Audit:
-        """Whether the guest wrote outside the extent of its flash: verdicts, figures and `findings`.
+        """Audit the traces: did the guest write outside the extent of its flash? Verdicts, figures and `findings`.
 
         Args:
             policy: what a file shorter than the region does with writes beyond it: `discard` (the default),

@@ -1,4 +1,4 @@
-"""Logs, and whatever else holds events as lines of text."""
+"""Logs, and other text with events in its lines."""
 
 from __future__ import annotations
 
