@@ -41,8 +41,8 @@ ENVIRONMENT_SCHEMA = pl.Schema(
         "offset": pl.Int64(),
     }
 )
-"""One row an entry, in the order of the flash: name and value, what its copy of the environment is to U-Boot, and where
-the entry begins."""
+"""One row an entry, in the order of the flash: name and value, the status of its copy for U-Boot, and the offset of the
+entry."""
 
 SAVES_SCHEMA = pl.Schema(
     {
@@ -63,7 +63,7 @@ copy, one whose checksum fails, nothing but erased bytes, a redundant copy that 
 is, and the entry with its values before and after; null without one."""
 
 _STEP = 0x1000
-"""An environment begins at an erase block."""
+"""Alignment of environments: the smallest erase block."""
 
 _SIZES = tuple(1 << power for power in range(12, 21))
 _CRC_BYTES = 4
@@ -71,7 +71,7 @@ _ENTRY = re.compile(rb"[A-Za-z_][\w.#:@-]*=")
 _LONGEST_NAME = 64
 _OBSOLETE = 0
 _LEAST = 2
-"""Entries, all of them printable, from which a copy without a right checksum is taken for a damaged one."""
+"""Printable entries from which a copy with a wrong checksum is recognised as a damaged one."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ class Environment:
     """One copy of an environment. Offsets are those of the flash.
 
     Attributes:
-        offset: where it begins.
-        size: its length, by the checksum; None where no length gives the one stored: it is damaged.
-        flags: the byte that tells redundant copies apart; None where there is one copy alone.
+        offset: its first byte.
+        size: its length, by the checksum; None for a damaged copy, whose checksum fits no length.
+        flags: the byte that tells redundant copies apart; None for a single copy.
         entries: offset, name and value of each entry.
     """
 
@@ -94,7 +94,7 @@ class Environment:
 def find_environments(image: NDArray[np.uint8]) -> list[Environment]:
     """Find the copies of U-Boot's environment in a flash's contents (uint8), at any multiple of 4 KiB, in order."""
     starts = np.arange(0, len(image) - _STEP + 1, _STEP)
-    # An entry begins with a letter: of the others nothing is looked at.
+    # An entry begins with a letter, so most places are skipped at once.
     letters = [image[starts + _CRC_BYTES + skip] for skip in (0, 1)]
     candidates = starts[((letters[0] | 0x20) >= ord("a")) | ((letters[1] | 0x20) >= ord("a"))]
     found = (_read(image, int(start)) for start in candidates)

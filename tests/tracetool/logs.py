@@ -36,6 +36,13 @@ def log(device: str, *, read_only: bool = False) -> Log:
     return Log(device, read_only=read_only)
 
 
+def programmed(trace: Log, offset: int, data: bytes) -> Log:
+    """Bytes programmed word by word."""
+    for at in range(0, len(data), 4):
+        trace.program(offset + at, int.from_bytes(data[at : at + 4].ljust(4, b"\xff"), "little"))
+    return trace
+
+
 class Log:
     """A log that grows access by access; `text` is the file, `count` the number of its events."""
 

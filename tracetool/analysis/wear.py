@@ -83,8 +83,9 @@ _LEAST_FREE = {firmware.volume_bytes: firmware.least_free for firmware in FIRMWA
 DRIVERS = {
     0xC0000: FlashDriver("AAVMF and RiscVVirt", _LEAST_FREE[0xC0000], 2, 128, programs_blank=False),
     0x84000: FlashDriver("OVMF 4M", _LEAST_FREE[0x84000], 1, 1, programs_blank=True),
+    0x20000: FlashDriver("OVMF 2M", 0x2800, 1, 1, programs_blank=True),
 }
-"""By the length of the volume. Ref: reclaims by AAVMF and OVMF 2022.11."""
+"""By the length of the volume. Ref: reclaims by AAVMF and both builds of OVMF 2022.11."""
 
 
 class StoreRoom(NamedTuple):
@@ -263,11 +264,12 @@ def _with_boot(rows: pl.DataFrame, operations: pl.DataFrame) -> pl.DataFrame:
 
 
 _MOST_SEQ = (1 << 63) - 1
+_QUEUE = [str(intent) for intent in Intent if intent.name.startswith("FTW_")]
 
 
 def _reclaims(touches: pl.DataFrame, operations: pl.DataFrame) -> Iterator[Reclaim]:
     """Each reclaim, from the header of its write in the queue to the last touch of the spare after it."""
-    queue = touches.filter(pl.col("part").is_in([str(Part.FTW_WORKING), str(Part.FTW_SPARE)]))
+    queue = touches.filter(pl.col("intent").is_in(_QUEUE))
     reclaims = touches.filter(pl.col("intent") == str(Intent.RECLAIM), pl.col("rewrite").is_not_null())
     spans = reclaims.group_by("trace", "rewrite", maintain_order=True).agg(
         pl.col("seq").min().alias("begins"), pl.col("seq").max().alias("ends")

@@ -200,7 +200,9 @@ def _why_not(device: Device, replayed: Replayed, wear: StoreWear, boots: list[tu
     if not all(reclaim.complete for reclaim in wear.reclaims):
         yield "the trace ends while the store is reclaimed"
     first = wear.boots["trace"].min() if wear.rooms[0] is None else None
-    found = next((each for each in _contradictions(wear) if each[0] != first), None)
+    found = next(
+        ((trace, seq, words) for trace, seq, words in _contradictions(wear) if trace != first and seq >= 0), None
+    )
     if found is not None:
         trace, seq, words = found
         yield f"the boots do not follow one another: event {seq} of trace {trace} is {words}"

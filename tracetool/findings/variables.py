@@ -1,4 +1,4 @@
-"""VAR: what became of the UEFI variables, where the audit was asked to follow their store."""
+"""VAR: the UEFI variables and their store, where the audit follows it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from tracetool.findings.registry import Case
 
 _WORN_BY_ONE = 0.5
-"""Share of the bytes added to a store from which one variable is told apart."""
+"""Least share of one variable in the bytes added to the store that is worth a note."""
 
-_WORTH_A_NOTE = 20
-"""That part of the store's room, and more, must have been added by its updates."""
+_LEAST_ROOM = 1 / 20
+"""Least part of the store's room that its updates must have taken."""
 
 
 def _faults(case: Case, fault: Fault) -> Iterator[Hit]:
-    """One hit for all steps of a kind, with the first of them in words."""
+    """One hit for all faulty steps of a kind; its message is that of the first."""
     timeline = case.device.store_timeline
     found = Cluster.empty(listed=False)
     steps = [] if timeline is None else [step for step in timeline.faults if step.fault == fault]
@@ -42,7 +42,7 @@ def _faults(case: Case, fault: Fault) -> Iterator[Hit]:
 
 @rule("VAR001")
 def illegal_states(case: Case) -> Iterator[Hit]:
-    """State bytes that went to a value that may not follow."""
+    """State bytes changed to a value that cannot follow."""
     yield from _faults(case, Fault.ILLEGAL_STATE)
 
 
@@ -63,19 +63,19 @@ def rewritten(case: Case) -> Iterator[Hit]:
 
 @rule("VAR003")
 def out_of_order(case: Case) -> Iterator[Hit]:
-    """Steps of a fault tolerant write before their turn."""
+    """Steps of a fault tolerant write out of order."""
     yield from _faults(case, Fault.QUEUE_ORDER)
 
 
 @rule("VAR004")
 def wrong_region(case: Case) -> Iterator[Hit]:
-    """Programs of free space that make no variable, and of the spare without a write in progress."""
+    """Programs of free space that create no variable, and of the spare without a write in progress."""
     yield from _faults(case, Fault.WRONG_REGION)
 
 
 @rule("VAR005")
 def reformatted(case: Case) -> Iterator[Hit]:
-    """Stores that lost all their variables in a format."""
+    """Formats of a store that held variables."""
     yield from _faults(case, Fault.REFORMATTED)
 
 
@@ -98,7 +98,7 @@ def copies(case: Case) -> Iterator[Hit]:
 
 @rule("VAR007")
 def nearly_full(case: Case) -> Iterator[Hit]:
-    """Stores that the firmware will reclaim at its next start."""
+    """Stores with less room than the firmware's limit, which it reclaims at its next start."""
     store = case.device.variable_store
     if store is None or store.header is None or store.volume is None:
         return
@@ -135,7 +135,7 @@ def wearing(case: Case) -> Iterator[Hit]:
     )
     total, room = int(writes["bytes"].sum()), store.header.end - store.header.first
     for row in updates.iter_rows(named=True):
-        if row["bytes"] >= _WORN_BY_ONE * total and row["bytes"] * _WORTH_A_NOTE >= room:
+        if row["bytes"] >= _WORN_BY_ONE * total and row["bytes"] >= _LEAST_ROOM * room:
             message = (
                 f"{count_of(row['copies'], 'update')} of {row['variable'] or 'a variable'} took {row['bytes']:,} of "
                 f"{total:,} B that were added to the store ({row['bytes'] / total:.0%}), and "

@@ -86,7 +86,7 @@ def print_wear(found: WearForecast, console: Console, backends: pl.DataFrame | N
 def _print_table(console: Console, title: str, note: str, rows: list[tuple[str, ...]]) -> None:
     """Print rows under a title; the last column is set to the left, the others to the right."""
     console.print()
-    console.print(Text(title, style="bold"), Text(note, style="dim"))
+    print_words(console, Text.assemble((title, "bold"), (f": {note}", "dim")))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for *numbers, name in rows:
         cells = [cell.rjust(width) for cell, width in zip(numbers, widths, strict=False)]
@@ -121,9 +121,7 @@ def _variable_rows(found: WearForecast) -> tuple[str, list[tuple[str, ...]]]:
     ordered = summed.sort("bytes", "rewrites", descending=True, maintain_order=True)
     rows = [
         (
-            f"{size:,.4g}" if size % 1 else f"{size:,.0f}",
-            f"{copies:.3g}",
-            f"{rewrites:.3g}",
+            *map(_average, (size, copies, rewrites)),
             f"{size / total:.0%}",
             sanitize(name or "?"),
         )
@@ -132,6 +130,10 @@ def _variable_rows(found: WearForecast) -> tuple[str, list[tuple[str, ...]]]:
     if ordered.height > len(rows):
         rows.append(("", "", "", "", f"and {ordered.height - len(rows):,} more, all in --format json"))
     return note, [("bytes", "copies", "rewrites", "share", "variable"), *rows]
+
+
+def _average(value: float) -> str:
+    return f"{value:,.1f}" if value % 1 else f"{value:,.0f}"
 
 
 def _forecast_rows(found: WearForecast, forecast: Forecast) -> Iterator[tuple[str, str]]:
@@ -151,7 +153,7 @@ def _forecast_rows(found: WearForecast, forecast: Forecast) -> Iterator[tuple[st
 def _spread(spread: Spread, unit: str) -> str:
     if spread.least == spread.most:
         return f"{spread.most:,.0f}{unit}"
-    return f"{spread.least:,.0f} to {spread.most:,.0f}{unit} ({spread.mean:,.1f} on average)"
+    return f"{spread.least:,.0f} to {spread.most:,.0f}{unit} ({_average(spread.mean)} on average)"
 
 
 def _range(boots: Boots) -> str:
@@ -194,13 +196,17 @@ def _block_rows(found: WearForecast) -> list[tuple[str, ...]]:
             format_offset(row["offset"]),
             f"{row['blocks']:,}",
             f"{row['erases']:,}",
-            "?" if row["erases_a_boot"] is None else f"{row['erases_a_boot']:.3g}",
+            "?" if row["erases_a_boot"] is None else _rate(row["erases_a_boot"]),
             "?" if found.forecast is None else "no end" if row["boots_left"] is None else f"{row['boots_left']:,}",
             row["part"],
         )
         for row in runs.iter_rows(named=True)
     ]
     return [("offset", "blocks", "erases", "a boot", "boots left", "part"), *rows]
+
+
+def _rate(value: float) -> str:
+    return f"{value:.3g}" if value < 1 else f"{value:,.1f}"
 
 
 def _backend_rows(backends: pl.DataFrame) -> list[tuple[str, ...]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tracetool as tt
-from tests.tracetool.logs import Log, log
+from tests.tracetool.logs import Log, log, programmed
 from tracetool.audit.wear import Spread
 from tracetool.images import load_image, write_image
 from tracetool.uefi.varstore import find_variable_store
@@ -142,6 +142,45 @@ def test_what_a_reclaim_costs_is_worked_out_where_none_was_traced() -> None:
     cost = tt.open(FIRST_BOOT, SECOND_BOOT).wear().cost
     assert cost is not None
     assert (cost.erases, cost.programs, cost.measured) == (6, 32, False)
+
+
+def reclaim(clock: int, *, whole: bool = True) -> Log:
+    """A boot that updates `Clock` and reclaims the store of `image` as AAVMF does, up to its end or in the middle."""
+    contents = np.frombuffer(stored(), np.uint8)
+    store = find_variable_store(contents)
+    assert store is not None
+    kept = [contents[each.header.offset : each.header.end].tobytes() for each in store.current.values()]
+    again = b"".join([stored()[:0x64], *kept, record(0x3F)])
+    trace = programmed(boots(clock, 1), 0x40020, struct.pack("<B3x16x4xQQ", 0xFE, 1, 0))
+    programmed(trace.program(0x40020, 0xFC), 0x40048, struct.pack("<B7xQQQq", 0xFF, 0, 0x48, 0x3FFB8, -0x80000))
+    programmed(trace.erase(0x80000).erase(0x80000), 0x80000, again).program(0x40048, 0xFD)
+    programmed(trace.erase(0).erase(0), 0, again)
+    if whole:
+        trace.program(0x40048, 0xF9).program(0x40020, 0xF8).erase(0x80000).erase(0x80000)
+    return trace
+
+
+def test_a_reclaim_is_measured_and_counts_for_no_variable(tmp_path: Path) -> None:
+    before, clock = image(tmp_path / "before.fd", free=RECLAIMED_BELOW)
+    (tmp_path / "trace.log").write_text(boots(clock, 1).of(reclaim(clock + RECORD)).timed(1, 1000).text)
+    found = tt.open(tmp_path / "trace.log", image={STORE: before}).wear()
+    assert found.why_not == ()
+    assert found.cost is not None
+    words = (0x64 + LIVE + RECORD) // 4
+    assert (found.cost.erases, found.cost.programs, found.cost.measured) == (6, 2 * words + 10 + 10 + 4, True)
+    assert found.cost.seconds is not None
+    rows = found.wear.boots.select("added_bytes", "free_bytes", "erases", "reclaims").rows()
+    assert rows == [(RECORD, RECLAIMED_BELOW - RECORD, 0, 0), (RECORD, ROOM - LIVE - RECORD, 6, 1)]
+    assert found.blocks["erases"].to_list() == [2, 0, 4]
+    assert found.forecast is not None
+    assert found.forecast.erases == Spread(0, 0, 0)
+
+
+def test_a_trace_that_ends_in_a_reclaim_allows_no_forecast(tmp_path: Path) -> None:
+    before, clock = image(tmp_path / "before.fd", free=RECLAIMED_BELOW)
+    (tmp_path / "trace.log").write_text(boots(clock, 1).of(reclaim(clock + RECORD, whole=False)).text)
+    found = tt.open(tmp_path / "trace.log", image={STORE: before}).wear()
+    assert "the trace ends while the store is reclaimed" in found.why_not
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from replay.backing import Policy
 from replay.chip_limits import chip_profiles
-from tests.tracetool.logs import Log, log
+from tests.tracetool.logs import Log, log, programmed
 from tests.tracetool.traces import Again, Audited, audited
 from tests.tracetool.uefi.stores import flash_image
 from tracetool.analysis.options import Options
@@ -77,13 +77,6 @@ def erased(times: int) -> Log:
     trace = store()
     for _ in range(times):
         trace.erase(0).program(0, 0)
-    return trace
-
-
-def programmed(trace: Log, offset: int, data: bytes) -> Log:
-    """Bytes programmed word by word."""
-    for at in range(0, len(data), 4):
-        trace.program(offset + at, int.from_bytes(data[at : at + 4].ljust(4, b"\xff"), "little"))
     return trace
 
 
