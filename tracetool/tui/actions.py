@@ -23,6 +23,7 @@ PLACES = {
     "map-cells": "In the map",
     "image": "In the image",
     "image-bytes": "In the image",
+    "variables": "In the variables",
 }
 """Where actions work, in the order of the help, with the heading there."""
 

@@ -27,6 +27,7 @@ from tracetool.tui.prompts import Prompts
 from tracetool.tui.screens import HelpScreen, MainScreen
 from tracetool.tui.theme import DARK, FEW_COLOURS, LIGHT, THEMES, in_sixteen_colours
 from tracetool.tui.timeline import TimelineView
+from tracetool.tui.variables import VariablesView
 from tracetool.tui.views import ACTIONS, VIEWS
 from tracetool.viewmodel.audit_session import start
 from tracetool.viewmodel.status import progress_words, title
@@ -238,6 +239,7 @@ class TraceApp(KeyQueue):
         self.selection = message.selection
         if message.visited:
             self.query_one(ImageView).follow(message.selection)
+            self.query_one(VariablesView).follow(message.selection)
 
     def on_pick(self, message: Pick) -> None:
         """Select an event in the other views; no view posts it again, as that could arrive after the next pick."""
@@ -247,6 +249,7 @@ class TraceApp(KeyQueue):
                 self.timeline_view.go_to_event(chosen.trace, chosen.seq)
         if not message.moment:
             self.query_one(ImageView).follow(chosen)
+        self.query_one(VariablesView).follow(chosen)
 
     def on_filter_to(self, message: FilterTo) -> None:
         """Show the operations that match a query."""
@@ -277,6 +280,7 @@ class TraceApp(KeyQueue):
             "map-cells": map_view.grid,
             "image": image,
             "image-bytes": image.grid,
+            "variables": self.query_one(VariablesView),
         }
         await self.run_action(action.call, targets[action.where])
 

@@ -109,13 +109,25 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
     class CursorMoved(Message):
         """The cursor is on another row."""
 
+        grid: LineGrid
         row: int
+
+        @property
+        def control(self) -> LineGrid:
+            """The grid."""
+            return self.grid
 
     @dataclass
     class Opened(Message):
         """A row was double-clicked."""
 
+        grid: LineGrid
         row: int
+
+        @property
+        def control(self) -> LineGrid:
+            """The grid."""
+            return self.grid
 
     def __init__(self, empty: str = "") -> None:
         super().__init__()
@@ -273,7 +285,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh()
         self.refresh_line(old + 1)
         self.refresh_line(new + 1)
-        self.post_message(self.CursorMoved(new))
+        self.post_message(self.CursorMoved(self, new))
 
     def _settle(self) -> None:
         self._lay_out()
@@ -330,7 +342,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
             return
         self._move(row)
         if event.chain == 2:  # noqa: PLR2004
-            self.post_message(self.Opened(row))
+            self.post_message(self.Opened(self, row))
 
     # --- copies --------------------------------------------------------------------------------------------------
 

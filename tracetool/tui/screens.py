@@ -109,6 +109,7 @@ _PLACES = {
     "timeline": [PLACES["timeline"], PLACES["table"]],
     "map": [PLACES["map"]],
     "image": [PLACES["image"]],
+    "variables": [PLACES["variables"], PLACES["table"]],
 }
 
 

@@ -46,11 +46,13 @@ class StoreTimeline:
         touches: what each change did (`TOUCHES_SCHEMA`, in order).
         copies: every copy of a variable that the store ever held.
         faults: steps that the firmware should not take.
+        start: where its volume begins in the flash.
     """
 
     touches: pl.DataFrame
     copies: tuple[Copy, ...]
     faults: tuple[FaultyStep, ...] = ()
+    start: int = 0
 
 
 @dataclass
@@ -396,7 +398,7 @@ class StoreFollower:
         for trace, change in changes:
             self.change(trace, change)
         self.finish()
-        return StoreTimeline(touches_frame(self.touches), tuple(self.copies), tuple(self.faults))
+        return StoreTimeline(touches_frame(self.touches), tuple(self.copies), tuple(self.faults), self.start)
 
     # --- fault tolerant write ------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tracetool.analysis.session import Replayed
     from tracetool.audit import DeviceAudit
     from tracetool.ingest import TraceReader
+    from tracetool.uefi.store_timeline import StoreTimeline
     from tracetool.viewmodel.history import History
 
 __all__ = ["AuditSession", "Cancelled", "Job", "Progress", "Settings", "load", "partial_session", "start"]
@@ -79,6 +81,13 @@ class AuditSession:
     """False while the traces are still being read: there is no audit yet, and there will be more rows."""
     histories: Mapping[str, Callable[[], History | None]] = field(default_factory=dict, repr=False, compare=False)
     """`history_of` each device."""
+
+    stores: Mapping[str, Callable[[], StoreTimeline | None]] = field(default_factory=dict, repr=False, compare=False)
+    """Functions that follow the UEFI variable store of each device."""
+
+    def store_timeline(self, device: str) -> StoreTimeline | None:
+        """The life of a device's variable store, followed once; None where there was none."""
+        return self.stores[device]() if device in self.stores else None
 
     @property
     def operations(self) -> pl.DataFrame:
@@ -135,7 +144,8 @@ def load(
     for trace, report in zip(traces, replayed.traces, strict=True):
         trace.label = report.processes.label
     histories = {name: history_of(device) for name, device in replayed.devices.items()}
-    return AuditSession(tuple(traces), settings, audit, replayed.starts, histories=histories)
+    stores = {name: partial(getattr, device, "followed_store") for name, device in replayed.devices.items()}
+    return AuditSession(tuple(traces), settings, audit, replayed.starts, histories=histories, stores=stores)
 
 
 def partial_session(traces: Sequence[CachedTrace], settings: Settings, replayed: Replayed) -> AuditSession | None:

@@ -7,7 +7,6 @@ from bisect import bisect_right
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracetool.findings.phrases import count_of
 from tracetool.sizes import format_offset
 from tracetool.viewmodel.folding import ROW_BYTES, folded_rows
 
@@ -147,13 +146,7 @@ class HexModel:
 
     def where(self, *, several: bool) -> str:
         """The moment in words; `several`: the session has more than one trace."""
-        event, count = self.history.event(self._position), len(self.history)
-        if event is None:
-            return f"before the first of {count_of(count, 'change')}"
-        trace, seq = event
-        cause = "the restart before it" if seq < 0 else f"event {seq:,}"
-        where = f"{cause}, trace {trace}" if several else cause
-        return f"change {self._position:,} of {count:,}: {where}"
+        return self.history.where(self._position, several=several)
 
     def difference(self) -> str:
         """Number of bytes that differ, in words."""

@@ -25,6 +25,7 @@ from tracetool.tui.persistence import Persistence
 from tracetool.tui.prompts import Prompts
 from tracetool.tui.screens import help_lines
 from tracetool.tui.timeline import TimelineView
+from tracetool.tui.variables import VariablesView
 from tracetool.tui.views import ACTIONS
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def test_every_action_is_there_to_be_called() -> None:
         "map-cells": MapGrid,
         "image": ImageView,
         "image-bytes": ImageGrid,
+        "variables": VariablesView,
     }
     controllers = {"navigation": Navigation, "prompts": Prompts, "persistence": Persistence}
     for action in ACTIONS:
@@ -91,7 +93,12 @@ def test_every_action_is_there_to_be_called() -> None:
 
 @pytest.mark.parametrize(
     ("view", "places"),
-    [("2", ["timeline", "table", "anywhere"]), ("3", ["map", "map-cells"]), ("5", ["image", "image-bytes"])],
+    [
+        ("2", ["timeline", "table", "anywhere"]),
+        ("3", ["map", "map-cells"]),
+        ("5", ["image", "image-bytes"]),
+        ("6", ["variables"]),
+    ],
 )
 @pytest.mark.slow
 def test_every_key_calls_its_action(view: str, places: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from tests.tracetool.viewmodel.samples import finished
 from tracetool.ingest import open_trace
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
+from tracetool.tui.variables import VariablesView
 from tracetool.tui.views import VIEWS
 from tracetool.viewmodel.audit_session import AuditSession, Settings, start
 
@@ -36,11 +37,11 @@ def test_the_views_in_both_themes(size: tuple[int, int]) -> None:
 
     async def script(driver: Driver) -> None:
         def made() -> bool:
-            """Whether the view in front is there; map and image are made in a thread."""
+            """Whether the view in front is there; map, image and variables are made in a thread."""
             view = driver.app.query_one(f"#{driver.app.current_view}")
             if isinstance(view, MapView):
                 return view.grid.drawing is not None
-            return not isinstance(view, ImageView) or view.model is not None
+            return not isinstance(view, (ImageView, VariablesView)) or view.model is not None
 
         await driver.press("e", "enter")
         await driver.explained()

@@ -1,0 +1,185 @@
+"""The UEFI variable store at a moment of the trace, and the steps in the life of each variable, as rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from tracetool.analysis.variables import changes_frame
+from tracetool.findings.phrases import count_of
+from tracetool.report.frames import seconds
+from tracetool.sanitize import sanitize
+from tracetool.sizes import format_size
+from tracetool.uefi.varstore import read_variable_store, variables_frame
+from tracetool.viewmodel.cells import Cell, Column
+
+if TYPE_CHECKING:
+    from tracetool.uefi.store_timeline import StoreTimeline
+    from tracetool.uefi.varstore import VariableStore
+    from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.history import History
+
+__all__ = ["StepRows", "StoreModel", "VariableRows", "store_model"]
+
+_STYLES = {"current": "", "superseded": "quiet", "deleted": "quiet", "unfinished": "warn", "illegal": "bad"}
+_MOST_VALUE = 200
+
+
+class Step(NamedTuple):
+    """A step in the life of a variable: the event that began it, and the row that shows it."""
+
+    trace: int
+    seq: int
+    cells: tuple[Cell, ...]
+
+
+class VariableRows:
+    """The variables of a store: those that the firmware finds, or every copy."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns."""
+        names = self._frame["variable"].to_list()
+        width = min(max([8, *(len(sanitize(name)) for name in names)]), 24)
+        return (
+            Column("variable", "variable", width),
+            Column("guid", "GUID", 8),
+            Column("size", "size", 8, right=True),
+            Column("status", "state", 10),
+            Column("value", "value", 60),
+        )
+
+    def key(self, row: int) -> tuple[str, str] | None:
+        """Name and GUID of the variable of a row; None for no row."""
+        if not 0 <= row < len(self):
+            return None
+        return self._frame["variable"][row], self._frame["guid"][row]
+
+    def row_of(self, key: tuple[str, str] | None) -> int | None:
+        """The first row of a variable."""
+        keys = zip(self._frame["variable"].to_list(), self._frame["guid"].to_list(), strict=True)
+        return next((row for row, found in enumerate(keys) if found == key), None)
+
+    def lines(self, start: int, count: int) -> list[list[Cell]]:
+        """The cells of some rows."""
+        return [
+            [
+                Cell(sanitize(row["variable"]) or "?", _STYLES[row["status"]] or "strong"),
+                Cell(row["guid"][:8], "quiet"),
+                Cell(format_size(row["data_bytes"]), _STYLES[row["status"]]),
+                Cell(row["status"], _STYLES[row["status"]]),
+                Cell(sanitize(row["value"], _MOST_VALUE), _STYLES[row["status"]]),
+            ]
+            for row in self._frame.slice(start, count).iter_rows(named=True)
+        ]
+
+
+class StepRows:
+    """What was done to a variable, step by step."""
+
+    def __init__(self, steps: pl.DataFrame, starts: tuple[int | None, ...], now: tuple[int, int] | None) -> None:
+        self._rows = [_step(row, starts, now) for row in steps.iter_rows(named=True)]
+        self.current = max((at for at, step in enumerate(self._rows) if now and step[:2] <= now), default=0)
+        """The row of the last step begun by the moment."""
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns."""
+        seq = max((len(str(step.seq)) for step in self._rows), default=3)
+        return (
+            Column("seq", "seq", max(seq, 3), right=True),
+            Column("time", "time", 11, right=True),
+            Column("bytes", "bytes", 7, right=True),
+            Column("intent", "intent", 18),
+        )
+
+    def event(self, row: int) -> tuple[int, int] | None:
+        """Trace and seq of the event that began a step; None for no row."""
+        return self._rows[row][:2] if 0 <= row < len(self) else None
+
+    def lines(self, start: int, count: int) -> list[tuple[Cell, ...]]:
+        """The cells of some rows; those of later moments are quiet."""
+        return [step.cells for step in self._rows[start : start + count]]
+
+
+def _step(row: dict[str, Any], starts: tuple[int | None, ...], now: tuple[int, int] | None) -> Step:
+    trace, seq, time, began = row["trace"], row["first_seq"], row["time_ns"], starts[row["trace"]]
+    style = "" if now is not None and (trace, seq) <= now else "quiet"
+    elapsed = "" if time is None or began is None else seconds(time - began)
+    texts = (str(seq), elapsed, f"{row['bytes']:,}", row["intent"])
+    return Step(trace, seq, tuple(Cell(text, style) for text in texts))
+
+
+class StoreModel:
+    """The variable store of one device at every moment; positions are those of `History`."""
+
+    def __init__(self, device: str, history: History, timeline: StoreTimeline, session: AuditSession) -> None:
+        self.device = device
+        self.history = history
+        self.position = len(history)
+        self.every_copy = False
+        self._timeline = timeline
+        self._starts = session.starts
+        operations = session.operations.filter(pl.col("device").cast(pl.String) == device)
+        self._steps = changes_frame(timeline, operations)
+
+    def go(self, position: int) -> None:
+        """Go to a moment."""
+        self.position = min(max(position, 0), len(self.history))
+
+    @property
+    def event(self) -> tuple[int, int] | None:
+        """Trace and seq of the event that led to the moment; None before the first change."""
+        return self.history.event(self.position)
+
+    def store(self) -> VariableStore:
+        """The store at the moment, decoded."""
+        snapshot = self.history.snapshot(self.position)
+
+        def read(offset: int, length: int) -> bytes | None:
+            if offset < 0 or length < 0:
+                return None
+            block = snapshot.read(offset, length)
+            return block.data.tobytes() if len(block.data) == length and block.known.all() else None
+
+        return read_variable_store(read, self._timeline.start, limit=len(snapshot))
+
+    def rows(self, store: VariableStore) -> VariableRows:
+        """The variables of a decoded store."""
+        return VariableRows(variables_frame(store, deleted=self.every_copy))
+
+    def steps(self, key: tuple[str, str] | None) -> StepRows:
+        """The steps of a variable, by name and GUID."""
+        name, guid = key or ("", "")
+        mine = self._steps.filter(pl.col("variable") == name, pl.col("guid") == guid)
+        return StepRows(mine, self._starts, self.event)
+
+    def words(self, store: VariableStore, *, several: bool) -> str:
+        """The moment and the store in words."""
+        parts = [sanitize(self.device, 48), self.history.where(self.position, several=several)]
+        if store.header is None:
+            return " │ ".join([*parts, "no store header: the firmware finds no variable"])
+        rest = len(store.variables) - len(store.current)
+        parts.append(count_of(len(store.current), "variable"))
+        if rest:
+            parts.append(f"{rest} old {'copies' if rest > 1 else 'copy'}")
+        return " │ ".join([*parts, f"{store.free_bytes:,} B free"])
+
+
+def store_model(session: AuditSession) -> StoreModel | None:
+    """The store of the first device that has one; None: no device has. Takes long, once for a session."""
+    for name in session.histories:
+        history, timeline = session.history(name), session.store_timeline(name)
+        if history is not None and timeline is not None:
+            return StoreModel(name, history, timeline, session)
+    return None
