@@ -29,6 +29,7 @@ __all__ = [
     "console",
     "opened",
     "printed",
+    "progress",
     "say",
     "tell",
 ]
@@ -119,11 +120,28 @@ def opened(
     from tracetool.library.trace import open as open_traces
 
     say_what_is_logged()
-    bar = bar and not _Talk.quiet and sys.stderr.isatty()
-    with _progress(traces) if bar else nullcontext() as progress:
+    with _progress(traces) if bar and _shows_bars() else nullcontext() as progress:
         trace = open_traces(*traces, **(machine or {}), **(reading or Reading())._asdict(), progress=progress)
         keep_inputs(outputs, [*trace.paths, *trace.options.images.values(), *inputs])
         yield trace
+
+
+def _shows_bars() -> bool:
+    return not _Talk.quiet and sys.stderr.isatty()
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, for work of known length: a function that is told what is done, and of how much."""
+    if not _shows_bars():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`tracetool powercut`: what the firmware does with a flash after a power cut."""
+"""`tracetool powercut`: what the firmware makes of a flash after a power cut."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from tracetool.errors import InputError, UsageError
 from tracetool.paths import user_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
+    from rich.console import Console
 
+    from tracetool.analysis.power_cuts import StoreCommits
+    from tracetool.analysis.session import Replayed
     from tracetool.uefi.boot import Firmware
 
 _MOST_IMAGE = 1 << 30
+_INCONCLUSIVE = 4
+_COSTS = 1
 
 
 def _names() -> Iterable[str]:
@@ -29,67 +34,256 @@ def _names() -> Iterable[str]:
     return FIRMWARES
 
 
+def _shard(text: str) -> tuple[int, int]:
+    """`K/N`: part K of N."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UsageError(f"--shard {text}: write K/N, as 1/4 to 4/4")
+    return int(part), int(parts)
+
+
 @command()
-@click.option("--image", type=FILE, required=True, help="The flash of the UEFI variables, as the cut left it.")
+@click.argument(
+    "traces",
+    nargs=-1,
+    type=FILE,
+    metavar="[TRACE...]",
+    help="A trace, of which every commit is cut; without one --image is the flash after a cut.",
+)
 @click.option(
     "--firmware",
     type=Text("NAME", _names),
-    help="aavmf or ovmf, and its edk2 release: aavmf-2025.02. Without it, every firmware whose layout the image has.",
+    help="aavmf or ovmf, and its edk2 release: aavmf-2025.02. Without it, what image or trace tell of it.",
 )
+@click.option(
+    "--at",
+    metavar="CASE",
+    help="Only the cut after this event, as 404, or 1/404 in the second trace, or a case by name.",
+)
+@click.option("--shape", metavar="SHAPE", help="With --at: how far its commit got, as none, words:8 or zero-all.")
+@click.option("--whole", is_flag=True, help="Cut between commits only, as QEMU's own flash can be.")
+@click.option("--shard", type=Text("K/N", lambda: (), _shard), default="1/1", help="Part K of N of the commits.")
+@click.option("--write-image", type=FILE, help="With --at: the variables' volume as that cut leaves it.")
 @click.option("--format", "output_format", type=Choice(["text", "json"]), default="text", help="How to write it.")
 @options.output
 @options.width
-@options.quiet
-def powercut(*, image: str, firmware: str | None, output_format: str, output: str | None, width: int | None) -> int:
-    """Say what the firmware does with a flash image at its next boot: will it start, and with which variables?
+@options.reading_options
+@options.device_options
+def powercut(
+    *,
+    traces: list[str],
+    firmware: str | None,
+    at: str | None,
+    shape: str | None,
+    whole: bool,
+    shard: tuple[int, int],
+    write_image: str | None,
+    output_format: str,
+    output: str | None,
+    width: int | None,
+    reading: common.Reading,
+    devices: options.DeviceOptions,
+) -> int:
+    """Say what a power cut costs: does the firmware start with such a flash, and with which variables?
+
+    With a TRACE for every commit of the guest to its UEFI variables, between
+    commits and inside them, by cause; with --at for one. Without a TRACE for
+    the flash in --image, whichever way it came about.
 
     From a model of edk2's drivers that was held against boots of Debian 12's
-    and 13's AAVMF and OVMF (without SMM); reasons name its rules. An image
-    does not tell releases of a firmware apart, so without --firmware each
-    of them has its answer.
+    and 13's AAVMF and OVMF, without SMM. Where the release is not known, an
+    image is booted with each; a trace with the one that wrote it.
 
-    Exit code 0: it starts with all variables; 1: some are lost, or it does not start.
+    Exit code 0: no variable is lost; 1: some are, or it does not start; 4: the trace is incomplete.
     """
+    if (shape is not None or write_image is not None) and at is None:
+        raise UsageError("--shape and --write-image are about one cut: give --at")
+    if not traces and (at is not None or whole or shard != (1, 1)):
+        raise UsageError("cuts are made in a trace: give TRACE, or an --image alone")
+    if not traces:
+        return _of_image(devices, firmware, output_format, output, width)
+    files = [output] if write_image is None else [output, write_image]
+    with common.opened(traces, reading, devices.given(), outputs=files) as trace:
+        replayed = trace.replay(keep_operations=True, variables=True)
+        trace.warn_of_doubts(replayed)
+    commits, chosen = _commits(replayed, firmware)
+    if at is None:
+        costly = _survey(replayed, commits, chosen, not whole, shard, output_format, output, width)
+    else:
+        event, shape = _event(at, shape, commits, len(traces))
+        costly = _one(commits, chosen, event, shape, write_image, output_format, output, width)
+    return _COSTS if costly else _INCONCLUSIVE if _is_doubtful(replayed, commits) else 0
+
+
+def _write(text: str | None, show: Callable[[Console], None], output: str | None, width: int | None) -> None:
+    """Write a document, or where there is none a report."""
     from tracetool.cli.output import open_output
+
+    if text is None and output is None:
+        show(common.console(width))
+        return
+    with open_output(output) as file:
+        file.write((common.printed(show, width) if text is None else text).encode())
+
+
+# --- an image ----------------------------------------------------------------------------------------------------
+
+
+def _of_image(
+    devices: options.DeviceOptions, name: str | None, output_format: str, output: str | None, width: int | None
+) -> int:
     from tracetool.images import load_image
     from tracetool.ingest.inputs import keep_inputs
     from tracetool.report.formats.json import document_text
     from tracetool.report.next_boot import print_prospects, prospect_document
     from tracetool.uefi.boot.prospect import prospect
 
-    path = user_path(image)
+    images = options.by_device("--image", devices.image)
+    others = [option for option in devices.described() if option != "--image"]
+    if len(images) != 1 or others:
+        raise UsageError(f"{', '.join(others) or '--image'}: give a TRACE, or the --image of one flash alone")
+    path = user_path(*images.values())
     keep_inputs([output], [path])
     contents = load_image(path, limit=_MOST_IMAGE)
-    firmwares = _firmwares(contents, firmware, path)
+    firmwares = _firmwares(contents, name, path)
     if output_format == "json" and len(firmwares) > 1:
         names = " or ".join(found.name for found in firmwares)
         raise UsageError(f"--format json is about one firmware, and {path} may be of several: give --firmware {names}")
     found = [prospect(contents.data, each) for each in firmwares]
-    if output is None and output_format == "text":
-        print_prospects(found, common.console(width))
-    else:
-        text = (
-            document_text(prospect_document(found[0]))
-            if output_format == "json"
-            else common.printed(lambda console: print_prospects(found, console), width)
-        )
-        with open_output(output) as file:
-            file.write(text.encode())
-    return int(not all(each.is_safe for each in found))
+    text = document_text(prospect_document(found[0])) if output_format == "json" else None
+    _write(text, lambda console: print_prospects(found, console), output, width)
+    return 0 if all(each.is_safe for each in found) else _COSTS
+
+
+def _named(name: str) -> Firmware:
+    from tracetool.uefi.boot import FIRMWARES
+
+    if name.casefold() not in FIRMWARES:
+        raise UsageError(f"--firmware {name!r}: give one of {', '.join(FIRMWARES)}")
+    return FIRMWARES[name.casefold()]
 
 
 def _firmwares(contents: NDArray[np.uint8], name: str | None, path: Path) -> list[Firmware]:
     """The firmware of that name, or those whose layout the image has."""
-    from tracetool.uefi.boot import FIRMWARES, likely_firmwares
+    from tracetool.uefi.boot import likely_firmwares
 
-    if name is not None and name.casefold() not in FIRMWARES:
-        raise UsageError(f"--firmware {name!r}: give one of {', '.join(FIRMWARES)}")
-    found = likely_firmwares(contents) if name is None else [FIRMWARES[name.casefold()]]
+    found = likely_firmwares(contents) if name is None else [_named(name)]
     if not found:
-        raise UsageError(f"{path} has the layout of no known firmware: give --firmware {' or '.join(FIRMWARES)}")
+        raise UsageError(f"{path} has the layout of no known firmware: give --firmware {' or '.join(_names())}")
     if len(contents) < found[0].volume_bytes:
         need = found[0].volume_bytes
         raise InputError(
             f"{path}: the image is {len(contents):,} bytes long, and the volume of {found[0].name} {need:,}"
         )
     return found
+
+
+# --- a trace -----------------------------------------------------------------------------------------------------
+
+
+def _commits(replayed: Replayed, name: str | None) -> tuple[StoreCommits, Firmware]:
+    """The commits to the variable store, and the firmware that boots what is left of it."""
+    from tracetool.analysis.cut_costs import likely_firmware
+    from tracetool.analysis.power_cuts import store_commits
+
+    commits = store_commits(replayed)
+    if not len(commits):
+        raise InputError(f"{commits.device}: the trace commits nothing to the variable store, so no cut can cost any")
+    unknown = commits.unknown_before + commits.unknown_after
+    if unknown:
+        common.say(f"{unknown:,} commits were left out, during which the store was not known; --image gives it")
+    found = likely_firmware(commits) if name is None else _named(name)
+    if found is None:
+        raise UsageError(f"the store has the layout of no known firmware: give --firmware {' or '.join(_names())}")
+    if name is None:
+        common.say(f"the store was written by a firmware like {found.name}; --firmware chooses another")
+    return commits, found
+
+
+def _is_doubtful(replayed: Replayed, commits: StoreCommits) -> bool:
+    """True where the trace is incomplete."""
+    from tracetool.audit.verdict import doubts
+
+    return bool(commits.unknown_after) or any(doubts(replayed.devices[commits.device], replayed))
+
+
+def _survey(
+    replayed: Replayed,
+    commits: StoreCommits,
+    firmware: Firmware,
+    torn: bool,
+    shard: tuple[int, int],
+    output_format: str,
+    output: str | None,
+    width: int | None,
+) -> bool:
+    """Write what every cut costs; True where one costs a variable."""
+    from tracetool.analysis.cut_survey import survey_cuts
+    from tracetool.report.formats.json import document_text
+    from tracetool.report.power_cuts import print_survey, survey_document
+
+    with common.progress("cutting") as progress:
+        found = survey_cuts(replayed, commits, firmware, torn=torn, shard=shard, progress=progress)
+    text = document_text(survey_document(found)) if output_format == "json" else None
+    _write(text, lambda console: print_survey(found, console), output, width)
+    return found.costly
+
+
+def _event(at: str, shape: str | None, commits: StoreCommits, traces: int) -> tuple[tuple[int, int], str]:
+    """Trace, event and shape of the cut that --at and --shape name."""
+    from replay.powercut import AFTER
+    from tracetool.analysis.cut_costs import parse_case
+    from tracetool.library.keywords import parse_event
+
+    case = parse_case(at)
+    if case is None:
+        event = parse_event(at, traces)
+        before = [found for commit in commits if (found := (commit.trace, commit.seq)) <= event]
+        if not before or (shape is not None and before[-1] != event):
+            near = f"the last one before it is {before[-1][1]}" if before else "nor does any event before it"
+            raise UsageError(f"--at {at}: this event commits nothing to the store, {near}")
+        return before[-1], shape or AFTER
+    digest, event, named = case
+    if digest != commits.digest:
+        raise UsageError(f"--at {at}: a case of other commits; those of this trace are {commits.digest}")
+    return event, shape or named
+
+
+def _one(
+    commits: StoreCommits,
+    firmware: Firmware,
+    event: tuple[int, int],
+    shape: str,
+    write_image: str | None,
+    output_format: str,
+    output: str | None,
+    width: int | None,
+) -> bool:
+    """Write what one cut costs, and the volume that it leaves; True where it costs a variable."""
+    import numpy as np
+
+    from tracetool.analysis.cut_costs import Toll, cut_at
+    from tracetool.images import write_image as write
+    from tracetool.report.formats.json import document_text
+    from tracetool.report.layout import print_words
+    from tracetool.report.next_boot import print_prospects, prospect_document
+    from tracetool.report.power_cuts import cut_document, cut_words
+    from tracetool.uefi.boot.prospect import prospect
+
+    try:
+        contents, cut = cut_at(commits, firmware, event, shape)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if write_image is not None:
+        path = user_path(write_image)
+        write(path, np.frombuffer(contents, np.uint8))
+        common.say(f"wrote {path}")
+    found = prospect(contents, firmware)
+
+    def show(console: Console) -> None:
+        print_words(console, cut_words(cut, commits.digest), hang=2)
+        print_prospects([found], console)
+
+    document = cut_document(cut, commits.digest) | prospect_document(found)
+    _write(document_text(document) if output_format == "json" else None, show, output, width)
+    return cut.cost.toll not in (None, Toll.RECOVERED)

@@ -1,4 +1,4 @@
-"""`tracetool powercut`: the next boot of an image."""
+"""`tracetool powercut`: the next boot of an image, and of every cut of a trace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.captures import capture_path
+from tests.captures import capture_path, sha256
 from tests.tracetool.uefi.boot.images import AAVMF, OVMF, pending, whole
 from tracetool.bundled import sample
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.tracetool.cli.program import Quick
 
 AFTER = sample("aavmf-shell-padding/flash1-after.fd.zst")
+PADDING = sample("aavmf-shell-padding/trace.log.zst")
+TRACE = (PADDING, "--image", sample("aavmf-shell-padding/flash1-before.fd.zst"))
 
 
 def test_a_sound_store_boots_with_all_its_variables(quick: Quick) -> None:
@@ -36,7 +38,7 @@ def test_a_sound_store_boots_with_all_its_variables(quick: Quick) -> None:
         ("rc-target-erased", 1, "dd if=FILE of=FILE bs=262144 skip=2 count=1 conv=notrunc; then it starts with 66"),
         ("rc-target-k300", 0, "boots from the spare with all 66 variables"),
         ("or-target-0x10000", 1, "boots from the spare with 37 variables; 53 variables lost"),
-        ("or-target-erase1", 1, "F2: its volume header is erased"),
+        ("or-target-erase1", 1, "F2: its volume header is blank"),
         ("z-or-block0", 1, "takes this flash for absent"),
     ],
 )
@@ -67,7 +69,16 @@ def test_what_goes_to_a_file_is_what_is_printed(quick: Quick, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ((), 2, "--image"),
+        ((), 2, "give a TRACE, or the --image"),
+        (("--image", AFTER, "--board", "virt"), 2, "--board: give a TRACE"),
+        (("--image", AFTER, "--whole"), 2, "cuts are made in a trace"),
+        (("--image", AFTER, "--shape", "none"), 2, "give --at"),
+        (("--image", AFTER, "--shard", "0/2"), 2, "write K/N"),
+        ((PADDING,), 3, "not known; give --image"),
+        ((*TRACE, "--at", "3187", "--shape", "none"), 2, "the last one before it is 3186"),
+        ((*TRACE, "--at", "3"), 2, "nor does any event before it"),
+        ((*TRACE, "--at", "3186", "--shape", "zero-all"), 2, "choose from none, after, words"),
+        ((*TRACE, "--at", "0123456789ab:3186:none"), 2, "a case of other commits"),
         (("--image", AFTER, "--format", "json"), 2, "give --firmware aavmf-2022.11 or aavmf-2025.02"),
         (("--image", AFTER, "--firmware", "bios"), 2, "give one of aavmf-2022.11"),
         (("--image", __file__), 2, "the layout of no known firmware"),
@@ -78,7 +89,7 @@ def test_what_goes_to_a_file_is_what_is_printed(quick: Quick, tmp_path: Path) ->
 def test_what_cannot_be_answered_is_refused_in_a_line(
     quick: Quick, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
-    done = quick("powercut", *arguments)
+    done = quick("powercut", "-q", *arguments)
     assert (done.code, len(done.err.splitlines())) == (code, 1)
     assert words in done.err
 
@@ -98,3 +109,47 @@ def test_what_no_real_firmware_was_seen_doing_is_marked(quick: Quick, tmp_path: 
     np.frombuffer(image, np.uint8).tofile(tmp_path / "flash.fd")
     done = quick("powercut", "--image", tmp_path / "flash.fd", "--firmware", "aavmf-2022.11")
     assert "known from edk2's source alone" in done.text
+
+
+def test_the_cuts_of_a_trace_are_told_of_by_cause(quick: Quick) -> None:
+    done = quick("powercut", *TRACE, "--whole")
+    assert (done.code, done.err) == (
+        1,
+        "tracetool: the store was written by a firmware like aavmf-2022.11; --firmware chooses another\n",
+    )
+    assert "virt.flash1 with aavmf-2022.11: 54 commits in 12.8 s, 55 cuts" in done.text
+    assert "erase in a rewrite of the live block outside FTW, for Hello, MTC: up to 18 of 18 variables" in done.text
+
+
+def test_json_of_a_survey_has_the_costs_and_a_case_of_each(quick: Quick) -> None:
+    document = json.loads(quick("powercut", *TRACE, "--whole", "--format", "json").text)
+    assert (document["commits"], document["cuts"], document["shard"]) == (54, 55, "1/1")
+    costs = [cause["cost"] for cause in document["causes"]]
+    assert set(costs) == {"all", "some"}
+    for cause in document["causes"]:
+        one = json.loads(quick("powercut", *TRACE, "--at", cause["case"], "--format", "json").text)
+        assert (one["case"], one["cost"], one["cost_names"]) == (cause["case"], cause["cost"], cause["lost"])
+
+
+def test_one_cut_is_made_again_and_written(quick: Quick, tmp_path: Path) -> None:
+    case = next(
+        case
+        for case in json.loads(capture_path("powercut/cases.json").read_text())["cases"]
+        if case["name"] == "sp-hello-rw-k10"
+    )
+    image = tmp_path / "cut.fd"
+    done = quick("powercut", *TRACE, "--at", str(case["seq"]), "--shape", case["shape"], "--write-image", image)
+    assert done.code == 1
+    assert "9 of 18 committed variables lost" in done.text
+    assert sha256(image.read_bytes()) == case["image_sha256"]
+    assert quick("powercut", "--image", image, "--firmware", "aavmf-2022.11").text in done.text
+
+
+def test_a_cut_between_commits_is_that_after_the_last_one(quick: Quick) -> None:
+    assert quick("powercut", *TRACE, "--at", "3187").text == quick("powercut", *TRACE, "--at", "3186").text
+
+
+def test_a_cut_that_costs_nothing_ends_with_0(quick: Quick) -> None:
+    done = quick("powercut", *TRACE, "--at", "2273")
+    assert done.code == 0
+    assert "18 committed variables, none lost" in done.text

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     Image = bytes | bytearray | memoryview
 
-__all__ = ["Contents", "erased"]
+__all__ = ["Contents", "common_length", "erased", "keeping_last"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _ERASED = b"\xff" * (1 << 20)
 
@@ -54,3 +62,25 @@ class Contents:
 def erased(data: bytes) -> bool:
     """True where all bytes are 0xff."""
     return data == _ERASED[: len(data)]
+
+
+def common_length(left: bytes, right: bytes) -> int:
+    """Length of the common beginning of two ranges of equal length."""
+    differs = np.frombuffer(left, np.uint8) != np.frombuffer(right, np.uint8)
+    first = int(differs.argmax()) if len(left) else 0
+    return first if len(left) and differs[first] else len(left)
+
+
+def keeping_last(function: Callable[P, T]) -> Callable[P, T]:
+    """Keep the last result: to compare a flash with the last one is faster than to hash it."""
+    last: list[tuple[object, T]] = []
+
+    @wraps(function)
+    def kept(*args: P.args, **named: P.kwargs) -> T:
+        found = last[0] if last else None
+        if found is None or found[0] != (args, named):
+            found = ((args, named), function(*args, **named))
+            last[:] = [found]
+        return found[1]
+
+    return kept

@@ -6,9 +6,9 @@ Ref: edk2 OvmfPkg/VirtNorFlashDxe (AAVMF), OvmfPkg/QemuFlashFvbServicesRuntimeDx
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracetool.uefi.boot.contents import keeping_last
 from tracetool.uefi.boot.steps import Rule
 from tracetool.uefi.variables import (
     START_ID,
@@ -100,7 +100,7 @@ def _volume_fault(contents: Contents, firmware: Firmware) -> _Fault | None:
     guid, fv_length, signature, length, revision, block_bytes = _HEADER.unpack_from(raw)
     aavmf = firmware.recovers_first
     checks = (
-        (not raw.strip(b"\xff") or not raw.strip(b"\0"), _Fault("its volume header is erased")),
+        (not raw.strip(b"\xff") or not raw.strip(b"\0"), _Fault("its volume header is blank")),
         (revision != _REVISION, _Fault("its volume header has another revision")),
         (signature != b"_FVH", _Fault("its volume header has no signature", measured=False)),
         (not aavmf and length % 2, _Fault("its volume header has an odd length", measured=False)),
@@ -137,7 +137,7 @@ def _sum(contents: Contents, length: int) -> int:
     return sum(words) & 0xFFFF
 
 
-@lru_cache(maxsize=8)
+@keeping_last
 def _unsound_variable(store: bytes, at: int) -> str:
     """Say which variable AAVMF since edk2-stable202402 does not take; empty where all are sound.
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tracetool.uefi.boot.contents import Contents
+from tracetool.uefi.boot.contents import Contents, common_length, erased
 from tracetool.uefi.boot.flash_driver import accept, header_bytes, is_absent, size_is_wrong
 from tracetool.uefi.boot.steps import Rule, Step, Trail
 from tracetool.uefi.boot.variable_driver import is_usable, read_store, reclaim, take_up
@@ -186,5 +184,4 @@ def _go_on(run: _Run, memory: Taken, before: bytes) -> bool:
 
 def _is_beginning(before: bytes, after: bytes) -> bool:
     """True where a store is the beginning of another, and erased from there on; a torn byte lies between."""
-    same = int((np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8)).argmax())
-    return not before[same + 1 :].strip(b"\xff")
+    return erased(before[common_length(before, after) + 1 :])

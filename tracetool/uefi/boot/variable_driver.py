@@ -5,13 +5,14 @@ Ref: edk2 MdeModulePkg/Universal/Variable/RuntimeDxe.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracetool.uefi.boot.contents import erased
+from tracetool.uefi.boot.contents import common_length, erased, keeping_last
 from tracetool.uefi.boot.steps import Rule
 from tracetool.uefi.boot.write_queue import append_write
 from tracetool.uefi.variables import (
+    STORE_HEADER_BYTES,
     State,
     VariableList,
     current_copies,
@@ -21,6 +22,8 @@ from tracetool.uefi.variables import (
 from tracetool.uefi.volume import SYSTEM_NV_DATA
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tracetool.uefi.boot.contents import Contents
     from tracetool.uefi.boot.firmware import Firmware
     from tracetool.uefi.boot.steps import Trail
@@ -58,7 +61,7 @@ class Taken(NamedTuple):
         return next(found, None)
 
 
-@lru_cache(maxsize=8)
+@keeping_last
 def read_store(store: bytes, at: int) -> Taken:
     """Read a store whose header is at an offset of the bytes from the volume's start to the store's end."""
 
@@ -68,10 +71,38 @@ def read_store(store: bytes, at: int) -> Taken:
     header = read_store_header(read, at)
     if header is None:
         return Taken(None, (), (), at, tail_erased=True)
-    headers = VariableList(read, header._replace(size=min(header.size, len(store) - at)))
-    copies = tuple(read_variable(read, found, headers.store.end) for found in headers.headers)
-    current = tuple(current_copies(copies).values())
-    return Taken(header, copies, current, headers.end, erased(store[headers.end : headers.store.end]))
+    end = min(header.end, len(store))
+    copies = list(_latest.copies_in(store, header))
+    start = copies[-1].header.end if copies else header.first
+    rest = VariableList(read, header._replace(offset=start - STORE_HEADER_BYTES, size=end - start + STORE_HEADER_BYTES))
+    copies += (read_variable(read, found, end) for found in rest.headers)
+    taken = Taken(
+        header, tuple(copies), tuple(current_copies(copies).values()), rest.end, erased(store[rest.end : end])
+    )
+    _latest.keep(store, taken)
+    return taken
+
+
+class _Latest:
+    """The store that was read last: the next one often begins with the same copies, as in a sweep over cuts."""
+
+    def __init__(self) -> None:
+        self._read: tuple[bytes, Taken] | None = None
+
+    def keep(self, store: bytes, taken: Taken) -> None:
+        """Remember a store."""
+        self._read = (store, taken)
+
+    def copies_in(self, store: bytes, header: StoreHeader) -> Iterator[Variable]:
+        """The copies at the beginning of a store that are known already."""
+        if self._read is None or self._read[1].header != header or len(self._read[0]) != len(store):
+            return iter(())
+        before, taken = self._read
+        same = common_length(before, store)
+        return takewhile(lambda copy: copy.header.end <= same, taken.copies)
+
+
+_latest = _Latest()
 
 
 def is_usable(contents: Contents, store: StoreHeader | None, trail: Trail) -> bool:

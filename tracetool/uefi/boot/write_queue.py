@@ -5,10 +5,9 @@ Ref: edk2 MdeModulePkg/Universal/FaultTolerantWriteDxe.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracetool.uefi.boot.contents import erased
+from tracetool.uefi.boot.contents import erased, keeping_last
 from tracetool.uefi.boot.steps import Rule
 from tracetool.uefi.ftw import (
     RECORD_BYTES,
@@ -65,7 +64,7 @@ class _Last(NamedTuple):
         return self.offset + total % _POINTERS
 
 
-@lru_cache(maxsize=8)
+@keeping_last
 def _last(working: bytes) -> _Last:
     def read(offset: int, length: int) -> bytes:
         return working[offset : offset + length]

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from tracetool.analysis.cut_costs import Toll
+from tracetool.analysis.cut_survey import CutSurvey, survey_cuts
+from tracetool.analysis.options import Options
+from tracetool.analysis.power_cuts import store_commits
+from tracetool.analysis.session import replay_readers
+from tracetool.bundled import sample
+from tracetool.ingest import open_trace
+from tracetool.uefi.boot import FIRMWARES
+
+
+@cache
+def survey(name: str, *, torn: bool = True, firmware: str = "aavmf-2022.11") -> CutSurvey:
+    options = Options(
+        images={"virt.flash1": sample(f"{name}/flash1-before.fd.zst")}, journal=True, keep_operations=True
+    )
+    replayed = replay_readers([open_trace(str(sample(f"{name}/trace.log.zst")))], options)
+    return survey_cuts(replayed, store_commits(replayed), FIRMWARES[firmware], torn=torn)
+
+
+def test_cuts_of_a_first_boot_by_cause() -> None:
+    found = survey("aavmf-first-boot", torn=False)
+    groups = {(group.toll, group.what): group for group in found.groups}
+    erases = groups[Toll.ALL, "erase in a rewrite of the live block outside FTW"]
+    assert len(erases.commits) == 14
+    assert erases.variables["Boot0000"] == 2
+    assert sum(erases.variables.values()) == 14
+    assert [group.toll for group in found.groups] == sorted((g.toll for g in found.groups), key=list(Toll).index)
+    assert found.costly
+
+
+def test_a_guest_is_exposed_from_a_commit_to_the_next() -> None:
+    found = survey("aavmf-first-boot", torn=False)
+    exposed = [group.exposed_ns for group in found.groups]
+    assert all(exposed)
+    assert sum(exposed) < found.time_ns
+    assert found.time_ns == pytest.approx(5.4e9, rel=0.1)
+
+
+def test_a_torn_commit_exposes_nothing_of_its_own() -> None:
+    whole, torn = survey("aavmf-first-boot", torn=False), survey("aavmf-first-boot")
+    assert torn.states > 4 * whole.states
+    assert sum(g.exposed_ns for g in torn.groups) == sum(g.exposed_ns for g in whole.groups)
+    assert Toll.NO_START in {group.toll for group in torn.groups}
+    assert Toll.NO_START not in {group.toll for group in whole.groups}
+
+
+def test_newer_firmware_formats_what_older_firmware_keeps() -> None:
+    older = survey("aavmf-shell-padding", torn=False)
+    newer = survey("aavmf-shell-padding", torn=False, firmware="aavmf-2025.02")
+
+    def lost_at_once(found: CutSurvey) -> int:
+        return sum(len(group.commits) for group in found.groups if group.toll is Toll.ALL)
+
+    assert lost_at_once(newer) > lost_at_once(older)

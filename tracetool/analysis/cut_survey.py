@@ -1,0 +1,204 @@
+"""Survey of the power cuts in a trace: what they cost, by cause, and for how long the guest was exposed to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from replay.columns import JournalKind
+from replay.powercut import AFTER
+from tracetool.analysis.cut_costs import Sweep, Toll, case_name
+from tracetool.analysis.variables import device_timeline
+from tracetool.timeline.operations import OPERATIONS_SCHEMA
+from tracetool.uefi.touches import Intent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from replay.powercut import Commit
+    from tracetool.analysis.cut_costs import Cut
+    from tracetool.analysis.power_cuts import StoreCommits
+    from tracetool.analysis.session import Replayed
+    from tracetool.uefi.boot import Firmware, Outcome
+    from tracetool.uefi.store_timeline import StoreTimeline
+
+__all__ = ["CutGroup", "CutSurvey", "survey_cuts"]
+
+
+@dataclass(frozen=True)
+class CutSurvey:
+    """What every cut of a trace costs.
+
+    Attributes:
+        device: the flash.
+        firmware: what boots it.
+        torn: cuts inside a commit are counted too.
+        shard: part K of N of the commits, (K, N).
+        commits: how many there are in all.
+        states: how many contents were booted.
+        time_ns: from the first commit to the last, in nanoseconds; 0 where the trace has no times.
+        groups: cuts that cost something or need a recovery, the worst first.
+    """
+
+    device: str
+    firmware: Firmware
+    torn: bool
+    shard: tuple[int, int]
+    commits: int
+    states: int
+    time_ns: int
+    groups: tuple[CutGroup, ...]
+
+    @property
+    def costly(self) -> bool:
+        """True where a cut costs a variable."""
+        return any(group.toll is not Toll.RECOVERED for group in self.groups)
+
+
+class _Cause(NamedTuple):
+    """What a commit was for, and the variable that it was for; empty where it concerns none."""
+
+    what: str
+    variable: str
+
+
+@dataclass
+class CutGroup:
+    """Cuts of one toll and one kind of commit.
+
+    Attributes:
+        toll: what they cost.
+        what: what the commits were for.
+        variables: for which variables, by the number of commits.
+        commits: events (trace, seq) of the commits.
+        states: how many states.
+        exposed_ns: time between these commits and the next ones, in nanoseconds; without the torn states.
+        worst: the state that costs the most.
+        case: its name.
+        outcomes: what became of the store.
+    """
+
+    toll: Toll
+    what: str
+    worst: Cut
+    case: str = ""
+    variables: dict[str, int] = field(default_factory=dict)
+    commits: set[tuple[int, int]] = field(default_factory=set)
+    states: int = 0
+    exposed_ns: int = 0
+    outcomes: set[Outcome] = field(default_factory=set)
+
+
+def _groups(cuts: Iterable[Cut], causes: Mapping[tuple[int, int], _Cause], times: _CommitTimes) -> list[CutGroup]:
+    """Sum up the states that cost something, or need a recovery, by toll and cause; the worst first."""
+    groups: dict[tuple[Toll, str], CutGroup] = {}
+    for cut in cuts:
+        if cut.cost.toll is None:
+            continue
+        event = (cut.commit.trace, cut.commit.seq)
+        cause = causes.get(event, _Cause("other", ""))
+        group = groups.setdefault((cut.cost.toll, cause.what), CutGroup(cut.cost.toll, cause.what, cut))
+        if event not in group.commits and cause.variable:
+            group.variables[cause.variable] = group.variables.get(cause.variable, 0) + 1
+        group.commits.add(event)
+        group.states += 1
+        group.outcomes.add(cut.outcome)
+        if cut.shape == AFTER:
+            group.exposed_ns += times.until_next(event)
+        if len(cut.cost.names) > len(group.worst.cost.names):
+            group.worst = cut
+    order = list(Toll)
+    return sorted(groups.values(), key=lambda group: (order.index(group.toll), -group.exposed_ns, -len(group.commits)))
+
+
+class _CommitTimes:
+    """Times of commits: those of the first or the last event of their operation."""
+
+    def __init__(self, commits: Iterable[Commit], operations: pl.DataFrame) -> None:
+        end_ns = pl.col("time_ns") + pl.col("duration_ns")
+        known: dict[tuple[int, int], int] = {}
+        for seq, time in (("last_seq", end_ns), ("first_seq", pl.col("time_ns"))):
+            known |= {
+                (trace, at): ns for trace, at, ns in operations.select("trace", seq, time).drop_nulls().iter_rows()
+            }
+        events = [(commit.trace, commit.seq) for commit in commits]
+        self._number = {event: number for number, event in enumerate(events)}
+        self._times = [*map(known.get, events), None]
+
+    def until_next(self, event: tuple[int, int]) -> int:
+        """Nanoseconds from a commit to the next one; 0 where a time is not known."""
+        number = self._number[event]
+        begin, end = self._times[number : number + 2]
+        return max(end - begin, 0) if begin is not None and end is not None else 0
+
+    @property
+    def whole_ns(self) -> int:
+        """Nanoseconds from the first commit to the last."""
+        known = [time for time in self._times if time is not None]
+        return max(known) - min(known) if known else 0
+
+
+_TOLD_EVERY = 256
+_BLOCK = {Intent.REWRITE: "rewrite of the live block outside FTW", Intent.RECLAIM: "reclaim of the live block"}
+_CHANGES = (Intent.CREATE, Intent.UPDATE, Intent.MARK, Intent.SUPERSEDE, Intent.DELETE)
+
+
+def _causes(commits: Iterable[Commit], timeline: StoreTimeline) -> dict[tuple[int, int], _Cause]:
+    """What each commit was for; a rewrite of the live block is for the change of a variable that follows."""
+    touches: dict[tuple[int, int], tuple[str, str]] = {}
+    following: dict[tuple[int, int], str] = {}
+    name = ""
+    for trace, seq, intent, variable in reversed(timeline.touches.select("trace", "seq", "intent", "variable").rows()):
+        if intent in _CHANGES and variable:
+            name = variable
+        following[trace, seq] = name
+        if intent in _BLOCK or (trace, seq) not in touches:
+            touches[trace, seq] = (intent, variable or "")
+    found = {}
+    for commit in commits:
+        event = (commit.trace, commit.seq)
+        intent, variable = touches.get(event, (Intent.OTHER, ""))
+        if intent in _BLOCK:
+            what = f"{'erase' if commit.kind is JournalKind.ERASE else 'program'} in a {_BLOCK[Intent(intent)]}"
+            found[event] = _Cause(what, following.get(event, ""))
+        else:
+            found[event] = _Cause(str(intent), variable)
+    return found
+
+
+def survey_cuts(
+    replayed: Replayed,
+    commits: StoreCommits,
+    firmware: Firmware,
+    *,
+    torn: bool = True,
+    shard: tuple[int, int] = (1, 1),
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> CutSurvey:
+    """Cut every commit to a variable store, boot what is left, and sum up what that costs.
+
+    Args:
+        replayed: a replay that kept operations and the journal.
+        commits: the commits of one of its devices.
+        firmware: what boots.
+        torn: also inside the commits, as a real chip may be cut.
+        shard: part K of N of the commits, (K, N).
+        progress: is told how many commits are done, and of how many.
+    """
+    device = replayed.devices[commits.device]
+    timeline = device_timeline(device)
+    times = _CommitTimes(commits, pl.concat([OPERATIONS_SCHEMA.to_frame(), *device.operations]))
+    sweep = Sweep(commits, firmware, torn, shard)
+
+    def cuts() -> Iterator[Cut]:
+        for number, cut in enumerate(sweep):
+            if number % _TOLD_EVERY == 0:
+                progress(sweep.done, len(commits))
+            yield cut
+
+    groups = _groups(cuts(), _causes(commits, timeline) if timeline else {}, times)
+    for group in groups:
+        group.case = case_name(commits.digest, group.worst)
+    return CutSurvey(commits.device, firmware, torn, shard, len(commits), sweep.states, times.whole_ns, tuple(groups))

@@ -1,0 +1,115 @@
+"""What power cuts cost at the commits of a trace, by cause, as text and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from tracetool.analysis.cut_costs import Toll, case_name
+from tracetool.findings.phrases import count_of
+from tracetool.report.layout import print_grid, print_words
+from tracetool.sanitize import first_of, sanitize
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tracetool.analysis.cut_costs import Cut
+    from tracetool.analysis.cut_survey import CutGroup, CutSurvey
+
+__all__ = ["cut_document", "cut_words", "print_survey", "survey_document"]
+
+_MOST_NAMES = 4
+_TITLES = {
+    Toll.NO_START: "The firmware does not start any more",
+    Toll.ALL: "Every variable is lost",
+    Toll.SOME: "Variables are lost",
+    Toll.OLDER: "Variables have an older value again",
+    Toll.RECOVERED: "Nothing is lost, since the firmware recovers the store",
+}
+
+
+def print_survey(survey: CutSurvey, console: Console) -> None:
+    """Print what cuts cost, the worst first."""
+    over = f" in {_duration(survey.time_ns)}" if survey.time_ns else ""
+    commits = f"{count_of(survey.commits, 'commit')}{over}, {count_of(survey.states, 'cut')}"
+    title = f"{sanitize(survey.device)} with {survey.firmware.name}: {commits}"
+    print_words(console, Text(title, style="bold"), hang=2)
+    if not survey.groups:
+        print_words(console, "No cut costs a variable.")
+    for toll, heading in _TITLES.items():
+        rows = [_row(group, survey.time_ns) for group in survey.groups if group.toll is toll]
+        if rows:
+            console.print()
+            print_words(console, Text(heading, style="bold"))
+            print_grid(console, rows, first_style="dim")
+
+
+def _row(group: CutGroup, whole_ns: int) -> tuple[str, str]:
+    names = sorted(group.variables, key=lambda name: (-group.variables[name], name))
+    words = group.what + (f", for {first_of([sanitize(name) for name in names], _MOST_NAMES)}" if names else "")
+    cost = group.worst.cost
+    if cost.names:
+        words += f": up to {len(cost.names):,} of {count_of(cost.committed, 'variable')}"
+    if group.exposed_ns:
+        words += f"; exposed {_duration(group.exposed_ns)} of {_duration(whole_ns)}"
+    return count_of(len(group.commits), "time"), f"{words}; such as {group.case}"
+
+
+def _duration(nanoseconds: int) -> str:
+    """`62 ms`, `19.2 s`."""
+    seconds = nanoseconds / 1e9
+    return f"{seconds:,.1f} s" if seconds >= 1 else f"{seconds * 1e3:,.3g} ms"
+
+
+def survey_document(survey: CutSurvey) -> dict[str, Any]:
+    """What cuts cost as plain data; times in nanoseconds."""
+    part, parts = survey.shard
+    return {
+        "device": survey.device,
+        "firmware": survey.firmware.name,
+        "torn": survey.torn,
+        "shard": f"{part}/{parts}",
+        "commits": survey.commits,
+        "cuts": survey.states,
+        "time_ns": survey.time_ns,
+        "causes": [
+            {
+                "cost": group.toll,
+                "cause": group.what,
+                "commits": len(group.commits),
+                "cuts": group.states,
+                "exposed_ns": group.exposed_ns,
+                "outcomes": sorted(group.outcomes),
+                "for": group.variables,
+                "lost": list(group.worst.cost.names),
+                "committed": group.worst.cost.committed,
+                "case": group.case,
+            }
+            for group in survey.groups
+        ],
+    }
+
+
+def cut_words(cut: Cut, digest: str) -> str:
+    """One cut in a line: its name, and what was lost of what was committed."""
+    cost, committed = cut.cost, count_of(cut.cost.committed, "committed variable")
+    what = {
+        Toll.NO_START: f"{committed} out of reach",
+        Toll.OLDER: f"{len(cost.names):,} of {committed} with an older value",
+        None: f"{committed}, none lost",
+        Toll.RECOVERED: f"{committed}, none lost",
+    }.get(cost.toll, f"{len(cost.names):,} of {committed} lost")
+    names = f" ({first_of([sanitize(name) for name in cost.names], _MOST_NAMES)})" if cost.names else ""
+    return f"case {case_name(digest, cut)}: {what}{names}"
+
+
+def cut_document(cut: Cut, digest: str) -> dict[str, Any]:
+    """One cut as plain data, besides the next boot of its image."""
+    cost = cut.cost
+    return {
+        "case": case_name(digest, cut),
+        "cost": cost.toll,
+        "committed": cost.committed,
+        "cost_names": list(cost.names),
+    }
