@@ -14,7 +14,8 @@ import polars as pl
 
 from replay.chip_limits import DEFAULT_CHIP, chip_profiles
 from tracetool.analysis.variables import device_store
-from tracetool.analysis.wear import DRIVERS, IS_ERASED, IS_PROGRAMMED, store_wear
+from tracetool.analysis.wear import DRIVERS, IS_ERASED, store_wear
+from tracetool.audit.reclaims import in_reclaims, reclaim_cost, reclaim_erases
 from tracetool.audit.verdict import doubts
 from tracetool.errors import InputError
 from tracetool.uefi.touches import Intent, Part
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tracetool.analysis.device import Device
     from tracetool.analysis.session import Replayed
     from tracetool.analysis.wear import FlashDriver, StoreRoom, StoreWear
+    from tracetool.audit.reclaims import ReclaimCost
     from tracetool.uefi.regions import Region
     from tracetool.uefi.varstore import VariableStore
 
@@ -33,7 +35,6 @@ __all__ = [
     "BLOCK_WEAR_SCHEMA",
     "Boots",
     "Forecast",
-    "ReclaimCost",
     "Spread",
     "WearForecast",
     "forecast_wear",
@@ -76,19 +77,6 @@ class Boots(NamedTuple):
 
     earliest: int | None
     latest: int | None
-
-
-@dataclass(frozen=True)
-class ReclaimCost:
-    """Erases, programs and time (None where the trace has no times) of one reclaim.
-
-    `measured` in the traces, or worked out from the store's layout and the pace of the programs in the traces.
-    """
-
-    erases: int
-    programs: int
-    seconds: float | None
-    measured: bool
 
 
 @dataclass(frozen=True)
@@ -171,7 +159,7 @@ def forecast_wear(device: Device, replayed: Replayed, *, endurance: int | None =
         driver=driver,
         forecast=made,
         why_not=why_not,
-        cost=_cost(wear, driver, store, device.blocks.block_bytes),
+        cost=reclaim_cost(wear, driver, store, device.blocks.block_bytes),
         blocks=_blocks(device, wear, driver, made, store, limit),
         endurance=limit,
         endurance_source=source,
@@ -197,6 +185,10 @@ def _why_not(device: Device, replayed: Replayed, wear: StoreWear, boots: list[tu
     for trace, name in sorted(device.options.restored_images):
         if name == device.base:
             yield f"trace {trace} begins with the image that the trace before it began with: QEMU threw its writes away"
+    used = set(wear.boots["trace"])
+    for notes in device.notes:
+        if notes.trace not in used:
+            yield f"the guest did nothing to the flash in trace {notes.trace}"
     if not all(reclaim.complete for reclaim in wear.reclaims):
         yield "the trace ends while the store is reclaimed"
     first = wear.boots["trace"].min() if wear.rooms[0] is None else None
@@ -264,86 +256,19 @@ def _live_changes(wear: StoreWear, boots: Iterable[tuple[int, int]]) -> Iterator
 
 def _erases(wear: StoreWear, boots: Iterable[tuple[int, int]]) -> list[int]:
     """Erases of each boot, without those of reclaims."""
-    plain = wear.operations.filter(IS_ERASED & ~_in_reclaims(wear)).group_by("trace", "boot").len()
+    plain = wear.operations.filter(IS_ERASED & ~in_reclaims(wear)).group_by("trace", "boot").len()
     found = {(trace, boot): count for trace, boot, count in plain.rows()}
     return [found.get(boot, 0) for boot in boots]
 
 
-def _in_reclaims(wear: StoreWear) -> pl.Expr:
-    """True for operations that are part of a reclaim."""
-    within = pl.lit(value=False)
-    for reclaim in wear.reclaims:
-        overlaps = (pl.col("last_seq") >= reclaim.first_seq) & (pl.col("first_seq") <= reclaim.last_seq)
-        within |= (pl.col("trace") == reclaim.trace) & overlaps
-    return within
-
-
 def _until(room_bytes: float, step: Spread) -> Boots:
     """The boots after which less than nothing is left of some room."""
-    first, last = (None if each <= 0 else max(int(room_bytes // each) + 1, 1) for each in (step.most, step.least))
-    return Boots(first, last)
+    if room_bytes < 0:
+        return Boots(1, 1)
+    return Boots(*(None if each <= 0 else int(room_bytes // each) + 1 for each in (step.most, step.least)))
 
 
-# --- reclaims and blocks -----------------------------------------------------------------------------------------
-
-_NANOSECONDS = 1_000_000_000
-_TIMES_RECLAIMED = {"variables": 1, "FTW spare": 2}
-"""How often a reclaim erases each part: the spare before it is written and after it is done with."""
-
-
-def _cost(wear: StoreWear, driver: FlashDriver | None, store: VariableStore, block: int) -> ReclaimCost | None:
-    complete = [reclaim for reclaim in wear.reclaims if reclaim.complete]
-    if complete:
-        times = [reclaim.duration_ns for reclaim in complete if reclaim.duration_ns is not None]
-        return ReclaimCost(
-            round(fmean(reclaim.erases for reclaim in complete)),
-            round(fmean(reclaim.programs for reclaim in complete)),
-            fmean(times) / _NANOSECONDS if times else None,
-            measured=True,
-        )
-    room, parts = wear.rooms[-1], {region.name: region for region in store.regions}
-    if driver is None or room is None or not parts.keys() >= _TIMES_RECLAIMED.keys():
-        return None
-    variables, spare = (parts[name] for name in _TIMES_RECLAIMED)
-    blank = 0 if driver.programs_blank else room.capacity - room.live
-    copied = variables.end - store.start - blank
-    put_back = spare.end - spare.start if driver.programs_blank else 0
-    programs = 2 * _units(copied, driver.program_bytes) + _units(put_back, driver.program_bytes)
-    erases = sum(_expected_erases(driver, store, block).values())
-    pace = _pace_ns(wear.operations)
-    return ReclaimCost(erases, programs, None if pace is None else pace * programs / _NANOSECONDS, measured=False)
-
-
-def _units(length: int, unit: int) -> int:
-    return -(-length // unit)
-
-
-def _pace_ns(operations: pl.DataFrame) -> float | None:
-    """Usual time from the start of a program to that of the next, polling and the guest's own work included."""
-    programs = operations.filter(IS_PROGRAMMED).select(pl.col("time_ns").diff().over("trace", "boot"))
-    pace = programs["time_ns"].median()
-    return pace if isinstance(pace, float) else None
-
-
-def _expected_erases(driver: FlashDriver, store: VariableStore, block: int) -> dict[int, int]:
-    """Erases of each block in a reclaim, by the layout of the store."""
-    return {
-        number: driver.erases * _TIMES_RECLAIMED[region.name]
-        for region in store.regions
-        if region.name in _TIMES_RECLAIMED
-        for number in range(region.start // block, _units(region.end, block))
-    }
-
-
-def _reclaim_erases(
-    wear: StoreWear, driver: FlashDriver | None, store: VariableStore, block: int
-) -> Mapping[int, float]:
-    """Erases of each block in a reclaim, as seen in the traces or as expected."""
-    complete = [reclaim for reclaim in wear.reclaims if reclaim.complete]
-    if not complete:
-        return {} if driver is None else _expected_erases(driver, store, block)
-    erases = wear.operations.filter(IS_ERASED & _in_reclaims(wear)).group_by("block").len()
-    return {number: count / len(complete) for number, count in erases.rows()}
+# --- blocks ------------------------------------------------------------------------------------------------------
 
 
 def _blocks(
@@ -357,9 +282,9 @@ def _blocks(
     """A frame of `BLOCK_WEAR_SCHEMA`."""
     block = device.blocks.block_bytes
     seen = dict(device.block_table().select("block", "erases").rows())
-    rates = {} if forecast is None else _rates(wear, forecast, _reclaim_erases(wear, driver, store, block))
+    rates = {} if forecast is None else _rates(wear, forecast, reclaim_erases(wear, driver, store, block))
     rows = []
-    for number in range(store.start // block, _units(store.end, block)):
+    for number in range(store.start // block, -(-store.end // block)):
         erases, rate = seen.get(number, 0), rates.get(number, 0.0)
         left = None if not rate else max(int((endurance - erases) / rate), 0)
         part = _part(store.regions, number * block, block)
@@ -375,7 +300,7 @@ def of_boots(frame: pl.DataFrame, boots: Sequence[tuple[int, int]]) -> pl.DataFr
 
 def _rates(wear: StoreWear, forecast: Forecast, reclaim_erases: Mapping[int, float]) -> dict[int, float]:
     """Expected erases of each block a boot."""
-    erases = wear.operations.filter(IS_ERASED & ~_in_reclaims(wear))
+    erases = wear.operations.filter(IS_ERASED & ~in_reclaims(wear))
     plain = of_boots(erases, forecast.boots).group_by("block").len()
     rates = {number: count / len(forecast.boots) for number, count in plain.rows()}
     every = [boots for boots in forecast.reclaimed_every if boots is not None]

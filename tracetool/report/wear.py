@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from tracetool.audit.wear import Boots, Forecast, ReclaimCost, Spread, WearForecast
+    from tracetool.audit.reclaims import ReclaimCost
+    from tracetool.audit.wear import Boots, Forecast, Spread, WearForecast
 
 __all__ = ["SCHEMA", "print_wear", "wear_document"]
 

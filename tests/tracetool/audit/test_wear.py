@@ -208,6 +208,20 @@ def test_boots_whose_changes_were_lost_meanwhile_do_not_follow(tmp_path: Path) -
     assert "of trace 1 is" in found.why_not[0]
 
 
+def test_a_boot_that_leaves_the_flash_alone_is_no_boot_to_count_on(tmp_path: Path) -> None:
+    before, clock = image(tmp_path / "before.fd")
+    for number, trace in enumerate((boots(clock, 1), log(STORE).reset(), boots(clock + RECORD, 1))):
+        (tmp_path / f"{number}.log").write_text(trace.text)
+    found = tt.open(*(tmp_path / f"{number}.log" for number in range(3)), image={STORE: before}).wear()
+    assert "the guest did nothing to the flash in trace 1" in found.why_not
+
+
+def test_a_store_that_is_too_full_already_is_reclaimed_at_every_boot(tmp_path: Path) -> None:
+    found = planted(tmp_path, 1, 1, free=RECLAIMED_BELOW)
+    assert found.forecast is not None
+    assert found.forecast.reclaimed_in == (1, 1)
+
+
 def test_lost_events_allow_no_forecast(tmp_path: Path) -> None:
     before, clock = image(tmp_path / "before.fd")
     trace = boots(clock, 1, 1).line("systemd-journald[1]: Suppressed 30 messages from guest.scope")
