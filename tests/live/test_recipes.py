@@ -15,13 +15,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.captures import ROOT, capture_path
+from tests.captures import ROOT, capture_path, case_path
 from tests.live.firmware import padded
 from tests.requirements import needed_file, needed_program
 from tests.test_docs import section
 from tests.tracetool.cli.program import COMMAND, Ended, environment
+from tests.tracetool.ingest.test_uefi_vars import BOOT as UEFI_VARS_BOOT
 from tests.tracetool.recording import fake_qemu
-from tests.tracetool.runs.support import PADDING
+from tests.tracetool.runs.support import FIRST_BOOT, PADDING
 from tracetool.compression import compression_of, decompressed
 
 pytestmark = pytest.mark.live
@@ -172,10 +173,60 @@ def test_variables_that_survived_are_listed(tmp_path: Path) -> None:
         packed = capture_path(f"aavmf-first-boot/{file}.zst")
         with packed.open("rb") as source, (tmp_path / name).open("wb") as target:
             shutil.copyfileobj(decompressed(source, compression_of(source.peek(8))), target)
-    for command in commands(block(recipe("Did my UEFI variable survive?"), "sh")):
+    for command in commands(recipe("Did my UEFI variable survive?")):
         ended = run(command, tmp_path)
         assert (ended.code, ended.err) == (0, "tracetool: wrote vars.json\n" if "-o" in command else "")
     assert len(json.loads((tmp_path / "vars.json").read_text())["variables"]) == 17
+
+
+@pytest.fixture
+def boots(tmp_path: Path) -> Path:
+    """A directory with two consecutive boots: logs, one log of both, run directories, and the flash before them."""
+    for run_directory, name in ((FIRST_BOOT, "boot1.log"), (PADDING, "boot2.log")):
+        unpack(f"{run_directory.name}/trace.log.zst", tmp_path / name)
+    unpack("aavmf-first-boot/flash1-before.fd.zst", tmp_path / "before.fd")
+    (tmp_path / "guest.log").write_bytes(b"".join((tmp_path / f"boot{each}.log").read_bytes() for each in (1, 2)))
+    (tmp_path / "runs").mkdir()
+    FIRST_BOOT.at(tmp_path / "runs" / "boot-0")
+    PADDING.at(tmp_path / "runs" / "boot-1")
+    return tmp_path
+
+
+def unpack(capture: str, path: Path) -> None:
+    with capture_path(capture).open("rb") as packed, path.open("wb") as file:
+        shutil.copyfileobj(decompressed(packed, compression_of(packed.peek(8))), file)
+
+
+def test_a_reclaim_is_forecast(boots: Path) -> None:
+    told = [
+        run(command, boots) for command in commands(block(recipe("When will the variable store be reclaimed?"), "sh"))
+    ]
+    assert [ended.code for ended in told] == [0, 0, 0], [ended.err for ended in told]
+    assert all("in boot 1,115 from now" in ended.text for ended in told[:2])
+    assert len((boots / "wear.csv").read_text().splitlines()) == 3
+
+
+def test_a_boot_with_uefi_vars_is_put_beside_one_with_a_flash(boots: Path) -> None:
+    (boots / "uefi-vars.log").write_text("".join(f"{line}\n" for line in UEFI_VARS_BOOT))
+    told = [
+        run(each, boots) for each in commands(block(recipe("What would the variables cost without a flash?"), "sh"))
+    ]
+    assert [ended.code for ended in told] == [0, 0, 0], [ended.err for ended in told]
+    assert all("BootOrder" in ended.text for ended in told[:2])
+    assert "uefi-vars" in told[2].text
+
+
+def test_a_torn_save_of_u_boot_is_told(tmp_path: Path) -> None:
+    with (
+        case_path("uboot-saveenv-qemu-2343.log.zst").open("rb") as packed,
+        (tmp_path / "u-boot.log").open("wb") as file,
+    ):
+        shutil.copyfileobj(decompressed(packed, compression_of(packed.peek(8))), file)
+    with (tmp_path / "before.fd").open("wb") as image:
+        image.truncate(REGION)
+    for command in commands(block(recipe("What did `saveenv` change?"), "sh")):
+        ended = run(command, tmp_path)
+        assert (ended.code, "torn" in ended.text) == (0, True), ended.err
 
 
 def test_a_qemu_with_the_rfc_patch_is_read(tmp_path: Path) -> None:
