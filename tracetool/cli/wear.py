@@ -57,16 +57,13 @@ def wear(
     It takes two boots that follow one another: two traces, one trace of both, or run directories. More boots show how
     far they differ.
     """
-    from tracetool.cli.output import open_output
-
     if against is not None and output_format == "csv":
         raise UsageError("--format csv has the boots of the flash alone; leave out --against, or give --format json")
     others = [] if against is None else [user_path(against)]
     with common.opened(traces, reading, devices.given(), outputs=[output], inputs=others) as trace:
         found = trace.wear(endurance=endurance)
     backends = None if against is None else _backends(found, against, reading)
-    with open_output(output) as file:
-        file.write(_text(found, backends, output_format, width).encode())
+    _write(found, backends, output_format, output, width)
 
 
 def _backends(found: WearForecast, against: str, reading: common.Reading) -> pl.DataFrame:
@@ -76,12 +73,21 @@ def _backends(found: WearForecast, against: str, reading: common.Reading) -> pl.
         return compare_backends(found.wear, other.uefi_requests())
 
 
-def _text(found: WearForecast, backends: pl.DataFrame | None, output_format: str, width: int | None) -> str:
+def _write(
+    found: WearForecast, backends: pl.DataFrame | None, output_format: str, output: str | None, width: int | None
+) -> None:
+    from tracetool.cli.output import open_output
     from tracetool.report.formats.json import document_text
     from tracetool.report.wear import print_wear, wear_document
 
+    if output_format == "text" and output is None:
+        print_wear(found, common.console(width), backends)
+        return
     if output_format == "json":
-        return document_text(wear_document(found, backends))
-    if output_format == "csv":
-        return found.wear.boots.write_csv()
-    return common.printed(lambda console: print_wear(found, console, backends), width)
+        text = document_text(wear_document(found, backends))
+    elif output_format == "csv":
+        text = found.wear.boots.write_csv()
+    else:
+        text = common.printed(lambda console: print_wear(found, console, backends), width)
+    with open_output(output) as file:
+        file.write(text.encode())

@@ -24,7 +24,8 @@ FORMATS = [
     *(("audit", form) for form in REPORTS),
     *((command, form) for command in ("operations", "blocks", "findings") for form in ("table", "csv", "parquet")),
     *(("events", form) for form in ("table", "jsonl")),
-    *(("verify", form) for form in ("text", "json")),
+    *((command, form) for command in ("verify", "wear") for form in ("text", "json")),
+    ("wear", "csv"),
 ]
 
 
