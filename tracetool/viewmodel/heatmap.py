@@ -12,19 +12,20 @@ import polars as pl
 from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset, format_size
 from tracetool.timeline.operations import WRITING
-from tracetool.uefi.regions import nv_regions
+from tracetool.timeline.touched import names_text
+from tracetool.uefi.regions import Region, nv_regions
+from tracetool.uefi.varstore import read_variable_store
 from tracetool.viewmodel.bins import Cells, Heat, Metric, heat
 from tracetool.viewmodel.flash_map import cell_sizes, lay_out, levels
 from tracetool.viewmodel.range_stats import statistics, within
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from tracetool.audit import DeviceAudit
-    from tracetool.uefi.regions import Region
     from tracetool.viewmodel.audit_session import AuditSession
     from tracetool.viewmodel.flash_map import MapRow, Shape
     from tracetool.viewmodel.history import History
@@ -42,6 +43,8 @@ class Subject:
     extent_bytes: int | None
     operations: pl.DataFrame
     regions: tuple[Region, ...] = ()
+    variables: tuple[Region, ...] = ()
+    """Copies of UEFI variables in the store at the end of the trace, and its free space."""
 
     @property
     def zooms(self) -> list[int]:
@@ -69,6 +72,9 @@ class Subject:
     def words(self, start: int, end: int) -> str:
         """A range in words: offsets, regions, and statistics of its operations."""
         names = [region.name for region in self.regions if region.start < end and start < region.end]
+        inside = [found.name for found in self.variables if found.start < end and start < found.end]
+        if inside:
+            names.append(sanitize(names_text(list(dict.fromkeys(inside)))))
         if self.extent_bytes is not None and end > self.extent_bytes:
             names.append("beyond the extent")
         where = f"{format_offset(start)} to {format_offset(end)}, {format_size(end - start)}"
@@ -96,6 +102,7 @@ def subjects(session: AuditSession) -> tuple[Subject, ...]:
             device.extent.bytes if device.extent is not None else None,
             session.operations.filter(pl.col("device").cast(pl.String) == device.name),
             tuple(_regions(session.history(device.name), device)),
+            tuple(_variables(session, device.name)),
         )
         for device in audited
         if device.geometry is not None and device.region_bytes
@@ -106,14 +113,21 @@ def _regions(history: History | None, device: DeviceAudit) -> Sequence[Region]:
     """The named regions at the end of the trace."""
     if history is None:
         return ()
-    snapshot = history.snapshot(len(history))
-
-    def read(offset: int, length: int) -> bytes | None:
-        block = snapshot.read(offset, length)
-        return block.data.tobytes() if len(block.data) == length and block.known.all() else None
-
     start = 0 if device.extent is None else device.extent.code_end
-    return nv_regions(read, limit=device.region_bytes or 0, start=start)
+    return nv_regions(history.snapshot(len(history)).known_bytes, limit=device.region_bytes or 0, start=start)
+
+
+def _variables(session: AuditSession, device: str) -> Iterator[Region]:
+    """The variables in the store at the end of the trace, and its free space."""
+    history, timeline = session.history(device), session.store_timeline(device)
+    if history is None or timeline is None:
+        return
+    snapshot = history.snapshot(len(history))
+    store = read_variable_store(snapshot.known_bytes, timeline.start, limit=len(snapshot))
+    for variable in store.variables:
+        yield Region(variable.name or "?", variable.header.offset, variable.header.end)
+    if store.header is not None and store.list_end < store.header.end:
+        yield Region("free space", store.list_end, store.header.end)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,14 @@ from bisect import bisect_right
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset
+from tracetool.uefi.structures import structure_at
+from tracetool.uefi.varstore import read_variable_store
 from tracetool.viewmodel.folding import ROW_BYTES, folded_rows
 
 if TYPE_CHECKING:
+    from tracetool.uefi.varstore import VariableStore
     from tracetool.viewmodel.folding import FoldedRows
     from tracetool.viewmodel.history import History
     from tracetool.viewmodel.snapshot import Snapshot
@@ -40,10 +44,18 @@ class HexRow(NamedTuple):
 
 
 class HexModel:
-    """Hex rows of a device at one moment; positions are those of `History`."""
+    """Hex rows of a device at one moment; positions are those of `History`.
 
-    def __init__(self, history: History, position: int | None = None) -> None:
+    Args:
+        history: of the device.
+        position: the first moment; None: the end.
+        store_start: where the volume of the UEFI variable store begins; None: there is none.
+    """
+
+    def __init__(self, history: History, position: int | None = None, store_start: int | None = None) -> None:
         self.history = history
+        self._store_start = store_start
+        self._store: VariableStore | None = None
         self.against = Against.BEFORE
         self.mark: int | None = None
         self._position = -1
@@ -101,6 +113,7 @@ class HexModel:
         return len(self.history) if self.against is Against.END else 0
 
     def _look(self) -> None:
+        self._store = None
         self.snapshot: Snapshot = self.history.snapshot(self._position)
         self.changed = self.history.changed(self.other, self._position)
         self._starts = [start for start, _ in self.changed]
@@ -154,10 +167,19 @@ class HexModel:
         return f"{count:,} B unlike {self.against.value}" if count else f"as {self.against.value}"
 
     def byte_words(self, offset: int) -> str:
-        """A byte and the one compared with, in words."""
+        """A byte, the one compared with, and the structure of the variable store that it belongs to, in words."""
         now, then = self._byte(self.snapshot, offset), self._byte(self.history.snapshot(self.other), offset)
         was = f", {then} at {self.against.value}" if self.is_changed(offset) else ""
-        return f"{format_offset(offset)}: {now}{was}"
+        structure = self._structure(offset)
+        return f"{format_offset(offset)}: {now}{was}{f' │ {sanitize(structure)}' if structure else ''}"
+
+    def _structure(self, offset: int) -> str | None:
+        if self._store_start is None:
+            return None
+        if self._store is None:
+            read, limit = self.snapshot.known_bytes, len(self.snapshot)
+            self._store = read_variable_store(read, self._store_start, limit=limit)
+        return structure_at(self._store, offset)
 
     @staticmethod
     def _byte(snapshot: Snapshot, offset: int) -> str:

@@ -82,6 +82,13 @@ class Snapshot:
             return parts[0]
         return Block(np.concatenate([part.data for part in parts]), np.concatenate([part.known for part in parts]))
 
+    def known_bytes(self, offset: int, length: int) -> bytes | None:
+        """The bytes at an offset; None where one is not known or lies outside the flash."""
+        if offset < 0 or length < 0:
+            return None
+        block = self.read(offset, length)
+        return block.data.tobytes() if len(block.data) == length and block.known.all() else None
+
     def _parts(self, offset: int, end: int) -> Iterator[Block]:
         size = self.rest.block_bytes
         for number in range(offset // size, -(-end // size)):

@@ -145,14 +145,7 @@ class StoreModel:
     def store(self) -> VariableStore:
         """The store at the moment, decoded."""
         snapshot = self.history.snapshot(self.position)
-
-        def read(offset: int, length: int) -> bytes | None:
-            if offset < 0 or length < 0:
-                return None
-            block = snapshot.read(offset, length)
-            return block.data.tobytes() if len(block.data) == length and block.known.all() else None
-
-        return read_variable_store(read, self._timeline.start, limit=len(snapshot))
+        return read_variable_store(snapshot.known_bytes, self._timeline.start, limit=len(snapshot))
 
     def rows(self, store: VariableStore) -> VariableRows:
         """The variables of a decoded store."""

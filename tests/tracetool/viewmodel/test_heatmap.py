@@ -31,3 +31,10 @@ def test_a_moment_before_all_counts_nothing_and_says_so() -> None:
     assert not drawing.heat.touched.any()
     assert drawing.words.endswith("not yet played")
     assert drawing.subject.event_at(0, PLACE) is None
+
+
+def test_a_range_names_the_variables_in_it() -> None:
+    subject = subjects(padding())[0]
+    assert subject.words(0x698, 0x69C).split(" │ ")[1] == "variables; BootOrder"
+    assert subject.words(0x698, 0x800).split(" │ ")[1] == "variables; BootOrder +2"
+    assert subject.words(0x3000, 0x3080).split(" │ ")[1] == "variables; free space"

@@ -112,3 +112,12 @@ def test_a_device_that_was_not_replayed_has_no_moments() -> None:
         assert history_of(device)() is None
     finally:
         device.machine = machine
+
+
+def test_a_byte_of_the_store_is_named_by_its_structure_at_the_moment() -> None:
+    found = HexModel(history(padding()), store_start=0)
+    assert found.byte_words(0x69A) == "0x069a: 3f │ state of BootOrder"
+    assert found.byte_words(PLACE) == "0x100000: 40, 00 at the moment before"
+    assert found.byte_words(0x8E2).endswith(" │ state of Hello")
+    found.go(0)
+    assert found.byte_words(0x8E2).endswith(" │ free space")

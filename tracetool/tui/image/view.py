@@ -111,14 +111,15 @@ class ImageView(DeviceView):
 
     async def _show_device(self) -> None:
         subject, session = self.subject, self._session
-        history = None
+        history = timeline = None
         if subject is not None and session is not None:
             history = await asyncio.to_thread(session.history, subject.device)
+            timeline = await asyncio.to_thread(session.store_timeline, subject.device)
         if subject is None or history is None:
             self.query_one(Heading).say("no device that could be replayed: give --board or --geometry")
             return
         self._stop()
-        self.model = HexModel(history)
+        self.model = HexModel(history, store_start=None if timeline is None else timeline.start)
         self.clock = playback(_times(self.model, subject), longest_pause_ns=_LONGEST_PAUSE_NS)
         self.grid.show(self.model, subject.extent_bytes)
         self._look(self.model.first_changed())
