@@ -23,6 +23,7 @@ _MODULES = {
     "variables": "variables",
     "wear": "wear",
     "powercut": "powercut",
+    "who": "who",
     "explain": "explain",
     "audit": "audit",
     "view": "view",

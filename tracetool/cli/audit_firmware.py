@@ -43,8 +43,11 @@ def _names() -> Iterable[str]:
 @click.option(
     "--seconds", type=click.FloatRange(min=1), default=50, metavar="SECONDS", help="How long one boot may take."
 )
+@options.who
 @options.quiet
-def audit_firmware(*, firmware: tuple[str, ...], output: str | None, qemu_binary: str | None, seconds: float) -> int:
+def audit_firmware(
+    *, firmware: tuple[str, ...], output: str | None, qemu_binary: str | None, seconds: float, who: bool
+) -> int:
     """Boot an installed firmware twice under trace, and say whether it wrote outside the extent of its flash.
 
     The first boot is with a copy of its variable store as it is delivered,
@@ -55,7 +58,7 @@ def audit_firmware(*, firmware: tuple[str, ...], output: str | None, qemu_binary
     """
     found = _firmware(firmware)
     with _folder(output) as folder:
-        runs = _booted(found, folder, qemu_binary or found.program, seconds)
+        runs = _booted(found, folder, qemu_binary or found.program, seconds, who=who)
         if output is None:
             common.say("the two runs are not kept; -o DIR keeps them")
         from tracetool.cli.audit import run_audit
@@ -92,7 +95,7 @@ def _folder(output: str | None) -> Iterator[Path]:
     yield folder
 
 
-def _booted(firmware: Firmware, folder: Path, program: str, seconds: float) -> list[str]:
+def _booted(firmware: Firmware, folder: Path, program: str, seconds: float, *, who: bool) -> list[str]:
     """Boot it as often as there are boots; the run directories."""
     from tracetool.recording.boot import Boot, drives_of
     from tracetool.recording.record import plan_recording, record
@@ -102,7 +105,8 @@ def _booted(firmware: Firmware, folder: Path, program: str, seconds: float) -> l
     except OSError as error:
         raise InputError(f"{error.filename or folder}: {error.strerror}: no copy of the firmware's files") from error
     machine = ["-M", firmware.machine, *firmware.options, "-m", "256", "-accel", "tcg"]
-    plan = plan_recording([program, *machine, "-display", "none", "-nodefaults", "-nic", "none", *drives])
+    command = [program, *machine, "-display", "none", "-nodefaults", "-nic", "none", *drives]
+    plan = plan_recording(command, who=who)
     runs = []
     common.say(f"{firmware.code} on {plan.about.name if plan.about else program}")
     for number, store in enumerate(_BOOTS):

@@ -135,6 +135,10 @@ def output_file(text: str, option: str) -> tuple[str, Path]:
     return name, user_path(value)
 
 
+who = click.option(
+    "--who", is_flag=True, help="Log which guest code makes each access, by a plugin in QEMU; see tracetool who."
+)
+
 # --- how it is read ----------------------------------------------------------------------------------------------
 
 quiet = click.option(

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="End the guest after so long, as Ctrl-C would.",
 )
+@options.who
 @options.quiet
-def record(*, line: tuple[str, ...], output: str | None, backend: str, seconds: float | None) -> int:
+def record(*, line: tuple[str, ...], output: str | None, backend: str, seconds: float | None, who: bool) -> int:
     """Run a guest under trace, keep its flash images before and after, and say what it did to them.
 
     As in: tracetool record -o run -- qemu-system-aarch64 -M virt ...
@@ -56,8 +57,8 @@ def record(*, line: tuple[str, ...], output: str | None, backend: str, seconds: 
     if launches_qemu(line):
         from tracetool.cli.record_launcher import record_launched
 
-        return record_launched(line, _folder(output), backend, seconds)
-    plan = plan_recording(line, backend)
+        return record_launched(line, _folder(output), backend, seconds, who=who)
+    plan = plan_recording(line, backend, who=who)
     for note in plan.line.notes:
         common.say(note)
     signals = Signals()

@@ -145,8 +145,12 @@ class Trace:
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """The events in frames of `EVENTS_SCHEMA`, one after the other; of the boots and processes that were chosen."""
-        for number, reader in enumerate(self.readers):
-            yield from Chosen(reader, self.options).chunks(number)
+        for number in range(len(self.readers)):
+            yield from self.chunks_of(number)
+
+    def chunks_of(self, number: int) -> Iterator[pl.DataFrame]:
+        """The events of one trace, as `chunks`."""
+        return Chosen(self.readers[number], self.options).chunks(number)
 
     def chunks_with_operations(self) -> Iterator[pl.DataFrame]:
         """The events as `chunks` gives them, with `part`, `variable` and `intent` of their operations.
@@ -357,6 +361,34 @@ class Trace:
         replayed = self.replay(keep_operations=True, variables=True)
         self.warn_of_doubts(replayed)
         return forecast_wear(chosen_store(replayed), replayed, endurance=endurance)
+
+    # --- guest code ----------------------------------------------------------------------------------------------
+
+    def callers(
+        self, where: str | None = None, *, log: str | Path | None = None, code: str | Path | None = None
+    ) -> pl.DataFrame:
+        """The timeline with the guest code behind each operation, a frame of `CALLERS_SCHEMA`.
+
+        Args:
+            where: as for `operations`.
+            log: the log of the plugin, where the trace is not the run directory that has it.
+            code: the image of the code flash, which names modules; likewise.
+
+        Raises:
+            InputError: there is no log: the run was not recorded with `--who`.
+            UsageError: one log is given for several traces.
+        """
+        from tracetool.who.callers import with_callers
+
+        return with_callers(self.readers, self.chunks_of, self.operations(where), log=log, code=code)
+
+    def who(
+        self, where: str | None = None, *, log: str | Path | None = None, code: str | Path | None = None
+    ) -> pl.DataFrame:
+        """What each module of the guest did to the flash, a frame of `WHO_SCHEMA`; arguments as of `callers`."""
+        from tracetool.who.attribution import sum_by_module
+
+        return sum_by_module(self.callers(where, log=log, code=code))
 
     # --- answers -------------------------------------------------------------------------------------------------
 

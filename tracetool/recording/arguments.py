@@ -19,7 +19,7 @@ __all__ = ["CommandLine", "FlashDrive", "NoFlashError", "read_command_line"]
 
 Options = dict[str, str]
 
-_TAKEN = ("drive", "blockdev", "machine", "M", "pflash", "bios", "D", "d", "trace", "msg", "readconfig")
+_TAKEN = ("drive", "blockdev", "machine", "M", "pflash", "bios", "D", "d", "trace", "msg", "readconfig", "accel")
 """Options that are parsed, all with a value."""
 
 _PFLASH_PROPERTY = re.compile(r"pflash(\d+)")
@@ -44,12 +44,17 @@ class FlashDrive:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Parsed command line. `machine` None: QEMU's default; `notes`: effects of the user's options on a recording."""
+    """Parsed command line.
+
+    `machine` None: QEMU's default. `notes`: effects of the user's options on a recording. `accelerator`: the first one
+    that QEMU tries, None: its default.
+    """
 
     machine: str | None
     flashes: tuple[FlashDrive, ...]
     timestamps: bool
     notes: tuple[str, ...] = ()
+    accelerator: str | None = None
 
 
 @dataclass
@@ -79,7 +84,8 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     if not flashes:
         raise NoFlashError(_why_no_flash(given, machine))
     timestamps = any("timestamp" in parse(text) for text in given.values("msg"))
-    return CommandLine(machine.get("type"), tuple(flashes), timestamps, tuple(_notes(given, flashes, machine)))
+    notes = tuple(_notes(given, flashes, machine))
+    return CommandLine(machine.get("type"), tuple(flashes), timestamps, notes, _accelerator(given, machine))
 
 
 def _sorted_out(arguments: Sequence[str]) -> _Given:
@@ -103,6 +109,14 @@ def _machine(given: _Given) -> Options:
     for text in given.values("machine", "M"):
         found |= parse(text, "type")
     return found
+
+
+def _accelerator(given: _Given, machine: Options) -> str | None:
+    """The first accelerator that QEMU tries."""
+    for text in given.values("accel"):
+        return parse(text, "accel").get("accel")
+    named = machine.get("accel", "").partition(":")[0]
+    return named or ("kvm" if "enable-kvm" in given.others else None)
 
 
 # --- incompatible options ----------------------------------------------------------------------------------------

@@ -101,7 +101,9 @@ class Launch:
 
 
 @contextmanager
-def launch_of(command: Sequence[str], run: Path, backend: str, seconds: float | None = None) -> Iterator[Launch]:
+def launch_of(
+    command: Sequence[str], run: Path, backend: str, seconds: float | None = None, *, who: bool = False
+) -> Iterator[Launch]:
     """Prepare a command for the time of the block.
 
     Args:
@@ -109,6 +111,7 @@ def launch_of(command: Sequence[str], run: Path, backend: str, seconds: float | 
         run: run directory of its first QEMU; that of the second has the suffix `-2`, and so on.
         backend: see `plan_recording`.
         seconds: time limit of each guest.
+        who: see `plan_recording`.
 
     Raises:
         MissingDependencyError: no such program.
@@ -118,6 +121,7 @@ def launch_of(command: Sequence[str], run: Path, backend: str, seconds: float | 
         for part in ("bin", "running", "runs", "passed"):
             (folder / part).mkdir()
         described = {"run": str(run.absolute()), "backend": backend, "command": list(command), "seconds": seconds}
+        described["who"] = who
         (folder / "launch.json").write_text(json.dumps(described), encoding="utf-8")
         for program_name, path in programs_in_path().items():
             _write_shim(path, folder, folder / "bin" / program_name)

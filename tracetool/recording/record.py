@@ -24,6 +24,7 @@ from tracetool.qemu.program import is_qemu, program_path
 from tracetool.recording.arguments import read_command_line
 from tracetool.recording.guest import DiskWatch
 from tracetool.recording.images import Part, format_of, in_use, measured, saved
+from tracetool.recording.plugin import WHO_LOG, plugin_for, plugin_options
 from tracetool.runs.directory import RunDirectory, read_run_directory, write_run
 from tracetool.runs.place import is_run_directory
 from tracetool.runs.run import FINISHED, NOT_STARTED, RECORDING, Flash, Run, SavedImage
@@ -48,7 +49,7 @@ class Plan:
     """Plan of a recording: the parsed command line and the QEMU's properties, None if it did not respond.
 
     `program` is the absolute path that `command` resolves to, for queries and the run alike. `launcher`: the user's
-    command, where that started the QEMU.
+    command, where that started the QEMU. `plugin`: the compiled plugin that logs which code made each access.
     """
 
     command: tuple[str, ...]
@@ -57,6 +58,7 @@ class Plan:
     about: About | None
     backend: str
     launcher: tuple[str, ...] = ()
+    plugin: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,12 @@ class Recorded:
     end: GuestEnd
 
 
-def plan_recording(command: Sequence[str], backend: str = "log") -> Plan:
-    """Parse a command line and query its QEMU.
+def plan_recording(command: Sequence[str], backend: str = "log", *, who: bool = False) -> Plan:
+    """Parse a command line and query its QEMU. With `who` the plugin goes with it, compiled if need be.
 
     Raises:
         UsageError: it cannot be recorded; has the reason.
-        MissingDependencyError: no such QEMU.
+        MissingDependencyError: no such QEMU, or no compiler for the plugin.
     """
     line = read_command_line(command[1:])
     program = program_path(command[0])
@@ -84,7 +86,7 @@ def plan_recording(command: Sequence[str], backend: str = "log") -> Plan:
     if backend not in found.backends:
         others = " and ".join(sorted(found.backends)) or "neither log nor simple, so its events cannot be recorded"
         raise UsageError(f"--backend {backend}: {found.name} was built without it; it has {others}")
-    return Plan(tuple(command), program, line, found, backend)
+    return Plan(tuple(command), program, line, found, backend, plugin=plugin_for(line, found) if who else None)
 
 
 def launches_qemu(command: Sequence[str]) -> bool:
@@ -176,6 +178,9 @@ class _Recording:
             for flash in self.run.flashes:
                 before = _copy(flash, self._folder, "before")
                 self._replace(flash, before=before)
+            if self._plan.plugin is not None:
+                options = plugin_options(self._plan.plugin, self.run, self._folder.absolute() / WHO_LOG)
+                self.run = replace(self.run, arguments=(*self.run.arguments, *options), who=WHO_LOG)
         except OSError as error:
             where = error.filename or self._folder
             raise InputError(f"{where}: {error.strerror}: no copy of the image; the guest was not started") from error

@@ -52,7 +52,7 @@ def _terminated(number: int, _: object) -> NoReturn:
 def _record(folder: Path, command: list[str]) -> int:
     launch = json.loads((folder / "launch.json").read_text(encoding="utf-8"))
     try:
-        plan = plan_recording(command, launch["backend"])
+        plan = plan_recording(command, launch["backend"], who=launch["who"])
     except UsageError as error:
         _leave(folder / "passed", {"reason": f"{Path(command[0]).name}: {error}"})
         if not isinstance(error, NoFlashError):

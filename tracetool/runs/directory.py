@@ -102,7 +102,8 @@ def read_run_directory(path: str) -> RunDirectory:
 
 def _files(run: Run) -> list[str]:
     images = [image for flash in run.flashes for image in (flash.before, flash.after)]
-    return [run.trace, *(image.file for image in images if image is not None and image.file is not None)]
+    logs = [run.trace] if run.who is None else [run.trace, run.who]
+    return [*logs, *(image.file for image in images if image is not None and image.file is not None)]
 
 
 def write_run(folder: Path, run: Run) -> None:

@@ -78,6 +78,7 @@ class Run:
         notes: what the user's own options come to, likewise.
         relayed: signals that the recorder was sent and passed on to QEMU, by name, in order.
         executable: the program that ran, where `program` is a script that starts it, else the same; links resolved.
+        who: the log of which guest code made each access, relative to the directory; None: it was not recorded.
         launcher: the user's command, where that is no QEMU but started one, which `command` then is.
         stopped_after: seconds after which the recorder ended the guest because it was told to; None: it did not.
     """
@@ -105,6 +106,7 @@ class Run:
     stopped_after: float | None = None
     executable: str | None = None
     launcher: tuple[str, ...] = ()
+    who: str | None = None
 
     @property
     def doubt(self) -> str | None:
