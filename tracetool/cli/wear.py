@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--against",
     type=FILE,
-    help="A log of the guest with its variables in QEMU's uefi-vars device (-trace 'uefi_*'): compare the last boots.",
+    help="A trace (-trace 'uefi_*') of a guest with its variables in QEMU's uefi-vars device: compare the last boots.",
 )
 @click.option(
     "--format",

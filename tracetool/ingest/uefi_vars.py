@@ -1,28 +1,24 @@
-"""Requests to QEMU's `uefi-vars` device, which keeps UEFI variables in the place of a flash, from logs.
+"""Requests to QEMU's `uefi-vars` device, which keeps UEFI variables in the place of a flash.
 
-Ref: QEMU hw/uefi/trace-events since 10.0 (names, arguments and texts), hw/uefi/var-service-core.c (a write of the
-command register runs a request), include/hw/uefi/var-service-api.h (registers). Lengths of data are not traced.
+Ref: QEMU hw/uefi/var-service-core.c (a write of the command register runs a request), include/hw/uefi/
+var-service-api.h (registers). Lengths of data are not traced.
 """
 
 from __future__ import annotations
 
-import re
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracetool.ingest.json_lines import JsonLogDecoder
-from tracetool.ingest.lines import pieces
-from tracetool.ingest.prefix import read_prefix
-from tracetool.ingest.text import TextTrace
+from tracetool.ingest.uefi_vars_events import read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from tracetool.ingest.source import Source
     from tracetool.ingest.trace_reader import TraceReader
+
+    _Arguments = Mapping[str, int | str]
 
 __all__ = ["CHANGING", "DEVICE", "REQUESTS_SCHEMA", "read_requests", "request_totals"]
 
@@ -46,9 +42,10 @@ REQUESTS_SCHEMA = pl.Schema(
         "transferred_bytes": pl.Int64(),
     }
 )
-"""One row a request: its number in the trace and the line of its first event, the time of that and until the last,
-what was asked for, the variable (null: none) with the length of its name, terminator included, QEMU's answer (null: not
-traced), the register accesses that it took, and the bytes that went through the transfer register (none with DMA)."""
+"""One row a request: its number in the trace, the line or record of its first event, the time of that and until the
+last, what was asked for, the variable (null: none) with the length of its name, terminator included, QEMU's answer
+(null: not traced), the register accesses that it took, and the bytes that went through the transfer register (none with
+DMA)."""
 
 BY_QEMU = "set by QEMU"
 """A variable that the device itself sets, as `SetupMode`; no request of the guest's."""
@@ -57,22 +54,6 @@ CHANGING = ("set-variable", "lock-variable", BY_QEMU)
 """Operations that change a variable."""
 
 _TRANSFER = 0x10
-_MARK = "uefi_"
-_TEXTS = {
-    "reg_read": r"addr 0x(?P<address>[0-9a-f]{1,16}), size (?P<size>\d{1,2})",
-    "reg_write": r"addr 0x(?P<address>[0-9a-f]{1,16}), val 0x[0-9a-f]{1,16}, size (?P<size>\d{1,2})",
-    "hard_reset": r"",
-    "variable": r"context (?P<context>\w{1,64}), name (?P<name>.{0,1024}), size (?P<size>\d{1,10}), "
-    r"uuid (?P<guid>[0-9a-f-]{36})",
-    "status": r"context \w{1,64}, status (?P<text>[a-z ]{1,32})",
-    "event": r"event (?P<text>[\w-]{1,64})",
-    "vars_proto_cmd": r"cmd (?P<text>[\w-]{1,64})",
-    "vars_policy_cmd": r"cmd (?P<text>[\w-]{1,64})",
-    "vars_security_violation": r"reason (?P<text>.{1,128}?)",
-    "vars_policy_deny": r"reason (?P<text>.{1,128}?)",
-}
-_EVENT = re.compile(rf"(?<!\w){_MARK}(?P<event>{'|'.join(_TEXTS)})(?: (?P<arguments>.*))?\Z", re.ASCII)
-_ARGUMENTS = {name: re.compile(text, re.ASCII) for name, text in _TEXTS.items()}
 
 
 @dataclass
@@ -109,11 +90,10 @@ class _Requests:
     """
 
     done: list[_Request] = field(default_factory=list)
-    damaged: int = 0
     _boot: int = -1
     _prepared: _Request | None = None
 
-    def event(self, line: int, time_ns: int | None, name: str, arguments: re.Match[str]) -> None:
+    def event(self, line: int, time_ns: int | None, name: str, arguments: _Arguments) -> None:
         """Take in the next event."""
         if name == "hard_reset":
             self._boot += 1
@@ -122,9 +102,9 @@ class _Requests:
         elif name == "variable":
             self._variable(line, time_ns, arguments)
         elif name in ("status", "vars_security_violation", "vars_policy_deny"):
-            self._answer(time_ns, arguments["text"])
+            self._answer(time_ns, str(arguments["text"]))
         elif not (name == "event" and self._current and self._current.operation == arguments["text"]):
-            self._begin(line, time_ns, ("policy " if "policy" in name else "") + arguments["text"])
+            self._begin(line, time_ns, ("policy " if "policy" in name else "") + str(arguments["text"]))
 
     @property
     def _current(self) -> _Request | None:
@@ -139,7 +119,7 @@ class _Requests:
         request.operation, request.last_ns = operation, time_ns
         self.done.append(request)
 
-    def _access(self, line: int, time_ns: int | None, arguments: re.Match[str], *, write: bool) -> None:
+    def _access(self, line: int, time_ns: int | None, arguments: _Arguments, *, write: bool) -> None:
         if write:
             self._prepared = self._prepared or self._new(line, time_ns, "")
         request = self._prepared if write else self._current or self._prepared
@@ -147,11 +127,11 @@ class _Requests:
             return
         request.accesses += 1
         request.last_ns = time_ns
-        if int(arguments["address"], 16) == _TRANSFER:
+        if arguments["address"] == _TRANSFER:
             request.transferred_bytes += int(arguments["size"])
 
-    def _variable(self, line: int, time_ns: int | None, arguments: re.Match[str]) -> None:
-        context = arguments["context"]
+    def _variable(self, line: int, time_ns: int | None, arguments: _Arguments) -> None:
+        context = str(arguments["context"])
         asked = context.partition("_mm_")[2].replace("_", "-")
         request = self._current
         if not asked:
@@ -163,7 +143,7 @@ class _Requests:
         elif request is None or request.variable is not None or request.outcome is not None:
             self._begin(line, time_ns, asked)
             request = self.done[-1]
-        request.variable, request.guid = arguments["name"], arguments["guid"]
+        request.variable, request.guid = str(arguments["name"]), str(arguments["guid"])
         request.name_bytes, request.last_ns = int(arguments["size"]), time_ns
 
     def _answer(self, time_ns: int | None, text: str) -> None:
@@ -174,10 +154,10 @@ class _Requests:
 
 
 def read_requests(readers: Sequence[TraceReader]) -> tuple[pl.DataFrame, int]:
-    """The requests in traces that are text, and how many lines with such an event were not understood.
+    """The requests in logs and traces of the simple backend, and how many of the device's events are damaged.
 
     Returns:
-        A frame of `REQUESTS_SCHEMA`, and the number of damaged lines.
+        A frame of `REQUESTS_SCHEMA`, and the number of damaged events.
 
     Raises:
         InputError: a trace cannot be read, or not a second time.
@@ -185,43 +165,14 @@ def read_requests(readers: Sequence[TraceReader]) -> tuple[pl.DataFrame, int]:
     rows: list[tuple[object, ...]] = []
     damaged = 0
     for trace, reader in enumerate(readers):
-        if not isinstance(reader, TextTrace):
-            continue
-        with closing(reader.open()) as source:
-            requests = _requests_in(source)
+        requests = _Requests()
+        for event in read_events(reader):
+            if event.arguments is None:
+                damaged += 1
+            else:
+                requests.event(event.number, event.time_ns, event.name, event.arguments)
         rows += [request.row(trace, number) for number, request in enumerate(requests.done)]
-        damaged += requests.damaged
     return pl.DataFrame(rows, REQUESTS_SCHEMA, orient="row"), damaged
-
-
-def _requests_in(source: Source) -> _Requests:
-    requests = _Requests()
-    for number, line in _lines(source):
-        found = _EVENT.search(line.rstrip())
-        if found is None:
-            continue
-        arguments = _ARGUMENTS[found["event"]].fullmatch(found["arguments"] or "")
-        if arguments is None:
-            requests.damaged += 1
-        else:
-            requests.event(number, read_prefix(line[: found.start()]).time_ns, found["event"], arguments)
-    return requests
-
-
-def _lines(source: Source) -> Iterator[tuple[int, str]]:
-    """The lines that may hold an event of the device, with their numbers; JSON objects unpacked."""
-    decoder, number = JsonLogDecoder(), 0
-    for piece in pieces(source.readinto):
-        if piece.overlong is not None:
-            number += 1
-            continue
-        lines = piece.text.split("\n")
-        for count, line in enumerate(lines, number + 1):
-            wrapped = decoder.decode(count, line) if "{" in line and _MARK in line else None
-            for each in [line] if wrapped is None else wrapped.lines:
-                if _MARK in each:
-                    yield count, each
-        number += len(lines) - (not piece.last)
 
 
 def request_totals(requests: pl.DataFrame) -> pl.DataFrame:

@@ -332,7 +332,8 @@ class Trace:
     def uefi_requests(self, name: str | None = None) -> pl.DataFrame:
         """What the guest asked of QEMU's `uefi-vars` device, a frame of `REQUESTS_SCHEMA`; empty: nothing was traced.
 
-        The device keeps variables in the place of a flash. Only logs are read; `-trace 'uefi_*'` records its events.
+        The device keeps variables in the place of a flash. `-trace 'uefi_*'` records its events; logs and the simple
+        format are read.
 
         Args:
             name: only requests about the variables of this name.
@@ -341,7 +342,7 @@ class Trace:
 
         requests, damaged = read_requests(self.readers)
         if damaged:
-            LOGGER.warning("%d lines with an event of uefi-vars are not understood", damaged)
+            LOGGER.warning("%d events of uefi-vars are not understood", damaged)
         return requests if name is None else requests.filter(pl.col("variable") == name)
 
     def wear(self, *, endurance: int | None = None) -> WearForecast:

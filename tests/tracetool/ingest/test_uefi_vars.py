@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.tracetool.simple_traces import Order, Simple
 from tests.tracetool.traces import reader
 from tracetool.ingest import open_trace
 from tracetool.ingest.uefi_vars import BY_QEMU, read_requests, request_totals
@@ -93,6 +95,38 @@ def test_the_forms_of_a_log_are_read(tmp_path: Path, prefix: str, time_ns: int |
 def test_lines_of_json_are_read(tmp_path: Path) -> None:
     lines = [f'{{"log":"{line}\\n","stream":"stderr","time":"2023-11-14T22:13:20.5Z"}}' for line in BOOT]
     assert [row["operation"] for row in requests(tmp_path, lines)].count("set-variable") == 2
+
+
+def recorded(order: Order, lines: list[str]) -> Simple:
+    """The events as the simple backend records them, beside those of a flash."""
+    trace = Simple(order)
+    for line in lines:
+        name, _, text = line.partition(" ")
+        values = re.findall(r"(?:addr|val|size|context|name|uuid|status|event|cmd) (.*?)(?:$|, (?=[a-z]+ ))", text)
+        numbers = name.startswith("uefi_reg")
+        trace.event(name, *(int(each, 0) if numbers or each.isdecimal() else each for each in values)).write(0xFF00FF)
+    return trace
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_records_of_the_simple_backend_are_the_same_requests(tmp_path: Path, order: Order) -> None:
+    path = tmp_path / "trace"
+    path.write_bytes(recorded(order, BOOT).data)
+    table, damaged = read_requests([open_trace(str(path))])
+    apart = {"line", "time_ns", "duration_ns"}
+    assert damaged == 0
+    assert [{key: row[key] for key in row.keys() - apart} for row in table.to_dicts()] == [
+        {key: row[key] for key in row.keys() - apart} for row in requests(tmp_path, BOOT)
+    ]
+
+
+def test_damage_among_records_costs_what_it_hits(tmp_path: Path) -> None:
+    trace, rest = recorded("<", BOOT), recorded("<", BOOT)
+    path = tmp_path / "trace"
+    path.write_bytes(trace.data + b"\xff" * 64 + rest.data[24:] + rest.data[24:40])
+    assert read_requests([open_trace(str(path))])[0].height == 10
+    path.write_bytes(Simple().mapping("uefi_event").record(0, b"\xff\xff\0\0abc").data)
+    assert read_requests([open_trace(str(path))])[1] == 1
 
 
 def test_a_refusal_by_policy_says_why(tmp_path: Path) -> None:
