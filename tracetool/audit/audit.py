@@ -11,7 +11,7 @@ from tracetool.analysis.session import replay_readers
 from tracetool.audit.backing import smallest_backing
 from tracetool.audit.result import Audit, DeviceAudit
 from tracetool.audit.verdict import doubts, judge
-from tracetool.findings import WEAR_LIMIT, find
+from tracetool.findings.registry import DEFAULTS, find
 from tracetool.findings.watch import OperationWatch
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tracetool.analysis.device import Device
     from tracetool.analysis.options import Options
     from tracetool.analysis.session import Replayed
+    from tracetool.findings.registry import RuleOptions
     from tracetool.ingest import TraceReader
 
 __all__ = ["audit", "audit_replayed"]
@@ -30,10 +31,9 @@ __all__ = ["audit", "audit_replayed"]
 def audit(
     readers: Sequence[TraceReader],
     options: Options,
+    rules: RuleOptions = DEFAULTS,
     *,
     guests: int = 1,
-    strict_silicon: bool = False,
-    wear_limit: int = WEAR_LIMIT,
 ) -> Audit:
     """Replay the traces and judge every device; `discard` is the policy where the options name none.
 
@@ -41,16 +41,15 @@ def audit(
         InputError: a trace or image cannot be read.
         UsageError: options contradict each other or the trace.
     """
-    return audit_replayed(readers, options, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit)[1]
+    return audit_replayed(readers, options, rules, guests=guests)[1]
 
 
 def audit_replayed(
     readers: Sequence[TraceReader],
     options: Options,
+    rules: RuleOptions = DEFAULTS,
     *,
     guests: int = 1,
-    strict_silicon: bool = False,
-    wear_limit: int = WEAR_LIMIT,
     begun: Callable[[Replayed], None] | None = None,
 ) -> tuple[Replayed, Audit]:
     """As `audit`, with the replayed devices; `begun` is called with them before they are filled."""
@@ -69,7 +68,7 @@ def audit_replayed(
         guests,
         tuple(replayed.traces),
         devices,
-        tuple(find(replayed, policy, chip, strict_silicon=strict_silicon, wear_limit=wear_limit)),
+        tuple(find(replayed, policy, chip, rules)),
         operations=replayed.operations() if options.keep_operations else OPERATIONS_SCHEMA.to_frame(),
     )
 

@@ -10,6 +10,7 @@ import polars as pl
 from replay.backing import Policy
 from tracetool.audit.audit import audit_replayed
 from tracetool.errors import UsageError
+from tracetool.findings.registry import DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tracetool.analysis.device import Device
     from tracetool.analysis.options import Options
     from tracetool.audit.result import Audit
+    from tracetool.findings.registry import RuleOptions
     from tracetool.ingest import TraceReader
 
 __all__ = ["Consequence", "compare_policies"]
@@ -48,7 +50,7 @@ class Consequence:
 
 
 def compare_policies(
-    readers: Sequence[TraceReader], options: Options, *, guests: int = 1, strict_silicon: bool = False, wear_limit: int
+    readers: Sequence[TraceReader], options: Options, rules: RuleOptions = DEFAULTS, *, guests: int = 1
 ) -> Audit:
     """Replay the traces under every policy; the audit is that under `discard`, with a row for each device and policy.
 
@@ -63,13 +65,7 @@ def compare_policies(
     rows: list[Consequence] = []
     result: Audit | None = None
     for policy in Policy:
-        replayed, found = audit_replayed(
-            readers,
-            replace(options, policy=policy),
-            guests=guests,
-            strict_silicon=strict_silicon,
-            wear_limit=wear_limit,
-        )
+        replayed, found = audit_replayed(readers, replace(options, policy=policy), rules, guests=guests)
         rows += [
             _consequence(replayed.devices[name], policy)
             for name in sorted(replayed.devices)

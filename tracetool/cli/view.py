@@ -42,6 +42,7 @@ def view(
     Ends with exit code 0 whatever was found; 3 if a trace cannot be read at all, or if the app itself fails.
     """
     from tracetool.cli.log import say_what_is_logged
+    from tracetool.findings.registry import RuleOptions
     from tracetool.library.inputs import STANDARD_INPUT
     from tracetool.library.trace import open as open_traces
     from tracetool.viewmodel.audit_session import Progress, Settings, start
@@ -51,7 +52,8 @@ def view(
     _free_keyboard(needed=STANDARD_INPUT in traces)
     progress = Progress()
     trace = open_traces(*traces, **devices.given(), **reading._asdict(), progress=lambda _path: progress.report)
-    settings = Settings(replace(trace.options, policy=policy), guests, strict_silicon, wear_limit)
+    rules = RuleOptions(strict_silicon, wear_limit)
+    settings = Settings(replace(trace.options, policy=policy), rules, guests)
     job = start(trace.readers, settings, progress)
     from tracetool.tui.app import TraceApp
     from tracetool.viewmodel.state_file import state_folder

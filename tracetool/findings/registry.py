@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     TraceCheck = Callable[["TraceCase"], Iterator["Hit"]]
 
 __all__ = [
+    "DEFAULTS",
     "RULES",
     "Case",
     "Finding",
     "Hit",
     "Need",
     "Rule",
+    "RuleOptions",
     "Severity",
     "TraceCase",
     "device_rules",
@@ -166,14 +168,26 @@ class Hit(NamedTuple):
     severity: Severity | None = None
 
 
+class RuleOptions(NamedTuple):
+    """Options of the rules."""
+
+    strict_silicon: bool = False
+    """What silicon refuses (NOR) is an error."""
+    wear_limit: int = WEAR_LIMIT
+    """Erases of a block beyond which it is noted."""
+
+
+DEFAULTS = RuleOptions()
+
+
 class Case(NamedTuple):
-    """Input of a check of a device: the device, its session, the policy and the limits."""
+    """Input of a check of a device: the device, its session, the policy and the options."""
 
     device: Device
     replayed: Replayed
     policy: Policy
     chip: ChipProfile
-    wear_limit: int = WEAR_LIMIT
+    options: RuleOptions = DEFAULTS
 
 
 class TraceCase(NamedTuple):
@@ -227,14 +241,7 @@ def device_rules() -> list[str]:
     return [name for name in RULES if name in _CHECKS]
 
 
-def find(
-    replayed: Replayed,
-    policy: Policy,
-    chip: ChipProfile,
-    *,
-    strict_silicon: bool = False,
-    wear_limit: int = WEAR_LIMIT,
-) -> list[Finding]:
+def find(replayed: Replayed, policy: Policy, chip: ChipProfile, options: RuleOptions = DEFAULTS) -> list[Finding]:
     """All findings of a session: the worst first, then by rule, device, trace and first event."""
     _load_checks()
     hits: list[tuple[str, str | None, Hit]] = [
@@ -249,9 +256,9 @@ def find(
         for device in replayed.devices.values()
         for rule_id, checks in _CHECKS.items()
         for check in checks
-        for hit in check(Case(device, replayed, policy, chip, wear_limit))
+        for hit in check(Case(device, replayed, policy, chip, options))
     ]
-    found = [_finding(*hit, strict_silicon=strict_silicon) for hit in hits if hit[-1].found]
+    found = [_finding(*hit, strict_silicon=options.strict_silicon) for hit in hits if hit[-1].found]
     return sorted(found, key=lambda f: (-f.severity, f.rule, f.device or "", f.trace or 0, f.first_seq or 0))
 
 

@@ -23,12 +23,12 @@ def erased_often(case: Case) -> Iterator[Hit]:
     """Blocks that were erased more often than the limit."""
     blocks = case.device.blocks
     block, erases = blocks.most_erased()
-    if erases > case.wear_limit:
-        others = blocks.erased_more_than(case.wear_limit) - 1
+    if erases > case.options.wear_limit:
+        others = blocks.erased_more_than(case.options.wear_limit) - 1
         offset = block * blocks.block_bytes
         message = f"block {block} at {format_offset(offset)} was erased {erases:,} times"
         if others:
-            message += f", and {count_of(others, 'other block')} more than {case.wear_limit:,} times"
+            message += f", and {count_of(others, 'other block')} more than {case.options.wear_limit:,} times"
         yield Hit(Cluster(erases, offset=offset, end=offset + blocks.block_bytes), message)
 
 

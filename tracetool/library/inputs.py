@@ -22,7 +22,6 @@ __all__ = [
     "LOGGER",
     "STANDARD_INPUT",
     "named_traces",
-    "open_reader",
     "open_readers",
     "warn_of_damage",
 ]
@@ -79,24 +78,6 @@ def _may_be_meant(path: str) -> bool:
     return is_trace(Path(path))
 
 
-def open_reader(
-    path: str,
-    *,
-    input_format: str | None = None,
-    strict: bool = False,
-    progress: Progress | None = None,
-    chunk_bytes: int | None = None,
-) -> TraceReader:
-    """Open one trace of any format; see `tracetool.ingest.open_trace`."""
-    from tracetool.ingest import open_trace
-    from tracetool.ingest.reader import CHUNK_BYTES
-
-    file = path if path == STANDARD_INPUT else str(user_path(path))
-    return open_trace(
-        file, input_format=input_format, strict=strict, chunk_bytes=chunk_bytes or CHUNK_BYTES, progress=progress
-    )
-
-
 def open_readers(
     paths: Sequence[str],
     *,
@@ -109,13 +90,16 @@ def open_readers(
 
     `progress` returns for each path a function that is called with the bytes read and the size of the file.
     """
+    from tracetool.ingest import open_trace
+    from tracetool.ingest.reader import CHUNK_BYTES
+
     readers = [
-        open_reader(
-            path,
+        open_trace(
+            path if path == STANDARD_INPUT else str(user_path(path)),
             input_format=input_format,
             strict=strict,
+            chunk_bytes=chunk_bytes or CHUNK_BYTES,
             progress=None if progress is None else progress(path),
-            chunk_bytes=chunk_bytes,
         )
         for path in paths
     ]

@@ -16,6 +16,7 @@ from tracetool.analysis.session import replay_readers
 from tracetool.errors import InputError, UsageError
 from tracetool.events import EVENTS_SCHEMA
 from tracetool.findings import WEAR_LIMIT, Need
+from tracetool.findings.registry import DEFAULTS, RuleOptions
 from tracetool.ingest.foreign import require_events
 from tracetool.library.inputs import LOGGER, named_traces, open_readers, warn_of_damage
 from tracetool.library.keywords import (
@@ -223,8 +224,7 @@ class Trace:
 
         query = parse_where(where, "findings")
         _, audit = self._audited(
-            strict_silicon=strict_silicon,
-            wear_limit=wear_limit,
+            RuleOptions(strict_silicon, wear_limit),
             policy=parse_policy(policy),
             keep_occurrences=rule is not None,
             variables=variables or _is_about_variables(rule),
@@ -416,22 +416,15 @@ class Trace:
             InputError: a trace or an image cannot be read.
             UsageError: options contradict each other or the trace.
         """
+        rules = RuleOptions(strict_silicon, wear_limit)
         if policy == ALL_POLICIES:
             from tracetool.audit.compare import compare_policies
 
             options = replace(self.options, variables=variables)
-            audit = compare_policies(
-                self.readers, options, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit
-            )
+            audit = compare_policies(self.readers, options, rules, guests=guests)
             require_events(self.readers, sum(trace.events for trace in audit.traces))
             return audit
-        return self._audited(
-            guests=guests,
-            strict_silicon=strict_silicon,
-            wear_limit=wear_limit,
-            policy=parse_policy(policy),
-            variables=variables,
-        )[1]
+        return self._audited(rules, guests=guests, policy=parse_policy(policy), variables=variables)[1]
 
     def explain(self, event: int | str, *, policy: Policy | str | None = None) -> Explanation:
         """One event in words: command, state and bytes before and after, its operation and findings.
@@ -513,25 +506,18 @@ class Trace:
 
     def _audited(
         self,
+        rules: RuleOptions = DEFAULTS,
         *,
         guests: int = 1,
-        strict_silicon: bool = False,
-        wear_limit: int = WEAR_LIMIT,
         **changes: Any,  # noqa: ANN401
     ) -> tuple[Replayed, Audit]:
         """The audit and the replay that it was made of; `changes` are fields of `Options`."""
         from tracetool.audit.audit import audit_replayed
 
         def work() -> tuple[Replayed, Audit]:
-            return audit_replayed(
-                self.readers,
-                replace(self.options, **changes),
-                guests=guests,
-                strict_silicon=strict_silicon,
-                wear_limit=wear_limit,
-            )
+            return audit_replayed(self.readers, replace(self.options, **changes), rules, guests=guests)
 
-        found = self._once((guests, strict_silicon, wear_limit, *changes.items()), work)
+        found = self._once((rules, guests, *changes.items()), work)
         require_events(self.readers, sum(trace.events for trace in found[0].traces))
         return found
 

@@ -86,7 +86,7 @@ class Persistence(Controller):
             trace=0 if chosen is None else chosen.trace,
             seq=None if chosen is None else chosen.seq,
             theme=self.app.theme,
-            metric=shown.metric.value,
+            metric=shown.metric.name,
             cell_bytes=shown.cell_bytes,
             look=shown.grid.look.name,
         )

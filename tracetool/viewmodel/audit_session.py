@@ -13,8 +13,8 @@ from replay.backing import Policy
 from tracetool.analysis.options import Options
 from tracetool.audit import Audit
 from tracetool.audit.audit import audit_replayed
-from tracetool.findings import WEAR_LIMIT
 from tracetool.findings.phrases import count_of
+from tracetool.findings.registry import DEFAULTS, RuleOptions
 from tracetool.ingest.foreign import require_events
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.viewmodel.cached_trace import CachedTrace
@@ -41,9 +41,8 @@ class Settings:
     """Settings of the audit: the command line's options, or those entered in the app since."""
 
     options: Options = field(default_factory=Options)
+    rules: RuleOptions = DEFAULTS
     guests: int = 1
-    strict_silicon: bool = False
-    wear_limit: int = WEAR_LIMIT
 
 
 @dataclass
@@ -132,14 +131,7 @@ def load(
         Cancelled: the progress that the traces report to was stopped.
     """
     options = replace(settings.options, keep_operations=True, keep_occurrences=True, journal=True)
-    replayed, audit = audit_replayed(
-        traces,
-        options,
-        guests=settings.guests,
-        strict_silicon=settings.strict_silicon,
-        wear_limit=settings.wear_limit,
-        begun=begun,
-    )
+    replayed, audit = audit_replayed(traces, options, settings.rules, guests=settings.guests, begun=begun)
     require_events(traces, sum(trace.events for trace in traces))
     for trace, report in zip(traces, replayed.traces, strict=True):
         trace.label = report.processes.label

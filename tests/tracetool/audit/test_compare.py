@@ -17,7 +17,7 @@ EXTENT = Options(extents={FLASH1: 0xC0000})
 
 
 def compared(trace: object, options: Options = EXTENT) -> dict[Policy, Consequence]:
-    audit = compare_policies([reader(trace)], options, wear_limit=10)  # type: ignore[arg-type]
+    audit = compare_policies([reader(trace)], options)  # type: ignore[arg-type]
     return {row.policy: row for row in audit.policies if row.device == FLASH1}
 
 
@@ -60,4 +60,4 @@ def test_a_trace_of_the_short_device_says_what_it_cannot_say() -> None:
 
 def test_a_stream_cannot_be_compared() -> None:
     with pytest.raises(UsageError, match="give a file"):
-        compare_policies([reader(log(FLASH1).reset().text, stream=True)], EXTENT, wear_limit=10)
+        compare_policies([reader(log(FLASH1).reset().text, stream=True)], EXTENT)

@@ -19,6 +19,7 @@ from tracetool.analysis.options import Options
 from tracetool.audit import Gate, audit
 from tracetool.bundled import sample
 from tracetool.findings import RULES, WEAR_LIMIT, Severity
+from tracetool.findings.registry import RuleOptions
 from tracetool.images import load_image
 
 if TYPE_CHECKING:
@@ -589,6 +590,7 @@ def test_a_missing_inner_event_is_expected_before_the_next_access() -> None:
 def test_silicon_s_rules_are_errors_where_silicon_is_what_counts(rule: str) -> None:
     planted = next(planted for planted in PLANTED if planted.rule == rule)
     readers = [Again(planted.log.text.encode(), 1 << 20)]
-    found = audit(readers, Options(extents={STORE: EXTENT} if STORE in planted.log.text else {}), strict_silicon=True)
+    options = Options(extents={STORE: EXTENT} if STORE in planted.log.text else {})
+    found = audit(readers, options, RuleOptions(strict_silicon=True))
     assert {finding.severity for finding in found.findings if finding.rule == rule} == {Severity.ERROR}
     assert Gate().ending(found).code == 1

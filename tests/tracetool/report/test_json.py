@@ -50,7 +50,7 @@ def test_the_document_is_as_documented(name: str) -> None:
 
 
 def test_the_policies_compared_are_as_documented() -> None:
-    found = compare_policies([reader(PADDING)], Options(), wear_limit=10)
+    found = compare_policies([reader(PADDING)], Options())
     assert found.policies
     assert list(VALIDATOR.iter_errors(json.loads(document_text(audit_document(found))))) == []
 

@@ -56,7 +56,7 @@ class MapView(DeviceView):
 
     def restore(self, metric: str | None, cell_bytes: int | None, look: str | None) -> None:
         """Restore metric, cell size and look; unknown names are ignored."""
-        self.metric = next((known for known in Metric if known.value == metric), self.metric)
+        self.metric = next((known for known in Metric if known.name == metric), self.metric)
         self.cell_bytes = cell_bytes
         if self.grid.look is LOOKS[0]:  # or else the terminal has no colours
             self.grid.look = next((known for known in LOOKS if known.name == look), LOOKS[0])
