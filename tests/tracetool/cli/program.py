@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.captures import ROOT
+from tests.requirements import needed_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,10 +46,14 @@ def environment(**changes: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "1000"} | changes
 
 
-def tracetool(*arguments: str | Path, stdin: bytes | None = None, **changes: str) -> Ended:
-    """Run the program; keywords are environment variables."""
+def tracetool(*arguments: str | Path, stdin: bytes | None = None, as_user: bool = False, **changes: str) -> Ended:
+    """Run the program; keywords are environment variables.
+
+    `as_user` takes root's right to write to files whose permissions deny it.
+    """
     options: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, env=environment(**changes), check=False, **options
-    )
+    command = [*COMMAND, *map(str, arguments)]
+    if as_user and os.geteuid() == 0:
+        command = [needed_program("setpriv", "util-linux"), "--bounding-set=-dac_override", *command]
+    done = subprocess.run(command, capture_output=True, env=environment(**changes), check=False, **options)
     return Ended(done.returncode, done.stdout, done.stderr.decode())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment, tracetool
+from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment
 from tests.tracetool.ctf_traces import EventType, Packet, write_trace
 from tests.tracetool.runs.support import FIRST_BOOT as FIRST_BOOT_RUN
 from tracetool.errors import UsageError
@@ -119,7 +119,7 @@ def test_two_outputs_are_not_one_file(tmp_path: Path) -> None:
         keep_inputs([tmp_path / "out", tmp_path / "link"], [])
 
 
-def test_the_program_refuses_in_one_line(tmp_path: Path) -> None:
+def test_the_program_refuses_in_one_line(tmp_path: Path, quick: Quick) -> None:
     run = FIRST_BOOT_RUN.at(tmp_path / "run")
-    ended = tracetool("operations", run, "-o", run / "before/virt.flash1.fd")
+    ended = quick("operations", run, "-o", run / "before/virt.flash1.fd")
     assert (ended.code, ended.err.count("\n")) == (USAGE, 1)

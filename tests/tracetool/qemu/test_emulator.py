@@ -8,16 +8,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from replay.behaviour import Behaviour
 from tests.captures import ROOT
-from tests.tracetool.cli.program import PADDING, tracetool
+from tests.tracetool.cli.program import PADDING
 from tracetool.errors import EmulatorError, MissingDependencyError
 from tracetool.qemu import emulator as module
 from tracetool.qemu.about import About, about
 from tracetool.qemu.emulator import emulator
+
+if TYPE_CHECKING:
+    from tests.tracetool.cli.program import Quick
 
 UNREADABLE = 3
 
@@ -98,8 +102,8 @@ def test_what_a_program_says_before_it_ends_is_in_the_message(tmp_path: Path) ->
         pass
 
 
-def test_the_command_line_says_what_to_install() -> None:
-    ended = tracetool("verify", PADDING, "--qemu-binary", "/nowhere/qemu-system-aarch64")
+def test_the_command_line_says_what_to_install(quick: Quick) -> None:
+    ended = quick("verify", PADDING, "--qemu-binary", "/nowhere/qemu-system-aarch64")
     assert (ended.code, ended.out) == (UNREADABLE, b"")
     assert ended.err == (
         "tracetool: /nowhere/qemu-system-aarch64: no such program; on Debian: apt-get install -y qemu-system-arm\n"

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from tests.captures import ROOT
-from tests.tracetool.cli.program import Ended, tracetool
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
 from tracetool.analysis.options import ANY_DEVICE, Options
@@ -20,7 +19,7 @@ from tracetool.verify import Standing, Subject, verify
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.tracetool.cli.program import Quick
+    from tests.tracetool.cli.program import Ended, Quick
 
 FOLDER = ROOT / "samples" / "aavmf-shell-padding"
 TRACE, BEFORE, AFTER = (FOLDER / name for name in ("trace.log.zst", "flash1-before.fd.zst", "flash1-after.fd.zst"))
@@ -202,8 +201,10 @@ def test_a_device_must_be_named_where_two_are_written(tmp_path: Path, quick: Qui
     assert "as in --after collie.fl1=FILE; the trace has collie.fl1, collie.fl2" in ended.err
 
 
-def test_a_trace_without_events_is_refused() -> None:
-    ended = tracetool("verify", "-", stdin=b"nothing\n")
+def test_a_trace_without_events_is_refused(tmp_path: Path, quick: Quick) -> None:
+    path = tmp_path / "trace.log"
+    path.write_text("nothing\n")
+    ended = quick("verify", path)
     assert ended.code == UNREADABLE
     assert "no pflash event" in ended.err
 
