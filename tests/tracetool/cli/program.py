@@ -46,14 +46,18 @@ def environment(**changes: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "1000"} | changes
 
 
-def tracetool(*arguments: str | Path, stdin: bytes | None = None, as_user: bool = False, **changes: str) -> Ended:
-    """Run the program; keywords are environment variables.
-
-    `as_user` takes root's right to write to files whose permissions deny it.
-    """
+def tracetool(*arguments: str | Path, stdin: bytes | None = None, **changes: str) -> Ended:
+    """Run the program; keywords are environment variables."""
     options: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-    command = [*COMMAND, *map(str, arguments)]
-    if as_user and os.geteuid() == 0:
-        command = [needed_program("setpriv", "util-linux"), "--bounding-set=-dac_override", *command]
-    done = subprocess.run(command, capture_output=True, env=environment(**changes), check=False, **options)
+    return _ended([*COMMAND, *map(str, arguments)], env=environment(**changes), **options)
+
+
+def tracetool_as_user(*arguments: str | Path) -> Ended:
+    """Run the program; root, too, may write only to files whose permissions allow it."""
+    drop = (needed_program("setpriv", "util-linux"), "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
+    return _ended([*drop, *COMMAND, *map(str, arguments)], env=environment(), stdin=subprocess.DEVNULL)
+
+
+def _ended(command: list[str], **options: Any) -> Ended:  # noqa: ANN401  those of subprocess.run
+    done = subprocess.run(command, capture_output=True, check=False, **options)
     return Ended(done.returncode, done.stdout, done.stderr.decode())

@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tests.captures import capture_path
-from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment, tracetool
+from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment, tracetool_as_user
 from tests.tracetool.ingest.support import collect
 from tests.tracetool.traces import audited
 from tracetool.compression import zstd
@@ -229,7 +229,7 @@ def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
     target = tmp_path / "x.log"
     target.write_text("mine")
     target.chmod(0o444)
-    ended = tracetool("export", PADDING, "-o", target, as_user=True)
+    ended = tracetool_as_user("export", PADDING, "-o", target)
     assert (ended.code, ended.err) == (
         UNREADABLE,
         f"tracetool: {target}: cannot be written: Permission denied; name another file\n",

@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 
 from replay import machine
 from tests.forms import is_extension
-from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment, tracetool
+from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, PADDING, environment, tracetool, tracetool_as_user
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
 from tracetool.bundled import sample
@@ -345,7 +345,7 @@ def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
     target = tmp_path / "kept"
     target.write_text("kept")
     target.chmod(0o444)
-    ended = tracetool("audit", PADDING, "-o", target, as_user=True)
+    ended = tracetool_as_user("audit", PADDING, "-o", target)
     assert ended.code == UNREADABLE
     assert f"{target}: cannot be written: Permission denied; name another file" in complaint(ended.err)
     assert target.read_text() == "kept"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from textual.widgets import Input
 
 from tests.tracetool.viewmodel.samples import padding
 from tracetool.tui.app import TraceApp
+from tracetool.tui.prompt import Prompt
 from tracetool.tui.timeline import TimelineView
 from tracetool.viewmodel.audit_session import Job, Progress
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     Script = Callable[["Driver"], Awaitable[Any]]
 
+SIZE = (120, 30)
 NO_KEYS = Path("/nonexistent/keys.toml")
 PATIENCE_SECONDS = 60
 """For which anything may take on a busy machine."""
@@ -52,6 +55,22 @@ class Driver:
         """Replace the text of the prompt and submit it."""
         self.app.screen.query_one(Input).value = text
         await self.press("enter")
+
+    async def reset(self, size: tuple[int, int]) -> None:
+        """Go back to the overview, with the first event selected and without filter and bookmarks."""
+        if tuple(self.app.size) != size:
+            await self.pilot.resize_terminal(*size)
+        while len(self.app.screen_stack) > 1 or self.app.query_one(Prompt).asking:
+            await self.press("escape")
+        await self.press("2")
+        timeline = self.view.timeline
+        if timeline is not None and timeline.filter.query is not None:
+            await self.press("f")
+            await self.type("")
+        while self.app.persistence.state.bookmarks:
+            await self.press("apostrophe", "delete", "escape")
+        await self.press("g", "1")
+        self.told.clear()
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition that a thread brings about."""
@@ -101,15 +120,48 @@ class Driver:
         return {column.id: cell.text.strip() for column, cell in zip(timeline.columns, line, strict=True)}
 
 
+class Stage:
+    """One app over the padding sample, in which scripts run one after the other; a failed script ends it."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._exits = AsyncExitStack()
+        self._driver: Driver | None = None
+
+    def play(self, script: Script, *, size: tuple[int, int] = SIZE) -> Any:  # noqa: ANN401  whatever the script returns
+        """Run a script in the overview of an app without filter, bookmarks and messages."""
+        try:
+            return self._runner.run(self._play(script, size))
+        except BaseException:
+            self.close()
+            raise
+
+    async def _play(self, script: Script, size: tuple[int, int]) -> Any:  # noqa: ANN401
+        if self._driver is None:
+            app = TraceApp(Job(padding, Progress()).start(), keys=NO_KEYS)
+            pilot = await self._exits.enter_async_context(app.run_test(size=size))
+            self._driver = Driver(app, pilot)
+            await self._driver.until(lambda: app.job is None)
+            await pilot.pause()
+        else:
+            await self._driver.reset(size)
+        return await script(self._driver)
+
+    def close(self) -> None:
+        """End the app; the next script begins with a new one."""
+        self._driver = None
+        self._runner.run(self._exits.aclose())
+
+
 def drive(
-    script: Script, *, size: tuple[int, int] = (120, 30), session: AuditSession | None = None, keys: Path = NO_KEYS
-) -> Any:  # noqa: ANN401  whatever the script gives
+    script: Script, *, size: tuple[int, int] = SIZE, session: AuditSession | None = None, keys: Path = NO_KEYS
+) -> Any:  # noqa: ANN401  whatever the script returns
     """Run the app with a loaded session, by default the padding sample."""
     shown = padding() if session is None else session
     return drive_job(script, Job(lambda: shown, Progress()).start(), size=size, keys=keys)
 
 
-def drive_job(script: Script, job: Job, *, size: tuple[int, int] = (120, 30), keys: Path = NO_KEYS) -> Any:  # noqa: ANN401
+def drive_job(script: Script, job: Job, *, size: tuple[int, int] = SIZE, keys: Path = NO_KEYS) -> Any:  # noqa: ANN401
     """Run the app with the session that a job loads."""
 
     async def run() -> Any:  # noqa: ANN401

@@ -1,44 +1,36 @@
-"""The whole app with a trace, driven by keys."""
+"""The whole app with a session, driven by keys."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from tests.tracetool.traces import reader
-from tests.tracetool.tui.driving import PATIENCE_SECONDS
+from tests.tracetool.tui.driving import NO_KEYS, PATIENCE_SECONDS
 from tests.tracetool.tui.views import screen_text
-from tracetool.bundled import sample
 from tracetool.tui.app import TraceApp
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
-from tracetool.viewmodel.audit_session import Settings, start
+from tracetool.viewmodel.audit_session import Job, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from textual.pilot import Pilot
 
-    from tests.tracetool.traces import Trace
-
-PADDING = sample("aavmf-shell-padding/trace.log.zst")
-FIRST_BOOT = sample("aavmf-first-boot/trace.log.zst")
+    from tracetool.viewmodel.audit_session import AuditSession
 
 
 def run(
-    traces: Sequence[Trace],
+    session: AuditSession,
     then: Callable[[TraceApp, Pilot[int]], Awaitable[None]],
     *,
     size: tuple[int, int] = (80, 24),
-    settings: Settings | None = None,
 ) -> str:
-    """Load the traces, run `then`, and return the screen."""
+    """Show the session, run `then`, and return the screen."""
 
     async def running() -> str:
-        job = start([reader(trace) for trace in traces], settings or Settings())
-        app = TraceApp(job, keys=Path("/nonexistent/keys.toml"))
+        app = TraceApp(Job(lambda: session, Progress()).start(), keys=NO_KEYS)
         async with app.run_test(size=size) as pilot:
             await until(pilot, lambda: app.session is not None)
             await then(app, pilot)

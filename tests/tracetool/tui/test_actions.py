@@ -11,7 +11,7 @@ from textual.widgets import Input, OptionList
 
 from tests.captures import ROOT
 from tests.test_docs import generated
-from tests.tracetool.tui.driving import Driver, drive
+from tests.tracetool.tui.driving import Driver, Stage, drive
 from tracetool.tui.actions import PLACES
 from tracetool.tui.app import TraceApp
 from tracetool.tui.image import ImageView
@@ -120,7 +120,7 @@ def test_every_key_calls_its_action(view: str, places: list[str], monkeypatch: p
 
 
 @pytest.mark.slow
-def test_the_palette_finds_every_action_and_does_it() -> None:
+def test_the_palette_finds_every_action_and_does_it(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "ctrl+p")
         await driver.press(*"Next", "space", *"erase")
@@ -129,10 +129,10 @@ def test_the_palette_finds_every_action_and_does_it() -> None:
         await driver.until(lambda: "erase 1 of 2" in driver.status)
         assert driver.app.crash is None
 
-    drive(script)
+    stage.play(script)
 
 
-def test_a_command_chosen_twice_in_the_palette_is_done_once() -> None:
+def test_a_command_chosen_twice_in_the_palette_is_done_once(stage: Stage) -> None:
     """Two choices are queued before the palette closes: a double Enter, or Enter and a click."""
 
     async def script(driver: Driver) -> None:
@@ -149,27 +149,27 @@ def test_a_command_chosen_twice_in_the_palette_is_done_once() -> None:
         assert driver.app.crash is None
         assert "erase 1 of 2" in driver.status
 
-    drive(script)
+    stage.play(script)
 
 
-def test_the_footer_has_keys_that_work() -> None:
+def test_the_footer_has_keys_that_work(stage: Stage) -> None:
     async def script(driver: Driver) -> str:
         await driver.press("2")
         return driver.text.splitlines()[-1]
 
-    footer = drive(script, size=(80, 24))
+    footer = stage.play(script, size=(80, 24))
     for words in ("open", "e finding", "f filter", "/ search", "? help", "q quit"):
         assert words in footer
 
 
-def test_the_help_is_shown_and_left() -> None:
+def test_the_help_is_shown_and_left(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "question_mark")
         assert "Keys (Esc closes)" in driver.text
         await driver.press("escape")
         assert "Keys (Esc closes)" not in driver.text
 
-    drive(script)
+    stage.play(script)
 
 
 # --- keys of one's own -------------------------------------------------------------------------------------------

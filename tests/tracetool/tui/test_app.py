@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.tracetool.cli.program import PADDING
-from tests.tracetool.tui.driving import NO_KEYS, Driver, drive, drive_job
+from tests.tracetool.tui.driving import NO_KEYS, Driver, Stage, drive, drive_job
 from tests.tracetool.viewmodel.samples import OUTSIDE, first_boot, job, padding
 from tracetool.analysis.options import Options
 from tracetool.tui.app import TraceApp
@@ -47,20 +47,20 @@ def test_from_the_verdict_to_the_exported_rows(tmp_path: Path) -> None:
         assert [row["offset"] for row in csv.DictReader(file)] == [str(0x100000)] * 5
 
 
-def test_the_cursor_is_in_sight_after_a_jump_from_the_overview() -> None:
+def test_the_cursor_is_in_sight_after_a_jump_from_the_overview(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e")
         await driver.pilot.pause()
         lines = [line for line in driver.text.splitlines() if line.startswith("✖")]
         assert len(lines) > 1
 
-    drive(script, size=(80, 24))
+    stage.play(script, size=(80, 24))
 
 
 # --- filter ------------------------------------------------------------------------------------------------------
 
 
-def test_a_filter_is_switched_off_and_on_without_losing_the_place() -> None:
+def test_a_filter_is_switched_off_and_on_without_losing_the_place(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "f")
         await driver.type("kind in (program, erase)")
@@ -75,10 +75,10 @@ def test_a_filter_is_switched_off_and_on_without_losing_the_place() -> None:
         await driver.type("")
         assert driver.status == "224 operations"
 
-    drive(script)
+    stage.play(script)
 
 
-def test_a_wrong_filter_is_said_with_its_place_and_not_taken() -> None:
+def test_a_wrong_filter_is_said_with_its_place_and_not_taken(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "f", *"offset")
         await driver.press(*["space", "greater_than_sign", "space"], *"what", "enter")
@@ -88,11 +88,11 @@ def test_a_wrong_filter_is_said_with_its_place_and_not_taken() -> None:
         assert driver.status == "224 operations"
         assert driver.app.focused is driver.view.grid
 
-    drive(script)
+    stage.play(script)
 
 
 @pytest.mark.slow
-def test_words_are_offered_and_completed_and_old_filters_come_back() -> None:
+def test_words_are_offered_and_completed_and_old_filters_come_back(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "f", *"kin")
         assert "kind" in driver.text.splitlines()[-2], driver.text
@@ -103,10 +103,10 @@ def test_words_are_offered_and_completed_and_old_filters_come_back() -> None:
         await driver.press("f", "up", "enter")
         assert "2 of 224 operations" in driver.status
 
-    drive(script)
+    stage.play(script)
 
 
-def test_an_event_that_the_filter_hides_is_said_and_the_nearest_row_is_selected() -> None:
+def test_an_event_that_the_filter_hides_is_said_and_the_nearest_row_is_selected(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "m")
         await driver.type("hidden soon")
@@ -124,10 +124,10 @@ def test_an_event_that_the_filter_hides_is_said_and_the_nearest_row_is_selected(
         assert "event 4,370 is hidden by the filter" in driver.status
         assert driver.inspector == ""
 
-    drive(script)
+    stage.play(script)
 
 
-def test_the_image_stays_at_a_change_that_the_filter_hides_until_the_timeline_is_seen() -> None:
+def test_the_image_stays_at_a_change_that_the_filter_hides_until_the_timeline_is_seen(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         image = driver.app.query_one(ImageView)
         await driver.press("2", "f")
@@ -144,7 +144,7 @@ def test_the_image_stays_at_a_change_that_the_filter_hides_until_the_timeline_is
         await driver.until(lambda: driver.cells(driver.view.grid.cursor)["seq"] == str(driver.seq))
         assert f"event {hidden:,} is hidden by the filter" in driver.status
 
-    drive(script)
+    stage.play(script)
 
 
 def test_a_filter_that_hides_all_says_so() -> None:
@@ -162,7 +162,7 @@ def test_a_filter_that_hides_all_says_so() -> None:
 
 
 @pytest.mark.slow
-def test_search_goes_from_match_to_match_and_round() -> None:
+def test_search_goes_from_match_to_match_and_round(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "slash")
         await driver.type("erase")
@@ -178,30 +178,30 @@ def test_search_goes_from_match_to_match_and_round() -> None:
         await driver.type("nonsense")
         assert "no row has 'nonsense'" in driver.text
 
-    drive(script)
+    stage.play(script)
 
 
 @pytest.mark.parametrize(("place", "seq"), [("0x100000", OUTSIDE), ("#19", 90), ("100%", 4380), ("t=14.6s", OUTSIDE)])
-def test_a_typed_place_is_gone_to(place: str, seq: int) -> None:
+def test_a_typed_place_is_gone_to(place: str, seq: int, stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "colon")
         await driver.type(place)
         assert driver.seq == seq
 
-    drive(script)
+    stage.play(script)
 
 
-def test_a_place_that_is_none_is_said() -> None:
+def test_a_place_that_is_none_is_said(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "colon")
         await driver.type("yonder")
         assert "'yonder' is no place: 0x40000 offset" in driver.text
 
-    drive(script)
+    stage.play(script)
 
 
 @pytest.mark.slow
-def test_opened_rows_and_levels() -> None:
+def test_opened_rows_and_levels(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "enter", "right")
         assert driver.cells(driver.view.grid.cursor)["operation"] == "io_write"
@@ -217,10 +217,10 @@ def test_opened_rows_and_levels() -> None:
         await driver.press("z")
         assert driver.status == "224 operations"
 
-    drive(script)
+    stage.play(script)
 
 
-def test_times_go_round() -> None:
+def test_times_go_round(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "t")
         assert driver.cells(driver.view.grid.cursor)["time"].startswith("+")
@@ -231,16 +231,28 @@ def test_times_go_round() -> None:
         await driver.press("t")
         assert driver.status == "224 operations"
 
-    drive(script)
+    stage.play(script)
 
 
-def test_a_finding_leads_to_its_event() -> None:
+def test_a_finding_leads_to_its_event(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("4", "down", "down", "down", "enter")
         assert driver.app.current_view == "timeline"
         assert driver.seq == 2
 
-    drive(script)
+    stage.play(script)
+
+
+def test_a_range_of_rows_is_added_up(stage: Stage) -> None:
+    async def choose(driver: Driver) -> None:
+        await driver.press("2", "g", "J", "J")
+        assert "selected: 3 operations" in driver.status
+        await driver.press("z", "g", "J")
+        assert "selected: " in driver.status
+        await driver.press("down")
+        assert "selected" not in driver.status
+
+    stage.play(choose)
 
 
 # --- copies ------------------------------------------------------------------------------------------------------

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 from textual.widgets import Input
 
-from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run, until
+from tests.tracetool.cli.program import PADDING
+from tests.tracetool.tui.running import press, run, until
 from tests.tracetool.tui.views import screen_text
+from tests.tracetool.viewmodel.samples import both, finished, first_boot, job, padding
 from tracetool.analysis.options import Options
 from tracetool.bundled import sample
 from tracetool.tui.image import ImageView
@@ -25,7 +28,13 @@ if TYPE_CHECKING:
     from tracetool.viewmodel.heatmap import Subject
 
 PLACE = 0x100000
-KNOWN = Settings(Options(images={"virt.flash1": sample("aavmf-shell-padding/flash1-before.fd.zst")}))
+
+
+@cache
+def known() -> AuditSession:
+    """The padding sample, whose contents are known."""
+    before = sample("aavmf-shell-padding/flash1-before.fd.zst")
+    return finished(job(PADDING, settings=Settings(Options(images={"virt.flash1": before}))))
 
 
 def image_of(app: TraceApp) -> ImageView:
@@ -50,19 +59,16 @@ async def typed(app: TraceApp, pilot: Pilot[int], key: str, text: str) -> None:
 
 
 def test_the_write_to_the_padding_is_seen_and_taken_away() -> None:
-    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+    async def take_away(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5")
         assert image_of(app).grid.cursor == PLACE
+        screen = screen_text(app)
+        assert "00100000* 40 00 40 00 00" in screen
+        assert "change 55 of 55: event 4,370 " in screen
+        assert "0x100000: 40, 00 at the moment before" in screen
+        await press(pilot, "left_square_bracket")
 
-    screen = run([PADDING], look, settings=KNOWN)
-    assert "00100000* 40 00 40 00 00" in screen
-    assert "change 55 of 55: event 4,370 " in screen
-    assert "0x100000: 40, 00 at the moment before" in screen
-
-    async def take_away(_: TraceApp, pilot: Pilot[int]) -> None:
-        await press(pilot, "5", "left_square_bracket")
-
-    screen = run([PADDING], take_away, settings=KNOWN)
+    screen = run(known(), take_away)
     assert "40 00 40 00" not in screen
     assert "000c0000! ⋯ 63.25 MiB zeros ⋯" in screen
 
@@ -76,7 +82,7 @@ def test_no_bar_hides_the_line_of_the_cursor() -> None:
             assert f"{image_of(app).grid.cursor:08x}" in screen_text(app)
         assert image_of(app).grid.show_horizontal_scrollbar
 
-    run([FIRST_BOOT], look, size=(60, 20))
+    run(first_boot(), look, size=(60, 20))
 
 
 def test_keys_pressed_before_the_image_is_made_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +97,7 @@ def test_keys_pressed_before_the_image_is_made_are_not_lost(monkeypatch: pytest.
         await until(pilot, lambda: image_of(app).model is not None)
         await pilot.app.workers.wait_for_complete()
 
-    assert "change 53 of 55" in run([PADDING], hurry, settings=KNOWN)
+    assert "change 53 of 55" in run(known(), hurry)
 
 
 @pytest.mark.slow
@@ -104,7 +110,7 @@ def test_a_click_in_the_map_then_5_shows_the_bytes() -> None:
         await pilot.click(grid, offset=(11, drawing.row_of(drawing.cells.at(PLACE))))
         await press(pilot, "5")
 
-    assert "00100000* 40 00 40 00 00" in run([PADDING], click, settings=KNOWN)
+    assert "00100000* 40 00 40 00 00" in run(known(), click)
 
 
 @pytest.mark.slow
@@ -119,7 +125,7 @@ def test_the_timeline_s_event_is_the_moment() -> None:
         assert model is not None
         assert model.history.event(model.position) == (0, 4370)
 
-    run([PADDING], choose)
+    run(padding(), choose)
 
 
 @pytest.mark.slow
@@ -137,7 +143,7 @@ def test_bytes_and_text_are_found() -> None:
         await press(pilot, "n")
         await typed(app, pilot, "slash", "nobody wrote this")
 
-    run([PADDING], find, settings=KNOWN)
+    run(known(), find)
 
 
 @pytest.mark.slow
@@ -159,7 +165,7 @@ def test_places_can_be_gone_to() -> None:
         await press(pilot, "escape")
         await typed(app, pilot, "colon", "nowhere")
 
-    assert "is no place" in run([PADDING], go)
+    assert "is no place" in run(padding(), go)
 
 
 @pytest.mark.slow
@@ -171,7 +177,7 @@ def test_moments_are_compared_with_others() -> None:
         assert model.difference().endswith("the beginning of the trace")
         await press(pilot, "M", "left_square_bracket", "full_stop", "comma", "right_curly_bracket", "D")
 
-    assert "virt.flash0" in run([PADDING], compare, settings=KNOWN)
+    assert "virt.flash0" in run(known(), compare)
 
 
 @pytest.mark.slow
@@ -188,7 +194,7 @@ def test_the_cursor_moves_over_bytes_lines_and_folds() -> None:
         await pilot.click(grid, offset=(62, 2))
         await pilot.pause()
 
-    run([PADDING], walk, settings=KNOWN)
+    run(known(), walk)
 
 
 @pytest.mark.slow
@@ -204,7 +210,7 @@ def test_the_slider_goes_to_any_moment() -> None:
         await pilot.pause()
         assert model.position == len(model.history)
 
-    run([PADDING], slide)
+    run(padding(), slide)
 
 
 @pytest.mark.slow
@@ -240,7 +246,7 @@ def test_the_first_boot_plays_to_its_end_with_the_map_following() -> None:
         assert model.position == len(model.history)
         assert "played" not in words_of_the_map(app)
 
-    run([FIRST_BOOT], play)
+    run(first_boot(), play)
 
 
 @pytest.mark.slow
@@ -251,7 +257,7 @@ def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
         await pilot.resize_terminal(80, 24)
         await pilot.resize_terminal(*size)
 
-    run([PADDING], look, size=size)
+    run(padding(), look, size=size)
 
 
 @pytest.mark.slow
@@ -259,5 +265,5 @@ def test_two_boots_are_one_line_of_moments() -> None:
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5")
 
-    screen = run([FIRST_BOOT, PADDING], look, size=(120, 30))
+    screen = run(both(), look, size=(120, 30))
     assert "change 295 of 295: event 4,370, trace 1" in screen

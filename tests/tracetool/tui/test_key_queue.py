@@ -9,7 +9,7 @@ from textual import events
 from textual.keys import _character_to_key
 from textual.widgets import Input
 
-from tests.tracetool.tui.driving import Driver, drive
+from tests.tracetool.tui.driving import Driver, Stage, drive
 from tests.tracetool.viewmodel.samples import OUTSIDE
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
@@ -33,7 +33,7 @@ def burst(driver: Driver, *parts: str | events.Paste) -> None:
             driver.app.post_message(events.Key(key, character if named is None else None))
 
 
-def test_a_filter_typed_in_one_go_is_a_filter() -> None:
+def test_a_filter_typed_in_one_go_is_a_filter(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         burst(driver, "fseq == 4368\n")
         await driver.until(lambda: "filter: seq == 4368" in driver.status)
@@ -42,7 +42,7 @@ def test_a_filter_typed_in_one_go_is_a_filter() -> None:
         await driver.until(lambda: "seq == 90" in driver.status)
         assert driver.app.is_running
 
-    drive(script)
+    stage.play(script)
 
 
 @pytest.mark.slow
@@ -57,7 +57,7 @@ def test_places_and_searches_typed_in_one_go(typed: str, then: str) -> None:
     drive(script)
 
 
-def test_a_bookmark_is_noted_listed_and_gone_to_in_one_go() -> None:
+def test_a_bookmark_is_noted_listed_and_gone_to_in_one_go(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "e")
         burst(driver, "mquite quick\n", "g", "'", "\n")
@@ -68,10 +68,10 @@ def test_a_bookmark_is_noted_listed_and_gone_to_in_one_go() -> None:
         await driver.until(lambda: driver.view.timeline is not None and len(driver.view.timeline) > 224)
         assert not isinstance(driver.app.screen, BookmarksScreen)
 
-    drive(script)
+    stage.play(script)
 
 
-def test_bookmarks_chosen_twice_before_the_list_is_closed_are_gone_to_once() -> None:
+def test_bookmarks_chosen_twice_before_the_list_is_closed_are_gone_to_once(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "e", "m")
         await driver.type("here")
@@ -84,7 +84,7 @@ def test_bookmarks_chosen_twice_before_the_list_is_closed_are_gone_to_once() -> 
         await driver.pilot.pause()
         assert len(driver.app.screen_stack) == 1
 
-    drive(script)
+    stage.play(script)
 
 
 def test_an_export_and_a_what_if_typed_in_one_go(tmp_path: Path) -> None:

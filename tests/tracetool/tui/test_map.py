@@ -8,11 +8,14 @@ import pytest
 from textual.events import MouseDown, MouseMove
 
 from tests.tracetool.report.cases import within
-from tests.tracetool.tui.running import FIRST_BOOT, PADDING, press, run, until
+from tests.tracetool.traces import reader
+from tests.tracetool.tui.running import press, run, until
 from tests.tracetool.tui.views import screen_text
+from tests.tracetool.viewmodel.samples import finished, first_boot, padding
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
 from tracetool.tui.timeline import TimelineView
+from tracetool.viewmodel.audit_session import Settings, start
 from tracetool.viewmodel.bins import Metric
 from tracetool.viewmodel.flash_map import cell_sizes
 from tracetool.viewmodel.heatmap import subjects
@@ -50,14 +53,14 @@ def test_the_write_to_the_padding_stands_beyond_the_line_at_every_zoom(keys: str
             assert len(re.findall(r"^ *0x[0-9a-f]+ *✖", beyond, re.MULTILINE)) == 1
             await press(pilot, "plus")
 
-    run([PADDING], look)
+    run(padding(), look)
 
 
 def test_the_screen_says_what_is_where_and_what_the_shapes_mean() -> None:
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
 
-    screen = run([FIRST_BOOT], look, size=(160, 40))
+    screen = run(first_boot(), look, size=(160, 40))
     for words in (
         "programs by 128 B",
         "variables",
@@ -84,7 +87,7 @@ def test_a_click_selects_in_the_timeline_what_was_done_there() -> None:
         assert app.selection.seq == 4370
         assert grid.range[0] == PLACE
 
-    run([PADDING], click)
+    run(padding(), click)
 
 
 def test_enter_filters_the_timeline_to_the_range() -> None:
@@ -97,7 +100,7 @@ def test_enter_filters_the_timeline_to_the_range() -> None:
         assert timeline.filter.query.text == 'device == "virt.flash1" and offset < 0x300 and end > 0x0'
         assert 0 < timeline.total - timeline.hidden < timeline.total
 
-    assert "hidden" in run([PADDING], choose, size=(120, 40))
+    assert "hidden" in run(padding(), choose, size=(120, 40))
 
 
 def test_every_metric_and_device_can_be_shown() -> None:
@@ -115,7 +118,7 @@ def test_every_metric_and_device_can_be_shown() -> None:
         assert subject is not None
         assert subject.device == "virt.flash0"
 
-    assert "virt.flash0" in run([PADDING], go_round)
+    assert "virt.flash0" in run(padding(), go_round)
 
 
 @pytest.mark.slow
@@ -134,17 +137,14 @@ def test_the_cursor_goes_over_folds_and_lines() -> None:
         assert grid.cursor == 0
         await press(pilot, "pagedown", "right", "shift+up", "shift+down")
 
-    run([PADDING], walk)
+    run(padding(), walk)
 
 
-@pytest.mark.parametrize(("keys", "cell_bytes"), [("", 1024), ("s", 4096)], ids=["halves", "shades"])
-def test_dragging_selects_a_range(keys: str, cell_bytes: int) -> None:
-    async def drag(app: TraceApp, pilot: Pilot[int]) -> None:
-        await press(pilot, "3", *keys)
+def test_dragging_selects_a_range_in_both_looks() -> None:
+    async def drag(app: TraceApp, pilot: Pilot[int], cell_bytes: int, width: int) -> None:
         grid = map_of(app).grid
         assert grid.drawing is not None
         assert grid.drawing.cells.cell_bytes == cell_bytes
-        width = 2 if keys else 1
         await pilot._post_mouse_events([MouseDown], grid, (11, 0), button=1)  # noqa: SLF001  no button moves with hover
         await pilot._post_mouse_events([MouseMove], grid, (11 + 6 * width, 0), button=1)  # noqa: SLF001
         await pilot.mouse_up(grid, offset=(11 + 6 * width, 0))
@@ -152,7 +152,13 @@ def test_dragging_selects_a_range(keys: str, cell_bytes: int) -> None:
         assert grid.range == (0, 7 * cell_bytes)
         assert f"0x0000 to {7 * cell_bytes:#06x}" in screen_text(app)
 
-    run([PADDING], drag)
+    async def halves_then_shades(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        await drag(app, pilot, 1024, width=1)
+        await press(pilot, "s")
+        await drag(app, pilot, 4096, width=2)
+
+    run(padding(), halves_then_shades)
 
 
 def test_a_look_without_colours_is_a_key_away_and_keeps_the_place() -> None:
@@ -168,7 +174,7 @@ def test_a_look_without_colours_is_a_key_away_and_keeps_the_place() -> None:
         await press(pilot, "s")
         assert "✖▸" in screen_text(app)
 
-    run([PADDING], change)
+    run(padding(), change)
 
 
 def test_shades_are_the_look_of_a_terminal_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,23 +183,25 @@ def test_shades_are_the_look_of_a_terminal_without_colours(monkeypatch: pytest.M
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
 
-    screen = run([PADDING], look)
+    screen = run(padding(), look)
     assert "░░ 2 to 3" in screen
     assert "▀" not in screen
 
 
-@pytest.mark.parametrize(("depth", "fine", "offset"), [(0.2, True, 0), (0.7, True, 0x8000), (0.7, False, 0)])
-def test_a_terminal_that_tells_of_pixels_points_at_halves(depth: float, fine: bool, offset: int) -> None:
+def test_a_terminal_that_tells_of_pixels_points_at_halves() -> None:
     async def click(app: TraceApp, pilot: Pilot[int]) -> None:
-        await press(pilot, "3", "right")
+        await press(pilot, "3")
         grid = map_of(app).grid
-        app.supports_smooth_scrolling = fine
-        grid.on_mouse_down(
-            MouseDown(grid, x=11, y=depth, delta_x=0, delta_y=0, button=1, shift=False, meta=False, ctrl=False)
-        )
-        assert grid.range[0] == offset
+        for depth, fine, offset in ((0.2, True, 0), (0.7, True, 0x8000), (0.7, False, 0)):
+            await press(pilot, "home", "right")
+            assert grid.range[0] == 1024
+            app.supports_smooth_scrolling = fine
+            grid.on_mouse_down(
+                MouseDown(grid, x=11, y=depth, delta_x=0, delta_y=0, button=1, shift=False, meta=False, ctrl=False)
+            )
+            assert grid.range[0] == offset, (depth, fine)
 
-    run([PADDING], click)
+    run(padding(), click)
 
 
 @pytest.mark.slow
@@ -208,7 +216,7 @@ def test_the_first_zoom_stays_when_something_else_is_counted(height: int) -> Non
         assert view.grid.drawing.heat.metric == Metric.REFUSED
         assert view.grid.drawing.cells == first
 
-    run([PADDING], look, size=(80, height))
+    run(padding(), look, size=(80, height))
 
 
 def test_escape_drops_the_range() -> None:
@@ -218,7 +226,7 @@ def test_escape_drops_the_range() -> None:
         await press(pilot, "escape")
         assert map_of(app).grid.range == (0x800, 0xC00)
 
-    run([PADDING], drop)
+    run(padding(), drop)
 
 
 @pytest.mark.slow
@@ -235,14 +243,14 @@ def test_another_event_lets_go_of_the_moment_that_was_played() -> None:
         await press(pilot, "2", "G", "3")
         await until(pilot, lambda: "played" not in map_of(app).grid.drawing.words)  # type: ignore[union-attr]
 
-    run([FIRST_BOOT], choose)
+    run(first_boot(), choose)
 
 
 def test_a_low_terminal_shows_cells() -> None:
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
 
-    assert "0x0000" in run([PADDING], look, size=(20, 6)).split("\n")[2]
+    assert "0x0000" in run(padding(), look, size=(20, 6)).split("\n")[2]
 
 
 def test_a_range_stays_selected_when_the_map_is_drawn_again() -> None:
@@ -259,7 +267,7 @@ def test_a_range_stays_selected_when_the_map_is_drawn_again() -> None:
         await press(pilot, "plus")
         assert grid.range == (0x400, 0x500)
 
-    run([PADDING], again)
+    run(padding(), again)
 
 
 def test_keys_pressed_before_the_map_is_drawn_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +288,7 @@ def test_keys_pressed_before_the_map_is_drawn_are_not_lost(monkeypatch: pytest.M
         assert drawing.cells.cell_bytes == 4096
         assert drawing.subject.device == "virt.flash0"
 
-    run([PADDING], hurry)
+    run(padding(), hurry)
 
 
 def test_the_first_zoom_shows_all_that_the_file_backs() -> None:
@@ -299,7 +307,7 @@ def test_the_first_zoom_shows_all_that_the_file_backs() -> None:
         assert view.grid.drawing is not None
         assert view.grid.drawing.cells.cell_bytes == 256
 
-    run([PADDING], look)
+    run(padding(), look)
 
 
 @pytest.mark.slow
@@ -310,7 +318,7 @@ def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
         await pilot.resize_terminal(80, 24)
         await pilot.resize_terminal(*size)
 
-    run([PADDING], look, size=size)
+    run(padding(), look, size=size)
 
 
 def test_a_device_without_extent_has_no_line() -> None:
@@ -320,4 +328,4 @@ def test_a_device_without_extent_has_no_line() -> None:
         assert drawing is not None
         assert not any(row.kind == "extent" for row in drawing.rows)
 
-    run([within()], look)
+    run(finished(start([reader(within())], Settings())), look)

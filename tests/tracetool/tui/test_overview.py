@@ -102,8 +102,12 @@ def test_a_click_on_a_finding_jumps_too() -> None:
 
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (37, 11), (300, 80)])
 def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
-    for case in ("boots", "incomplete", "no-extent", "damaged"):
-        shown(case, size)
+    async def others(app: Frame, pilot: Pilot[None]) -> None:
+        for case in ("incomplete", "no-extent", "damaged"):
+            await app.query_one(Overview).show(overview(CASES[case]()))
+            await pilot.pause()
+
+    shown("boots", size, others)
 
 
 def test_it_survives_a_storm_of_resizes() -> None:

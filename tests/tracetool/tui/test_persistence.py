@@ -211,15 +211,3 @@ def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
 
     drive(look, None)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_range_of_rows_is_added_up() -> None:
-    async def choose(driver: Driver) -> None:
-        await driver.press("2", "g", "J", "J")
-        assert "selected: 3 operations" in driver.status
-        await driver.press("z", "g", "J")
-        assert "selected: " in driver.status
-        await driver.press("down")
-        assert "selected" not in driver.status
-
-    drive(choose, None)

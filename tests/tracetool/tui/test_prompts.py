@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
-from tests.tracetool.tui.driving import Driver, drive
+from tests.tracetool.tui.driving import Driver, Stage, drive
 from tracetool.tui.image import ImageView
 from tracetool.tui.prompt import Prompt
 
@@ -47,7 +47,7 @@ async def _answer(driver: Driver, key: str, text: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
-def test_no_path_ends_the_app(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_path_ends_the_app(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "file").touch()
     (tmp_path / "loop.csv").symlink_to("loop.csv")
@@ -59,21 +59,21 @@ def test_no_path_ends_the_app(path: str, tmp_path: Path, monkeypatch: pytest.Mon
         await driver.press("j")
         assert driver.view.grid.cursor == 1
 
-    drive(script)
+    stage.play(script)
     written = {file.name for file in tmp_path.iterdir()} - {"folder.csv", "file", "loop.csv"}
     assert written <= {path}
 
 
-def test_a_path_that_is_too_long_says_why(tmp_path: Path) -> None:
+def test_a_path_that_is_too_long_says_why(tmp_path: Path, stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "x")
         await driver.type(f"{tmp_path}/{'a' * 300}.csv")
         assert "File name too long" in driver.text
 
-    drive(script, size=(80, 24))
+    stage.play(script, size=(80, 24))
 
 
-def test_keys_are_offered_where_they_do_something_and_tab_stays_in_the_prompt() -> None:
+def test_keys_are_offered_where_they_do_something_and_tab_stays_in_the_prompt(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         def offered() -> str:
             return driver.text.splitlines()[-1]
@@ -87,19 +87,19 @@ def test_keys_are_offered_where_they_do_something_and_tab_stays_in_the_prompt() 
         await driver.press("tab")
         assert driver.app.focused is driver.app.query_one(Input)
 
-    drive(script)
+    stage.play(script)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("key", "texts"), [("colon", PLACES), ("f", QUERIES), ("slash", QUERIES), ("P", CHANGES)])
-def test_no_answer_ends_the_app(key: str, texts: list[str]) -> None:
+def test_no_answer_ends_the_app(key: str, texts: list[str], stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2")
         for text in texts:
             await _answer(driver, key, text)
             await driver.until(lambda: driver.app.job is None)
 
-    drive(script)
+    stage.play(script)
 
 
 @pytest.mark.slow
