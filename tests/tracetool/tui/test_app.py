@@ -358,7 +358,7 @@ def test_esc_does_not_end_the_first_load() -> None:
 
     async def run() -> None:
         app = TraceApp(waiting, keys=NO_KEYS)
-        async with app.run_test(size=(80, 24)) as pilot:
+        async with app.run_test(size=(100, 24)) as pilot:
             driver = Driver(app, pilot)
             await driver.press("escape", "2", "escape")
             assert set(driver.told) == {"the trace is still being read; q leaves"}
