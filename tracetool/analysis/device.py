@@ -23,7 +23,7 @@ from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.timeline.touched import with_touches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from replay.engine import Disagreement, Machine
     from replay.geometry import Geometry
     from tracetool.analysis.evidence import Evidence, Realize
+    from tracetool.analysis.history import History
     from tracetool.analysis.identity import Identity
     from tracetool.analysis.inspection import Inspection
     from tracetool.analysis.options import Options
@@ -231,6 +232,20 @@ class Device:
         from tracetool.analysis.variables import device_store  # noqa: PLC0415  few audits ask for it
 
         return device_store(self) if self.options.variables else None
+
+    @cached_property
+    def has_store(self) -> bool:
+        """True where it holds a variable store after the replay, or held one before it."""
+        from tracetool.analysis.variables import store_range  # noqa: PLC0415  few audits ask for it
+
+        return store_range(self) is not None
+
+    @cached_property
+    def history(self) -> Callable[[], History | None]:
+        """The contents at every moment, computed on the first call; None where it was not replayed with a journal."""
+        from tracetool.analysis.history import history_of  # noqa: PLC0415  the audit asks for none
+
+        return history_of(self)
 
     @cached_property
     def followed_store(self) -> StoreTimeline | None:

@@ -28,6 +28,7 @@ __all__ = [
     "chosen_store",
     "device_store",
     "device_timeline",
+    "store_after",
     "store_changes",
     "store_follower",
     "store_range",
@@ -61,6 +62,12 @@ def device_store(device: Device) -> VariableStore | None:
     if machine is None:
         return None
     return find_variable_store(machine.storage(), machine.storage_mask == machine.known_value)
+
+
+def store_after(device: Device, trace: int, seq: int) -> VariableStore | None:
+    """Decode the store just after an event, from the journal; None where there is none at that moment."""
+    history = device.history()
+    return None if history is None else find_variable_store(*history.snapshot(history.position(trace, seq)).whole())
 
 
 def _first_store(device: Device) -> VariableStore | None:
@@ -114,7 +121,7 @@ def chosen_store(replayed: Replayed) -> Device:
         InputError: there is none.
         UsageError: there is more than one.
     """
-    found = [device for device in replayed.devices.values() if store_range(device) is not None]
+    found = [device for device in replayed.devices.values() if device.has_store]
     if len(found) == 1:
         return found[0]
     names = ", ".join(device.name for device in found)

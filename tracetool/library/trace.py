@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from replay.backing import Policy
+    from tracetool.analysis.device import Device
     from tracetool.analysis.session import Replayed
     from tracetool.audit import Audit
     from tracetool.audit.wear import WearForecast
@@ -128,6 +130,7 @@ class Trace:
         self.readers = readers
         self.options = options
         self._results: dict[tuple[object, ...], tuple[Replayed, Any]] = {}
+        self._moment_asked = False
 
     def __repr__(self) -> str:
         traces = ", ".join(f"{reader.meta.name} ({reader.meta.format})" for reader in self.readers)
@@ -248,18 +251,29 @@ class Trace:
     def variable_store(self, *, at: int | str | None = None) -> VariableStore:
         """The variable store just after event `at` of the last trace, or at the end, decoded.
 
+        For the first moment the trace is replayed up to it; for others the whole trace once, whose journal then gives
+        each moment in a tenth of a second.
+
         Raises:
             InputError: no device holds one at that moment.
             UsageError: several do, and none is chosen with `device`; there is no such event.
         """
-        from tracetool.analysis.variables import chosen_store, device_store
+        from tracetool.analysis.variables import chosen_store, device_store, store_after
 
-        replayed = self.replay(at=at)
+        moment = None if at is None else parse_number(at, "--at")
+        decode: Callable[[Device], VariableStore | None] = device_store
+        if moment is None or not self._moment_asked:
+            replayed = self.replay(at=moment)
+        else:
+            replayed = self.replay(variables=True)
+            _require_event(replayed, moment)
+            decode = partial(store_after, trace=len(self.readers) - 1, seq=moment)
+        self._moment_asked |= moment is not None
         self.warn_of_doubts(replayed)
         try:
-            store = device_store(chosen_store(replayed))
+            store = decode(chosen_store(replayed))
         except InputError:
-            if at is None:
+            if moment is None:
                 raise
             store = None
         if store is None:
@@ -493,9 +507,8 @@ class Trace:
         key = (moment, options.policy, *keep.items())
         replayed, _ = self._once(key, lambda: (replay_readers(self.readers, options), None))
         require_events(self.readers, sum(trace.events for trace in replayed.traces))
-        last = max((notes.last_seq for device in replayed.devices.values() for notes in device.notes[-1:]), default=-1)
-        if moment is not None and moment > last:
-            raise UsageError(f"--at {moment}: the last event of the trace is {last}")
+        if moment is not None:
+            _require_event(replayed, moment)
         return replayed
 
     @property
@@ -551,6 +564,13 @@ class Trace:
                     LOGGER.warning("%s: model and trace disagree from event %d on (TRC001)", name, seq)
             if not device.stores_known:
                 LOGGER.warning("%s: %s", name, stores_unknown(device).text)
+
+
+def _require_event(replayed: Replayed, seq: int) -> None:
+    """UsageError where the last trace ends before an event."""
+    last = max((notes.last_seq for device in replayed.devices.values() for notes in device.notes[-1:]), default=-1)
+    if seq > last:
+        raise UsageError(f"--at {seq}: the last event of the trace is {last}")
 
 
 def _is_about_variables(rule: str | None) -> bool:

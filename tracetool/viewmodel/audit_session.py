@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from replay.backing import Policy
+from tracetool.analysis.history import history_of
 from tracetool.analysis.options import Options
 from tracetool.audit import Audit
 from tracetool.audit.audit import audit_replayed
@@ -18,16 +19,15 @@ from tracetool.findings.registry import DEFAULTS, RuleOptions
 from tracetool.ingest.foreign import require_events
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.viewmodel.cached_trace import CachedTrace
-from tracetool.viewmodel.history import history_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tracetool.analysis.history import History
     from tracetool.analysis.session import Replayed
     from tracetool.audit import DeviceAudit
     from tracetool.ingest import TraceReader
     from tracetool.uefi.store_timeline import StoreTimeline
-    from tracetool.viewmodel.history import History
 
 __all__ = ["AuditSession", "Cancelled", "Job", "Progress", "Settings", "load", "partial_session", "start"]
 

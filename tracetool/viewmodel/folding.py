@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracetool.viewmodel.snapshot import Block, Snapshot
+    from tracetool.analysis.snapshot import Block, Snapshot
 
 __all__ = ["ROW_BYTES", "FoldedRows", "Section", "folded_rows"]
 

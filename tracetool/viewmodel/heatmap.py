@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tracetool.analysis.history import History
     from tracetool.audit import DeviceAudit
     from tracetool.viewmodel.audit_session import AuditSession
     from tracetool.viewmodel.flash_map import MapRow, Shape
-    from tracetool.viewmodel.history import History
 
 __all__ = ["Drawing", "Subject", "cell_under", "draw", "sideways", "subjects", "up_or_down"]
 

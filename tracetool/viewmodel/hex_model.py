@@ -7,6 +7,7 @@ from bisect import bisect_right
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracetool.findings.phrases import count_of
 from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset
 from tracetool.uefi.structures import structure_at
@@ -14,12 +15,12 @@ from tracetool.uefi.varstore import read_variable_store
 from tracetool.viewmodel.folding import ROW_BYTES, folded_rows
 
 if TYPE_CHECKING:
+    from tracetool.analysis.history import History
+    from tracetool.analysis.snapshot import Snapshot
     from tracetool.uefi.varstore import VariableStore
     from tracetool.viewmodel.folding import FoldedRows
-    from tracetool.viewmodel.history import History
-    from tracetool.viewmodel.snapshot import Snapshot
 
-__all__ = ["Against", "HexModel", "HexRow", "patterns"]
+__all__ = ["Against", "HexModel", "HexRow", "moment_words", "patterns"]
 
 
 class Against(Enum):
@@ -159,7 +160,7 @@ class HexModel:
 
     def where(self, *, several: bool) -> str:
         """The moment in words; `several`: the session has more than one trace."""
-        return self.history.where(self._position, several=several)
+        return moment_words(self.history, self._position, several=several)
 
     def difference(self) -> str:
         """Number of bytes that differ, in words."""
@@ -193,6 +194,17 @@ class HexModel:
         found = [self.snapshot.find(pattern, start, backwards=not forward) for pattern in wanted]
         places = [place for place in found if place is not None]
         return (min if forward else max)(places, default=None)
+
+
+def moment_words(history: History, position: int, *, several: bool) -> str:
+    """A moment of a device in words; `several`: the session has more than one trace."""
+    event, count = history.event(position), len(history)
+    if event is None:
+        return f"before the first of {count_of(count, 'change')}"
+    trace, seq = event
+    cause = "the restart before it" if seq < 0 else f"event {seq:,}"
+    where = f"{cause}, trace {trace}" if several else cause
+    return f"change {position:,} of {count:,}: {where}"
 
 
 _HEX = re.compile(r"(?:0x)?((?:[0-9a-f]{2}[\s:]*)+)", re.IGNORECASE | re.ASCII)

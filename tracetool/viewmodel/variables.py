@@ -13,12 +13,13 @@ from tracetool.sanitize import sanitize
 from tracetool.sizes import format_size
 from tracetool.uefi.varstore import read_variable_store, variables_frame
 from tracetool.viewmodel.cells import Cell, Column
+from tracetool.viewmodel.hex_model import moment_words
 
 if TYPE_CHECKING:
+    from tracetool.analysis.history import History
     from tracetool.uefi.store_timeline import StoreTimeline
     from tracetool.uefi.varstore import VariableStore
     from tracetool.viewmodel.audit_session import AuditSession
-    from tracetool.viewmodel.history import History
 
 __all__ = ["StepRows", "StoreModel", "VariableRows", "store_model"]
 
@@ -159,7 +160,7 @@ class StoreModel:
 
     def words(self, store: VariableStore, *, several: bool) -> str:
         """The moment and the store in words."""
-        parts = [sanitize(self.device, 48), self.history.where(self.position, several=several)]
+        parts = [sanitize(self.device, 48), moment_words(self.history, self.position, several=several)]
         if store.header is None:
             return " │ ".join([*parts, "no store header: the firmware finds no variable"])
         rest = len(store.variables) - len(store.current)

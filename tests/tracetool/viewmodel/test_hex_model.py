@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tracetool.viewmodel.test_history import history, padding
+from tests.tracetool.analysis.test_history import history, padding
+from tracetool.analysis.history import history_of
 from tracetool.viewmodel.hex_model import Against, HexModel, patterns
-from tracetool.viewmodel.history import history_of
 
 PLACE = 0x100000
 

@@ -12,11 +12,11 @@ from replay.columns import Target
 from tests.replay.programs import rewound
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
+from tracetool.analysis.history import History, history_of
 from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
 from tracetool.bundled import sample
 from tracetool.viewmodel.folding import ROW_BYTES, folded_rows
-from tracetool.viewmodel.history import History, history_of
 
 if TYPE_CHECKING:
     from tracetool.analysis.device import Device

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from replay.columns import JournalKind, Target
-from tracetool.findings.phrases import count_of
-from tracetool.viewmodel.snapshot import Block, Rest, Snapshot
+from tracetool.analysis.snapshot import Block, Rest, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,16 +102,6 @@ class History:
             return None
         at = bisect_right(self._starts, position - 1) - 1
         return self._numbers[at], int(self._index.seq[position - 1])
-
-    def where(self, position: int, *, several: bool) -> str:
-        """A moment in words; `several`: the session has more than one trace."""
-        event, count = self.event(position), len(self)
-        if event is None:
-            return f"before the first of {count_of(count, 'change')}"
-        trace, seq = event
-        cause = "the restart before it" if seq < 0 else f"event {seq:,}"
-        where = f"{cause}, trace {trace}" if several else cause
-        return f"change {position:,} of {count:,}: {where}"
 
     def commit(self, position: int) -> Commit | None:
         """The last commit up to a position; None before the first."""

@@ -82,6 +82,15 @@ class Snapshot:
             return parts[0]
         return Block(np.concatenate([part.data for part in parts]), np.concatenate([part.known for part in parts]))
 
+    def whole(self) -> Block:
+        """All of the flash, in arrays that the caller can write to."""
+        data, known = self.rest.data.copy(), self.rest.mask == self.rest.known_value
+        size = self.rest.block_bytes
+        for number, block in self.blocks.items():
+            data[number * size : (number + 1) * size] = block.data
+            known[number * size : (number + 1) * size] = block.known
+        return Block(data, known)
+
     def known_bytes(self, offset: int, length: int) -> bytes | None:
         """The bytes at an offset; None where one is not known or lies outside the flash."""
         if offset < 0 or length < 0:
