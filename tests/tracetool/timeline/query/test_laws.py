@@ -43,7 +43,7 @@ def check(case: Case, frame: pl.DataFrame, starts: list[int | None], vocabulary:
 
 
 @tables
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_comparison_answers_as_the_naive_evaluation(vocabulary: Vocabulary, data: DataObject) -> None:
     check(data.draw(leaves(vocabulary)), data.draw(frames(vocabulary)), data.draw(starts), vocabulary)
@@ -56,7 +56,6 @@ def test_a_query_answers_as_the_naive_evaluation(vocabulary: Vocabulary, data: D
 
 
 @tables
-@settings(max_examples=50)
 @given(st.data())
 def test_canonical_text_is_an_equal_query(vocabulary: Vocabulary, data: DataObject) -> None:
     query = parse(data.draw(queries(vocabulary)).text, vocabulary)
