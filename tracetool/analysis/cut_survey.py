@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tracetool.uefi.boot import Firmware, Outcome
     from tracetool.uefi.store_timeline import StoreTimeline
 
-__all__ = ["CutGroup", "CutSurvey", "survey_cuts"]
+__all__ = ["CutGroup", "CutSurvey", "CutTrial", "survey_cuts"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,25 @@ class CutSurvey:
     def costly(self) -> bool:
         """True where a cut costs a variable."""
         return any(group.toll is not Toll.RECOVERED for group in self.groups)
+
+
+@dataclass(frozen=True)
+class CutTrial:
+    """One cut that real firmware booted, beside the prediction.
+
+    Attributes:
+        case: its name.
+        predicted: what the model says becomes of the store.
+        found: what became of it.
+        seconds: duration of the boot.
+        differences: what is otherwise than predicted, in words; empty: nothing.
+    """
+
+    case: str
+    predicted: Outcome
+    found: Outcome
+    seconds: float
+    differences: tuple[str, ...]
 
 
 class _Cause(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
+    from tracetool.analysis.cut_survey import CutSurvey, CutTrial
     from tracetool.analysis.power_cuts import StoreCommits
     from tracetool.analysis.session import Replayed
     from tracetool.uefi.boot import Firmware
@@ -63,6 +65,20 @@ def _shard(text: str) -> tuple[int, int]:
 @click.option("--shape", metavar="SHAPE", help="With --at: how far its commit got, as none, words:8 or zero-all.")
 @click.option("--whole", is_flag=True, help="Cut between commits only, as QEMU's own flash can be.")
 @click.option("--shard", type=Text("K/N", lambda: (), _shard), default="1/1", help="Part K of N of the commits.")
+@click.option(
+    "--on-firmware",
+    type=FILE,
+    metavar="DIR",
+    help="Boot the worst cut of each cause on the installed firmware; the runs are kept in DIR, and not repeated.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1),
+    default=60,
+    metavar="SECONDS",
+    help="With --on-firmware: a boot that takes longer hangs.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), default=2, metavar="N", help="With --on-firmware: boots at a time.")
 @click.option("--write-image", type=FILE, help="With --at: the variables' volume as that cut leaves it.")
 @click.option("--format", "output_format", type=Choice(["text", "json"]), default="text", help="How to write it.")
 @options.output
@@ -77,6 +93,9 @@ def powercut(
     shape: str | None,
     whole: bool,
     shard: tuple[int, int],
+    on_firmware: str | None,
+    seconds: float,
+    jobs: int,
     write_image: str | None,
     output_format: str,
     output: str | None,
@@ -98,7 +117,9 @@ def powercut(
     """
     if (shape is not None or write_image is not None) and at is None:
         raise UsageError("--shape and --write-image are about one cut: give --at")
-    if not traces and (at is not None or whole or shard != (1, 1)):
+    if on_firmware is not None and at is not None:
+        raise UsageError("--on-firmware is about all cuts; leave out --at")
+    if not traces and (at is not None or whole or shard != (1, 1) or on_firmware is not None):
         raise UsageError("cuts are made in a trace: give TRACE, or an --image alone")
     if not traces:
         return _of_image(devices, firmware, output_format, output, width)
@@ -108,7 +129,10 @@ def powercut(
         trace.warn_of_doubts(replayed)
     commits, chosen = _commits(replayed, firmware)
     if at is None:
-        costly = _survey(replayed, commits, chosen, not whole, shard, output_format, output, width)
+        trials = None if on_firmware is None else _Trials(on_firmware, seconds, jobs)
+        costly = _survey(
+            replayed, commits, chosen, not whole, shard, trials, output_format=output_format, output=output, width=width
+        )
     else:
         event, shape = _event(at, shape, commits, len(traces))
         costly = _one(commits, chosen, event, shape, write_image, output_format, output, width)
@@ -213,20 +237,50 @@ def _survey(
     firmware: Firmware,
     torn: bool,
     shard: tuple[int, int],
+    trials: _Trials | None,
+    *,
     output_format: str,
     output: str | None,
     width: int | None,
 ) -> bool:
-    """Write what every cut costs; True where one costs a variable."""
+    """Write what every cut costs; True where one costs a variable, or is otherwise on real firmware."""
     from tracetool.analysis.cut_survey import survey_cuts
     from tracetool.report.formats.json import document_text
     from tracetool.report.power_cuts import print_survey, survey_document
 
     with common.progress("cutting") as progress:
         found = survey_cuts(replayed, commits, firmware, torn=torn, shard=shard, progress=progress)
-    text = document_text(survey_document(found)) if output_format == "json" else None
-    _write(text, lambda console: print_survey(found, console), output, width)
-    return found.costly
+    booted = [] if trials is None else trials.boot(found, commits)
+    text = document_text(survey_document(found, booted)) if output_format == "json" else None
+    _write(text, lambda console: print_survey(found, console, booted), output, width)
+    return found.costly or any(trial.differences for trial in booted)
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """Boots of real firmware: directory, time limit, and how many at a time."""
+
+    folder: str
+    seconds: float
+    jobs: int
+
+    def boot(self, survey: CutSurvey, commits: StoreCommits) -> list[CutTrial]:
+        """Boot the worst cut of each cause on the installed firmware."""
+        from tracetool.recording.cut_trials import boot_cuts
+        from tracetool.recording.firmware import firmware_by_name
+
+        firmware = firmware_by_name(survey.firmware.name.partition("-")[0])
+        common.say(f"booting {firmware.code}")
+        with common.progress("booting") as progress:
+            return boot_cuts(
+                survey,
+                commits,
+                firmware,
+                user_path(self.folder),
+                seconds=self.seconds,
+                at_once=self.jobs,
+                progress=progress,
+            )
 
 
 def _event(at: str, shape: str | None, commits: StoreCommits, traces: int) -> tuple[tuple[int, int], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -12,10 +13,12 @@ from tracetool.report.layout import print_grid, print_words
 from tracetool.sanitize import first_of, sanitize
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from tracetool.analysis.cut_costs import Cut
-    from tracetool.analysis.cut_survey import CutGroup, CutSurvey
+    from tracetool.analysis.cut_survey import CutGroup, CutSurvey, CutTrial
 
 __all__ = ["cut_document", "cut_words", "print_survey", "survey_document"]
 
@@ -29,8 +32,8 @@ _TITLES = {
 }
 
 
-def print_survey(survey: CutSurvey, console: Console) -> None:
-    """Print what cuts cost, the worst first."""
+def print_survey(survey: CutSurvey, console: Console, trials: Sequence[CutTrial] = ()) -> None:
+    """Print what cuts cost, the worst first, and how real firmware dealt with some of them."""
     over = f" in {_duration(survey.time_ns)}" if survey.time_ns else ""
     commits = f"{count_of(survey.commits, 'commit')}{over}, {count_of(survey.states, 'cut')}"
     title = f"{sanitize(survey.device)} with {survey.firmware.name}: {commits}"
@@ -43,6 +46,13 @@ def print_survey(survey: CutSurvey, console: Console) -> None:
             console.print()
             print_words(console, Text(heading, style="bold"))
             print_grid(console, rows, first_style="dim")
+    if trials:
+        as_predicted = sum(not trial.differences for trial in trials)
+        console.print()
+        print_words(console, Text("Booted on real firmware, the worst cut of each cause", style="bold"))
+        print_words(console, f"{as_predicted} of {len(trials)} as predicted")
+        rows = [(trial.case, "; ".join(trial.differences)) for trial in trials if trial.differences]
+        print_grid(console, [(sanitize(case), sanitize(words)) for case, words in rows], first_style="dim")
 
 
 def _row(group: CutGroup, whole_ns: int) -> tuple[str, str]:
@@ -62,8 +72,8 @@ def _duration(nanoseconds: int) -> str:
     return f"{seconds:,.1f} s" if seconds >= 1 else f"{seconds * 1e3:,.3g} ms"
 
 
-def survey_document(survey: CutSurvey) -> dict[str, Any]:
-    """What cuts cost as plain data; times in nanoseconds."""
+def survey_document(survey: CutSurvey, trials: Sequence[CutTrial] = ()) -> dict[str, Any]:
+    """What cuts cost as plain data, and how real firmware dealt with some of them; times in nanoseconds."""
     part, parts = survey.shard
     return {
         "device": survey.device,
@@ -88,6 +98,7 @@ def survey_document(survey: CutSurvey) -> dict[str, Any]:
             }
             for group in survey.groups
         ],
+        "boots": [asdict(trial) for trial in trials],
     }
 
 
