@@ -111,13 +111,13 @@ def toll(outcome: Outcome, *, for_good: bool, committed: Values, taken: Values, 
     count = len(committed)
     if for_good:
         return Cost(Toll.NO_START, tuple(name for name, _ in committed), count)
-    lost = tuple(key[0] for key, data in committed.items() if key not in taken or _is_torn(taken[key], data))
+    changed = [key for key, data in committed.items() if taken.get(key) != data]
+    older = [key for key in changed if any(key in values and values[key] == taken.get(key) for values in history)]
+    lost = [key for key in changed if key not in older and (key not in taken or _is_torn(taken[key], committed[key]))]
     if lost:
-        return Cost(Toll.ALL if len(lost) == count else Toll.SOME, lost, count)
-    changed = [key for key, data in committed.items() if taken[key] != data]
-    older = tuple(key[0] for key in changed if any(values.get(key) == taken[key] for values in history))
+        return Cost(Toll.ALL if len(lost) == count else Toll.SOME, tuple(name for name, _ in lost), count)
     if older:
-        return Cost(Toll.OLDER, older, count)
+        return Cost(Toll.OLDER, tuple(name for name, _ in older), count)
     return Cost(Toll.RECOVERED if outcome in (Outcome.RECOVERED, Outcome.HUNG) else None, (), count)
 
 

@@ -10,7 +10,6 @@ import polars as pl
 from replay.columns import JournalKind
 from replay.powercut import AFTER
 from tracetool.analysis.cut_costs import Sweep, Toll, case_name
-from tracetool.analysis.variables import device_timeline
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.uefi.touches import Intent
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 
     from replay.powercut import Commit
     from tracetool.analysis.cut_costs import Cut
+    from tracetool.analysis.device import Device
     from tracetool.analysis.power_cuts import StoreCommits
-    from tracetool.analysis.session import Replayed
     from tracetool.uefi.boot import Firmware, Outcome
     from tracetool.uefi.store_timeline import StoreTimeline
 
@@ -91,7 +90,7 @@ class CutGroup:
         toll: what they cost.
         what: what the commits were for.
         variables: for which variables, by the number of commits.
-        commits: events (trace, seq) of the commits.
+        commits: offset in the flash and length of each commit, by its event (trace, seq).
         states: how many states.
         exposed_ns: time between these commits and the next ones, in nanoseconds; without the torn states.
         worst: the state that costs the most.
@@ -104,14 +103,19 @@ class CutGroup:
     worst: Cut
     case: str = ""
     variables: dict[str, int] = field(default_factory=dict)
-    commits: set[tuple[int, int]] = field(default_factory=set)
+    commits: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     states: int = 0
     exposed_ns: int = 0
     outcomes: set[Outcome] = field(default_factory=set)
 
 
-def _groups(cuts: Iterable[Cut], causes: Mapping[tuple[int, int], _Cause], times: _CommitTimes) -> list[CutGroup]:
-    """Sum up the states that cost something, or need a recovery, by toll and cause; the worst first."""
+def _groups(
+    cuts: Iterable[Cut], causes: Mapping[tuple[int, int], _Cause], times: _CommitTimes, start: int
+) -> list[CutGroup]:
+    """Sum up the states that cost something, or need a recovery, by toll and cause, the worst first.
+
+    The volume begins at `start` of the flash.
+    """
     groups: dict[tuple[Toll, str], CutGroup] = {}
     for cut in cuts:
         if cut.cost.toll is None:
@@ -121,7 +125,7 @@ def _groups(cuts: Iterable[Cut], causes: Mapping[tuple[int, int], _Cause], times
         group = groups.setdefault((cut.cost.toll, cause.what), CutGroup(cut.cost.toll, cause.what, cut))
         if event not in group.commits and cause.variable:
             group.variables[cause.variable] = group.variables.get(cause.variable, 0) + 1
-        group.commits.add(event)
+        group.commits[event] = (start + cut.commit.offset, len(cut.commit.after))
         group.states += 1
         group.outcomes.add(cut.outcome)
         if cut.shape == AFTER:
@@ -188,7 +192,7 @@ def _causes(commits: Iterable[Commit], timeline: StoreTimeline) -> dict[tuple[in
 
 
 def survey_cuts(
-    replayed: Replayed,
+    device: Device,
     commits: StoreCommits,
     firmware: Firmware,
     *,
@@ -199,15 +203,14 @@ def survey_cuts(
     """Cut every commit to a variable store, boot what is left, and sum up what that costs.
 
     Args:
-        replayed: a replay that kept operations and the journal.
-        commits: the commits of one of its devices.
+        device: of a replay that kept the journal; times are known where it kept the operations too.
+        commits: those to its variable store.
         firmware: what boots.
         torn: also inside the commits, as a real chip may be cut.
         shard: part K of N of the commits, (K, N).
         progress: is told how many commits are done, and of how many.
     """
-    device = replayed.devices[commits.device]
-    timeline = device_timeline(device)
+    timeline = device.followed_store
     times = _CommitTimes(commits, pl.concat([OPERATIONS_SCHEMA.to_frame(), *device.operations]))
     sweep = Sweep(commits, firmware, torn, shard)
 
@@ -217,7 +220,7 @@ def survey_cuts(
                 progress(sweep.done, len(commits))
             yield cut
 
-    groups = _groups(cuts(), _causes(commits, timeline) if timeline else {}, times)
+    groups = _groups(cuts(), _causes(commits, timeline) if timeline else {}, times, commits.start)
     for group in groups:
         group.case = case_name(commits.digest, group.worst)
     return CutSurvey(commits.device, firmware, torn, shard, len(commits), sweep.states, times.whole_ns, tuple(groups))

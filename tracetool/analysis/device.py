@@ -16,6 +16,7 @@ from tracetool.analysis.extent import Extent
 from tracetool.analysis.identity import NAMELESS, Basis
 from tracetool.analysis.outside import Comparison, Outside
 from tracetool.analysis.tally import Tally
+from tracetool.errors import InputError
 from tracetool.timeline.activity import Activity
 from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.collector import Collector
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from replay.columns import RowKind
     from replay.engine import Disagreement, Machine
     from replay.geometry import Geometry
+    from tracetool.analysis.cut_survey import CutSurvey
     from tracetool.analysis.evidence import Evidence, Realize
     from tracetool.analysis.history import History
     from tracetool.analysis.identity import Identity
@@ -258,6 +260,22 @@ class Device:
     def store_timeline(self) -> StoreTimeline | None:
         """The life of the variable store, for the rules about it; None where they were not asked for."""
         return self.followed_store if self.options.variables else None
+
+    @cached_property
+    def cut_survey(self) -> CutSurvey | None:
+        """What power cuts cost the variable store; None where it was not asked for, or no known firmware's is here."""
+        from tracetool.analysis.cut_costs import likely_firmware  # noqa: PLC0415  few audits ask for it
+        from tracetool.analysis.cut_survey import survey_cuts  # noqa: PLC0415
+        from tracetool.analysis.power_cuts import device_commits  # noqa: PLC0415
+
+        if not self.options.power_cuts or self.followed_store is None:
+            return None
+        try:
+            commits = device_commits(self)
+        except InputError:
+            return None
+        firmware = likely_firmware(commits)
+        return survey_cuts(self, commits, firmware) if firmware and len(commits) else None
 
     def block_table(self) -> pl.DataFrame:
         """The erase blocks that were written, a frame of `BLOCKS_SCHEMA`; empty where the device was not replayed."""

@@ -80,6 +80,8 @@ class Options:
     journal: bool = False
     variables: bool = False
     """Follow the UEFI variable store, for the rules about it; implies a journal."""
+    power_cuts: bool = False
+    """Cut the power at every commit to the UEFI variables, for the rules about it; implies a journal."""
     keep_operations: bool = False
     keep_accesses: bool = False
     keep_occurrences: bool = False
@@ -94,7 +96,7 @@ class Options:
     @property
     def keeps_journal(self) -> bool:
         """True where the changes of contents are kept."""
-        return self.journal or self.variables
+        return self.journal or self.variables or self.power_cuts
 
 
 def split_device(text: str) -> tuple[str, str]:

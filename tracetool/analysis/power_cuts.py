@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracetool.analysis.device import Device
     from tracetool.analysis.session import Replayed
 
-__all__ = ["StoreCommits", "store_commits"]
+__all__ = ["StoreCommits", "device_commits", "store_commits"]
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,15 @@ def store_commits(replayed: Replayed) -> StoreCommits:
         InputError: no device has a store, or its contents are not known at any time.
         UsageError: several devices have one.
     """
-    return _commits(chosen_store(replayed))
+    return device_commits(chosen_store(replayed))
 
 
-def _commits(device: Device) -> StoreCommits:
+def device_commits(device: Device) -> StoreCommits:
+    """The commits to the variable store of a device; the replay must have kept the journal.
+
+    Raises:
+        InputError: the contents of its store are not known at any time.
+    """
     machine, span = device.machine, store_range(device)
     if machine is None or span is None:
         raise InputError(f"{device.name}: its variable store is not known; give --image")

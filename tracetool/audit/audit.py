@@ -96,6 +96,7 @@ def _judged(device: Device, replayed: Replayed, guests: int) -> DeviceAudit:
         self_check=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
         policy_evaluated=device.evaluated and device.extent is not None,
         variables_followed=device.options.variables,
+        power_cut=device.cut_survey is not None,
         contents_known=device.watch is None or not device.watch.contents_unknown,
         guests=guests,
         blocks=device.block_table(),

@@ -51,6 +51,12 @@ _UNMET: Mapping[Need, tuple[tuple[Callable[[Audit, DeviceAudit], bool], str], ..
         (lambda _, device: not device.contents_known, "the contents before the trace are not known: give --image"),
     ),
     Need.VARIABLES: ((lambda _, device: not device.variables_followed, _NO_VARIABLES),),
+    Need.POWER_CUTS: (
+        (
+            lambda _, device: not device.power_cut,
+            "no power cut was tried: give --power-cuts, and --image where the store is not known",
+        ),
+    ),
     Need.VARIABLES_OR_CODE: (
         (lambda _, device: not (device.variables_followed or _knows_code(device)), _NO_VARIABLES),
     ),

@@ -60,6 +60,8 @@ class DeviceAudit:
     policy_evaluated: bool
     variables_followed: bool = False
     """The UEFI variable store was followed, so that the rules about it could look."""
+    power_cut: bool = False
+    """The power was cut at every commit to the UEFI variables."""
     contents_known: bool = True
     """True when every byte was known before it was programmed."""
     guests: int = 1

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 @options.strict_silicon
 @options.wear_limit
 @options.follow_variables
+@options.power_cuts
 @options.width
 @options.reading_options
 @options.device_options
@@ -82,6 +83,7 @@ def run_audit(
     strict_silicon: bool = False,
     wear_limit: int = WEAR_LIMIT,
     variables: bool = False,
+    power_cuts: bool = False,
     width: int | None = None,
     names: Sequence[str] = (),
 ) -> int:
@@ -99,7 +101,12 @@ def run_audit(
         for reader, name in zip(trace.readers, names, strict=bool(names)):
             reader.meta.name = name
         result = trace.audit(
-            policy=policy, guests=guests, strict_silicon=strict_silicon, wear_limit=wear_limit, variables=variables
+            policy=policy,
+            guests=guests,
+            strict_silicon=strict_silicon,
+            wear_limit=wear_limit,
+            variables=variables,
+            power_cuts=power_cuts,
         )
     lines = _lines(result, trace.readers) if report.names_lines else {}
     result = replace(result, gate=Gate(fail_on, allow_inconclusive), lines=lines)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @options.strict_silicon
 @options.wear_limit
 @options.follow_variables
+@options.power_cuts
 @options.reading_options
 @options.device_options
 def findings(
@@ -36,6 +37,7 @@ def findings(
     strict_silicon: bool,
     wear_limit: int,
     variables: bool,
+    power_cuts: bool,
     reading: common.Reading,
     devices: options.DeviceOptions,
 ) -> None:
@@ -51,5 +53,6 @@ def findings(
             strict_silicon=strict_silicon,
             wear_limit=wear_limit,
             variables=variables,
+            power_cuts=power_cuts,
         )
     write_frame(table, "findings", output_format, output, several=len(trace.paths) > 1)

@@ -234,6 +234,11 @@ strict_silicon = click.option(
 follow_variables = click.option(
     "--variables", is_flag=True, help="Follow the UEFI variable store too, for the rules about it (VAR)."
 )
+power_cuts = click.option(
+    "--power-cuts",
+    is_flag=True,
+    help="Cut the power at every commit to the UEFI variables, for the rules about it (CUT); see powercut.",
+)
 wear_limit = click.option(
     "--wear-limit",
     type=click.IntRange(min=0),

@@ -249,7 +249,9 @@ def _survey(
     from tracetool.report.power_cuts import print_survey, survey_document
 
     with common.progress("cutting") as progress:
-        found = survey_cuts(replayed, commits, firmware, torn=torn, shard=shard, progress=progress)
+        found = survey_cuts(
+            replayed.devices[commits.device], commits, firmware, torn=torn, shard=shard, progress=progress
+        )
     booted = [] if trials is None else trials.boot(found, commits)
     text = document_text(survey_document(found, booted)) if output_format == "json" else None
     _write(text, lambda console: print_survey(found, console, booted), output, width)

@@ -44,7 +44,7 @@ __all__ = [
 WEAR_LIMIT = 10
 """Erases of one block in a session from which they are worth a note."""
 
-CHECK_MODULES = ("extent", "sequence", "operations", "wear", "variables", "trace")
+CHECK_MODULES = ("extent", "sequence", "operations", "wear", "variables", "power_cuts", "trace")
 """Modules of this package whose import registers checks."""
 
 _OF_SILICON = "NOR"
@@ -77,6 +77,7 @@ class Need(StrEnum):
     WRITABLE = "writable"
     CONTENTS = "contents"
     VARIABLES = "variables"
+    POWER_CUTS = "power-cuts"
     VARIABLES_OR_CODE = "variables-or-code"
     """The variable store, or at least where the code before it ends."""
 

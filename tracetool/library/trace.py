@@ -218,6 +218,7 @@ class Trace:
         strict_silicon: bool = False,
         wear_limit: int = WEAR_LIMIT,
         variables: bool = False,
+        power_cuts: bool = False,
     ) -> pl.DataFrame:
         """What the rules found, a frame of `FINDINGS_SCHEMA`; with `rule` every case of that rule is a row.
 
@@ -230,7 +231,8 @@ class Trace:
             RuleOptions(strict_silicon, wear_limit),
             policy=parse_policy(policy),
             keep_occurrences=rule is not None,
-            variables=variables or _is_about_variables(rule),
+            variables=variables or _needs(rule, Need.VARIABLES, Need.VARIABLES_OR_CODE),
+            power_cuts=power_cuts or _needs(rule, Need.POWER_CUTS),
         )
         table = findings_frame(audit.findings) if rule is None else _cases(audit, rule)
         return table if query is None else table.filter(query.expression(()))
@@ -415,6 +417,7 @@ class Trace:
         strict_silicon: bool = False,
         wear_limit: int = WEAR_LIMIT,
         variables: bool = False,
+        power_cuts: bool = False,
     ) -> Audit:
         """Audit the traces: did the guest write outside the extent of its flash? Verdicts, figures and `findings`.
 
@@ -425,6 +428,7 @@ class Trace:
             strict_silicon: what a real chip would refuse is an error, not a note.
             wear_limit: note a block that was erased more often.
             variables: follow the UEFI variable store too, for the rules about it.
+            power_cuts: cut the power at every commit to the UEFI variables, for the rules about it.
 
         Raises:
             InputError: a trace or an image cannot be read.
@@ -434,11 +438,12 @@ class Trace:
         if policy == ALL_POLICIES:
             from tracetool.audit.compare import compare_policies
 
-            options = replace(self.options, variables=variables)
+            options = replace(self.options, variables=variables, power_cuts=power_cuts)
             audit = compare_policies(self.readers, options, rules, guests=guests)
             require_events(self.readers, sum(trace.events for trace in audit.traces))
             return audit
-        return self._audited(rules, guests=guests, policy=parse_policy(policy), variables=variables)[1]
+        asked = {"variables": variables, "power_cuts": power_cuts}
+        return self._audited(rules, guests=guests, policy=parse_policy(policy), **asked)[1]
 
     def explain(self, event: int | str, *, policy: Policy | str | None = None) -> Explanation:
         """One event in words: command, state and bytes before and after, its operation and findings.
@@ -573,9 +578,9 @@ def _require_event(replayed: Replayed, seq: int) -> None:
         raise UsageError(f"--at {seq}: the last event of the trace is {last}")
 
 
-def _is_about_variables(rule: str | None) -> bool:
-    """True for a rule that looks only where the variable store is followed."""
-    return rule is not None and bool({Need.VARIABLES, Need.VARIABLES_OR_CODE} & {*parse_rule(rule).needs})
+def _needs(rule: str | None, *needs: Need) -> bool:
+    """True for a rule that has one of these needs."""
+    return rule is not None and not {*needs}.isdisjoint(parse_rule(rule).needs)
 
 
 def _cases(audit: Audit, rule: str) -> pl.DataFrame:

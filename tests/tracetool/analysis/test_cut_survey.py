@@ -20,7 +20,8 @@ def survey(name: str, *, torn: bool = True, firmware: str = "aavmf-2022.11") -> 
         images={"virt.flash1": sample(f"{name}/flash1-before.fd.zst")}, journal=True, keep_operations=True
     )
     replayed = replay_readers([open_trace(str(sample(f"{name}/trace.log.zst")))], options)
-    return survey_cuts(replayed, store_commits(replayed), FIRMWARES[firmware], torn=torn)
+    commits = store_commits(replayed)
+    return survey_cuts(replayed.devices[commits.device], commits, FIRMWARES[firmware], torn=torn)
 
 
 def test_cuts_of_a_first_boot_by_cause() -> None:

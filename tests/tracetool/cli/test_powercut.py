@@ -153,3 +153,15 @@ def test_a_cut_that_costs_nothing_ends_with_0(quick: Quick) -> None:
     done = quick("powercut", *TRACE, "--at", "2273")
     assert done.code == 0
     assert "18 committed variables, none lost" in done.text
+
+
+def test_the_audit_tries_power_cuts_when_asked(quick: Quick) -> None:
+    done = quick("audit", *TRACE, "--power-cuts")
+    assert done.code == 1
+    assert "18 of 18 variables, with aavmf-2022.11; such as case 35ce06c7d25b:" in done.text
+    assert "CUT00" not in quick("audit", *TRACE).text
+
+
+def test_a_rule_about_power_cuts_tries_them_when_it_is_asked_for(quick: Quick) -> None:
+    rows = quick("findings", *TRACE, "--rule", "CUT001", "--format", "jsonl").text.splitlines()
+    assert [json.loads(row)["rule"] for row in rows] == ["CUT001"]

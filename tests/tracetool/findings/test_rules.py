@@ -15,6 +15,7 @@ from replay.backing import Policy
 from replay.chip_limits import chip_profiles
 from tests.tracetool.logs import Log, log, programmed
 from tests.tracetool.traces import Again, Audited, audited
+from tests.tracetool.uefi.boot.images import AAVMF, pending, reclaimed, whole
 from tests.tracetool.uefi.stores import flash_image
 from tracetool.analysis.options import Options
 from tracetool.audit import Gate, audit
@@ -147,6 +148,15 @@ def written_again(end: int) -> Log:
     return programmed(store().erase(0), 0, STORE_BYTES[:end]).program(0x40020, 0xFFFFFFFF)
 
 
+TIMEOUT = 0x238
+"""Data of Timeout in a store without old copies."""
+
+
+def retimed() -> Log:
+    """One bit of Timeout cleared in place."""
+    return store().program(TIMEOUT, 0xFFFF0001)
+
+
 def rewritten() -> Log:
     """A buffered write of two words over the same first word."""
     return store().erase(0).buffered(0, 1, 0xFFFFFFFF).buffered(0, 1, 2)
@@ -217,6 +227,10 @@ BEFORE = {
     **{what: {STORE: "code and store"} for what in BEHIND_CODE},
     "store in the code's flash": {CODE: "store", STORE: "store"},
     "code and store in one flash": {CODE: "store"},
+    "update beside a pending write": {STORE: "pending"},
+    "update and nothing pending": {STORE: "reclaimed"},
+    "spare complete": {STORE: "spare written"},
+    "write that is dropped": {STORE: "spare written"},
     "code of 4 MiB, store of 2 MiB": dict(zip(_OVMF, ("code", "store of 2 MiB"), strict=True)),
     "code and store of one build": dict(zip(_OVMF, ("code", "store of 4 MiB"), strict=True)),
 }
@@ -233,6 +247,14 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> None:
     for name, length in (("store of 2 MiB", 128 << 10), ("store of 4 MiB", 528 << 10)):
         path = folder / f"{length}.fd"
         IMAGES[name] = flash_image(path, length, store=0, fv_length=length, blocks=length >> 12, block_bytes=0x1000)
+    compact = reclaimed(AAVMF)
+    for name, image in (
+        ("reclaimed", compact + whole(AAVMF)[len(compact) :]),
+        ("pending", pending(AAVMF, target=compact)),
+        ("spare written", pending(AAVMF, target=compact, record=0xFF)),
+    ):
+        IMAGES[name] = folder / f"{name}.fd"
+        IMAGES[name].write_bytes(image)
 
 
 @pytest.fixture(autouse=True)
@@ -325,6 +347,11 @@ PLANTED = [
     Planted("VAR009", "store in the code's flash", code().program(0x2000, 0).of(store()), offset=0, says=STORE),
     Planted("VAR009", "code of 4 MiB, store of 2 MiB", two_flashes(), says="3568 + 528 make 4 MiB"),
     Planted("VAR010", "probed only", probed(), seq=0, says="stored nothing"),
+    Planted("CUT001", "erase of the live store", store().erase(0), offset=0, seq=1, says="up to 17 of 17 variables"),
+    Planted("CUT002", "half written again", written_again(0x400), says="variables"),
+    Planted("CUT003", "update beside a pending write", retimed(), offset=TIMEOUT, says="up to 1 of 17 variables"),
+    Planted("CUT004", "format of the store", store().program(0x5C, 0x0000FE00), offset=0x5C, says="1 time"),
+    Planted("CUT005", "spare complete", store().program(0x40048, 0xFFFFFFFD), offset=0x40048, says="1 time"),
     Planted("VAR004", "program of the code", store().program(0x200, 0), offset=0x200, seq=3, says="at 0x40000"),
     Planted("VAR004", "erase of the code", store().erase(0), offset=0, seq=1, says="1 program or erase"),
     Planted("RO001", "no command", code().write(0x1CB20, 0x17384), offset=0x1CB20, seq=1, says="(first value 0x17384)"),
@@ -460,6 +487,11 @@ NEAR_MISSES = [
     ("VAR009", "code and store of one build", two_flashes()),
     ("VAR010", "probed, then written", probed().program(0x2000, 0)),
     ("VAR010", "a store that is read-only", probed(log(STORE, read_only=True).realize(EXTENT).reset())),
+    ("CUT001", "erase of the working block", store().erase(0x40000)),
+    ("CUT002", "a new variable", store().program(0x84C, 0x003F55AA)),
+    ("CUT003", "update and nothing pending", retimed()),
+    ("CUT004", "reserved bytes of the store", store().program(0x60, 0)),
+    ("CUT005", "write that is dropped", store().program(0x40020, 0xFFFFFFF8)),
     ("VAR004", "program of the store", store().program(0x40000, 0).erase(0x40000)),
     ("VAR004", "command to the code", store().write(0x200, 0x700070)),
     ("RO001", "command as a driver sends it", code().write(0x1CB20, 0x700070)),
@@ -529,8 +561,14 @@ def judged(rule: str, trace: Log, policy: Policy, extent: int = EXTENT, what: st
     """
     devices = {name for name in (CODE, STORE) if name in trace.text}
     images = {name: IMAGES[image] for name, image in BEFORE.get(what, {STORE: "store"}).items()}
-    variables = rule.startswith("VAR")
-    options = Options(images if variables else {}, dict.fromkeys(devices, extent), policy=policy, variables=variables)
+    variables, power_cuts = rule.startswith("VAR"), rule.startswith("CUT")
+    options = Options(
+        images if variables or power_cuts else {},
+        dict.fromkeys(devices, extent),
+        policy=policy,
+        variables=variables,
+        power_cuts=power_cuts,
+    )
     return audited(trace.text, options=options)
 
 
