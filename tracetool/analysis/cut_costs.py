@@ -53,6 +53,20 @@ class Toll(StrEnum):
     RECOVERED = "recovered"
     """Nothing, since the firmware recovers the store, or starts at the second attempt."""
 
+    @property
+    def rule(self) -> str:
+        """The rule about such cuts."""
+        return _RULES[self]
+
+
+_RULES = {
+    Toll.ALL: "CUT001",
+    Toll.SOME: "CUT002",
+    Toll.OLDER: "CUT003",
+    Toll.NO_START: "CUT004",
+    Toll.RECOVERED: "CUT005",
+}
+
 
 class Cost(NamedTuple):
     """Cost of one cut.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from tracetool.analysis.cut_costs import Toll, case_name
+from tracetool.findings import RULES
 from tracetool.findings.phrases import count_of
 from tracetool.report.layout import print_grid, print_words
 from tracetool.sanitize import first_of, sanitize
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["cut_document", "cut_words", "print_survey", "survey_document"]
 
 _MOST_NAMES = 4
-_TITLES = {
-    Toll.NO_START: "The firmware does not start any more",
-    Toll.ALL: "Every variable is lost",
-    Toll.SOME: "Variables are lost",
-    Toll.OLDER: "Variables have an older value again",
-    Toll.RECOVERED: "Nothing is lost, since the firmware recovers the store",
-}
 
 
 def print_survey(survey: CutSurvey, console: Console, trials: Sequence[CutTrial] = ()) -> None:
@@ -40,11 +34,11 @@ def print_survey(survey: CutSurvey, console: Console, trials: Sequence[CutTrial]
     print_words(console, Text(title, style="bold"), hang=2)
     if not survey.groups:
         print_words(console, "No cut costs a variable.")
-    for toll, heading in _TITLES.items():
+    for toll in Toll:
         rows = [_row(group, survey.time_ns) for group in survey.groups if group.toll is toll]
         if rows:
             console.print()
-            print_words(console, Text(heading, style="bold"))
+            print_words(console, Text(f"{toll.rule}: {RULES[toll.rule].title}", style="bold"), hang=2)
             print_grid(console, rows, first_style="dim")
     if trials:
         as_predicted = sum(not trial.differences for trial in trials)
@@ -86,6 +80,7 @@ def survey_document(survey: CutSurvey, trials: Sequence[CutTrial] = ()) -> dict[
         "causes": [
             {
                 "cost": group.toll,
+                "rule": group.toll.rule,
                 "cause": group.what,
                 "commits": len(group.commits),
                 "cuts": group.states,

@@ -118,6 +118,7 @@ def test_the_cuts_of_a_trace_are_told_of_by_cause(quick: Quick) -> None:
         "tracetool: the store was written by a firmware like aavmf-2022.11; --firmware chooses another\n",
     )
     assert "virt.flash1 with aavmf-2022.11: 54 commits in 12.8 s, 55 cuts" in done.text
+    assert "CUT001: a power cut loses every variable" in done.text
     assert "erase in a rewrite of the live block outside FTW, for Hello, MTC: up to 18 of 18 variables" in done.text
 
 
