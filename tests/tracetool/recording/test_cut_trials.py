@@ -33,7 +33,7 @@ def cuts() -> tuple[CutSurvey, StoreCommits]:
     trace = open_trace(str(sample("aavmf-shell-padding/trace.log.zst")))
     replayed = replay_readers([trace], Options(images={"virt.flash1": before}, journal=True, keep_operations=True))
     commits = store_commits(replayed)
-    return survey_cuts(replayed, commits, FIRMWARES["aavmf-2022.11"]), commits
+    return survey_cuts(replayed.devices[commits.device], commits, FIRMWARES["aavmf-2022.11"]), commits
 
 
 class Firmwares:
