@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tracetool.analysis.device import Device, DeviceNotes
     from tracetool.analysis.session import Replayed
 
-__all__ = ["accessed_beside", "beside", "holds_code", "stored_nothing", "unlike_builds"]
+__all__ = ["accessed_beside", "beside", "holds_code", "looks_absent", "stored_nothing", "unlike_builds"]
 
 _SUMMED = "pc"
 """Board whose flashes lie one below the other, so that firmware finds its store only where both lengths fit."""
@@ -51,6 +51,16 @@ def stored_nothing(device: Device, notes: DeviceNotes) -> bool:
     if device.image is None:
         return recorded is not None and recorded.extent_bytes is not None
     return find_store(device.image) is not None
+
+
+def looks_absent(device: Device) -> bool:
+    """True where OVMF takes the flash for absent: it finds no byte in the first block of the image to probe it by."""
+    board = device.identity.board if device.identity is not None else None
+    if board != _SUMMED or device.image is None or holds_code(device) or any(notes.stored for notes in device.notes):
+        return False
+    from tracetool.uefi.boot.flash_driver import STATUS_BYTES  # noqa: PLC0415  few audits ask for it
+
+    return not device.image[: device.blocks.block_bytes].tobytes().strip(STATUS_BYTES)
 
 
 def unlike_builds(device: Device, replayed: Replayed) -> str | None:

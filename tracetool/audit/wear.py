@@ -197,7 +197,7 @@ def _why_not(device: Device, replayed: Replayed, wear: StoreWear, boots: list[tu
     )
     if found is not None:
         trace, seq, words = found
-        yield f"the boots do not follow one another: event {seq} of trace {trace} is {words}"
+        yield f"boots that do not follow one another, or another image: event {seq} of trace {trace} is {words}"
 
 
 def _contradictions(wear: StoreWear) -> Iterator[tuple[int, int, str]]:

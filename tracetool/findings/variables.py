@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracetool.analysis.cluster import Cluster
-from tracetool.analysis.store_use import accessed_beside, beside, holds_code, stored_nothing, unlike_builds
+from tracetool.analysis.store_use import (
+    accessed_beside,
+    beside,
+    holds_code,
+    looks_absent,
+    stored_nothing,
+    unlike_builds,
+)
 from tracetool.findings.phrases import count_of, listed
 from tracetool.findings.registry import Hit, rule
 from tracetool.sizes import format_offset, format_size
@@ -176,15 +183,18 @@ def misplaced(case: Case) -> Iterator[Hit]:
 
 @rule("VAR010")
 def unused(case: Case) -> Iterator[Hit]:
-    """Stores that a guest left as they were, though it used its flashes."""
+    """Stores that a guest left as they were, though it used its flashes, and flashes that OVMF cannot find."""
     device, replayed = case.device, case.replayed
     if not device.options.variables:
+        return
+    lost = "its firmware keeps the variables in RAM, where they are lost when QEMU ends"
+    if looks_absent(device):
+        block = format_size(device.blocks.block_bytes)
+        words = f"the first {block} of the image hold nothing but 00, 50 and 70, so OVMF takes the flash for absent"
+        yield Hit(Cluster(1, offset=0, end=device.blocks.block_bytes), f"{words}: {lost}")
         return
     for notes in device.notes:
         ran = notes.accesses or any(accessed_beside(device, notes.trace, replayed))
         if ran and stored_nothing(device, notes):
-            message = (
-                "the guest used its flashes and stored nothing in the variable store: its firmware keeps the variables "
-                "in RAM, where they are lost when QEMU ends"
-            )
+            message = f"the guest used its flashes and stored nothing in the variable store: {lost}"
             yield Hit(_of_events(1, 0, notes.last_seq, notes.trace, notes.trace), message)

@@ -232,6 +232,7 @@ BEFORE = {
     "spare complete": {STORE: "spare written"},
     "write that is dropped": {STORE: "spare written"},
     "code of 4 MiB, store of 2 MiB": dict(zip(_OVMF, ("code", "store of 2 MiB"), strict=True)),
+    "blank flash of OVMF": dict(zip(_OVMF, ("code", "blank"), strict=True)),
     "code and store of one build": dict(zip(_OVMF, ("code", "store of 4 MiB"), strict=True)),
 }
 """The images before a trace, by device, where they are others than the sample's store."""
@@ -244,6 +245,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = folder / "code-and-store.fd"
     IMAGES["code and store"] = flash_image(path, REGION, store=0x40000, code=(0, 0x40000))
     IMAGES["code"] = flash_image(folder / "code.fd", 3568 << 10, code=(0, 0x1000))
+    IMAGES["blank"] = flash_image(folder / "blank.fd", 528 << 10)
     for name, length in (("store of 2 MiB", 128 << 10), ("store of 4 MiB", 528 << 10)):
         path = folder / f"{length}.fd"
         IMAGES[name] = flash_image(path, length, store=0, fv_length=length, blocks=length >> 12, block_bytes=0x1000)
@@ -346,6 +348,7 @@ PLANTED = [
     Planted("VAR008", "a large update", updated(0x3400), says="1 update of Timeout took 13,388 of 13,388 B"),
     Planted("VAR009", "store in the code's flash", code().program(0x2000, 0).of(store()), offset=0, says=STORE),
     Planted("VAR009", "code of 4 MiB, store of 2 MiB", two_flashes(), says="3568 + 528 make 4 MiB"),
+    Planted("VAR010", "blank flash of OVMF", two_flashes(), offset=0, says="OVMF takes the flash for absent"),
     Planted("VAR010", "probed only", probed(), seq=0, says="stored nothing"),
     Planted("CUT001", "erase of the live store", store().erase(0), offset=0, seq=1, says="up to 17 of 17 variables"),
     Planted("CUT002", "half written again", written_again(0x400), says="variables"),
@@ -485,6 +488,7 @@ NEAR_MISSES = [
     ("VAR009", "code and store in one flash", code().program(0x2000, 0)),
     ("VAR009", "store in its own flash", store().program(0x2000, 0).of(code())),
     ("VAR009", "code and store of one build", two_flashes()),
+    ("VAR010", "code and store of one build", two_flashes()),
     ("VAR010", "probed, then written", probed().program(0x2000, 0)),
     ("VAR010", "a store that is read-only", probed(log(STORE, read_only=True).realize(EXTENT).reset())),
     ("CUT001", "erase of the working block", store().erase(0x40000)),

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from tracetool.uefi.boot.steps import Trail
     from tracetool.uefi.variables import StoreHeader
 
-__all__ = ["accept", "header_bytes", "is_absent", "size_is_wrong"]
+__all__ = ["STATUS_BYTES", "accept", "header_bytes", "is_absent", "size_is_wrong"]
 
 _HEADER = struct.Struct("<16x16sQ4s4xH2x2xxB4xI")
 _REVISION = 2
-_STATUS_BYTES = b"\x00\x50\x70"
+STATUS_BYTES = b"\x00\x50\x70"
 """What OVMF's probe may read from a flash in status mode, or from none."""
 _LEAST_NAME = 4
 _FORMATTED = "so the whole volume is formatted, the spare included"
@@ -44,7 +44,7 @@ def header_bytes(contents: Contents) -> int:
 
 def is_absent(contents: Contents, firmware: Firmware, trail: Trail) -> bool:
     """True where OVMF takes the flash for absent, and keeps variables in memory."""
-    if contents.part(0, firmware.block_bytes).strip(_STATUS_BYTES):
+    if contents.part(0, firmware.block_bytes).strip(STATUS_BYTES):
         return False
     trail.note(Rule.F3, "its first block reads as a status register does, so the flash is taken for absent")
     return True

@@ -34,7 +34,7 @@ _TABLE = (
     Mutant(
         "F2 writes a store header", "flash_driver._accept_ovmf", "firmware.headers[:HEADER_BYTES]", "firmware.headers"
     ),
-    Mutant("F3 knows no 0x70", "flash_driver.is_absent", "_STATUS_BYTES", "_STATUS_BYTES[:2]"),
+    Mutant("F3 knows no 0x70", "flash_driver.is_absent", "STATUS_BYTES", "STATUS_BYTES[:2]"),
     Mutant("F4 takes any state", "flash_driver._unsound_variable", "header.state not in _STATES", "False"),
     Mutant("F4 takes any name", "flash_driver._unsound_variable", "header.name_bytes % 2", "0"),
     Mutant(
