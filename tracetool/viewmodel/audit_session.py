@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from replay.backing import Policy
-from tracetool.analysis.history import history_of
 from tracetool.analysis.options import Options
 from tracetool.audit import Audit
 from tracetool.audit.audit import audit_replayed
@@ -79,7 +78,7 @@ class AuditSession:
     complete: bool = True
     """False while the traces are still being read: there is no audit yet, and there will be more rows."""
     histories: Mapping[str, Callable[[], History | None]] = field(default_factory=dict, repr=False, compare=False)
-    """`history_of` each device."""
+    """`Device.history` of each device."""
 
     stores: Mapping[str, Callable[[], StoreTimeline | None]] = field(default_factory=dict, repr=False, compare=False)
     """Functions that follow the UEFI variable store of each device."""
@@ -135,7 +134,7 @@ def load(
     require_events(traces, sum(trace.events for trace in traces))
     for trace, report in zip(traces, replayed.traces, strict=True):
         trace.label = report.processes.label
-    histories = {name: history_of(device) for name, device in replayed.devices.items()}
+    histories = {name: device.history for name, device in replayed.devices.items()}
     stores = {name: partial(getattr, device, "followed_store") for name, device in replayed.devices.items()}
     return AuditSession(tuple(traces), settings, audit, replayed.starts, histories=histories, stores=stores)
 
