@@ -12,7 +12,6 @@ from textual.widgets import Input
 
 from tests.tracetool.viewmodel.samples import padding
 from tracetool.tui.app import TraceApp
-from tracetool.tui.prompt import Prompt
 from tracetool.tui.timeline import TimelineView
 from tracetool.viewmodel.audit_session import Job, Progress
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 SIZE = (120, 30)
 NO_KEYS = Path("/nonexistent/keys.toml")
 PATIENCE_SECONDS = 60
-"""For which anything may take on a busy machine."""
+"""Longest wait for a condition, on a busy machine."""
 
 
 class Driver:
@@ -57,17 +56,16 @@ class Driver:
         await self.press("enter")
 
     async def reset(self, size: tuple[int, int]) -> None:
-        """Go back to the overview, with the first event selected and without filter and bookmarks."""
+        """Go back to the overview, with the first event selected, without range, filter and bookmarks."""
         if tuple(self.app.size) != size:
             await self.pilot.resize_terminal(*size)
-        while len(self.app.screen_stack) > 1 or self.app.query_one(Prompt).asking:
-            await self.press("escape")
-        await self.press("2")
+        await self.press("escape", "escape", "2", "escape")
+        assert len(self.app.screen_stack) == 1
         timeline = self.view.timeline
         if timeline is not None and timeline.filter.query is not None:
             await self.press("f")
             await self.type("")
-        while self.app.persistence.state.bookmarks:
+        for _ in self.app.persistence.state.bookmarks:
             await self.press("apostrophe", "delete", "escape")
         await self.press("g", "1")
         self.told.clear()
@@ -150,7 +148,9 @@ class Stage:
     def close(self) -> None:
         """End the app; the next script begins with a new one."""
         self._driver = None
-        self._runner.run(self._exits.aclose())
+        with self._runner:
+            self._runner.run(self._exits.aclose())
+        self._runner = asyncio.Runner()
 
 
 def drive(
