@@ -30,7 +30,20 @@ if TYPE_CHECKING:
     Values = Mapping[tuple[str, bytes], bytes]
     """Data of variables by name and GUID."""
 
-__all__ = ["Cost", "Cut", "Sweep", "Toll", "case_name", "cut_at", "likely_firmware", "parse_case", "toll"]
+__all__ = [
+    "Boots",
+    "Committed",
+    "Cost",
+    "Cut",
+    "Sweep",
+    "Toll",
+    "case_name",
+    "committed_at",
+    "cut_at",
+    "likely_firmware",
+    "parse_case",
+    "toll",
+]
 
 
 _MOST_BOOTS = 1 << 14
@@ -147,7 +160,7 @@ def _is_torn(data: bytes, committed: bytes) -> bool:
 
 
 @dataclass
-class _Committed:
+class Committed:
     """The variables that are safe: those of the store when it was last whole, outside an erase and rewrite."""
 
     firmware: Firmware
@@ -212,7 +225,7 @@ def _values(variables: Iterable[Variable]) -> Values:
     return {(variable.name, variable.header.guid): variable.data for variable in variables}
 
 
-class _Boots:
+class Boots:
     """Boots of states, the last ones remembered: a rewrite leaves the states of the one before it again."""
 
     def __init__(self, firmware: Firmware) -> None:
@@ -225,10 +238,11 @@ class _Boots:
         if state.key not in self._found:
             while len(self._found) >= _MOST_BOOTS:
                 del self._found[next(iter(self._found))]
-            self._found[state.key] = self._boot(state.contents)
+            self._found[state.key] = self.boot(state.contents)
         return self._found[state.key]
 
-    def _boot(self, contents: memoryview) -> _Verdict:
+    def boot(self, contents: memoryview) -> _Verdict:
+        """The next boot of a flash."""
         found = boot(contents, self._firmware)
         hung_once = found.outcome is Outcome.HUNG and not found.for_good
         last = boot(found.image, self._firmware) if hung_once else found
@@ -260,7 +274,7 @@ class Sweep:
 
     def __iter__(self) -> Iterator[Cut]:
         """Iterate over the states, in the order of the commits."""
-        committed, boots = _Committed(self.firmware), _Boots(self.firmware)
+        committed, boots = Committed(self.firmware), Boots(self.firmware)
         part, parts = self.shard
         for state in self.commits.states(torn=self.torn):
             committed.take(state)
@@ -272,6 +286,26 @@ class Sweep:
             yield Cut(state.commit, state.shape, verdict.outcome, verdict.for_good, committed.cost(verdict))
 
 
+def committed_at(
+    commits: StoreCommits, firmware: Firmware, event: tuple[int, int], shape: str
+) -> tuple[Committed, Commit]:
+    """What was committed at the moment of a cut in the commit of an event (trace, seq), and that commit.
+
+    Raises:
+        ValueError: the event commits nothing to the store.
+    """
+    committed = Committed(firmware)
+    for state in commits.states(torn=False):
+        here = state.shape == AFTER and (state.commit.trace, state.commit.seq) == event
+        if here and shape != AFTER:
+            committed.begin(state)
+        else:
+            committed.take(state)
+        if here:
+            return committed, state.commit
+    raise ValueError(f"event {event[1]} commits nothing to the store")
+
+
 def cut_at(commits: StoreCommits, firmware: Firmware, event: tuple[int, int], shape: str) -> tuple[bytes, Cut]:
     """Make the state of a cut in the commit of an event (trace, seq) again, and compare it with what was committed.
 
@@ -279,16 +313,9 @@ def cut_at(commits: StoreCommits, firmware: Firmware, event: tuple[int, int], sh
         ValueError: the event commits nothing to the store; there is no such shape of such a commit.
     """
     contents = state_after(commits.before, commits, *event, shape)
-    committed, boots = _Committed(firmware), _Boots(firmware)
-    for state in commits.states(torn=False):
-        if state.shape == AFTER and (state.commit.trace, state.commit.seq) == event and shape != AFTER:
-            committed.begin(state)
-            break
-        committed.take(state)
-        if (state.commit.trace, state.commit.seq) == event and state.shape == AFTER:
-            break
-    verdict = boots.of(CutState(state.number, state.commit, shape, 0, memoryview(contents)))
-    return contents, Cut(state.commit, shape, verdict.outcome, verdict.for_good, committed.cost(verdict))
+    committed, commit = committed_at(commits, firmware, event, shape)
+    verdict = Boots(firmware).boot(memoryview(contents))
+    return contents, Cut(commit, shape, verdict.outcome, verdict.for_good, committed.cost(verdict))
 
 
 def likely_firmware(commits: StoreCommits) -> Firmware | None:

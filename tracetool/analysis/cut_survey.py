@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tracetool.analysis.cut_costs import Cut
     from tracetool.analysis.device import Device
     from tracetool.analysis.power_cuts import StoreCommits
+    from tracetool.analysis.second_cuts import SecondCuts
     from tracetool.uefi.boot import Firmware, Outcome
     from tracetool.uefi.store_timeline import StoreTimeline
 
@@ -39,6 +40,8 @@ class CutSurvey:
         states: how many contents were booted.
         time_ns: from the first commit to the last, in nanoseconds; 0 where the trace has no times.
         groups: cuts that cost something or need a recovery, the worst first.
+        second: cuts in the repair after the worst cut of each group, where they were asked for.
+        trials: boots of real firmware with the worst cut of each group, likewise.
     """
 
     device: str
@@ -49,6 +52,8 @@ class CutSurvey:
     states: int
     time_ns: int
     groups: tuple[CutGroup, ...]
+    second: tuple[SecondCuts, ...] = ()
+    trials: tuple[CutTrial, ...] = ()
 
     @property
     def costly(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tracetool.analysis.cut_survey import CutSurvey, CutTrial
+    from tracetool.analysis.device import Device
     from tracetool.analysis.power_cuts import StoreCommits
     from tracetool.analysis.session import Replayed
     from tracetool.uefi.boot import Firmware
@@ -64,6 +65,13 @@ def _shard(text: str) -> tuple[int, int]:
 )
 @click.option("--shape", metavar="SHAPE", help="With --at: how far its commit got, as none, words:8 or zero-all.")
 @click.option("--whole", is_flag=True, help="Cut between commits only, as QEMU's own flash can be.")
+@click.option(
+    "--depth",
+    type=click.IntRange(1, 2),
+    default=1,
+    metavar="N",
+    help="2: cut again, while the firmware repairs what the worst cut of each cause left.",
+)
 @click.option("--shard", type=Text("K/N", lambda: (), _shard), default="1/1", help="Part K of N of the commits.")
 @click.option(
     "--on-firmware",
@@ -92,6 +100,7 @@ def powercut(
     at: str | None,
     shape: str | None,
     whole: bool,
+    depth: int,
     shard: tuple[int, int],
     on_firmware: str | None,
     seconds: float,
@@ -115,14 +124,18 @@ def powercut(
 
     Exit code 0: no variable is lost; 1: some are, or it does not start; 4: the trace is incomplete.
     """
+    from tracetool.analysis.second_cuts import survey_second_cuts
+    from tracetool.report.power_cuts import print_survey, survey_document
+
     if (shape is not None or write_image is not None) and at is None:
         raise UsageError("--shape and --write-image are about one cut: give --at")
-    if on_firmware is not None and at is not None:
-        raise UsageError("--on-firmware is about all cuts; leave out --at")
-    if not traces and (at is not None or whole or shard != (1, 1) or on_firmware is not None):
+    if (on_firmware is not None or depth > 1) and at is not None:
+        raise UsageError("--on-firmware and --depth are about all cuts; leave out --at")
+    if not traces and (at is not None or whole or shard != (1, 1) or on_firmware is not None or depth > 1):
         raise UsageError("cuts are made in a trace: give TRACE, or an --image alone")
+    to = _Output(output_format, output, width)
     if not traces:
-        return _of_image(devices, firmware, output_format, output, width)
+        return _of_image(devices, firmware, to)
     files = [output] if write_image is None else [output, write_image]
     with common.opened(traces, reading, devices.given(), outputs=files) as trace:
         replayed = trace.replay(keep_operations=True, variables=True)
@@ -130,35 +143,45 @@ def powercut(
     commits, chosen = _commits(replayed, firmware)
     if at is None:
         trials = None if on_firmware is None else _Trials(on_firmware, seconds, jobs)
-        costly = _survey(
-            replayed, commits, chosen, not whole, shard, trials, output_format=output_format, output=output, width=width
-        )
+        found = _survey(replayed.devices[commits.device], commits, chosen, not whole, shard)
+        if depth > 1:
+            found = replace(found, second=tuple(survey_second_cuts(found, commits, torn=not whole)))
+        if trials is not None:
+            found = replace(found, trials=tuple(trials.boot(found, commits)))
+        to.write(lambda: survey_document(found), lambda console: print_survey(found, console))
+        costly = found.costly or any(trial.differences for trial in found.trials)
     else:
         event, shape = _event(at, shape, commits, len(traces))
-        costly = _one(commits, chosen, event, shape, write_image, output_format, output, width)
+        costly = _one(commits, chosen, event, shape, write_image, to)
     return _COSTS if costly else _INCONCLUSIVE if _is_doubtful(replayed, commits) else 0
 
 
-def _write(text: str | None, show: Callable[[Console], None], output: str | None, width: int | None) -> None:
-    """Write a document, or where there is none a report."""
-    from tracetool.cli.output import open_output
+class _Output(NamedTuple):
+    """How and where the answer is written."""
 
-    if text is None and output is None:
-        show(common.console(width))
-        return
-    with open_output(output) as file:
-        file.write((common.printed(show, width) if text is None else text).encode())
+    form: str
+    file: str | None
+    width: int | None
+
+    def write(self, document: Callable[[], dict[str, Any]], show: Callable[[Console], None]) -> None:
+        """Write a document as JSON, or a report."""
+        from tracetool.cli.output import open_output
+        from tracetool.report.formats.json import document_text
+
+        if self.form != "json" and self.file is None:
+            show(common.console(self.width))
+            return
+        text = document_text(document()) if self.form == "json" else common.printed(show, self.width)
+        with open_output(self.file) as file:
+            file.write(text.encode())
 
 
 # --- an image ----------------------------------------------------------------------------------------------------
 
 
-def _of_image(
-    devices: options.DeviceOptions, name: str | None, output_format: str, output: str | None, width: int | None
-) -> int:
+def _of_image(devices: options.DeviceOptions, name: str | None, to: _Output) -> int:
     from tracetool.images import load_image
     from tracetool.ingest.inputs import keep_inputs
-    from tracetool.report.formats.json import document_text
     from tracetool.report.next_boot import print_prospects, prospect_document
     from tracetool.uefi.boot.prospect import prospect
 
@@ -167,15 +190,14 @@ def _of_image(
     if len(images) != 1 or others:
         raise UsageError(f"{', '.join(others) or '--image'}: give a TRACE, or the --image of one flash alone")
     path = user_path(*images.values())
-    keep_inputs([output], [path])
+    keep_inputs([to.file], [path])
     contents = load_image(path, limit=_MOST_IMAGE)
     firmwares = _firmwares(contents, name, path)
-    if output_format == "json" and len(firmwares) > 1:
+    if to.form == "json" and len(firmwares) > 1:
         names = " or ".join(found.name for found in firmwares)
         raise UsageError(f"--format json is about one firmware, and {path} may be of several: give --firmware {names}")
     found = [prospect(contents.data, each) for each in firmwares]
-    text = document_text(prospect_document(found[0])) if output_format == "json" else None
-    _write(text, lambda console: print_prospects(found, console), output, width)
+    to.write(lambda: prospect_document(found[0]), lambda console: print_prospects(found, console))
     return 0 if all(each.is_safe for each in found) else _COSTS
 
 
@@ -231,31 +253,12 @@ def _is_doubtful(replayed: Replayed, commits: StoreCommits) -> bool:
     return bool(commits.unknown_after) or any(doubts(replayed.devices[commits.device], replayed))
 
 
-def _survey(
-    replayed: Replayed,
-    commits: StoreCommits,
-    firmware: Firmware,
-    torn: bool,
-    shard: tuple[int, int],
-    trials: _Trials | None,
-    *,
-    output_format: str,
-    output: str | None,
-    width: int | None,
-) -> bool:
-    """Write what every cut costs; True where one costs a variable, or is otherwise on real firmware."""
+def _survey(device: Device, commits: StoreCommits, firmware: Firmware, torn: bool, shard: tuple[int, int]) -> CutSurvey:
+    """What every cut costs, with a progress bar."""
     from tracetool.analysis.cut_survey import survey_cuts
-    from tracetool.report.formats.json import document_text
-    from tracetool.report.power_cuts import print_survey, survey_document
 
     with common.progress("cutting") as progress:
-        found = survey_cuts(
-            replayed.devices[commits.device], commits, firmware, torn=torn, shard=shard, progress=progress
-        )
-    booted = [] if trials is None else trials.boot(found, commits)
-    text = document_text(survey_document(found, booted)) if output_format == "json" else None
-    _write(text, lambda console: print_survey(found, console, booted), output, width)
-    return found.costly or any(trial.differences for trial in booted)
+        return survey_cuts(device, commits, firmware, torn=torn, shard=shard, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -311,16 +314,13 @@ def _one(
     event: tuple[int, int],
     shape: str,
     write_image: str | None,
-    output_format: str,
-    output: str | None,
-    width: int | None,
+    to: _Output,
 ) -> bool:
     """Write what one cut costs, and the volume that it leaves; True where it costs a variable."""
     import numpy as np
 
     from tracetool.analysis.cut_costs import Toll, cut_at
     from tracetool.images import write_image as write
-    from tracetool.report.formats.json import document_text
     from tracetool.report.layout import print_words
     from tracetool.report.next_boot import print_prospects, prospect_document
     from tracetool.report.power_cuts import cut_document, cut_words
@@ -340,6 +340,5 @@ def _one(
         print_words(console, cut_words(cut, commits.digest), hang=2)
         print_prospects([found], console)
 
-    document = cut_document(cut, commits.digest) | prospect_document(found)
-    _write(document_text(document) if output_format == "json" else None, show, output, width)
+    to.write(lambda: cut_document(cut, commits.digest) | prospect_document(found), show)
     return cut.cost.toll not in (None, Toll.RECOVERED)

@@ -14,20 +14,19 @@ from tracetool.report.layout import print_grid, print_words
 from tracetool.sanitize import first_of, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
 
     from tracetool.analysis.cut_costs import Cut
-    from tracetool.analysis.cut_survey import CutGroup, CutSurvey, CutTrial
+    from tracetool.analysis.cut_survey import CutGroup, CutSurvey
+    from tracetool.analysis.second_cuts import SecondCuts
 
 __all__ = ["cut_document", "cut_words", "print_survey", "survey_document"]
 
 _MOST_NAMES = 4
 
 
-def print_survey(survey: CutSurvey, console: Console, trials: Sequence[CutTrial] = ()) -> None:
-    """Print what cuts cost, the worst first, and how real firmware dealt with some of them."""
+def print_survey(survey: CutSurvey, console: Console) -> None:
+    """Print what cuts cost, the worst first, what second cuts do, and how real firmware dealt with some of them."""
     over = f" in {_duration(survey.time_ns)}" if survey.time_ns else ""
     commits = f"{count_of(survey.commits, 'commit')}{over}, {count_of(survey.states, 'cut')}"
     title = f"{sanitize(survey.device)} with {survey.firmware.name}: {commits}"
@@ -40,13 +39,24 @@ def print_survey(survey: CutSurvey, console: Console, trials: Sequence[CutTrial]
             console.print()
             print_words(console, Text(f"{toll.rule}: {RULES[toll.rule].title}", style="bold"), hang=2)
             print_grid(console, rows, first_style="dim")
-    if trials:
-        as_predicted = sum(not trial.differences for trial in trials)
+    if survey.second:
+        console.print()
+        print_words(console, Text("Cut again, while the firmware repairs what such a cut left", style="bold"), hang=2)
+        print_grid(console, [(cuts.case, _second_words(cuts)) for cuts in survey.second], first_style="dim")
+    if survey.trials:
+        as_predicted = sum(not trial.differences for trial in survey.trials)
         console.print()
         print_words(console, Text("Booted on real firmware, the worst cut of each cause", style="bold"))
-        print_words(console, f"{as_predicted} of {len(trials)} as predicted")
-        rows = [(trial.case, "; ".join(trial.differences)) for trial in trials if trial.differences]
-        print_grid(console, [(sanitize(case), sanitize(words)) for case, words in rows], first_style="dim")
+        print_words(console, f"{as_predicted} of {len(survey.trials)} as predicted")
+        rows = [(trial.case, sanitize("; ".join(trial.differences))) for trial in survey.trials if trial.differences]
+        print_grid(console, rows, first_style="dim")
+
+
+def _second_words(cuts: SecondCuts) -> str:
+    """What a second cut does, in a line."""
+    counts = [f"{toll.rule} {count:,} times" for toll, count in cuts.tolls.items()]
+    states = f"{cuts.outcome} by {count_of(cuts.commits, 'commit')}, {count_of(cuts.states, 'second cut')}"
+    return f"{states}: {', '.join(counts) or 'none costs anything'}"
 
 
 def _row(group: CutGroup, whole_ns: int) -> tuple[str, str]:
@@ -66,8 +76,8 @@ def _duration(nanoseconds: int) -> str:
     return f"{seconds:,.1f} s" if seconds >= 1 else f"{seconds * 1e3:,.3g} ms"
 
 
-def survey_document(survey: CutSurvey, trials: Sequence[CutTrial] = ()) -> dict[str, Any]:
-    """What cuts cost as plain data, and how real firmware dealt with some of them; times in nanoseconds."""
+def survey_document(survey: CutSurvey) -> dict[str, Any]:
+    """What cuts cost as plain data; times in nanoseconds."""
     part, parts = survey.shard
     return {
         "device": survey.device,
@@ -93,7 +103,17 @@ def survey_document(survey: CutSurvey, trials: Sequence[CutTrial] = ()) -> dict[
             }
             for group in survey.groups
         ],
-        "boots": [asdict(trial) for trial in trials],
+        "second_cuts": [
+            {
+                "case": cuts.case,
+                "outcome": cuts.outcome,
+                "commits": cuts.commits,
+                "cuts": cuts.states,
+                "costs": dict(cuts.tolls),
+            }
+            for cuts in survey.second
+        ],
+        "boots": [asdict(trial) for trial in survey.trials],
     }
 
 

@@ -166,3 +166,21 @@ def test_the_audit_tries_power_cuts_when_asked(quick: Quick) -> None:
 def test_a_rule_about_power_cuts_tries_them_when_it_is_asked_for(quick: Quick) -> None:
     rows = quick("findings", *TRACE, "--rule", "CUT001", "--format", "jsonl").text.splitlines()
     assert [json.loads(row)["rule"] for row in rows] == ["CUT001"]
+
+
+def test_second_cuts_are_told(quick: Quick) -> None:
+    arguments = ("powercut", *TRACE, "--whole", "--depth", "2")
+    done = quick(*arguments)
+    assert done.code == 1
+    assert "Cut again, while the firmware repairs what such a cut left" in done.text
+    document = json.loads(quick(*arguments, "--format", "json").text)
+    assert {cut["outcome"] for cut in document["second_cuts"]} == {"reformatted"}
+    assert not json.loads(quick(*arguments[:-2], "--format", "json").text)["second_cuts"]
+
+
+@pytest.mark.parametrize("option", [("--depth", "2"), ("--on-firmware", "runs")])
+def test_what_is_about_all_cuts_is_refused_for_one(quick: Quick, option: tuple[str, str]) -> None:
+    for arguments in ((PADDING, "--at", "4370"), ("--image", AFTER)):
+        done = quick("powercut", *arguments, *option)
+        assert done.code == 2
+        assert "all cuts" in done.err or "give TRACE" in done.err
