@@ -21,6 +21,7 @@ import replay  # noqa: F401  decides in which form the kernels run
 if TYPE_CHECKING:
     from tracetool.analysis.variables import CHANGES_SCHEMA
     from tracetool.audit import Audit, Verdict
+    from tracetool.audit.wear import WearForecast
     from tracetool.bundled import sample
     from tracetool.errors import EmulatorError, InputError, MissingDependencyError, TracetoolError, UsageError
     from tracetool.events import EVENTS_SCHEMA
@@ -61,6 +62,7 @@ __all__ = [
     "TracetoolError",
     "UsageError",
     "Verdict",
+    "WearForecast",
     "__version__",
     "open",
     "sample",
@@ -71,6 +73,7 @@ __all__ = [
 _MODULES = {
     "analysis.variables": ("CHANGES_SCHEMA",),
     "audit": ("Audit", "Verdict"),
+    "audit.wear": ("WearForecast",),
     "bundled": ("sample",),
     "errors": ("EmulatorError", "InputError", "MissingDependencyError", "TracetoolError", "UsageError"),
     "events": ("EVENTS_SCHEMA",),

@@ -362,7 +362,9 @@ class Trace:
         return requests if name is None else requests.filter(pl.col("variable") == name)
 
     def wear(self, *, endurance: int | None = None) -> WearForecast:
-        """The wear of the variable store: what each boot added and erased, and what is to be expected from that.
+        """The wear of the variable store by what each boot added and erased, and the forecast from that.
+
+        Its `forecast` is None where `why_not` says why; its `wear.boots`, `wear.variables` and `blocks` are frames.
 
         Args:
             endurance: erases that a block is good for; None: those in the data sheet of the chip that QEMU's
