@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tracetool.explain import Explanation
     from tracetool.findings import RULES, Finding, Severity
     from tracetool.ingest.uefi_vars import REQUESTS_SCHEMA
+    from tracetool.library.images import variables_in
     from tracetool.library.scan import scan
     from tracetool.library.trace import Trace, open  # noqa: A004  as `gzip.open`
     from tracetool.report.tables import FINDINGS_SCHEMA
@@ -67,6 +68,7 @@ __all__ = [
     "open",
     "sample",
     "scan",
+    "variables_in",
 ]
 
 # Imported when it is first used: the command line and the process of libbabeltrace2 import this package.
@@ -81,6 +83,7 @@ _MODULES = {
     "findings": ("RULES", "Finding", "Severity"),
     "ingest.uefi_vars": ("REQUESTS_SCHEMA",),
     "library.scan": ("scan",),
+    "library.images": ("variables_in",),
     "library.trace": ("Trace", "open"),
     "report.tables": ("FINDINGS_SCHEMA",),
     "timeline.accesses": ("ACCESSES_SCHEMA",),

@@ -10,13 +10,18 @@ import click
 from tracetool.cli import common, options
 from tracetool.cli.command import Choice, Text, command
 from tracetool.errors import InputError, UsageError
+from tracetool.library.images import MOST_IMAGE
+from tracetool.library.inputs import STANDARD_INPUT
 from tracetool.paths import user_path
+from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
     from tracetool.library.trace import Trace
     from tracetool.uefi.varstore import VariableStore
@@ -24,7 +29,6 @@ if TYPE_CHECKING:
     _Table = tuple[str, pl.DataFrame]
     """A table, and its name among those of `tracetool.report.tables`."""
 
-_MOST_IMAGE = 1 << 30
 _HEAD_BYTES = 1 << 16
 
 
@@ -60,9 +64,9 @@ def variables(
 ) -> None:
     """List the UEFI variables: name, state, where they are and what they say.
 
-    TRACE may also be the image of a flash. Of a trace it is the store that the guest left, or had --at an event. Where
-    there is no UEFI store, the entries of U-Boot's environment are listed, with --changes its saves; and of a guest
-    whose variables QEMU's uefi-vars device keeps, the requests to that.
+    TRACE may also be the image of a flash, or - for one on standard input. Of a trace it is the store that the guest
+    left, or had --at an event. Where there is no UEFI store, the entries of U-Boot's environment are listed, with
+    --changes its saves; and of a guest whose variables QEMU's uefi-vars device keeps, the requests to that.
     """
     from tracetool.cli.output import write_frame
 
@@ -168,26 +172,47 @@ def _store_in_image(
     from tracetool.ingest.formats import FORMATS, recognise
     from tracetool.ingest.formats.text import may_be_an_event
     from tracetool.ingest.inputs import keep_inputs
-    from tracetool.ingest.source import open_source
+    from tracetool.ingest.source import open_source, peek_standard_input
     from tracetool.uboot import environment_frame, find_environments
     from tracetool.uefi.varstore import find_variable_store, why_no_store
 
     path = user_path(traces[0])
-    if len(traces) > 1 or traces[0] == common.STANDARD_OUTPUT or not path.is_file():
+    piped = traces[0] == STANDARD_INPUT
+    if len(traces) > 1 or not (piped or path.is_file()):
         return None
-    with closing(open_source(str(path))) as source:
-        head = source.read_fully(_HEAD_BYTES)
+    if piped:
+        head = peek_standard_input(_HEAD_BYTES)
+    else:
+        with closing(open_source(str(path))) as source:
+            head = source.read_fully(_HEAD_BYTES)
     if recognise(head) is not FORMATS["text"] or may_be_an_event(head) or not {0, 0xFF} & set(head):
         return None
-    keep_inputs(outputs, [path, *inputs])
-    image = load_image(path, limit=_MOST_IMAGE)
+    keep_inputs(outputs, [traces[0] if piped else path, *inputs])
+    image = _piped_image() if piped else load_image(path, limit=MOST_IMAGE)
     store = find_variable_store(image)
     if store is not None:
         return store
     environment = environment_frame(find_environments(image))
     if environment.is_empty():
-        raise InputError(f"{path}: no UEFI variable store in it: {why_no_store(image)}")
+        name = "standard input" if piped else path
+        raise InputError(f"{name}: no UEFI variable store in it: {why_no_store(image)}")
     return "environment", environment
+
+
+def _piped_image() -> NDArray[np.uint8]:
+    """The image that comes through standard input, raw or compressed."""
+    import numpy as np
+
+    from tracetool.ingest.source import open_source
+
+    source = open_source(STANDARD_INPUT)
+    source.most_unpacked = MOST_IMAGE
+    contents = source.read_fully(MOST_IMAGE + 1)
+    if len(contents) > MOST_IMAGE:
+        raise InputError(f"standard input: no flash is longer than {format_size(MOST_IMAGE)}")
+    if source.truncated is not None:
+        raise InputError(f"standard input: {source.truncated}")
+    return np.frombuffer(contents, np.uint8)
 
 
 def _store_before(path: Path) -> VariableStore | None:
@@ -195,7 +220,7 @@ def _store_before(path: Path) -> VariableStore | None:
     from tracetool.images import load_image
     from tracetool.uefi.varstore import find_variable_store, is_blank, why_no_store
 
-    image = load_image(path, limit=_MOST_IMAGE)
+    image = load_image(path, limit=MOST_IMAGE)
     store = find_variable_store(image)
     if store is None and not is_blank(image):
         raise InputError(f"{path}: no UEFI variable store in it: {why_no_store(image)}")

@@ -16,7 +16,7 @@ import sys
 import zlib
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, zstd
 from tracetool.errors import InputError
@@ -24,9 +24,10 @@ from tracetool.ingest.prefetch import Prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from io import BufferedReader
     from os import stat_result
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "open_source", "peek_standard_input"]
 
 INPUT = 1 << 16
 STANDARD_INPUT = "-"
@@ -77,6 +78,18 @@ _DECODERS: dict[str, Callable[[], Decoder]] = {
     "xz": lzma.LZMADecompressor,
     "zstd": zstd.ZstdDecompressor,
 }
+
+
+def peek_standard_input(size: int) -> bytes:
+    """The first bytes of standard input, unpacked, as far as they have come; they are read again later."""
+    head = b"" if sys.stdin is None else cast("BufferedReader", sys.stdin.buffer).peek(INPUT)
+    compression = compression_of(head)
+    if compression is None:
+        return head[:size]
+    try:
+        return _DECODERS[compression]().decompress(head, size)
+    except DAMAGED:
+        return b""
 
 
 class Source:

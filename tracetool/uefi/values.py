@@ -74,10 +74,13 @@ def _signature_lists(data: bytes) -> Iterator[str]:
             yield f"damaged signature list of {len(data) - at} bytes"
             return
         entries = data[at + _LIST.size + header_bytes : at + list_bytes]
-        signatures = [entries[i + _OWNER_BYTES : i + size] for i in range(0, len(entries) - size + 1, size)]
+        found = [entries[i : i + size] for i in range(0, len(entries) - size + 1, size)]
+        signatures = [entry[_OWNER_BYTES:] for entry in found]
         if kind == _X509:
             yield from (
-                f"certificate of {len(found)} bytes, SHA-256 {sha256(found).hexdigest()}" for found in signatures
+                f"certificate of {len(signature)} bytes, SHA-256 {sha256(signature).hexdigest()}, "
+                f"owner {UUID(bytes_le=entry[:_OWNER_BYTES])}"
+                for entry, signature in zip(found, signatures, strict=True)
             )
         elif kind == _SHA256:
             first = f", first {signatures[0].hex()}" if signatures else ""

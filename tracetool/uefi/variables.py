@@ -7,6 +7,7 @@ and OVMF 2022.11 and 2025.02.
 
 from __future__ import annotations
 
+import re
 import struct
 from bisect import bisect_left, bisect_right
 from enum import IntEnum, IntFlag
@@ -54,6 +55,9 @@ _UNSET = 0xFFFFFFFF
 _AUTHENTICATED = struct.Struct("<2sBxIQ16sIII16s")
 # start id, state, attributes, name size, data size, GUID
 _PLAIN = struct.Struct("<2sBxIII16s")
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class State(IntEnum):
@@ -191,8 +195,14 @@ def read_variable(read: Read, header: VariableHeader, end: int) -> Variable:
     raw = read(header.name_offset, name_end - header.name_offset)
     data = read(name_end, data_end - name_end)
     complete = raw is not None and data is not None and header.data_end <= end
-    name = (raw or b"").decode("utf-16-le", "replace").partition("\0")[0]
-    return Variable(header, name, UUID(bytes_le=header.guid), data or b"", complete)
+    return Variable(header, _text(raw or b""), UUID(bytes_le=header.guid), data or b"", complete)
+
+
+def _text(raw: bytes) -> str:
+    r"""A name up to its zero; half a surrogate pair as `\ud800`, so that names stay different in every output."""
+    even = raw[: len(raw) & ~1].decode("utf-16-le", "surrogatepass")
+    whole = (even + "\ufffd" * (len(raw) & 1)).partition("\0")[0]
+    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", whole)
 
 
 def current_copies(variables: Iterable[Variable]) -> dict[tuple[str, UUID], Variable]:

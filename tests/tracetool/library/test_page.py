@@ -43,7 +43,7 @@ _TITLES = {"Args": "argument", "Raises": "error"}
 def library_page() -> str:
     lines = ["# The library", "", "Generated from the docstrings of `tracetool`.", "", *_prose(tt.__doc__ or "")]
     lines += ["`examples/` has a script and a notebook, which need altair for their plots.", ""]
-    for function in (tt.open, tt.scan):
+    for function in (tt.open, tt.scan, tt.variables_in):
         lines += _described(f"tracetool.{function.__name__}", function)
     lines += ["## tracetool.Trace", "", *_prose(tt.Trace.__doc__ or "")]
     for name, member in vars(tt.Trace).items():
