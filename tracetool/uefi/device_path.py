@@ -92,7 +92,7 @@ def device_path_text(raw: bytes) -> str:
 
 
 def _instances(raw: bytes) -> Iterator[list[str]]:
-    """The nodes of each instance, in words; what is cut ends the path."""
+    """Iterate over the nodes of each instance, in words; a cut node ends the path."""
     at, nodes = 0, list[str]()
     while at + _HEAD.size <= len(raw):
         kind, subtype, length = _HEAD.unpack_from(raw, at)

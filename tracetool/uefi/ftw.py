@@ -35,7 +35,7 @@ _MOST_WRITES = 1 << 16
 
 
 class WriteFlag(IntFlag):
-    """Bits of a write header, by their meaning where they are 0."""
+    """Bits of a write header; each holds where it is 0."""
 
     HEADER_ALLOCATED = 0x01
     WRITES_ALLOCATED = 0x02
@@ -43,7 +43,7 @@ class WriteFlag(IntFlag):
 
 
 class RecordFlag(IntFlag):
-    """Bits of a record, by their meaning where they are 0."""
+    """Bits of a record; each holds where it is 0."""
 
     BOOT_BLOCK = 0x01
     SPARE_COMPLETE = 0x02
@@ -51,7 +51,7 @@ class RecordFlag(IntFlag):
 
 
 class WorkingHeader(NamedTuple):
-    """Header of the working block; `sound` is what the driver asks of it before it reads the queue."""
+    """Header of the working block; `sound` where the driver accepts it and reads the queue."""
 
     offset: int
     crc: int
@@ -61,7 +61,7 @@ class WorkingHeader(NamedTuple):
 
     @property
     def queue_offset(self) -> int:
-        """Where the first write header stands."""
+        """Offset of the first write header."""
         return self.offset + WORKING_BYTES
 
 
@@ -77,17 +77,17 @@ class WriteRecord(NamedTuple):
 
     @property
     def spare_complete(self) -> bool:
-        """True from when on the spare holds all that the target is to hold."""
+        """True once the spare holds all of the write."""
         return not self.flags & RecordFlag.SPARE_COMPLETE
 
     @property
     def destination_complete(self) -> bool:
-        """True from when on the target holds it."""
+        """True once the target holds it."""
         return not self.flags & RecordFlag.DESTINATION_COMPLETE
 
 
 class QueuedWrite(NamedTuple):
-    """A write header and the records behind it."""
+    """A write header and its records."""
 
     offset: int
     flags: int
@@ -98,17 +98,17 @@ class QueuedWrite(NamedTuple):
 
     @property
     def allocated(self) -> bool:
-        """True where the driver has begun to use the header."""
+        """True once the driver uses the header."""
         return not self.flags & WriteFlag.HEADER_ALLOCATED
 
     @property
     def complete(self) -> bool:
-        """True where the driver passes the write over."""
+        """True where the driver skips the write: it is done or given up."""
         return not self.flags & WriteFlag.COMPLETE
 
     @property
     def end(self) -> int:
-        """Where the next write header stands."""
+        """Offset of the next write header."""
         return self.offset + WRITE_BYTES + self.writes * (RECORD_BYTES + self.private_bytes)
 
 
@@ -120,7 +120,7 @@ class Queue(NamedTuple):
 
     @property
     def pending(self) -> QueuedWrite | None:
-        """The write that a boot would go on with: its spare is complete, its target is not; None: there is none."""
+        """The write that a boot would finish: its spare is complete, its target is not; None: there is none."""
         last = self.writes[-1] if self.writes else None
         if last is None or last.complete or not last.records:
             return None
@@ -129,7 +129,7 @@ class Queue(NamedTuple):
 
 
 def read_working_header(read: Read, offset: int, working_bytes: int) -> WorkingHeader | None:
-    """Read the header of a working block of so many bytes; None where its GUID does not stand there."""
+    """Read the header of a working block of `working_bytes`; None without its GUID at the offset."""
     raw = read(offset, WORKING_BYTES)
     if raw is None or raw[:16] != WORKING_GUID:
         return None
@@ -159,7 +159,7 @@ def _writes(read: Read, offset: int, end: int) -> Iterator[QueuedWrite]:
 
 
 def _records(read: Read, write: QueuedWrite, end: int) -> Iterator[WriteRecord]:
-    """The records of a write, as far as they lie in the working block: after a cut its counts may be anything."""
+    """Iterate over the records of a write that lie in the working block: a power cut can leave any count."""
     stride = RECORD_BYTES + write.private_bytes
     for number in range(min(write.writes, _MOST_WRITES)):
         offset = write.offset + WRITE_BYTES + number * stride

@@ -57,13 +57,13 @@ class StoreTimeline:
 
 @dataclass
 class _Phase:
-    """The live store is being written again after an erase."""
+    """A rewrite or reclaim of the live store, from its erase to the end of the writing."""
 
     intent: Intent
     before: dict[int, Copy]
-    """Copies by offset, as they were before the erase."""
+    """Copies by offset before the erase."""
     end: int
-    """Where the list ended."""
+    """End of the list before the erase."""
     store_end: int
     data: dict[int, bytes]
     """Data of the copies that were being replaced, by number: a reclaim keeps them unless it brings newer ones."""
@@ -116,7 +116,7 @@ class StoreFollower:
     # --- layout --------------------------------------------------------------------------------------------------
 
     def _read_layout(self, event: Event | None) -> None:
-        """Decode everything anew: the headers have changed."""
+        """Decode the headers, the list and the queue anew."""
         limit = self.start + len(self.data)
         self.regions = nv_regions(self.read, limit=limit, start=self.start)
         header = read_store_header(self.read, self.start + HEADER_BYTES)
@@ -266,7 +266,7 @@ class StoreFollower:
         return self.data[offset - self.start]
 
     def _touch_start(self) -> None:
-        """Give the first byte of a start id, where it was programmed on its own, to the variable that it began."""
+        """Attribute the first byte of a start id, programmed on its own, to the variable that it began."""
         if self.start_byte is None or self.start_byte[1] not in self.live:
             return
         (event, offset), self.start_byte = self.start_byte, None
@@ -287,7 +287,7 @@ class StoreFollower:
         return self._replace([self.live[header.offset] for header in before], after, event)
 
     def _replace(self, old: list[Copy], headers: Iterable[VariableHeader], event: Event | None) -> dict[int, Intent]:
-        """Put the copies of `headers` in the place of others; what was done to copies, by number, if not written."""
+        """Replace copies by those of `headers`; returns intents of changes of state alone, by copy number."""
         intents: dict[int, Intent] = {}
         for copy in old:
             del self.live[copy.header.offset]
@@ -310,14 +310,14 @@ class StoreFollower:
         return copy
 
     def _remembered(self, header: VariableHeader) -> Copy | None:
-        """The copy that stood at the place before the erase, where it is written again."""
+        """The copy at the same place before the erase, where it is written again."""
         if self.phase is None or self.phase.intent == Intent.RECLAIM:
             return None
         copy = self.phase.before.get(header.offset)
         return copy if copy is not None and may_become(header.guid, copy.header.guid) else None
 
     def _state(self, copy: Copy, header: VariableHeader, event: Event | None) -> Intent | None:
-        """Take in the header as it is now; what a change of its state alone was for."""
+        """Take in a header; returns the intent of a change of its state alone."""
         before, copy.header = copy.header.state, header
         state = header.state
         if copy.name is None and state != State.UNWRITTEN:
@@ -350,7 +350,7 @@ class StoreFollower:
             self._name(copy)
 
     def _end_phase(self, event: Event) -> None:
-        """The store stands again; copies that did not come back are gone."""
+        """End a rewrite or reclaim: copies that were not written again are gone."""
         phase, self.phase = self.phase, None
         if phase is None:
             return
@@ -379,7 +379,7 @@ class StoreFollower:
         return b"" if self.variables is None else read_variable(self.read, copy.header, self.variables.store.end).data
 
     def finish(self) -> None:
-        """Take in that the trace ends: in a rewrite, the variables that are not written again yet are lost."""
+        """End the trace: variables that a rewrite has not written again by then are lost."""
         if self.start_byte is not None:
             self._touch(*self.start_byte, 1, Part.FREE, Intent.OTHER)
         phase = self.phase

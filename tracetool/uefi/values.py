@@ -66,7 +66,7 @@ def _signatures(data: bytes) -> str:
 
 
 def _signature_lists(data: bytes) -> Iterator[str]:
-    """One text a certificate, and one for all hashes of a list."""
+    """Iterate over a text for each certificate, and one for all hashes of a list."""
     at = 0
     while at + _LIST.size <= len(data):
         kind, list_bytes, header_bytes, size = _LIST.unpack_from(data, at)

@@ -146,7 +146,7 @@ def find_variable_store(image: NDArray[np.uint8], known: NDArray[np.bool_] | Non
 
 
 def _damaged(image: NDArray[np.uint8]) -> list[int]:
-    """Where a store header stands as it would in a volume; copies in a spare, behind a working block, left out."""
+    """Offsets of store headers in a volume; copies in a spare, behind a working block, are left out."""
     stores = np.concatenate([_steps_with(image, guid, HEADER_BYTES) for guid in sorted(STORE_GUIDS)])
     working = _steps_with(image, WORKING_GUID)
     return sorted(
@@ -155,13 +155,13 @@ def _damaged(image: NDArray[np.uint8]) -> list[int]:
 
 
 def _steps_with(image: NDArray[np.uint8], guid: bytes, at: int = 0) -> NDArray[np.int64]:
-    """The multiples of 4 KiB behind which a GUID stands, `at` bytes on (int64)."""
+    """Multiples of 4 KiB (int64) that have a GUID `at` bytes behind them."""
     steps = image[: len(image) // STEP * STEP].reshape(-1, STEP)[:, at : at + len(guid)]
     return np.flatnonzero((steps == np.frombuffer(guid, np.uint8)).all(axis=1)) * STEP
 
 
 def read_variable_store(read: Read, start: int, *, limit: int) -> VariableStore:
-    """Decode what stands at `start` in a flash of `limit` bytes as a variable store."""
+    """Decode the variable store at `start` in a flash of `limit` bytes."""
     volume_header = read(start, HEADER_BYTES)
     volume = None if volume_header is None else find_nv_volume(volume_header, limit=limit - start)
     header = read_store_header(read, start + HEADER_BYTES)
@@ -177,7 +177,7 @@ def read_variable_store(read: Read, start: int, *, limit: int) -> VariableStore:
 
 
 def _queue(read: Read, start: int, end: int) -> Queue | None:
-    """The working block between the store and the end of the volume; up to the spare, which is as long as the rest."""
+    """Read the queue in the working block between the store and the end of the volume."""
     for offset in range(-(-start // STEP) * STEP, end, STEP):
         raw = read(offset, 32)
         if raw is not None and raw[:16] == WORKING_GUID:
@@ -213,7 +213,7 @@ def variables_frame(store: VariableStore, *, deleted: bool = False) -> pl.DataFr
 
 
 def _status(variable: Variable, *, current: bool) -> str:
-    """What a copy is to the firmware."""
+    """Status of a copy for the firmware."""
     if current:
         return "current"
     if variable.header.abandoned or variable.header.state == State.HEADER_VALID:
@@ -306,7 +306,7 @@ def is_blank(image: NDArray[np.uint8]) -> bool:
 
 
 def _copies(image: NDArray[np.uint8], working: int) -> list[int]:
-    """Where a store header stands behind the working block."""
+    """Offsets of store headers behind the working block."""
     stores = np.concatenate([_steps_with(image, guid, HEADER_BYTES) for guid in sorted(STORE_GUIDS)])
     return sorted(start for start in stores.tolist() if working < start < working + _LONGEST_VOLUME)
 
