@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from replay.columns import JournalKind
 from replay.powercut import AFTER, CutState, state_after
+from tracetool.analysis.tolls import Toll
 from tracetool.uefi.boot import FIRMWARES, Outcome, boot
 from tracetool.uefi.boot.variable_driver import read_store
 from tracetool.uefi.variables import State
@@ -36,7 +36,6 @@ __all__ = [
     "Cost",
     "Cut",
     "Sweep",
-    "Toll",
     "case_name",
     "committed_at",
     "cut_at",
@@ -50,35 +49,6 @@ _MOST_BOOTS = 1 << 14
 _MOST_PROGRAMMED = 1 << 10
 """Bytes of the longest write buffer."""
 _CASE = re.compile(r"(?P<digest>[0-9a-f]{12}):(?:(?P<trace>\d{1,6}):)?(?P<seq>\d{1,18}):(?P<shape>[a-z].*)")
-
-
-class Toll(StrEnum):
-    """What a cut costs, worst first."""
-
-    NO_START = "no-start"
-    """The firmware does not start any more."""
-    ALL = "all"
-    """Every committed variable is lost."""
-    SOME = "some"
-    """Some committed variables are lost."""
-    OLDER = "older"
-    """A committed variable has an older value again."""
-    RECOVERED = "recovered"
-    """Nothing, since the firmware recovers the store, or starts at the second attempt."""
-
-    @property
-    def rule(self) -> str:
-        """The rule about such cuts."""
-        return _RULES[self]
-
-
-_RULES = {
-    Toll.ALL: "CUT001",
-    Toll.SOME: "CUT002",
-    Toll.OLDER: "CUT003",
-    Toll.NO_START: "CUT004",
-    Toll.RECOVERED: "CUT005",
-}
 
 
 class Cost(NamedTuple):

@@ -9,7 +9,8 @@ import polars as pl
 
 from replay.columns import JournalKind
 from replay.powercut import AFTER
-from tracetool.analysis.cut_costs import Sweep, Toll, case_name
+from tracetool.analysis.cut_costs import Sweep, case_name
+from tracetool.analysis.tolls import Toll
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.uefi.touches import Intent
 

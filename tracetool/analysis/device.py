@@ -264,12 +264,12 @@ class Device:
     @cached_property
     def cut_survey(self) -> CutSurvey | None:
         """What power cuts cost the variable store; None where it was not asked for, or no known firmware's is here."""
+        if not self.options.power_cuts or self.followed_store is None:
+            return None
         from tracetool.analysis.cut_costs import likely_firmware  # noqa: PLC0415  few audits ask for it
         from tracetool.analysis.cut_survey import survey_cuts  # noqa: PLC0415
         from tracetool.analysis.power_cuts import device_commits  # noqa: PLC0415
 
-        if not self.options.power_cuts or self.followed_store is None:
-            return None
         try:
             commits = device_commits(self)
         except InputError:

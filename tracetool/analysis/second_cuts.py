@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from replay.powercut import BEFORE, cut_states, state_after
-from tracetool.analysis.cut_costs import Boots, Cut, Toll, committed_at
+from tracetool.analysis.cut_costs import Boots, Cut, committed_at
+from tracetool.analysis.tolls import Toll
 from tracetool.uefi.boot import boot
 from tracetool.uefi.boot.recovery import recovery_commits
 

@@ -319,7 +319,8 @@ def _one(
     """Write what one cut costs, and the volume that it leaves; True where it costs a variable."""
     import numpy as np
 
-    from tracetool.analysis.cut_costs import Toll, cut_at
+    from tracetool.analysis.cut_costs import cut_at
+    from tracetool.analysis.tolls import Toll
     from tracetool.images import write_image as write
     from tracetool.report.layout import print_words
     from tracetool.report.next_boot import print_prospects, prospect_document

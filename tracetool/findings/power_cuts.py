@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracetool.analysis.cluster import Cluster
-from tracetool.analysis.cut_costs import Toll
+from tracetool.analysis.tolls import Toll
 from tracetool.findings.phrases import count_of
 from tracetool.findings.registry import Hit, rule
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from tracetool.analysis.cut_costs import Toll, case_name
+from tracetool.analysis.cut_costs import case_name
+from tracetool.analysis.tolls import Toll
 from tracetool.findings import RULES
 from tracetool.findings.phrases import count_of
 from tracetool.report.layout import print_grid, print_words

@@ -10,7 +10,8 @@ import pytest
 
 from tests.captures import sha256
 from tests.tracetool.analysis.test_power_cuts import cases, commits
-from tracetool.analysis.cut_costs import Cost, Cut, Sweep, Toll, case_name, cut_at, likely_firmware, parse_case, toll
+from tracetool.analysis.cut_costs import Cost, Cut, Sweep, case_name, cut_at, likely_firmware, parse_case, toll
+from tracetool.analysis.tolls import Toll
 from tracetool.uefi.boot import FIRMWARES, Outcome
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from functools import cache
 
 import pytest
 
-from tracetool.analysis.cut_costs import Toll
 from tracetool.analysis.cut_survey import CutSurvey, survey_cuts
 from tracetool.analysis.options import Options
 from tracetool.analysis.power_cuts import store_commits
 from tracetool.analysis.session import replay_readers
+from tracetool.analysis.tolls import Toll
 from tracetool.bundled import sample
 from tracetool.ingest import open_trace
 from tracetool.uefi.boot import FIRMWARES

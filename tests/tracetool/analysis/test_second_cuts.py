@@ -7,8 +7,8 @@ import json
 from tests.captures import capture_path
 from tests.tracetool.analysis.test_cut_survey import survey
 from tests.tracetool.analysis.test_power_cuts import commits
-from tracetool.analysis.cut_costs import Toll
 from tracetool.analysis.second_cuts import second_cuts, survey_second_cuts
+from tracetool.analysis.tolls import Toll
 from tracetool.uefi.boot import FIRMWARES, Outcome
 
 AAVMF = FIRMWARES["aavmf-2022.11"]
