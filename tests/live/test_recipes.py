@@ -71,8 +71,10 @@ def run(arguments: list[str], folder: Path, **settings: str) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr.decode())
 
 
-def run_to_the_shell(command: list[str], folder: Path, *, said: Path | None = None) -> bytes:
-    """Run a guest, or a recording of one, until the prompt of its shell, end it, and return its output."""
+def run_to_the_shell(
+    command: list[str], folder: Path, *, said: Path | None = None, typed: tuple[bytes, ...] = (), code: int = 0
+) -> bytes:
+    """Run a guest, or a recording of one, to its shell, type commands there, end it with `code`, and return its output."""
     errors = (said or folder / "errors").open("ab")
     with (
         errors,
@@ -81,13 +83,20 @@ def run_to_the_shell(command: list[str], folder: Path, *, said: Path | None = No
         ) as process,
     ):
         assert process.stdout is not None
+        assert process.stdin is not None
         seen = b""
         deadline = time.monotonic() + PATIENCE_S
-        while b"Shell> " not in seen and time.monotonic() < deadline:
-            seen += process.stdout.read1()  # type: ignore[attr-defined]
+        for line in (*typed, b""):
+            prompted = b""
+            while b"Shell> " not in prompted and time.monotonic() < deadline:
+                prompted += process.stdout.read1()  # type: ignore[attr-defined]
+            seen += prompted
+            if line:
+                process.stdin.write(line + b"\r")
+                process.stdin.flush()
         process.send_signal(signal.SIGTERM)
         seen += process.stdout.read()
-    assert process.returncode == 0
+    assert process.returncode == code
     return seen
 
 
@@ -177,6 +186,36 @@ def test_variables_that_survived_are_listed(tmp_path: Path) -> None:
         ended = run(command, tmp_path)
         assert (ended.code, ended.err) == (0, "tracetool: wrote vars.json\n" if "-o" in command else "")
     assert len(json.loads((tmp_path / "vars.json").read_text())["variables"]) == 17
+
+
+def test_who_wrote_into_the_padding_is_told(aavmf: Path) -> None:
+    needed_program("gcc", "gcc")
+    padded(Path(AAVMF_CODE), aavmf / "code.fd", REGION)
+    record, who = commands(block(recipe("Who wrote to 0x100000?"), "sh"))
+    stores = (b"mm 0x4100000 0x00400040 -w 4 -n", b"mm 0x4100000 0x00ff00ff -w 4 -n")
+    run_to_the_shell([*COMMAND, *record[1:]], aavmf, typed=stores, code=1)
+    ended = run(who, aavmf)
+    assert (ended.code, ended.err) == (0, "")
+    (row,) = ended.text.splitlines()[1:]
+    assert re.search(r"program +0x100000 +4 B +done +Shell +Shell\+0x\w+ < .* < DxeCore", row)
+
+
+def test_the_next_boot_of_a_store_is_told(tmp_path: Path) -> None:
+    unpack("powercut/sp-hello-rw-k10.fd.zst", tmp_path / "guest_VARS.fd")
+    told = [run(command, tmp_path) for command in commands(block(recipe("Will this store boot?"), "sh"))]
+    assert [ended.code for ended in told] == [1, 1]
+    assert "aavmf-2025.02: formats this flash at its next boot" in told[0].text
+    assert json.loads(told[1].text)["outcome"] == "reformatted"
+
+
+def test_cuts_of_a_guest_are_told(tmp_path: Path) -> None:
+    unpack("aavmf-first-boot/trace.log.zst", tmp_path / "trace.log")
+    unpack("aavmf-first-boot/flash1-before.fd.zst", tmp_path / "before.fd")
+    cuts = commands(block(recipe("What would a power cut have cost this guest?"), "sh"))
+    told = [run(command, tmp_path) for command in cuts]
+    assert [ended.code for ended in told] == [1, 1, 1, 1], [ended.err for ended in told]
+    assert "erase in a rewrite of the live block" in told[0].text
+    assert (tmp_path / "cut.fd").read_bytes()[: 1 << 18] == bytes(1 << 18)
 
 
 @pytest.fixture
