@@ -74,7 +74,7 @@ def run(arguments: list[str], folder: Path, **settings: str) -> Ended:
 def run_to_the_shell(
     command: list[str], folder: Path, *, said: Path | None = None, typed: tuple[bytes, ...] = (), code: int = 0
 ) -> bytes:
-    """Run a guest, or a recording of one, to its shell, type commands there, end it with `code`, and return its output."""
+    """Run a guest, or a recording of one, to its shell, type commands there, end it, and return its output."""
     errors = (said or folder / "errors").open("ab")
     with (
         errors,
