@@ -25,7 +25,19 @@ if TYPE_CHECKING:
     from tracetool.uefi.boot import Firmware, Outcome
     from tracetool.uefi.store_timeline import StoreTimeline
 
-__all__ = ["CutGroup", "CutSurvey", "CutTrial", "survey_cuts"]
+__all__ = ["TOLLS_SCHEMA", "CutGroup", "CutSurvey", "CutTrial", "survey_cuts"]
+
+TOLLS_SCHEMA = pl.Schema(
+    {
+        "trace": pl.UInt16(),
+        "seq": pl.Int64(),
+        "time_ns": pl.Int64(),
+        "toll": pl.Enum(Toll),
+        "toll_after": pl.Enum(Toll),
+    }
+)
+"""One row an event that commits, in their order: the time of its operation, the worst that a cut before, inside or
+after the commit costs, and what one after it costs, until the next commit; null: nothing."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,7 @@ class CutSurvey:
         states: how many contents were booted.
         time_ns: from the first commit to the last, in nanoseconds; 0 where the trace has no times.
         groups: cuts that cost something or need a recovery, the worst first.
+        tolls: what cuts cost at each commit, a frame of `TOLLS_SCHEMA`.
         second: cuts in the repair after the worst cut of each group, where they were asked for.
         trials: boots of real firmware with the worst cut of each group, likewise.
     """
@@ -53,6 +66,7 @@ class CutSurvey:
     states: int
     time_ns: int
     groups: tuple[CutGroup, ...]
+    tolls: pl.DataFrame = field(repr=False, compare=False)
     second: tuple[SecondCuts, ...] = ()
     trials: tuple[CutTrial, ...] = ()
 
@@ -156,6 +170,10 @@ class _CommitTimes:
         self._number = {event: number for number, event in enumerate(events)}
         self._times = [*map(known.get, events), None]
 
+    def at(self, event: tuple[int, int]) -> int | None:
+        """Time of a commit in nanoseconds; None where it is not known."""
+        return self._times[self._number[event]]
+
     def until_next(self, event: tuple[int, int]) -> int:
         """Nanoseconds from a commit to the next one; 0 where a time is not known."""
         number = self._number[event]
@@ -167,6 +185,29 @@ class _CommitTimes:
         """Nanoseconds from the first commit to the last."""
         known = [time for time in self._times if time is not None]
         return max(known) - min(known) if known else 0
+
+
+class _CommitTolls:
+    """What cuts cost at each commit."""
+
+    def __init__(self) -> None:
+        self._every: dict[tuple[int, int], set[Toll | None]] = {}
+        self._after: dict[tuple[int, int], Toll | None] = {}
+
+    def take(self, cut: Cut) -> None:
+        """Count a cut in."""
+        event = (cut.commit.trace, cut.commit.seq)
+        self._every.setdefault(event, set()).add(cut.cost.toll)
+        if cut.shape == AFTER:
+            self._after[event] = cut.cost.toll
+
+    def frame(self, times: _CommitTimes) -> pl.DataFrame:
+        """Frame of `TOLLS_SCHEMA`."""
+        rows = [
+            (*event, times.at(event), next((toll for toll in Toll if toll in tolls), None), self._after.get(event))
+            for event, tolls in self._every.items()
+        ]
+        return pl.DataFrame(rows, TOLLS_SCHEMA, orient="row")
 
 
 _TOLD_EVERY = 256
@@ -218,15 +259,26 @@ def survey_cuts(
     """
     timeline = device.followed_store
     times = _CommitTimes(commits, pl.concat([OPERATIONS_SCHEMA.to_frame(), *device.operations]))
-    sweep = Sweep(commits, firmware, torn, shard)
+    sweep, tolls = Sweep(commits, firmware, torn, shard), _CommitTolls()
 
     def cuts() -> Iterator[Cut]:
         for number, cut in enumerate(sweep):
             if number % _TOLD_EVERY == 0:
                 progress(sweep.done, len(commits))
+            tolls.take(cut)
             yield cut
 
     groups = _groups(cuts(), _causes(commits, timeline) if timeline else {}, times, commits.start)
     for group in groups:
         group.case = case_name(commits.digest, group.worst)
-    return CutSurvey(commits.device, firmware, torn, shard, len(commits), sweep.states, times.whole_ns, tuple(groups))
+    return CutSurvey(
+        commits.device,
+        firmware,
+        torn,
+        shard,
+        len(commits),
+        sweep.states,
+        times.whole_ns,
+        tuple(groups),
+        tolls.frame(times),
+    )

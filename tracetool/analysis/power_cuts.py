@@ -62,10 +62,13 @@ def store_commits(replayed: Replayed) -> StoreCommits:
     """The commits to the variable store of the device that has one; the replay must have kept the journal.
 
     Raises:
-        InputError: no device has a store, or its contents are not known at any time.
+        InputError: no device has a store, its contents are not known at any time, or nothing is committed to it.
         UsageError: several devices have one.
     """
-    return device_commits(chosen_store(replayed))
+    commits = device_commits(chosen_store(replayed))
+    if not len(commits):
+        raise InputError(f"{commits.device}: the trace commits nothing to the variable store, so no cut can cost any")
+    return commits
 
 
 def device_commits(device: Device) -> StoreCommits:

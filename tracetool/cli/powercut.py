@@ -233,8 +233,6 @@ def _commits(replayed: Replayed, name: str | None) -> tuple[StoreCommits, Firmwa
     from tracetool.analysis.power_cuts import store_commits
 
     commits = store_commits(replayed)
-    if not len(commits):
-        raise InputError(f"{commits.device}: the trace commits nothing to the variable store, so no cut can cost any")
     unknown = commits.unknown_before + commits.unknown_after
     if unknown:
         common.say(f"{unknown:,} commits were left out, during which the store was not known; --image gives it")

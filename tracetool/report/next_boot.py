@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tracetool.uefi.boot.prospect import Prospect
 
-__all__ = ["print_prospects", "prospect_document"]
+__all__ = ["print_prospects", "prospect_document", "prospect_rows", "prospect_title"]
 
 _MOST_NAMES = 12
 
@@ -54,16 +54,17 @@ def print_prospects(prospects: Sequence[Prospect], console: Console) -> None:
         same = list(group)
         if number:
             console.print()
-        title = f"{listed([prospect.boot.firmware.name for prospect in same])}: {_title(same[0])}"
+        title = f"{listed([prospect.boot.firmware.name for prospect in same])}: {prospect_title(same[0])}"
         print_words(console, Text(title, style="bold"), hang=2)
-        print_grid(console, list(_rows(same[0])), first_style="dim")
+        print_grid(console, list(prospect_rows(same[0])), first_style="dim")
 
 
 def _told(prospect: Prospect) -> object:
-    return _title(prospect), list(_rows(prospect))
+    return prospect_title(prospect), list(prospect_rows(prospect))
 
 
-def _title(prospect: Prospect) -> str:
+def prospect_title(prospect: Prospect) -> str:
+    """Outcome of the next boot, and how many variables come up or are lost."""
     boot = prospect.boot
     lost = f"{count_of(len(prospect.lost), 'variable')} lost" if prospect.lost else ""
     match boot.outcome:
@@ -88,8 +89,8 @@ def _and(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _rows(prospect: Prospect) -> Iterator[tuple[str, str]]:
-    """Why, what is lost, and what helps."""
+def prospect_rows(prospect: Prospect) -> Iterator[tuple[str, str]]:
+    """Label and words of each line: the rules that decide (`why`, `note`), `lost`, `helps`, `proof`."""
     for step in prospect.boot.steps:
         if step.words:
             yield "note" if prospect.is_safe else "why", f"{step.rule}: {sanitize(step.words)}"

@@ -21,16 +21,14 @@ if TYPE_CHECKING:
     from tracetool.analysis.cut_survey import CutGroup, CutSurvey
     from tracetool.analysis.second_cuts import SecondCuts
 
-__all__ = ["cut_document", "cut_words", "print_survey", "survey_document"]
+__all__ = ["cut_document", "cut_words", "print_survey", "short_duration", "survey_document", "survey_words"]
 
 _MOST_NAMES = 4
 
 
 def print_survey(survey: CutSurvey, console: Console) -> None:
     """Print what cuts cost, the worst first, what second cuts do, and how real firmware dealt with some of them."""
-    over = f" in {_duration(survey.time_ns)}" if survey.time_ns else ""
-    commits = f"{count_of(survey.commits, 'commit')}{over}, {count_of(survey.states, 'cut')}"
-    title = f"{sanitize(survey.device)} with {survey.firmware.name}: {commits}"
+    title = f"{sanitize(survey.device)} with {survey.firmware.name}: {survey_words(survey)}"
     print_words(console, Text(title, style="bold"), hang=2)
     if not survey.groups:
         print_words(console, "No cut costs a variable.")
@@ -60,6 +58,12 @@ def _second_words(cuts: SecondCuts) -> str:
     return f"{states}: {', '.join(counts) or 'none costs anything'}"
 
 
+def survey_words(survey: CutSurvey) -> str:
+    """`240 commits in 5.4 s, 1,069 cuts`."""
+    over = f" in {short_duration(survey.time_ns)}" if survey.time_ns else ""
+    return f"{count_of(survey.commits, 'commit')}{over}, {count_of(survey.states, 'cut')}"
+
+
 def _row(group: CutGroup, whole_ns: int) -> tuple[str, str]:
     names = sorted(group.variables, key=lambda name: (-group.variables[name], name))
     words = group.what + (f", for {first_of([sanitize(name) for name in names], _MOST_NAMES)}" if names else "")
@@ -67,11 +71,11 @@ def _row(group: CutGroup, whole_ns: int) -> tuple[str, str]:
     if cost.names:
         words += f": up to {len(cost.names):,} of {count_of(cost.committed, 'variable')}"
     if group.exposed_ns:
-        words += f"; exposed {_duration(group.exposed_ns)} of {_duration(whole_ns)}"
+        words += f"; exposed {short_duration(group.exposed_ns)} of {short_duration(whole_ns)}"
     return count_of(len(group.commits), "time"), f"{words}; such as {group.case}"
 
 
-def _duration(nanoseconds: int) -> str:
+def short_duration(nanoseconds: int) -> str:
     """`62 ms`, `19.2 s`."""
     seconds = nanoseconds / 1e9
     return f"{seconds:,.1f} s" if seconds >= 1 else f"{seconds * 1e3:,.3g} ms"

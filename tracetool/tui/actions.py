@@ -24,6 +24,7 @@ PLACES = {
     "image": "In the image",
     "image-bytes": "In the image",
     "variables": "In the variables",
+    "danger": "In the danger view",
 }
 """Where actions work, in the order of the help, with the heading there."""
 

@@ -14,6 +14,7 @@ from textual.widgets import ContentSwitcher
 from tracetool.sanitize import sanitize
 from tracetool.tui.actions import binding
 from tracetool.tui.bars import KeyBar, TopBar
+from tracetool.tui.danger import DangerView
 from tracetool.tui.image import ImageView
 from tracetool.tui.key_queue import KeyQueue
 from tracetool.tui.keys import keys_path, read_keys
@@ -240,6 +241,7 @@ class TraceApp(KeyQueue):
         if message.visited:
             self.query_one(ImageView).follow(message.selection)
             self.query_one(VariablesView).follow(message.selection)
+            self.query_one(DangerView).follow(message.selection)
 
     def on_pick(self, message: Pick) -> None:
         """Select an event in the other views; no view posts it again, as that could arrive after the next pick."""
@@ -250,6 +252,7 @@ class TraceApp(KeyQueue):
         if not message.moment:
             self.query_one(ImageView).follow(chosen)
         self.query_one(VariablesView).follow(chosen)
+        self.query_one(DangerView).follow(chosen)
 
     def on_filter_to(self, message: FilterTo) -> None:
         """Show the operations that match a query."""
@@ -281,6 +284,7 @@ class TraceApp(KeyQueue):
             "image": image,
             "image-bytes": image.grid,
             "variables": self.query_one(VariablesView),
+            "danger": self.query_one(DangerView),
         }
         await self.run_action(action.call, targets[action.where])
 

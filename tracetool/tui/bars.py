@@ -26,12 +26,21 @@ if TYPE_CHECKING:
 __all__ = ["KeyBar", "TopBar"]
 
 
+_ROOMY = 110
+"""Columns from which every tab has its title: below, the words on the right would be lost."""
+
+
 class _Tab(Static):
     """The tab of a view; a click shows the view."""
 
     def __init__(self, view: View) -> None:
-        super().__init__(Text.assemble((view.key, "bold"), f" {view.title}"), id=f"tab-{view.id}")
+        super().__init__(id=f"tab-{view.id}")
         self.view = view
+
+    def draw(self, *, current: bool, titled: bool) -> None:
+        """Draw the key, and the title of the view in front or where there is room."""
+        self.set_class(current, "-current")
+        self.update(Text.assemble((self.view.key, "bold"), f" {self.view.title}" if current or titled else ""))
 
     def on_click(self) -> None:
         """Show the view."""
@@ -50,6 +59,7 @@ class TopBar(Horizontal):
     def __init__(self, views: Sequence[View]) -> None:
         super().__init__()
         self._views = views
+        self._current = ""
 
     def compose(self) -> ComposeResult:
         """Tabs, and room for the words."""
@@ -59,8 +69,16 @@ class TopBar(Horizontal):
 
     def mark(self, view: str) -> None:
         """Highlight the tab of the view in front."""
+        self._current = view
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Leave out titles of tabs where there is no room."""
+        self._draw()
+
+    def _draw(self) -> None:
         for tab in self.query(_Tab):
-            tab.set_class(tab.view.id == view, "-current")
+            tab.draw(current=tab.view.id == self._current, titled=self.size.width >= _ROOMY)
 
     def say(self, words: str) -> None:
         """Show words on the right."""

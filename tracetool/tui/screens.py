@@ -110,6 +110,7 @@ _PLACES = {
     "map": [PLACES["map"]],
     "image": [PLACES["image"]],
     "variables": [PLACES["variables"], PLACES["table"]],
+    "danger": [PLACES["danger"], PLACES["table"]],
 }
 
 

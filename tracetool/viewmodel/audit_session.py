@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import polars as pl
 
 from replay.backing import Policy
 from tracetool.analysis.options import Options
+from tracetool.analysis.session import Replayed
 from tracetool.audit import Audit
 from tracetool.audit.audit import audit_replayed
 from tracetool.findings.phrases import count_of
@@ -20,10 +20,9 @@ from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.viewmodel.cached_trace import CachedTrace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from tracetool.analysis.history import History
-    from tracetool.analysis.session import Replayed
     from tracetool.audit import DeviceAudit
     from tracetool.ingest import TraceReader
     from tracetool.uefi.store_timeline import StoreTimeline
@@ -77,15 +76,13 @@ class AuditSession:
     starts: tuple[int | None, ...]
     complete: bool = True
     """False while the traces are still being read: there is no audit yet, and there will be more rows."""
-    histories: Mapping[str, Callable[[], History | None]] = field(default_factory=dict, repr=False, compare=False)
-    """`Device.history` of each device."""
-
-    stores: Mapping[str, Callable[[], StoreTimeline | None]] = field(default_factory=dict, repr=False, compare=False)
-    """Functions that follow the UEFI variable store of each device."""
+    replayed: Replayed = field(default_factory=Replayed, repr=False, compare=False)
+    """The devices with their journals; empty while the traces are being read."""
 
     def store_timeline(self, device: str) -> StoreTimeline | None:
         """The life of a device's variable store, followed once; None where there was none."""
-        return self.stores[device]() if device in self.stores else None
+        found = self.replayed.devices.get(device)
+        return None if found is None else found.followed_store
 
     @property
     def operations(self) -> pl.DataFrame:
@@ -94,7 +91,8 @@ class AuditSession:
 
     def history(self, device: str) -> History | None:
         """Contents of a device at every moment, computed once; None where it was not replayed."""
-        return self.histories[device]() if device in self.histories else None
+        found = self.replayed.devices.get(device)
+        return None if found is None else found.history()
 
     def device(self, name: str) -> DeviceAudit | None:
         """The audit of a device."""
@@ -134,9 +132,7 @@ def load(
     require_events(traces, sum(trace.events for trace in traces))
     for trace, report in zip(traces, replayed.traces, strict=True):
         trace.label = report.processes.label
-    histories = {name: device.history for name, device in replayed.devices.items()}
-    stores = {name: partial(getattr, device, "followed_store") for name, device in replayed.devices.items()}
-    return AuditSession(tuple(traces), settings, audit, replayed.starts, histories=histories, stores=stores)
+    return AuditSession(tuple(traces), settings, audit, replayed.starts, replayed=replayed)
 
 
 def partial_session(traces: Sequence[CachedTrace], settings: Settings, replayed: Replayed) -> AuditSession | None:

@@ -72,11 +72,11 @@ def progress_words(progress: Progress) -> str:
 
 
 def title(session: AuditSession) -> str:
-    """Traces, number of events, and changed settings."""
+    """Changed settings, which must not be cut off, then traces and number of events."""
     changed = settings_words(session.settings)
     events = sum(trace.events for trace in session.traces)
     words = f"{sanitize(_base(session.name))}, {count_of(events, 'event')}"
-    return f"{words}, {changed}" if changed else words
+    return f"{changed}, {words}" if changed else words
 
 
 def _base(name: str) -> str:

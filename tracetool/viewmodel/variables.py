@@ -172,7 +172,7 @@ class StoreModel:
 
 def store_model(session: AuditSession) -> StoreModel | None:
     """The store of the first device that has one; None: no device has. Takes long, once for a session."""
-    for name in session.histories:
+    for name in session.replayed.devices:
         history, timeline = session.history(name), session.store_timeline(name)
         if history is not None and timeline is not None:
             return StoreModel(name, history, timeline, session)

@@ -14,6 +14,7 @@ from tests.test_docs import generated
 from tests.tracetool.tui.driving import Driver, Stage, drive
 from tracetool.tui.actions import PLACES
 from tracetool.tui.app import TraceApp
+from tracetool.tui.danger import DangerView
 from tracetool.tui.image import ImageView
 from tracetool.tui.image.grid import ImageGrid
 from tracetool.tui.keys import read_keys
@@ -84,6 +85,7 @@ def test_every_action_is_there_to_be_called() -> None:
         "image": ImageView,
         "image-bytes": ImageGrid,
         "variables": VariablesView,
+        "danger": DangerView,
     }
     controllers = {"navigation": Navigation, "prompts": Prompts, "persistence": Persistence}
     for action in ACTIONS:
@@ -98,6 +100,7 @@ def test_every_action_is_there_to_be_called() -> None:
         ("3", ["map", "map-cells"]),
         ("5", ["image", "image-bytes"]),
         ("6", ["variables"]),
+        ("7", ["danger"]),
     ],
 )
 @pytest.mark.slow

@@ -11,7 +11,10 @@ from tests.captures import ROOT
 from tests.tracetool.tui.driving import Driver, drive
 from tests.tracetool.tui.screens import matches
 from tests.tracetool.viewmodel.samples import finished
+from tests.tracetool.viewmodel.test_variables import known
 from tracetool.ingest import open_trace
+from tracetool.tui.danger import DangerView
+from tracetool.tui.drawing import Heading
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
 from tracetool.tui.variables import VariablesView
@@ -41,6 +44,8 @@ def test_the_views_in_both_themes(size: tuple[int, int]) -> None:
             view = driver.app.query_one(f"#{driver.app.current_view}")
             if isinstance(view, MapView):
                 return view.grid.drawing is not None
+            if isinstance(view, DangerView):  # whose answer here is that the store is not known
+                return any("give --image" in line.plain for line in view.query_one(Heading).lines(1000))
             return not isinstance(view, (ImageView, VariablesView)) or view.model is not None
 
         await driver.press("e", "enter")
@@ -89,3 +94,17 @@ def test_what_stands_over_the_views() -> None:
         await matches(driver, "help-dark-80x24")
 
     drive(script, size=SMALL, session=sample())
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x50"])
+@pytest.mark.slow
+def test_what_power_cuts_cost(size: tuple[int, int]) -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("7")
+        view = driver.app.query_one(DangerView)
+        await driver.until(lambda: view.model is not None)
+        await driver.press("down")
+        await driver.until(lambda: "next boot" in driver.text)
+        await matches(driver, f"power-cuts-{size[0]}x{size[1]}")
+
+    drive(script, size=size, session=known())

@@ -1,0 +1,306 @@
+"""What a power cut would have cost at each commit to the UEFI variable store: a ribbon of moments, and the causes."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from replay.powercut import AFTER, BEFORE, SHAPES, state_after
+from tracetool.analysis.cut_costs import likely_firmware
+from tracetool.analysis.cut_survey import survey_cuts
+from tracetool.analysis.power_cuts import store_commits
+from tracetool.analysis.tolls import Toll
+from tracetool.errors import UsageError
+from tracetool.findings import RULES
+from tracetool.findings.phrases import count_of
+from tracetool.report.next_boot import prospect_rows, prospect_title
+from tracetool.report.power_cuts import short_duration, survey_words
+from tracetool.sanitize import first_of, sanitize
+from tracetool.uefi.boot.prospect import prospect
+from tracetool.viewmodel.cells import Cell, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tracetool.analysis.cut_costs import Cut
+    from tracetool.analysis.cut_survey import CutGroup, CutSurvey
+    from tracetool.analysis.power_cuts import StoreCommits
+    from tracetool.uefi.boot import Firmware
+    from tracetool.viewmodel.audit_session import AuditSession
+
+    Event = tuple[int, int]
+    """Trace and seq."""
+
+__all__ = ["LOOKS", "CauseDetail", "CauseRows", "CutSettings", "PowerCutModel", "TollLook", "power_cut_model"]
+
+
+class TollLook(NamedTuple):
+    """A toll in the ribbon and in the table: sign, style of its cells, and its name."""
+
+    sign: str
+    style: str
+    name: str
+
+
+LOOKS: dict[Toll | None, TollLook] = {
+    Toll.NO_START: TollLook("✖", "bad", "no start"),
+    Toll.ALL: TollLook("█", "bad", "all lost"),
+    Toll.SOME: TollLook("▓", "warn", "some lost"),
+    Toll.OLDER: TollLook("▒", "note", "older value"),
+    Toll.RECOVERED: TollLook("░", "good", "recovered"),
+    None: TollLook("·", "quiet", "nothing"),
+}
+"""Look of each toll, the worst first; None is no cost. The signs differ, so that they do without colours."""
+
+_TOLLS = tuple(LOOKS)
+_LEAST_COSTLY = _TOLLS.index(Toll.OLDER)
+_MOST_NAMES = 12
+
+
+@dataclass(frozen=True)
+class CutSettings:
+    """What is cut and booted: the firmware, None for the likely one, and whether commits are also cut inside."""
+
+    firmware: Firmware | None = None
+    torn: bool = True
+
+
+class CauseRows:
+    """The causes, a row each, the worst first."""
+
+    def __init__(self, groups: Sequence[CutGroup] = ()) -> None:
+        self._groups = groups
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns."""
+        return (
+            Column("cost", "cost", 13),
+            Column("cause", "cause", max([8, *(len(group.what) for group in self._groups)])),
+            Column("times", "times", 6, right=True),
+            Column("lost", "lost", 8, right=True),
+            Column("exposed", "exposed", 7, right=True),
+            Column("variables", "for", 36),
+            Column("case", "such as", 40),
+        )
+
+    def lines(self, start: int, count: int) -> list[list[Cell]]:
+        """The cells of some rows."""
+        return [_cause_line(group) for group in self._groups[start : start + count]]
+
+
+def _cause_line(group: CutGroup) -> list[Cell]:
+    look, cost = LOOKS[group.toll], group.worst.cost
+    return [
+        Cell(f"{look.sign} {look.name}", look.style),
+        Cell(group.what, "strong"),
+        Cell(f"{len(group.commits):,}"),
+        Cell(f"{len(cost.names)}/{cost.committed}" if cost.names else "", look.style),
+        Cell(short_duration(group.exposed_ns) if group.exposed_ns else "", "quiet"),
+        Cell(", ".join(sanitize(name) for name in _names(group))),
+        Cell(group.case, "quiet"),
+    ]
+
+
+def _names(group: CutGroup) -> list[str]:
+    """The variables that the commits were for, the most frequent first."""
+    return sorted(group.variables, key=lambda name: (-group.variables[name], name))
+
+
+class CauseDetail(NamedTuple):
+    """A cause in full: its toll, a title, and labelled paragraphs."""
+
+    toll: Toll
+    title: str
+    parts: tuple[tuple[str, str], ...]
+
+
+class PowerCutModel:
+    """The survey of a session's power cuts.
+
+    Attributes:
+        survey: what was found.
+        by_time: the ribbon's axis is time; else, and where a commit has no time, the commits.
+    """
+
+    def __init__(self, session: AuditSession, commits: StoreCommits, survey: CutSurvey, *, likely: bool) -> None:
+        self.survey = survey
+        self._session = session
+        self._commits = commits
+        self._likely = likely
+        tolls = survey.tolls
+        self._events: list[Event] = list(tolls.select("trace", "seq").iter_rows())
+        self._worst, self._after = (
+            np.array([_TOLLS.index(toll and Toll(toll)) for toll in tolls[name]]) for name in ("toll", "toll_after")
+        )
+        times = tolls["time_ns"].cum_max().forward_fill().drop_nulls()
+        one_clock = tolls["trace"].n_unique() == 1 and len(times) == len(tolls) and times[0] < times[-1]
+        self._times = times.to_numpy() if one_clock else None
+        self.by_time = self.has_times
+
+    @property
+    def has_times(self) -> bool:
+        """True where all commits have times of one clock: those of several boots do not follow one another."""
+        return self._times is not None
+
+    @property
+    def rows(self) -> CauseRows:
+        """The causes."""
+        return CauseRows(self.survey.groups)
+
+    def words(self) -> str:
+        """Device, firmware, commits, and what limits them."""
+        survey, missing = self.survey, self._commits.unknown_before + self._commits.unknown_after
+        parts = [
+            sanitize(survey.device, 48),
+            f"{survey.firmware.name}{', the likely firmware' if self._likely else ''}",
+            survey_words(survey) + ("" if survey.torn else " between commits"),
+            "by time" if self.by_time else "by commit",
+        ]
+        if missing:
+            parts.append(f"{count_of(missing, 'commit')} left out, as the store was not known; --image gives it")
+        return " │ ".join(parts)
+
+    # --- moments -------------------------------------------------------------------------------------------------
+
+    def ribbon(self, width: int) -> list[Toll | None]:
+        """The worst toll of the moments in each of `width` columns."""
+        found = []
+        for start, end in self._spans(width):
+            worst = int(self._worst[start:end].min(initial=len(_TOLLS) - 1))
+            if self.by_time and start:  # what the commit before left lasts until the next one
+                worst = min(worst, int(self._after[start - 1]))
+            found.append(_TOLLS[worst])
+        return found
+
+    def _spans(self, width: int) -> list[tuple[int, int]]:
+        """The commits in each column, as ranges of their numbers."""
+        count = len(self._events)
+        if self.by_time and self._times is not None:
+            first, last = int(self._times[0]), int(self._times[-1])
+            starts = [first + (last - first) * column // width for column in range(width)]
+            bounds = [*np.searchsorted(self._times, starts).tolist(), count]
+            return list(pairwise(bounds))
+        return [
+            (start := column * count // width, max((column + 1) * count // width, start + 1)) for column in range(width)
+        ]
+
+    def column(self, event: Event, width: int) -> int:
+        """The column of an event."""
+        time = self._time(event) if self.by_time else None
+        if time is not None and self._times is not None:
+            first, last = int(self._times[0]), int(self._times[-1])
+            return min(max((time - first) * width // (last - first), 0), width - 1)
+        number = max(self._number(event), 0)
+        return next(column for column, (start, end) in enumerate(self._spans(width)) if start <= number < end)
+
+    def _time(self, event: Event) -> int | None:
+        trace, seq = event
+        times = self._session.traces[trace].rows(seq, 1)["time_ns"]
+        return times[0] if len(times) else None
+
+    def _number(self, event: Event) -> int:
+        """Number of the last commit up to an event; -1 before the first."""
+        return bisect_right(self._events, event) - 1
+
+    def event_in(self, column: int, width: int) -> Event:
+        """The event of the worst commit in a column, else of the last one before it."""
+        start, end = self._spans(width)[column]
+        number = start + int(self._worst[start:end].argmin()) if start < end else start - 1
+        return self._events[max(number, 0)]
+
+    def moment_words(self, event: Event) -> str:
+        """What a cut at an event would have cost, in words."""
+        number = self._number(event)
+        if number < 0:
+            return f"before the first of {count_of(len(self._events), 'commit')}"
+        commits = self._events[number] == event
+        toll = _TOLLS[(self._worst if commits else self._after)[number]]
+        cost = "a power cut costs nothing" if toll is None else RULES[toll.rule].title
+        where = f"{'' if commits else 'after '}commit {number + 1:,} of {len(self._events):,}"
+        return f"event {event[1]:,}, {where}: {cost}"
+
+    def step(self, event: Event | None, *, forward: bool, cause: int | None = None) -> Event | None:
+        """The next or previous commit at which a cut costs a variable, or one of a cause; None at the end."""
+        if cause is not None:
+            stops = sorted(self.survey.groups[cause].commits)
+        else:
+            stops = [self._events[number] for number in np.flatnonzero(self._worst <= _LEAST_COSTLY).tolist()]
+        here = (-1, -1) if event is None else event
+        if forward:
+            return next((stop for stop in stops if stop > here), None)
+        return next((stop for stop in reversed(stops) if stop < here), None)
+
+    # --- causes --------------------------------------------------------------------------------------------------
+
+    def target(self, cause: int) -> Event | None:
+        """The event of the worst commit of a cause; None for no row."""
+        if not 0 <= cause < len(self.survey.groups):
+            return None
+        commit = self.survey.groups[cause].worst.commit
+        return commit.trace, commit.seq
+
+    def cause_of(self, event: Event, preferred: int = 0) -> int | None:
+        """The cause of a commit: the preferred one where it is one of several, else the worst; None: it has none."""
+        causes = [number for number, group in enumerate(self.survey.groups) if event in group.commits]
+        return preferred if preferred in causes else causes[0] if causes else None
+
+    def detail(self, cause: int) -> CauseDetail:
+        """A cause in full, with the next boot after its worst cut; takes up to a second."""
+        group = self.survey.groups[cause]
+        title = f"{RULES[group.toll.rule].title}: {group.what}"
+        return CauseDetail(group.toll, title, tuple(self._parts(group)))
+
+    def _parts(self, group: CutGroup) -> Iterator[tuple[str, str]]:
+        cut, cost = group.worst, group.worst.cost
+        exposed = f"; exposed {short_duration(group.exposed_ns)} of {short_duration(self.survey.time_ns)}"
+        times = f"{count_of(len(group.commits), 'time')}, {count_of(group.states, 'cut')}"
+        yield "times", times + (exposed if group.exposed_ns else "")
+        if group.variables:
+            names = [f"{sanitize(name)} ({group.variables[name]:,})" for name in _names(group)]
+            yield "for", first_of(names, _MOST_NAMES)
+        yield "worst", f"event {cut.commit.seq:,}, {_shape_words(cut)}"
+        if cost.names:
+            lost = first_of([sanitize(name) for name in cost.names], _MOST_NAMES)
+            label = "older" if group.toll is Toll.OLDER else "lost"
+            yield label, f"{len(cost.names):,} of {count_of(cost.committed, 'committed variable')}: {lost}"
+        contents = state_after(self._commits.before, self._commits, cut.commit.trace, cut.commit.seq, cut.shape)
+        boot = prospect(contents, self.survey.firmware)
+        yield "next boot", prospect_title(boot)
+        yield from (row for row in prospect_rows(boot) if row[0] != "lost")
+        yield "case", f"{group.case} (tracetool powercut --at says more, with --write-image it writes this flash)"
+
+
+def _shape_words(cut: Cut) -> str:
+    """How far the commit of a cut got."""
+    if cut.shape in (BEFORE, AFTER):
+        return "just before its commit" if cut.shape == BEFORE else "just after its commit"
+    return f"inside its commit ({cut.shape}): {SHAPES[cut.shape.partition(':')[0]].words}"
+
+
+def power_cut_model(
+    session: AuditSession, settings: CutSettings, report: Callable[[int, int | None], None]
+) -> PowerCutModel:
+    """Survey the power cuts of a session; `report` is told how many commits are done, and of how many.
+
+    Raises:
+        InputError: no device has a store, its contents are not known at any time, or nothing is committed to it.
+        UsageError: several devices have a store, or the firmware that wrote it is not known.
+        Cancelled: by `report`.
+    """
+    commits = store_commits(session.replayed)
+    report(0, len(commits))
+    likely = likely_firmware(commits)
+    firmware = settings.firmware or likely
+    if firmware is None:
+        raise UsageError(f"{commits.device}: the store has the layout of no known firmware; v chooses one")
+    device = session.replayed.devices[commits.device]
+    survey = survey_cuts(device, commits, firmware, torn=settings.torn, progress=report)
+    return PowerCutModel(session, commits, survey, likely=firmware is likely)
