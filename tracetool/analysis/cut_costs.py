@@ -19,6 +19,7 @@ from tracetool.uefi.volume import HEADER_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from replay.powercut import Commit
     from tracetool.analysis.power_cuts import StoreCommits
@@ -95,7 +96,7 @@ def parse_case(text: str) -> tuple[str, tuple[int, int], str] | None:
     return (found["digest"], (int(found["trace"] or 0), int(found["seq"])), found["shape"]) if found else None
 
 
-def toll(outcome: Outcome, *, for_good: bool, committed: Values, taken: Values, history: Iterable[Values]) -> Cost:
+def toll(outcome: Outcome, *, for_good: bool, committed: Values, taken: Values, earlier: AbstractSet[Entry]) -> Cost:
     """Compare what was committed before a cut with what comes up after it.
 
     Args:
@@ -103,13 +104,13 @@ def toll(outcome: Outcome, *, for_good: bool, committed: Values, taken: Values, 
         for_good: the firmware hangs at every boot.
         committed: the variables at the last moment before the cut at which the store was whole.
         taken: those that the firmware takes up; of a boot that hangs once, the one after it.
-        history: earlier values of `committed`.
+        earlier: values that `committed` had before.
     """
     count = len(committed)
     if for_good:
         return Cost(Toll.NO_START, tuple(name for name, _ in committed), count)
     changed = [key for key, data in committed.items() if taken.get(key) != data]
-    older = [key for key in changed if any(key in values and values[key] == taken.get(key) for values in history)]
+    older = {key: None for key in changed if key in taken and (key, taken[key]) in earlier}
     lost = [key for key in changed if key not in older and (key not in taken or _is_torn(taken[key], committed[key]))]
     if lost:
         return Cost(Toll.ALL if len(lost) == count else Toll.SOME, tuple(name for name, _ in lost), count)
@@ -135,13 +136,15 @@ class Committed:
 
     firmware: Firmware
     values: Values = field(default_factory=dict)
-    earlier: list[Values] = field(default_factory=list)
+    earlier: set[Entry] = field(default_factory=set)
     number: int = -1
     store: bytes = b""
     rewritten_to: int | None = None
     """Place up to which the rewrite under way has come; None: there is none."""
     end: int = 0
     """Where the list ended before the rewrite."""
+    last_cost: tuple[_Verdict, Cost] | None = None
+    """The last answer, until other variables are safe."""
 
     def begin(self, state: CutState) -> None:
         """Follow the flash to the beginning of the commit of a state."""
@@ -160,20 +163,24 @@ class Committed:
                 self._look(self.store)
 
     def cost(self, verdict: _Verdict) -> Cost:
-        """Cost of a cut at this moment."""
-        return toll(
-            verdict.outcome,
-            for_good=verdict.for_good,
-            committed=self.values,
-            taken=dict(verdict.values),
-            history=self.earlier,
-        )
+        """Cost of a cut at this moment; cuts in a row often leave the same."""
+        if self.last_cost is None or self.last_cost[0] != verdict:
+            found = toll(
+                verdict.outcome,
+                for_good=verdict.for_good,
+                committed=self.values,
+                taken=dict(verdict.values),
+                earlier=self.earlier,
+            )
+            self.last_cost = (verdict, found)
+        return self.last_cost[1]
 
     def _look(self, store: bytes) -> None:
         values = _values(read_store(store, HEADER_BYTES).current)
         if values != self.values:
-            self.earlier.append(self.values)
+            self.earlier.update(self.values.items())
             self.values = values
+            self.last_cost = None
         self.store = store
 
     def _begin(self, commit: Commit) -> None:
@@ -202,6 +209,8 @@ class Boots:
         self._firmware = firmware
         self._found: dict[int, _Verdict] = {}
         self._entries: dict[Entry, Entry] = {}
+        self._last: tuple[object, tuple[Entry, ...]] = ((), ())
+        """The variables of the last boot, and their entries: most cuts leave the same ones."""
 
     def of(self, state: CutState) -> _Verdict:
         """The next boot of a state."""
@@ -216,10 +225,12 @@ class Boots:
         found = boot(contents, self._firmware)
         hung_once = found.outcome is Outcome.HUNG and not found.for_good
         last = boot(found.image, self._firmware) if hung_once else found
-        if len(self._entries) >= _MOST_BOOTS:
-            self._entries.clear()
-        values = tuple(self._entries.setdefault(entry, entry) for entry in _values(last.taken_up).items())
-        return _Verdict(found.outcome, found.for_good, values)
+        if self._last[0] is not last.taken_up:
+            if len(self._entries) >= _MOST_BOOTS:
+                self._entries.clear()
+            values = tuple(self._entries.setdefault(entry, entry) for entry in _values(last.taken_up).items())
+            self._last = (last.taken_up, values)
+        return _Verdict(found.outcome, found.for_good, self._last[1])
 
 
 @dataclass

@@ -211,8 +211,7 @@ def current_copies(variables: Iterable[Variable]) -> dict[tuple[str, UUID], Vari
     for wanted in (State.ADDED, State.IN_DELETED_TRANSITION):
         added: dict[tuple[str, UUID], Variable] = {}
         for variable in variables:
-            key = (variable.name, variable.guid)
-            if variable.header.state == wanted and key not in found:
+            if variable.header.state == wanted and (key := (variable.name, variable.guid)) not in found:
                 added.setdefault(key, variable)
         found |= added
     return found

@@ -57,13 +57,13 @@ def test_a_cut_costs_what_real_firmware_lost(capture: str) -> None:
 def test_the_toll_of_a_cut(
     outcome: Outcome, taken: dict[tuple[str, bytes], bytes], costs: Toll | None, names: tuple[str, ...]
 ) -> None:
-    found = toll(outcome, for_good=False, committed=WHOLE, taken=taken, history=[{}, {A: b"old"}])
+    found = toll(outcome, for_good=False, committed=WHOLE, taken=taken, earlier={(A, b"old")})
     assert found == Cost(costs, names, 2)
 
 
 def test_a_firmware_that_never_starts_is_the_worst_even_with_nothing_to_lose() -> None:
-    assert toll(Outcome.HUNG, for_good=True, committed={}, taken={}, history=[]).toll is Toll.NO_START
-    assert toll(Outcome.REFORMATTED, for_good=False, committed={}, taken={}, history=[]).toll is None
+    assert toll(Outcome.HUNG, for_good=True, committed={}, taken={}, earlier=set()).toll is Toll.NO_START
+    assert toll(Outcome.REFORMATTED, for_good=False, committed={}, taken={}, earlier=set()).toll is None
 
 
 @pytest.mark.parametrize(
