@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.captures import capture_path
-from tests.requirements import needed_file, needed_program
+from tests.requirements import lacking, needed_file, needed_program
 from tracetool.images import load_image
 from tracetool.recording.firmware import firmware_by_name
 from tracetool.recording.firmware_trial import boot_image
@@ -38,7 +38,7 @@ def _model(name: str) -> str:
     version = subprocess.run(query, capture_output=True, text=True, check=True).stdout
     model = f"{name}-{version[:7]}"
     if model not in FIRMWARES:
-        pytest.skip(f"{firmware_package} {version}: no model of this release")
+        lacking(f"{firmware_package} {version}: no model of this release")
     return model
 
 
@@ -53,8 +53,8 @@ def _model(name: str) -> str:
     ],
 )
 def test_a_boot_goes_as_predicted(image: str, name: str, outcome: Outcome, seconds: float, tmp_path: Path) -> None:
-    model = FIRMWARES[_model(name)]
     contents = load_image(capture_path(f"powercut/{image}.fd.zst"), limit=64 << 20).tobytes()
+    model = FIRMWARES[_model(name)]
     predicted = boot(contents, model)
     assert predicted.outcome is outcome
     trial = boot_image(firmware_by_name(name), model, contents, tmp_path, seconds)

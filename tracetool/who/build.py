@@ -32,7 +32,9 @@ def built_plugin() -> Path:
         InputError: the cache cannot be written.
     """
     source = files("tracetool.who").joinpath("plugin.c").read_bytes()
-    cache = user_folder(user_cache_path, "tracetool") or Path(tempfile.gettempdir(), f"tracetool-{os.getuid()}")
+    cache = user_folder(user_cache_path, "tracetool")
+    if cache is None:  # no shared place will do: QEMU runs what lies there
+        raise InputError("no place for the compiled plugin: there is no home directory; set XDG_CACHE_HOME")
     plugin = cache / f"who-{hashlib.sha256(source).hexdigest()[:16]}.so"
     if not plugin.is_file():
         try:

@@ -404,6 +404,7 @@ def test_a_prompt_that_closes_after_the_views_are_gone_is_passed_over() -> None:
     async def script(driver: Driver) -> None:
         await driver.app.query_one(ContentSwitcher).remove()
         driver.app.on_prompt_closed()
+        assert driver.app.is_running
 
     drive(script)
 

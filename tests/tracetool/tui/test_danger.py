@@ -89,6 +89,9 @@ def test_a_store_that_is_not_known_says_so() -> None:
         await driver.press("7")
         await driver.until(lambda: "give --image" in heading(driver))
         await driver.press("enter", "right_square_bracket", "d", "t", "comma")
+        await driver.until(lambda: "give --image" in heading(driver))
+        assert driver.app.query_one(DangerView).model is None
+        assert driver.app.current_view == "danger"
 
     drive(script)
 
@@ -97,5 +100,6 @@ def test_a_trace_without_a_store_says_so() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("7")
         await driver.until(lambda: "no UEFI variable store" in heading(driver))
+        assert driver.app.query_one(DangerView).model is None
 
     drive(script, session=finished(job(PADDING, settings=Settings(Options(device="virt.flash0")))))

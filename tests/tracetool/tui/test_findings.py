@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.tracetool.report.cases import CASES
-from tests.tracetool.tui.views import HOSTILE, Frame, screen_text
+from tests.tracetool.tui.views import HOSTILE, Frame, fits, screen_text
 from tracetool.tui.findings import FindingsView
 from tracetool.viewmodel.findings import FindingsModel, findings
 
@@ -94,7 +94,7 @@ def test_the_cursor_stays_on_its_finding_when_the_model_changes() -> None:
 
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (300, 80)])
 def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
-    shown(model(), size)
+    assert fits(shown(model(), size), size)
 
 
 def test_texts_that_mean_harm_are_shown_as_they_are() -> None:

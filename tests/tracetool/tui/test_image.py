@@ -9,7 +9,7 @@ from textual.widgets import Input
 
 from tests.tracetool.cli.program import PADDING
 from tests.tracetool.tui.running import press, run, until
-from tests.tracetool.tui.views import screen_text
+from tests.tracetool.tui.views import fits, screen_text
 from tests.tracetool.viewmodel.samples import both, finished, first_boot, job, padding
 from tracetool.analysis.options import Options
 from tracetool.bundled import sample
@@ -257,7 +257,7 @@ def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
         await pilot.resize_terminal(80, 24)
         await pilot.resize_terminal(*size)
 
-    run(padding(), look, size=size)
+    assert fits(run(padding(), look, size=size), size)
 
 
 @pytest.mark.slow

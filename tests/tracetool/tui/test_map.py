@@ -10,7 +10,7 @@ from textual.events import MouseDown, MouseMove
 from tests.tracetool.report.cases import within
 from tests.tracetool.traces import reader
 from tests.tracetool.tui.running import press, run, until
-from tests.tracetool.tui.views import screen_text
+from tests.tracetool.tui.views import fits, screen_text
 from tests.tracetool.viewmodel.samples import finished, first_boot, padding
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
@@ -318,7 +318,7 @@ def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
         await pilot.resize_terminal(80, 24)
         await pilot.resize_terminal(*size)
 
-    run(padding(), look, size=size)
+    assert fits(run(padding(), look, size=size), size)
 
 
 def test_a_device_without_extent_has_no_line() -> None:

@@ -8,7 +8,7 @@ import pytest
 from textual.widgets import OptionList
 
 from tests.tracetool.report.cases import CASES
-from tests.tracetool.tui.views import HOSTILE, Frame, screen_text
+from tests.tracetool.tui.views import HOSTILE, Frame, fits, screen_text
 from tracetool.tui.overview import Overview
 from tracetool.tui.overview.boot import draw_axis, draw_lane
 from tracetool.viewmodel.overview import overview
@@ -107,7 +107,7 @@ def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
             await app.query_one(Overview).show(overview(CASES[case]()))
             await pilot.pause()
 
-    shown("boots", size, others)
+    assert fits(shown("boots", size, others), size)
 
 
 def test_it_survives_a_storm_of_resizes() -> None:

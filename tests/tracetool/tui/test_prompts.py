@@ -98,6 +98,7 @@ def test_no_answer_ends_the_app(key: str, texts: list[str], stage: Stage) -> Non
         for text in texts:
             await _answer(driver, key, text)
             await driver.until(lambda: driver.app.job is None)
+        assert driver.app.current_view == "timeline"
 
     stage.play(script)
 
@@ -110,5 +111,6 @@ def test_no_place_in_the_image_ends_the_app() -> None:
         for key, texts in (("colon", PLACES), ("slash", ["\udc80", "zz", "0", '"', "\0", "f" * 9000])):
             for text in texts:
                 await _answer(driver, key, text)
+        assert driver.app.current_view == "image"
 
     drive(script)

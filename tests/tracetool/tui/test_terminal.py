@@ -188,7 +188,7 @@ def test_a_macro_goes_to_the_prompt_that_it_opens(terminal: Terminal) -> None:
     terminal.write("fseq == 4368\r")
     terminal.wait("1 of 224 operations", "filter: seq == 4368")
     terminal.send("q")
-    terminal.wait("ended with 0")
+    assert terminal.wait("ended with 0")
 
 
 def test_a_driver_of_textual_that_is_none_is_wrong_usage(terminal: Terminal) -> None:
@@ -209,7 +209,7 @@ def test_keys_come_from_the_terminal_where_standard_input_is_something_else(term
     terminal.run(f"{PROGRAM} view {shlex.quote(str(PADDING))} < /dev/null", (100, 24))
     terminal.wait("OUTSIDE-EXTENT", "q quit")
     terminal.send("q")
-    terminal.wait("ended with 0")
+    assert terminal.wait("ended with 0")
 
 
 def test_an_app_whose_terminal_is_closed_ends_and_remembers_where_it_was(terminal: Terminal, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_trace_may_come_through_a_pipe(terminal: Terminal) -> None:
     terminal.send("2")
     terminal.wait("224 operations")
     terminal.send("q")
-    terminal.wait("ended with 0")
+    assert terminal.wait("ended with 0")
 
 
 def test_what_cannot_be_read_is_one_line(terminal: Terminal, tmp_path: Path) -> None:

@@ -70,5 +70,7 @@ def test_a_trace_without_a_store_says_so() -> None:
         heading = driver.app.query_one(VariablesView).query_one(Heading)
         await driver.until(lambda: any("no UEFI variable store" in line.plain for line in heading.lines(100)))
         await driver.press("enter", "right", "d", "right_square_bracket")
+        assert driver.app.query_one(VariablesView).model is None
+        assert driver.app.current_view == "variables"
 
     drive(script, session=finished(job(PADDING, settings=Settings(Options(device="virt.flash0")))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from textual.app import App
 
 from tracetool.tui.app import TraceApp
@@ -42,3 +43,9 @@ def screen_text(app: App[Any]) -> str:
     """Text of the screen, line by line."""
     lines = app.screen._compositor.render_strips()  # noqa: SLF001  there is no public way to the characters
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)
+
+
+def fits(screen: str, size: tuple[int, int]) -> bool:
+    """True where a screen's text fills no more than its columns and lines."""
+    lines = screen.split("\n")
+    return len(lines) == size[1] and max(map(cell_len, lines)) <= size[0]

@@ -60,3 +60,10 @@ def test_a_cache_that_cannot_be_written_is_said(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
     with pytest.raises(InputError, match="no place for the compiled plugin; set XDG_CACHE_HOME"):
         built_plugin()
+
+
+def test_without_a_home_there_is_no_shared_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """QEMU runs the plugin: one that another user put into a shared directory must not be taken."""
+    monkeypatch.setattr(build, "user_folder", lambda *_: None)
+    with pytest.raises(InputError, match="no home directory; set XDG_CACHE_HOME"):
+        built_plugin()

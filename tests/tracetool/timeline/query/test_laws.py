@@ -90,4 +90,4 @@ def test_a_query_cut_anywhere_can_be_completed_or_is_wrong_before(vocabulary: Vo
 @tables
 @given(garbage, st.integers(0, 40))
 def test_completion_never_raises(vocabulary: Vocabulary, text: str, position: int) -> None:
-    complete(text, min(position, len(text)), vocabulary)
+    assert isinstance(complete(text, min(position, len(text)), vocabulary), list)

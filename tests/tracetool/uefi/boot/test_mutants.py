@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def test_a_mutant_is_another_program(name: str) -> None:
     mutant = RULE_MUTANTS[name]
     source = (ROOT / "tracetool" / "uefi" / "boot" / mutant.file).read_text(encoding="utf-8")
-    compile(broken_source(mutant, source), mutant.file, "exec")
+    broken = broken_source(mutant, source)
+    assert broken != source
+    assert compile(broken, mutant.file, "exec")
 
 
 def test_the_rules_that_change_a_boot_have_a_mutant() -> None:
