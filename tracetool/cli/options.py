@@ -160,10 +160,13 @@ _READING_OPTIONS = (
 )
 
 
-def _group(
-    name: str, make: type[DeviceOptions | Reading], options: Sequence[Callable[[Function], Function]]
+def group(
+    name: str, make: type[Any], options: Sequence[Callable[[Function], Function]]
 ) -> Callable[[Function], Function]:
-    """A decorator that gives a command these options; it gets them as one argument, a `make` of their values."""
+    """A decorator that gives a command these options; it gets them as one argument, a `make` of their values.
+
+    `make` is a NamedTuple with a field for each option.
+    """
 
     def decorate(function: Function) -> Function:
         @wraps(function)
@@ -179,8 +182,8 @@ def _group(
     return decorate
 
 
-device_options = _group("devices", DeviceOptions, _DEVICE_OPTIONS)
-_reading = _group("reading", Reading, _READING_OPTIONS)
+device_options = group("devices", DeviceOptions, _DEVICE_OPTIONS)
+_reading = group("reading", Reading, _READING_OPTIONS)
 
 
 def reading_options(function: Function) -> Function:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -13,7 +13,7 @@ from tracetool.errors import InputError, UsageError
 from tracetool.paths import user_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -45,6 +45,73 @@ def _shard(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
+class _Cuts(NamedTuple):
+    """Which cuts are made, and what is done with them: one cut with `at`, else all."""
+
+    at: str | None
+    shape: str | None
+    whole: bool
+    depth: int
+    shard: tuple[int, int]
+    on_firmware: str | None
+    seconds: float
+    jobs: int
+    write_image: str | None
+
+    def check(self, traces: Sequence[str]) -> None:
+        """UsageError for options that contradict each other."""
+        if self.at is None and (self.shape is not None or self.write_image is not None):
+            raise UsageError("--shape and --write-image are about one cut: give --at")
+        of_all = self.on_firmware is not None or self.depth > 1
+        if self.at is not None and of_all:
+            raise UsageError("--on-firmware and --depth are about all cuts; leave out --at")
+        if not traces and (of_all or self.at is not None or self.whole or self.shard != (1, 1)):
+            raise UsageError("cuts are made in a trace: give TRACE, or an --image alone")
+
+
+_cut_options = options.group(
+    "cuts",
+    _Cuts,
+    (
+        click.option(
+            "--at",
+            metavar="CASE",
+            help="Only the cut after this event, as 404, or 1:404 in the second trace, or a case by name.",
+        ),
+        click.option(
+            "--shape", metavar="SHAPE", help="With --at: how far its commit got, as none, words:8 or zero-all."
+        ),
+        click.option("--whole", is_flag=True, help="Cut between commits only, as QEMU's own flash can be."),
+        click.option(
+            "--depth",
+            type=click.IntRange(1, 2),
+            default=1,
+            metavar="N",
+            help="2: cut again, while the firmware repairs what the worst cut of each cause left.",
+        ),
+        click.option(
+            "--shard", type=Text("K/N", lambda: (), _shard), default="1/1", help="Part K of N of the commits."
+        ),
+        click.option(
+            "--on-firmware",
+            type=Text("DIR", "dir"),
+            help="Boot the worst cut of each cause on the installed firmware; DIR keeps the runs.",
+        ),
+        click.option(
+            "--seconds",
+            type=click.FloatRange(min=1),
+            default=60,
+            metavar="SECONDS",
+            help="With --on-firmware: a boot that takes longer hangs.",
+        ),
+        click.option(
+            "--jobs", type=click.IntRange(min=1), default=2, metavar="N", help="With --on-firmware: boots at a time."
+        ),
+        click.option("--write-image", type=FILE, help="With --at: the variables' volume as that cut leaves it."),
+    ),
+)
+
+
 @command()
 @click.argument(
     "traces",
@@ -58,36 +125,7 @@ def _shard(text: str) -> tuple[int, int]:
     type=Text("NAME", _names),
     help="aavmf or ovmf, and its edk2 release: aavmf-2025.02. Without it, what image or trace tell of it.",
 )
-@click.option(
-    "--at",
-    metavar="CASE",
-    help="Only the cut after this event, as 404, or 1/404 in the second trace, or a case by name.",
-)
-@click.option("--shape", metavar="SHAPE", help="With --at: how far its commit got, as none, words:8 or zero-all.")
-@click.option("--whole", is_flag=True, help="Cut between commits only, as QEMU's own flash can be.")
-@click.option(
-    "--depth",
-    type=click.IntRange(1, 2),
-    default=1,
-    metavar="N",
-    help="2: cut again, while the firmware repairs what the worst cut of each cause left.",
-)
-@click.option("--shard", type=Text("K/N", lambda: (), _shard), default="1/1", help="Part K of N of the commits.")
-@click.option(
-    "--on-firmware",
-    type=FILE,
-    metavar="DIR",
-    help="Boot the worst cut of each cause on the installed firmware; the runs are kept in DIR, and not repeated.",
-)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(min=1),
-    default=60,
-    metavar="SECONDS",
-    help="With --on-firmware: a boot that takes longer hangs.",
-)
-@click.option("--jobs", type=click.IntRange(min=1), default=2, metavar="N", help="With --on-firmware: boots at a time.")
-@click.option("--write-image", type=FILE, help="With --at: the variables' volume as that cut leaves it.")
+@_cut_options
 @click.option("--format", "output_format", type=Choice(["text", "json"]), default="text", help="How to write it.")
 @options.output
 @options.width
@@ -97,15 +135,7 @@ def powercut(
     *,
     traces: list[str],
     firmware: str | None,
-    at: str | None,
-    shape: str | None,
-    whole: bool,
-    depth: int,
-    shard: tuple[int, int],
-    on_firmware: str | None,
-    seconds: float,
-    jobs: int,
-    write_image: str | None,
+    cuts: _Cuts,
     output_format: str,
     output: str | None,
     width: int | None,
@@ -124,35 +154,20 @@ def powercut(
 
     Exit code 0: no variable is lost; 1: some are, or it does not start; 4: the trace is incomplete.
     """
-    from tracetool.analysis.second_cuts import survey_second_cuts
-    from tracetool.report.power_cuts import print_survey, survey_document
-
-    if (shape is not None or write_image is not None) and at is None:
-        raise UsageError("--shape and --write-image are about one cut: give --at")
-    if (on_firmware is not None or depth > 1) and at is not None:
-        raise UsageError("--on-firmware and --depth are about all cuts; leave out --at")
-    if not traces and (at is not None or whole or shard != (1, 1) or on_firmware is not None or depth > 1):
-        raise UsageError("cuts are made in a trace: give TRACE, or an --image alone")
+    cuts.check(traces)
     to = _Output(output_format, output, width)
     if not traces:
         return _of_image(devices, firmware, to)
-    files = [output] if write_image is None else [output, write_image]
+    files = [output] if cuts.write_image is None else [output, cuts.write_image]
     with common.opened(traces, reading, devices.given(), outputs=files) as trace:
         replayed = trace.replay(keep_operations=True, variables=True)
         trace.warn_of_doubts(replayed)
     commits, chosen = _commits(replayed, firmware)
-    if at is None:
-        trials = None if on_firmware is None else _Trials(on_firmware, seconds, jobs)
-        found = _survey(replayed.devices[commits.device], commits, chosen, not whole, shard)
-        if depth > 1:
-            found = replace(found, second=tuple(survey_second_cuts(found, commits, torn=not whole)))
-        if trials is not None:
-            found = replace(found, trials=tuple(trials.boot(found, commits)))
-        to.write(lambda: survey_document(found), lambda console: print_survey(found, console))
-        costly = found.costly or any(trial.differences for trial in found.trials)
+    if cuts.at is None:
+        costly = _all(replayed.devices[commits.device], commits, chosen, cuts, to)
     else:
-        event, shape = _event(at, shape, commits, len(traces))
-        costly = _one(commits, chosen, event, shape, write_image, to)
+        event, shape = _event(cuts.at, cuts.shape, commits, len(traces))
+        costly = _one(commits, chosen, event, shape, cuts.write_image, to)
     return _COSTS if costly else _INCONCLUSIVE if _is_doubtful(replayed, commits) else 0
 
 
@@ -251,39 +266,32 @@ def _is_doubtful(replayed: Replayed, commits: StoreCommits) -> bool:
     return bool(commits.unknown_after) or any(doubts(replayed.devices[commits.device], replayed))
 
 
-def _survey(device: Device, commits: StoreCommits, firmware: Firmware, torn: bool, shard: tuple[int, int]) -> CutSurvey:
-    """What every cut costs, with a progress bar."""
+def _all(device: Device, commits: StoreCommits, firmware: Firmware, cuts: _Cuts, to: _Output) -> bool:
+    """Write what every cut costs; True where one costs a variable, or is otherwise on real firmware."""
     from tracetool.analysis.cut_survey import survey_cuts
+    from tracetool.analysis.second_cuts import survey_second_cuts
+    from tracetool.report.power_cuts import print_survey, survey_document
 
+    torn = not cuts.whole
     with common.progress("cutting") as progress:
-        return survey_cuts(device, commits, firmware, torn=torn, shard=shard, progress=progress)
+        found = survey_cuts(device, commits, firmware, torn=torn, shard=cuts.shard, progress=progress)
+    if cuts.depth > 1:
+        found = replace(found, second=tuple(survey_second_cuts(found, commits, torn=torn)))
+    if cuts.on_firmware is not None:
+        found = replace(found, trials=tuple(_booted(found, commits, user_path(cuts.on_firmware), cuts)))
+    to.write(lambda: survey_document(found), lambda console: print_survey(found, console))
+    return found.costly or any(trial.differences for trial in found.trials)
 
 
-@dataclass(frozen=True)
-class _Trials:
-    """Boots of real firmware: directory, time limit, and how many at a time."""
+def _booted(survey: CutSurvey, commits: StoreCommits, folder: Path, cuts: _Cuts) -> list[CutTrial]:
+    """Boot the worst cut of each cause on the installed firmware."""
+    from tracetool.recording.cut_trials import boot_cuts
+    from tracetool.recording.firmware import firmware_by_name
 
-    folder: str
-    seconds: float
-    jobs: int
-
-    def boot(self, survey: CutSurvey, commits: StoreCommits) -> list[CutTrial]:
-        """Boot the worst cut of each cause on the installed firmware."""
-        from tracetool.recording.cut_trials import boot_cuts
-        from tracetool.recording.firmware import firmware_by_name
-
-        firmware = firmware_by_name(survey.firmware.name.partition("-")[0])
-        common.say(f"booting {firmware.code}")
-        with common.progress("booting") as progress:
-            return boot_cuts(
-                survey,
-                commits,
-                firmware,
-                user_path(self.folder),
-                seconds=self.seconds,
-                at_once=self.jobs,
-                progress=progress,
-            )
+    firmware = firmware_by_name(survey.firmware.name.partition("-")[0])
+    common.say(f"booting {firmware.code}")
+    with common.progress("booting") as progress:
+        return boot_cuts(survey, commits, firmware, folder, seconds=cuts.seconds, at_once=cuts.jobs, progress=progress)
 
 
 def _event(at: str, shape: str | None, commits: StoreCommits, traces: int) -> tuple[tuple[int, int], str]:
