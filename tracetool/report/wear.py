@@ -64,7 +64,7 @@ def print_wear(found: WearForecast, console: Console, backends: pl.DataFrame | N
     room, driver = found.wear.rooms[-1], found.driver
     layout = f"the layout of {driver.firmware}" if driver else "no firmware's known layout"
     size = f"room for {room.capacity:,} B" if room else "no store any more"
-    print_words(console, Text.assemble((found.device, "bold"), f"  UEFI variables: {size}, {layout}"))
+    print_words(console, Text.assemble((sanitize(found.device), "bold"), f"  UEFI variables: {size}, {layout}"))
     _print_table(console, "boots", "what each did, in bytes; those with * count", _boot_rows(found))
     _print_table(console, "variables", *_variable_rows(found))
     console.print()

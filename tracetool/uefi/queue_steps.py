@@ -47,9 +47,11 @@ class QueueFollower:
 
     def renew(self, working: Region | None) -> None:
         """Decode the queue anew, in a working block that may have moved."""
-        self.working = working
+        before, self.working = self.queue, working
         header = working and read_working_header(self.read, working.start, working.end - working.start)
         self.queue = None if not working or not header else read_queue(self.read, header, working.end)
+        if before is None and self.queue is not None:
+            self._step = _latest_step(self.queue)
 
     @property
     def writing(self) -> bool:
@@ -97,6 +99,19 @@ class QueueFollower:
         # A write whose spare is not complete is given up by completing it: the driver does so after a power cut.
         given_up = intent == Intent.FTW_COMPLETE and last < _ORDER.index(Intent.FTW_SPARE_COMPLETE)
         return None if turn in (0, last, last + 1) or given_up else f"{intent} after {_ORDER[last]}"
+
+
+def _latest_step(queue: Queue) -> int:
+    """The latest step of a queue that was found as it is, by its place in `_ORDER`."""
+    last = queue.writes[-1] if queue.writes else None
+    if last is None or last.complete:
+        return _ORDER.index(Intent.FTW_COMPLETE)
+    records = last.records
+    if records and records[-1].destination_complete:
+        return _ORDER.index(Intent.FTW_DESTINATION_COMPLETE)
+    if records and records[-1].spare_complete:
+        return _ORDER.index(Intent.FTW_SPARE_COMPLETE)
+    return _ORDER.index(Intent.FTW_RECORD if records else Intent.FTW_HEADER)
 
 
 @dataclass

@@ -89,6 +89,8 @@ class StoreFollower:
     phase: _Phase | None = None
     phases: int = 0
     """Rewrites and reclaims of the live store so far."""
+    erased_beyond: bool = False
+    """Blocks behind the store were erased since the live store was: the spare, where its place is not known."""
     start_byte: tuple[Event, int] | None = None
     """Event and offset of the first byte of a start id, programmed on its own at the end of the list."""
     all_known: bool = False
@@ -227,13 +229,19 @@ class StoreFollower:
 
     def _begin_phase(self, low: int, high: int) -> None:
         variables = self.variables
-        if variables is None or high <= variables.store.first or low >= variables.store.end:
+        if variables is None or high <= variables.store.first:
+            return
+        if low >= variables.store.end:
+            self.erased_beyond = True
             return
         if self.phase is None and any(copy.live for copy in self.live.values()):
-            reclaims = self.queue is not None and self.queue.pending is not None
+            # Where the working block is not known, an erase of the spare tells that a copy was made there.
+            told_by_spare = self.erased_beyond and 0 in self.known
+            reclaims = told_by_spare if self.queue is None else self.queue.pending is not None
             replaced = [copy for copy in self.live.values() if copy.header.state == State.IN_DELETED_TRANSITION]
             data = {copy.number: self._data(copy) for copy in replaced} if reclaims else {}
             self.phases += 1
+            self.erased_beyond = False
             intent = Intent.RECLAIM if reclaims else Intent.REWRITE
             self.phase = _Phase(intent, dict(self.live), variables.end, variables.store.end, data)
 

@@ -16,6 +16,7 @@ from tracetool.images import load_image
 from tracetool.ingest import open_trace
 from tracetool.uefi.ftw import read_queue, read_working_header
 from tracetool.uefi.store_timeline import StoreFollower, StoreTimeline, follow_store
+from tracetool.uefi.touches import Fault
 from tracetool.uefi.variables import VariableList, read_store_header
 from tracetool.uefi.varstore import find_variable_store
 from tracetool.uefi.volume import HEADER_BYTES
@@ -179,3 +180,26 @@ def test_a_reclaim_programmed_byte_by_byte_keeps_every_variable() -> None:
     assert found.faults == ()
     kept = {copy.name for copy in found.copies if copy.kept_from is not None}
     assert kept == {name for name, _ in store.current}
+
+
+def test_a_reclaim_is_one_where_the_working_block_was_not_known() -> None:
+    """As in a trace without the image before it: what was copied to the spare is no rewrite without a copy."""
+    before, changes = recorded("aavmf-reclaim")
+    unknown = b"\0" * len(before)
+    found = follow_store(0, unknown, unknown, ((0, change) for change in changes))
+    erases = found.touches.filter(pl.col("part") == "variables", pl.col("erased").is_not_null())
+    intents = dict(erases.group_by("intent").agg(pl.col("seq").n_unique()).iter_rows())
+    assert intents == {"rewrite": 10, "reclaim": 2}, "its target is erased twice"
+    assert not [fault for fault in found.faults if fault.fault is Fault.QUEUE_ORDER]
+
+
+def test_a_write_that_waits_in_the_image_is_finished_in_order() -> None:
+    """A boot after a power cut begins with the target's erase: no step was left out."""
+    before, changes = recorded("aavmf-reclaim")
+    begins = next(at for at, change in enumerate(changes) if change.seq == 1371050)
+    volume = bytearray(before)
+    for change in changes[:begins]:
+        volume[change.offset : change.offset + len(change.after)] = change.after
+    found = follow_store(0, bytes(volume), b"\1" * len(volume), ((0, change) for change in changes[begins:]))
+    assert found.touches.filter(pl.col("intent") == "reclaim").height > 1000
+    assert found.faults == ()
