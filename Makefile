@@ -1,7 +1,8 @@
 # make demo      audit the recorded sample; needs only Python
 # make test      the tests that need no QEMU
-# make coverage  the same with the coverage gate, as in CI
+# make coverage  the same, then those of the kernels on plain Python, with the coverage gate, as in CI
 # make check     lint, types and import contracts
+# make plain     the tests of the kernels, which run as plain Python
 # make prove     the tests against live QEMUs, and the long captures
 # make mutants   break the model in one place after the other; the live QEMUs must show each
 # make fuzz      random programs with new seeds, MINUTES=5
@@ -16,9 +17,10 @@ PYTHON :=
 WORKERS := $(shell echo $$(($$(nproc) + 1)))
 # Duration of `make fuzz`.
 MINUTES := 5
-# Least branch coverage, in percent. Measuring takes a third more time, so `make test` does it only in CI.
+# Least branch coverage, in percent.
 COVERAGE := 90
-COVER = --cov --cov-fail-under=$(COVERAGE)
+# Tests of the packages that have kernels, and of the answers about all captures.
+KERNEL_TESTS := tests/replay $(addprefix tests/tracetool/,audit babeltrace ingest)
 
 # Python may always write .pyc files: otherwise each of some hundred processes compiles every module.
 export PYTHONDONTWRITEBYTECODE :=
@@ -27,7 +29,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: bench help moved environment demo test coverage prove fuzz mutants dist docs check lint types contracts clean
+.PHONY: bench help moved environment demo test coverage plain prove fuzz mutants dist docs check lint types contracts clean
 .DELETE_ON_ERROR:
 
 help:
@@ -78,16 +80,22 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@.ci/need-babeltrace $(BIN)/python
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow" $(if $(filter true,$(CI)),$(COVER))
-
-coverage: $(VENV)/.dev
-	@.ci/need-babeltrace $(BIN)/python
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow" $(COVER)
+
+# Coverage sees no compiled line, so what tests the kernels runs on plain Python too.
+coverage:
+	@rm -f .coverage .coverage.*
+	@$(MAKE) --no-print-directory test COVER='--cov --cov-report='
+	@$(MAKE) --no-print-directory plain COVER='--cov --cov-append --cov-fail-under=$(COVERAGE)'
+
+plain: $(VENV)/.dev
+	@PFLASH_TRACETOOL_KERNELS=plain HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -n $(WORKERS) \
+	  -m "not live and not slow" $(KERNEL_TESTS) $(COVER)
 
 prove: $(VENV)/.dev
 	@.ci/need-qemu
 	@.ci/need-babeltrace $(BIN)/python
-	@.ci/need-tmux
+	@.ci/need-screens
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "live or slow"
 
 fuzz: $(VENV)/.dev

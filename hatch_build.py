@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from sysconfig import get_platform
 from typing import Any
@@ -33,6 +34,7 @@ OPTIONS = {
     "py_limited_api": True,
     "define_macros": [("Py_LIMITED_API", "0x030B0000")],  # 3.11: the first stable ABI that has buffers
 }
+PACKAGES = ("replay", "tracetool")
 UTILITY = "replay._utility"
 """Module with the code that Cython's modules share."""
 
@@ -47,10 +49,12 @@ class CustomBuildHook(BuildHookInterface[Any]):
             return
         os.chdir(self.root)
         try:
-            built = _compile(self.config["kernels"])
-        except BaseException as error:
-            _remove(_present())  # half of the modules would be a mixture of both forms
-            if wanted == "required" or not isinstance(error, (Exception, SystemExit)):
+            with ExitStack() as partial:
+                partial.callback(lambda: _remove(_present()))  # half of the modules would be a mixture of both forms
+                built = _compile(self.config["kernels"])
+                partial.pop_all()
+        except (Exception, SystemExit) as error:  # no Cython, no compiler, no headers: each has errors of its own
+            if wanted == "required":
                 raise
             self.app.display_warning(f"the kernels stay plain Python, which is slow on long traces: {error}")
             return
@@ -62,7 +66,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
 def _present() -> set[Path]:
     """Extension modules beside the sources."""
-    return {module for package in ("replay", "tracetool") for module in Path(package).rglob("*.so")}
+    return {module for package in PACKAGES for module in Path(package).rglob("*.so")}
 
 
 def _remove(modules: set[Path]) -> None:
@@ -73,6 +77,12 @@ def _remove(modules: set[Path]) -> None:
 def _source(module: str) -> str:
     path = Path(*module.split("."))
     return str(next(path.with_suffix(suffix) for suffix in (".pyx", ".py") if path.with_suffix(suffix).exists()))
+
+
+def _declarations_changed(generated: list[Path]) -> bool:
+    """True if a .pxd is newer than C code: Cython overlooks what is cimported from a package."""
+    declared = max(path.stat().st_mtime_ns for package in PACKAGES for path in Path(package).rglob("*.pxd"))
+    return any(path.exists() and path.stat().st_mtime_ns < declared for path in generated)
 
 
 def _compile(kernels: list[str]) -> list[str]:
@@ -95,6 +105,7 @@ def _compile(kernels: list[str]) -> list[str]:
         extensions += cythonize(
             [Extension(name, [_source(name)], **options) for name in names],
             build_dir=str(work),
+            force=_declarations_changed([work / Path(_source(name)).with_suffix(".c") for name in names]),
             compiler_directives=DIRECTIVES,
             shared_utility_qualified_name=None if alone else UTILITY,
             quiet=True,

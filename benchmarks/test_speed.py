@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import polars as pl
 import pytest
 
 import replay.engine
@@ -13,16 +15,19 @@ from replay.boards import boards
 from replay.engine import Config
 from tests.forms import plain
 from tests.tracetool.ctf_traces import needed_babeltrace
-from tracetool.analysis.machine_rows import to_rows
+from tracetool.analysis.machine_rows import to_cfi02_rows, to_rows
 from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
 from tracetool.ingest import open_trace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    import polars as pl
     from pytest_benchmark.fixture import BenchmarkFixture
+
+    from replay.geometry import Geometry
+    from replay.tables import RowColumns
 
 EVENTS = 1_821_433
 FLASH1 = "virt.flash1"
@@ -48,23 +53,36 @@ def test_reading_ctf(folder: Path, benchmark: BenchmarkFixture) -> None:
     assert benchmark(read, ctf_directory(folder)) == EVENTS
 
 
-def _events(folder: Path) -> pl.DataFrame:
+def _reclaim(folder: Path) -> tuple[RowColumns, Geometry | None]:
+    """A CFI01 flash that gets most of its bytes in buffered writes."""
     frame = next(open_trace(str(unpacked(folder, "trace.simple"))).chunks())
-    return frame.filter(frame["device"] == FLASH1)
+    rows = to_rows(frame.filter(frame["device"] == FLASH1).head(50_000))
+    return rows, boards()["virt-arm"].geometry(FLASH1)
 
 
+def _u_boot(folder: Path) -> tuple[RowColumns, Geometry | None]:
+    """A CFI02 flash, word by word, with polls."""
+    frames = open_trace(str(unpacked(folder, "zynq-u-boot.log", "cfi02"))).chunks()
+    return to_cfi02_rows(pl.concat(frames), quiet=False), boards()["xilinx-zynq-a9"].geometry("zynq.pflash")
+
+
+@pytest.mark.parametrize("stream", [_reclaim, _u_boot])
 @pytest.mark.parametrize("engine", [replay.engine, plain("replay.engine")], ids=["compiled", "plain"])
-def test_the_machine(folder: Path, benchmark: BenchmarkFixture, engine: Any) -> None:  # noqa: ANN401  a module
-    events = _events(folder).head(50_000)
-    rows = to_rows(events)
-    geometry = boards()["virt-arm"].geometry(FLASH1)
+def test_the_machine(
+    folder: Path,
+    benchmark: BenchmarkFixture,
+    engine: Any,  # noqa: ANN401  a module
+    stream: Callable[[Path], tuple[RowColumns, Geometry | None]],
+) -> None:
+    rows, geometry = stream(folder)
     assert geometry is not None
+    image = np.full(1 << 20, 0xFF, np.uint8)
 
     def replay() -> int:
-        machine = engine.Machine(Config(geometry, Behaviour.STAGED_AT_COUNT))
+        machine = engine.Machine(Config(geometry, Behaviour.STAGED_AT_COUNT, image=image, count_changes=True))
         return int(machine.feed(rows)[0])
 
-    assert benchmark(replay) == len(events)
+    assert benchmark(replay) == len(rows.kind)
 
 
 @pytest.mark.parametrize("name", ["trace.log", "trace.simple"])

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from replay.command_set import CommandSet
 from replay.geometry import MAX_REGION, Geometry
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class Board:
     max_size: int
     bases: dict[str, int | None] = field(default_factory=dict)
     """Guest address of each device; None where it follows from sizes or the variant."""
+    command_set: CommandSet = CommandSet.CFI01
+    mapped_bytes: int | None = None
+    """Length of the range in which mirrors of the flash repeat; None: it is mapped once."""
 
     def geometry(self, device: str, image_bytes: int | None = None) -> Geometry | None:
         """Return the geometry of a device, by default the board's first; None if it is undetermined.
@@ -55,8 +59,19 @@ class Board:
             size = min(image_bytes if image_bytes is not None else DEFAULT_LIMIT, self.max_size)
             size = -(-size // self.block) * self.block
         return Geometry(
-            size, self.block, self.bank_width, self.chip_width, endian=self.endian, ids=self.ids, size_known=known
+            size,
+            self.block,
+            self.bank_width,
+            self.chip_width,
+            endian=self.endian,
+            ids=self.ids,
+            size_known=known,
+            command_set=self.command_set,
         )
+
+    def mirrors(self, size: int) -> int:
+        """How often a flash of this size is mapped. A trace has offsets in the chip, not which mirror was used."""
+        return 1 if self.mapped_bytes is None else max(self.mapped_bytes // size, 1)
 
 
 def _size(value: int | str | None) -> int | None:
@@ -84,6 +99,8 @@ def boards() -> dict[str, Board]:
             code=row.get("code"),
             max_size=row.get("max_size", MAX_REGION),
             bases={device: _base(entry["base"]) for device, entry in row["devices"].items()},
+            command_set=CommandSet[row.get("command_set", CommandSet.CFI01.name)],
+            mapped_bytes=row.get("mapped"),
         )
         for name, row in table.items()
     }

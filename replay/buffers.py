@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from replay.cfi import Status
+from replay.cfi02.state import SectorState
 from replay.columns import ABSENT, HELD, OP_FIELDS, QUEUED, RowKind
+from replay.command_set import CommandSet
 from replay.journal import COLUMNS
 from replay.sparse import copy_into, sparse_zeros
 from replay.state import Chip, Journal, Operations, SelfCheck, Settings, Steps
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from replay.geometry import Geometry
+
 __all__ = ["BlankRange", "Buffers", "Contents", "joined", "prefix", "view", "views"]
 
 _JOURNAL_ROWS = 1 << 14
@@ -27,6 +31,8 @@ _STEPS = 1 << 14
 _OPERATIONS = 1 << 14
 _FILLED_AT_ONCE = 128 << 20
 _FILLED = 1 << 16
+
+POWER_UP_STATUS = {CommandSet.CFI01: int(Status.READY), CommandSet.CFI02: 0}
 
 
 class Contents(NamedTuple):
@@ -41,7 +47,7 @@ class Contents(NamedTuple):
 class Buffers:
     """Arrays shared with the kernel, which sees them as memoryviews; without a journal its room is one row."""
 
-    def __init__(self, block: int, *, journal: bool) -> None:
+    def __init__(self, geometry: Geometry, *, journal: bool) -> None:
         self.seen = np.zeros(len(RowKind), np.int64)
         self.missing = np.full(len(RowKind), ABSENT, np.int64)
         self.queue = np.zeros((6, QUEUED), np.int64)
@@ -49,9 +55,9 @@ class Buffers:
         self.steps = np.zeros((len(StepColumns._fields), _STEPS), np.int64)
         self.operations = np.zeros((_OPERATIONS, OP_FIELDS), np.int64)
         self.journal = np.zeros((COLUMNS, _JOURNAL_ROWS if journal else 1), np.int64)
-        self.data = np.zeros(max(_JOURNAL_BYTES, 16 * block) if journal else 1, np.uint8)
+        self.data = np.zeros(max(_JOURNAL_BYTES, 16 * geometry.largest_block) if journal else 1, np.uint8)
 
-    def chip(self, settings: Settings, window: int) -> Chip:
+    def chip(self, settings: Settings, geometry: Geometry) -> Chip:
         """Create a device in its power-up state, without contents."""
         chip = Chip(
             settings,
@@ -59,11 +65,24 @@ class Buffers:
             Journal(views(self.journal), view(self.data)),
             Operations(array("q", bytes(8 * OP_FIELDS)), view(self.operations.reshape(-1))),
             Steps(views(self.steps)),
-            view(np.zeros(window, np.uint8)),
-            view(np.zeros(window, np.uint8)),
+            view(np.zeros(geometry.window, np.uint8)),
+            view(np.zeros(geometry.window, np.uint8)),
+            _sectors(geometry),
         )
-        chip.status = int(Status.READY)
+        chip.status = POWER_UP_STATUS[geometry.command_set]
+        # Only a buffered write has a count register.
+        chip.counter_known = geometry.command_set != CommandSet.CFI01
         return chip
+
+
+def _sectors(geometry: Geometry) -> SectorState:
+    """The erase regions; sectors are counted only where a device has a state for each."""
+    counts = [region.sectors for region in geometry.regions]
+    firsts = [sum(counts[:number]) for number in range(len(counts))]
+    sizes = [region.sector for region in geometry.regions]
+    table = np.array([geometry.region_ends, sizes, firsts], np.int64)
+    states = sum(counts) if geometry.command_set == CommandSet.CFI02 else 0
+    return SectorState(views(table), view(np.zeros(states, np.uint8)))
 
 
 class BlankRange:

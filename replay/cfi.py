@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from replay.query_table import query_table
+
 if TYPE_CHECKING:
     from replay.geometry import Geometry
 
@@ -90,10 +92,7 @@ def cfi_table(geometry: Geometry) -> bytes:
     Sizes are those of one chip. The device encodes the chip's size as its number of trailing zero bits, which is its
     log2 only for powers of two: 0x0e for a 528 KiB flash.
     """
-    table = bytearray(CFI_TABLE_SIZE)
-    for start, entry in _FIXED_ENTRIES.items():
-        data = bytes([entry]) if isinstance(entry, int) else entry
-        table[start : start + len(data)] = data
+    table = query_table(CFI_TABLE_SIZE, _FIXED_ENTRIES)
     chip_bytes = geometry.size // geometry.chips
     table[0x27] = (chip_bytes & -chip_bytes).bit_length() - 1
     table[0x2A] = log2_buffer(geometry.bank_width)

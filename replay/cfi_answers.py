@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from replay.cfi import Opcode
+from replay.cfi02 import answers as cfi02_answers
 from replay.columns import ABSENT, ABSENT_COUNTER, RowKind
+from replay.command_set import CommandSet
 from replay.engine import Config, Machine
 from replay.tables import RowColumns
 
@@ -31,6 +33,8 @@ class Answer(NamedTuple):
 def differing(geometry: Geometry, answers: Sequence[Answer]) -> list[Answer]:
     """Return the answers that a flash of this geometry would not give; entries that depend on an unknown size match."""
     inside = [answer for answer in answers if answer.offset + answer.size <= geometry.size]
+    if geometry.command_set == CommandSet.CFI02:
+        return cfi02_answers.differing(geometry, inside)
     machine = Machine(Config(geometry, check=False, operations=False))
     machine.asked.everything = True
     wrong = []

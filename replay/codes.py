@@ -8,12 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from replay import backing, behaviour, cfi, columns
+from replay import backing, behaviour, cfi, columns, command_set
 
 if TYPE_CHECKING:
     from enum import IntEnum
 
-__all__ = ["Behaviour", "Effect", "Field", "Flag", "JournalKind", "OpField", "OpKind", "Opcode", "Outcome", "Policy"]
+__all__ = [
+    "Answer",
+    "Behaviour",
+    "CommandSet",
+    "Effect",
+    "Field",
+    "Flag",
+    "JournalKind",
+    "OpField",
+    "OpKind",
+    "Opcode",
+    "Outcome",
+    "Policy",
+]
 __all__ += ["Position", "RowKind", "Status", "Stop", "Target", "Text", "integers"]
 
 Members = TypeVar("Members", bound="type[IntEnum]")
@@ -39,6 +52,8 @@ Behaviour = integers(behaviour.Behaviour)
 Policy = integers(backing.Policy)
 Opcode = integers(cfi.Opcode)
 Status = integers(cfi.Status)
+CommandSet = integers(command_set.CommandSet)
+Answer = integers(columns.Answer)
 Effect = integers(columns.Effect)
 Field = integers(columns.Field)
 Flag = integers(columns.Flag)

@@ -20,7 +20,19 @@ __all__ = [
     "TEXTS",
     "TEXT_CODES",
 ]
-__all__ += ["Effect", "Field", "Flag", "JournalKind", "OpField", "OpKind", "Outcome", "Position", "RowKind", "Stop"]
+__all__ += [
+    "Answer",
+    "Effect",
+    "Field",
+    "Flag",
+    "JournalKind",
+    "OpField",
+    "OpKind",
+    "Outcome",
+    "Position",
+    "RowKind",
+    "Stop",
+]
 __all__ += ["Target", "Text"]
 
 ABSENT = -1
@@ -67,6 +79,24 @@ class RowKind(IntEnum):
     DEVICE_INFO = 21
     DATA_READ = 22
     READ_UNKNOWN_STATE = 23
+    TIMER_EXPIRED = 24
+    """From here on only CFI02 devices have such rows. This one is an input, like an access."""
+    IDLE = 25
+    """A `reset` of a CFI02 device: a return to rest, or the reset of the device."""
+    UNLOCK0_FAILED = 26
+    UNLOCK1_FAILED = 27
+    WRITE_START = 28
+    WRITE_FAILED = 29
+    WRITE_UNKNOWN = 30
+    WRITE_INVALID = 31
+    WRITE_INVALID_COMMAND = 32
+    WRITE_INVALID_STATE = 33
+    CHIP_ERASE_START = 34
+    CHIP_ERASE_INVALID = 35
+    SECTOR_ERASE_START = 36
+    ERASE_TIMEOUT = 37
+    ERASE_COMPLETE = 38
+    READ_DONE = 39
 
 
 class Text(IntEnum):
@@ -85,6 +115,9 @@ class Text(IntEnum):
     READ_ARRAY = 10
     LEAVE_QUERY = 11
     FINISHED = 12
+    UNLOCK_STARTED = 13
+    UNLOCK_DONE = 14
+    WRITE_IN_QUERY = 15
 
 
 TEXTS = {
@@ -101,6 +134,9 @@ TEXTS = {
     Text.READ_ARRAY: "read array mode",
     Text.LEAVE_QUERY: "leaving query mode",
     Text.FINISHED: "block write finished",
+    Text.UNLOCK_STARTED: "unlock sequence started",
+    Text.UNLOCK_DONE: "unlock sequence done",
+    Text.WRITE_IN_QUERY: "invalid write in CFI query mode",
 }
 TEXT_CODES = {text: code for code, text in TEXTS.items()}
 
@@ -142,6 +178,11 @@ class OpKind(IntEnum):
     OUTSIDE = 12
     INCOMPLETE = 13
     RESET = 14
+    SUSPEND = 15
+    """An erase suspended, and resumed."""
+    RESUME = 16
+    BYPASS = 17
+    """Unlock bypass entered or left."""
 
 
 class OpField(IntEnum):
@@ -185,6 +226,8 @@ class OpField(IntEnum):
     """Offset of the first word of a buffered program, and the span of all."""
     WORDS_LOW = 29
     WORDS_HIGH = 30
+    DATA = 31
+    """Digest of its data words in their order, 32 bits; 0 without data."""
 
 
 OP_FIELDS = len(OpField)
@@ -219,6 +262,33 @@ class Flag(IntEnum):
     """A write in a data cycle."""
     READ_ONLY_TARGET = 128
     """A program or an erase addressed to a read-only flash."""
+    WRONG_UNLOCK = 256
+    """A command whose unlock cycles are wrong or missing."""
+    BITS_KEPT = 512
+    """A program that asks for 1 where the flash holds 0: those bits stay."""
+    SUSPENDED_TARGET = 1024
+    """A program to a sector whose erase is suspended, or an erase meanwhile: neither is done."""
+    WINDOW_MISSED = 2048
+    """A sector command after the window of an erase."""
+    ERASE_GIVEN_UP = 4096
+    """A write that ends an erase in its window; the sectors are erased already."""
+    BUSY = 8192
+    """A write that a running erase ignores."""
+    ARRAY_READS_END = 16384
+    """A read at rest after which reads leave no event."""
+    DEVICE_RESET = 65536
+    """A `reset` of a CFI02 device that is one of the device."""
+    POLLED = 32768
+    """A read at rest of a word whose last program could not take: polling that does not end."""
+
+
+class Answer(IntEnum):
+    """Source of the value of a read that reaches the device."""
+
+    ARRAY = 0
+    STATUS = 1
+    IDENTIFIER = 2
+    QUERY = 3
 
 
 class JournalKind(IntEnum):

@@ -4,7 +4,7 @@ from replay cimport spans
 from replay.columns cimport _Effect, _Flag, _JournalKind, _Position, _Target
 from replay.state cimport Chip
 
-cdef int64_t SECTOR_BYTES
+cdef int64_t ABSENT, SECTOR_BYTES, _WORD
 cdef _Effect Effect
 cdef _Flag Flag
 cdef _JournalKind JournalKind
@@ -26,6 +26,8 @@ cdef int copy_back(Chip chip, int64_t low, int64_t high) except -1 nogil
 cdef int write_back(Chip chip, int64_t seq, int64_t low, int64_t high) except -1 nogil
 @cython.locals(both=cython.bint)
 cdef int64_t commit_target(Chip chip, int64_t high) noexcept nogil
+@cython.locals(known=cython.bint, octet=int64_t)
+cdef int64_t read_word(Chip chip, int64_t offset, int64_t size) except? -9 nogil
 cdef int store_word(Chip chip, int64_t seq, int64_t offset, int64_t size, int64_t value, bint backed) except -1 nogil
 cdef int settle(Chip chip, int64_t kind, int64_t target, int64_t low, int64_t high) except -1 nogil
 cdef int erase_block(Chip chip, int64_t seq, int64_t low, int64_t high) except -1 nogil

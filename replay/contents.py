@@ -1,6 +1,6 @@
 """Changes of contents: stores, the write-buffer window, erases and write-backs, each with its journal row.
 
-Part of the kernel (see `machine`). Backing has a buffer of its own, but is copied only inside the dirty hull, the range
+Part of the kernel (see `loop`). Backing has a buffer of its own, but is copied only inside the dirty hull, the range
 in which it may lag behind storage; outside the hull the two are equal.
 """
 
@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from replay import spans
 from replay.cfi import SECTOR_BYTES
 from replay.codes import Effect, Flag, JournalKind, Position, Target
+from replay.columns import ABSENT
 
 if TYPE_CHECKING:
     from replay.state import Chip
+
+_WORD = 0xFFFFFFFF
 
 
 def effect(chip: Chip, what: int, offset: int, length: int) -> None:
@@ -152,6 +155,19 @@ def commit_target(chip: Chip, high: int) -> int:
     """`BOTH` where nothing is dirty and the file reaches; else `STORAGE`, and the hull tracks the difference."""
     both = chip.dirty_low >= chip.dirty_high and high <= chip.settings.backed
     return Target.BOTH if both else Target.STORAGE
+
+
+def read_word(chip: Chip, offset: int, size: int) -> int:
+    """Return the word at `offset`, 32 bits of it, -1 if any byte is unknown."""
+    word = 0
+    known = True
+    for i in range(size):
+        octet = chip.storage[offset + size - 1 - i]
+        if chip.settings.big_endian:
+            octet = chip.storage[offset + i]
+        known = known and chip.storage_mask[offset + i] == chip.settings.known
+        word = (word << 8 | octet) & _WORD
+    return word if known else ABSENT
 
 
 def store_word(chip: Chip, seq: int, offset: int, size: int, value: int, backed: bool) -> None:

@@ -1,6 +1,6 @@
 """Write cycles of the command state machine: the effect of each bus write, and the events it must log.
 
-Part of the kernel (see `machine`). Ref: the command tables of the Intel StrataFlash P30 data sheet for what the
+Part of the kernel (see `loop`). Ref: the command tables of the Intel StrataFlash P30 data sheet for what the
 bytes mean. The emulated device's behaviour was measured on QEMU 7.2 to 9.0; differences from silicon are documented at
 each function.
 """

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from replay import cfi
 from replay.backing import UPSTREAM, Backing, Policy
 from replay.behaviour import Behaviour
 from replay.buffers import BlankRange, Buffers, Contents, joined, prefix, view
-from replay.cfi import SIZE_DEPENDENT_ENTRIES, Opcode, cfi_table
+from replay.cfi import Opcode
+from replay.cfi02 import facts as cfi02
+from replay.cfi02.facts import Command, Cycle
 from replay.columns import ABSENT, OP_FIELDS, Field, JournalKind, OpField, RowKind, Stop, Target
+from replay.command_set import CommandSet
 from replay.journal import Change, Journal
 from replay.sparse import clear, copy_into, find_other, sparse_zeros
 from replay.state import Asked, Chip, Rows, Settings, Totals
@@ -24,12 +28,13 @@ from replay.tables import StepColumns
 try:
     from replay.native import end_operation, run
 except ImportError:  # not compiled
-    from replay.machine import run
+    from replay.loop import run
     from replay.operation_sums import end_operation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from replay.cfi02.state import SectorState
     from replay.geometry import Geometry
     from replay.tables import OperationColumns, RowColumns
 
@@ -45,7 +50,8 @@ class Config:
     `image` is the contents at power-up, uint8, at most as long as the region (zeros follow); None: unknown.
     `journal` records every change, `count_changes` fills the step columns `changed` and `bits_set`.
     `check` compares inner events with the model and takes hints from them; without it only bus accesses count.
-    `operations` sums rows up to operations and totals.
+    `operations` sums rows up to operations and totals. `quiet`: the trace has a CFI02 device's `reset` for commands
+    that are given up, and for nothing else (QEMU before 6.0).
     """
 
     geometry: Geometry
@@ -59,6 +65,7 @@ class Config:
     count_changes: bool = False
     watch_end: int = 0
     operations: bool = True
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,26 +84,39 @@ class Disagreement:
     actual: int
 
 
-def state_of(chip: Chip) -> dict[str, int]:
+def state_of(chip: Chip | SectorState) -> dict[str, int]:
     """Scalar state of a chip by name: no contents, window or tables, and not its position among the rows."""
     values = {name: getattr(chip, name) for name in dir(chip) if name != "position"}
     return {name: value for name, value in values.items() if isinstance(value, int)}
 
 
+def _query_table(geometry: Geometry) -> NDArray[np.int64]:
+    """The query table, int64, with -1 for each entry that follows from an unknown size."""
+    facts = cfi02 if geometry.command_set == CommandSet.CFI02 else cfi
+    table = np.frombuffer(facts.cfi_table(geometry), np.uint8).astype(np.int64)
+    if not geometry.size_known:
+        table[list(facts.SIZE_DEPENDENT_ENTRIES)] = ABSENT
+    return table
+
+
+def _address_shift(geometry: Geometry) -> int:
+    """From byte offset to the chip's word index."""
+    log2 = [
+        max(width, 1).bit_length() - 1 for width in (geometry.bank_width, geometry.widest_chip, geometry.chip_width)
+    ]
+    return log2[0] + log2[1] - log2[2]
+
+
 def _settings(config: Config) -> Settings:
     geometry = config.geometry
-    table = np.frombuffer(cfi_table(geometry), np.uint8).astype(np.int64)
-    if not geometry.size_known:
-        table[list(SIZE_DEPENDENT_ENTRIES)] = ABSENT
-    settings = Settings(view(table))
+    settings = Settings(view(_query_table(geometry)))
+    settings.command_set = int(geometry.command_set)
     settings.size = geometry.size
-    settings.block = geometry.block
+    settings.block = geometry.largest_block
     settings.bank = geometry.bank_width
     settings.chip = geometry.chip_width
     settings.widest_chip = geometry.widest_chip
-    if geometry.chip_width:
-        log2 = [width.bit_length() - 1 for width in (geometry.bank_width, geometry.widest_chip, geometry.chip_width)]
-        settings.address_shift = log2[0] + log2[1] - log2[2]
+    settings.address_shift = _address_shift(geometry)
     settings.big_endian = geometry.endian == "big"
     settings.manufacturer, settings.device = geometry.ids[:2]
     settings.extended_manufacturer, settings.extended_device = geometry.ids[2:]
@@ -134,7 +154,7 @@ class Machine:
         self.config = config
         size = config.geometry.size
         journal = config.journal or config.count_changes
-        buffers = Buffers(config.geometry.block, journal=journal)
+        buffers = Buffers(config.geometry, journal=journal)
         self._make(_settings(config), buffers, Contents(*(sparse_zeros(size) for _ in Contents._fields)))
         self._blank = BlankRange(size)
         if config.image is not None:
@@ -145,10 +165,11 @@ class Machine:
     def _make(self, settings: Settings, buffers: Buffers, contents: Contents) -> None:
         self._settings = settings
         self._buffers = buffers
-        self.chip = buffers.chip(settings, self.config.geometry.window)
+        self.chip = buffers.chip(settings, self.config.geometry)
         self.asked: Asked = self.chip.asked
         self.totals: Totals = self.chip.totals
         self.journal = Journal()
+        self.chip.sectors.quiet = self.config.quiet
         self._steps: list[NDArray[np.int64]] = []
         self._operations: list[NDArray[np.int64]] = []
         self._set_contents(contents)
@@ -272,9 +293,10 @@ class Machine:
         before = self.chip
         self._buffers.seen[:] = 0
         self._buffers.missing[:] = ABSENT
-        self.chip = self._buffers.chip(self._settings, self.config.geometry.window)
+        self.chip = self._buffers.chip(self._settings, self.config.geometry)
         for name in ("op", "unknown_seen", "operations", "totals", "asked"):
             setattr(self.chip, name, getattr(before, name))
+        self.chip.sectors.quiet = self.config.quiet
         self._set_contents(self._contents)
         self._settings.behaviour = int(self.config.behaviour)
 
@@ -328,23 +350,30 @@ class Machine:
         self._blank = BlankRange(self.config.geometry.size, extent)
         self._blank.begin(self._contents.storage_mask, self._settings.known)
 
-    def fork(self, backing: Backing) -> Machine:
-        """Copy the machine behind another image file, without self-check, journal and operations.
+    def fork(self, backing: Backing, *, journal: bool = False) -> Machine:
+        """Copy the machine behind another image file, without self-check and operations.
 
-        Contents beyond the new extent start as known zeros.
+        Contents beyond the new extent start as known zeros. With `journal` the copy goes on with the changes so far,
+        which are to lie inside that extent.
         """
         twin = object.__new__(Machine)
         twin.config = self.config
         settings = _settings(self.config)
         settings.known, settings.behaviour = self._settings.known, self._settings.behaviour
-        settings.check = settings.journal = settings.count = settings.sum_up = False
+        settings.check = settings.count = settings.sum_up = False
+        settings.journal = journal
         settings.watch_end = 0
         _set_backing(settings, backing)
-        buffers = Buffers(self.config.geometry.block, journal=False)
+        buffers = Buffers(self.config.geometry, journal=journal)
         buffers.seen[:] = self._buffers.seen
         twin._make(settings, buffers, Contents(*(prefix(array, backing.extent) for array in self._contents)))
+        if journal:
+            twin.journal = self.journal.copy()
         for name, value in state_of(self.chip).items():
             setattr(twin.chip, name, value)
+        for name, value in state_of(self.chip.sectors).items():
+            setattr(twin.chip.sectors, name, value)
+        twin.chip.sectors.erasing[:] = self.chip.sectors.erasing
         for name in ("window", "touched"):
             setattr(twin.chip, name, view(np.array(getattr(self.chip, name), np.uint8)))
         twin._blank = BlankRange(self.config.geometry.size, backing.extent)
@@ -456,8 +485,16 @@ class Machine:
 
     @property
     def midway(self) -> bool:
-        """True while an operation is in progress. Query mode waits in a write cycle too, but at rest."""
+        """True while an operation is in progress. Modes that are left by another write wait in a cycle too, at rest."""
+        if self.config.geometry.command_set == CommandSet.CFI02:
+            resting = self.wcycle in (Cycle.REST, Cycle.QUERY, Cycle.AUTOSELECT_QUERY)
+            return not resting and self.command != Command.AUTOSELECT and not self.between_commands
         return self.wcycle != 0 and self.command != Opcode.CFI_QUERY
+
+    @property
+    def between_commands(self) -> bool:
+        """True in unlock bypass while no command is in progress."""
+        return bool(self.chip.sectors.bypass) and self.wcycle == Cycle.COMMAND
 
     @property
     def window(self) -> tuple[int, int] | None:

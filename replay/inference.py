@@ -1,6 +1,6 @@
 """State adopted from the trace where the model is out of step with it, or where bus writes are missing.
 
-Part of the kernel (see `machine`). The logged write cycle is followed until the next command cycle. An inner event
+Part of the kernel (see `loop`). The logged write cycle is followed until the next command cycle. An inner event
 without its bus write still tells which contents changed.
 """
 

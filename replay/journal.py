@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from replay.columns import JournalKind, Position, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "Change", "Journal", "JournalIndex", "StorageChange"]
+__all__ = ["COLUMNS", "Change", "ChangedBytes", "Journal", "JournalIndex", "StorageChange"]
 
 COLUMNS = 9
 """Columns of a change: seq, kind, target, offset, length, then the positions of bytes and mask before and after it."""
@@ -60,6 +60,21 @@ class JournalIndex(NamedTuple):
     length: NDArray[np.int64]
 
 
+class ChangedBytes(NamedTuple):
+    """Number of bytes that changes altered, by change and bin: int64 columns, ordered by change in each chunk."""
+
+    change: NDArray[np.int64]
+    bin: NDArray[np.int64]
+    amount: NDArray[np.int64]
+
+
+_PIECE_BYTES = 1 << 20
+"""Bytes compared at a time."""
+
+_MADE = (JournalKind.PROGRAM, JournalKind.FLUSH, JournalKind.ERASE)
+"""Changes that an operation made."""
+
+
 @dataclass
 class Journal:
     """Changes in the order they were made."""
@@ -67,12 +82,15 @@ class Journal:
     _rows: list[NDArray[np.int64]] = field(default_factory=list)
     _blobs: list[NDArray[np.uint8]] = field(default_factory=list)
     _knowns: list[int] = field(default_factory=list)
+    _ends: list[int] = field(default_factory=list)
+    """How many changes there are up to each of `_rows`."""
 
     def take(self, rows: NDArray[np.int64], data: NDArray[np.uint8], known: int) -> None:
         """Append changes: rows of `COLUMNS` numbers, their bytes, and the mask value of a known byte."""
         self._rows.append(rows)
         self._blobs.append(data)
         self._knowns.append(known)
+        self._ends.append(len(self) + len(rows))
 
     def add(self, change: Change) -> None:
         """Append a change without an access, such as a restart that reloads the image file."""
@@ -80,9 +98,11 @@ class Journal:
         blob = np.concatenate([change.before, masks[0], change.after, masks[1]]).astype(np.uint8)
         places = [change.length * part for part in range(4)]
         row = [change.seq, change.kind, change.target, change.offset, change.length, *places]
-        self._rows.append(np.array([row], np.int64))
-        self._blobs.append(blob)
-        self._knowns.append(0)
+        self.take(np.array([row], np.int64), blob, 0)
+
+    def copy(self) -> Journal:
+        """Copy the list of changes; the bytes are shared."""
+        return Journal(list(self._rows), list(self._blobs), list(self._knowns), list(self._ends))
 
     def index(self) -> JournalIndex:
         """Return every change without its bytes."""
@@ -105,7 +125,7 @@ class Journal:
 
     def changes(self, start: int, stop: int, *, newest_first: bool = False) -> Iterator[Change]:
         """Iterate over the changes number `start` to `stop` (exclusive), oldest first by default."""
-        ends = list(accumulate(len(rows) for rows in self._rows))
+        ends = self._ends
         chunks = range(bisect_right(ends, start), min(bisect_left(ends, stop) + 1, len(ends)))
         for chunk in reversed(chunks) if newest_first else chunks:
             first = ends[chunk] - len(self._rows[chunk])
@@ -113,12 +133,58 @@ class Journal:
             for row in reversed(rows) if newest_first else rows:
                 yield _change(row, self._blobs[chunk], self._knowns[chunk])
 
+    def changed_bytes(self, bin_of: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> ChangedBytes:
+        """Count the bytes of storage that operations altered; bytes that were not known before and after do not count.
+
+        `bin_of` maps offsets (int64, ascending) to bins.
+        """
+        found, first = [ChangedBytes(*np.zeros((3, 0), np.int64))], 0
+        for rows, blob, known in zip(self._rows, self._blobs, self._knowns, strict=True):
+            made = np.isin(rows[:, 1], _MADE) & (rows[:, 2] & int(Target.STORAGE) != 0) & (rows[:, 4] > 0)
+            lengths = np.where(made, rows[:, 4], 0)
+            for length in np.unique(lengths[made]).tolist():
+                alike = np.flatnonzero(lengths == length)
+                step = max(_PIECE_BYTES // length, 1)
+                for at in range(0, len(alike), step):
+                    piece = alike[at : at + step]
+                    line, column = np.nonzero(_altered(rows[piece], blob, known, length))
+                    changes, bins = first + piece[line], bin_of(rows[piece, 3][line] + column)
+                    found.append(_counted(changes, bins))
+            first += len(rows)
+        return ChangedBytes(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+
     def __len__(self) -> int:
-        return sum(len(rows) for rows in self._rows)
+        return self._ends[-1] if self._ends else 0
 
     def __iter__(self) -> Iterator[Change]:
         """Iterate over the changes, oldest first."""
         return self.changes(0, len(self))
+
+
+def _altered(rows: NDArray[np.int64], blob: NDArray[np.uint8], known: int, length: int) -> NDArray[np.bool_]:
+    """Mask of the bytes that changes of one length altered, a line a change."""
+    before, before_mask, after, after_mask = (rows[:, column] for column in range(5, COLUMNS))
+    altered: NDArray[np.bool_] = _lines(blob, before, length) != _lines(blob, after, length)
+    for mask in (before_mask, after_mask):
+        if (mask != Position.ALL_KNOWN).any():
+            stored = _lines(blob, mask, length) == known
+            altered &= np.where(mask[:, None] < 0, mask[:, None] == Position.ALL_KNOWN, stored)
+    return altered
+
+
+def _lines(blob: NDArray[np.uint8], positions: NDArray[np.int64], length: int) -> NDArray[np.uint8]:
+    """The bytes at positions of a blob, a line each; those that are not stored are the erased ones, or zeros."""
+    lines = np.where(positions == Position.ALL_ERASED, 0xFF, 0).astype(np.uint8)[:, None].repeat(length, axis=1)
+    stored = positions >= 0
+    if stored.any():
+        lines[stored] = sliding_window_view(blob, length)[positions[stored]]
+    return lines
+
+
+def _counted(changes: NDArray[np.int64], bins: NDArray[np.int64]) -> ChangedBytes:
+    """Runs of equal change and bin, with their lengths."""
+    edges = np.flatnonzero((np.diff(changes, prepend=-1) != 0) | (np.diff(bins, prepend=-1) != 0))
+    return ChangedBytes(changes[edges], bins[edges], np.diff(edges, append=len(changes)))
 
 
 def _bytes(blob: NDArray[np.uint8], position: int, length: int) -> NDArray[np.uint8]:

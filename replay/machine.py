@@ -1,11 +1,7 @@
-"""State machine of one CFI01 flash, row by row: the hot loop.
+"""State machine of one CFI01 flash: a row at a time.
 
-This module and its parts (`state`, `spans`, `contents`, `selfcheck`, `cycles`, `inference`,
-`reads`, `operation_sums`) are *the kernel*: ordinary Python that runs as it is. The `.pxd` of the same name gives each
-C types, with which the package build compiles it. `engine` is the only caller.
-
-Source of the facts: measured on running QEMUs of all three behaviours (see `behaviour`); the self-check repeats the
-measurement on every trace.
+Part of the kernel (see `loop`). Source of the facts: measured on running QEMUs of all three behaviours (see
+`behaviour`); the self-check repeats the measurement on every trace.
 """
 
 from __future__ import annotations
@@ -13,16 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay import contents, cycles, inference, operation_sums, reads, selfcheck, spans
-from replay.codes import Behaviour, Effect, Field, Opcode, OpKind, Outcome, Policy, RowKind, Status, Stop
+from replay.codes import Effect, Field, Opcode, OpKind, Outcome, Policy, RowKind, Status
 from replay.columns import ABSENT
 
 if TYPE_CHECKING:
     from replay.state import Chip, Rows
-
-__all__ = ["run"]
-
-_ROWS_PER_STEP = 8  # upper bound of journal rows, and of block copies, per row
-_SLACK = 2048
 
 
 def power_up(chip: Chip) -> None:
@@ -90,6 +81,7 @@ def write_inside(chip: Chip, seq: int, offset: int, size: int, value: int) -> No
 def read(chip: Chip, seq: int, offset: int, size: int, value: int, cmd: int, wcycle: int) -> int:
     """Process a read that reached the device; return the expected value, -1 if unknown."""
     chip.row.access_seq = seq
+    chip.row.answer = reads.answer(chip.cmd)
     selfcheck.drain_expected(chip, seq)
     if chip.op_kind == OpKind.OUTSIDE:
         resume(chip)
@@ -175,63 +167,16 @@ def do_row(chip: Chip, rows: Rows, i: int, seq: int, kind: int) -> int:
         expected = read(chip, seq, rows.offset[i], rows.size[i], rows.value[i], rows.cmd[i], rows.wcycle[i])
     elif kind in (RowKind.OUTER_READ, RowKind.OUTER_WRITE):
         outer(chip, seq, kind, rows.offset[i], rows.size[i])
-    elif kind in (RowKind.RESET, RowKind.REALIZE):
+    elif kind == RowKind.RESET:
+        operation_sums.count_reset(chip, seq, chip.wcycle != 0 and chip.cmd != Opcode.CFI_QUERY)
+        reset(chip, seq)
+    elif kind == RowKind.REALIZE:
         reset(chip, seq)
     elif kind == RowKind.POSTLOAD:
         postload(chip, seq)
     return expected
 
 
-def has_room(chip: Chip) -> bool:
-    """True if the journal has room for the most that one row can add."""
-    most = _ROWS_PER_STEP * (max(chip.settings.block, chip.settings.window) + _SLACK)
-    rows = chip.journal.rows + _ROWS_PER_STEP
-    return rows <= chip.journal.room and chip.journal.bytes + most <= chip.journal.data_room
-
-
-def room(chip: Chip) -> int:
-    """Capacity in rows, each of which may end an operation and be returned as a step."""
-    return min(chip.operations.room - chip.operations.count, chip.steps.room - chip.steps.count)
-
-
-def run(chip: Chip, rows: Rows, start: int, end: int) -> int:
-    """Process rows `start` to `end`; return the reason of the stop (`Stop`), before the row `chip.position`.
-
-    Rows must be valid: 1 <= size <= 8, 0 <= offset, offset + size <= region, lengths inside it.
-    """
-    why = Stop.END
-    i = start
-    last = min(end, start + room(chip))
-    undetermined = chip.settings.behaviour == Behaviour.UNDETERMINED
-    while i < last and why == Stop.END:
-        kind = rows.kind[i]
-        if undetermined and kind == RowKind.IO_WRITE and chip.wcycle == 1 and chip.cmd == Opcode.BUFFERED_PROGRAM:
-            # The count of the first buffered write: from here on the behaviour matters.
-            why = Stop.BEHAVIOUR
-        elif chip.settings.journal and not has_room(chip):
-            why = Stop.ROOM
-        else:
-            chip.row.effect = Effect.NONE
-            chip.row.outcome = Outcome.OPEN
-            chip.row.flags = 0
-            chip.check.seen[kind] = 1
-            cmd = chip.cmd
-            wcycle = chip.wcycle
-            status = chip.status
-            expected = do_row(chip, rows, i, rows.seq[i], kind)
-            if (
-                RowKind.OTHER < kind <= RowKind.RESET
-                or chip.row.effect != Effect.NONE
-                or chip.row.outcome != Outcome.OPEN
-            ):
-                operation_sums.add(chip, rows, i, kind, cmd, wcycle, status, expected)
-            elif chip.asked.everything:
-                operation_sums.give(chip, chip.steps, chip.row, i, cmd, wcycle, status, expected)
-            i += 1
-            if chip.row.watched:
-                chip.row.watched = False
-                why = Stop.WATCH
-            elif kind == RowKind.POSTLOAD:
-                why = Stop.POSTLOAD
-    chip.position = i
-    return Stop.ROOM if why == Stop.END and i < end else why
+def awaits_behaviour(chip: Chip, kind: int) -> bool:
+    """True before the count of a buffered write: from there on the behaviour matters."""
+    return kind == RowKind.IO_WRITE and chip.wcycle == 1 and chip.cmd == Opcode.BUFFERED_PROGRAM

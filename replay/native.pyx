@@ -1,14 +1,14 @@
 # Entry points of the compiled machine for Python; `run` releases the GIL.
 from libc.stdint cimport int64_t
-from replay cimport machine, operation_sums
+from replay cimport loop, operation_sums
 from replay.state cimport Chip, Rows
 
 
 def run(Chip chip not None, Rows rows not None, int64_t start, int64_t end):
-    """`machine.run`, compiled."""
+    """`loop.run`, compiled."""
     cdef int64_t why
     with nogil:
-        why = machine.run(chip, rows, start, end)
+        why = loop.run(chip, rows, start, end)
     return why
 
 

@@ -1,6 +1,6 @@
 """Sums over rows: operations and totals, and the filter of rows that are returned one by one.
 
-Part of the kernel (see `machine`). A row counts where it is an access or a reset, or had an effect or an outcome;
+Part of the kernel (see `loop`). A row counts where it is an access or a reset, or had an effect or an outcome;
 other inner events only repeat what their access did.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import reads
-from replay.codes import Effect, Flag, Opcode, OpField, OpKind, Outcome, RowKind, Status
+from replay import spans
+from replay.codes import Answer, Effect, Flag, Opcode, OpField, OpKind, Outcome, RowKind, Status
 from replay.columns import ABSENT, OP_FIELDS
 
 if TYPE_CHECKING:
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 __all__ = ["end_operation"]
 
 
-def add(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status: int, expected: int) -> None:
-    """Add the row just processed, which counts; `cmd`, `wcycle` and `status` are the values before it."""
+def add(chip: Chip, rows: Rows, i: int, kind: int, expected: int) -> None:
+    """Add the row just processed, which counts."""
     if chip.settings.sum_up:
         if (
             chip.row.effect == Effect.STAGE
             and chip.op == chip.operations.number
             and chip.operations.words_start >= 0
-            and wcycle == 2  # noqa: PLR2004  the cycle of data words
-            and cmd == Opcode.BUFFERED_PROGRAM
+            and chip.row.wcycle == 2  # noqa: PLR2004  the cycle of data words
+            and chip.row.cmd == Opcode.BUFFERED_PROGRAM
             and chip.row.effect_length == rows.size[i]
             and chip.row.flags == Flag.DATA
         ):
             add_word(chip.operations, chip.totals, rows, i)
         else:
-            count(chip.totals, chip.row, rows, i, kind, cmd, wcycle, chip.op_kind)
+            count(chip.totals, chip.row, rows, i, kind, chip.op_kind)
             if chip.op >= 0 and chip.op_kind != OpKind.RESET:
                 if chip.op != chip.operations.number:
                     end_operation(chip)
-                    begin_operation(chip.operations, rows, i, cmd, status)
+                    begin_operation(chip.operations, rows, i, chip.row.cmd, chip.row.status)
                     chip.operations.number = chip.op
-                add_to_operation(chip.operations, chip.row, rows, i, kind, cmd, wcycle, chip.op_kind)
+                add_to_operation(chip.operations, chip.row, rows, i, kind, chip.op_kind)
             if chip.op == chip.operations.number:
                 chip.operations.sums[OpField.KIND] = chip.op_kind
                 chip.operations.sums[OpField.STATUS] = chip.status
@@ -46,7 +46,7 @@ def add(chip: Chip, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, status
                 chip.operations.end_ns = rows.time_ns[i]
                 chip.operations.sums[OpField.FLAGS] |= chip.row.flags
     if chip.asked.everything or is_asked(chip.asked, chip.row, rows, i, kind):
-        give(chip, chip.steps, chip.row, i, cmd, wcycle, status, expected)
+        give(chip, chip.steps, chip.row, i, expected)
 
 
 def add_word(operations: Operations, totals: Totals, rows: Rows, i: int) -> None:
@@ -69,8 +69,15 @@ def add_word(operations: Operations, totals: Totals, rows: Rows, i: int) -> None
         operations.low = start
     if end > operations.high:
         operations.high = end
+    digest(operations, rows.value[i])
     operations.last_seq = rows.seq[i]
     operations.end_ns = rows.time_ns[i]
+
+
+def digest(operations: Operations, value: int) -> None:
+    """Add a data word to the digest: FNV-1a, a word of 32 bits a step."""
+    word = spans.low_bits(32)
+    operations.data = ((operations.data ^ (value & word)) * 0x01000193 + 1) & word
 
 
 def widen_words(operations: Operations, start: int, end: int) -> None:
@@ -90,7 +97,7 @@ def widen_span(operations: Operations, start: int, end: int) -> None:
 # --- totals ------------------------------------------------------------------------------------------------------
 
 
-def count(totals: Totals, row: Row, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, op_kind: int) -> None:
+def count(totals: Totals, row: Row, rows: Rows, i: int, kind: int, op_kind: int) -> None:
     """Count the row in the totals."""
     write = kind in (RowKind.IO_WRITE, RowKind.OUTER_WRITE)
     if write:
@@ -103,11 +110,7 @@ def count(totals: Totals, row: Row, rows: Rows, i: int, kind: int, cmd: int, wcy
         totals.accesses += 1
         totals.reads += 1
         if kind != RowKind.OUTER_READ:
-            count_read(totals, cmd)
-    elif kind == RowKind.RESET:
-        totals.resets += 1
-        if wcycle != 0 and cmd != Opcode.CFI_QUERY and totals.reset_midway < 0:
-            totals.reset_midway = rows.seq[i]
+            count_read(totals, row.answer)
     if row.effect != Effect.NONE:
         count_effect(totals, row)
     if row.flags & Flag.NOT_A_COMMAND:
@@ -116,14 +119,22 @@ def count(totals: Totals, row: Row, rows: Rows, i: int, kind: int, cmd: int, wcy
         count_outcome(totals, row.outcome, op_kind)
 
 
-def count_read(totals: Totals, cmd: int) -> None:
-    """Count a read by the command in force before it."""
-    if cmd == Opcode.READ_IDENTIFIER:
+def count_read(totals: Totals, answer: int) -> None:
+    """Count a read by the source of its value."""
+    if answer == Answer.IDENTIFIER:
         totals.identifier_reads += 1
-    elif cmd == Opcode.CFI_QUERY:
+    elif answer == Answer.QUERY:
         totals.query_reads += 1
-    elif cmd != 0:
+    elif answer == Answer.STATUS:
         totals.status_reads += 1
+
+
+def count_reset(chip: Chip, seq: int, midway: bool) -> None:
+    """Count a reset of the device; `midway`: while a command was in progress."""
+    if chip.settings.sum_up:
+        chip.totals.resets += 1
+        if midway and chip.totals.reset_midway < 0:
+            chip.totals.reset_midway = seq
 
 
 def count_effect(totals: Totals, row: Row) -> None:
@@ -159,7 +170,7 @@ def begin_operation(operations: Operations, rows: Rows, i: int, cmd: int, status
         operations.sums[field] = 0
     for field in range(OpField.COMMAND_OFFSET, OP_FIELDS):
         operations.sums[field] = ABSENT
-    operations.accesses = 0
+    operations.accesses = operations.data = 0
     operations.low = operations.high = ABSENT
     operations.words_start = operations.words_low = operations.words_high = ABSENT
     operations.sums[OpField.BOOT] = rows.boot[i]
@@ -169,9 +180,7 @@ def begin_operation(operations: Operations, rows: Rows, i: int, cmd: int, status
     operations.sums[OpField.STATUS_BEFORE] = status
 
 
-def add_to_operation(
-    operations: Operations, row: Row, rows: Rows, i: int, kind: int, cmd: int, wcycle: int, op_kind: int
-) -> None:
+def add_to_operation(operations: Operations, row: Row, rows: Rows, i: int, kind: int, op_kind: int) -> None:
     """Add the row to the sums of its operation."""
     if row.outcome != Outcome.OPEN:
         operations.sums[OpField.OUTCOME] = row.outcome
@@ -179,39 +188,42 @@ def add_to_operation(
         operations.sums[OpField.INFERRED] = 1
     if row.effect != Effect.NONE:
         add_effect(operations, row, op_kind)
+    data = row.flags & (Flag.DATA | Flag.INFERRED) or row.effect == Effect.PROGRAM
+    if data and kind in (RowKind.IO_WRITE, RowKind.DATA_WRITE):
+        digest(operations, rows.value[i])
     if RowKind.IO_READ <= kind <= RowKind.OUTER_WRITE:
         operations.accesses += 1
         if operations.sums[OpField.COMMAND_OFFSET] < 0:
             operations.sums[OpField.COMMAND_OFFSET] = rows.offset[i]
             operations.sums[OpField.COMMAND_SIZE] = rows.size[i]
     if kind == RowKind.IO_WRITE:
-        add_write(operations, row.flags, rows, i, cmd, wcycle)
+        add_write(operations, row, rows, i)
     elif kind == RowKind.IO_READ:
-        add_read(operations, rows.offset[i], rows.value[i], cmd)
+        add_read(operations, rows.offset[i], rows.value[i], row.answer)
 
 
-def add_write(operations: Operations, flags: int, rows: Rows, i: int, cmd: int, wcycle: int) -> None:
+def add_write(operations: Operations, row: Row, rows: Rows, i: int) -> None:
     """Add a bus write: the operation's command, or the count or a word of a buffered program."""
     if operations.sums[OpField.COMMAND_VALUE] < 0:
         operations.sums[OpField.COMMAND_VALUE] = rows.value[i]
-    if flags & Flag.BAD_SECOND_CYCLE:
+    if row.flags & Flag.BAD_SECOND_CYCLE:
         operations.sums[OpField.BAD_CYCLE_VALUE] = rows.value[i]
-    if cmd == Opcode.BUFFERED_PROGRAM:
-        if wcycle == 2:  # noqa: PLR2004  the cycle of data words
+    if row.cmd == Opcode.BUFFERED_PROGRAM:
+        if row.wcycle == 2:  # noqa: PLR2004  the cycle of data words
             if operations.words_start < 0:
                 operations.words_start = rows.offset[i]
             widen_words(operations, rows.offset[i], rows.offset[i] + rows.size[i])
-        elif wcycle == 1 and operations.sums[OpField.COUNT_OFFSET] < 0:
+        elif row.wcycle == 1 and operations.sums[OpField.COUNT_OFFSET] < 0:
             operations.sums[OpField.COUNT_OFFSET] = rows.offset[i]
             operations.sums[OpField.COUNT_VALUE] = rows.value[i]
 
 
-def add_read(operations: Operations, offset: int, value: int, cmd: int) -> None:
+def add_read(operations: Operations, offset: int, value: int, answer: int) -> None:
     """Note a read of a ready status, or of a lock status that is unlocked."""
-    if cmd == Opcode.READ_IDENTIFIER:
+    if answer == Answer.IDENTIFIER:
         if value == 0:
             operations.sums[OpField.IDENTIFIER_OFFSET] = offset
-    elif value & Status.READY and reads.gives_status(cmd):
+    elif value & Status.READY and answer == Answer.STATUS:
         operations.sums[OpField.POLLED_READY] = 1
 
 
@@ -248,6 +260,7 @@ def append(operations: Operations) -> None:
     operations.sums[OpField.WORDS_START] = operations.words_start
     operations.sums[OpField.WORDS_LOW] = operations.words_low
     operations.sums[OpField.WORDS_HIGH] = operations.words_high
+    operations.sums[OpField.DATA] = operations.data
     for field in range(OP_FIELDS):
         operations.ended[operations.count * OP_FIELDS + field] = operations.sums[field]
     operations.count += 1
@@ -275,14 +288,14 @@ def is_asked(asked: Asked, row: Row, rows: Rows, i: int, kind: int) -> bool:
     return given
 
 
-def give(chip: Chip, steps: Steps, row: Row, i: int, cmd: int, wcycle: int, status: int, expected: int) -> None:
-    """Append the row just processed to the steps; `cmd`, `wcycle` and `status` are the values before it."""
+def give(chip: Chip, steps: Steps, row: Row, i: int, expected: int) -> None:
+    """Append the row just processed to the steps."""
     at = steps.count
     effect = row.effect != Effect.NONE
     steps.row[at] = i
-    steps.cmd[at] = cmd
-    steps.wcycle[at] = wcycle
-    steps.status[at] = status
+    steps.cmd[at] = row.cmd
+    steps.wcycle[at] = row.wcycle
+    steps.status[at] = row.status
     steps.status_after[at] = chip.status
     steps.expected[at] = expected
     steps.effect[at] = row.effect

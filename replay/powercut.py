@@ -7,11 +7,13 @@ commits whole, a real chip may not: an interrupted commit leaves one of the shap
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from hashlib import blake2b
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from replay.columns import JournalKind, Target
+from replay.pages import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,8 +39,6 @@ BEFORE = "none"
 AFTER = "after"
 
 _WORD = 4
-_PAGE = 4096
-_KEY_BITS = 128
 
 
 class Commit(NamedTuple):
@@ -60,14 +60,15 @@ class Commit(NamedTuple):
 class CutState(NamedTuple):
     """Contents that a cut leaves: in commit number `number`, in the given shape.
 
-    Equal contents have equal keys (128 bits of BLAKE2b). `contents` is valid until the next state is asked for.
+    Equal contents have equal keys (sums of 128 bits of BLAKE2b). `contents` shares with the state before it the pages
+    that did not change.
     """
 
     number: int
     commit: Commit
     shape: str
     key: int
-    contents: memoryview
+    contents: Pages
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,12 @@ def _zero_last(before: bytes, _after: bytes, length: int) -> bytes:
 def _bits(before: bytes, after: bytes, seed: int) -> bytes:
     """Every bit that changes has changed or not, by a generator of this seed."""
     old, new = int.from_bytes(before, "big"), int.from_bytes(after, "big")
-    changed = (old ^ new) & Random(seed).getrandbits(8 * len(before))  # noqa: S311  reproducible, not secret
-    return (old ^ changed).to_bytes(len(before), "big")
+    return (old ^ (old ^ new) & _random_bits(seed, 8 * len(before))).to_bytes(len(before), "big")
+
+
+@lru_cache(maxsize=4)
+def _random_bits(seed: int, count: int) -> int:
+    return Random(seed).getrandbits(count)  # noqa: S311  reproducible, not secret
 
 
 def _words(before: bytes, after: bytes, words: int) -> bytes:
@@ -198,11 +203,17 @@ SHAPES = {
 
 def shapes_of(commit: Commit) -> list[str]:
     """The shapes that a sweep tries on a commit, besides `BEFORE` and `AFTER`."""
+    return [name for name, _, _ in _tried(commit.kind, len(commit.after))]
+
+
+@cache
+def _tried(kind: JournalKind, length: int) -> list[tuple[str, Callable[..., bytes], tuple[int, ...]]]:
+    """Name, contents and parameters of the shapes that a sweep tries on a commit."""
     return [
-        ":".join([shape.name, *map(str, parameters)])
+        (":".join([shape.name, *map(str, parameters)]), shape.contents, parameters)
         for shape in SHAPES.values()
-        if commit.kind in shape.of
-        for parameters in shape.parameters(len(commit.after))
+        if kind in shape.of
+        for parameters in shape.parameters(length)
     ]
 
 
@@ -245,7 +256,8 @@ def commits_of(journal: Journal, traces: Iterable[tuple[int, int]], low: int, hi
     ends = [first for _, first in starts[1:]] + [len(journal)]
     for (trace, first), end in zip(starts, ends, strict=True):
         for change in journal.changes(first, end):
-            if change.target & Target.BACKING and change.offset < high and change.offset + change.length > low:
+            touched = max(change.offset, low) < min(change.offset + change.length, high)
+            if change.target & Target.BACKING and touched:
                 part = slice(max(low - change.offset, 0), max(min(high - change.offset, change.length), 0))
                 yield Commit(
                     trace,
@@ -274,21 +286,24 @@ class _Keyed:
     """Contents with a key that follows them: a sum over pages, so that a change costs the pages it touches."""
 
     def __init__(self, contents: bytes) -> None:
-        self.contents = bytearray(contents)
-        self._pages = [self._page(number) for number in range(-(-len(contents) // _PAGE))]
-        self.key = sum(self._pages) % (1 << _KEY_BITS)
-
-    def _page(self, number: int) -> int:
-        page = memoryview(self.contents)[number * _PAGE : (number + 1) * _PAGE]
-        return int.from_bytes(blake2b(page, digest_size=_KEY_BITS // 8, salt=number.to_bytes(8, "big")).digest(), "big")
+        self._contents = Pages(contents)
+        self._keys = [_key_of(*page) for page in enumerate(self._contents.pages)]
+        self.key = sum(self._keys)
 
     def put(self, offset: int, data: bytes) -> None:
         """Replace the contents from `offset` on."""
-        self.contents[offset : offset + len(data)] = data
-        for number in range(offset // _PAGE, -(-(offset + len(data)) // _PAGE)):
-            page = self._page(number)
-            self.key = (self.key + page - self._pages[number]) % (1 << _KEY_BITS)
-            self._pages[number] = page
+        for number in self._contents.write(offset, data):
+            key = _key_of(number, self._contents.pages[number])
+            self.key += key - self._keys[number]
+            self._keys[number] = key
+
+    def state(self, number: int, commit: Commit, shape: str) -> CutState:
+        """The state that the contents are now."""
+        return CutState(number, commit, shape, self.key, self._contents.copy())
+
+
+def _key_of(number: int, page: bytes) -> int:
+    return int.from_bytes(blake2b(page, digest_size=16, salt=number.to_bytes(8, "big")).digest(), "big")
 
 
 def cut_states(before: bytes, commits: Iterable[Commit], *, torn: bool = True) -> Iterator[CutState]:
@@ -299,15 +314,15 @@ def cut_states(before: bytes, commits: Iterable[Commit], *, torn: bool = True) -
     flash = _Keyed(before)
     for number, commit in enumerate(commits):
         if number == 0:
-            yield CutState(number, commit, BEFORE, flash.key, memoryview(flash.contents).toreadonly())
-        shapes = shapes_of(commit) if torn and commit.seq >= 0 and commit.known else []
-        for shape in shapes:
-            data = tear(commit, shape)
-            if data not in (commit.before, commit.after):
-                flash.put(commit.offset, data)
-                yield CutState(number, commit, shape, flash.key, memoryview(flash.contents).toreadonly())
+            yield flash.state(number, commit, BEFORE)
+        if torn and commit.seq >= 0 and commit.known:
+            for shape, contents, parameters in _tried(commit.kind, len(commit.after)):
+                data = contents(commit.before, commit.after, *parameters)
+                if data not in (commit.before, commit.after):
+                    flash.put(commit.offset, data)
+                    yield flash.state(number, commit, shape)
         flash.put(commit.offset, commit.after)
-        yield CutState(number, commit, AFTER, flash.key, memoryview(flash.contents).toreadonly())
+        yield flash.state(number, commit, AFTER)
 
 
 def state_after(before: bytes, commits: Iterable[Commit], trace: int, seq: int, shape: str) -> bytes:

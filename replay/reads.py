@@ -1,6 +1,6 @@
 """Predicted values of reads that reach the device: status, identifiers, query table, array.
 
-Part of the kernel (see `machine`). A read in read array bypasses the device and leaves no event, so array data is
+Part of the kernel (see `loop`). A read in read array bypasses the device and leaves no event, so array data is
 read here only after an unknown command. Values are as the device returns them: 32 bits, not cut to the access; -1 is
 unknown.
 """
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from replay import selfcheck, spans
+from replay import contents, selfcheck, spans
 from replay.cfi import CFI_TABLE_SIZE
-from replay.codes import Opcode, Policy, RowKind, Status
+from replay.codes import Answer, Opcode, Policy, RowKind, Status
 from replay.columns import ABSENT, CMD_UNKNOWN
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def predict_read(chip: Chip, seq: int, offset: int, size: int, value: int) -> in
     elif chip.cmd == Opcode.READ_IDENTIFIER:
         word = read_identifier(chip, offset, size) if chip.settings.chip else read_old_identifier(chip, offset)
     elif chip.cmd == Opcode.CFI_QUERY:
-        finish(chip, 0)
+        selfcheck.finish(chip, 0)
         word = read_query(chip, offset, size)
     elif chip.cmd == CMD_UNKNOWN:
         chip.check.held = 0
@@ -45,6 +45,18 @@ def predict_read(chip: Chip, seq: int, offset: int, size: int, value: int) -> in
     else:
         word = read_unknown(chip, offset, size)
     return word
+
+
+def answer(command: int) -> int:
+    """Source of the value that reads return while this command is in force."""
+    source = Answer.ARRAY
+    if command == Opcode.READ_IDENTIFIER:
+        source = Answer.IDENTIFIER
+    elif command == Opcode.CFI_QUERY:
+        source = Answer.QUERY
+    elif command != 0:
+        source = Answer.STATUS
+    return source
 
 
 def gives_status(command: int) -> bool:
@@ -59,20 +71,6 @@ def gives_status(command: int) -> bool:
         Opcode.CLEAR_STATUS,
         Opcode.LOCK_SETUP,
     )
-
-
-def check(chip: Chip, position: int, kind: int, offset: int, size: int, value: int) -> int:
-    """Compare one inner event with the held ones, if the trace logs them before the read; return the next position."""
-    after = position
-    if chip.settings.check and chip.settings.check_read_events:
-        after = selfcheck.check_held(chip, position, kind, offset, size, value)
-    return after
-
-
-def finish(chip: Chip, position: int) -> None:
-    """Report held inner events from `position` on: the read explains none of them."""
-    if chip.settings.check and chip.settings.check_read_events:
-        selfcheck.finish_held(chip, position)
 
 
 def deposit(word: int, shift: int, bits: int, field: int) -> int:
@@ -105,7 +103,7 @@ def read_status(chip: Chip, seq: int, size: int, value: int) -> int:
             word |= (chip.status << 8 * chip.settings.chip * lane) & _WORD
     elif size > 2:  # noqa: PLR2004  wider than the two chips of an old board
         word |= chip.status << 16
-    finish(chip, check(chip, 0, RowKind.READ_STATUS, ABSENT, ABSENT, word))
+    selfcheck.finish(chip, selfcheck.check(chip, 0, RowKind.READ_STATUS, ABSENT, ABSENT, word))
     return word
 
 
@@ -123,14 +121,15 @@ def read_identifier(chip: Chip, offset: int, size: int) -> int:
         answer = 0
         if index == 0:
             answer = replicate(chip, chip.settings.manufacturer)
-            position = check(chip, position, RowKind.MANUFACTURER_ID, ABSENT, ABSENT, chip.settings.manufacturer)
+            identifier = chip.settings.manufacturer
+            position = selfcheck.check(chip, position, RowKind.MANUFACTURER_ID, ABSENT, ABSENT, identifier)
         elif index == 1:
             answer = replicate(chip, chip.settings.device)
-            position = check(chip, position, RowKind.DEVICE_ID, ABSENT, ABSENT, chip.settings.device)
+            position = selfcheck.check(chip, position, RowKind.DEVICE_ID, ABSENT, ABSENT, chip.settings.device)
         else:
-            position = check(chip, position, RowKind.DEVICE_INFO, at, ABSENT, ABSENT)
+            position = selfcheck.check(chip, position, RowKind.DEVICE_INFO, at, ABSENT, ABSENT)
         word = deposit(word, 8 * step, 8 * chip.settings.bank, answer)
-    finish(chip, position)
+    selfcheck.finish(chip, position)
     return word
 
 
@@ -141,13 +140,13 @@ def read_old_identifier(chip: Chip, offset: int) -> int:
     position = 0
     if index == 0:
         word = chip.settings.manufacturer << 8 | chip.settings.device
-        position = check(chip, 0, RowKind.MANUFACTURER_ID, ABSENT, ABSENT, word & 0xFFFF)
+        position = selfcheck.check(chip, 0, RowKind.MANUFACTURER_ID, ABSENT, ABSENT, word & 0xFFFF)
     elif index == 1:
         word = chip.settings.extended_manufacturer << 8 | chip.settings.extended_device
-        position = check(chip, 0, RowKind.DEVICE_ID, ABSENT, ABSENT, word & 0xFFFF)
+        position = selfcheck.check(chip, 0, RowKind.DEVICE_ID, ABSENT, ABSENT, word & 0xFFFF)
     else:
-        position = check(chip, 0, RowKind.DEVICE_INFO, index, ABSENT, ABSENT)
-    finish(chip, position)
+        position = selfcheck.check(chip, 0, RowKind.DEVICE_INFO, index, ABSENT, ABSENT)
+    selfcheck.finish(chip, position)
     return word
 
 
@@ -198,22 +197,9 @@ def read_unknown(chip: Chip, offset: int, size: int) -> int:
     """Return array data: the command is 0, or one that only an incoming migration can leave behind."""
     position = 0
     if chip.cmd != 0:
-        position = check(chip, 0, RowKind.READ_UNKNOWN_STATE, ABSENT, ABSENT, ABSENT)
+        position = selfcheck.check(chip, 0, RowKind.READ_UNKNOWN_STATE, ABSENT, ABSENT, ABSENT)
     chip.cmd = 0
     chip.wcycle = 0
-    word = array_word(chip, offset, size)
-    finish(chip, check(chip, position, RowKind.DATA_READ, offset, size, word))
+    word = contents.read_word(chip, offset, size)
+    selfcheck.finish(chip, selfcheck.check(chip, position, RowKind.DATA_READ, offset, size, word))
     return word
-
-
-def array_word(chip: Chip, offset: int, size: int) -> int:
-    """Return the word at `offset`, -1 if any byte of it is unknown."""
-    word = 0
-    known = True
-    for i in range(size):
-        octet = chip.storage[offset + size - 1 - i]
-        if chip.settings.big_endian:
-            octet = chip.storage[offset + i]
-        known = known and chip.storage_mask[offset + i] == chip.settings.known
-        word = (word << 8 | octet) & _WORD
-    return word if known else ABSENT

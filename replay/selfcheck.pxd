@@ -32,3 +32,7 @@ cdef int64_t check_held(
     Chip chip, int64_t position, int64_t kind, int64_t offset, int64_t size, int64_t value
 ) except? -9 nogil
 cdef int finish_held(Chip chip, int64_t position) except -1 nogil
+cdef int64_t check(
+    Chip chip, int64_t position, int64_t kind, int64_t offset, int64_t size, int64_t value
+) except? -9 nogil
+cdef int finish(Chip chip, int64_t position) except -1 nogil

@@ -1,6 +1,6 @@
 """Self-check: inner events are predicted and compared with those of the trace.
 
-Part of the kernel (see `machine`). A write is logged before its inner events, a read after them: events that a write
+Part of the kernel (see `loop`). A write is logged before its inner events, a read after them: events that a write
 must cause are queued (`expect`) and ticked off, events before a read are held until it comes. A missing event counts
 only where its kind is traced at all: `SelfCheck.missing` keeps its place until `SelfCheck.seen` has the kind.
 """
@@ -174,6 +174,20 @@ def check_held(chip: Chip, position: int, kind: int, offset: int, size: int, val
         elif value not in (ABSENT, chip.check.held_value[position]):
             disagree(chip, seq, kind, kind, Field.VALUE, value, chip.check.held_value[position])
     return after
+
+
+def check(chip: Chip, position: int, kind: int, offset: int, size: int, value: int) -> int:
+    """Compare one inner event with the held ones, if the trace logs them before the read; return the next position."""
+    after = position
+    if chip.settings.check and chip.settings.check_read_events:
+        after = check_held(chip, position, kind, offset, size, value)
+    return after
+
+
+def finish(chip: Chip, position: int) -> None:
+    """Report held inner events from `position` on: the read explains none of them."""
+    if chip.settings.check and chip.settings.check_read_events:
+        finish_held(chip, position)
 
 
 def finish_held(chip: Chip, position: int) -> None:

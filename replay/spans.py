@@ -1,4 +1,4 @@
-"""Operations on byte spans, as slices in plain Python. Part of the kernel (see `machine`); in C in `spans.pxd`."""
+"""Operations on byte spans, as slices in plain Python. Part of the kernel (see `loop`); in C in `spans.pxd`."""
 
 from __future__ import annotations
 

@@ -1,17 +1,18 @@
 # C types of `state`: integers, and buffers that `engine` allocates.
 cimport cython
 from libc.stdint cimport int64_t, uint8_t
+from replay.cfi02.state cimport SectorState
 
 @cython.final
 cdef class Settings:
     cdef const int64_t[::1] cfi
-    cdef public int64_t size, block, bank, chip, widest_chip, address_shift, manufacturer, device, extended_manufacturer, \
+    cdef public int64_t command_set, size, block, bank, chip, widest_chip, address_shift, manufacturer, device, extended_manufacturer, \
         extended_device, window, extent, policy, behaviour, backed, known, watch_end
     cdef public bint big_endian, read_only, journal, count, check, check_read_events, sum_up
 
 @cython.final
 cdef class Row:
-    cdef int64_t effect, effect_offset, effect_length, programmed, changed, bits_set, outcome, flags, access_seq
+    cdef int64_t answer, effect, effect_offset, effect_length, programmed, changed, bits_set, outcome, flags, access_seq, cmd, wcycle, status
     cdef bint unknown, watched
 
 @cython.final
@@ -31,7 +32,7 @@ cdef class Journal:
 cdef class Operations:
     cdef public int64_t[::1] sums
     cdef int64_t[::1] ended
-    cdef int64_t accesses, low, high, words_start, words_low, words_high, last_seq, end_ns
+    cdef int64_t accesses, low, high, words_start, words_low, words_high, data, last_seq, end_ns
     cdef public int64_t number, room, count
 
 @cython.final
@@ -65,8 +66,9 @@ cdef class Chip:
     cdef public Row row
     cdef public Totals totals
     cdef public Asked asked
+    cdef public SectorState sectors
     cdef public uint8_t[::1] storage, window, touched, storage_mask, backing, backing_mask
     cdef public int64_t position, cmd, wcycle, status, counter, window_start, window_low, window_high, window_bytes, \
         dirty_low, dirty_high, soft_adopted, op, op_kind
     cdef public bint status_known, counter_known, window_scattered, window_partial, unknown_seen, soft, blind, \
-        inferred_open
+        inferred_open, unfinished

@@ -1,6 +1,6 @@
 """State that the machine carries from row to row.
 
-Part of the kernel (see `machine`). Attributes are integers, and one-dimensional buffers of 64-bit integers or of bytes,
+Part of the kernel (see `loop`). Attributes are integers, and one-dimensional buffers of 64-bit integers or of bytes,
 which are memoryviews in plain Python. -1 means absent unless documented otherwise.
 """
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
+    from replay.cfi02.state import SectorState
+
     Octets = memoryview[int]
     Integers = memoryview[int]
 
@@ -24,6 +26,7 @@ class Settings:
     """Configuration of a device, constant while rows are fed. Sizes in bytes."""
 
     def __init__(self, cfi: Integers) -> None:
+        self.command_set = 0
         self.size = self.block = self.window = 0
         self.bank = 0
         """Width of the bank."""
@@ -66,6 +69,8 @@ class Row:
         self.effect = 0
         self.effect_offset = -1
         self.effect_length = 0
+        self.answer = 0
+        """Source of a read's value."""
         self.programmed = self.changed = 0
         """Bytes programmed, and bytes whose value changed."""
         self.bits_set = 0
@@ -75,6 +80,8 @@ class Row:
         self.outcome = self.flags = 0
         self.watched = False
         """The row changed bytes in the watched range."""
+        self.cmd = self.wcycle = self.status = 0
+        """State before the row."""
         self.access_seq = -1
         """Seq of the access that the row belongs to."""
 
@@ -120,7 +127,7 @@ class Operations:
         self.number = -1
         """Number of the operation in progress, -1: none."""
         self.sums = sums
-        self.accesses = 0
+        self.accesses = self.data = 0
         """Up to `end_ns`: the fields that each word of a buffered program changes. They are moved to `sums` at the
         operation's end, since plain Python takes twice as long for a field by position."""
         self.low = self.high = self.words_start = self.words_low = self.words_high = ABSENT
@@ -206,15 +213,20 @@ class Chip:
         steps: Steps,
         window: Octets,
         touched: Octets,
+        sectors: SectorState,
     ) -> None:
         self.settings, self.check, self.journal = settings, check, journal
         self.operations, self.steps = operations, steps
         self.row, self.totals, self.asked = Row(), Totals(), Asked()
+        self.sectors = sectors
+        """State that only a CFI02 chip has."""
         self.storage = self.storage_mask = self.backing = self.backing_mask = self.window = window
         self.touched = touched
         """Mask of the window bytes written, used where `window_scattered`."""
         self.position = 0
         """Index of the next row."""
+        self.unfinished = False
+        """The last row's effect is not complete: the row is to be processed further."""
         self.cmd = self.wcycle = 0
         """Command byte in force (`CMD_UNKNOWN` after a start in mid-command), and its write cycle, 0 to 3."""
         self.status = 0

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.live", "tests.replay", "tests.tracetool")
+pytest.register_assert_rewrite("tests.live", "tests.patience", "tests.replay", "tests.tracetool")

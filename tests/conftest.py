@@ -15,12 +15,14 @@ from hypothesis import Phase, settings
 from replay.kernel_form import VARIABLE
 from tests.captures import ROOT, capture_path
 from tests.forms import stale
+from tests.requirements import needed_program
+from tests.terminal import Terminal
 from tests.tracetool.cli.program import Ended
 from tracetool.cli import main
 from tracetool.compression import MAGIC_BYTES, compression_of, decompressed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.tracetool.cli.program import Quick
@@ -127,3 +129,11 @@ def quick(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[by
         return Ended(ended.value.code, out, err.decode())
 
     return run
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    """Give a terminal."""
+    found = Terminal(needed_program("tmux", "tmux"), tmp_path / "tmux")
+    yield found
+    found.close()

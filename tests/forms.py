@@ -25,16 +25,20 @@ def is_extension(module: ModuleType) -> bool:
 def stale(root: Path) -> list[Path]:
     """Sources of kernels that are newer than their extension modules, which hide them.
 
+    A declaration counts for all of them: its inline functions are compiled into those that use it.
+
     Args:
         root: the folder of the packages.
     """
-    found = []
-    for package in PACKAGES:
-        for module in (root / package).rglob("*.abi3.so"):
-            base = module.with_name(module.name.partition(".")[0])
-            sources = [base.with_suffix(suffix) for suffix in (".py", ".pxd", ".pyx")]
-            compiled_ns = module.stat().st_mtime_ns
-            found += [file for file in sources if file.exists() and file.stat().st_mtime_ns > compiled_ns]
+    files = [file for package in PACKAGES for file in (root / package).rglob("*.*")]
+    compiled = [file for file in files if file.name.endswith(".abi3.so")]
+    oldest_ns = min((module.stat().st_mtime_ns for module in compiled), default=sys.maxsize)
+    found = [file for file in files if file.suffix == ".pxd" and file.stat().st_mtime_ns > oldest_ns]
+    for module in compiled:
+        base = module.with_name(module.name.partition(".")[0])
+        sources = [base.with_suffix(suffix) for suffix in (".py", ".pyx")]
+        compiled_ns = module.stat().st_mtime_ns
+        found += [file for file in sources if file.exists() and file.stat().st_mtime_ns > compiled_ns]
     return found
 
 

@@ -143,6 +143,13 @@ def test_the_readme_shows_what_make_demo_prints() -> None:
     assert generated(README, expected) == expected
 
 
+def test_the_readme_shows_the_modules_of_the_sample(quick: Quick) -> None:
+    commands = re.findall(r"^tracetool who samples.*$", section("Who wrote to 0x100000?"), re.MULTILINE)
+    (command,) = commands
+    expected = with_block("who output", f"```text\n{quick(*shlex.split(command)[1:]).text}```\n")
+    assert generated(README, expected) == expected
+
+
 def formats_table() -> str:
     registries: dict[str, Registry[Any]] = {
         "traces": TRACE_FORMATS,

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("edited", "found"), [("kernel.py", True), ("kernel.pxd", True), ("native.pyx", True), ("other.py", False)]
+    ("edited", "found"),
+    [("kernel.py", True), ("kernel.pxd", True), ("native.pyx", True), ("inline.pxd", True), ("other.py", False)],
 )
 def test_a_source_that_is_newer_than_its_compiled_module_is_named(edited: str, *, found: bool, tmp_path: Path) -> None:
     package = tmp_path / "tracetool" / "reader"
     package.mkdir(parents=True)
-    for name in ("kernel.py", "kernel.pxd", "kernel.abi3.so", "native.pyx", "native.abi3.so", "other.py"):
+    compiled = ("kernel.py", "kernel.pxd", "kernel.abi3.so", "native.pyx", "native.abi3.so")
+    for name in (*compiled, "inline.pxd", "other.py"):
         (package / name).touch()
         os.utime(package / name, (1000, 1000))
     assert stale(tmp_path) == []

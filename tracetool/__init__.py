@@ -19,15 +19,21 @@ from typing import TYPE_CHECKING
 import replay  # noqa: F401  decides in which form the kernels run
 
 if TYPE_CHECKING:
+    from tracetool.analysis.blame import BLAME_SCHEMA
     from tracetool.analysis.variables import CHANGES_SCHEMA
     from tracetool.audit import Audit, Verdict
+    from tracetool.audit.modules import WHO_SCHEMA
     from tracetool.audit.wear import WearForecast
     from tracetool.bundled import sample
+    from tracetool.difference import Difference
     from tracetool.errors import EmulatorError, InputError, MissingDependencyError, TracetoolError, UsageError
     from tracetool.events import EVENTS_SCHEMA
     from tracetool.explain import Explanation
     from tracetool.findings import RULES, Finding, Severity
+    from tracetool.fleet.table import FLEET_SCHEMA, fleet_table
     from tracetool.ingest.uefi_vars import REQUESTS_SCHEMA
+    from tracetool.library.diff import diff
+    from tracetool.library.fleet import audit_run, audit_runs
     from tracetool.library.images import variables_in
     from tracetool.library.scan import scan
     from tracetool.library.trace import Trace, open  # noqa: A004  as `gzip.open`
@@ -42,17 +48,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCESSES_SCHEMA",
+    "BLAME_SCHEMA",
     "BLOCKS_SCHEMA",
     "CHANGES_SCHEMA",
     "ENVIRONMENT_SCHEMA",
     "EVENTS_SCHEMA",
     "FINDINGS_SCHEMA",
+    "FLEET_SCHEMA",
     "OPERATIONS_SCHEMA",
     "REQUESTS_SCHEMA",
     "RULES",
     "SAVES_SCHEMA",
     "VARIABLES_SCHEMA",
+    "WHO_SCHEMA",
     "Audit",
+    "Difference",
     "EmulatorError",
     "Explanation",
     "Finding",
@@ -65,6 +75,10 @@ __all__ = [
     "Verdict",
     "WearForecast",
     "__version__",
+    "audit_run",
+    "audit_runs",
+    "diff",
+    "fleet_table",
     "open",
     "sample",
     "scan",
@@ -73,15 +87,21 @@ __all__ = [
 
 # Imported when it is first used: the command line and the process of libbabeltrace2 import this package.
 _MODULES = {
+    "analysis.blame": ("BLAME_SCHEMA",),
     "analysis.variables": ("CHANGES_SCHEMA",),
     "audit": ("Audit", "Verdict"),
+    "audit.modules": ("WHO_SCHEMA",),
     "audit.wear": ("WearForecast",),
     "bundled": ("sample",),
+    "difference": ("Difference",),
     "errors": ("EmulatorError", "InputError", "MissingDependencyError", "TracetoolError", "UsageError"),
     "events": ("EVENTS_SCHEMA",),
     "explain": ("Explanation",),
     "findings": ("RULES", "Finding", "Severity"),
+    "fleet.table": ("FLEET_SCHEMA", "fleet_table"),
     "ingest.uefi_vars": ("REQUESTS_SCHEMA",),
+    "library.diff": ("diff",),
+    "library.fleet": ("audit_run", "audit_runs"),
     "library.scan": ("scan",),
     "library.images": ("variables_in",),
     "library.trace": ("Trace", "open"),

@@ -15,7 +15,9 @@ range of releases writes it; variants of the same canonical name become rows of 
 - `model`: the device model that has the event: cfi01, cfi02, both, or rfc (series 20210222090747.2310104-1).
 - `since`, `until`: the QEMU releases; stable releases and distributions carry later sets.
 
-Before 6.0 `pflash_reset` says that the chip went back to read array (`mode_read_array`); real resets leave no event.
+A CFI02 device logs `pflash_reset` at each return to rest, too: `idle`, where what precedes it explains it (see
+`tracetool.ingest.device_resets`). Before 6.0 `pflash_reset` says that the chip went back to read array
+(`mode_read_array`); real resets leave no event.
 
 Ref: QEMU hw/block/trace-events of each release from 3.0 to 10.2: names, arguments and printf texts.
 """
@@ -37,6 +39,7 @@ __all__ = [
     "ACCESSES",
     "ACCESS_SIZES",
     "CATALOGUE",
+    "CFI01_ONLY",
     "CFI02_ONLY",
     "EVENTS_SCHEMA",
     "EVENT_CODES",
@@ -44,6 +47,7 @@ __all__ = [
     "NAMELESS_DEVICE",
     "OPENING",
     "PREFIX",
+    "READABLE",
     "Argument",
     "EventType",
     "Model",
@@ -195,6 +199,18 @@ def _load() -> tuple[Variant, ...]:
 CATALOGUE: tuple[Variant, ...] = _load()
 """Every variant of every event; of one event, the newest first."""
 
+
+def _readable() -> dict[str, list[int]]:
+    found: dict[str, dict[tuple[bool, str], int]] = {}
+    for kind, variant in enumerate(CATALOGUE):
+        found.setdefault(variant.source, {}).setdefault((variant.named, variant.text), kind)
+    return {source: list(own.values()) for source, own in found.items()}
+
+
+READABLE: Mapping[str, list[int]] = _readable()
+"""For each name in a trace, places in the catalogue of the variants that its events are read as. Of variants that are
+written alike (`reset` and `idle`) it is the first: what precedes an event tells the others."""
+
 EVENT_NAMES: tuple[str, ...] = tuple(dict.fromkeys(variant.event for variant in CATALOGUE))
 """Canonical names; the order is that of the Enum's codes. The accesses come first."""
 
@@ -203,7 +219,10 @@ EVENT_CODES: dict[str, int] = {name: code for code, name in enumerate(EVENT_NAME
 EventType = pl.Enum(EVENT_NAMES)
 
 CFI02_ONLY: frozenset[str] = frozenset(EVENT_NAMES) - {v.event for v in CATALOGUE if v.model != "cfi02"}
-"""Events that only a CFI02 device writes: shown, never replayed as CFI01."""
+"""Events that only a CFI02 device writes."""
+
+CFI01_ONLY: frozenset[str] = frozenset(EVENT_NAMES) - {v.event for v in CATALOGUE if v.model in ("cfi02", "both")}
+"""Events that no CFI02 device writes."""
 
 EVENTS_SCHEMA = pl.Schema(
     {

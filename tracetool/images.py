@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from replay.sparse import sparse_zeros
+from replay.sparse import occupied, sparse_zeros
 from tracetool.compression import DAMAGED, MAGIC_BYTES, compression_of, decompressed
 from tracetool.containers import HEAD_BYTES, TAIL_BYTES, convert, recognise, require_flash
 from tracetool.errors import InputError
 from tracetool.runs.place import is_run_directory
 from tracetool.sizes import format_size
+from tracetool.sparse_file import data_pieces
 from tracetool.whole_file import replaced, straight
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def load_image(path: Path, *, limit: int) -> NDArray[np.uint8]:
     except MemoryError as error:
         raise InputError(f"{path}: not enough memory to unpack it; unpack it to a file first") from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be read as a flash image: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise InputError(f"{path}: cannot be read as a flash image: {reason}; give the flash's backing file") from error
 
 
 def _load(path: Path, limit: int) -> NDArray[np.uint8]:
@@ -78,8 +80,11 @@ def _load(path: Path, limit: int) -> NDArray[np.uint8]:
             require_flash(path, head, size)
         if compression is None and size > limit:
             raise InputError(f"{path}: the image is {format_size(size)} long, {_beyond(limit)}")
-        with decompressed(stream, compression) as unpacked:
-            image = _read(unpacked, limit if in_place else limit + _OVERHEAD, _MOST_UNPACKED if compression else limit)
+        if in_place:
+            image = _read_file(stream.fileno(), size)
+        else:
+            with decompressed(stream, compression) as unpacked:
+                image = _read(unpacked, limit + _OVERHEAD, _MOST_UNPACKED if compression else limit)
     if not in_place and not recorded:
         container = recognise(image[:HEAD_BYTES].tobytes(), image[-TAIL_BYTES:].tobytes())
         if container is not None:
@@ -107,7 +112,7 @@ def _converted(path: Path, container: Container, file: Path, limit: int) -> NDAr
         raw = Path(folder) / "raw.fd"
         convert(file, container, raw, limit=limit, name=path)
         with raw.open("rb") as stream:
-            return _read(stream, limit, limit)
+            return _read_file(stream.fileno(), min(raw.stat().st_size, limit + 1))
 
 
 def _converted_from(path: Path, container: Container, unpacked: NDArray[np.uint8], limit: int) -> NDArray[np.uint8]:
@@ -120,6 +125,14 @@ def _converted_from(path: Path, container: Container, unpacked: NDArray[np.uint8
 
 def _beyond(limit: int) -> str:
     return f"beyond the limit of {format_size(limit)}: is it this flash's image?"
+
+
+def _read_file(descriptor: int, length: int) -> NDArray[np.uint8]:
+    """Read the first `length` bytes of a regular file."""
+    image = sparse_zeros(length) if length else np.zeros(0, np.uint8)
+    for at, piece in data_pieces(descriptor, 0, length):
+        image[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
+    return image
 
 
 def _read(unpacked: BufferedIOBase, limit: int, most: int) -> NDArray[np.uint8]:
@@ -184,9 +197,10 @@ def _write_sparse(descriptor: int, data: NDArray[np.uint8]) -> None:
 
 def _occupied(data: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
     """Runs (start, end) of pages that are not all zeros."""
-    for base in range(0, data.size, _CHUNK):
-        chunk = data[base : base + _CHUNK]
-        used = np.logical_or.reduceat(chunk, np.arange(0, chunk.size, _PAGE))
-        edges = np.flatnonzero(np.diff(used, prepend=False, append=False)) * _PAGE
-        for start, end in edges.reshape(-1, 2).tolist():
-            yield base + start, base + min(end, chunk.size)
+    for low, high in occupied(data):
+        for base in range(low // _PAGE * _PAGE, high, _CHUNK):
+            chunk = data[base : min(base + _CHUNK, high)]
+            used = np.logical_or.reduceat(chunk, np.arange(0, chunk.size, _PAGE))
+            edges = np.flatnonzero(np.diff(used, prepend=False, append=False)) * _PAGE
+            for start, end in edges.reshape(-1, 2).tolist():
+                yield base + start, base + min(end, chunk.size)

@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tests.patience import PATIENCE_S
 from tracetool.errors import EmulatorError
 from tracetool.qemu.emulator import emulator
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from tracetool.qemu.emulator import Channel, Emulator
 
-PATIENCE_S = 120
 """Time for a boot to the shell, or for one of its commands: about ten times what they take."""
 
 _PROMPT = re.compile(r"(?:Shell|FS\d:[^>\n]*)> $")

@@ -11,6 +11,8 @@ import pytest
 
 import replay
 from tests.captures import ROOT
+from tests.live import cfi02_machines
+from tests.live.cfi02_differential import compare
 from tests.live.guest import program
 from tests.live.machines import MACHINES
 from tests.live.proof import run
@@ -26,6 +28,12 @@ def _live(machines: list[str]) -> tuple[bool, str, int, str]:
     accesses = 0
     for seed in SEEDS:
         for machine in machines:
+            if machine in cfi02_machines.MACHINES:
+                found = compare(cfi02_machines.MACHINES[machine], seed, LENGTH)
+                accesses += found.accesses
+                if found.differences:
+                    return True, machine, accesses, found.differences[0]
+                continue
             saved = Saved(machine, seed, program(MACHINES[machine], seed, LENGTH))
             outcome = run(saved)
             accesses += outcome.accesses

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from replay.kernel_form import VARIABLE
 from tests.captures import ROOT
+from tests.live.cfi02_mutants import CFI02_MUTANTS
 
 TIMEOUT_S = 300
 
@@ -28,8 +29,8 @@ TIMEOUT_S = 300
 class Mutant(NamedTuple):
     """One change of the model, and the machines whose flash shows it.
 
-    `place` is a function or constant, as `cycles.erase`. `before` is an expression or a statement that it holds once,
-    `after` what takes its place.
+    `place` is a function or constant, as `cycles.erase` or `cfi02.cycles.program`. `before` is an expression or a
+    statement that it holds once, `after` what takes its place.
 
     `live` False: no QEMU of today's Debian shows it, since it is about another behaviour or event set. It is compared
     with the second model of the tests instead.
@@ -45,7 +46,7 @@ class Mutant(NamedTuple):
     @property
     def file(self) -> str:
         """The changed file of `replay`."""
-        return self.place.partition(".")[0] + ".py"
+        return self.place.rpartition(".")[0].replace(".", "/") + ".py"
 
 
 _TABLE = (
@@ -198,9 +199,18 @@ _TABLE = (
     ),
 )
 
-MUTANTS = {mutant.name: mutant for mutant in _TABLE}
+_CFI02_MACHINES = ("musicpal-boot-sectors", "r2d")
+_CFI02_TABLE = tuple(Mutant(*change, _CFI02_MACHINES) for change in CFI02_MUTANTS)
 
-UNBROKEN = Mutant("nothing is broken", "machine", "", "", ("virt-arm", "q35-ovmf", "versatilepb", "virtex-ml507"))
+MUTANTS = {mutant.name: mutant for mutant in (*_TABLE, *_CFI02_TABLE)}
+
+UNBROKEN = Mutant(
+    "nothing is broken",
+    "machine",
+    "",
+    "",
+    ("virt-arm", "q35-ovmf", "versatilepb", "virtex-ml507", *_CFI02_MACHINES),
+)
 """The same trial without a change. A difference here is not a mutant's doing."""
 
 
@@ -241,7 +251,9 @@ def _node(text: str) -> ast.AST:
 
 def _named(statement: ast.stmt) -> str:
     """Name that a statement of a module defines, or nothing."""
-    target = statement.target if isinstance(statement, ast.AnnAssign) else statement
+    target: ast.AST = statement.target if isinstance(statement, ast.AnnAssign) else statement
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
     return getattr(target, "name", "") or getattr(target, "id", "")
 
 
@@ -254,7 +266,7 @@ def broken_source(mutant: Mutant, source: str) -> str:
     tree = ast.parse(source)
     replacement = _Replacement(mutant.before, mutant.after)
     for statement in tree.body:
-        if _named(statement) == mutant.place.partition(".")[2]:
+        if _named(statement) == mutant.place.rpartition(".")[2]:
             replacement.visit(statement)
     if replacement.count != 1:
         raise BrokenTrialError(f"{mutant.place} has {mutant.before!r} {replacement.count} times")

@@ -7,13 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.captures import ROOT
 from tests.live.machines import MACHINES
+from tests.patience import PATIENCE_S, wait_until
 from tests.requirements import lacking
 from tracetool.errors import EmulatorError
 from tracetool.qemu import qtest
@@ -63,13 +63,10 @@ def test_no_qemu_outlives_the_process_that_started_it(how: signal.Signals, tmp_p
             assert owner.stdout.readline() == b"up\n"
             assert _running(tmp_path)
             owner.send_signal(how)
-            owner.wait(20)
+            owner.wait(PATIENCE_S)
         finally:
             owner.kill()
-    deadline = time.monotonic() + 10
-    while _running(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _running(tmp_path)
+    wait_until(lambda: not _running(tmp_path), "the emulator lives")
 
 
 def test_a_qemu_that_does_not_start_says_why(tmp_path: Path) -> None:

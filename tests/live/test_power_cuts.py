@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 import tracetool
-from tests.live.firmware import PATIENCE_S, padded
+from tests.live.firmware import padded
+from tests.patience import PATIENCE_S
 from tests.requirements import needed_file, needed_program
 from tracetool.analysis.power_cuts import store_commits
 from tracetool.qemu.about import about

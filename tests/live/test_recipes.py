@@ -11,13 +11,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.captures import ROOT, capture_path, case_path
 from tests.live.firmware import padded
+from tests.patience import PATIENCE_S
 from tests.requirements import needed_file, needed_program
+from tests.terminal import PROGRAM
 from tests.test_docs import section
 from tests.tracetool.cli.program import COMMAND, Ended, environment
 from tests.tracetool.ingest.test_uefi_vars import BOOT as UEFI_VARS_BOOT
@@ -25,10 +28,12 @@ from tests.tracetool.recording import fake_qemu
 from tests.tracetool.runs.support import FIRST_BOOT, PADDING
 from tracetool.compression import compression_of, decompressed
 
+if TYPE_CHECKING:
+    from tests.terminal import Terminal
+
 pytestmark = pytest.mark.live
 
 REGION = 64 << 20
-PATIENCE_S = 120
 AAVMF_CODE = "/usr/share/AAVMF/AAVMF_CODE.fd"
 LIBVIRT_LOG = "/var/log/libvirt/qemu/guest.log"
 
@@ -176,6 +181,37 @@ def test_the_ci_job_fails_when_the_padding_is_touched(aavmf: Path) -> None:
     assert run(report, aavmf).code == 1
 
 
+def test_shards_of_a_matrix_are_merged_to_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the README and the recipes; the first boot is read, the other wrote outside."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "runs").mkdir()
+    for number, sample in enumerate((FIRST_BOOT, FIRST_BOOT, PADDING, FIRST_BOOT)):
+        sample.at(tmp_path / "runs" / f"boot-{number}")
+    text = recipe("Many runs, and a CI matrix whose shards are merged")
+    whole, _, resumed = ([word for word in line if word not in (">", "fleet.html")] for line in commands(text))
+    whole = [word for word in whole if word not in ("--jobs", "4")]  # whose workers have tests of their own
+    assert run(whole, tmp_path).code == 1
+    table = (tmp_path / "fleet.parquet").read_bytes()
+    again = run(resumed, tmp_path)
+    assert "4 runs are known from earlier, 0 were read" in again.err
+    assert (tmp_path / "fleet.parquet").read_bytes() == table
+    shard, merge = re.findall(r"- (tracetool .*)", block(text, "yaml"))
+    codes = [
+        run(shlex.split(shard.replace("$CI_NODE_INDEX", str(part)).replace("$CI_NODE_TOTAL", "3")), tmp_path).code
+        for part in (1, 2, 3)
+    ]
+    assert max(codes) == 1
+    page = run(shlex.split(merge.partition(" > ")[0]), tmp_path)
+    assert (page.code, page.text[:15]) == (1, "<!DOCTYPE html>")
+    merged = [*shlex.split(merge.partition(" --")[0]), "-o", "merged.parquet"]
+    assert run(merged, tmp_path).code == 1
+    assert (tmp_path / "merged.parquet").read_bytes() == table
+    shown = commands(section("Audit a fleet"))
+    assert [line[:2] for line in shown] == [["tracetool", "fleet"]] * 3
+    assert shown[1][2:] == shlex.split(shard.replace("$CI_NODE_INDEX", "1").replace("$CI_NODE_TOTAL", "3"))[2:]
+    assert shown[2][2:] == ["part-1.parquet", "part-2.parquet", "part-3.parquet", *shown[2][5:]]
+
+
 def test_variables_that_survived_are_listed(tmp_path: Path) -> None:
     files = {"guest_VARS.fd": "flash1-after.fd", "after.fd": "flash1-after.fd", "before.fd": "flash1-before.fd"}
     for name, file in (files | {"trace.log": "trace.log"}).items():
@@ -189,15 +225,42 @@ def test_variables_that_survived_are_listed(tmp_path: Path) -> None:
 
 
 def test_who_wrote_into_the_padding_is_told(aavmf: Path) -> None:
+    """As the README and the recipes show it, but for the time."""
     needed_program("gcc", "gcc")
     padded(Path(AAVMF_CODE), aavmf / "code.fd", REGION)
-    record, who = commands(block(recipe("Who wrote to 0x100000?"), "sh"))
+    title = "Who wrote to 0x100000?"
+    record, who = commands(block(recipe(title), "sh"))
+    assert commands(section(title))[:2] == [record, who]
     stores = (b"mm 0x4100000 0x00400040 -w 4 -n", b"mm 0x4100000 0x00ff00ff -w 4 -n")
     run_to_the_shell([*COMMAND, *record[1:]], aavmf, typed=stores, code=1)
     ended = run(who, aavmf)
     assert (ended.code, ended.err) == (0, "")
     (row,) = ended.text.splitlines()[1:]
     assert re.search(r"program +0x100000 +4 B +done +Shell +Shell\+0x\w+ < .* < DxeCore", row)
+    version = subprocess.run(["dpkg-query", "-W", "qemu-efi-aarch64"], capture_output=True, text=True, check=True)
+    if "2022.11-6+deb12u2" in version.stdout:  # whose output the documents show
+        for text in (recipe(title), section(title)):
+            shown = re.findall(r"```text\n(.*?)```", text, re.DOTALL)[0].removesuffix("...\n").split()
+            told = ended.text.split()[: len(shown)]
+            time = shown.index("18585") + 1
+            assert told[:time] + told[time + 1 :] == shown[:time] + shown[time + 1 :]
+
+
+def test_who_put_a_byte_there_is_told(tmp_path: Path) -> None:
+    for name, file in {"trace.log": "trace.log", "before.fd": "flash1-before.fd", "who.log": "who.log"}.items():
+        unpack(f"aavmf-who/{file}.zst", tmp_path / name)
+    text = recipe("Who put this byte there?")
+    told = [run(command, tmp_path) for command in commands(block(text, "sh"))]
+    assert [ended.code for ended in told] == [0, 0, 0]
+    shown = [line.split() for line in block(text, "text").splitlines()[1:]]
+    rows = [line.split() for line in told[0].text.splitlines()[1:]]
+    assert [[*row[:6], *row[11:16]] for row in rows] == shown
+    states = [
+        {row[3] for row in (line.split() for line in ended.text.splitlines()) if row[0] == "0x01aa"}
+        for ended in told[:2]
+    ]
+    assert states == [{"3c"}, {"3e"}]
+    assert sum(int(line.split(",")[1]) for line in (tmp_path / "blame.csv").read_text().splitlines()[1:]) == 768 << 10
 
 
 def test_the_next_boot_of_a_store_is_told(tmp_path: Path) -> None:
@@ -243,6 +306,78 @@ def test_a_reclaim_is_forecast(boots: Path) -> None:
     assert [ended.code for ended in told] == [0, 0, 0], [ended.err for ended in told]
     assert all("in boot 1,115 from now" in ended.text for ended in told[:2])
     assert len((boots / "wear.csv").read_text().splitlines()) == 3
+
+
+def test_two_builds_are_compared(boots: Path) -> None:
+    for name, boot in (("before", "boot-0"), ("after", "boot-1")):
+        (boots / name).symlink_to(boots / "runs" / boot)
+    for name, number in (("old", 1), ("new", 2)):
+        (boots / f"{name}.log").symlink_to(boots / f"boot{number}.log")
+        (boots / f"{name}.fd").symlink_to(boots / "before.fd")
+    told = [run(each, boots) for each in commands(block(recipe("What changed between two builds?"), "sh"))]
+    assert [ended.code for ended in told] == [1, 1, 1, 1], [ended.err for ended in told]
+    assert all("within-extent -> outside-extent" in ended.text for ended in told[:3])
+    assert "0x100000" in (boots / "diff.html").read_text()
+
+
+def test_a_trace_for_a_bug_report_has_the_finding(tmp_path: Path) -> None:
+    unpack("aavmf-shell-padding/trace.log.zst", tmp_path / "trace.log")
+    unpack("aavmf-shell-padding/flash1-before.fd.zst", tmp_path / "before.fd")
+    told = [run(each, tmp_path) for each in commands(block(recipe("A trace for a bug report"), "sh"))]
+    assert [ended.code for ended in told] == [0, 1, 0, 1], [ended.err for ended in told]
+    assert all("EXT001" in told[number].text for number in (1, 3))
+
+
+def test_a_guest_that_is_watched_is_ended_at_its_first_finding(aavmf: Path) -> None:
+    padded(Path(AAVMF_CODE), aavmf / "code.fd", REGION)
+    record = commands(recipe("Watch a guest while it runs"))[0]
+    with subprocess.Popen(
+        [*COMMAND, *record[1:]],
+        cwd=aavmf,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        seen = b""
+        while b"Shell> " not in seen and (more := process.stdout.read1()):  # type: ignore[attr-defined]
+            seen += more
+        process.stdin.write(b"mm 0x4100000 0x00400040 -w 4 -n\r")
+        process.stdin.flush()
+        stored = time.monotonic()
+        out, said = process.communicate(timeout=PATIENCE_S)
+    assert time.monotonic() - stored < PATIENCE_S / 4
+    assert process.returncode == 1
+    assert b"OUTSIDE-EXTENT" in out
+    lines = said.decode().splitlines()
+    assert any("virt.flash1: program at 0x100000, 4 B" in line for line in lines)
+    assert any("error EXT001 virt.flash1" in line for line in lines)
+    assert "tracetool: a finding that fails: the guest is ended" in lines
+
+
+def test_a_guest_is_watched_in_the_app(tmp_path: Path, terminal: Terminal) -> None:
+    """The lines that show a log that grows, and a pipe from a QEMU, as they stand in the recipe."""
+    needed_program("qemu-system-aarch64", "qemu-system-arm")
+    text = recipe("Watch a guest while it runs")
+    by_name, piped = (line for line in text.splitlines() if re.search(r"\btracetool view .*(guest\.log|-)$", line))
+    with (ROOT / "samples" / PADDING.name / "trace.log.zst").open("rb") as packed:
+        lines = decompressed(packed, compression_of(packed.peek(8))).readlines()
+    log = tmp_path / "guest.log"
+    log.write_bytes(b"".join(lines[:4000]))
+    terminal.run(f"cd {shlex.quote(str(tmp_path))} && {by_name.replace('tracetool', PROGRAM)}", (150, 30))
+    terminal.wait("4,000 events, following")
+    with log.open("ab") as file:
+        file.writelines(lines[4000:])
+    terminal.wait("OUTSIDE-EXTENT", "4,383 events, following")
+    terminal.send("q")
+    terminal.wait("ended with 0", "keys are echoed")
+    terminal.close()
+    terminal.run(piped.replace("tracetool", PROGRAM), (150, 30))
+    assert "virt.flash" in terminal.wait("standard input, ", "following")
+    terminal.send("q")
+    terminal.wait_until(lambda seen: "following" not in seen)
 
 
 def test_a_boot_with_uefi_vars_is_put_beside_one_with_a_flash(boots: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from tests.captures import capture_path
 from tests.live.guest import program
 from tests.live.machines import MACHINES
+from tests.patience import PATIENCE_S, wait_until
 from tests.requirements import needed_program
 from tests.tracetool.cli.program import COMMAND, environment, tracetool
 from tracetool.images import write_image
@@ -288,12 +288,9 @@ def test_an_interrupt_leaves_no_qemu_and_no_files(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*restored, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=settings
     ) as running:
-        deadline = time.monotonic() + 60
-        while not any("-qtest" in _line(pid) for pid in _qemus(tmp_path)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert _qemus(tmp_path)
+        wait_until(lambda: any("-qtest" in _line(pid) for pid in _qemus(tmp_path)), "no QEMU was started")
         os.kill(running.pid, signal.SIGINT)
-        out, err = running.communicate(timeout=30)
+        out, err = running.communicate(timeout=PATIENCE_S)
     assert (running.returncode, out, err.decode()) == (INTERRUPTED, b"", "tracetool: interrupted\n")
     assert _qemus(tmp_path) == []
     assert list(tmp_path.iterdir()) == []

@@ -73,7 +73,7 @@ def outcome(machine: Machine) -> list[Any]:
 
 
 def test_the_plain_twin_is_plain() -> None:
-    assert plain("replay.engine").run.__module__ == "replay.machine"
+    assert plain("replay.engine").run.__module__ == "replay.loop"
     assert plain("replay.engine").Machine is not Machine
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -222,10 +223,40 @@ def test_counts_are_those_of_the_journal(data: DataObject) -> None:
     assert len(counted.journal) == 0
 
 
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_changed_bytes_are_those_that_a_walk_over_the_changes_finds(data: DataObject) -> None:
+    geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
+    behaviour = data.draw(st.sampled_from(BEHAVIOURS), "behaviour")
+    image = data.draw(st.sampled_from((None, np.arange(geometry.size).astype(np.uint8))), "image")
+    reference = Reference(geometry, behaviour, image=None if image is None else image.tobytes())
+    events = [RESET, *_log(reference, data.draw(programs(geometry), "program"))]
+    journal = replayed(Config(geometry, behaviour, image=image, journal=True), events)[0].journal
+    expected: Counter[tuple[int, int]] = Counter()
+    made = (JournalKind.PROGRAM, JournalKind.FLUSH, JournalKind.ERASE)
+    for number, change in enumerate(journal):
+        if change.target & Target.STORAGE and change.kind in made:
+            both_known = change.before_known & change.after_known
+            for at in np.flatnonzero(both_known & (change.before != change.after)).tolist():
+                expected[number, (change.offset + at) // 64] += 1
+    found = journal.changed_bytes(lambda offsets: offsets // 64)
+    rows = zip(found.change.tolist(), found.bin.tolist(), found.amount.tolist(), strict=True)
+    assert {(change, cell): count for change, cell, count in rows} == expected
+    assert len(found.amount) == len(expected)
+
+
 def _bits_set(kind: JournalKind, old: list[int], new: list[int]) -> int:
     if kind == JournalKind.ERASE:
         return 0
     return sum((y & ~x).bit_count() for x, y in zip(old, new, strict=True))
+
+
+def test_an_erase_counts_the_bytes_that_were_not_erased_whichever_of_their_bits_were_clear() -> None:
+    image = np.full(VIRT.size, 0xFF, np.uint8)
+    image[: 256 * 9 : 9] = np.arange(256)  # each value at each place in a word of eight bytes
+    image[VIRT.block - 1] = 0xFE
+    _, steps = replayed(Config(VIRT, image=image, count_changes=True), [RESET, write(0, 0x20), write(0, 0xD0)])
+    assert steps.changed == [0, 256, 0]
 
 
 def test_what_is_forgotten_is_not_counted() -> None:

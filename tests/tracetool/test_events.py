@@ -48,7 +48,8 @@ def test_nameless_reset_means_back_to_read_array() -> None:
 
 
 def test_no_two_variants_are_written_alike() -> None:
-    texts = [(v.source, v.named, v.text) for v in CATALOGUE]
+    """But for a CFI02 device's return to rest, which only what precedes it tells from a reset."""
+    texts = [(v.source, v.named, v.text) for v in CATALOGUE if v.event != "idle"]
     assert len(set(texts)) == len(texts)
 
 

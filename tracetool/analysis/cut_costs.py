@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from replay.columns import JournalKind
-from replay.powercut import AFTER, CutState, state_after
+from replay.pages import Pages
+from replay.powercut import AFTER, BEFORE, CutState, shapes_of, state_after, tear
 from tracetool.analysis.tolls import Toll
 from tracetool.uefi.boot import FIRMWARES, Outcome, boot
 from tracetool.uefi.boot.variable_driver import read_store
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from replay.powercut import Commit
     from tracetool.analysis.power_cuts import StoreCommits
     from tracetool.uefi.boot import Firmware
+    from tracetool.uefi.boot.contents import Image
     from tracetool.uefi.variables import Variable
 
     Entry = tuple[tuple[str, bytes], bytes]
@@ -43,6 +45,7 @@ __all__ = [
     "likely_firmware",
     "parse_case",
     "toll",
+    "worst_cut_at",
 ]
 
 
@@ -77,11 +80,11 @@ class Cut(NamedTuple):
 
 
 class _Verdict(NamedTuple):
-    """The next boot, without the flash; `values` are those of the boot after it where it hangs once."""
+    """The next boot, without the flash; `taken_up` is what the boot after it takes up where it hangs once."""
 
     outcome: Outcome
     for_good: bool
-    values: tuple[Entry, ...]
+    taken_up: tuple[Variable, ...]
 
 
 def case_name(digest: str, cut: Cut) -> str:
@@ -108,14 +111,21 @@ def toll(outcome: Outcome, *, for_good: bool, committed: Values, taken: Values, 
     """
     count = len(committed)
     if for_good:
-        return Cost(Toll.NO_START, tuple(name for name, _ in committed), count)
-    changed = [key for key, data in committed.items() if taken.get(key) != data]
-    older = {key: None for key in changed if key in taken and (key, taken[key]) in earlier}
-    lost = [key for key in changed if key not in older and (key not in taken or _is_torn(taken[key], committed[key]))]
+        return Cost(Toll.NO_START, tuple([name for name, _ in committed]), count)
+    lost, older = [], []
+    for key, data in committed.items():
+        found = taken.get(key)
+        if found is None:
+            lost.append(key)
+        elif found != data:
+            if (key, found) in earlier:
+                older.append(key)
+            elif _is_torn(found, data):
+                lost.append(key)
     if lost:
-        return Cost(Toll.ALL if len(lost) == count else Toll.SOME, tuple(name for name, _ in lost), count)
+        return Cost(Toll.ALL if len(lost) == count else Toll.SOME, tuple([name for name, _ in lost]), count)
     if older:
-        return Cost(Toll.OLDER, tuple(name for name, _ in older), count)
+        return Cost(Toll.OLDER, tuple([name for name, _ in older]), count)
     return Cost(Toll.RECOVERED if outcome in (Outcome.RECOVERED, Outcome.HUNG) else None, (), count)
 
 
@@ -138,7 +148,7 @@ class Committed:
     values: Values = field(default_factory=dict)
     earlier: set[Entry] = field(default_factory=set)
     number: int = -1
-    store: bytes = b""
+    store: Pages = field(default_factory=lambda: Pages(b""))
     rewritten_to: int | None = None
     """Place up to which the rewrite under way has come; None: there is none."""
     end: int = 0
@@ -150,7 +160,8 @@ class Committed:
         """Follow the flash to the beginning of the commit of a state."""
         if state.number != self.number:
             if self.number < 0:
-                self._look(bytes(state.contents[: self.firmware.store_bytes]))
+                self.store = state.contents.region(0, self.firmware.store_bytes)
+                self._look()
             self.number = state.number
             self._begin(state.commit)
 
@@ -158,9 +169,9 @@ class Committed:
         """Follow the flash to a state."""
         self.begin(state)
         if state.shape == AFTER and state.commit.offset < self.firmware.store_bytes:
-            self.store = bytes(state.contents[: self.firmware.store_bytes])
+            self.store = state.contents.region(0, self.firmware.store_bytes)
             if self.rewritten_to is None:
-                self._look(self.store)
+                self._look()
 
     def cost(self, verdict: _Verdict) -> Cost:
         """Cost of a cut at this moment; cuts in a row often leave the same."""
@@ -169,19 +180,18 @@ class Committed:
                 verdict.outcome,
                 for_good=verdict.for_good,
                 committed=self.values,
-                taken=dict(verdict.values),
+                taken=_values(verdict.taken_up),
                 earlier=self.earlier,
             )
             self.last_cost = (verdict, found)
         return self.last_cost[1]
 
-    def _look(self, store: bytes) -> None:
-        values = _values(read_store(store, HEADER_BYTES).current)
+    def _look(self) -> None:
+        values = _values(read_store(self.store, HEADER_BYTES).current)
         if values != self.values:
             self.earlier.update(self.values.items())
             self.values = values
             self.last_cost = None
-        self.store = store
 
     def _begin(self, commit: Commit) -> None:
         """Begin or end a rewrite with a commit."""
@@ -189,7 +199,7 @@ class Committed:
         ascends = self.rewritten_to is not None and self.rewritten_to <= commit.offset and self.rewritten_to < self.end
         if self.rewritten_to is not None and not (inside and (erases or ascends)):
             self.rewritten_to = None
-            self._look(self.store)
+            self._look()
         if inside and erases and self.values:
             if self.rewritten_to is None:
                 self.end = read_store(self.store, HEADER_BYTES).list_end
@@ -208,9 +218,6 @@ class Boots:
     def __init__(self, firmware: Firmware) -> None:
         self._firmware = firmware
         self._found: dict[int, _Verdict] = {}
-        self._entries: dict[Entry, Entry] = {}
-        self._last: tuple[object, tuple[Entry, ...]] = ((), ())
-        """The variables of the last boot, and their entries: most cuts leave the same ones."""
 
     def of(self, state: CutState) -> _Verdict:
         """The next boot of a state."""
@@ -220,17 +227,12 @@ class Boots:
             self._found[state.key] = self.boot(state.contents)
         return self._found[state.key]
 
-    def boot(self, contents: memoryview) -> _Verdict:
+    def boot(self, contents: Image) -> _Verdict:
         """The next boot of a flash."""
         found = boot(contents, self._firmware)
         hung_once = found.outcome is Outcome.HUNG and not found.for_good
         last = boot(found.image, self._firmware) if hung_once else found
-        if self._last[0] is not last.taken_up:
-            if len(self._entries) >= _MOST_BOOTS:
-                self._entries.clear()
-            values = tuple(self._entries.setdefault(entry, entry) for entry in _values(last.taken_up).items())
-            self._last = (last.taken_up, values)
-        return _Verdict(found.outcome, found.for_good, self._last[1])
+        return _Verdict(found.outcome, found.for_good, last.taken_up)
 
 
 @dataclass
@@ -295,16 +297,37 @@ def cut_at(commits: StoreCommits, firmware: Firmware, event: tuple[int, int], sh
     """
     contents = state_after(commits.before, commits, *event, shape)
     committed, commit = committed_at(commits, firmware, event, shape)
-    verdict = Boots(firmware).boot(memoryview(contents))
+    verdict = Boots(firmware).boot(contents)
     return contents, Cut(commit, shape, verdict.outcome, verdict.for_good, committed.cost(verdict))
+
+
+def worst_cut_at(commits: StoreCommits, firmware: Firmware, event: tuple[int, int]) -> tuple[bytes, Cut]:
+    """Of all cuts in the commit of an event (trace, seq) the one that costs the most, with the contents that it leaves.
+
+    Raises:
+        ValueError: the event commits nothing to the store.
+    """
+    committed, commit = committed_at(commits, firmware, event, BEFORE)
+    before, boots, tolls = state_after(commits.before, commits, *event, BEFORE), Boots(firmware), (*Toll, None)
+    found = []
+    for shape in [AFTER, *shapes_of(commit)]:
+        data = tear(commit, shape)
+        contents = before[: commit.offset] + data + before[commit.offset + len(data) :]
+        verdict = boots.boot(contents)
+        cost = committed.cost(verdict)
+        found.append((contents, Cut(commit, shape, verdict.outcome, verdict.for_good, cost)))
+    return min(found, key=lambda one: (tolls.index(one[1].cost.toll), -len(one[1].cost.names)))
 
 
 def likely_firmware(commits: StoreCommits) -> Firmware | None:
     """The firmware that wrote a store: by the volume's length, and AAVMF's release by the state 0x7f.
 
+    Of OVMF it is the build without SMM, though a trace does not tell.
+
     Ref: edk2 88580a79d4 (2023-11), which leaves out the state "header valid".
     """
-    found = [firmware for firmware in FIRMWARES.values() if firmware.volume_bytes == commits.end - commits.start]
+    known = [firmware for firmware in FIRMWARES.values() if not firmware.smm]
+    found = [firmware for firmware in known if firmware.volume_bytes == commits.end - commits.start]
     if not found:
         return None
     old = any(_programs_header_valid(commit) for commit in commits)

@@ -71,6 +71,11 @@ class CutSurvey:
     trials: tuple[CutTrial, ...] = ()
 
     @property
+    def every_state(self) -> bool:
+        """True where every state was tried that QEMU's flash can leave, and no other; else it is a sample."""
+        return not self.torn and self.shard == (1, 1)
+
+    @property
     def costly(self) -> bool:
         """True where a cut costs a variable."""
         return any(group.toll is not Toll.RECOVERED for group in self.groups)
@@ -96,10 +101,11 @@ class CutTrial:
 
 
 class _Cause(NamedTuple):
-    """What a commit was for, and the variable that it was for; empty where it concerns none."""
+    """What a commit was for, for which variable, and the module that asked for it; empty where none is known."""
 
     what: str
     variable: str
+    asked_by: str
 
 
 @dataclass
@@ -110,6 +116,7 @@ class CutGroup:
         toll: what they cost.
         what: what the commits were for.
         variables: for which variables, by the number of commits.
+        asked_by: which modules of the guest asked for them, likewise; empty without a log of its code.
         commits: offset in the flash and length of each commit, by its event (trace, seq).
         states: how many states.
         exposed_ns: time between these commits and the next ones, in nanoseconds; without the torn states.
@@ -123,6 +130,7 @@ class CutGroup:
     worst: Cut
     case: str = ""
     variables: dict[str, int] = field(default_factory=dict)
+    asked_by: dict[str, int] = field(default_factory=dict)
     commits: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     states: int = 0
     exposed_ns: int = 0
@@ -141,10 +149,13 @@ def _groups(
         if cut.cost.toll is None:
             continue
         event = (cut.commit.trace, cut.commit.seq)
-        cause = causes.get(event, _Cause("other", ""))
-        group = groups.setdefault((cut.cost.toll, cause.what), CutGroup(cut.cost.toll, cause.what, cut))
-        if event not in group.commits and cause.variable:
-            group.variables[cause.variable] = group.variables.get(cause.variable, 0) + 1
+        cause = causes.get(event, _Cause("other", "", ""))
+        group = groups.get((cut.cost.toll, cause.what))
+        if group is None:
+            group = groups[cut.cost.toll, cause.what] = CutGroup(cut.cost.toll, cause.what, cut)
+        for counts, name in ((group.variables, cause.variable), (group.asked_by, cause.asked_by)):
+            if event not in group.commits and name:
+                counts[name] = counts.get(name, 0) + 1
         group.commits[event] = (start + cut.commit.offset, len(cut.commit.after))
         group.states += 1
         group.outcomes.add(cut.outcome)
@@ -215,7 +226,22 @@ _BLOCK = {Intent.REWRITE: "rewrite of the live block outside FTW", Intent.RECLAI
 _CHANGES = (Intent.CREATE, Intent.UPDATE, Intent.MARK, Intent.SUPERSEDE, Intent.DELETE)
 
 
-def _causes(commits: Iterable[Commit], timeline: StoreTimeline) -> dict[tuple[int, int], _Cause]:
+def _asked_by(device: Device, commits: Iterable[Commit]) -> dict[tuple[int, int], str]:
+    """The module that asked for the operation of each commit, where a log of the guest's code tells."""
+    if not device.callers or not device.options.keep_operations:
+        return {}
+    operations = device.operations_with_code()
+    events = [(commit.trace, commit.seq) for commit in commits]
+    asked = operations.select("trace", pl.col("first_seq").alias("seq"), "by").sort("seq")
+    schema = {"trace": pl.UInt16, "seq": pl.Int64}
+    found = pl.DataFrame(events, schema, orient="row").sort("seq")
+    joined = found.join_asof(asked, on="seq", by="trace", strategy="backward", check_sortedness=False)
+    return {(trace, seq): by for trace, seq, by in joined.drop_nulls("by").iter_rows()}
+
+
+def _causes(
+    commits: Iterable[Commit], timeline: StoreTimeline, asked: Mapping[tuple[int, int], str]
+) -> dict[tuple[int, int], _Cause]:
     """What each commit was for; a rewrite of the live block is for the change of a variable that follows."""
     touches: dict[tuple[int, int], tuple[str, str]] = {}
     following: dict[tuple[int, int], str] = {}
@@ -232,9 +258,9 @@ def _causes(commits: Iterable[Commit], timeline: StoreTimeline) -> dict[tuple[in
         intent, variable = touches.get(event, (Intent.OTHER, ""))
         if intent in _BLOCK:
             what = f"{'erase' if commit.kind is JournalKind.ERASE else 'program'} in a {_BLOCK[Intent(intent)]}"
-            found[event] = _Cause(what, following.get(event, ""))
+            found[event] = _Cause(what, following.get(event, ""), asked.get(event, ""))
         else:
-            found[event] = _Cause(str(intent), variable)
+            found[event] = _Cause(str(intent), variable, asked.get(event, ""))
     return found
 
 
@@ -268,7 +294,8 @@ def survey_cuts(
             tolls.take(cut)
             yield cut
 
-    groups = _groups(cuts(), _causes(commits, timeline) if timeline else {}, times, commits.start)
+    causes = _causes(commits, timeline, _asked_by(device, commits)) if timeline else {}
+    groups = _groups(cuts(), causes, times, commits.start)
     for group in groups:
         group.case = case_name(commits.digest, group.worst)
     return CutSurvey(

@@ -10,16 +10,20 @@ import polars as pl
 
 from replay.backing import Backing, Policy
 from replay.behaviour import Behaviour
+from replay.command_set import CommandSet
 from tracetool.analysis.access import Access
 from tracetool.analysis.cluster import Cluster
 from tracetool.analysis.extent import Extent
-from tracetool.analysis.identity import NAMELESS, Basis
+from tracetool.analysis.free_space import FREE_SPACE_SCHEMA, free_space
+from tracetool.analysis.identity import Basis
 from tracetool.analysis.outside import Comparison, Outside
 from tracetool.analysis.tally import Tally
 from tracetool.errors import InputError
+from tracetool.timeline.accesses import ACCESSES_SCHEMA
 from tracetool.timeline.activity import Activity
 from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.collector import Collector
+from tracetool.timeline.fingerprint import Fingerprint
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.timeline.touched import with_touches
 
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from tracetool.timeline.story import Story
     from tracetool.uefi.store_timeline import StoreTimeline
     from tracetool.uefi.varstore import VariableStore
+    from tracetool.who.callers import Callers
 
 __all__ = ["Device", "DeviceNotes", "Extent", "Learned", "Watch"]
 
@@ -60,6 +65,8 @@ class DeviceNotes:
     adopted_at: int | None = None
     migrated_at: int | None = None
     io_write_traced: bool = True
+    lacking: tuple[str, ...] = ()
+    """Events that were not traced, without which the contents of a CFI02 flash are not certain."""
     started_with_reset: bool = False
     accesses: int = 0
     """Events that only an access by the guest causes."""
@@ -80,6 +87,8 @@ class DeviceNotes:
     last_seq: int = -1
     changes_before: int = 0
     """Changes in the journal when the trace began, where a journal is kept."""
+    policy_changes_before: int = 0
+    """The same of the machine under the policy, which has those of the recorded one until it begins."""
 
 
 class Watch(Collector, Protocol):
@@ -111,14 +120,23 @@ class Device:
 
     `base` is its name in the trace, by which options name it; `name` adds its process where the trace holds several.
     `process` is None where the format names none, or each trace has another. `machine` is None until the device is
-    decided (`intake`), and stays so where it cannot be replayed; collectors are filled by `replay`.
+    decided (`intake`), and stays so where it cannot be replayed; collectors are filled by `replay`. `nameless`: its
+    events name no device.
     """
 
     def __init__(
-        self, base: str, options: Options, image: NDArray[np.uint8] | None = None, learned: Learned | None = None
+        self,
+        base: str,
+        options: Options,
+        image: NDArray[np.uint8] | None = None,
+        learned: Learned | None = None,
+        *,
+        nameless: bool = False,
     ) -> None:
         self.base = self.name = base
         self.process: int | None = None
+        self.callers: Mapping[int, Callers] = {}
+        """By the trace's number, those of the session."""
         self.options = options
         self.image = image
         self.learned = learned or Learned()
@@ -126,9 +144,9 @@ class Device:
 
         self.evidence: Evidence | None = None
         self.identity: Identity | None = None
-        self.cfi02 = False
+        self.nameless = nameless
         # No QEMU that stages buffered writes leaves the name of the device out of its events.
-        self.told_behaviour = options.behaviour or (Behaviour.DIRECT if base == NAMELESS else Behaviour.UNDETERMINED)
+        self.told_behaviour = options.behaviour or (Behaviour.DIRECT if nameless else Behaviour.UNDETERMINED)
         self.behaviour = self.told_behaviour
 
         self.machine: Machine | None = None
@@ -139,6 +157,10 @@ class Device:
         """Trace and seq of the event that completed a variable store, where the extent is known by it."""
         self.learned_late_extent = False
         """The extent became known only after an access beyond it."""
+        self.assumed_behaviour = False
+        """An audit of a trace that grows did not wait for evidence of when buffered words are stored."""
+        self.learned_late_behaviour = False
+        """That evidence came later."""
         self.evaluated = True
         """False where the policy could not be evaluated, as a stream cannot be read again."""
         self.inspection: Inspection | None = None
@@ -151,8 +173,11 @@ class Device:
         self.outside = Outside(listed=listed)
         self.comparison = Comparison(listed=listed)
         self.activity = Activity()
+        self.fingerprint = Fingerprint()
         self.operations: list[pl.DataFrame] = []
-        """Frames of `OPERATIONS_SCHEMA`, where `Options.keep_operations` asks for them."""
+        """Frames of `OPERATIONS_SCHEMA`, where the options ask for them, or need their times."""
+        self.digests: list[pl.Series] = []
+        """Digest of the data words of each of them, 0 without data."""
         self.accesses: list[pl.DataFrame] = []
         """Frames of `ACCESSES_SCHEMA`, where `Options.keep_accesses` asks for them."""
         self.blocks = BlockTable()
@@ -166,6 +191,13 @@ class Device:
     def geometry(self) -> Geometry | None:
         """Its geometry; None where it is not known."""
         return self.identity.geometry if self.identity is not None else None
+
+    @property
+    def is_cfi02(self) -> bool:
+        """True for a CFI02 device, by its events or by its board."""
+        if self.geometry is not None:
+            return self.geometry.command_set == CommandSet.CFI02
+        return self.evidence is not None and self.evidence.cfi02
 
     @property
     def read_only(self) -> bool:
@@ -217,14 +249,39 @@ class Device:
         return found
 
     def operation_table(self) -> pl.DataFrame:
-        """Its operations, a frame of `OPERATIONS_SCHEMA`, with what they touched where its store is followed.
+        """Its operations, a frame of `OPERATIONS_SCHEMA`, with their code, and what they touched of a followed store.
 
         Raises:
             ValueError: operations were not kept.
+            InputError: a log of the guest's code cannot be read.
         """
-        table = pl.concat([OPERATIONS_SCHEMA.to_frame(), *self.kept("operations")])
+        table = self.operations_with_code()
         timeline = self.followed_store
         return table if timeline is None else with_touches(table, timeline.touches)
+
+    def operations_with_code(self) -> pl.DataFrame:
+        """Its operations, as `operation_table` gives them, without what they touched of a store."""
+        kept = pl.concat([OPERATIONS_SCHEMA.to_frame(), *self.kept("operations")])
+        return self._with_code(kept, "first_seq", "last_seq")
+
+    def access_table(self) -> pl.DataFrame:
+        """Its accesses, a frame of `ACCESSES_SCHEMA`, with their code; errors as of `operation_table`."""
+        return self._with_code(pl.concat([ACCESSES_SCHEMA.to_frame(), *self.kept("accesses")]), "seq", "seq")
+
+    def code_at(self, trace: int, first: int, last: int | None) -> tuple[str, str] | None:
+        """By whom, and the chain of callers of, the first bus access from event `first` of a trace to `last`.
+
+        None where no log of the guest's code tells; `last` None: to the end.
+        """
+        callers = self.callers.get(trace)
+        return None if callers is None else callers.code_at(self.base, first, last)
+
+    def _with_code(self, table: pl.DataFrame, first: str, last: str) -> pl.DataFrame:
+        if not self.callers:
+            return table
+        from tracetool.who.callers import with_code  # noqa: PLC0415  few traces have a log of the guest's code
+
+        return with_code(table, self.base, self.callers, first, last)
 
     # --- UEFI variables ------------------------------------------------------------------------------------------
 
@@ -247,7 +304,14 @@ class Device:
         """The contents at every moment, computed on the first call; None where it was not replayed with a journal."""
         from tracetool.analysis.history import history_of  # noqa: PLC0415  the audit asks for none
 
-        return history_of(self)
+        return history_of(self.machine, [(notes.trace, notes.changes_before) for notes in self.notes])
+
+    @cached_property
+    def policy_history(self) -> Callable[[], History | None]:
+        """The same under the policy, which differs once something goes beyond the extent; None where it does not."""
+        from tracetool.analysis.history import history_of  # noqa: PLC0415  the audit asks for none
+
+        return history_of(self.policy_machine, [(notes.trace, notes.policy_changes_before) for notes in self.notes])
 
     @cached_property
     def followed_store(self) -> StoreTimeline | None:
@@ -260,6 +324,13 @@ class Device:
     def store_timeline(self) -> StoreTimeline | None:
         """The life of the variable store, for the rules about it; None where they were not asked for."""
         return self.followed_store if self.options.variables else None
+
+    @property
+    def free_space(self) -> pl.DataFrame:
+        """Free space of the variable store over time (`FREE_SPACE_SCHEMA`); empty where it was not asked for."""
+        timeline = self.store_timeline
+        operations = pl.concat([OPERATIONS_SCHEMA.to_frame(), *self.operations])
+        return FREE_SPACE_SCHEMA.to_frame() if timeline is None else free_space(timeline, operations)
 
     @cached_property
     def cut_survey(self) -> CutSurvey | None:
@@ -286,7 +357,7 @@ class Device:
     @property
     def needs_another_pass(self) -> bool:
         """True when a fact became known after it was needed."""
-        return self.learned_late or self._other_bytes is not None
+        return self.learned_late or self.learned_late_behaviour or self._other_bytes is not None
 
     @property
     def learned_late(self) -> bool:

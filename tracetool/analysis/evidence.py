@@ -14,14 +14,17 @@ from replay.cfi_answers import Answer
 from replay.columns import RowKind
 from tracetool.analysis.access import Access
 from tracetool.analysis.machine_rows import IO_CODES, kinds_of
-from tracetool.events import CFI02_ONLY
+from tracetool.ingest.cfi02_evidence import is_cfi02, is_quiet, sectors_in, width_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-__all__ = ["Evidence", "Realize", "behaviour_in", "gather", "realize_in"]
+__all__ = ["SHOWING", "Evidence", "Realize", "behaviour_in", "gather", "realize_in"]
+
+SHOWING = (RowKind.WRITE_BLOCK, RowKind.WRITE_BLOCK_START, RowKind.DATA_WRITE)
+"""Inner events of buffered writes, which `behaviour_in` looks at."""
 
 _MOST_ANSWERS = 512
 _LARGEST_BLOCK = 1 << 24
@@ -53,8 +56,16 @@ class Evidence:
     two_chips: bool = False
     byte_wide: bool = False
     access: Access = field(default_factory=Access)
+    nameless: bool = False
+    """Its events name no device."""
     cfi02: bool = False
+    width: int | None = None
+    """Width of a CFI02 device by the addresses of its unlock cycles, or as its erases are printed."""
+    sectors: tuple[tuple[int, int], ...] = ()
+    """Offset and length of the sectors that a CFI02 device erased, each once."""
     reset_is_read_array: bool = False
+    quiet: bool = False
+    """A CFI02 device logs `reset` for commands that are given up, and for nothing else."""
 
 
 def realize_in(events: pl.DataFrame) -> Realize | None:
@@ -104,8 +115,8 @@ def _reset_is_read_array(kinds: NDArray[np.uint8], commands: pl.DataFrame) -> bo
     return len(returns) > 0 and 2 * int((resets & after_write).sum()) > len(returns)
 
 
-def gather(events: pl.DataFrame) -> Evidence:
-    """Collect the evidence in the events of one device (`EVENTS_SCHEMA`)."""
+def gather(events: pl.DataFrame, *, nameless: bool = False) -> Evidence:
+    """Collect the evidence in the events of one device (`EVENTS_SCHEMA`); `nameless`: they do not name it."""
     kinds = kinds_of(events)
     commands = _commands(events)
     accesses = events.filter(pl.Series(np.isin(kinds, IO_CODES)))
@@ -121,8 +132,12 @@ def gather(events: pl.DataFrame) -> Evidence:
         two_chips=_doubled(commands),
         byte_wide=len(commands) > 0 and bool((commands["size"] == 1).all()),
         access=access,
-        cfi02=bool(events["event"].cast(pl.String).is_in(sorted(CFI02_ONLY)).any()),
+        nameless=nameless,
+        cfi02=is_cfi02(events, accesses),
+        width=width_in(events, accesses),
+        sectors=sectors_in(events),
         reset_is_read_array=_reset_is_read_array(kinds, commands),
+        quiet=nameless or is_quiet(events),
     )
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from replay.boards import Board, boards, boards_with
 from replay.cfi import SECTOR_BYTES
 from replay.cfi_answers import differing
+from replay.command_set import CommandSet
 from replay.geometry import MAX_REGION
+from tracetool.analysis.cfi02_geometry import cfi02_board, cfi02_contradictions, require_whole_file, shown_geometry
 from tracetool.analysis.options import apply_geometry
 from tracetool.errors import InputError, UsageError
 from tracetool.sizes import format_offset, format_size
@@ -63,8 +65,16 @@ class Identity:
         return None if self.board is None else boards()[self.board].bases.get(self.name)
 
     @property
+    def mirrors(self) -> int:
+        """How often the flash is mapped on its board; accesses through all of them look alike in a trace."""
+        board = None if self.board is None else boards()[self.board]
+        return 1 if board is None or self.geometry is None else board.mirrors(self.geometry.size)
+
+    @property
     def file_sized(self) -> bool:
-        """True when the board makes the flash as long as its image file, so that no shorter file can back it."""
+        """True when the image file must be as long as the flash, so that no shorter one can back it."""
+        if self.geometry is not None and self.geometry.command_set == CommandSet.CFI02:
+            return True
         return self.board is not None and boards()[self.board].sizes.get(self.name) == 0
 
 
@@ -85,13 +95,24 @@ class _Choice(NamedTuple):
 
 def _choose(name: str, options: Options, evidence: Evidence, contents: Contents | None) -> _Choice:
     if options.board is not None:
-        return _Choice(boards()[options.board], "--board")
+        board = boards()[options.board]
+        if evidence.cfi02 and board.command_set != CommandSet.CFI02:
+            raise UsageError(
+                f"--board {board.name}: its flash is {board.command_set.label}, and {name} in the trace is a CFI02 "
+                "device; leave the option out, or give the right board"
+            )
+        return _Choice(board, "--board")
     recorded = options.recorded.get(name)
     if recorded is not None and recorded.board in boards():
         return _Choice(boards()[recorded.board], "the machine that was run")
-    named = boards_with(name)
+    named = [] if evidence.nameless else boards_with(name)
+    if evidence.cfi02:
+        named = [board for board in named if board.command_set == CommandSet.CFI02]
     if named:
         return _of_name(name, named, evidence, contents)
+    if evidence.cfi02:
+        found = cfi02_board(evidence)
+        return _Choice(found, "its identifiers" if found else "unknown")
     for sign, board_name in _BY_EVIDENCE.items():
         if getattr(evidence, sign):
             return _Choice(boards()[board_name], "how its commands are addressed")
@@ -127,6 +148,8 @@ def _geometry(
     geometry = board.geometry(name, store or image_bytes) if board else None
     if geometry is not None and board is not None:
         source = f"{board.name}, by {source}"
+    if evidence.cfi02 and name not in options.geometries:
+        geometry, source = shown_geometry(geometry, source, evidence, image_bytes)
     if store is not None and image_bytes is not None:
         source += (
             f"; its image of {format_size(image_bytes)} is longer than its store, which code follows up to 4 GiB: "
@@ -139,7 +162,8 @@ def _geometry(
     if geometry is not None and 0 < region <= MAX_REGION and region != geometry.size and not region % geometry.block:
         geometry, source = geometry.resized(region), f"{source}; size by its pflash_realize event"
     if name in options.geometries:
-        geometry = apply_geometry(name, options.geometries[name], geometry)
+        command_set = CommandSet.CFI02 if evidence.cfi02 else CommandSet.CFI01
+        geometry = apply_geometry(name, options.geometries[name], geometry, command_set)
         source, choice = "--geometry", choice._replace(others=())
     if geometry is not None:
         require_file(name, options, evidence.realize)
@@ -163,7 +187,7 @@ def _sized_by_store(name: str, board: Board, evidence: Evidence, contents: Conte
 
 def contradictions(geometry: Geometry, evidence: Evidence) -> list[str]:
     """Contradictions between trace and geometry, in words."""
-    found = []
+    found = [] if geometry.command_set == CommandSet.CFI01 else cfi02_contradictions(geometry, evidence)
     if len(evidence.erase_lengths) == 1 and evidence.erase_lengths[0] != geometry.block:
         found.append(f"the trace erases blocks of {format_size(evidence.erase_lengths[0])}")
     if evidence.highest_end > geometry.size:
@@ -188,6 +212,11 @@ def _sizes(geometry: Geometry) -> Iterator[Geometry]:
 
 def _contradict(name: str, geometry: Geometry, evidence: Evidence) -> None:
     """Refuse a geometry with another block size than that of the trace's erases."""
+    if geometry.command_set == CommandSet.CFI02 and (wrong := cfi02_contradictions(geometry, evidence)):
+        raise UsageError(
+            f"{name}: {wrong[0]}, unlike the geometry in use; give the right --board, or for sectors of unlike size "
+            f"--geometry {name}=sectors=8x8K,126x64K,8x8K"
+        )
     if len(evidence.erase_lengths) == 1 and evidence.erase_lengths[0] != geometry.block:
         found = format_size(evidence.erase_lengths[0])
         raise UsageError(
@@ -216,6 +245,8 @@ def _fit(name: str, geometry: Geometry, options: Options, image_bytes: int | Non
             f"--image {name}={options.images[name]}: {image_bytes:,} B are no whole number of {SECTOR_BYTES}-byte "
             "sectors: is it this flash's image?"
         )
+    if geometry.command_set == CommandSet.CFI02:
+        require_whole_file(name, geometry, options, image_bytes)
     extent = options.extents.get(name, 0)
     if geometry.size_known and extent > geometry.size:
         raise UsageError(f"--extent {name}={format_size(extent)} is more than {region}")
@@ -229,7 +260,7 @@ def _access(name: str, options: Options, evidence: Evidence, board: Board | None
         yield False, "--writable", Basis.TOLD
     if evidence.realize is not None:
         yield evidence.realize.read_only, "its pflash_realize event", Basis.TOLD
-    shown = evidence.access.read_only
+    shown = None if evidence.cfi02 else evidence.access.read_only  # no event of a CFI02 device shows it
     if shown is not None and not shown[0]:
         yield *shown, Basis.SHOWN
     if name in options.recorded:

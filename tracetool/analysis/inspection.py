@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from replay.command_set import CommandSet
+
 if TYPE_CHECKING:
     from replay.engine import Machine
     from replay.journal import Change
@@ -61,6 +63,7 @@ class Inspection:
     step: Step | None = None
     changes: tuple[Change, ...] = ()
     words_left: int | None = None
+    command_set: CommandSet = CommandSet.CFI01
     policy_before: Moment | None = None
     policy_after: Moment | None = None
     _changes_before: int = 0
@@ -72,6 +75,7 @@ class Inspection:
 
     def begin(self, machine: Machine, policy_machine: Machine | None) -> None:
         """Note the state before the event, and begin to keep the journal."""
+        self.command_set = machine.config.geometry.command_set
         self.before, self.policy_before = Moment.of(machine), Moment.of(policy_machine)
         machine.keep_journal = True
         self._changes_before = len(machine.journal)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from replay.behaviour import Behaviour
-from tracetool.analysis.device import DeviceNotes
+from tracetool.analysis.device import Device, DeviceNotes
 from tracetool.analysis.evidence import gather
 from tracetool.analysis.identity import Basis, Contents, identify
 from tracetool.analysis.inspection import Inspection
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from replay.geometry import Geometry
-    from tracetool.analysis.device import Device, Watch
+    from tracetool.analysis.device import Watch
 
 __all__ = ["PREROLL", "Intake"]
 
 PREROLL = 1 << 16
 """Events of a device that are held before it is decided what the device is."""
+
+_ERASES = ("write_block_erase", "sector_erase_start")
+"""Events that end with a length or with the end of a block."""
 
 
 class Intake:
@@ -46,6 +49,8 @@ class Intake:
         self._contents = None if device.image is None else Contents(len(device.image), find_store(device.image))
         self._replay: Replay | None = None
         self._held: list[pl.DataFrame] = []
+        self._aside: Device | None = None
+        """What the events held tell, while no more of them have come."""
 
     def begin_trace(self, trace: int, image: NDArray[np.uint8] | None = None) -> None:
         """Start the machine again for the next trace, from `image` where its contents were changed meanwhile."""
@@ -57,7 +62,7 @@ class Intake:
 
     def feed(self, events: pl.DataFrame) -> None:
         """Take the device's next events (`EVENTS_SCHEMA`), at least one."""
-        options, notes = self.device.options, self.device.current
+        device, options, notes = self.device, self.device.options, self.device.current
         if options.inspect is not None and notes.trace == options.inspect_trace:
             for row in events.filter(pl.col("seq") == options.inspect).iter_rows(named=True):
                 self.device.inspection = Inspection(row)
@@ -65,32 +70,61 @@ class Intake:
             notes.started_with_reset = str(events["event"][0]) in OPENING
         notes.events += len(events)
         notes.accesses += caused(events)
-        notes.access.add(events)
+        if not device.is_cfi02:
+            notes.access.add(events)
         notes.last_seq = int(events["seq"][-1])
         if self._replay is not None:
             self._replay.feed(events)
         elif self.device.identity is None:
             self._held.append(events)
+            self._aside = None
             if sum(map(len, self._held)) >= PREROLL:
                 self.settle()
 
-    def settle(self) -> None:
-        """Decide what the device is from the events held, then replay them; once."""
+    def settle(self, unsure: int | None = None) -> None:
+        """Decide what the device is from the events held, then replay them; once.
+
+        No length is taken from the event `unsure`, which may be cut.
+        """
         if not self._held:
             return
         device, learned, events = self.device, self.device.learned, pl.concat(self._held)
-        self._held = []
-        device.evidence = replace(gather(events.head(PREROLL)), flash_bytes=learned.flash_bytes)
-        device.cfi02 = device.evidence.cfi02
+        self._held, self._aside = [], None
+        sure = (
+            events.filter((pl.col("seq") != unsure) | ~pl.col("event").is_in(_ERASES)) if unsure is not None else events
+        )
+        found = gather(sure.head(PREROLL), nameless=device.nameless)
+        device.evidence = replace(found, flash_bytes=learned.flash_bytes)
         identity = identify(device.base, device.options, device.evidence, self._contents)
         if learned.access is not None:
             read_only, source = learned.access
             identity = replace(identity, read_only=read_only, read_only_source=source, access_basis=Basis.SHOWN)
         device.identity = identity
-        if identity.geometry is not None and not device.cfi02:
+        if identity.geometry is not None:
             device.image = None if device.image is None else device.image[: identity.geometry.size]
             self._replay = Replay(device, identity.geometry, self._contents, self._watcher)
             self._replay.feed(events)
+
+    def provisional(self) -> Device:
+        """The device as far as its events tell so far: those held are replayed aside, as if they were all."""
+        if self._replay is not None:
+            self._replay.look()
+        if not self._held:
+            return self.device
+        if self._aside is None:
+            self._aside = self._replayed_aside()
+        self._aside.rename(self.device.name)
+        return self._aside
+
+    def _replayed_aside(self) -> Device:
+        device = self.device
+        aside = Intake(Device(device.base, device.options, device.image, device.learned), self._watcher)
+        aside.device.process = device.process
+        aside.begin_trace(device.current.trace)
+        for events in self._held:
+            aside.feed(events)
+        aside.settle()
+        return aside.provisional()
 
     def finish_trace(self, behaviour: Behaviour = Behaviour.UNDETERMINED) -> None:
         """End the trace; `behaviour` is that of another device of the same machine."""

@@ -88,6 +88,7 @@ def device_commits(device: Device) -> StoreCommits:
     unknown = bytearray(b"\1" * size) if image is None else bytearray()
     before = None if image is None else bytes(contents)
     first = count = rest = 0
+    gap = 0  # before it, every byte is known
     traces = tuple((notes.trace, notes.changes_before) for notes in device.notes)
     for commit in commits_of(machine.journal, traces, start, end):
         if before is None:
@@ -95,7 +96,8 @@ def device_commits(device: Device) -> StoreCommits:
             length = len(commit.after)
             contents[commit.offset : commit.offset + length] = commit.after
             unknown[commit.offset : commit.offset + length] = (b"\0" if commit.known else b"\1") * length
-            if not any(unknown):
+            gap = unknown.find(1, gap if commit.known else min(gap, commit.offset))
+            if gap < 0:
                 before = bytes(contents)
         elif rest or not commit.known:
             rest += 1

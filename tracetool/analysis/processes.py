@@ -22,7 +22,7 @@ from tracetool.ingest.numbering import Numbering
 from tracetool.sanitize import first_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -90,7 +90,10 @@ class Threads:
 
     def _begun(self, frame: pl.DataFrame) -> Iterator[tuple[int, int]]:
         """Rows where another machine begins, and its main thread."""
-        rows = np.flatnonzero(np.isin(frame["event"].to_physical().to_numpy(), _OPENING))
+        codes = frame["event"].to_physical().to_numpy()
+        rows = np.flatnonzero(np.logical_or.reduce([codes == code for code in _OPENING]))
+        if not len(rows):
+            return
         opening = frame[rows]
         for at, thread, device in zip(rows.tolist(), opening["thread"].to_list(), opening["device"], strict=True):
             known = self._reset_by.get(device)
@@ -202,13 +205,15 @@ class Processes:
             return f"events of more than {MOST_SPANS:,} processes"
         return None
 
-    def take(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The events of a frame that were chosen, with their process."""
+    def take(self, frame: pl.DataFrame, see: Callable[[pl.DataFrame], None] | None = None) -> pl.DataFrame:
+        """The events of a frame that were chosen, with their process; `see` is called with those of every boot."""
         frame = self._told(frame)
         for process, events in _by_process(frame):
             self._count(process, events)
         if self._chosen:
             frame = frame.filter(pl.col("process").is_in(list(self._chosen)))
+        if see is not None:
+            see(frame)
         return frame if frame.is_empty() else self._of_boots(frame)
 
     def _of_boots(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -268,7 +273,8 @@ class Processes:
             self.uncounted += events.height
             return
         span = self.spans.setdefault(process, Span(left_out=bool(self._chosen) and process not in self._chosen))
-        span.add(events.height, events["time_ns"].drop_nulls())
+        times = events["time_ns"]
+        span.add(events.height, times.drop_nulls() if times.null_count() else times)
 
 
 def _by_process(frame: pl.DataFrame) -> Iterator[tuple[int | None, pl.DataFrame]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tracetool.analysis.options import RecordedFlash
+from tracetool.analysis.options import GuestCode, RecordedFlash
+from tracetool.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -17,12 +19,13 @@ if TYPE_CHECKING:
     from tracetool.runs.directory import RunDirectory
     from tracetool.runs.run import Flash
 
-__all__ = ["images_after", "thrown_away", "with_runs"]
+__all__ = ["has_code", "images_after", "thrown_away", "with_runs"]
 
 
 def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
     """Add options from run directories; those given by the user take precedence."""
     runs = [reader.meta.run for reader in readers]
+    options = replace(options, guest_code=dict(_guest_code(runs, options)))
     if not any(runs):
         return options
     changed = list(_changed(runs))
@@ -33,6 +36,12 @@ def with_runs(readers: Sequence[TraceReader], options: Options) -> Options:
         changed_images={key: image for key, image, _ in changed},
         restored_images=frozenset(key for key, _, restored in changed if restored),
     )
+
+
+def has_code(readers: Sequence[TraceReader], options: Options) -> bool:
+    """True where a trace has a log of the guest's code."""
+    runs = (reader.meta.run for reader in readers)
+    return options.who_log is not None or any(run is not None and run.run.who is not None for run in runs)
 
 
 def images_after(readers: Sequence[TraceReader]) -> dict[str, Path]:
@@ -54,6 +63,30 @@ def thrown_away(readers: Sequence[TraceReader]) -> frozenset[str]:
     """The devices whose writes QEMU discarded in the last run."""
     last = _last(readers)
     return frozenset(name for name, flash in _named(last) if last is not None and last.run.throws_away(flash))
+
+
+def _guest_code(runs: Sequence[RunDirectory | None], options: Options) -> Iterator[tuple[int, GuestCode]]:
+    """The log of each trace that has one.
+
+    Raises:
+        UsageError: one is given for several traces.
+    """
+    if options.who_log is not None and len(runs) > 1:
+        raise UsageError("--who-log: one log is of one run; name one trace")
+    for number, run in enumerate(runs):
+        code = partial(_code_of, run, options)
+        if options.who_log is not None:
+            yield number, GuestCode(lambda: options.who_log, code, optional=False)
+        elif run is not None and run.run.who is not None:
+            yield number, GuestCode(run.log_of_code, code, optional=True)
+
+
+def _code_of(run: RunDirectory | None, options: Options) -> Path | None:
+    """The image of the first read-only flash of a run, which holds the firmware's code; else that of the options."""
+    if options.code is not None or run is None:
+        return options.code
+    found = (run.file_of(flash.before) for flash in run.run.flashes if flash.read_only)
+    return next((path for path in found if path is not None), None)
 
 
 def _last(readers: Sequence[TraceReader]) -> RunDirectory | None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from replay.behaviour import Behaviour
 from tracetool.analysis.boots import with_boot
+from tracetool.analysis.cut_line import without_cut_line
 from tracetool.analysis.device import Device
 from tracetool.analysis.evidence import gather
-from tracetool.analysis.identity import identify
+from tracetool.analysis.identity import NAMELESS, identify
 from tracetool.analysis.intake import PREROLL, Intake
 from tracetool.analysis.machine_rows import caused
 from tracetool.analysis.naming import Key, ambiguous, is_of, options_of, shown_name
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tracetool.analysis.device import Learned, Watch
     from tracetool.analysis.options import Options
     from tracetool.ingest import Health, TraceMeta, TraceReader
+    from tracetool.who.callers import Callers, CodeReport
 
     Watcher = Callable[[Geometry], Watch]
     Images = Callable[[Path], NDArray[np.uint8]]
@@ -64,6 +66,8 @@ class TraceReport:
     start_ns: int | None = None
     processes: Processes = field(default_factory=Processes)
     """Its processes; `events` counts those of the chosen ones."""
+    code: CodeReport | None = None
+    """How well the log of the guest's code fits it, in the result of an audit; None without a log."""
 
 
 @dataclass
@@ -78,6 +82,8 @@ class Replayed:
     traces: list[TraceReport] = field(default_factory=list)
     left_out: int = 0
     not_chosen: Counter[str] = field(default_factory=Counter)
+    callers: dict[int, Callers] = field(default_factory=dict)
+    """The guest's code behind the events of each trace that has a log of it, by the trace's number."""
     accessed_elsewhere: set[tuple[int, int | None]] = field(default_factory=set)
     """Numbers of the traces in which a device that was not asked for was accessed."""
 
@@ -85,6 +91,11 @@ class Replayed:
     def starts(self) -> tuple[int | None, ...]:
         """The recorded time of each trace's first event, in nanoseconds; None where it has no times."""
         return tuple(trace.start_ns for trace in self.traces)
+
+    @property
+    def doubts_of_code(self) -> list[str]:
+        """What is missing or wrong in logs of the guest's code, a line each."""
+        return [doubt for callers in self.callers.values() for doubt in callers.report.doubts]
 
     def chosen(self, name: str, option: str) -> Device:
         """The device of this name; without one, the only one that is written.
@@ -100,7 +111,8 @@ class Replayed:
         written = [d for d in self.devices.values() if d.identity and not d.read_only and d.tally.totals.writes]
         if len(written) == 1:
             return written[0]
-        raise UsageError(f"name the device, as in {option} {next(iter(self.devices))}=FILE; the trace has {names}")
+        value = "" if option == "--device" else "=FILE"
+        raise UsageError(f"name the device, as in {option} {next(iter(self.devices))}{value}; the trace has {names}")
 
     def operations(self) -> pl.DataFrame:
         """The timeline of all devices, a frame of `OPERATIONS_SCHEMA` by trace and first event.
@@ -117,7 +129,7 @@ class Replayed:
         Raises:
             ValueError: accesses were not kept.
         """
-        frames = [frame for device in self.devices.values() for frame in device.kept("accesses")]
+        frames = [device.access_table() for device in self.devices.values()]
         return pl.concat([ACCESSES_SCHEMA.to_frame(), *frames]).sort("trace", "seq")
 
     def blocks(self) -> pl.DataFrame:
@@ -132,10 +144,12 @@ def replay_readers(
     *,
     watcher: Watcher | None = None,
     begun: Callable[[Replayed], None] | None = None,
+    fed: Callable[[Callable[[], Replayed]], None] | None = None,
 ) -> Replayed:
     """Replay open traces; they are read again when a pass learns a fact too late to use it.
 
-    `begun` is called with the result of each pass before it is filled.
+    `begun` is called with the result of each pass before it is filled; `fed` after each frame of events, with a
+    function that returns what is known so far.
     """
     options = with_boot(readers, with_runs(readers, options))
     images = cache(_load_image)  # read once however often the traces are
@@ -144,7 +158,7 @@ def replay_readers(
     rereadable = all(reader.rereadable for reader in readers)
     passes = MAX_PASSES
     while True:
-        reading = _Pass(options, images, lessons, mains, watcher)
+        reading = _Pass(options, images, lessons, mains, watcher, fed)
         if begun is not None:
             begun(reading.replayed)
         try:
@@ -188,7 +202,9 @@ class _Pass:
         lessons: dict[Key, Learned],
         mains: dict[int, int],
         watcher: Watcher | None,
+        fed: Callable[[Callable[[], Replayed]], None] | None = None,
     ) -> None:
+        self._fed = fed
         self.options = options
         self._images = images
         self.lessons = lessons
@@ -202,6 +218,8 @@ class _Pass:
         """Devices of the traces in order of appearance, also those left out by `--device` and `--process`."""
         self._several = False
         self._alone = True
+        self._reader: TraceReader | None = None
+        """That of the trace being read."""
 
     def run(self, readers: Sequence[TraceReader]) -> Replayed:
         self._alone = len(readers) == 1
@@ -219,7 +237,9 @@ class _Pass:
         for intake in self.intakes.values():
             changed = self.options.changed_images.get((number, intake.device.base))
             intake.begin_trace(number, None if changed is None else self._images(changed))
+        self._reader = reader
         self.processes = Processes(self.options.processes, self.mains.get(number), self.options.boots)
+        self._begin_callers(number)
         events = 0
         start: int | None = None
         with closing(prefetch(reader.chunks(number))) as ahead:
@@ -228,15 +248,26 @@ class _Pass:
                 if start is None and len(times := frame["time_ns"].drop_nulls()):
                     start = int(times[0])
                 self._feed(number, frame)
+                if self._fed is not None:
+                    self._fed(partial(self._provisional, reader, events, start))
         for intake in self.intakes.values():
-            intake.settle()
+            intake.settle(reader.health.events - 1 if reader.health.unterminated else None)
         self.processes.require(each=self._alone)
         devices = [(key.process, each.device) for key, each in reversed(self.intakes.items())]
         shown = {process: device.behaviour for process, device in devices if device.behaviour}
         for key, intake in self.intakes.items():
             intake.finish_trace(shown.get(key.process, Behaviour.UNDETERMINED))
-        report = TraceReport(reader.meta, replace(reader.health), events, start, self.processes)
+        health = without_cut_line(reader.health, [intake.device.current for intake in self.intakes.values()])
+        if number in self.replayed.callers:
+            self.replayed.callers[number].finish(gapless=not (health.damaged or health.lost))
+        report = TraceReport(reader.meta, health, events, start, self.processes)
         self.replayed.traces.append(report)
+
+    def _provisional(self, reader: TraceReader, events: int, start: int | None) -> Replayed:
+        """What is known so far, with the trace being read."""
+        devices = {device.name: device for device in (intake.provisional() for intake in self.intakes.values())}
+        report = TraceReport(reader.meta, replace(reader.health), events, start, self.processes)
+        return replace(self.replayed, devices=devices, traces=[*self.replayed.traces, report])
 
     def _chosen(self, number: int, reader: TraceReader, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """The events of the chosen processes.
@@ -244,14 +275,24 @@ class _Pass:
         Raises:
             _SideBySide: threads must be told apart, from the first event on.
         """
+        callers = self.replayed.callers.get(number)
         for frame in frames:
-            mine = self.processes.take(frame)
+            mine = self.processes.take(frame, None if callers is None else callers.see)
             threads = self.processes.threads
             if threads.overlap and threads.main is None and reader.rereadable:
                 raise _SideBySide(number, threads.mains[0])
             self._look_at_processes(reader)
             if not mine.is_empty():
                 yield mine
+
+    def _begin_callers(self, number: int) -> None:
+        found = self.options.guest_code.get(number)
+        if found is not None:
+            from tracetool.who.callers import Callers  # noqa: PLC0415  few traces have a log of the guest's code
+
+            self.replayed.callers[number] = Callers(
+                found.log, found.code, symbols=self.options.symbols, optional=found.optional
+            )
 
     def _look_at_processes(self, reader: TraceReader) -> None:
         """Name devices with their process once the trace holds events of a second one.
@@ -294,13 +335,18 @@ class _Pass:
                 self._begin(key, number)
             self.intakes[key].feed(part)
 
+    def _is_nameless(self, key: Key) -> bool:
+        """True where the trace's events name no device; a board calls its flash as these are called."""
+        return self._reader is not None and self._reader.meta.nameless and key.device == NAMELESS
+
     def _begin(self, key: Key, number: int) -> None:
         """Add a device."""
         self._refuse_ambiguous(key)
         options = options_of(self.options, key)
         path = options.changed_images.get((number, key.device)) or options.images.get(key.device)
-        device = Device(key.device, options, None if path is None else self._images(path), self.lessons.get(key))
-        device.process = key.process
+        image, nameless = None if path is None else self._images(path), self._is_nameless(key)
+        device = Device(key.device, options, image, self.lessons.get(key), nameless=nameless)
+        device.process, device.callers = key.process, self.replayed.callers
         if self._several:
             device.rename(shown_name(key))
         self.replayed.devices[device.name] = device
@@ -354,10 +400,10 @@ class _Pass:
         writable = {
             key: part
             for key, part in parts.items()
-            if not identify(key.device, options_of(bare, key), gather(part)).read_only
+            if not identify(key.device, options_of(bare, key), gather(part, nameless=self._is_nameless(key))).read_only
         }
         written = [key for key, part in writable.items() if (part["event"] == "io_write").any()]
-        candidates = written or list(writable)
+        candidates = written or list(writable) or list(parts)
         if len(candidates) == 1:
             return candidates[0].device
         option = self._unresolved()[0]

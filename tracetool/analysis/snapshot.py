@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["Block", "Rest", "Snapshot"]
+__all__ = ["Block", "Rest", "Snapshot", "differences"]
 
 
 class Block(NamedTuple):
@@ -82,6 +82,20 @@ class Snapshot:
             return parts[0]
         return Block(np.concatenate([part.data for part in parts]), np.concatenate([part.known for part in parts]))
 
+    def replaced(self, offset: int, data: bytes) -> Snapshot:
+        """These contents with other bytes, all known, from an offset on; they end within the flash."""
+        size, end = self.rest.block_bytes, offset + len(data)
+        blocks = dict(self.blocks)
+        for number in range(offset // size, -(-end // size)):
+            whole = self.block(number)
+            block = Block(whole.data.copy(), whole.known.copy())
+            low, high = max(offset, number * size), min(end, (number + 1) * size)
+            here = slice(low - number * size, high - number * size)
+            block.data[here] = np.frombuffer(data, np.uint8)[low - offset : high - offset]
+            block.known[here] = True
+            blocks[number] = block
+        return Snapshot(self.position, blocks, self.rest)
+
     def whole(self) -> Block:
         """All of the flash, in arrays that the caller can write to."""
         data, known = self.rest.data.copy(), self.rest.mask == self.rest.known_value
@@ -145,3 +159,17 @@ class Snapshot:
                 return base + at
             low, high = (low, at) if backwards else (at + 1, high)
         return None
+
+
+def differences(before: Snapshot, after: Snapshot, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges of bytes within `spans` (offset, end) that differ, the ends exclusive.
+
+    A byte that is known in only one of them differs.
+    """
+    found: list[tuple[int, int]] = []
+    for start, end in spans:
+        one, other = before.read(start, end - start), after.read(start, end - start)
+        differ = (one.known != other.known) | (one.known & other.known & (one.data != other.data))
+        edges = np.flatnonzero(np.diff(differ, prepend=False, append=False))
+        found += [(start + low, start + high) for low, high in edges.reshape(-1, 2).tolist()]
+    return found

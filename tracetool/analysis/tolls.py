@@ -26,7 +26,19 @@ class Toll(StrEnum):
         """The rule about such cuts."""
         return _RULES[self]
 
+    @property
+    def label(self) -> str:
+        """Its name, in a word or two."""
+        return _LABELS[self]
 
+
+_LABELS = {
+    Toll.NO_START: "no start",
+    Toll.ALL: "all lost",
+    Toll.SOME: "some lost",
+    Toll.OLDER: "older value",
+    Toll.RECOVERED: "recovered",
+}
 _RULES = {
     Toll.ALL: "CUT001",
     Toll.SOME: "CUT002",

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tracetool.errors import InputError, UsageError
-from tracetool.timeline.operations import OPERATIONS_SCHEMA
+from tracetool.timeline.operations import OPERATIONS_SCHEMA, with_times
 from tracetool.uefi.store_timeline import StoreFollower
 from tracetool.uefi.varstore import VariableStore, find_variable_store
 
@@ -61,7 +61,7 @@ def device_store(device: Device) -> VariableStore | None:
     machine = device.machine
     if machine is None:
         return None
-    return find_variable_store(machine.storage(), machine.storage_mask == machine.known_value)
+    return find_variable_store(machine.storage(), machine.storage_mask, machine.known_value)
 
 
 def store_after(device: Device, trace: int, seq: int) -> VariableStore | None:
@@ -172,10 +172,5 @@ def changes_frame(timeline: StoreTimeline, operations: pl.DataFrame) -> pl.DataF
         )
         .sort("first_seq", "row")
     )
-    times = operations.select("trace", pl.col("first_seq").alias("begun"), "time_ns").sort("begun")
-    timed = steps.sort("first_seq").join_asof(
-        times, left_on="first_seq", right_on="begun", by="trace", strategy="backward", check_sortedness=False
-    )
-    return timed.sort("trace", "first_seq", "row").select(
-        pl.col(name).cast(dtype) for name, dtype in CHANGES_SCHEMA.items()
-    )
+    timed = with_times(steps.sort("trace", "first_seq", "row"), "first_seq", operations)
+    return timed.select(pl.col(name).cast(dtype) for name, dtype in CHANGES_SCHEMA.items())

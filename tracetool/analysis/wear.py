@@ -24,6 +24,7 @@ __all__ = [
     "DRIVERS",
     "IS_ERASED",
     "IS_PROGRAMMED",
+    "MODULE_WEAR_SCHEMA",
     "VARIABLE_WEAR_SCHEMA",
     "FlashDriver",
     "Reclaim",
@@ -57,6 +58,15 @@ how often the live store was rewritten and reclaimed."""
 VARIABLE_WEAR_SCHEMA = pl.Schema(_BOOT | _WRITES)
 """One row a boot and variable: copies added to the store, their bytes with header and padding, and rewrites of the live
 store that were made for it. `lasting`: it was created here and is there at the end, so no later boot creates it."""
+
+MODULE_WEAR_SCHEMA = pl.Schema(
+    _BOOT
+    | {"module": pl.String()}
+    | dict.fromkeys(("added_bytes", "programmed_bytes", "programs", "erases", "rewrites"), pl.Int64())
+)
+"""One row a boot and module of the guest that asked for a program or erase of the flash, the most bytes first: bytes of
+the copies of variables that it added to the store, bytes programmed, programs and erases anywhere in the flash, and
+rewrites of the live store. `module` is null where the log of the guest's code does not tell."""
 
 _WRITES_SCHEMA = pl.Schema(_SEQ | _WRITES)
 
@@ -120,6 +130,7 @@ class StoreWear:
         operations: the device's (`OPERATIONS_SCHEMA`).
         boots: one row a boot (`BOOT_WEAR_SCHEMA`).
         variables: one row a boot and variable (`VARIABLE_WEAR_SCHEMA`), by boot and bytes.
+        modules: one row a boot and module (`MODULE_WEAR_SCHEMA`), by boot and bytes; empty without a log of its code.
         rooms: the room before the first boot, then at the end of each; None where there was no store.
         reclaims: those in the traces, in order.
     """
@@ -128,6 +139,7 @@ class StoreWear:
     operations: pl.DataFrame
     boots: pl.DataFrame
     variables: pl.DataFrame
+    modules: pl.DataFrame
     rooms: tuple[StoreRoom | None, ...]
     reclaims: tuple[Reclaim, ...]
 
@@ -141,9 +153,12 @@ def store_wear(device: Device) -> StoreWear | None:
     starts = _starts(operations)
     rooms = tuple(_rooms(device, follower, starts.select("trace", "first_seq").rows()))
     timeline = follower.follow(())
-    variables = _by_boot(variable_writes(timeline), operations)
+    writes = variable_writes(timeline)
+    variables = _by_boot(writes, operations)
     boots = _boots(starts, timeline.touches, operations, variables, rooms)
-    return StoreWear(timeline, operations, boots, variables, rooms, tuple(_reclaims(timeline.touches, operations)))
+    modules = _modules(device.operations_with_code(), writes) if device.callers else MODULE_WEAR_SCHEMA.to_frame()
+    reclaims = tuple(_reclaims(timeline.touches, operations))
+    return StoreWear(timeline, operations, boots, variables, modules, rooms, reclaims)
 
 
 def _starts(operations: pl.DataFrame) -> pl.DataFrame:
@@ -183,6 +198,28 @@ IS_ERASED = _DONE & (pl.col("kind") == "erase")
 IS_PROGRAMMED = _DONE & pl.col("kind").is_in(["program", "buffered-program"])
 
 
+def _modules(operations: pl.DataFrame, writes: pl.DataFrame) -> pl.DataFrame:
+    """A frame of `MODULE_WEAR_SCHEMA`, of operations with their code and what was written of variables."""
+    on_module = [*_ON_BOOT, "module"]
+    named = operations.rename({"by": "module"})
+    added = (
+        _with_operation(writes, named)
+        .group_by(on_module)
+        .agg(pl.col("bytes").sum().alias("added_bytes"), pl.col("rewrites").sum())
+    )
+    asked = named.filter(IS_PROGRAMMED | IS_ERASED).group_by(on_module)
+    summed = asked.agg(
+        pl.col("length").filter(IS_PROGRAMMED).sum().alias("programmed_bytes"),
+        IS_PROGRAMMED.sum().alias("programs"),
+        IS_ERASED.sum().alias("erases"),
+    )
+    order = ["trace", "boot", "programmed_bytes", "erases", "module"]
+    both = summed.join(added, on=on_module, how="left", nulls_equal=True)
+    filled = both.with_columns(pl.col("added_bytes", "rewrites").fill_null(0))
+    ordered = filled.sort(order, descending=[False, False, True, True, False])
+    return ordered.select(MODULE_WEAR_SCHEMA.names()).cast(MODULE_WEAR_SCHEMA)
+
+
 def _boots(
     starts: pl.DataFrame,
     touches: pl.DataFrame,
@@ -196,7 +233,7 @@ def _boots(
         IS_ERASED.sum().alias("erases"), pl.col("length").filter(IS_PROGRAMMED).sum().alias("programmed_bytes")
     )
     added = variables.group_by(_ON_BOOT).agg(pl.col("bytes").sum().alias("added_bytes"))
-    phases = _with_boot(touches.filter(pl.col("rewrite").is_not_null()), operations).group_by(_ON_BOOT)
+    phases = _with_operation(touches.filter(pl.col("rewrite").is_not_null()), operations).group_by(_ON_BOOT)
     counts = phases.agg(
         pl.col("rewrite").filter(pl.col("intent") == str(intent)).n_unique().alias(name)
         for intent, name in ((Intent.REWRITE, "rewrites"), (Intent.RECLAIM, "reclaims"))
@@ -250,16 +287,17 @@ def _rewrites(touches: pl.DataFrame) -> pl.DataFrame:
 
 def _by_boot(writes: pl.DataFrame, operations: pl.DataFrame) -> pl.DataFrame:
     """A frame of `VARIABLE_WEAR_SCHEMA`."""
-    found = _with_boot(writes, operations).group_by(*_ON_BOOT, "variable", "guid")
+    found = _with_operation(writes, operations).group_by(*_ON_BOOT, "variable", "guid")
     summed = found.agg(pl.col("copies", "bytes", "rewrites").sum(), pl.col("lasting").any())
     order = ["trace", "boot", "bytes", "rewrites", "variable"]
     ordered = summed.sort(order, descending=[False, False, True, True, False])
     return ordered.select(VARIABLE_WEAR_SCHEMA.names()).cast(VARIABLE_WEAR_SCHEMA)
 
 
-def _with_boot(rows: pl.DataFrame, operations: pl.DataFrame) -> pl.DataFrame:
-    """Rows with `trace` and `seq`, and the boot of the operation that the event belongs to."""
-    begun = operations.select("trace", pl.col("first_seq").alias("seq"), "boot").sort("seq")
+def _with_operation(rows: pl.DataFrame, operations: pl.DataFrame) -> pl.DataFrame:
+    """Rows with `trace` and `seq`, and the boot, and `module` if known, of the operation that the event belongs to."""
+    known = [name for name in ("boot", "module") if name in operations.columns]
+    begun = operations.select("trace", pl.col("first_seq").alias("seq"), *known).sort("seq")
     return rows.sort("seq").join_asof(begun, on="seq", by="trace", check_sortedness=False)
 
 

@@ -20,7 +20,9 @@ _MANY = 1 << 16
 """Spans kept before adjacent ones are joined."""
 
 _SPANS = dict.fromkeys(("block", "order", "low", "high"), pl.Int64)
-_COLUMNS = ("kind", "low", "high", "command_offset", "erased", "programmed", "flags", "first_seq", "last_seq", "trace")
+_PROGRAMS = (pl.col("programmed") > 0) & pl.col("low").is_not_null()
+_ERASES = is_kind(OpKind.ERASE) & pl.col("erased")
+_COLUMNS = ("order", "low", "command_offset", "flags", "first_seq", "last_seq", "trace")
 
 
 class WideErases:
@@ -41,16 +43,15 @@ class WideErases:
         self._operations = 0
         self._erased_at: dict[int, int] = {}
         self._spans = pl.DataFrame(schema=_SPANS)
+        block, order = pl.col("low") // block_bytes, pl.col("order").cast(pl.Int64)
+        self._as_spans = (block.alias("block"), order, "low", "high")
 
     def add(self, sums: pl.DataFrame) -> None:
         """Add the operations of a batch (`SUMS_SCHEMA`)."""
-        rows = sums.select(_COLUMNS).with_row_index("order", self._operations)
+        rows = sums.with_row_index("order", self._operations)
         self._operations += len(rows)
-        programs = rows.filter((pl.col("programmed") > 0) & pl.col("low").is_not_null())
-        block = pl.col("low") // self.block_bytes
-        spans = programs.select(block.alias("block"), pl.col("order").cast(pl.Int64), "low", "high")
-        self._spans = pl.concat([self._spans, spans])
-        erases = rows.filter(is_kind(OpKind.ERASE) & pl.col("erased"))
+        self._spans = self._spans.vstack(rows.filter(_PROGRAMS).select(self._as_spans))
+        erases = rows.filter(_ERASES).select(_COLUMNS)
         for row in erases.iter_rows(named=True):
             self._erase(row)
         self._forget(erased=len(erases) > 0)

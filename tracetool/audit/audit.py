@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from replay.backing import Policy
 from replay.chip_limits import DEFAULT_CHIP, chip_profiles
+from tracetool.analysis.runs import has_code
 from tracetool.analysis.session import replay_readers
 from tracetool.audit.backing import smallest_backing
+from tracetool.audit.modules import WHO_SCHEMA, sum_by_module
 from tracetool.audit.result import Audit, DeviceAudit
 from tracetool.audit.verdict import doubts, judge
+from tracetool.findings.marked import with_findings
 from tracetool.findings.registry import DEFAULTS, find
 from tracetool.findings.watch import OperationWatch
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    import polars as pl
 
     from replay.geometry import Geometry
     from tracetool.analysis.device import Device
     from tracetool.analysis.options import Options
-    from tracetool.analysis.session import Replayed
-    from tracetool.findings.registry import RuleOptions
+    from tracetool.analysis.session import Replayed, TraceReport
+    from tracetool.findings.registry import Finding, RuleOptions
     from tracetool.ingest import TraceReader
 
-__all__ = ["audit", "audit_replayed"]
+__all__ = ["SoFar", "audit", "audit_replayed"]
+
+_NO_OPERATIONS = OPERATIONS_SCHEMA.to_frame()
+
+
+class SoFar(NamedTuple):
+    """Part of an `Audit` that is known while a trace grows; its operations are empty where none are kept."""
+
+    traces: tuple[TraceReport, ...]
+    findings: tuple[Finding, ...]
+    operations: pl.DataFrame
 
 
 def audit(
@@ -51,26 +66,49 @@ def audit_replayed(
     *,
     guests: int = 1,
     begun: Callable[[Replayed], None] | None = None,
+    fed: Callable[[Callable[[], SoFar]], None] | None = None,
 ) -> tuple[Replayed, Audit]:
-    """As `audit`, with the replayed devices; `begun` is called with them before they are filled."""
+    """As `audit`, with the replayed devices; `begun` is called with them before they are filled.
+
+    `fed` is called after each frame of events, with a function that returns what is known so far.
+    """
     if options.policy is None:
         options = replace(options, policy=Policy.DISCARD)
+    kept = options.keep_operations
+    options = replace(options, keep_operations=kept or has_code(readers, options))
     chip = chip_profiles()[DEFAULT_CHIP]
 
     def watcher(geometry: Geometry) -> OperationWatch:
         return OperationWatch(geometry, chip, listed=options.keep_occurrences)
 
-    replayed = replay_readers(readers, options, watcher=watcher, begun=begun)
     policy = options.policy or Policy.PADDED
+
+    def known(replayed: Replayed) -> SoFar:
+        operations = replayed.operations() if options.keep_operations else _NO_OPERATIONS
+        return SoFar(tuple(_with_code(replayed)), tuple(find(replayed, policy, chip, rules)), operations)
+
+    def so_far(provisional: Callable[[], Replayed]) -> None:
+        if fed is not None:
+            fed(lambda: known(provisional()))
+
+    replayed = replay_readers(readers, options, watcher=watcher, begun=begun, fed=None if fed is None else so_far)
     devices = tuple(_judged(replayed.devices[name], replayed, guests) for name in sorted(replayed.devices))
+    traces, findings, operations = known(replayed)
     return replayed, Audit(
         policy,
         guests,
-        tuple(replayed.traces),
+        traces,
         devices,
-        tuple(find(replayed, policy, chip, rules)),
-        operations=replayed.operations() if options.keep_operations else OPERATIONS_SCHEMA.to_frame(),
+        findings,
+        operations=operations if kept else operations.clear(),
+        modules=sum_by_module(with_findings(operations, findings)) if replayed.callers else WHO_SCHEMA.to_frame(),
     )
+
+
+def _with_code(replayed: Replayed) -> Iterator[TraceReport]:
+    for number, trace in enumerate(replayed.traces):
+        callers = replayed.callers.get(number)
+        yield trace if callers is None else replace(trace, code=callers.report)
 
 
 def _judged(device: Device, replayed: Replayed, guests: int) -> DeviceAudit:
@@ -96,9 +134,12 @@ def _judged(device: Device, replayed: Replayed, guests: int) -> DeviceAudit:
         self_check=device.machine is not None and all(notes.disagreement is None for notes in device.notes),
         policy_evaluated=device.evaluated and device.extent is not None,
         variables_followed=device.options.variables,
-        power_cut=device.cut_survey is not None,
+        cuts=device.cut_survey,
+        free_space=device.free_space,
         contents_known=device.watch is None or not device.watch.contents_unknown,
         guests=guests,
+        store=device.variable_store,
+        fingerprint=device.fingerprint,
         blocks=device.block_table(),
         activity=device.activity.table(device.name),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from replay.command_set import CommandSet
 from tracetool.audit.verdict import Verdict
 from tracetool.uefi.store import occupied_end
 
@@ -59,13 +60,19 @@ def smallest_backing(device: Device, verdict: Verdict, *, doubtful: bool) -> Sma
         doubtful: the trace is incomplete.
     """
     identity, geometry = device.identity, device.geometry
-    if identity is None or geometry is None or device.cfi02:
+    if identity is None or geometry is None:
         return SmallestBacking(None, "the device was not replayed")
     if doubtful or verdict == Verdict.INCONCLUSIVE:
         return SmallestBacking(None, "the trace does not show everything")
     if identity.file_sized:
         size = geometry.size if geometry.size_known else None
-        return SmallestBacking(size, f"on {identity.board} the flash is as long as its file")
+        cfi02 = geometry.command_set == CommandSet.CFI02
+        why = (
+            "QEMU refuses a CFI02 image of any other length"
+            if cfi02
+            else f"on {identity.board} the flash is as long as its file"
+        )
+        return SmallestBacking(size, why)
     if identity.read_only and device.image is None:
         return SmallestBacking(None, "how much of it is code is not known without its image")
     if not identity.read_only and device.extent is None:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     from tracetool.analysis.device import Device
     from tracetool.analysis.options import Options
+    from tracetool.analysis.session import Replayed
     from tracetool.audit.result import Audit
     from tracetool.findings.registry import RuleOptions
     from tracetool.ingest import TraceReader
 
-__all__ = ["Consequence", "compare_policies"]
+__all__ = ["Consequence", "compare_policies", "consequences"]
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,18 @@ def compare_policies(
     result: Audit | None = None
     for policy in Policy:
         replayed, found = audit_replayed(readers, replace(options, policy=policy), rules, guests=guests)
-        rows += [
-            _consequence(replayed.devices[name], policy)
-            for name in sorted(replayed.devices)
-            if _has_beyond(replayed.devices[name])
-        ]
+        rows += consequences(replayed, policy)
         if policy == Policy.DISCARD:
             result = found
     if result is None:
         raise AssertionError("discard is a policy")
     return replace(result, policies=tuple(sorted(rows, key=lambda row: (row.device, row.policy))))
+
+
+def consequences(replayed: Replayed, policy: Policy) -> list[Consequence]:
+    """Consequences of the policy of a replay for each device with an extent, by name."""
+    found = [replayed.devices[name] for name in sorted(replayed.devices)]
+    return [_consequence(device, policy) for device in found if _has_beyond(device)]
 
 
 def _has_beyond(device: Device) -> bool:

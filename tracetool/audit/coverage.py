@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replay.backing import Policy
+from replay.command_set import CommandSet
 from tracetool.findings import RULES, Need
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def _knows_code(device: DeviceAudit) -> bool:
     return device.extent is not None and bool(device.extent.code_end)
 
 
+def _is_of(device: DeviceAudit, command_set: CommandSet) -> bool:
+    return device.geometry is not None and device.geometry.command_set == command_set
+
+
 _NO_VARIABLES = "the variable store was not followed: give --variables"
 
 _UNMET: Mapping[Need, tuple[tuple[Callable[[Audit, DeviceAudit], bool], str], ...]] = {
@@ -36,6 +41,8 @@ _UNMET: Mapping[Need, tuple[tuple[Callable[[Audit, DeviceAudit], bool], str], ..
         (lambda _, device: not device.replayed, "the device was not replayed"),
         (lambda _, device: not device.totals.accesses, "no access of a guest is in the trace"),
     ),
+    Need.CFI01: ((lambda _, device: _is_of(device, CommandSet.CFI02), "the device is a CFI02 flash"),),
+    Need.CFI02: ((lambda _, device: not _is_of(device, CommandSet.CFI02), "the device is no CFI02 flash"),),
     Need.EXTENT: ((lambda _, device: device.extent is None, "no extent is known: give --extent or --image"),),
     Need.SHORT_FILE: (
         (lambda audit, _: audit.policy == Policy.PADDED, "under padded nothing is lost or differs"),
@@ -53,7 +60,7 @@ _UNMET: Mapping[Need, tuple[tuple[Callable[[Audit, DeviceAudit], bool], str], ..
     Need.VARIABLES: ((lambda _, device: not device.variables_followed, _NO_VARIABLES),),
     Need.POWER_CUTS: (
         (
-            lambda _, device: not device.power_cut,
+            lambda _, device: device.cuts is None,
             "no power cut was tried: give --power-cuts, and --image where the store is not known",
         ),
     ),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tracetool.audit.result import DeviceAudit
 
-__all__ = ["COUNTS", "SIZES", "TOTALS", "Figure", "Unit", "figures"]
+__all__ = ["COUNTS", "COUNT_FIGURES", "FIGURES", "LABELS", "SIZES", "TOTALS", "Figure", "Unit", "figures"]
 
 
 class Unit(StrEnum):
@@ -59,11 +59,13 @@ SIZES = ("minimum_backing_bytes", "saved_bytes", "programmed_end", "erased_end",
 COUNTS = ("erases", "unproved_programs", "all_programs", "bytes_programmed", "writes", "not_done")
 """Counts that reports for people show where they are not 0."""
 
+_OF_ALL_GUESTS = "saved_bytes_all_guests"
+
 _BYTES: dict[str, tuple[str, Callable[[DeviceAudit], int | None]]] = {
     "region_bytes": ("region", attrgetter("region_bytes")),
     "minimum_backing_bytes": ("smallest backing", attrgetter("backing.bytes")),
     "saved_bytes": ("saved, one guest", attrgetter("saved_bytes")),
-    "saved_bytes_all_guests": (
+    _OF_ALL_GUESTS: (
         "saved, {guests:,} guests",
         lambda device: None if device.saved_bytes is None else device.saved_bytes * device.guests,
     ),
@@ -78,6 +80,13 @@ _COUNTS: dict[str, tuple[str, Callable[[DeviceAudit], int | None]]] = {
     "all_programs": ("programs", lambda device: device.totals.buffered_programs + device.totals.programs),
     "not_done": ("refused or aborted", lambda device: device.totals.refused + device.totals.aborted),
 }
+FIGURES = tuple(key for key in (*_BYTES, *_COUNTS) if key != _OF_ALL_GUESTS)
+"""Keys of the figures that do not depend on a number of guests."""
+COUNT_FIGURES = frozenset(_COUNTS)
+"""Those that are counts; the others are sizes and offsets."""
+
+LABELS = {key: label for table in (_BYTES, _COUNTS) for key, (label, _) in table.items()}
+"""Their names for people."""
 
 
 def figures(device: DeviceAudit) -> dict[str, Figure]:

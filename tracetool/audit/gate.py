@@ -48,13 +48,14 @@ class Gate(NamedTuple):
             yield "the guest wrote outside the extent"
         counted = [f for f in audit.findings if f.severity >= self.fail_on and not RULES[f.rule].about_trace]
         if counted:
-            yield f"{count_of(len(counted), 'finding')} {self._from}"
+            yield f"{count_of(len(counted), 'finding')} {self.severities}"
 
     @property
-    def _from(self) -> str:
+    def severities(self) -> str:
+        """Which findings fail, as in `of severity warning or worse`."""
         worst = "" if self.fail_on == max(Severity) else " or worse"
         return f"of severity {self.fail_on.label}{worst}"
 
     @property
     def _nothing(self) -> str:
-        return f"no finding {self._from}"
+        return f"no finding {self.severities}"

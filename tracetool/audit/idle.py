@@ -25,8 +25,7 @@ _NOT_RUN = (
 
 def idle(device: Device, replayed: Replayed) -> Iterator[Reason]:
     """Find reasons why complete traces prove nothing: the guest did not use the device."""
-    if not device.cfi02:
-        yield from located(_idle(device, replayed), replayed.traces)
+    yield from located(_idle(device, replayed), replayed.traces)
 
 
 def _idle(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:

@@ -28,7 +28,6 @@ class Code(StrEnum):
     COMMANDED_OUTSIDE = "commanded-outside"
     WROTE_OUTSIDE = "wrote-outside"
 
-    CFI02 = "cfi02"
     GEOMETRY_UNKNOWN = "geometry-unknown"
     NAMELESS = "nameless"
     DEVICES_LEFT_OUT = "devices-left-out"
@@ -40,6 +39,7 @@ class Code(StrEnum):
     DAMAGED = "damaged"
     TRUNCATED = "truncated"
     HOST_WRITE_FAILED = "host-write-failed"
+    TOO_THIN = "too-thin"
     IO_WRITE_NOT_TRACED = "io-write-not-traced"
     IMPOSSIBLE_EVENTS = "impossible-events"
     MODEL_DISAGREES = "model-disagrees"

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tracetool.analysis.free_space import FREE_SPACE_SCHEMA
 from tracetool.audit.backing import host_totals
 from tracetool.audit.figures import figures
 from tracetool.audit.gate import Gate
+from tracetool.audit.modules import WHO_SCHEMA
 from tracetool.audit.verdict import Verdict
 from tracetool.timeline.activity import ACTIVITY_SCHEMA
 from tracetool.timeline.blocks import BLOCKS_SCHEMA
+from tracetool.timeline.fingerprint import Fingerprint
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from replay.backing import Policy
     from replay.behaviour import Behaviour
     from replay.geometry import Geometry
+    from tracetool.analysis.cut_survey import CutSurvey
     from tracetool.analysis.device import Extent
     from tracetool.analysis.identity import Identity
     from tracetool.analysis.session import TraceReport
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from tracetool.audit.gate import Ending
     from tracetool.audit.reason import Code, Reason
     from tracetool.findings import Finding
+    from tracetool.uefi.varstore import VariableStore
 
 __all__ = ["Audit", "DeviceAudit"]
 
@@ -60,12 +65,18 @@ class DeviceAudit:
     policy_evaluated: bool
     variables_followed: bool = False
     """The UEFI variable store was followed, so that the rules about it could look."""
-    power_cut: bool = False
-    """The power was cut at every commit to the UEFI variables."""
+    cuts: CutSurvey | None = field(default=None, repr=False, compare=False)
+    """What power cuts cost, where one was tried at every commit to the UEFI variables."""
+    free_space: pl.DataFrame = field(default_factory=FREE_SPACE_SCHEMA.to_frame, repr=False, compare=False)
+    """Free space of the UEFI variable store over time (`FREE_SPACE_SCHEMA`), where that was followed."""
+    store: VariableStore | None = field(default=None, repr=False, compare=False)
+    """The UEFI variable store at the end of the traces, where it was followed."""
     contents_known: bool = True
     """True when every byte was known before it was programmed."""
     guests: int = 1
     """Guests of the fleet that its savings are added up for."""
+    fingerprint: Fingerprint = field(default_factory=Fingerprint, repr=False, compare=False)
+    """Of its operations: equal where two runs did the same to the flash."""
     blocks: pl.DataFrame = field(default_factory=BLOCKS_SCHEMA.to_frame, repr=False, compare=False)
     """Use of each erase block (`BLOCKS_SCHEMA`)."""
     activity: pl.DataFrame = field(default_factory=ACTIVITY_SCHEMA.to_frame, repr=False, compare=False)
@@ -144,6 +155,8 @@ class Audit:
     """Consequences of each policy, where they were compared."""
     operations: pl.DataFrame = field(default_factory=OPERATIONS_SCHEMA.to_frame, repr=False, compare=False)
     """Timeline of all devices (`OPERATIONS_SCHEMA`), where `Options.keep_operations` asks for it; else empty."""
+    modules: pl.DataFrame = field(default_factory=WHO_SCHEMA.to_frame, repr=False, compare=False)
+    """What each module of the guest did (`WHO_SCHEMA`), where a log of the guest's code tells; else empty."""
     gate: Gate = field(default_factory=Gate)
     """Severity that fails, on which the exit code depends."""
     lines: Mapping[int, Mapping[int, int]] = field(default_factory=dict, repr=False, compare=False)

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from replay.boards import boards
-from tracetool.analysis.identity import NAMELESS
 from tracetool.analysis.processes import pids
 from tracetool.audit.idle import idle
 from tracetool.audit.reason import Code, located, reason
@@ -115,7 +114,7 @@ def _edges(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
     """Traces, by number, that do not begin or end as a run of QEMU does."""
     last = len(replayed.traces) - 1
     begun = {notes.trace for notes in device.notes if notes.events}
-    for trace in sorted(set(range(last + 1)) - begun if device.base != NAMELESS else ()):
+    for trace in sorted(set(range(last + 1)) - begun if not device.nameless else ()):
         yield trace, reason(Code.BEGINS_WITHOUT_RESET, "absent")
     for notes in device.notes:
         cut_on_purpose = device.options.at is not None and notes.trace == last
@@ -124,7 +123,7 @@ def _edges(device: Device, replayed: Replayed) -> Iterator[tuple[int, Reason]]:
 
 def _edges_of(device: Device, notes: DeviceNotes, *, cut: bool) -> Iterator[Reason]:
     """The same of one trace; `cut`: it ends where the user asked for."""
-    if notes.events and not notes.started_with_reset and device.base != NAMELESS:
+    if notes.events and not notes.started_with_reset and not device.nameless:
         yield reason(Code.BEGINS_WITHOUT_RESET)
     # A read-only flash takes nothing, so what a stray store began there may stay unfinished for ever.
     stores = device.identity is not None and not device.identity.read_only
@@ -141,13 +140,12 @@ def _edges_of(device: Device, notes: DeviceNotes, *, cut: bool) -> Iterator[Reas
 def flaws(device: Device, replayed: Replayed) -> Iterator[Reason]:
     """Defects of the traces: unknown devices, lost or damaged events, a model that disagrees."""
     board = device.options.board
-    if device.cfi02:
-        yield reason(Code.CFI02)
-    elif device.geometry is None and board is None:
+    if device.geometry is None and board is None:
         yield reason(Code.GEOMETRY_UNKNOWN, device=device.name)
     elif device.geometry is None and board is not None:
         yield reason(Code.GEOMETRY_UNKNOWN, "board", device=device.name, board=board)
-    if device.base == NAMELESS and (board is None or len(boards()[board].sizes) > 1):
+    known = device.identity.board if board is None and device.is_cfi02 and device.identity is not None else board
+    if device.nameless and (known is None or len(boards()[known].sizes) > 1):
         yield reason(Code.NAMELESS)
     if replayed.left_out:
         yield reason(Code.DEVICES_LEFT_OUT, count=replayed.left_out)
@@ -174,6 +172,8 @@ def _trace_flaws(trace: TraceReport) -> Iterator[Reason]:
 def _notes_flaws(notes: DeviceNotes) -> Iterator[Reason]:
     if not notes.io_write_traced:
         yield reason(Code.IO_WRITE_NOT_TRACED)
+    if notes.lacking:
+        yield reason(Code.TOO_THIN, events=" and ".join(notes.lacking))
     if notes.impossible.count:
         yield reason(Code.IMPOSSIBLE_EVENTS, count=notes.impossible.count)
     if notes.disagreement is not None:

@@ -59,10 +59,13 @@ def read(request: dict[str, Any], blocks: Blocks) -> None:
     """
     library = Library(request["library"])
     plugins = Plugins(library)
+    if "live" in request:
+        _read_live(plugins, request, blocks)
+        return
     traces = _grouped(plugins, request["folders"])
     graph, notes = _whole_or_saved(plugins, traces, request["scratch"])
     blocks.say(notes=notes, span=plugins.span_of(request["folders"]) if request["span"] else None)
-    reading = Reading(library, blocks, request["layouts"])
+    reading = Reading(library, blocks, request["prefix"], request["layouts"])
     if not graph.finish(reading.address):
         return
     try:
@@ -72,6 +75,19 @@ def read(request: dict[str, Any], blocks: Blocks) -> None:
     else:
         if graph.complaint:
             blocks.say(notes=[f"babeltrace2 says of it: {graph.complaint}"])
+
+
+def _read_live(plugins: Plugins, request: dict[str, Any], blocks: Blocks) -> None:
+    """Serve a request for a session of a relay daemon, until SIGTERM or its end."""
+    graph = Graph.of_session(plugins, request["live"])
+    reading = Reading(plugins.library, blocks, request["prefix"], request["layouts"], live=True)
+    signal.signal(signal.SIGTERM, lambda *_: reading.stop())
+    if not graph.finish(reading.address):
+        return
+    try:
+        reading.run(graph)
+    except BabeltraceError as error:
+        blocks.say(**{"broken" if reading.begun else "unreadable": str(error)})
 
 
 def main() -> None:

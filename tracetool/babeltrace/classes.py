@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from tracetool.babeltrace.kernel import slot_of
-from tracetool.babeltrace.layout import CLASS_SLOTS, CLASSES, DEVICE_SHIFT, MAX_FIELDS, NUMBERS, TEXT_SHIFT
+from tracetool.babeltrace.layout import CLASS_SLOTS, CLASSES, DEVICE_SHIFT, MAX_FIELDS, NUMBERS, STRINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Classes"]
 
-PREFIX = "pflash_"
 NAME = "name"
 PROCESSES = ("vpid", "pid")
 THREADS = ("vtid", "tid", *PROCESSES)
@@ -51,18 +50,20 @@ class Classes:
     Args:
         library: the library.
         loop: state whose tables are filled.
-        layouts: by event name without `pflash_`, its variants: kind, whether there is a device name, and arguments with
-            name, target (a column of NUMBERS, or "text") and whether they are required. The matching variant with most
+        prefix: beginning of the names of the events that are read.
+        layouts: by event name without the prefix, its variants: kind, whether there is a device name, and arguments
+            with name, target (one of NUMBERS or STRINGS) and whether they are required. The matching variant with most
             arguments wins, among equals one with its arguments in field order.
 
     Attributes:
-        new: descriptions of pflash classes for the parent, by number from 1 on; those not yet sent.
+        new: descriptions of classes for the parent, by number from 1 on; those not yet sent.
     """
 
-    def __init__(self, library: Library, loop: Loop, layouts: dict[str, list[Any]]) -> None:
+    def __init__(self, library: Library, loop: Loop, prefix: str, layouts: dict[str, list[Any]]) -> None:
         self.new: list[dict[str, Any]] = []
         self._library = library
         self._loop = loop
+        self._prefix = prefix
         self._layouts = layouts
         self._addresses: list[int] = []
         self._others = 0
@@ -71,23 +72,23 @@ class Classes:
         """Number the class at an address; `event` is its first event.
 
         Raises:
-            OverflowError: more pflash classes than any QEMU has.
+            OverflowError: more classes than any QEMU has.
         """
         name = (self._library.bt_event_class_get_name(address) or b"").decode("utf-8", "replace")
         source = name.rpartition(":")[2]
         # A reference keeps the address from being reused for another class.
         self._library.bt_event_class_get_ref(address)
-        if not source.startswith(PREFIX):
+        if not source.startswith(self._prefix):
             self._make_room()
             self._others += 1
             self._enter(address, 0)
             return
         number = len(self._addresses) + 1
         if number == CLASSES:
-            raise OverflowError(f"more than {CLASSES - 1} classes of pflash events")
+            raise OverflowError(f"more than {CLASSES - 1} classes of {self._prefix} events")
         self._addresses.append(address)
         self._enter(address, number)
-        self.new.append({"name": name, **self._describe(address, number, source.removeprefix(PREFIX), event)})
+        self.new.append({"name": name, **self._describe(address, number, source.removeprefix(self._prefix), event)})
 
     def forget_words(self) -> None:
         """Reset the cached words, whose numbers are about to change."""
@@ -95,7 +96,7 @@ class Classes:
             self._loop.texts.last[at] = 0
 
     def _make_room(self) -> None:
-        """Drop the classes other than pflash's once they fill half the table."""
+        """Drop the classes that are not read once they fill half the table."""
         if self._others < CLASS_SLOTS // 2:
             return
         self._others = 0
@@ -194,8 +195,8 @@ def _match(members: Members, named: bool, arguments: Sequence[tuple[str, str, bo
     fields = [(members[NAME][0], members[NAME][1], DEVICE_SHIFT)] if named else []
     for name, target, required in arguments:
         member, how = members.get(name, (-1, How.UNSIGNED))
-        if member >= 0 and (how == How.STRING) == (target == "text"):
-            where = TEXT_SHIFT if how == How.STRING else NUMBERS.index(target)
+        if member >= 0 and (how == How.STRING) == (target in STRINGS):
+            where = STRINGS[target] if how == How.STRING else NUMBERS.index(target)
             fields.append((member, how, where))
         elif required:
             return None

@@ -1,7 +1,10 @@
-"""Babeltrace graph: a source per trace, a muxer that merges all streams in time order, the read loop as sink.
+"""Babeltrace graph: sources, a muxer that merges all streams in time order, the read loop as sink.
 
-Ref: babeltrace2/graph/graph.h; babeltrace2-source.ctf.fs(7), babeltrace2-filter.utils.muxer(7),
-babeltrace2-query-babeltrace.support-info(7), babeltrace2-query-babeltrace.trace-infos(7).
+There is a source for each trace, or one for the session that a relay daemon sends.
+
+Ref: babeltrace2/graph/graph.h; babeltrace2-source.ctf.fs(7), babeltrace2-source.ctf.lttng-live(7),
+babeltrace2-filter.utils.muxer(7), babeltrace2-query-babeltrace.support-info(7),
+babeltrace2-query-babeltrace.trace-infos(7).
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ class Plugins:
         ctf, utils = self._plugin("ctf"), self._plugin("utils")
         self.source = library.bt_plugin_borrow_source_component_class_by_name_const(ctf, b"fs")
         self.muxer = library.bt_plugin_borrow_filter_component_class_by_name_const(utils, b"muxer")
+        self.live = library.bt_plugin_borrow_source_component_class_by_name_const(ctf, b"lttng-live")
         if not self.source or not self.muxer:
             raise BabeltraceError("its plugins ctf and utils lack the components fs and muxer")
 
@@ -136,14 +140,36 @@ class Graph:
             self.close()
             raise
 
+    @classmethod
+    def of_session(cls, plugins: Plugins, url: str) -> Graph:
+        """Build a graph with the session of a relay daemon at an address.
+
+        Raises:
+            BabeltraceError: the library lacks the component, or the daemon cannot be reached.
+        """
+        if not plugins.live:
+            raise BabeltraceError("its plugin ctf lacks the component lttng-live")
+        graph = cls(plugins, ())
+        parameters = plugins.inputs([url])
+        plugins.library.bt_value_map_insert_string_entry(parameters, b"session-not-found-action", b"fail")
+        try:
+            graph._add_source(plugins.live, b"live", parameters)
+        except BabeltraceError:
+            graph.close()
+            raise
+        return graph
+
     def _add(self, number: int, folders: Sequence[str]) -> None:
         """Add the source of one trace."""
-        library, found = self.library, ctypes.c_void_p()
         parameters = self.plugins.inputs(folders)
         # The trace's name carries its folder, from which `Classes` takes the process.
-        library.bt_value_map_insert_string_entry(parameters, b"trace-name", _bytes(folders[0]))
+        self.library.bt_value_map_insert_string_entry(parameters, b"trace-name", _bytes(folders[0]))
+        self._add_source(self.plugins.source, b"trace %d" % number, parameters)
+
+    def _add_source(self, component: int, name: bytes, parameters: int) -> None:
+        library, found = self.library, ctypes.c_void_p()
         status = library.bt_graph_add_source_component(
-            self.graph, self.plugins.source, b"trace %d" % number, parameters, LOG_LEVEL, ctypes.byref(found)
+            self.graph, component, name, parameters, LOG_LEVEL, ctypes.byref(found)
         )
         library.bt_value_put_ref(parameters)
         self._check(status)

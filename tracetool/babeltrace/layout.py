@@ -11,10 +11,12 @@ __all__ = [
     "CLASSES",
     "CLASS_SLOTS",
     "COLUMNS",
+    "CONTEXT_SHIFT",
     "DEVICE_SHIFT",
     "MAX_FIELDS",
     "NO_TIME",
     "NUMBERS",
+    "STRINGS",
     "TEXT_SHIFT",
     "WORDS",
 ]
@@ -27,8 +29,8 @@ NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "reg
 class Column(IntEnum):
     """Columns of a block.
 
-    CODES has the event's class in its low 16 bits, then the numbers of device and text in 16 bits each, 0 for none. The
-    arguments, `NUMBERS`, begin at FIRST_NUMBER.
+    CODES has the event's class in its low 16 bits, then the numbers of device, text and context in 16 bits each, 0 for
+    none. The arguments, `NUMBERS`, begin at FIRST_NUMBER.
     """
 
     MESSAGE = 0
@@ -42,6 +44,10 @@ class Column(IntEnum):
 COLUMNS = Column.FIRST_NUMBER + len(NUMBERS)
 DEVICE_SHIFT = 16
 TEXT_SHIFT = 32
+CONTEXT_SHIFT = 48
+
+STRINGS = {"device": DEVICE_SHIFT, "text": TEXT_SHIFT, "context": CONTEXT_SHIFT}
+"""Places of an event's strings in CODES; the context is another text."""
 
 NO_TIME = -(1 << 63)
 """Sentinel in the column TIME."""
@@ -50,7 +56,7 @@ WORDS = 512
 """Capacity of interned strings; number 0 is unused."""
 
 CLASSES = 512
-"""Capacity of event classes; number 0 is every class other than pflash's."""
+"""Capacity of event classes; number 0 is every class that is not read."""
 
 CLASS_SLOTS = 4096
 """Size of the hash table of event classes."""

@@ -21,6 +21,9 @@ __all__ = ["Reading"]
 
 SIGN_OF_LIFE = 1 << 17
 NOT_YET_S = 0.01
+LIVE_NOT_YET_S = 0.05
+LIVE_PAUSE_S = 0.5
+"""Least seconds between blocks of a session that is being recorded, which are not waited to be full."""
 
 
 class Reading:
@@ -29,19 +32,26 @@ class Reading:
     Args:
         library: the library.
         blocks: receive the rows.
-        layouts: see `Classes`.
+        prefix, layouts: see `Classes`.
+        live: more is to come when there is nothing, so rows are delivered before a block is full.
 
     Attributes:
         address: address of the sink function.
+        begun: a message was delivered.
     """
 
-    def __init__(self, library: Library, blocks: Blocks, layouts: dict[str, list[Any]]) -> None:
+    def __init__(
+        self, library: Library, blocks: Blocks, prefix: str, layouts: dict[str, list[Any]], *, live: bool = False
+    ) -> None:
+        self._live, self._stopped = live, False
+        self._delivered = time.monotonic()
+        self.begun = False
         self._library = library
         self._blocks = blocks
         self._loop = Loop(blocks.rows)
         self._sink = Sink(library, self._loop)
         self.address = self._sink.address
-        self._classes = Classes(library, self._loop, layouts)
+        self._classes = Classes(library, self._loop, prefix, layouts)
         self._words: list[ctypes.Array[ctypes.c_char]] = []
         self._words_said = True
         self._losses: list[tuple[int, int, int]] = []
@@ -54,7 +64,7 @@ class Reading:
             BabeltraceError: the rest is unreadable; blocks hold what came before.
         """
         answers = {
-            Ask.NOTHING: lambda: time.sleep(NOT_YET_S),
+            Ask.NOTHING: self._wait,
             Ask.ROOM: self._next_block,
             Ask.CLASS: self._add_class,
             Ask.WORD: self._add_word,
@@ -62,7 +72,7 @@ class Reading:
         }
         loop = self._loop
         try:
-            while graph.run():
+            while not self._stopped and graph.run():
                 ask, loop.ask = Ask(loop.ask), Ask.NOTHING
                 answers[ask]()
         finally:
@@ -70,7 +80,18 @@ class Reading:
                 raise self._sink.raised
             self._give()
 
+    def stop(self) -> None:
+        """End at the next pause."""
+        self._stopped = True
+
+    def _wait(self) -> None:
+        """Wait for more; what is there is delivered meanwhile."""
+        if self._live and self._loop.row and time.monotonic() - self._delivered >= LIVE_PAUSE_S:
+            self._next_block()
+        time.sleep(LIVE_NOT_YET_S if self._live else NOT_YET_S)
+
     def _give(self) -> None:
+        self.begun, self._delivered = self.begun or self._loop.seen > 0, time.monotonic()
         message: dict[str, Any] = {
             "rows": self._loop.row,
             "seen": self._loop.seen,

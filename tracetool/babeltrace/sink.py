@@ -43,6 +43,6 @@ class Sink:
         try:
             return consume(self._loop, iterator)
         except BaseException as error:  # noqa: BLE001
-            # An exception is lost at the C boundary, and the library would call again for ever.
+            # An exception, an interrupt too, is lost at the C boundary, and the library would call again for ever.
             self.raised = error
             return Status.ERROR

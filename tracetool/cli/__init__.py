@@ -83,7 +83,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         return _complain("interrupted", _INTERRUPTED)
     except BrokenPipeError:
         return _silenced(_BROKEN_PIPE)
-    except Exception as error:
+    except Exception as error:  # a fault of ours, too, is one line that says so; --debug has the traceback
         if debug:
             raise
         return _explained(error)

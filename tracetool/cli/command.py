@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import inspect
+import os
 import signal
+import sys
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar
@@ -20,16 +23,41 @@ __all__ = ["DEVICE_FILE", "FILE", "PROGRAM", "Choice", "Command", "DeviceOption"
 
 T = TypeVar("T")
 
+_RETURN_MEMORY = {"_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0"}
+"""Of polars' jemalloc. The app stays 80 MiB smaller with this and one arena; an audit would take a fifth longer."""
+
+_M_ARENA_MAX = -8
+"""Ref: glibc, malloc.h."""
+
 
 class DeviceOption(click.Option):
     """An option about the traced devices; the help lists these apart."""
 
 
 class Command(click.Command):
-    """A command of the program."""
+    """A command of the program.
+
+    Args:
+        threads: of polars; None for one a processor.
+        resident: it runs for long, mostly idle; memory that it has freed is returned to the system at once.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,  # noqa: ANN401  click's
+        threads: int | None = None,
+        resident: bool = False,
+        **options: Any,  # noqa: ANN401  click's
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._polars = {} if threads is None else {"POLARS_MAX_THREADS": str(threads)}
+        self._resident = resident
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's
         """Run the command, which Ctrl-C ends wherever it waits."""
+        _import_polars(self._polars | (_RETURN_MEMORY if self._resident else {}))
+        if self._resident:
+            _have_one_arena()
         _break_waiting()
         return super().invoke(ctx)
 
@@ -51,12 +79,28 @@ class Command(click.Command):
 command = partial(click.command, cls=Command)
 
 
+def _import_polars(settings: dict[str, str]) -> None:
+    """Import polars, which reads these settings from the environment; programs that are started do not inherit them."""
+    added = {name: value for name, value in settings.items() if name not in os.environ}
+    os.environ.update(added)
+    import_module("polars")
+    for name in added:
+        del os.environ[name]
+
+
+def _have_one_arena() -> None:
+    """Give glibc one arena in place of one for each thread, which would keep what its largest work took."""
+    if sys.platform == "linux":
+        allocator = ctypes.CDLL(None)
+        if hasattr(allocator, "mallopt"):  # which other C libraries than glibc lack
+            allocator.mallopt(_M_ARENA_MAX, 1)
+
+
 def _break_waiting() -> None:
     """Have SIGINT interrupt blocking system calls (standard input, a pipe, a file that never opens), as Python does.
 
-    polars installs its own handler when it is imported, with SA_RESTART, so it is imported first.
+    polars, which is imported before, has installed its own handler, with SA_RESTART.
     """
-    import_module("polars")
     signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003  the standard library's
 
 

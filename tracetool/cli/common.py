@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from tracetool.ingest.following import Following
     from tracetool.library.inputs import Progress
     from tracetool.library.trace import Trace
 
@@ -31,6 +32,7 @@ __all__ = [
     "printed",
     "progress",
     "say",
+    "shows_bars",
     "tell",
 ]
 
@@ -106,6 +108,7 @@ def opened(
     reading: Reading | None = None,
     machine: Mapping[str, Any] | None = None,
     *,
+    following: Following | None = None,
     bar: bool = True,
     outputs: Iterable[str | Path | None] = (),
     inputs: Iterable[Path] = (),
@@ -120,20 +123,22 @@ def opened(
     from tracetool.library.trace import open as open_traces
 
     say_what_is_logged()
-    with _progress(traces) if bar and _shows_bars() else nullcontext() as progress:
-        trace = open_traces(*traces, **(machine or {}), **(reading or Reading())._asdict(), progress=progress)
-        keep_inputs(outputs, [*trace.paths, *trace.options.images.values(), *inputs])
+    options = dict(machine or {}) | (reading or Reading())._asdict()
+    with _progress(traces) if bar and following is None and shows_bars() else nullcontext() as progress:
+        trace = open_traces(*traces, **options, progress=progress, following=following)
+        keep_inputs(outputs, [*trace.paths, *trace.options.files, *inputs])
         yield trace
 
 
-def _shows_bars() -> bool:
+def shows_bars() -> bool:
+    """True where standard error is a terminal that is talked to."""
     return not _Talk.quiet and sys.stderr.isatty()
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal, for work of known length: a function that is told what is done, and of how much."""
-    if not _shows_bars():
+    if not shows_bars():
         yield lambda _done, _total: None
         return
     from rich.console import Console

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from tracetool.cli import common, options
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeVar
+
+from tracetool.cli import common, following, options
 from tracetool.cli.command import command
 from tracetool.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+T = TypeVar("T")
 
 
 @command()
 @options.traces
 @options.where
 @options.table_format
+@following.follow
 @options.output
 @options.device
 @options.process
@@ -21,12 +31,13 @@ def events(
     traces: list[str],
     where: str | None,
     output_format: str,
+    follow: bool,
     output: str | None,
     device: str | None,
     process: tuple[int, ...],
     boot: str | None,
     reading: common.Reading,
-) -> None:
+) -> int:
     """Write the pflash events of traces, every one with its number, whichever way they were recorded."""
     from tracetool.cli.output import goes_to_a_file, open_output
     from tracetool.ingest.concatenated import described
@@ -34,17 +45,25 @@ def events(
     from tracetool.library.inputs import warn_of_damage
     from tracetool.library.keywords import parse_where
     from tracetool.report.frames import write_frames
-    from tracetool.timeline.touched import TOUCHED
+    from tracetool.timeline.touched import FOUND, OF_OPERATIONS
 
     common.check_table_format(output_format, output)
     query = parse_where(where, "events")
     # Rows that appear on the terminal as they are read, or in a pager there, are progress enough.
     bar = output is not None or goes_to_a_file()
     chosen = {"process": process, "boot": boot}
-    with common.opened(traces, reading, chosen, bar=bar, outputs=[output]) as trace, open_output(output) as file:
-        chosen_by_variable = query is not None and not query.columns.isdisjoint(TOUCHED)
+    asked = query.columns if query is not None else frozenset()
+    audited = not asked.isdisjoint(FOUND)
+    by_operation = audited or not asked.isdisjoint(OF_OPERATIONS)
+    if follow and (by_operation or output_format == "parquet"):
+        raise UsageError("--follow writes events as they come: in rows, and not by what became of their operations")
+    with ExitStack() as stack:
+        control = stack.enter_context(following.following()) if follow else None
+        opened = common.opened(traces, reading, chosen, following=control, bar=bar, outputs=[output])
+        trace, file = stack.enter_context(opened), stack.enter_context(open_output(output))
+        frames = trace.chunks_with_operations(audited=audited) if by_operation else trace.chunks()
         count = write_frames(
-            trace.chunks_with_operations() if chosen_by_variable else trace.chunks(),
+            _flushed(frames, file) if follow else frames,
             output_format,
             file,
             device=device,
@@ -57,3 +76,11 @@ def events(
         if not count and query is None:
             raise UsageError(f"no event of a device {device!r} in the trace")
     warn_of_damage(trace.readers)
+    return following.INTERRUPTED if control is not None and control.interrupted else 0
+
+
+def _flushed(frames: Iterator[T], file: BinaryIO) -> Iterator[T]:
+    """The frames; what was written of one is shown before the next is waited for."""
+    for frame in frames:
+        yield frame
+        file.flush()

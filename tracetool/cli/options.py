@@ -14,12 +14,12 @@ from tracetool.analysis.options import ANY_DEVICE, split_device
 from tracetool.cli.command import DEVICE_FILE, FILE, Choice, DeviceOption, Text
 from tracetool.cli.common import STANDARD_OUTPUT, Reading, be_quiet
 from tracetool.errors import UsageError
-from tracetool.findings import RULES, WEAR_LIMIT
+from tracetool.findings import RULES, WEAR_LIMIT, Severity
 from tracetool.ingest.formats import FORMATS
 from tracetool.paths import user_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     Function = Callable[..., Any]
@@ -41,43 +41,60 @@ RULE = Text("RULE", lambda: RULES)
 
 _about = partial(click.option, cls=DeviceOption)
 
-device = _about("--device", metavar="DEV", help="Look at this device alone.")
-process = _about(
-    "--process",
-    multiple=True,
-    type=click.IntRange(min=0),
-    metavar="PID",
-    help="Look at this QEMU's events alone, where the trace holds those of several.",
-)
-boot = _about(
-    "--boot",
-    metavar="N",
-    help="Look at this boot alone, by the column boot, from 0; last: those of QEMU's last start.",
-)
-_DEVICE_OPTIONS = (
-    _about("--image", multiple=True, type=DEVICE_FILE, help="Contents before the trace."),
-    _about("--extent", multiple=True, metavar="[DEV=]SIZE", help="How much of the flash the firmware calls its own."),
-    _about("--board", type=Text("NAME", boards), help="The QEMU board."),
-    _about(
-        "--geometry",
-        multiple=True,
-        metavar="DEV=SPEC",
-        help="What the board does not say, or says wrongly; some of "
+_DECLARED: dict[str, dict[str, Any]] = {
+    "--image": {"multiple": True, "type": DEVICE_FILE, "help": "Contents before the trace."},
+    "--extent": {
+        "multiple": True,
+        "metavar": "[DEV=]SIZE",
+        "help": "How much of the flash the firmware calls its own.",
+    },
+    "--board": {"type": Text("NAME", boards), "help": "The QEMU board."},
+    "--geometry": {
+        "multiple": True,
+        "metavar": "DEV=SPEC",
+        "help": "What the board does not say, or says wrongly; some of "
         "size=64M,block=256K,bank=4, endian=little,ids=89:18:0:0, chip=2,max-chip=2.",
-    ),
-    _about("--read-only", multiple=True, metavar="DEV", help="The device is read-only."),
-    _about("--writable", multiple=True, metavar="DEV", help="The device is writable, where the trace does not tell."),
-    _about(
-        "--qemu",
-        default="auto",
-        type=Text("QEMU", lambda: ["auto", *(behaviour.label for behaviour in Behaviour if behaviour)]),
-        help="When buffered writes are stored: a release such as 9.0.2, direct, staged-at-count, staged-at-data, "
+    },
+    "--read-only": {"multiple": True, "metavar": "DEV", "help": "The device is read-only."},
+    "--writable": {
+        "multiple": True,
+        "metavar": "DEV",
+        "help": "The device is writable, where the trace does not tell.",
+    },
+    "--qemu": {
+        "default": "auto",
+        "type": Text("QEMU", lambda: ["auto", *(behaviour.label for behaviour in Behaviour if behaviour)]),
+        "help": "When buffered writes are stored: a release such as 9.0.2, direct, staged-at-count, staged-at-data, "
         "or auto, which finds it in the trace.",
-    ),
-    device,
-    process,
-    boot,
-)
+    },
+    "--device": {"metavar": "DEV", "help": "Look at this device alone."},
+    "--process": {
+        "multiple": True,
+        "type": click.IntRange(min=0),
+        "metavar": "PID",
+        "help": "Look at this QEMU's events alone, where the trace holds those of several.",
+    },
+    "--boot": {
+        "metavar": "N",
+        "help": "Look at this boot alone, by the column boot, from 0; last: those of QEMU's last start.",
+    },
+    "--who-log": {
+        "type": Text("FILE", "file"),
+        "help": "The log of the guest's code, where TRACE is not the run directory that has it.",
+    },
+    "--code": {
+        "type": Text("FILE", "file"),
+        "help": "The firmware's code, which names modules; as for --who-log.",
+    },
+    "--symbols": {
+        "type": Text("DIR", "dir"),
+        "help": "ELF files of the firmware's build, which tell functions and lines of the code.",
+    },
+}
+"""Options about the traced machine, by name; the arguments are those of `click.option`."""
+
+device, process, boot = (_about(name, **_DECLARED[name]) for name in ("--device", "--process", "--boot"))
+_DEVICE_OPTIONS = tuple(_about(name, **declared) for name, declared in _DECLARED.items())
 
 
 class DeviceOptions(NamedTuple):
@@ -93,10 +110,13 @@ class DeviceOptions(NamedTuple):
     device: str | None
     process: tuple[int, ...]
     boot: str | None
+    who_log: str | None
+    code: str | None
+    symbols: str | None
 
     def described(self) -> list[str]:
         """The options given, by name, but for `--device`, `--process` and `--boot`, which only select."""
-        given = ("image", "extent", "board", "geometry", "read_only", "writable")
+        given = ("image", "extent", "board", "geometry", "read_only", "writable", "who_log", "code", "symbols")
         names = [name for name in given if getattr(self, name)]
         return [f"--{name.replace('_', '-')}" for name in names] + ["--qemu"] * (self.qemu != "auto")
 
@@ -115,6 +135,8 @@ def by_device(option: str, values: Sequence[str]) -> dict[str, str]:
             name, value = ANY_DEVICE, text
         if not value:
             raise UsageError(f"{option} {text!r} has no value")
+        if text.startswith("="):
+            raise UsageError(f"{option} {text!r} names no device; leave out the =")
         if name in taken:
             raise UsageError(f"{option} is given twice for {name or 'the same device'}")
         taken[name] = value
@@ -138,7 +160,6 @@ def output_file(text: str, option: str) -> tuple[str, Path]:
 who = click.option(
     "--who", is_flag=True, help="Log which guest code makes each access, by a plugin in QEMU; see tracetool who."
 )
-
 # --- how it is read ----------------------------------------------------------------------------------------------
 
 quiet = click.option(
@@ -161,17 +182,17 @@ _READING_OPTIONS = (
 
 
 def group(
-    name: str, make: type[Any], options: Sequence[Callable[[Function], Function]]
+    name: str, make: type[Any], options: Sequence[Callable[[Function], Function]], *, prefix: str = ""
 ) -> Callable[[Function], Function]:
     """A decorator that gives a command these options; it gets them as one argument, a `make` of their values.
 
-    `make` is a NamedTuple with a field for each option.
+    `make` is a NamedTuple with a field for each option, whose name is that of the field behind `prefix`.
     """
 
     def decorate(function: Function) -> Function:
         @wraps(function)
         def grouped(**given: Any) -> Any:  # noqa: ANN401  whatever the command takes
-            given[name] = make(**{field: given.pop(field) for field in make._fields})
+            given[name] = make(**{field: given.pop(prefix + field) for field in make._fields})
             return function(**given)
 
         command: Function = grouped
@@ -183,6 +204,25 @@ def group(
 
 
 device_options = group("devices", DeviceOptions, _DEVICE_OPTIONS)
+
+
+def device_options_of(side: str) -> Callable[[Function], Function]:
+    """Device options of one of two traces, as `--a-image`: the command gets them as `of_a`. The help leaves them out.
+
+    Without one of its own, the trace has what the option without the side says.
+    """
+    own = [
+        _about(f"--{side}-{name[2:]}", **declared | {"default": None, "hidden": True})
+        for name, declared in _DECLARED.items()
+    ]
+    return group(f"of_{side}", DeviceOptions, own, prefix=f"{side}_")
+
+
+def for_side(both: DeviceOptions, own: DeviceOptions) -> DeviceOptions:
+    """The options of one side: its own where it has them, else those of both."""
+    return both._replace(**{name: value for name, value in own._asdict().items() if value})
+
+
 _reading = group("reading", Reading, _READING_OPTIONS)
 
 
@@ -214,13 +254,15 @@ def run_folder(*, help: str) -> Callable[[Function], Function]:  # noqa: A002  a
     return click.option("-o", "--output", type=Text("DIR", "dir", _named_folder), help=help)
 
 
-table_format = click.option(
-    "--format",
-    "output_format",
-    type=Choice(["table", "csv", "jsonl", "parquet"]),
-    default="table",
-    help="How to write them.",
-)
+def report_format(
+    names: Iterable[str],
+    help: str = "How to write it.",  # noqa: A002  as click calls it
+) -> Callable[[Function], Function]:
+    """`--format`, by default the first of the names."""
+    return click.option("--format", "output_format", type=Choice(names), default=next(iter(names)), help=help)
+
+
+table_format = report_format(["table", "csv", "jsonl", "parquet"], help="How to write them.")
 where = click.option("--where", metavar="QUERY", help="Only rows like these: 'offset >= 768K and length > 4'.")
 width = click.option(
     "--width",
@@ -256,3 +298,24 @@ guests = click.option(
     metavar="N",
     help="How many guests the saving is worked out for.",
 )
+fail_on = click.option(
+    "--fail-on",
+    type=Choice(sorted(Severity, reverse=True)),
+    default=Severity.ERROR.label,
+    help="Least severity that gives exit code 1. What is wrong with the trace itself (TRC) gives 4.",
+)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """`K/N`: part K of N."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UsageError(f"--shard {text}: write K/N, as 1/4 to 4/4")
+    return int(part), int(parts)
+
+
+def shard(of: str) -> Callable[[Function], Function]:
+    """`--shard` for a part of some things, as two numbers."""
+    return click.option(
+        "--shard", type=Text("K/N", lambda: (), _shard), default="1/1", help=f"Part K of N of the {of}."
+    )

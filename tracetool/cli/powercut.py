@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import FILE, Choice, Text, command
+from tracetool.cli.command import FILE, Text, command
 from tracetool.errors import InputError, UsageError
 from tracetool.paths import user_path
 
@@ -35,14 +35,6 @@ def _names() -> Iterable[str]:
     from tracetool.uefi.boot import FIRMWARES
 
     return FIRMWARES
-
-
-def _shard(text: str) -> tuple[int, int]:
-    """`K/N`: part K of N."""
-    part, _, parts = text.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise UsageError(f"--shard {text}: write K/N, as 1/4 to 4/4")
-    return int(part), int(parts)
 
 
 class _Cuts(NamedTuple):
@@ -89,9 +81,7 @@ _cut_options = options.group(
             metavar="N",
             help="2: cut again, while the firmware repairs what the worst cut of each cause left.",
         ),
-        click.option(
-            "--shard", type=Text("K/N", lambda: (), _shard), default="1/1", help="Part K of N of the commits."
-        ),
+        options.shard("commits"),
         click.option(
             "--on-firmware",
             type=Text("DIR", "dir"),
@@ -123,10 +113,10 @@ _cut_options = options.group(
 @click.option(
     "--firmware",
     type=Text("NAME", _names),
-    help="aavmf or ovmf, and its edk2 release: aavmf-2025.02. Without it, what image or trace tell of it.",
+    help="aavmf, ovmf or ovmf-smm, and its edk2 release: aavmf-2025.02. Without it, what image or trace tell of it.",
 )
 @_cut_options
-@click.option("--format", "output_format", type=Choice(["text", "json"]), default="text", help="How to write it.")
+@options.report_format(["text", "json"])
 @options.output
 @options.width
 @options.reading_options
@@ -149,8 +139,9 @@ def powercut(
     the flash in --image, whichever way it came about.
 
     From a model of edk2's drivers that was held against boots of Debian 12's
-    and 13's AAVMF and OVMF, without SMM. Where the release is not known, an
-    image is booted with each; a trace with the one that wrote it.
+    and 13's AAVMF and OVMF; ovmf-smm is the build with SMM. Where the firmware
+    is not known, an image is booted with each; a trace with the one that wrote
+    it, and without SMM.
 
     Exit code 0: no variable is lost; 1: some are, or it does not start; 4: the trace is incomplete.
     """
@@ -246,6 +237,7 @@ def _commits(replayed: Replayed, name: str | None) -> tuple[StoreCommits, Firmwa
     """The commits to the variable store, and the firmware that boots what is left of it."""
     from tracetool.analysis.cut_costs import likely_firmware
     from tracetool.analysis.power_cuts import store_commits
+    from tracetool.uefi.boot import FIRMWARES
 
     commits = store_commits(replayed)
     unknown = commits.unknown_before + commits.unknown_after
@@ -255,7 +247,9 @@ def _commits(replayed: Replayed, name: str | None) -> tuple[StoreCommits, Firmwa
     if found is None:
         raise UsageError(f"the store has the layout of no known firmware: give --firmware {' or '.join(_names())}")
     if name is None:
-        common.say(f"the store was written by a firmware like {found.name}; --firmware chooses another")
+        others = " or ".join(other.name for other in FIRMWARES.values() if other.smm and other.has_layout_of(found))
+        smm = f", which is without SMM; if the guest has SMM, give --firmware {others}" if others else ""
+        common.say(f"the store was written by a firmware like {found.name}{smm or '; --firmware chooses another'}")
     return commits, found
 
 
@@ -272,6 +266,8 @@ def _all(device: Device, commits: StoreCommits, firmware: Firmware, cuts: _Cuts,
     from tracetool.analysis.second_cuts import survey_second_cuts
     from tracetool.report.power_cuts import print_survey, survey_document
 
+    if cuts.on_firmware is not None and firmware.smm:
+        raise UsageError(f"--on-firmware boots no firmware with SMM, as {firmware.name} is")
     torn = not cuts.whole
     with common.progress("cutting") as progress:
         found = survey_cuts(device, commits, firmware, torn=torn, shard=cuts.shard, progress=progress)

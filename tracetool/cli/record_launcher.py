@@ -23,7 +23,9 @@ __all__ = ["record_launched"]
 _FOUND, _INCONCLUSIVE = 1, 4
 
 
-def record_launched(command: Sequence[str], folder: Path, backend: str, seconds: float | None, *, who: bool) -> int:
+def record_launched(
+    command: Sequence[str], folder: Path, backend: str, seconds: float | None, *, who: bool, rerunnable: bool
+) -> int:
     """Run a command, record each QEMU that it starts, audit each, and return the worst exit code.
 
     Raises:
@@ -31,7 +33,7 @@ def record_launched(command: Sequence[str], folder: Path, backend: str, seconds:
     """
     from tracetool.recording.launcher import launch_of
 
-    with _claimed(folder), launch_of(command, folder, backend, seconds, who=who) as launch:
+    with _claimed(folder), launch_of(command, folder, backend, seconds, who=who, rerunnable=rerunnable) as launch:
         end = _run(launch)
         recorded = [_finished(path) for path in launch.recorded()]
         if end.failed:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import Choice, Text, command
+from tracetool.cli.command import Text, command
 from tracetool.errors import InputError, UsageError
 from tracetool.library.images import MOST_IMAGE
 from tracetool.library.inputs import STANDARD_INPUT
@@ -39,11 +39,8 @@ _HEAD_BYTES = 1 << 16
 @click.option("--changes", is_flag=True, help="What was done to the store and all its variables, step by step.")
 @click.option("--deleted", is_flag=True, help="Deleted and superseded copies too.")
 @click.option("--against", type=Text("IMAGE", "file"), help="Only what differs from the store in this image.")
-@click.option(
-    "--format",
-    "output_format",
-    type=Choice(["table", "json", "csv", "jsonl", "parquet"]),
-    default="table",
+@options.report_format(
+    ["table", "json", "csv", "jsonl", "parquet"],
     help="How to write them; json is the form of QEMU's uefi-vars, which virt-fw-vars reads too.",
 )
 @options.output
@@ -185,7 +182,9 @@ def _store_in_image(
     else:
         with closing(open_source(str(path))) as source:
             head = source.read_fully(_HEAD_BYTES)
-    if recognise(head) is not FORMATS["text"] or may_be_an_event(head) or not {0, 0xFF} & set(head):
+    # No log has zeros or erased bytes, nor such a long first line.
+    binary = bool({0, 0xFF} & set(head)) or (len(head) == _HEAD_BYTES and b"\n" not in head)
+    if recognise(head) is not FORMATS["text"] or may_be_an_event(head) or not binary:
         return None
     keep_inputs(outputs, [traces[0] if piped else path, *inputs])
     image = _piped_image() if piped else load_image(path, limit=MOST_IMAGE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import DEVICE_FILE, PROGRAM, Choice, command
+from tracetool.cli.command import DEVICE_FILE, PROGRAM, command
 
 if TYPE_CHECKING:
     from tracetool.verify import Verification
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Drive it for so long at most; what is left is said.",
 )
-@click.option("--format", "output_format", type=Choice(["text", "json"]), default="text", help="How to answer.")
+@options.report_format(["text", "json"], help="How to answer.")
 @options.output
 @options.width
 @options.reading_options

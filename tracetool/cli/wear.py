@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracetool.cli import common, options
-from tracetool.cli.command import FILE, Choice, command
+from tracetool.cli.command import FILE, command
 from tracetool.errors import UsageError
 from tracetool.paths import user_path
 
@@ -30,13 +30,7 @@ if TYPE_CHECKING:
     type=FILE,
     help="A trace (-trace 'uefi_*') of a guest with its variables in QEMU's uefi-vars device: compare the last boots.",
 )
-@click.option(
-    "--format",
-    "output_format",
-    type=Choice(["text", "json", "csv"]),
-    default="text",
-    help="How to write it; csv has one row a boot.",
-)
+@options.report_format(["text", "json", "csv"], help="How to write it; csv has one row a boot.")
 @options.output
 @options.width
 @options.reading_options

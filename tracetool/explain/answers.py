@@ -8,6 +8,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from replay.cfi import Opcode
+from replay.cfi02.facts import Command
+from replay.command_set import CommandSet
 from tracetool.sizes import format_size
 
 if TYPE_CHECKING:
@@ -29,7 +31,15 @@ _MEANINGS: dict[str, Callable[[int], str]] = {
 
 _IDENTIFIERS = {0: "the manufacturer (0x89 is Intel)", 1: "the device", 2: "the block's lock status (bit 0: locked)"}
 _PAIRS = {0: "manufacturer and device", 1: "the second pair of identifiers"}
+_CFI02_IDENTIFIERS = {
+    0: "the manufacturer (0x01 is AMD)",
+    1: "the device",
+    2: "the sector's protection (0: none)",
+    0x0E: "the second byte of the device",
+    0x0F: "the third byte of the device",
+}
 _CHIP_SIZE = 0x27
+_REGIONS = 0x2D
 _WIDEST = 64
 
 
@@ -44,6 +54,8 @@ def answer_words(inspection: Inspection, geometry: Geometry | None) -> str:
     event, before = inspection.event, inspection.before
     if event["event"] != "io_read" or event["value"] is None or before is None or geometry is None:
         return ""
+    if geometry.command_set == CommandSet.CFI02:
+        return _cfi02_words(before.cmd, (event["offset"] & 0xFF) // geometry.bank_width, event["value"])
     if before.cmd == Opcode.CFI_QUERY:
         return _query_words(_index(geometry, event["offset"]), event["value"] & 0xFF, geometry)
     if before.cmd == Opcode.READ_IDENTIFIER:
@@ -51,6 +63,20 @@ def answer_words(inspection: Inspection, geometry: Geometry | None) -> str:
         value, names = (event["value"] & 0xFF, _IDENTIFIERS) if geometry.chip_width else (event["value"], _PAIRS)
         return f"Identifier {index}, {names[index]}: {value:#04x}." if index in names else f"Identifier {index}: none."
     return ""
+
+
+def _cfi02_words(command: int, index: int, value: int) -> str:
+    """The same of a CFI02 flash; its entries from 0x2d on depend on the number of erase regions."""
+    if command == Command.AUTOSELECT:
+        name = _CFI02_IDENTIFIERS.get(index)
+        return f"Identifier {index:#04x}, {name}: {value:#04x}." if name else f"Identifier {index:#04x}: array data."
+    if command != Command.CFI_QUERY:
+        return ""
+    name, kind = _entries().get(f"0x{index:X}", ("", "")) if index < _REGIONS else ("", "")
+    if not name:
+        return f"Entry {index:#04x} of the CFI table: {value:#04x}."
+    meaning = _MEANINGS[kind](value) if kind in _MEANINGS else f"2^{value} {kind}" if value else "not supported"
+    return f"Entry {index:#04x} of the CFI table, {name}: {value:#04x}, {meaning}."
 
 
 def _index(geometry: Geometry, offset: int) -> int:

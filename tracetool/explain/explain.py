@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,15 +13,17 @@ from tracetool.errors import UsageError
 from tracetool.explain.answers import answer_words
 from tracetool.explain.phrases import event_words, policy_words
 from tracetool.findings.phrases import address
+from tracetool.uefi.structures import structures_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tracetool.analysis.device import Device
     from tracetool.analysis.inspection import Inspection
     from tracetool.analysis.options import Options
     from tracetool.findings import Finding
     from tracetool.ingest import TraceReader
+    from tracetool.uefi.store_timeline import StoreTimeline
 
 __all__ = ["Explanation", "explain", "explain_device"]
 
@@ -43,6 +45,10 @@ class Explanation:
     address: str
     findings: tuple[Finding, ...]
     start_ns: int | None
+    structure: Callable[[int], str | None] = field(compare=False)
+    """What a byte of the changes belongs to in a variable store, by its offset in the flash."""
+    code: tuple[str, str] | None = None
+    """By whom it was made, or its operation where it is no access, and the chain of callers; None: not known."""
 
     def __repr__(self) -> str:
         return f"<Explanation of event {self.inspection.event['seq']} of {self.device}: {' '.join(self.sentences)}>"
@@ -74,6 +80,7 @@ def explain(readers: Sequence[TraceReader], options: Options, seq: int) -> Expla
         operation=_operation(device, trace, seq),
         findings=result.findings,
         start_ns=replayed.starts[trace],
+        timeline=device.followed_store,
     )
 
 
@@ -85,12 +92,15 @@ def explain_device(
     operation: dict[str, Any] | None,
     findings: Iterable[Finding],
     start_ns: int | None,
+    timeline: StoreTimeline | None,
 ) -> Explanation:
     """Explain an event of trace number `trace` from what was recorded of it while its device was replayed.
 
-    `operation` is the row of its operation; of `findings` those are kept that it is a case of.
+    `operation` is the row of its operation; of `findings` those are kept that it is a case of. `timeline` is the life
+    of the device's variable store.
     """
-    span = _span(operation, int(inspection.event["seq"]))
+    seq = int(inspection.event["seq"])
+    span = _span(operation, seq)
     return Explanation(
         device=device.name,
         inspection=inspection,
@@ -100,7 +110,17 @@ def explain_device(
         policy=_policy(device, inspection),
         findings=tuple(finding for finding in findings if _concerns(finding, device.name, trace, span)),
         start_ns=start_ns,
+        structure=structures_of(timeline, (trace, seq)),
+        code=_code(device, trace, int(inspection.event["seq"]), operation),
     )
+
+
+def _code(device: Device, trace: int, seq: int, operation: dict[str, Any] | None) -> tuple[str, str] | None:
+    """The code of the event, else of its operation."""
+    code = device.code_at(trace, seq, seq)
+    if code is not None or operation is None or operation["by"] is None:
+        return code
+    return operation["by"], operation["chain"]
 
 
 def _operation(device: Device, trace: int, seq: int) -> dict[str, Any] | None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from replay.cfi import Opcode
 from replay.columns import CMD_UNKNOWN, Effect, Flag, OpKind
+from replay.command_set import CommandSet
+from tracetool.explain.cfi02_cycles import cfi02_cycle
 from tracetool.sizes import format_offset, format_size
 
 if TYPE_CHECKING:
@@ -50,7 +52,12 @@ def event_words(inspection: Inspection) -> list[str]:
     if event["event"] == "io_write":
         said.append(_cycle_words(inspection, before, step))
     place = {"offset": format_offset(max(step.effect_offset, 0)), "length": format_size(step.effect_length)}
-    said.append(words()["effects"][Effect(step.effect).name].format(**place))
+    if inspection.command_set == CommandSet.CFI02 and step.effect == Effect.REFUSED:
+        said.append(
+            words()["cfi02"]["refused_suspended" if step.flags & Flag.SUSPENDED_TARGET else "refused_read_only"]
+        )
+    else:
+        said.append(words()["effects"][Effect(step.effect).name].format(**place))
     return [phrase for phrase in said if phrase]
 
 
@@ -59,6 +66,8 @@ def _cycle_words(inspection: Inspection, before: Moment, step: Step) -> str:
     event = inspection.event
     if step.effect == Effect.DISCARD:
         return ""
+    if inspection.command_set == CommandSet.CFI02:
+        return words()["cfi02"][cfi02_cycle(inspection, before, step)].format(low=f"{event['value'] & 0xFF:#04x}")
     if event["wcycle"] not in (None, before.wcycle):
         # The trace knows better than the model, which was not in step yet.
         before = before._replace(wcycle=event["wcycle"], cmd=_command_in(event["wcycle"]))

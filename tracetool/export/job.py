@@ -10,6 +10,7 @@ import polars as pl
 
 from tracetool.analysis.boots import Chosen
 from tracetool.analysis.naming import events_of
+from tracetool.analysis.selection import SelectedEvents
 from tracetool.ingest.numbering import Numbering
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Job:
         seen: events seen by the last pass, those of other devices included.
         losses: how many had been given out before each place where events were lost, in the last pass.
         failures: the same of each place where the host failed.
-        left_out: events of other devices, processes and boots, in the last pass. They end up as a loss at the end, so
-            that an audit of what is written does not take it for all that there was.
+        left_out: events of other devices, processes and boots, or not of the part, in the last pass. They end up as a
+            loss at the end, so that an audit of what is written does not take it for all that there was.
     """
 
     reader: TraceReader
@@ -104,6 +105,9 @@ class Job:
             mark = Loss(self.left_out)
             self._noted(mark)
             yield mark
+        if isinstance(self.reader, SelectedEvents):
+            # Its health has them as lost, so they are marked already.
+            self.left_out += self.reader.left_out
 
     def _noted(self, piece: pl.DataFrame | Loss | Failure) -> pl.DataFrame | Loss | Failure:
         """Count the piece, and reduce it to the one device."""

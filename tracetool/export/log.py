@@ -45,7 +45,7 @@ def write(job: Job, file: BinaryIO) -> list[str]:
         elif isinstance(piece, Failure):
             file.write(f"{piece.text}\n".encode())
         else:
-            written.add(piece)
+            written.add(piece, nameless=job.reader.meta.nameless)
     return [*written.remarks(), *_losses(job), *_clocks(job)]
 
 
@@ -70,10 +70,10 @@ class _Log:
         self._fractions = False
         self._threads = 0
 
-    def add(self, frame: pl.DataFrame) -> None:
-        """Write the events of a frame."""
+    def add(self, frame: pl.DataFrame, *, nameless: bool) -> None:
+        """Write the events of a frame; `nameless`: where the trace named no device, the log does not either."""
         lines: list[str | None] = [None] * frame.height
-        for group in shape(frame, _STRINGS, leave_out=True).groups:
+        for group in shape(frame, _STRINGS, leave_out=nameless).groups:
             rows = group.rows
             columns = [column.to_list() for column in argument_columns(group.variant, frame[rows])]
             devices = [frame["device"][rows].to_list()] if group.variant.named else []

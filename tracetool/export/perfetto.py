@@ -1,5 +1,7 @@
 """A Perfetto trace: each flash a track, each operation a slice on it, wear and changed bytes as counters.
 
+Where the guest's code is known each module that asked for operations has a track below the flash's, with its own.
+
 Open it at ui.perfetto.dev. Times are those of the trace in nanoseconds, whatever its clock.
 
 Ref: https://perfetto.dev/docs/reference/synthetic-track-event.
@@ -19,6 +21,7 @@ from perfetto.trace_builder.proto_builder import StreamingTraceProtoBuilder  # t
 from tracetool.analysis.session import replay_readers
 from tracetool.export.clock import Clock
 from tracetool.export.formats import ExportFormat
+from tracetool.timeline.code import CODE
 
 if TYPE_CHECKING:
     from tracetool.analysis.session import Replayed
@@ -27,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT"]
 
 _SEQUENCE = 1
-_HEX = ("offset", "command_offset", "status")
+_FIRST_MODULE = 1 << 32
+"""First identifier of a module's track; those of devices are lower."""
+_HEX = ("offset", "command_offset", "status", "pc")
 _ARGUMENTS = (
     "kind",
     "outcome",
@@ -42,6 +47,7 @@ _ARGUMENTS = (
     "boot",
     "status",
     "accesses",
+    *CODE,
 )
 
 
@@ -62,6 +68,7 @@ def write(job: Job, file: BinaryIO) -> list[str]:
     output = _Output(file)
     for number, device in enumerate(replayed.devices):
         output.declare(device, _Track(*(8 * number + at for at in (1, 2, 3))))
+    output.declare_modules(operations)
     for row in _moments(operations, clock).iter_rows(named=True):
         output.add(row)
     return [*clock.remarks(), *_silent(replayed), *job.untold_losses()]
@@ -95,6 +102,7 @@ class _Output:
     def __init__(self, file: BinaryIO) -> None:
         self._builder = StreamingTraceProtoBuilder(file)
         self._tracks: dict[str, _Track] = {}
+        self._modules: dict[tuple[str, str], int] = {}
         self._erases: dict[str, int] = {}
         self._changed: dict[str, int] = {}
 
@@ -107,14 +115,24 @@ class _Output:
         self._describe(track.erases, f"{device} erases", parent=track.operations, unit=units.UNIT_COUNT)
         self._describe(track.changed, f"{device} bytes changed", parent=track.operations, unit=units.UNIT_SIZE_BYTES)
 
+    def declare_modules(self, operations: pl.DataFrame) -> None:
+        """Name the tracks of the modules, below the devices that they were busy with."""
+        found = operations.select(pl.col("device").cast(pl.String), "by").drop_nulls().unique(maintain_order=True)
+        for number, (device, module) in enumerate(found.iter_rows()):
+            self._modules[device, module] = _FIRST_MODULE + number
+            self._describe(_FIRST_MODULE + number, module, parent=self._tracks[device].operations)
+
     def add(self, row: dict[str, Any]) -> None:
         """The beginning or the end of an operation."""
         device = row["device"]
-        track = self._tracks[device]
+        track, module = self._tracks[device], self._modules.get((device, row["by"]))
         if not row["ends"]:
-            self._begin(track, row)
+            for uuid in (track.operations, module):
+                self._begin(uuid, row)
             return
-        self._builder.write_packet(self._packet(track.operations, row["at"], TrackEvent.TYPE_SLICE_END))
+        for uuid in (track.operations, module):
+            if uuid is not None:
+                self._builder.write_packet(self._packet(uuid, row["at"], TrackEvent.TYPE_SLICE_END))
         if row["kind"] == "erase" and row["outcome"] == "done":
             self._erases[device] += 1
             self._count(track.erases, row["at"], self._erases[device])
@@ -133,8 +151,10 @@ class _Output:
         packet.trusted_packet_sequence_id = _SEQUENCE
         self._builder.write_packet(packet)
 
-    def _begin(self, track: _Track, row: dict[str, Any]) -> None:
-        packet = self._packet(track.operations, row["at"], TrackEvent.TYPE_SLICE_BEGIN)
+    def _begin(self, uuid: int | None, row: dict[str, Any]) -> None:
+        if uuid is None:
+            return
+        packet = self._packet(uuid, row["at"], TrackEvent.TYPE_SLICE_BEGIN)
         packet.track_event.name = row["kind"]
         packet.track_event.categories.append("flash")
         for name in _ARGUMENTS:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracetool.findings.registry import Case
 
-__all__ = ["OPERATION_RULES", "QUIET", "OperationRule"]
+__all__ = ["OPERATION_RULES", "QUIET", "OperationRule", "register"]
 
 _ERROR_BITS = int(Status.PROGRAM_ERROR | Status.ERASE_ERROR)
 QUIET = (OpKind.READ_ARRAY, OpKind.IDENTIFY, OpKind.QUERY)
@@ -140,14 +140,16 @@ OPERATION_RULES: dict[str, OperationRule] = {
 """Rules about single operations, by identifier; `NOR006-untimed` is what NOR006 can tell without times."""
 
 
-def _register(name: str, words: OperationRule) -> None:
+def register(name: str, words: OperationRule) -> None:
+    """Register the check of a rule about single operations."""
+
     @rule(name.partition("-")[0])
     def check(case: Case) -> Iterator[Hit]:
-        if case.device.watch is not None:
+        if case.device.watch is not None and name in case.device.watch.clusters:
             found = case.device.watch.clusters[name]
             yield Hit(found, f"{count_of(found.count, words.noun, words.plural)} {place(found)} {words.what}")
 
 
 for _name, _words in OPERATION_RULES.items():
     if _name != "SEQ002":
-        _register(_name, _words)
+        register(_name, _words)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from tracetool.timeline.chain import code_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,7 +46,7 @@ __all__ = [
 WEAR_LIMIT = 10
 """Erases of one block in a session from which they are worth a note."""
 
-CHECK_MODULES = ("extent", "sequence", "operations", "wear", "variables", "power_cuts", "trace")
+CHECK_MODULES = ("extent", "sequence", "operations", "cfi02", "wear", "variables", "power_cuts", "trace")
 """Modules of this package whose import registers checks."""
 
 _OF_SILICON = "NOR"
@@ -69,6 +71,9 @@ class Need(StrEnum):
     """Input without which a rule cannot be evaluated on a device; `tracetool.audit.coverage` says what it lacks."""
 
     REPLAY = "replay"
+    CFI01 = "cfi01"
+    """Command set of the device."""
+    CFI02 = "cfi02"
     EXTENT = "extent"
     SHORT_FILE = "short-file"
     """Policy under which writes beyond the extent are not kept."""
@@ -138,6 +143,10 @@ class Finding:
     last_seq: int | None
     count: int
     message: str
+    by: str | None = None
+    """The module of the guest that asked for the first access, where a log of the guest's code tells."""
+    chain: str | None = None
+    """The callers of the first access (`tracetool.timeline.code.CODE_SCHEMA`)."""
     occurrences: tuple[Occurrence, ...] = field(default=(), repr=False, compare=False)
     """Each occurrence, where `Options.keep_occurrences` asked for them."""
 
@@ -259,8 +268,23 @@ def find(replayed: Replayed, policy: Policy, chip: ChipProfile, options: RuleOpt
         for check in checks
         for hit in check(Case(device, replayed, policy, chip, options))
     ]
-    found = [_finding(*hit, strict_silicon=options.strict_silicon) for hit in hits if hit[-1].found]
+    found = [
+        _with_code(_finding(*hit, strict_silicon=options.strict_silicon), replayed) for hit in hits if hit[-1].found
+    ]
     return sorted(found, key=lambda f: (-f.severity, f.rule, f.device or "", f.trace or 0, f.first_seq or 0))
+
+
+def _with_code(finding: Finding, replayed: Replayed) -> Finding:
+    """Add who made the first access."""
+    device = replayed.devices.get(finding.device or "")
+    if device is None or finding.trace is None or finding.first_seq is None or RULES[finding.rule].about_trace:
+        return finding
+    last = finding.last_seq if finding.last_trace == finding.trace else None
+    code = device.code_at(finding.trace, finding.first_seq, last)
+    if code is None:
+        return finding
+    words = f"; {'the first ' if finding.count > 1 else ''}by {code_words(*code)}"
+    return replace(finding, by=code[0], chain=code[1], message=finding.message + words)
 
 
 def _finding(rule_id: str, device: str | None, hit: Hit, *, strict_silicon: bool) -> Finding:

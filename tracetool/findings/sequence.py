@@ -38,7 +38,7 @@ def refused(case: Case) -> Iterator[Hit]:
 def not_a_command(case: Case) -> Iterator[Hit]:
     """Writes in a command cycle that start no command; on a read-only flash they are stray stores."""
     found = case.device.tally.not_commands
-    if not case.device.read_only:
+    if not case.device.read_only and not case.device.is_cfi02:
         value, where = strays(case.device, found)
         yield Hit(found, f"{count_of(found.count, 'write')}{value} {where} started no command")
 
@@ -46,7 +46,7 @@ def not_a_command(case: Case) -> Iterator[Hit]:
 @rule("SEQ002")
 def not_stored(case: Case) -> Iterator[Hit]:
     """Buffered writes that were not stored, and how many of them another release of QEMU stores."""
-    if case.device.watch is not None:
+    if case.device.watch is not None and not case.device.is_cfi02:
         found = case.device.watch.clusters["SEQ002"]
         writes = f"{count_of(found.count, 'buffered write')} {place(found)}"
         elsewhere = _elsewhere(case.device, found.count)

@@ -120,13 +120,6 @@ def not_traced(case: Case) -> Iterator[Hit]:
             yield Hit(Cluster.at(notes.trace), "pflash_io_write is not traced: only effects are known")
 
 
-@rule("TRC005")
-def other_command_set(case: Case) -> Iterator[Hit]:
-    """A device of the AMD command set."""
-    if case.device.cfi02:
-        yield Hit(Cluster.at(0), "a CFI02 device: its events are shown, not replayed")
-
-
 @trace_rule("TRC006")
 def host_write_failed(case: TraceCase) -> Iterator[Hit]:
     """QEMU could not write the image file."""

@@ -25,11 +25,11 @@ def erased_often(case: Case) -> Iterator[Hit]:
     block, erases = blocks.most_erased()
     if erases > case.options.wear_limit:
         others = blocks.erased_more_than(case.options.wear_limit) - 1
-        offset = block * blocks.block_bytes
+        offset, end = blocks.sectors.place(block)
         message = f"block {block} at {format_offset(offset)} was erased {erases:,} times"
         if others:
             message += f", and {count_of(others, 'other block')} more than {case.options.wear_limit:,} times"
-        yield Hit(Cluster(erases, offset=offset, end=offset + blocks.block_bytes), message)
+        yield Hit(Cluster(erases, offset=offset, end=end), message)
 
 
 @rule("NOR011")
@@ -38,9 +38,9 @@ def worn_out(case: Case) -> Iterator[Hit]:
     blocks = case.device.blocks
     block, erases = blocks.most_erased()
     if erases > case.chip.erase_cycles:
-        offset = block * blocks.block_bytes
+        offset, end = blocks.sectors.place(block)
         message = f"block {block} was erased {erases:,} times; a real chip is good for {case.chip.erase_cycles:,}"
-        yield Hit(Cluster(erases, offset=offset, end=offset + blocks.block_bytes), message)
+        yield Hit(Cluster(erases, offset=offset, end=end), message)
 
 
 @rule("WEAR003")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from tracetool.ingest.following import Following
+
 __all__ = ["BabeltraceProcess"]
 
 PATIENCE_S = 6.0
@@ -102,14 +104,14 @@ class BabeltraceProcess:
         """Its process id."""
         return self._process.pid
 
-    def listen(self) -> Iterator[dict[str, Any]]:
-        """Messages of the process, to the last.
+    def listen(self, following: Following | None = None) -> Iterator[dict[str, Any]]:
+        """Messages of the process, to the last; while it is followed, it may be silent, and is told to end at a stop.
 
         Raises:
             InputError: it ended without saying so, or is not heard of any more.
         """
         while True:
-            message: dict[str, Any] = json.loads(self._line())
+            message: dict[str, Any] = json.loads(self._line(following))
             yield message
             if "end" in message:
                 return
@@ -149,7 +151,7 @@ class BabeltraceProcess:
             while left:
                 left = left[self._process.stdin.write(left) or 0 :]
 
-    def _line(self) -> bytes:
+    def _line(self, following: Following | None) -> bytes:
         assert self._process.stdout is not None  # noqa: S101
         pipe = self._process.stdout.fileno()
         heard = select.poll()
@@ -157,6 +159,12 @@ class BabeltraceProcess:
         until, used_s = time.monotonic() + SILENCE_S, _processor_s(self.pid)
         while b"\n" not in self._received:
             if not heard.poll(LOOK_S * 1000):
+                if following is not None:
+                    if following.stopped:
+                        self._process.terminate()
+                        following = None  # from now on it is waited for as any other
+                    until, used_s = time.monotonic() + SILENCE_S, _processor_s(self.pid)
+                    continue
                 if time.monotonic() > until:
                     raise self._hang(SILENCE_S)
                 if _processor_s(self.pid) - used_s > self._patience_s:

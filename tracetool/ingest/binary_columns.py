@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "event_columns",
     "held_columns",
     "nullable",
+    "nulls",
 ]
 
 NUMBERS = ("offset", "size", "value", "cmd", "wcycle", "counter", "length", "region")
@@ -69,6 +71,7 @@ _NUMPY: dict[str, type[np.generic]] = {
     "counter": np.uint64,
 }
 _BITS = (1 << 64) - 1
+_TABLES = 8
 _EVENT_OF = pl.Series("event", [variant.event for variant in CATALOGUE], EventType)
 NAMELESS = np.array([not variant.named for variant in CATALOGUE])
 """True for each variant without a device."""
@@ -135,7 +138,7 @@ def _number(at: int, values: NDArray[np.integer], has: NDArray[np.uint8], presen
     name, held = NUMBERS[at], _HAS[present] >> at & 1
     dtype = EVENTS_SCHEMA[name]
     if not held.any():
-        return pl.Series(name, [None], dtype).new_from_index(0, len(values))
+        return nulls(name, len(values))
     column = pl.Series(name, values.astype(_NUMPY.get(name, np.int64), copy=not own), dtype)
     known = (has & (1 << at)) != 0 if not held.all() else None
     if name == "length" and _ENDS[present].any():
@@ -153,7 +156,18 @@ def held_columns(frame: pl.DataFrame) -> Integers:
 
 def nullable(column: pl.Series, known: NDArray[np.bool_]) -> pl.Series:
     """The column with nulls where its values are not known."""
-    return column if known.all() else column.zip_with(pl.Series(known), pl.Series(column.name, [None], column.dtype))
+    return column if known.all() else column.zip_with(pl.Series(known), _null(column.name))
+
+
+@cache
+def _null(name: str) -> pl.Series:
+    """One null of a column of `EVENTS_SCHEMA`."""
+    return pl.Series(name, [None], EVENTS_SCHEMA[name])
+
+
+def nulls(name: str, length: int) -> pl.Series:
+    """A column of `EVENTS_SCHEMA` without values."""
+    return _null(name).new_from_index(0, length)
 
 
 def _devices(
@@ -163,10 +177,16 @@ def _devices(
     if NAMELESS[present].any():
         codes = np.where(NAMELESS[kinds], len(names) + 1, codes)
         names.append(NAMELESS_DEVICE)
-    table = pl.Series("device", names, EVENTS_SCHEMA["device"])
+    table = _table("device", tuple(names))
     if codes.size and codes.min() == codes.max():
         return table.new_from_index(int(codes[0]) - 1, len(codes))
     return table[pl.Series((codes - 1).astype(np.uint32))]
+
+
+@lru_cache(_TABLES)
+def _table(name: str, strings: tuple[str, ...]) -> pl.Series:
+    """The strings of a chunk as a column to gather from; most chunks of a trace have the same."""
+    return pl.Series(name, strings, EVENTS_SCHEMA[name])
 
 
 def _texts(
@@ -177,10 +197,10 @@ def _texts(
     strings: Sequence[str],
 ) -> pl.Series:
     if not codes.size or codes.max() == 0:
-        column = pl.Series("text", [None], EVENTS_SCHEMA["text"]).new_from_index(0, len(codes))
+        column = nulls("text", len(codes))
     else:
         # A table with a null would be slow to gather from.
-        table = pl.Series("text", ["", *strings], EVENTS_SCHEMA["text"])
+        table = _table("text", ("", *strings))
         column = nullable(table[pl.Series(codes.astype(np.uint32, copy=False))], codes != 0)
     if shown is None:
         return column

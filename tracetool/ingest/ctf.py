@@ -20,12 +20,13 @@ from tracetool.ingest.reader import Reader, ReadOptions
 from tracetool.ingest.trace_reader import TraceMeta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     import polars as pl
 
     from tracetool.ingest.ctf_archive import Unpacked
+    from tracetool.ingest.ctf_columns import Layouts
     from tracetool.ingest.source import Source
 
 __all__ = ["CtfTrace", "open_ctf", "open_ctf_archive"]
@@ -109,24 +110,35 @@ class CtfTrace(Reader):
         Raises:
             MissingDependencyError: there is no libbabeltrace2.
         """
-        size = stream_bytes(self._folders)
         self.begin()
-        reading = CtfReading(self, trace, size)
+        reading = CtfReading(self, trace, stream_bytes(self._folders))
         reading.missing += self.missing
-        with tempfile.TemporaryDirectory(prefix="tracetool-", ignore_cleanup_errors=True) as scratch:
-            request = self._request(scratch)
-            with closing(BabeltraceProcess(self.meta.name, self._rows, request, size)) as process:
-                for message in process.listen():
-                    frame = reading.take(message, process)
-                    if frame is not None and frame.height:
-                        yield frame
+        with closing(self.messages("pflash_", layouts(), span=self.options.progress is not None)) as messages:
+            for message, process in messages:
+                frame = reading.take(message, process)
+                if frame is not None and frame.height:
+                    yield frame
         reading.finish()
 
-    def _request(self, scratch: str) -> dict[str, Any]:
-        """The request to the child process; see `tracetool.babeltrace.child`."""
-        return {
-            "folders": [str(folder) for folder in self._folders],
-            "scratch": scratch,
-            "span": self.options.progress is not None,
-            "layouts": layouts(),
-        }
+    def messages(
+        self, prefix: str, wanted: Layouts, *, span: bool = False
+    ) -> Generator[tuple[dict[str, Any], BabeltraceProcess]]:
+        """Iterate over the messages of a child process that reads the events whose names begin with a prefix.
+
+        Args:
+            prefix: of the events.
+            wanted: the events; see `tracetool.babeltrace.classes.Classes`.
+            span: ask for the times of the first and last event first.
+        """
+        with tempfile.TemporaryDirectory(prefix="tracetool-", ignore_cleanup_errors=True) as scratch:
+            request = {
+                "folders": [str(folder) for folder in self._folders],
+                "scratch": scratch,
+                "span": span,
+                "prefix": prefix,
+                "layouts": wanted,
+            }
+            size = stream_bytes(self._folders)
+            with closing(BabeltraceProcess(self.meta.name, self._rows, request, size)) as process:
+                for message in process.listen():
+                    yield message, process

@@ -6,6 +6,7 @@ import shutil
 import tarfile
 import tempfile
 import weakref
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Self
@@ -75,13 +76,12 @@ def unpack(source: Source, allowance: Callable[[], int]) -> Unpacked:
         InputError: it is too large, reaches outside of itself, or has no CTF trace before it is damaged.
     """
     unpacked = Unpacked()
-    try:
+    with ExitStack() as unfit:
+        unfit.callback(unpacked.remove)
         target = _Target(Path(unpacked.path), source.name, allowance)
         unpacked.damage = _extract(source, target)
         _check(unpacked, source.name)
-    except BaseException:
-        unpacked.remove()
-        raise
+        unfit.pop_all()
     return unpacked
 
 

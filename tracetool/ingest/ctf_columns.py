@@ -10,7 +10,7 @@ import polars as pl
 
 from tracetool.babeltrace import layout
 from tracetool.babeltrace.layout import NO_TIME, Column
-from tracetool.events import ACCESS_SIZES, CATALOGUE
+from tracetool.events import ACCESS_SIZES, CATALOGUE, READABLE
 from tracetool.ingest.binary_columns import ANY, LIMITS, NUMBERS, event_columns, nullable
 from tracetool.ingest.names import LONGEST_DEVICE, TEXT
 from tracetool.sanitize import excerpt
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
-__all__ = ["Columns", "EventClass", "Rows", "layouts"]
+__all__ = ["Columns", "EventClass", "Field", "Layouts", "Rows", "layouts"]
 
 LOW_16 = 0xFFFF
 LOW_32 = 0xFFFF_FFFF
@@ -36,13 +36,16 @@ class Field(NamedTuple):
 
     Attributes:
         name: of the field in the trace.
-        target: column of `layout.NUMBERS` for its number, or "text".
+        target: column of `layout.NUMBERS` for its number, or one of `layout.STRINGS`.
         required: without it the event is another variant's.
     """
 
     name: str
     target: str
     required: bool
+
+
+Layouts = dict[str, list[tuple[int, bool, list[Field]]]]
 
 
 def _extra_of(kind: int) -> str | None:
@@ -66,12 +69,9 @@ def _fields(kind: int) -> list[Field]:
     return fields
 
 
-def layouts() -> dict[str, list[tuple[int, bool, list[Field]]]]:
+def layouts() -> Layouts:
     """The event catalogue for the child process; see `tracetool.babeltrace.classes.Classes`."""
-    known: dict[str, list[tuple[int, bool, list[Field]]]] = {}
-    for kind, variant in enumerate(CATALOGUE):
-        known.setdefault(variant.source, []).append((kind, variant.named, _fields(kind)))
-    return known
+    return {source: [(kind, CATALOGUE[kind].named, _fields(kind)) for kind in own] for source, own in READABLE.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,26 @@ if TYPE_CHECKING:
     from tracetool.ingest.ctf_columns import Rows
     from tracetool.ingest.reader import Reader
 
-__all__ = ["CtfReading"]
+__all__ = ["CtfReading", "raise_for"]
 
 INSTALL = "apt-get install libbabeltrace2-0 (Debian), dnf install libbabeltrace2 (Fedora), pacman -S babeltrace2 (Arch)"
+
+
+def raise_for(message: dict[str, Any], process: BabeltraceProcess, name: str) -> None:
+    """Raise what a message of the process about the trace of this name says.
+
+    Raises:
+        InputError: nothing can be read.
+        MissingDependencyError: there is no libbabeltrace2.
+    """
+    if "missing" in message:
+        raise MissingDependencyError(f"{name}: CTF traces need libbabeltrace2 ({message['missing']}): {INSTALL}")
+    if "unreadable" in message:
+        raise InputError(
+            f"{name}: babeltrace2 cannot read it: {process.explained(message['unreadable'])}; record it again"
+        )
+    if "failed" in message:
+        raise InputError(f"{name}: cannot be read with babeltrace2: {message['failed']}")
 
 
 class CtfReading:
@@ -50,7 +67,7 @@ class CtfReading:
             InputError: nothing can be read; in strict mode, some of it cannot.
             MissingDependencyError: there is no libbabeltrace2.
         """
-        self._raise_for(message, process)
+        raise_for(message, process, self._meta.name)
         self.missing += message.get("notes", ())
         self._span = message.get("span") or self._span
         if "broken" in message:
@@ -71,17 +88,6 @@ class CtfReading:
         self._health.truncated = "; ".join(self.missing)
         if self._options.strict:
             raise InputError(f"{self._meta.name}: {self._health.truncated}; without --strict the rest is read")
-
-    def _raise_for(self, message: dict[str, Any], process: BabeltraceProcess) -> None:
-        name = self._meta.name
-        if "missing" in message:
-            raise MissingDependencyError(f"{name}: CTF traces need libbabeltrace2 ({message['missing']}): {INSTALL}")
-        if "unreadable" in message:
-            raise InputError(
-                f"{name}: babeltrace2 cannot read it: {process.explained(message['unreadable'])}; record it again"
-            )
-        if "failed" in message:
-            raise InputError(f"{name}: cannot be read with babeltrace2: {message['failed']}")
 
     def _frame(self, message: dict[str, Any], process: BabeltraceProcess) -> pl.DataFrame | None:
         """The events of a block; the classes, words and losses that came with it are taken in."""

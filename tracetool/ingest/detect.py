@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tracetool.ingest.source import Source
     from tracetool.ingest.trace_reader import TraceReader
 
-__all__ = ["open_trace"]
+__all__ = ["open_trace", "read_source"]
 
 _HEAD_BYTES = 1 << 16
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -57,16 +58,21 @@ def _open(path: str, input_format: str | None, options: ReadOptions) -> TraceRea
         return open_directory(path, options)
     from tracetool.ingest.source import open_source  # noqa: PLC0415  with the libraries of compression
 
-    source = open_source(path)
-    try:
-        head = source.read_fully(_HEAD_BYTES)
-        source.unread(head)
-        _refuse_foreign(source, head)
-        found = FORMATS[input_format] if input_format else recognise(head)
-        return found.open(source, path, head, options)
-    except BaseException:
-        source.close()
-        raise
+    with ExitStack() as unread:
+        source = open_source(path)
+        unread.callback(source.close)
+        reader = read_source(source, path, input_format, options)
+        unread.pop_all()
+    return reader
+
+
+def read_source(source: Source, path: str, input_format: str | None, options: ReadOptions) -> TraceReader:
+    """Recognise what a source holds, and read it to its end; `open_trace` says what is raised."""
+    head = source.read_fully(_HEAD_BYTES)
+    source.unread(head)
+    _refuse_foreign(source, head)
+    found = FORMATS[input_format] if input_format else recognise(head)
+    return found.open(source, path, head, options)
 
 
 def _refuse_foreign(source: Source, head: bytes) -> None:

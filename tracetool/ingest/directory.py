@@ -27,7 +27,16 @@ from tracetool.sanitize import listed, sanitize
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Found", "check_archive", "check_directory", "is_trace", "natural_order", "runs_in", "traces_in"]
+__all__ = [
+    "Found",
+    "check_archive",
+    "check_directory",
+    "is_trace",
+    "natural_order",
+    "runs_in",
+    "session_of",
+    "traces_in",
+]
 
 MOST_ENTRIES = 20_000
 MOST_FILES = 2_000
@@ -148,7 +157,7 @@ class _Survey:
             below.clear()
             return
         if METADATA in files:
-            self._found[self._session(folder)] = CTF
+            self._found[session_of(folder, self.path)] = CTF
         for name in files:
             self._look_at(folder, name, alone=METADATA not in files)
 
@@ -166,15 +175,15 @@ class _Survey:
         elif what is not None:
             self._found[str(path)] = what
 
-    def _session(self, folder: str) -> str:
-        """The folder of the session that a trace belongs to, not above the directory itself."""
-        session = _IN_SESSION.sub("", str(Path(folder).absolute()))
-        base = str(Path(self.path).absolute())
-        inside = os.path.relpath(session, base)
-        return self.path if inside.startswith("..") or inside == "." else str(Path(self.path, inside))
-
     def _refuse_size(self) -> None:
         raise InputError(f"{self.path}: holds too many files to look for the trace; give the trace itself")
+
+
+def session_of(folder: str, path: str) -> str:
+    """The folder of the LTTng session that a CTF trace in `folder` belongs to, not above `path`."""
+    session = _IN_SESSION.sub("", str(Path(folder).absolute()))
+    inside = os.path.relpath(session, str(Path(path).absolute()))
+    return path if inside.startswith("..") or inside == "." else str(Path(path, inside))
 
 
 def _label_of(path: Path) -> str | None:

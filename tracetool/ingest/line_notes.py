@@ -58,6 +58,9 @@ class Notes:
             where: the line of each event of the chunk, rising.
             base: `seq` of the first of them.
         """
+        # A loss that an event follows on its line is noted after those of the chunk's later lines.
+        self._losses.sort()
+        self._failures.sort()
         for number, count in self._losses:
             health.lose(number, base + bisect_left(where, number + 1), count)
         room = PLACES - len(health.host_write_failures)

@@ -9,15 +9,13 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import EVENT_CODES, EVENTS_SCHEMA
+from tracetool.ingest.binary_columns import nulls
+from tracetool.ingest.device_resets import DeviceResets
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Numbering"]
-
-
-def _constant(name: str, value: int | None, length: int) -> pl.Series:
-    return pl.Series(name, [value], EVENTS_SCHEMA[name]).new_from_index(0, length)
 
 
 @dataclass
@@ -52,20 +50,22 @@ class Numbering:
 
     def __init__(self, trace: int) -> None:
         self.seq = 0
-        self._trace = trace
+        self._trace = pl.Series("trace", [trace], EVENTS_SCHEMA["trace"])
         self._machines: dict[int | None, _Machine] = {}
+        self._resets = DeviceResets()
 
     def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The canonical frame of a chunk's rows."""
+        frame = self._resets.rename(frame)
         height = frame.height
         numbers = {
-            "trace": _constant("trace", self._trace, height),
+            "trace": self._trace.new_from_index(0, height),
             "boot": self._boots(frame),
             "seq": pl.Series("seq", np.arange(self.seq, self.seq + height, dtype=np.int64)),
         }
         self.seq += height
         known = {column.name: column for column in frame.iter_columns()} | numbers
-        return pl.DataFrame([known[name] if name in known else _constant(name, None, height) for name in EVENTS_SCHEMA])
+        return pl.DataFrame([known[name] if name in known else nulls(name, height) for name in EVENTS_SCHEMA])
 
     def _boots(self, frame: pl.DataFrame) -> pl.Series:
         """The boot of each row."""
@@ -84,7 +84,8 @@ class Numbering:
         """The boots of a process's rows of a chunk; `opening` are those that reset or realize a device."""
         machine, count = self._machines.setdefault(process, _Machine()), frame.height
         places, starts = np.flatnonzero(opening), list[int]()
-        events, devices = frame["event"][places].to_list(), frame["device"][places].to_list()
+        opened = frame.select("event", "device")[places] if len(places) else frame.clear()
+        events, devices = opened["event"].to_list(), opened["device"].to_list()
         for at, event, device in zip(places.tolist(), events, devices, strict=True):
             machine.begun = machine.begun or at > 0
             if machine.opens(event, device):

@@ -201,8 +201,11 @@ class TextParser:
             self._parts.append(Part(kind, device))
         return self._places[kind, device]
 
-    def finish(self, number: int, line: str) -> None:
-        """Parse the last line of a file, which has no newline."""
+    def finish(self, number: int, line: str, *, cut: bool) -> None:
+        """Parse the last line of a file, which has no newline. One that is `cut` may look like another event."""
+        if cut and PREFIX in line:
+            self._damage(number, "cut where the packed stream ends", line)
+            return
         other = self._health.other
         self._parse([(number, line)], plain=False)
         if self._health.other > other and _is_cut(line, self._last_event()[1]):

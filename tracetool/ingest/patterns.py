@@ -12,7 +12,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tracetool.events import ACCESS_SIZES, CATALOGUE, PREFIX, Variant
+from tracetool.events import ACCESS_SIZES, CATALOGUE, PREFIX, READABLE, Variant
 
 if TYPE_CHECKING:
     from tracetool.events import Argument
@@ -81,7 +81,7 @@ _Matchers = tuple[tuple[_Fullmatch, int], ...]
 
 
 def _matchers(source: str, ranges: _Ranges) -> _Matchers:
-    own = [(kind, variant) for kind, variant in enumerate(CATALOGUE) if variant.source == source]
+    own = [(kind, CATALOGUE[kind]) for kind in READABLE[source]]
     texts = [(kind, (_DEVICE if variant.named else "") + _arguments(variant, ranges)) for kind, variant in own]
     return tuple((re.compile(text, re.ASCII).fullmatch, kind) for kind, text in texts)
 
@@ -103,7 +103,7 @@ def usual_arguments(kind: int) -> tuple[str, _Fullmatch]:
     return before, re.compile(after if colon else r"(?!)", re.ASCII).fullmatch
 
 
-SOURCES = frozenset(variant.source for variant in CATALOGUE)
+SOURCES = frozenset(READABLE)
 """The names of events, without `pflash_`."""
 
 

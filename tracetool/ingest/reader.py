@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHUNK_BYTES", "ReadOptions", "Reader"]
 
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)

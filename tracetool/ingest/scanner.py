@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from tracetool.events import EVENTS_SCHEMA, PREFIX
-from tracetool.ingest.binary_columns import NUMBERS, event_columns
+from tracetool.events import PREFIX
+from tracetool.ingest.binary_columns import NUMBERS, event_columns, nullable, nulls
 from tracetool.ingest.interning import StringTable
 from tracetool.ingest.text_codes import REACH, Head, Span, Stop
 from tracetool.ingest.text_columns import LINE
@@ -124,6 +124,8 @@ class TextScanner:
 
     def _left(self) -> list[Span]:
         """The spans for the parser, each returned once."""
+        if not self._log.left:
+            return []
         spans = np.asarray(self._log.spans)[: self._log.left]
         self._log.left = 0
         return [Span(*span) for span in spans.tolist()]
@@ -181,12 +183,12 @@ class TextScanner:
     def _known(self, name: str, values: NDArray[np.integer], which: NDArray[np.bool_]) -> pl.Series:
         """A column that only rows of some shapes have."""
         met = np.asarray(self._log.met) > 0
-        column, none = pl.Series(name, values), pl.Series(name, [None], EVENTS_SCHEMA[name])
+        column = pl.Series(name, values)
         if which[met].all():
             return column
         if not which[met].any():
-            return none.new_from_index(0, len(values))
-        return column.zip_with(pl.Series(which.take(self._rows.column("shapes"))), none)
+            return nulls(name, len(values))
+        return nullable(column, which.take(self._rows.column("shapes")))
 
 
 def usual_scanner() -> TextScanner | None:

@@ -61,6 +61,8 @@ class _Reading:
         """Bytes of the trace before those in the buffer."""
         self._delivered = 0
         """Bytes of the trace before the last frame."""
+        self._due = False
+        """Events are to be delivered before there are many; see `Source.due`."""
         self._astray_at = -1
         """Records before the place where no record stood, the last time."""
 
@@ -87,6 +89,9 @@ class _Reading:
             if not count:
                 return False
             self._end += count
+            self._due = self._source.due()
+            if self._due:
+                break
         return True
 
     # --- records -------------------------------------------------------------------------------------------------
@@ -106,7 +111,7 @@ class _Reading:
                 self._look_for_more()
             else:
                 going = False
-        if self._before + self._reader.position - self._delivered >= self._trace.options.chunk_bytes:
+        if self._due or self._before + self._reader.position - self._delivered >= self._trace.options.chunk_bytes:
             yield from self._deliver()
 
     def _deliver(self) -> Iterator[pl.DataFrame]:

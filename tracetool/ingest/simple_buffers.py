@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from tracetool.events import ACCESS_SIZES, CATALOGUE
+from tracetool.events import ACCESS_SIZES, CATALOGUE, READABLE
 from tracetool.ingest.binary_columns import ANY, LIMITS, NAMELESS, NUMBERS, event_columns
 from tracetool.ingest.interning import StringTable
 from tracetool.ingest.simple_codes import LONGEST, Field, Id
@@ -81,8 +81,8 @@ def _tables() -> tuple[Tables, dict[str, int]]:
     """The catalogue for the kernel, and the first variant of each event's name."""
     variants, fields, names = list[Row](), list[Row](), dict[str, int]()
     eras = {since: era for era, since in enumerate(sorted({v.since for v in CATALOGUE if not v.named}), 1)}
-    for source in dict.fromkeys(variant.source for variant in CATALOGUE):
-        own = [(kind, variant) for kind, variant in enumerate(CATALOGUE) if variant.source == source]
+    for source, kinds in READABLE.items():
+        own = [(kind, CATALOGUE[kind]) for kind in kinds]
         names[source] = len(variants)
         for kind, variant in own:
             layout = _fields(variant)

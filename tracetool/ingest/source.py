@@ -103,6 +103,7 @@ class Source:
         rereadable: opened again, it has the same bytes.
         truncated: what is wrong with the packed stream and where; None if nothing is so far.
         most_unpacked: bytes that it may unpack to, however small it is.
+        due: returns True when events should be delivered before there are many: the trace is followed as it grows.
     """
 
     def __init__(self, stream: BinaryIO, name: str, total: int | None, *, rereadable: bool) -> None:
@@ -112,6 +113,7 @@ class Source:
         self.bytes_read = 0
         self.truncated: str | None = None
         self.most_unpacked = MOST_UNPACKED
+        self.due: Callable[[], bool] = lambda: False
         self._unpacked = 0
         self._stream = stream
         self._read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
@@ -291,6 +293,8 @@ def _check(path: str) -> stat_result:
         raise InputError(f"{path}: cannot be read: {reason}; give the path of a trace, or - for stdin") from error
     if kind == stat.S_IFDIR:
         raise InputError(f"{path}: is a directory; give a file")
+    if kind == stat.S_IFSOCK:
+        raise InputError(f"{path}: is a socket; give the path of a trace, or - for stdin")
     if kind == stat.S_IFCHR and status.st_rdev in _ENDLESS:
         raise InputError(f"{path}: is a device that never ends; give the path of a trace, or - for stdin")
     return status

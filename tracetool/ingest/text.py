@@ -42,15 +42,15 @@ class Reading:
         self._numbering = numbering
         self.index = LineIndex()
 
-    def feed(self, piece: Piece) -> None:
-        """Read some lines."""
+    def feed(self, piece: Piece, *, cut: bool = False) -> None:
+        """Read some lines; `cut`: a last one without newline is not whole."""
         first = self._health.lines + 1
         if piece.overlong is not None:
             self._health.lines += 1
             self._parser.overlong(first, piece.overlong.decode("latin-1"), marked=piece.marked)
         elif piece.last:
             self._health.lines += 1
-            self._parser.finish(first, piece.text)
+            self._parser.finish(first, piece.text, cut=cut)
         elif self._scanner is not None:
             self._scan(self._scanner, piece, first)
         else:
@@ -119,9 +119,9 @@ class TextTrace(Reader):
             most = self.options.chunk_bytes if scanner else min(self.options.chunk_bytes, PARSED)
             pending = 0
             for piece in pieces(source.readinto, self.options.chunk_bytes):
-                reading.feed(piece)
+                reading.feed(piece, cut=source.truncated is not None)
                 pending += piece.size
-                if pending >= most:
+                if source.due() or pending >= most:  # in this order: what is due is seen also behind a full chunk
                     pending = 0
                     yield from self._deliver(reading, source)
             self.health.truncated = source.truncated or self.health.truncated

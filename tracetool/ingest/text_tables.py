@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tracetool.events import CATALOGUE, PREFIX
+from tracetool.events import CATALOGUE, PREFIX, READABLE
 from tracetool.ingest.interning import StringTable
 from tracetool.ingest.patterns import USUAL_DIGITS
 from tracetool.ingest.text_codes import LONGEST_NAME, MARKER, Column, Form, Group, Step, Text, Variant
@@ -82,12 +82,10 @@ class _Builder:
 @cache
 def _built() -> _Builder:
     built = _Builder()
-    kinds: dict[str, list[int]] = {}
-    for kind, event in enumerate(CATALOGUE):
-        if _is_usual(event):
-            kinds.setdefault(event.source, []).append(kind)
-    for source, own in kinds.items():
-        built.add(source, own)
+    for source, kinds in READABLE.items():
+        own = [kind for kind in kinds if _is_usual(CATALOGUE[kind])]
+        if own:
+            built.add(source, own)
     return built
 
 

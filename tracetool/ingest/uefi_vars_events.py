@@ -1,4 +1,4 @@
-"""Trace events of QEMU's `uefi-vars` device, from logs and from traces of the simple backend.
+"""Trace events of QEMU's `uefi-vars` device, from logs, traces of the simple backend and CTF.
 
 Ref: QEMU hw/uefi/trace-events since 10.0 (names, arguments and texts).
 """
@@ -8,8 +8,13 @@ from __future__ import annotations
 import re
 from contextlib import closing
 from string import Formatter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tracetool.babeltrace import layout
+from tracetool.babeltrace.layout import NO_TIME, Column
+from tracetool.ingest.ctf import CtfTrace
+from tracetool.ingest.ctf_columns import Field
+from tracetool.ingest.ctf_reading import raise_for
 from tracetool.ingest.formats.simple import HEADER_BYTES
 from tracetool.ingest.json_lines import JsonLogDecoder
 from tracetool.ingest.lines import pieces
@@ -22,6 +27,7 @@ from tracetool.ingest.text import TextTrace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tracetool.ingest.ctf_columns import Layouts
     from tracetool.ingest.source import Source
     from tracetool.ingest.trace_reader import TraceReader
 
@@ -84,8 +90,11 @@ def read_events(reader: TraceReader) -> Iterator[UefiEvent]:
 
     Raises:
         InputError: the trace cannot be read, or not a second time.
+        MissingDependencyError: it is CTF, and there is no libbabeltrace2.
     """
-    if isinstance(reader, TextTrace | SimpleTrace):
+    if isinstance(reader, CtfTrace):
+        yield from _in_ctf(reader)
+    elif isinstance(reader, TextTrace | SimpleTrace):
         with closing(reader.open()) as source:
             yield from _in_text(source) if isinstance(reader, TextTrace) else _in_records(source, reader.big)
 
@@ -191,3 +200,82 @@ def _recorded(name: str, body: memoryview, big: int) -> dict[str, int | str] | N
         )
         at = end
     return arguments
+
+
+# --- CTF ---------------------------------------------------------------------------------------------------------
+
+_TARGETS = {
+    "address": Field("addr", "offset", required=True),
+    "size": Field("size", "size", required=True),
+    "value": Field("val", "value", required=True),
+    "context": Field("context", "context", required=True),
+    "guid": Field("uuid", "text", required=True),
+}
+"""The argument of QEMU's that is recorded for a field, and where the child process puts it; `name` is its device."""
+
+_OF_TEXT = {"status": "name", "event": "name", "vars_proto_cmd": "cmd", "vars_policy_cmd": "cmd"}
+"""The argument that is the field `text`; that of the others is their `reason`."""
+
+_KNOWN = tuple(_FIELDS)
+_LOW_16, _LOW_64 = 0xFFFF, (1 << 64) - 1
+
+
+def _layouts() -> Layouts:
+    known: Layouts = {}
+    for kind, (name, fields) in enumerate(_FIELDS.items()):
+        text = Field(_OF_TEXT.get(name, "reason"), "text", required=True)
+        named = "name" in fields or ("text" in fields and text.name == "name")
+        arguments = [_TARGETS.get(field, text) for field in fields if field not in (("name", "text") if named else ())]
+        known[name] = [(kind, named, arguments)]
+    return known
+
+
+_LAYOUTS = _layouts()
+
+
+def _in_ctf(reader: CtfTrace) -> Iterator[UefiEvent]:
+    classes: list[dict[str, Any]] = []
+    words: list[str] = []
+    with closing(reader.messages(_PREFIX, _LAYOUTS)) as messages:
+        for message, process in messages:
+            raise_for(message, process, reader.meta.name)
+            if "slot" not in message:
+                continue
+            classes += message["classes"]
+            words = message.get("words", words)
+            rows = process.block(message["slot"], message["rows"]).T.tolist()
+            process.free()
+            yield from _of_rows(rows, classes, words)
+
+
+def _of_rows(rows: list[list[int]], classes: list[dict[str, Any]], words: list[str]) -> Iterator[UefiEvent]:
+    for row in rows:
+        described = classes[(row[Column.CODES] & _LOW_16) - 1]
+        kind, time = described["kind"], row[Column.TIME]
+        if kind >= 0:
+            arguments = _of_row(_KNOWN[kind], row, words)
+        elif described["known"]:
+            kind, arguments = _KNOWN.index(described["name"].rpartition(_PREFIX)[2]), None
+        else:
+            continue
+        known_time = described["clock"] and time != NO_TIME
+        yield UefiEvent(row[Column.MESSAGE], time if known_time else None, _KNOWN[kind], arguments)
+
+
+def _of_row(name: str, row: list[int], words: list[str]) -> dict[str, int | str]:
+    """The arguments of an event, from a row of a block; see `tracetool.babeltrace.layout`."""
+
+    def string(target: str) -> str:
+        number = row[Column.CODES] >> layout.STRINGS[target] & _LOW_16
+        return words[number - 1].encode("latin-1").decode("utf-8", "replace")
+
+    ((_, named, _),) = _LAYOUTS[name]
+    found: dict[str, int | str] = {}
+    for field, kind in _FIELDS[name].items():
+        if kind != "s":
+            found[field] = row[Column.FIRST_NUMBER + layout.NUMBERS.index(_TARGETS[field].target)] & _LOW_64
+        elif field in _TARGETS:
+            found[field] = string(_TARGETS[field].target)
+        else:
+            found[field] = string("device" if named else "text")
+    return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from replay.backing import Policy
 from tracetool.analysis.options import ANY_DEVICE
 from tracetool.errors import UsageError
-from tracetool.findings import RULES
+from tracetool.findings import RULES, Need
 from tracetool.sizes import parse_size
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
     "parse_policy",
     "parse_rule",
     "parse_where",
+    "rule_needs",
 ]
 
 
@@ -94,6 +95,18 @@ def parse_rule(text: str) -> Rule:
         hint = f"did you mean {similar[0]}?" if similar else f"rules begin with {', '.join(classes)}"
         raise UsageError(f"no rule {text!r}, and none that speaks of it; {hint}")
     return RULES[text.upper()]
+
+
+def rule_needs(rule: str | None) -> dict[str, bool]:
+    """The options (`tracetool.analysis.options.Options`) without which a rule is not evaluated: True where it has them.
+
+    Without a rule none is; UsageError for one that there is not.
+    """
+    needs = set() if rule is None else {*parse_rule(rule).needs}
+    return {
+        "variables": not needs.isdisjoint({Need.VARIABLES, Need.VARIABLES_OR_CODE}),
+        "power_cuts": Need.POWER_CUTS in needs,
+    }
 
 
 def parse_where(text: str | None, table: str) -> Query | None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from tracetool.analysis.boots import Chosen, parse_boot
+from tracetool.analysis.boots import LAST, Chosen, parse_boot
 from tracetool.analysis.naming import events_of
-from tracetool.analysis.options import Options, parse_behaviour, parse_board
+from tracetool.analysis.options import ANY_DEVICE, VALUES, Options, parse_behaviour, parse_board
 from tracetool.analysis.session import replay_readers
 from tracetool.errors import InputError, UsageError
 from tracetool.events import EVENTS_SCHEMA
-from tracetool.findings import WEAR_LIMIT, Need
+from tracetool.findings import WEAR_LIMIT
+from tracetool.findings.marked import with_findings
 from tracetool.findings.registry import DEFAULTS, RuleOptions
 from tracetool.ingest.foreign import require_events
 from tracetool.library.inputs import LOGGER, named_traces, open_readers, warn_of_damage
@@ -29,9 +30,11 @@ from tracetool.library.keywords import (
     parse_policy,
     parse_rule,
     parse_where,
+    rule_needs,
 )
-from tracetool.paths import user_path
-from tracetool.timeline.touched import with_operations
+from tracetool.paths import is_live, user_path
+from tracetool.sizes import format_offset
+from tracetool.timeline.touched import FOUND, with_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -40,14 +43,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from replay.backing import Policy
+    from tracetool.analysis.blame import Blame
     from tracetool.analysis.device import Device
     from tracetool.analysis.session import Replayed
     from tracetool.audit import Audit
     from tracetool.audit.wear import WearForecast
     from tracetool.explain import Explanation
     from tracetool.ingest import TraceReader
+    from tracetool.ingest.following import Following
     from tracetool.library.inputs import Progress
     from tracetool.library.keywords import ByDevice
+    from tracetool.library.parts import Part
     from tracetool.uefi.varstore import VariableStore
     from tracetool.verify import Verification
 
@@ -68,9 +74,13 @@ def open(  # noqa: A001  as `gzip.open`: always called by its module's name
     device: str | None = None,
     process: int | Iterable[int] = (),
     boot: int | str | None = None,
+    who_log: str | Path | None = None,
+    code: str | Path | None = None,
+    symbols: str | Path | None = None,
     input_format: str | None = None,
     strict: bool = False,
     progress: Callable[[str], Progress] | None = None,
+    following: Following | None = None,
 ) -> Trace:
     """Open traces of one machine: several are consecutive boots of it, in order.
 
@@ -90,9 +100,14 @@ def open(  # noqa: A001  as `gzip.open`: always called by its module's name
         device: look at this device alone.
         process: look at this QEMU's events alone, or at those of several, by process id.
         boot: look at this boot alone, from 0, or at those of QEMU's `last` start.
+        who_log: the log of the guest's code, where the trace is not the run directory that has it; see docs/who.md.
+        code: the image of the code flash, which names modules; likewise.
+        symbols: a directory with the ELF files of the firmware's build, which tell functions and lines of the code.
         input_format: what the traces are, where that is not recognised: a name that `--input-format` takes.
         strict: raise at the first line or record that is not understood, instead of a warning at the end.
         progress: returns for each path a function that is called with the bytes read and the size of the file.
+        following: the one trace is read on while it grows, until this (`tracetool.ingest.following`) is stopped, and
+            only once; it may be the address of a session of an LTTng relay daemon, `net://HOST/host/TARGET/SESSION`.
 
     Raises:
         InputError: a trace cannot be read.
@@ -111,11 +126,36 @@ def open(  # noqa: A001  as `gzip.open`: always called by its module's name
         device=device,
         processes=frozenset([process] if isinstance(process, int) else process),
         boot=parse_boot(None if boot is None else str(boot)),
+        who_log=None if who_log is None else user_path(who_log),
+        code=None if code is None else user_path(code),
+        symbols=None if symbols is None else user_path(symbols),
     )
     if not traces:
         raise UsageError("no trace is named")
+    if following is not None:
+        return _followed([os.fspath(trace) for trace in traces], options, following, input_format, strict=strict)
     paths = named_traces([os.fspath(trace) for trace in traces])
+    for path in paths:
+        if is_live(path):
+            raise UsageError(f"{path}: a session that is being recorded is read with --follow")
     return Trace(paths, open_readers(paths, input_format=input_format, strict=strict, progress=progress), options)
+
+
+def _followed(
+    paths: Sequence[str], options: Options, following: Following, input_format: str | None, *, strict: bool
+) -> Trace:
+    from tracetool.ingest.following import open_followed
+    from tracetool.library.inputs import STANDARD_INPUT
+
+    if len(paths) > 1:
+        raise UsageError("--follow reads one trace on; name one")
+    for option, field in VALUES.items():
+        if ANY_DEVICE in getattr(options, field):
+            raise UsageError(f"{option}: name the device, as in {option} virt.flash1=...: not all is known yet")
+    if options.boot == LAST:
+        raise UsageError("--boot last: a trace that is followed has no last boot yet; give a number")
+    path = paths[0] if paths[0] == STANDARD_INPUT or is_live(paths[0]) else str(user_path(paths[0]))
+    return Trace(paths, [open_followed(path, following, input_format=input_format, strict=strict)], options)
 
 
 class Trace:
@@ -130,6 +170,7 @@ class Trace:
         self.readers = readers
         self.options = options
         self._results: dict[tuple[object, ...], tuple[Replayed, Any]] = {}
+        self._blames: dict[str, tuple[Device, Blame]] = {}
         self._moment_asked = False
 
     def __repr__(self) -> str:
@@ -156,15 +197,20 @@ class Trace:
         """The events of one trace, as `chunks`."""
         return Chosen(self.readers[number], self.options).chunks(number)
 
-    def chunks_with_operations(self) -> Iterator[pl.DataFrame]:
-        """The events as `chunks` gives them, with `part`, `variable` and `intent` of their operations.
+    def chunks_with_operations(self, *, audited: bool = False) -> Iterator[pl.DataFrame]:
+        """The events as `chunks` gives them, with the columns `OF_OPERATIONS` of their operations.
+
+        `audited`: with the columns `FOUND`, too.
 
         Raises:
             UsageError: a trace is standard input, which cannot be read again after the replay.
         """
         if not all(reader.rereadable for reader in self.readers):
-            raise UsageError("variable, intent and part need a replay first: save standard input to a file")
-        operations = self.operations()
+            raise UsageError(
+                "what is known of operations alone (variable, by, finding …) needs a replay first: "
+                "save standard input to a file"
+            )
+        _, operations = self._operations(audited=audited)
         for frame in self.chunks():
             yield with_operations(frame, operations)
 
@@ -183,17 +229,28 @@ class Trace:
 
         Args:
             where: a query, such as `offset >= 768K and outcome != done`; see docs/query.md.
-            rule: only operations that share an event with a case of this rule.
+            rule: only operations that share an event with a case of this rule, as `where` with `rule == …`.
         """
         query = parse_where(where, "operations")
-        if rule is None:
+        wanted = None if rule is None else parse_rule(rule).id
+        audited = wanted is not None or (query is not None and not query.columns.isdisjoint(FOUND))
+        replayed, table = self._operations(audited=audited)
+        if query is not None:
+            table = table.filter(query.expression(replayed.starts))
+        if wanted is not None:
+            table = table.filter(pl.col("rule").list.contains(wanted))
+        return table.drop(FOUND, strict=False)
+
+    def _operations(self, *, audited: bool) -> tuple[Replayed, pl.DataFrame]:
+        """The timeline; `audited`: with the columns `FOUND`."""
+        if audited:
+            replayed, audit = self._audited(keep_operations=True, keep_occurrences=True, variables=True)
+            table = with_findings(audit.operations, audit.findings)
+        else:
             replayed = self.replay(keep_operations=True, variables=True)
             table = replayed.operations()
-        else:
-            replayed, audit = self._audited(keep_operations=True, keep_occurrences=True, variables=True)
-            table = _with_cases(audit.operations, _cases(audit, rule))
         self.warn_of_doubts(replayed)
-        return table if query is None else table.filter(query.expression(replayed.starts))
+        return replayed, table
 
     def accesses(self) -> pl.DataFrame:
         """The accesses with the machine's state and what they did, a frame of `ACCESSES_SCHEMA`."""
@@ -227,12 +284,13 @@ class Trace:
         from tracetool.report.tables import findings_frame
 
         query = parse_where(where, "findings")
+        needs = rule_needs(rule)
         _, audit = self._audited(
             RuleOptions(strict_silicon, wear_limit),
             policy=parse_policy(policy),
             keep_occurrences=rule is not None,
-            variables=variables or _needs(rule, Need.VARIABLES, Need.VARIABLES_OR_CODE),
-            power_cuts=power_cuts or _needs(rule, Need.POWER_CUTS),
+            variables=variables or needs["variables"],
+            power_cuts=power_cuts or needs["power_cuts"],
         )
         table = findings_frame(audit.findings) if rule is None else _cases(audit, rule)
         return table if query is None else table.filter(query.expression(()))
@@ -254,7 +312,7 @@ class Trace:
         """The variable store just after event `at` of the last trace, or at the end, decoded.
 
         For the first moment the trace is replayed up to it; for others the whole trace once, whose journal then gives
-        each moment in a tenth of a second.
+        each moment in a tenth of a second. What replayed the whole trace with a journal before is used at once.
 
         Raises:
             InputError: no device holds one at that moment.
@@ -264,10 +322,11 @@ class Trace:
 
         moment = None if at is None else parse_number(at, "--at")
         decode: Callable[[Device], VariableStore | None] = device_store
-        if moment is None or not self._moment_asked:
+        journalled = None if moment is None else self._journalled()
+        if moment is None or (journalled is None and not self._moment_asked):
             replayed = self.replay(at=moment)
         else:
-            replayed = self.replay(variables=True)
+            replayed = journalled or self.replay(variables=True)
             _require_event(replayed, moment)
             decode = partial(store_after, trace=len(self.readers) - 1, seq=moment)
         self._moment_asked |= moment is not None
@@ -383,31 +442,86 @@ class Trace:
 
     # --- guest code ----------------------------------------------------------------------------------------------
 
-    def callers(
-        self, where: str | None = None, *, log: str | Path | None = None, code: str | Path | None = None
-    ) -> pl.DataFrame:
-        """The timeline with the guest code behind each operation, a frame of `CALLERS_SCHEMA`.
-
-        Args:
-            where: as for `operations`.
-            log: the log of the plugin, where the trace is not the run directory that has it.
-            code: the image of the code flash, which names modules; likewise.
+    def who(self, where: str | None = None) -> pl.DataFrame:
+        """What each module of the guest did to the flash, a frame of `WHO_SCHEMA`; `where` as for `operations`.
 
         Raises:
-            InputError: there is no log: the run was not recorded with `--who`.
-            UsageError: one log is given for several traces.
+            InputError: there is no log of the guest's code: the run was not recorded with `--who`.
         """
-        from tracetool.who.callers import with_callers
+        from tracetool.audit.modules import sum_by_module
 
-        return with_callers(self.readers, self.chunks_of, self.operations(where), log=log, code=code)
+        self.require_code()
+        query = parse_where(where, "operations")
+        replayed, table = self._operations(audited=True)
+        return sum_by_module(table if query is None else table.filter(query.expression(replayed.starts)))
 
-    def who(
-        self, where: str | None = None, *, log: str | Path | None = None, code: str | Path | None = None
+    def require_code(self) -> None:
+        """Raise InputError if no trace has a log of the guest's code."""
+        from tracetool.analysis.runs import has_code
+
+        if not has_code(self.readers, self.options):
+            raise InputError(
+                f"{self.readers[0].meta.name}: holds no log of the guest's code: record the run with tracetool record "
+                "--who, or give the log with --who-log"
+            )
+
+    def blame(
+        self,
+        start: int,
+        end: int | None = None,
+        *,
+        at: int | str | None = None,
+        device: str = "",
     ) -> pl.DataFrame:
-        """What each module of the guest did to the flash, a frame of `WHO_SCHEMA`; arguments as of `callers`."""
-        from tracetool.who.attribution import sum_by_module
+        """Which operation put bytes of the flash there, a frame of `BLAME_SCHEMA`: one row a range of one origin.
 
-        return sum_by_module(self.callers(where, log=log, code=code))
+        The first question replays the trace; others about the same device take some milliseconds.
+
+        Args:
+            start: offset of the first byte.
+            end: offset behind the last one; None: one byte.
+            at: the moment after this event of the last trace, or of another, as in `0:4370`; None: the end.
+            device: its name; without one, the device that is written.
+
+        Raises:
+            UsageError: there is no such device or event, or the bytes are not in it.
+            InputError: the device was not replayed.
+        """
+        if device not in self._blames:
+            self._blames[device] = self._make_blame(device)
+        found, blame = self._blames[device]
+        size = found.geometry.size if found.geometry is not None else 0
+        end = start + 1 if end is None else end
+        if not 0 <= start < end <= size:
+            raise UsageError(
+                f"{format_offset(start)}..{format_offset(end)}: {found.name} has the bytes 0 to {format_offset(size)}; "
+                "give OFFSET, or OFFSET..END, the end exclusive"
+            )
+        return blame.frame(start, end, self._position(found, at))
+
+    def _make_blame(self, device: str) -> tuple[Device, Blame]:
+        from tracetool.analysis.blame import Blame
+
+        replayed = self.replay(keep_operations=True, variables=True)
+        self.warn_of_doubts(replayed)
+        only = next(iter(replayed.devices)) if len(replayed.devices) == 1 else ""
+        found = replayed.chosen(device or only, "--device")
+        history = found.history()
+        if history is None:
+            raise InputError(f"{found.name}: its contents are not known: it was not replayed")
+        return found, Blame(history, found.operation_table(), found.followed_store)
+
+    def _position(self, device: Device, at: int | str | None) -> int:
+        """The position of a moment in a device's history."""
+        history = device.history()
+        if history is None or at is None:
+            return 0 if history is None else len(history)
+        text = str(at)
+        trace, seq = parse_event(text if ":" in text else f"{len(self.readers) - 1}:{text}", len(self.readers))
+        last = max((notes.last_seq for notes in device.notes if notes.trace == trace), default=-1)
+        if seq > last:
+            raise UsageError(f"--at {at}: the last event of {device.name} in that trace is {last}")
+        return history.position(trace, seq)
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -480,6 +594,41 @@ class Trace:
         """What the guest would have read back of a device, uint8; arguments and errors as of `image`."""
         return self._contents(device, at, policy, backing=False)
 
+    def cut(self, first: int | str = 0, last: int | str | None = None) -> Trace:
+        """The part of the trace from one event to another, as a trace: whole operations, each device from a reset on.
+
+        Its flash begins with what `storage` has at the event before. What was left out is lost to an audit.
+
+        Args:
+            first: number of an event.
+            last: that of a later one; None: the end.
+
+        Raises:
+            UsageError: there is no operation between them; there are several traces, or one that is read only once.
+        """
+        from tracetool.library.parts import cut
+
+        return self._of(cut(self, first, last))
+
+    def shrink(self, rule: str) -> Trace:
+        """The fewest operations that still give the first finding of a rule, as a trace.
+
+        No operation can be left out of it alone. What was left out is lost to an audit.
+
+        Args:
+            rule: its identifier.
+
+        Raises:
+            UsageError: the trace has no finding of the rule, or the rule is about the trace itself; likewise.
+        """
+        from tracetool.library.parts import shrunk
+
+        return self._of(shrunk(self, rule)[0])
+
+    def _of(self, part: Part) -> Trace:
+        options = self.options if part.from_the_start else replace(self.options, images={})
+        return Trace(self.paths, [part.reader], options)
+
     def verify(
         self,
         *,
@@ -541,6 +690,21 @@ class Trace:
         require_events(self.readers, sum(trace.events for trace in found[0].traces))
         return found
 
+    def _compared(self) -> tuple[Replayed, Audit]:
+        """What two runs are compared by (`tracetool.diff`)."""
+        replayed, audit = self._audited(keep_operations=True, variables=True)
+        self.warn_of_doubts(replayed)
+        return replayed, audit
+
+    def _journalled(self) -> Replayed | None:
+        """A replay of the whole trace whose devices kept a journal, where one is kept."""
+
+        def whole(replayed: Replayed) -> bool:
+            devices = replayed.devices.values()
+            return all(device.options.keeps_journal and device.options.at is None for device in devices)
+
+        return next((replayed for replayed, _ in self._results.values() if replayed.devices and whole(replayed)), None)
+
     def _once(self, key: tuple[object, ...], work: Callable[[], tuple[Replayed, Any]]) -> tuple[Replayed, Any]:
         """Cached result of `work`; the latest `_KEPT_RESULTS` are kept."""
         if key not in self._results:
@@ -564,6 +728,8 @@ class Trace:
         from tracetool.audit.verdict import stores_unknown
 
         warn_of_damage(self.readers)
+        for doubt in replayed.doubts_of_code:
+            LOGGER.warning(doubt)
         for name, device in replayed.devices.items():
             for notes in device.notes:
                 if notes.disagreement is not None:
@@ -580,29 +746,9 @@ def _require_event(replayed: Replayed, seq: int) -> None:
         raise UsageError(f"--at {seq}: the last event of the trace is {last}")
 
 
-def _needs(rule: str | None, *needs: Need) -> bool:
-    """True for a rule that has one of these needs."""
-    return rule is not None and not {*needs}.isdisjoint(parse_rule(rule).needs)
-
-
 def _cases(audit: Audit, rule: str) -> pl.DataFrame:
     """Every case of a rule, a frame of `FINDINGS_SCHEMA`."""
     from tracetool.report.tables import findings_frame
 
     wanted = parse_rule(rule).id
     return findings_frame((finding for finding in audit.findings if finding.rule == wanted), each=True)
-
-
-def _with_cases(table: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
-    """The operations that share an event with a case. Those of a device follow one another in a trace."""
-    import numpy as np
-
-    chosen = np.zeros(table.height, np.bool_)
-    for (device, trace), part in cases.drop_nulls("first_seq").group_by("device", "trace"):
-        mine = (pl.col("device").cast(pl.String) == device) & (pl.col("trace") == trace)
-        rows = table.select(pl.arg_where(mine)).to_series().to_numpy()
-        first = np.searchsorted(table["last_seq"][rows], part["first_seq"])
-        end = np.searchsorted(table["first_seq"][rows], part["last_seq"], side="right")
-        steps = np.bincount(first, minlength=len(rows) + 1) - np.bincount(end, minlength=len(rows) + 1)
-        chosen[rows] = steps.cumsum()[:-1] > 0
-    return table.filter(chosen)

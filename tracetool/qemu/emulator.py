@@ -53,9 +53,20 @@ class Channel:
         """Return the next lines. Raises EmulatorError if QEMU ended or fell silent."""
         return [self._checked(self._reader.readline).rstrip(b"\n").decode(errors="replace") for _ in range(count)]
 
+    def packet(self, begin: bytes, end: bytes) -> bytes:
+        """Return what comes between two bytes; skips what is before the first. Raises as `lines`."""
+        found = bytearray()
+        while self._checked(lambda: self._reader.read(1)) != begin:
+            pass
+        while (byte := self._checked(lambda: self._reader.read(1))) != end:
+            found += byte
+        return bytes(found)
+
     def _checked(self, receive: Callable[[], bytes]) -> bytes:
         try:
             data = receive()
+        except ConnectionError:
+            data = b""
         except OSError as error:
             raise EmulatorError(f"QEMU says nothing: {error}") from error
         if not data:
@@ -71,9 +82,10 @@ class Control:
         self._message()
         self.execute("qmp_capabilities")
 
-    def execute(self, command: str, event: str | None = None) -> Any:  # noqa: ANN401  JSON
+    def execute(self, command: str, event: str | None = None, **arguments: Any) -> Any:  # noqa: ANN401  JSON
         """Run a command, wait for `event` if one is named, and return the command's result."""
-        self._channel.send(json.dumps({"execute": command}).encode() + b"\n")
+        message = {"execute": command} | ({"arguments": arguments} if arguments else {})
+        self._channel.send(json.dumps(message).encode() + b"\n")
         answer = None
         answered = False
         while not answered or event is not None:

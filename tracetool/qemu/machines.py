@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from replay.boards import boards
 from replay.geometry import Geometry
+from tracetool.qemu.wait_loop import WaitLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = ["Flash", "MachineType", "Slot", "machine_type_of", "machine_types", "package_of"]
 
@@ -48,7 +49,8 @@ class MachineType:
     """Machine: its `-M` option, the architectures whose QEMU has it, its flash by drive unit.
 
     Slots without an address are mapped downwards from `top`. `turns_image`: the board swaps the bytes of each word
-    while loading the image.
+    while loading the image. `rom`: the board needs `-bios`, which it loads over the flash, and gives it no drive.
+    `wait_loop`: of boards whose flash has a timer.
     """
 
     name: str
@@ -59,6 +61,8 @@ class MachineType:
     top: int = 0
     big_endian: bool = False
     turns_image: bool = False
+    rom: bool = False
+    wait_loop: WaitLoop | None = None
 
     def geometry(self, device: str, image_bytes: int | None = None) -> Geometry | None:
         """Return the geometry of a device, from the board or the machine; None if undetermined."""
@@ -82,6 +86,25 @@ class MachineType:
             found.append(Flash(slot.device, address, geometry, slot.device in read_only, slot.secure))
         return tuple(found)
 
+    def drives(self, flashes: Sequence[Flash], images: Mapping[str, str]) -> list[str]:
+        """Return the options of `-drive if=pflash` by unit; `images` are the files by device, commas doubled."""
+        if self.rom:
+            return []
+        return [f"file={images[flash.name]}" + ",readonly=on" * flash.read_only for flash in flashes]
+
+    def others(self, flashes: Sequence[Flash], images: Mapping[str, str]) -> list[str]:
+        """Return further options: sectors that are not the board's, and the drive of a board that takes none."""
+        found: list[str] = []
+        for flash in flashes:
+            for number, region in enumerate(flash.geometry.layout):
+                for name, value in (("num-blocks", region.sectors), ("sector-length", region.sector)):
+                    found += ["-global", f"driver=cfi.pflash02,property={name}{number},value={value}"]
+            if self.rom:
+                drive = f"if=none,id=flash,format=raw,file={images[flash.name]}" + ",readonly=on" * flash.read_only
+                found += ["-bios", images[flash.name].replace(",,", ","), "-drive", drive]
+                found += ["-global", "driver=cfi.pflash02,property=drive,value=flash"]
+        return found
+
 
 @cache
 def _data() -> dict[str, Any]:
@@ -97,8 +120,14 @@ def machine_types() -> dict[str, MachineType]:
 def _machine_type(name: str, row: dict[str, Any]) -> MachineType:
     bases = boards()[row["board"]].bases
     slots = (Slot(**{"address": bases[entry["device"]], **entry}) for entry in row["flash"])
-    rest = {key: value for key, value in row.items() if key not in ("flash", "architectures")}
-    return MachineType(name=name, slots=tuple(slots), architectures=tuple(row["architectures"]), **rest)
+    rest = {key: value for key, value in row.items() if key not in ("flash", "architectures", "wait_loop")}
+    found = MachineType(name=name, slots=tuple(slots), architectures=tuple(row["architectures"]), **rest)
+    return replace(found, wait_loop=_wait_loop(**row["wait_loop"])) if "wait_loop" in row else found
+
+
+def _wait_loop(code: str, at: int, start: int | None = None) -> WaitLoop:
+    found = _data()["wait_loops"][code]
+    return WaitLoop(tuple(found["code"]), found["width"], at, at if start is None else start)
 
 
 def machine_type_of(name: str, architecture: str) -> MachineType | None:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from tracetool.errors import EmulatorError
 from tracetool.qemu.emulator import Emulator, emulator
+from tracetool.qemu.wait_loop import CLOCK_OPTIONS, Debugger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from tracetool.qemu.wait_loop import WaitLoop
 
 __all__ = ["WIDTHS", "Bus", "bus", "read", "write"]
 
@@ -36,11 +39,13 @@ def read(address: int, size: int) -> str:
 
 
 class Bus:
-    """Bus of a machine whose CPUs are stopped."""
+    """Bus of a machine whose CPUs are stopped; with a `wait_loop`, one of them can let time pass."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, wait_loop: WaitLoop | None = None) -> None:
         self._emulator = emulator
         self._channel = emulator.channel("qtest")
+        self._wait_loop = wait_loop
+        self._debugger = None if wait_loop is None else Debugger(emulator.channel("debugger"))
 
     def do(self, commands: Sequence[str]) -> list[int | None]:
         """Run loads and stores in order; return the value of each load, None for stores."""
@@ -60,6 +65,17 @@ class Bus:
         except binascii.Error as error:
             raise EmulatorError(f"QEMU answers {answer[:80]!r}") from error
 
+    def wait(self, elapsed_ns: int) -> None:
+        """Let virtual time pass, some microseconds more than told, so that timers of devices expire.
+
+        Raises:
+            EmulatorError: the machine has no wait loop, or it does not end.
+        """
+        if self._wait_loop is None or self._debugger is None:
+            raise EmulatorError("the clock of this machine stands")
+        self.do([write(*store) for store in self._wait_loop.stores(elapsed_ns)])
+        self._debugger.run(self._wait_loop)
+
     def reset(self) -> None:
         """Reset the machine and wait until it is done."""
         self._emulator.control.execute("system_reset", "RESET")
@@ -77,14 +93,28 @@ def _value(answer: str) -> int | None:
 
 
 @contextmanager
-def bus(program: str, machine: str, drives: Sequence[str], folder: Path) -> Iterator[Bus]:
+def bus(
+    program: str,
+    machine: str,
+    drives: Sequence[str],
+    folder: Path,
+    others: Sequence[str] = (),
+    wait_loop: WaitLoop | None = None,
+) -> Iterator[Bus]:
     """Start a machine with these pflash drives (`file=...,readonly=on`, by unit); yield its bus.
 
-    The trace goes to `trace.log` in `folder`. Raises the errors of `emulator`.
+    `others` are further options, as of boards that take no such drive; with a `wait_loop` the machine has a clock. The
+    trace goes to `trace.log` in `folder`.
+    Raises the errors of `emulator`.
     """
     options = ["-M", machine, "-accel", "tcg", "-S", "-display", "none", "-nodefaults", "-qtest-log", "none"]
     options += ["-trace", "pflash*", "-D", str(folder / "trace.log"), "-msg", "timestamp=on"]
     for unit, drive in enumerate(drives):
         options += ["-drive", f"if=pflash,format=raw,unit={unit},{drive}"]
-    with emulator(program, options, folder / "qemu.txt", qtest="-qtest") as running:
-        yield Bus(running)
+    options += others
+    channels = {"qtest": "-qtest"}
+    if wait_loop is not None:
+        options += CLOCK_OPTIONS
+        channels["debugger"] = "-gdb"
+    with emulator(program, options, folder / "qemu.txt", **channels) as running:
+        yield Bus(running, wait_loop)

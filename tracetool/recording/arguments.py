@@ -19,13 +19,22 @@ __all__ = ["CommandLine", "FlashDrive", "NoFlashError", "read_command_line"]
 
 Options = dict[str, str]
 
-_TAKEN = ("drive", "blockdev", "machine", "M", "pflash", "bios", "D", "d", "trace", "msg", "readconfig", "accel")
+_OF_IMAGES = ("drive", "blockdev", "pflash", "global", "bios")
+_OF_LOGS = ("D", "d", "trace", "msg")
+_TAKEN = (*_OF_IMAGES, *_OF_LOGS, "machine", "M", "readconfig", "accel")
 """Options that are parsed, all with a value."""
 
 _PFLASH_PROPERTY = re.compile(r"pflash(\d+)")
+_DRIVE_OF_FLASH = re.compile(r"cfi\.pflash0[12]\.drive")
 _HOW = "give it as -drive if=pflash,unit=0,format=raw,readonly=on,file=FILE"
 _BIOS_IN_FLASH = ("virt", "sbsa-ref", "vexpress-a9", "vexpress-a15", "malta")
 _IN_FLASH = "an Arm or MIPS machine loads it into the first flash, which is traced"
+_BIOS_OVER_FLASH = ("canon-a1100",)
+_OVER_FLASH = "the board copies it over its flash at each reset"
+_HOW_GLOBAL = (
+    "give its image as -drive if=none,id=flash,format=raw,file=FILE "
+    "-global driver=cfi.pflash02,property=drive,value=flash"
+)
 _BY_HAND = "trace by hand with -trace 'pflash*' -D FILE"
 _NO_FLASH = "no flash image in QEMU's arguments; " + _HOW
 
@@ -138,6 +147,8 @@ def _why_no_flash(given: _Given, machine: Options) -> str:
     bios = _bios(given, machine)
     if bios is None:
         return _NO_FLASH
+    if machine.get("type") in _BIOS_OVER_FLASH:
+        return f"-bios {bios}: {_OVER_FLASH}, which has no image file; {_HOW_GLOBAL}, or {_BY_HAND}"
     if _loads_into_flash(machine):
         return f"-bios {bios}: {_IN_FLASH}, but there is no image file to copy; {_HOW}, or {_BY_HAND}"
     return f"-bios {bios}: it loads firmware into plain memory, not flash, so nothing is traced; {_HOW}"
@@ -161,6 +172,8 @@ def _notes(given: _Given, flashes: Sequence[FlashDrive], machine: Options) -> It
     bios = _bios(given, machine)
     if bios is not None and _loads_into_flash(machine):
         yield f"-bios {bios}: {_IN_FLASH}; its contents are not copied: give them with --image DEV=FILE"
+    if bios is not None and machine.get("type") in _BIOS_OVER_FLASH:
+        yield f"-bios {bios}: {_OVER_FLASH}, and not into its image: what the guest reads is not in the image"
     if given.values("d"):
         yield f"-d {','.join(given.values('d'))}: its log goes into the trace's file"
     if given.values("trace"):
@@ -175,7 +188,7 @@ def _notes(given: _Given, flashes: Sequence[FlashDrive], machine: Options) -> It
 
 
 def _flashes(given: _Given, machine: Options) -> Iterator[FlashDrive]:
-    """Iterate over the images of `-drive` and `-pflash`, each in the next free unit, then over those of the machine."""
+    """Iterate over the images of `-drive` and `-pflash`, each in the next free unit, then over those of properties."""
     named: dict[str, tuple[str, Options]] = {}
     taken: set[int] = set()
     for name, text in given.options:
@@ -192,6 +205,7 @@ def _flashes(given: _Given, machine: Options) -> Iterator[FlashDrive]:
                 image = image_of_drive(drive)
             yield FlashDrive(unit, image)
     yield from _of_machine(given, machine, named)
+    yield from _of_global(given, named)
 
 
 def _with_snapshot(given: _Given, flashes: Iterable[FlashDrive]) -> Iterator[FlashDrive]:
@@ -212,6 +226,18 @@ def _of_machine(given: _Given, machine: Options, named: dict[str, tuple[str, Opt
         with _of(f"-machine {key}={name}" if drive is None else f"-drive {text}"):
             image = image_of_node(name, nodes) if drive is None else image_of_drive(drive)
         yield FlashDrive(int(match[1]), image)
+
+
+def _of_global(given: _Given, named: dict[str, tuple[str, Options]]) -> Iterator[FlashDrive]:
+    """Find the image that the property `drive` of all flash devices names: of the only flash of a board."""
+    for text in given.values("global"):
+        with _of(f"-global {text}"):
+            told = parse(text)
+            if "driver" in told:
+                told = {f"{told['driver']}.{told.get('property')}": told.get("value", "")}
+            for name in (value for key, value in told.items() if _DRIVE_OF_FLASH.fullmatch(key)):
+                _, drive = named.get(name, ("", None))
+                yield FlashDrive(0, image_of_node(name, _nodes(given)) if drive is None else image_of_drive(drive))
 
 
 def _nodes(given: _Given) -> dict[str, Options]:

@@ -101,16 +101,15 @@ def _all_booted(
     progress: Callable[[int, int], None],
 ) -> list[CutTrial]:
     found = []
-    with ThreadPoolExecutor(at_once) as pool:
+    pool = ThreadPoolExecutor(at_once)
+    try:
         images = ((case, state_after(commits.before, commits, *event, shape)) for case, event, shape in cases)
         running = [pool.submit(boots.boot, case, image) for case, image in images]
-        try:
-            for done, trial in enumerate(running):
-                progress(done, len(running))
-                found.append(trial.result())
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        for done, trial in enumerate(running):
+            progress(done, len(running))
+            found.append(trial.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
     return found
 
 

@@ -123,10 +123,11 @@ def _outcome(device: Device, model: Model, image: bytes) -> Outcome:
     if not commits:
         # A boot counts itself in a variable, if it has a store.
         return Outcome.IGNORED
+    if _recovers(commits, model, image):
+        return Outcome.RECOVERED
     erased = takewhile(lambda commit: commit.kind == JournalKind.ERASE, commits)
-    if {commit.offset for commit in erased} >= set(range(0, model.volume_bytes, model.block_bytes)):
-        return Outcome.REFORMATTED
-    return Outcome.RECOVERED if _recovers(commits, model, image) else Outcome.KEPT
+    formats = {commit.offset for commit in erased} >= set(range(0, model.volume_bytes, model.block_bytes))
+    return Outcome.REFORMATTED if formats else Outcome.KEPT
 
 
 def _recovers(commits: list[Commit], model: Model, image: bytes) -> bool:
@@ -135,7 +136,7 @@ def _recovers(commits: list[Commit], model: Model, image: bytes) -> bool:
     if pending_write(before, model) is None:
         return False
     spare = before.part(model.spare, model.store_bytes)
-    contents = bytearray(before.view)
+    contents = bytearray(bytes(before.pages))
     for commit in commits:
         contents[commit.offset : commit.offset + len(commit.after)] = commit.after
         if commit.offset < model.store_bytes and contents[: model.store_bytes] == spare:

@@ -10,7 +10,7 @@ import termios
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from tracetool.errors import MissingDependencyError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-__all__ = ["DiskWatch", "GuestEnd", "Signals", "run_in_foreground"]
+__all__ = ["DiskWatch", "GuestEnd", "Signals", "run_in_background", "run_in_foreground"]
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -140,12 +140,48 @@ def run_in_foreground(
         MissingDependencyError: it cannot be run.
     """
     with _terminal_as_it_was():
-        try:
-            process = subprocess.Popen(command, close_fds=False, env=environment)  # noqa: S603  the user's command
-        except OSError as error:
-            raise MissingDependencyError(f"{command[0]}: cannot be run: {error.strerror or error}") from error
-        signals.pass_to(process)
-        stopped = _wait(process, signals, seconds, goes_on)
+        process = _started(command, env=environment)
+        return _waited_for(process, signals, seconds, goes_on)
+
+
+def run_in_background(
+    command: Sequence[str],
+    signals: Signals,
+    output: BinaryIO,
+    started: Callable[[], None] = lambda: None,
+    *,
+    seconds: float | None = None,
+) -> GuestEnd:
+    """Run a command without a terminal until it ends, in a session of its own; for the rest as `run_in_foreground`.
+
+    Args:
+        command: command line.
+        signals: forwarder of signals.
+        output: file for its standard output and error.
+        started: called once it runs.
+        seconds: time limit.
+
+    Raises:
+        MissingDependencyError: it cannot be run.
+    """
+    streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+    process = _started(command, **streams, start_new_session=True)
+    started()
+    return _waited_for(process, signals, seconds, None)
+
+
+def _started(command: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401  those of Popen
+    try:
+        return subprocess.Popen(command, close_fds=False, **how)  # noqa: S603  the user's command
+    except OSError as error:
+        raise MissingDependencyError(f"{command[0]}: cannot be run: {error.strerror or error}") from error
+
+
+def _waited_for(
+    process: subprocess.Popen[bytes], signals: Signals, seconds: float | None, goes_on: Callable[[], bool] | None
+) -> GuestEnd:
+    signals.pass_to(process)
+    stopped = _wait(process, signals, seconds, goes_on)
     code = process.returncode
     end = GuestEnd(code) if code >= 0 else GuestEnd(None, -code)
     return replace(end, relayed=tuple(signals.relayed), stopped_after=seconds if stopped else None)

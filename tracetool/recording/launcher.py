@@ -102,7 +102,13 @@ class Launch:
 
 @contextmanager
 def launch_of(
-    command: Sequence[str], run: Path, backend: str, seconds: float | None = None, *, who: bool = False
+    command: Sequence[str],
+    run: Path,
+    backend: str,
+    seconds: float | None = None,
+    *,
+    who: bool = False,
+    rerunnable: bool = False,
 ) -> Iterator[Launch]:
     """Prepare a command for the time of the block.
 
@@ -112,6 +118,7 @@ def launch_of(
         backend: see `plan_recording`.
         seconds: time limit of each guest.
         who: see `plan_recording`.
+        rerunnable: likewise.
 
     Raises:
         MissingDependencyError: no such program.
@@ -121,7 +128,7 @@ def launch_of(
         for part in ("bin", "running", "runs", "passed"):
             (folder / part).mkdir()
         described = {"run": str(run.absolute()), "backend": backend, "command": list(command), "seconds": seconds}
-        described["who"] = who
+        described |= {"who": who, "rerunnable": rerunnable}
         (folder / "launch.json").write_text(json.dumps(described), encoding="utf-8")
         for program_name, path in programs_in_path().items():
             _write_shim(path, folder, folder / "bin" / program_name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import time
@@ -25,6 +26,7 @@ from tracetool.recording.arguments import read_command_line
 from tracetool.recording.guest import DiskWatch
 from tracetool.recording.images import Part, format_of, in_use, measured, saved
 from tracetool.recording.plugin import WHO_LOG, plugin_for, plugin_options
+from tracetool.recording.rerun import REPLAY_LOG, check_rerunnable, record_options
 from tracetool.runs.directory import RunDirectory, read_run_directory, write_run
 from tracetool.runs.place import is_run_directory
 from tracetool.runs.run import FINISHED, NOT_STARTED, RECORDING, Flash, Run, SavedImage
@@ -50,6 +52,7 @@ class Plan:
 
     `program` is the absolute path that `command` resolves to, for queries and the run alike. `launcher`: the user's
     command, where that started the QEMU. `plugin`: the compiled plugin that logs which code made each access.
+    `rerunnable`: QEMU records what it needs to replay the run.
     """
 
     command: tuple[str, ...]
@@ -59,6 +62,7 @@ class Plan:
     backend: str
     launcher: tuple[str, ...] = ()
     plugin: Path | None = None
+    rerunnable: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,14 +73,20 @@ class Recorded:
     end: GuestEnd
 
 
-def plan_recording(command: Sequence[str], backend: str = "log", *, who: bool = False) -> Plan:
+def plan_recording(
+    command: Sequence[str], backend: str = "log", *, who: bool = False, rerunnable: bool = False
+) -> Plan:
     """Parse a command line and query its QEMU. With `who` the plugin goes with it, compiled if need be.
+
+    With `rerunnable` QEMU records what it needs to replay the run.
 
     Raises:
         UsageError: it cannot be recorded; has the reason.
         MissingDependencyError: no such QEMU, or no compiler for the plugin.
     """
     line = read_command_line(command[1:])
+    if rerunnable:
+        check_rerunnable(command[1:], line)
     program = program_path(command[0])
     try:
         found = about(program)
@@ -86,7 +96,8 @@ def plan_recording(command: Sequence[str], backend: str = "log", *, who: bool = 
     if backend not in found.backends:
         others = " and ".join(sorted(found.backends)) or "neither log nor simple, so its events cannot be recorded"
         raise UsageError(f"--backend {backend}: {found.name} was built without it; it has {others}")
-    return Plan(tuple(command), program, line, found, backend, plugin=plugin_for(line, found) if who else None)
+    plugin = plugin_for(line, found) if who else None
+    return Plan(tuple(command), program, line, found, backend, plugin=plugin, rerunnable=rerunnable)
 
 
 def launches_qemu(command: Sequence[str]) -> bool:
@@ -125,13 +136,12 @@ def record(
     recording = _Recording(plan, folder)
     claim(folder)
     with contextlib.ExitStack() as taken:
-        try:
+        with contextlib.ExitStack() as unstarted:
+            unstarted.callback(shutil.rmtree, folder)
             recording.begin()
             if signals is not None:
                 taken.enter_context(signals.forwarded())
-        except BaseException:
-            shutil.rmtree(folder)
-            raise
+            unstarted.pop_all()
         try:
             with DiskWatch(folder) as disk:
                 end = run(recording.run.arguments)
@@ -179,8 +189,11 @@ class _Recording:
                 before = _copy(flash, self._folder, "before")
                 self._replace(flash, before=before)
             if self._plan.plugin is not None:
-                options = plugin_options(self._plan.plugin, self.run, self._folder.absolute() / WHO_LOG)
+                options = plugin_options(self._plan.plugin, self.run, self._folder, self._folder.absolute() / WHO_LOG)
                 self.run = replace(self.run, arguments=(*self.run.arguments, *options), who=WHO_LOG)
+            if self._plan.rerunnable:
+                options = record_options(self._folder.absolute() / REPLAY_LOG)
+                self.run = replace(self.run, arguments=(*self.run.arguments, *options), replay_log=REPLAY_LOG)
         except OSError as error:
             where = error.filename or self._folder
             raise InputError(f"{where}: {error.strerror}: no copy of the image; the guest was not started") from error
@@ -204,9 +217,16 @@ class _Recording:
         if end.failed and not self._has_accesses():
             self.run = replace(self.run, state=NOT_STARTED)
         self._write_if_possible()
+        self._keep_hash()
         for flash in self.run.flashes:
             self._keep_after(flash)
         self._write_if_possible()
+
+    def _keep_hash(self) -> None:
+        """Note the hash of the log of the guest's code, by which another run's is told from it."""
+        if self.run.who is not None:
+            with contextlib.suppress(OSError), (self._folder / self.run.who).open("rb") as file:
+                self.run = replace(self.run, who_sha256=hashlib.file_digest(file, "sha256").hexdigest())
 
     def _keep_after(self, flash: Flash) -> None:
         after: SavedImage | None

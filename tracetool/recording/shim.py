@@ -52,7 +52,7 @@ def _terminated(number: int, _: object) -> NoReturn:
 def _record(folder: Path, command: list[str]) -> int:
     launch = json.loads((folder / "launch.json").read_text(encoding="utf-8"))
     try:
-        plan = plan_recording(command, launch["backend"], who=launch["who"])
+        plan = plan_recording(command, launch["backend"], who=launch["who"], rerunnable=launch["rerunnable"])
     except UsageError as error:
         _leave(folder / "passed", {"reason": f"{Path(command[0]).name}: {error}"})
         if not isinstance(error, NoFlashError):
@@ -68,10 +68,9 @@ def _record(folder: Path, command: list[str]) -> int:
 
     try:
         return record(replace(plan, launcher=tuple(launch["command"])), run, guest, signals).end.code
-    except BaseException:
+    finally:
         if not (run / "run.json").exists():
             (folder / "runs" / str(number)).unlink(missing_ok=True)
-        raise
 
 
 def _leave(folder: Path, what: dict[str, str]) -> int:

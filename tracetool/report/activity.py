@@ -5,14 +5,15 @@ from __future__ import annotations
 from math import floor, log10
 from typing import TYPE_CHECKING
 
+from tracetool.findings import RULES
 from tracetool.findings.phrases import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracetool.audit.activity import Bin, Group, Lane, TraceActivity
+    from tracetool.audit.activity import Bin, Danger, Group, Lane, Room, TraceActivity
 
-__all__ = ["axis_words", "bin_words", "description", "most_words", "ticks"]
+__all__ = ["axis_words", "bin_words", "danger_words", "description", "most_words", "room_words", "rooms_words", "ticks"]
 
 TICKS = 5
 NANOSECONDS = 1_000_000_000
@@ -32,6 +33,22 @@ def description(chart: TraceActivity) -> str:
 def bin_words(chart: TraceActivity, lane: Lane, found: Bin) -> str:
     """Say how much a bin holds, and of when."""
     return f"{_amount(found.operations, lane.group)}, {_range(chart, found.start, found.end)}"
+
+
+def danger_words(chart: TraceActivity, found: Danger) -> str:
+    """Say what the worst power cut of a stretch costs."""
+    return f"{RULES[found.toll.rule].title}, {_range(chart, found.start, found.end)}"
+
+
+def room_words(chart: TraceActivity, room: Room) -> str:
+    """Say how much of the store is free, and when."""
+    return f"{room.free_bytes:,} of {room.store_bytes:,} B free, {_range(chart, room.start, room.end)}"
+
+
+def rooms_words(chart: TraceActivity) -> str:
+    """Say how much of the store was free, and is at the end."""
+    first, last = chart.rooms[0], chart.rooms[-1]
+    return f"{last.free_bytes:,} B" if first == last else f"{first.free_bytes:,} to {last.free_bytes:,} B"
 
 
 def most_words(chart: TraceActivity, lane: Lane) -> str:

@@ -5,22 +5,25 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.text import Text
 
-from replay.cfi import Opcode, Status
 from replay.columns import JournalKind, Target
 from tracetool.events import render
+from tracetool.explain.names import command_name, status_names
 from tracetool.report.frames import seconds
 from tracetool.report.layout import print_grid, print_words
 from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset, format_size
+from tracetool.timeline.chain import code_words
 from tracetool.timeline.touched import names_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
+    from replay.command_set import CommandSet
     from replay.journal import Change
     from tracetool.analysis.inspection import Moment
     from tracetool.explain import Explanation
@@ -53,7 +56,7 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
     for change in explanation.inspection.changes:
         console.print()
         print_words(console, change_title(change), hang=2)
-        for line in hex_diff(change):
+        for line in hex_diff(change, structure=explanation.structure):
             parts = ((part, "" if side is None else _STYLES[side]) for part, side in line)
             console.print(Text.assemble(*parts), soft_wrap=True)
 
@@ -68,23 +71,31 @@ def explanation_facts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if explanation.address:
         yield "address", explanation.address
     if inspection.before is not None and inspection.after is not None:
-        yield "before", _state_words(inspection.before)
-        yield "after", "the same" if inspection.after == inspection.before else _state_words(inspection.after)
+        yield "before", _state_words(inspection.before, inspection.command_set)
+        yield (
+            "after",
+            "the same"
+            if inspection.after == inspection.before
+            else _state_words(inspection.after, inspection.command_set),
+        )
     elif inspection.step is None:
         yield "replayed", "no: a device or an event that the model does not have"
     if explanation.operation is not None:
         yield "operation", operation_words(explanation.operation)
         if explanation.operation["part"] not in (None, "outside"):
             yield "variables", touched_words(explanation.operation)
+    if explanation.code is not None:
+        by, chain = explanation.code
+        yield "code", code_words(by, chain)
+        yield "chain", chain
     if explanation.policy is not None:
         yield "policy", explanation.policy
 
 
-def _state_words(moment: Moment) -> str:
+def _state_words(moment: Moment, command_set: CommandSet) -> str:
     """Describe a state: command, write cycle, status with its bits named."""
-    known = {int(command): command.name.lower().replace("_", " ") for command in Opcode}
-    name = "read array" if moment.cmd == 0 else known.get(moment.cmd, "unknown")
-    bits = [bit.name.lower().replace("_", " ") for bit in Status if bit.name and moment.status & bit]
+    name = command_name(moment.cmd, command_set)
+    bits = status_names(moment.status, command_set)
     status = f"status {moment.status:#04x} ({', '.join(bits) or 'no bit set'})"
     return f"cmd {moment.cmd:#04x} ({name}), wcycle {moment.wcycle}, {status}"
 
@@ -124,22 +135,28 @@ def change_title(change: Change) -> str:
     return f"{words}, {unknown:,} B were not known" if unknown else words
 
 
-def hex_diff(change: Change, width: int = _LINE) -> Iterator[list[tuple[str, Side | None]]]:
+def hex_diff(
+    change: Change, width: int = _LINE, *, structure: Callable[[int], str | None] = lambda _offset: None
+) -> Iterator[list[tuple[str, Side | None]]]:
     """Lines of `width` bytes that changed, old above new, then marks below; equal lines are left out.
 
-    A line is parts of text; those of bytes that differ have the side that they are on.
+    A line is parts of text; those of bytes that differ have the side that they are on. `structure` names what a byte
+    belongs to, by its offset: a last line has the names of those that differ.
     """
     if change.kind == JournalKind.FORGET:
         return
     differs = (change.before != change.after) | ~(change.before_known & change.after_known)
-    left = 0
-    for at in range(change.offset // width * width, change.offset + change.length, width):
+    lines = np.unique((change.offset + np.flatnonzero(differs)) // width * width).tolist()
+    for at in lines[:_MOST_LINES]:
         row = slice(max(at - change.offset, 0), min(at + width - change.offset, change.length))
-        left += bool(differs[row].any())
-        if differs[row].any() and left <= _MOST_LINES:
-            yield from _lines(change, at, row, differs[row].tolist())
-    if left > _MOST_LINES:
-        yield [(f"  ... and {left - _MOST_LINES:,} more lines that differ", None)]
+        yield from _lines(change, at, row, differs[row].tolist())
+        offsets = [change.offset + row.start + number for number in np.flatnonzero(differs[row]).tolist()]
+        names = {found: None for offset in offsets if (found := structure(offset))}
+        if names:
+            yield [(f"    {'':8}  {sanitize(', '.join(names))}", None)]
+    left = len(lines) - _MOST_LINES
+    if left > 0:
+        yield [(f"  ... and {left:,} more lines that differ", None)]
 
 
 def _lines(change: Change, at: int, row: slice, differs: list[bool]) -> Iterator[list[tuple[str, Side | None]]]:

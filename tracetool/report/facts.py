@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from replay.behaviour import Behaviour
+from replay.command_set import CommandSet
 from tracetool.audit.figures import COUNTS, Unit
 from tracetool.audit.verdict import Verdict
 from tracetool.findings.phrases import count_of
@@ -15,6 +16,7 @@ from tracetool.sizes import format_offset, format_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from replay.geometry import Geometry
     from tracetool.audit import Audit, DeviceAudit
     from tracetool.audit.figures import Figure
 
@@ -145,7 +147,18 @@ def _region(device: DeviceAudit) -> str:
     bus = f"{8 * geometry.bank_width}-bit bank"
     if geometry.chip_width:
         bus += f" of {geometry.chips} x{8 * geometry.chip_width} chips"
-    return f"{size} in blocks of {format_size(geometry.block)}, {bus} ({identity.geometry_source})"
+    if geometry.command_set == CommandSet.CFI02:
+        bus = f"{8 * geometry.bank_width}-bit, CFI02"
+    if identity.mirrors > 1:
+        bus += f", mapped {identity.mirrors} times"
+    return f"{size} in {_blocks(geometry)}, {bus} ({identity.geometry_source})"
+
+
+def _blocks(geometry: Geometry) -> str:
+    """The erase blocks, by region where they are unlike."""
+    if not geometry.layout:
+        return f"blocks of {format_size(geometry.block)}"
+    return "sectors " + ", ".join(f"{count} x {format_size(sector)}" for count, sector in geometry.layout)
 
 
 def _work(device: DeviceAudit) -> Iterator[Fact]:

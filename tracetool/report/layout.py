@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["print_grid", "print_words"]
+__all__ = ["print_grid", "print_table", "print_words"]
 
 _INDENT = 2
 _GAP = 2
@@ -40,6 +40,16 @@ def print_grid(console: Console, rows: Sequence[Sequence[str | Text]], *, first_
             _print_line(console, head)
             head = Text(" " * hang)
         _print_wrapped(console, head, _as_text(row[-1]), hang)
+
+
+def print_table(console: Console, title: str, note: str, rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under a title; the last column is set to the left, the others to the right, and nothing is wrapped."""
+    console.print()
+    print_words(console, Text.assemble((title, "bold"), (f": {note}", "dim")))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for *numbers, name in rows:
+        cells = [cell.rjust(width) for cell, width in zip(numbers, widths, strict=False)]
+        console.print(Text("  ".join(["", *cells, name]).rstrip()), soft_wrap=True)
 
 
 def _print_wrapped(console: Console, head: Text, words: Text, hang: int) -> None:

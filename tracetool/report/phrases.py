@@ -66,4 +66,6 @@ def trace_remarks(trace: TraceReport) -> str:
     if health.host_write_failures:
         first_failure = health.host_write_failures[0]
         said.append(f"line {first_failure.number:,}: {first_failure.text}")
+    if trace.code is not None:
+        said += trace.code.doubts
     return "; ".join(said)

@@ -15,13 +15,23 @@ from tracetool.report.layout import print_grid, print_words
 from tracetool.sanitize import first_of, sanitize
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from tracetool.analysis.cut_costs import Cut
     from tracetool.analysis.cut_survey import CutGroup, CutSurvey
     from tracetool.analysis.second_cuts import SecondCuts
 
-__all__ = ["cut_document", "cut_words", "print_survey", "short_duration", "survey_document", "survey_words"]
+__all__ = [
+    "cut_document",
+    "cut_words",
+    "most_often",
+    "print_survey",
+    "short_duration",
+    "survey_document",
+    "survey_words",
+]
 
 _MOST_NAMES = 4
 
@@ -30,6 +40,7 @@ def print_survey(survey: CutSurvey, console: Console) -> None:
     """Print what cuts cost, the worst first, what second cuts do, and how real firmware dealt with some of them."""
     title = f"{sanitize(survey.device)} with {survey.firmware.name}: {survey_words(survey)}"
     print_words(console, Text(title, style="bold"), hang=2)
+    print_words(console, _tried_words(survey))
     if not survey.groups:
         print_words(console, "No cut costs a variable.")
     for toll in Toll:
@@ -37,6 +48,8 @@ def print_survey(survey: CutSurvey, console: Console) -> None:
         if rows:
             console.print()
             print_words(console, Text(f"{toll.rule}: {RULES[toll.rule].title}", style="bold"), hang=2)
+            if toll is not Toll.RECOVERED:
+                rows.append(("avoid", RULES[toll.rule].remedy))
             print_grid(console, rows, first_style="dim")
     if survey.second:
         console.print()
@@ -49,6 +62,16 @@ def print_survey(survey: CutSurvey, console: Console) -> None:
         print_words(console, f"{as_predicted} of {len(survey.trials)} as predicted")
         rows = [(trial.case, sanitize("; ".join(trial.differences))) for trial in survey.trials if trial.differences]
         print_grid(console, rows, first_style="dim")
+
+
+def _tried_words(survey: CutSurvey) -> str:
+    """Which of all states were tried: every one that QEMU's flash can leave, or a sample."""
+    part, parts = survey.shard
+    which = "every commit" if parts == 1 else f"part {part} of {parts} of the commits, a sample"
+    if survey.torn:
+        return f"Cut before and after {which}, and inside each in some shapes: a sample of what a chip can leave."
+    every = ", all that QEMU's flash can leave" if survey.every_state else ""
+    return f"Cut before and after {which}{every}."
 
 
 def _second_words(cuts: SecondCuts) -> str:
@@ -65,14 +88,21 @@ def survey_words(survey: CutSurvey) -> str:
 
 
 def _row(group: CutGroup, whole_ns: int) -> tuple[str, str]:
-    names = sorted(group.variables, key=lambda name: (-group.variables[name], name))
+    names = most_often(group.variables)
     words = group.what + (f", for {first_of([sanitize(name) for name in names], _MOST_NAMES)}" if names else "")
+    if group.asked_by:
+        words += f", asked for by {first_of([sanitize(name) for name in most_often(group.asked_by)], _MOST_NAMES)}"
     cost = group.worst.cost
     if cost.names:
         words += f": up to {len(cost.names):,} of {count_of(cost.committed, 'variable')}"
     if group.exposed_ns:
         words += f"; exposed {short_duration(group.exposed_ns)} of {short_duration(whole_ns)}"
     return count_of(len(group.commits), "time"), f"{words}; such as {group.case}"
+
+
+def most_often(counts: Mapping[str, int]) -> list[str]:
+    """Names by how often they come, the most frequent first."""
+    return sorted(counts, key=lambda name: (-counts[name], name))
 
 
 def short_duration(nanoseconds: int) -> str:
@@ -91,6 +121,7 @@ def survey_document(survey: CutSurvey) -> dict[str, Any]:
         "shard": f"{part}/{parts}",
         "commits": survey.commits,
         "cuts": survey.states,
+        "every_state": survey.every_state,
         "time_ns": survey.time_ns,
         "causes": [
             {
@@ -102,6 +133,7 @@ def survey_document(survey: CutSurvey) -> dict[str, Any]:
                 "exposed_ns": group.exposed_ns,
                 "outcomes": sorted(group.outcomes),
                 "for": group.variables,
+                "asked_by": group.asked_by,
                 "lost": list(group.worst.cost.names),
                 "committed": group.worst.cost.committed,
                 "case": group.case,

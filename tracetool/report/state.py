@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from replay.cfi import Opcode
+from tracetool.explain.names import command_name
 from tracetool.findings.trace import difference
 from tracetool.report.layout import print_words
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from replay.engine import Machine
     from tracetool.analysis.device import Device
     from tracetool.analysis.session import Replayed
 
@@ -30,16 +31,15 @@ def _state(device: Device) -> str:
     if device.machine is None:
         return "not replayed"
     machine = device.machine
-    words = f"cmd {_command(machine.command)}, wcycle {machine.wcycle}, status {machine.status:#04x}"
-    words += f", buffered writes {device.behaviour.label}"
+    words = f"cmd {_command(machine)}, wcycle {machine.wcycle}, status {machine.status:#04x}"
+    if not device.is_cfi02:
+        words += f", buffered writes {device.behaviour.label}"
     found = device.notes[-1].disagreement
     if found is not None:
         return f"{words}; model and trace disagree at event {found.seq}: {difference(found)}"
     return f"{words}; self-check clean"
 
 
-def _command(command: int) -> str:
-    try:
-        return f"{command:#04x} ({Opcode(command).name.lower().replace('_', ' ')})" if command else "0x00 (read array)"
-    except ValueError:
-        return f"{command:#04x}"
+def _command(machine: Machine) -> str:
+    name = command_name(machine.command, machine.config.geometry.command_set)
+    return f"{machine.command:#04x}" + ("" if name == "unknown" else f" ({name})")

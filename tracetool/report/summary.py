@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from tracetool.analysis.session import Replayed
     from tracetool.ingest import TraceReader
+    from tracetool.who.callers import CodeReport
 
 __all__ = ["TraceSummary", "print_summary", "summarise"]
 
@@ -123,7 +124,9 @@ def _add_devices(summary: TraceSummary, frame: pl.DataFrame) -> None:
 def print_summary(reader: TraceReader, summary: TraceSummary, replayed: Replayed | None, console: Console) -> None:
     """Print what `summarise` found."""
     console.print(Text(reader.meta.name, style="bold"), soft_wrap=True)
-    print_grid(console, list(_facts(reader, summary)), first_style="dim")
+    callers = {} if replayed is None else replayed.callers
+    code = [fact for found in callers.values() for fact in _code(found.report)]
+    print_grid(console, [*_facts(reader, summary), *code], first_style="dim")
     for name, device in sorted(replayed.devices.items()) if replayed is not None else ():
         lines = list(story_lines(device, summary.first_ns))
         if lines:
@@ -160,6 +163,16 @@ def _facts(reader: TraceReader, summary: TraceSummary) -> Iterator[tuple[str, st
         yield "cut", health.truncated
     if health.unterminated:
         yield "end", "the last line has no newline: the file may have been cut there"
+
+
+def _code(report: CodeReport) -> Iterator[tuple[str, str]]:
+    """The log of the guest's code."""
+    matched = "every one" if report.matched == report.accesses else f"{report.matched:,}"
+    rows = f"{count_of(report.rows, 'row')}, {matched} of {count_of(report.accesses, 'access', 'accesses')} has one"
+    over = report.rows_without_access
+    yield "guest code", f"{rows}; {count_of(over, 'row')} without an access" if over else rows
+    for doubt in report.doubts:
+        yield "", doubt
 
 
 def _processes(summary: TraceSummary) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tracetool.audit.wear import of_boots
 from tracetool.findings.phrases import count_of
-from tracetool.report.layout import print_grid, print_words
+from tracetool.report.layout import print_grid, print_table, print_words
 from tracetool.sanitize import sanitize
 from tracetool.sizes import about, format_offset
 
@@ -40,6 +40,7 @@ def wear_document(found: WearForecast, backends: pl.DataFrame | None = None) -> 
         "reclaims_below_bytes": driver and driver.reclaims_below,
         "boots": found.wear.boots.to_dicts(),
         "variables": found.wear.variables.to_dicts(),
+        "modules": found.wear.modules.to_dicts(),
         "forecast": forecast and _forecast_document(forecast),
         "why_not": list(found.why_not),
         "reclaim": found.cost and asdict(found.cost),
@@ -65,8 +66,10 @@ def print_wear(found: WearForecast, console: Console, backends: pl.DataFrame | N
     layout = f"the layout of {driver.firmware}" if driver else "no firmware's known layout"
     size = f"room for {room.capacity:,} B" if room else "no store any more"
     print_words(console, Text.assemble((sanitize(found.device), "bold"), f"  UEFI variables: {size}, {layout}"))
-    _print_table(console, "boots", "what each did, in bytes; those with * count", _boot_rows(found))
-    _print_table(console, "variables", *_variable_rows(found))
+    print_table(console, "boots", "what each did, in bytes; those with * count", _boot_rows(found))
+    print_table(console, "variables", *_variable_rows(found))
+    if not found.wear.modules.is_empty():
+        print_table(console, "modules", *_module_rows(found))
     console.print()
     if found.forecast is None:
         console.print(Text("no forecast", style="bold yellow"))
@@ -79,19 +82,9 @@ def print_wear(found: WearForecast, console: Console, backends: pl.DataFrame | N
         rows.append(("one reclaim", _cost_words(found.cost)))
     print_grid(console, rows, first_style="dim")
     limit = f"against {found.endurance:,} erases a block ({found.endurance_source})"
-    _print_table(console, "blocks", limit, _block_rows(found))
+    print_table(console, "blocks", limit, _block_rows(found))
     if backends is not None:
-        _print_table(console, "backends", "the variables of one boot, in a flash and without", _backend_rows(backends))
-
-
-def _print_table(console: Console, title: str, note: str, rows: list[tuple[str, ...]]) -> None:
-    """Print rows under a title; the last column is set to the left, the others to the right."""
-    console.print()
-    print_words(console, Text.assemble((title, "bold"), (f": {note}", "dim")))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for *numbers, name in rows:
-        cells = [cell.rjust(width) for cell, width in zip(numbers, widths, strict=False)]
-        console.print(Text("  ".join(["", *cells, name]).rstrip()), soft_wrap=True)
+        print_table(console, "backends", "the variables of one boot, in a flash and without", _backend_rows(backends))
 
 
 def _boot_rows(found: WearForecast) -> list[tuple[str, ...]]:
@@ -131,6 +124,20 @@ def _variable_rows(found: WearForecast) -> tuple[str, list[tuple[str, ...]]]:
     if ordered.height > len(rows):
         rows.append(("", "", "", "", f"and {ordered.height - len(rows):,} more, all in --format json"))
     return note, [("bytes", "copies", "rewrites", "share", "variable"), *rows]
+
+
+def _module_rows(found: WearForecast) -> tuple[str, list[tuple[str, ...]]]:
+    """What the table is about, and its rows."""
+    asked, boots, note = found.wear.modules, 1, "by which code of the guest, in these boots"
+    if found.forecast is not None:
+        boots, note = len(found.forecast.boots), "by which code of the guest, in a counted boot"
+        asked = of_boots(asked, found.forecast.boots)
+    summed = asked.group_by("module", maintain_order=True).agg(
+        pl.col("added_bytes", "programmed_bytes", "programs", "erases", "rewrites").sum() / boots
+    )
+    ordered = summed.sort("programmed_bytes", "erases", descending=True, maintain_order=True)
+    rows = [(*map(_average, numbers), sanitize(module or "?")) for module, *numbers in ordered.iter_rows()]
+    return note, [("added", "programmed", "programs", "erases", "rewrites", "module"), *rows]
 
 
 def _average(value: float) -> str:

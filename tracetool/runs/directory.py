@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from tracetool.errors import InputError
 from tracetool.json_document import DocumentError, instance, load_document
 from tracetool.runs.place import RUN_FILE
 from tracetool.runs.run import NOT_STARTED, SCHEMA, STATES, Run, SavedImage
+from tracetool.sparse_file import sha256_of
 from tracetool.whole_file import replaced
 
 __all__ = ["RunDirectory", "read_run_directory", "write_run"]
@@ -69,12 +69,29 @@ class RunDirectory:
             raise InputError(f"{path}: is not the image that was recorded; --image uses it, or another, all the same")
         return path
 
+    def log_of_code(self) -> Path | None:
+        """The log of the guest's code; None: there is none.
+
+        Raises:
+            InputError: it is not what was recorded.
+        """
+        if self.run.who is None:
+            return None
+        path = Path(self.path) / self.run.who
+        try:
+            now = path.stat()
+            whole = self.run.who_sha256 in (None, _digest(path, now.st_mtime_ns, now.st_size))
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}: the guest's code is not known") from error
+        if not whole:
+            raise InputError(f"{path}: is not the log that was recorded; --who-log uses it all the same")
+        return path
+
 
 @lru_cache(maxsize=64)
 def _digest(path: Path, _changed_ns: int, _bytes: int) -> str:
     """The hash of a file; the app asks for it again with every event that it explains."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def read_run_directory(path: str) -> RunDirectory:
@@ -102,7 +119,7 @@ def read_run_directory(path: str) -> RunDirectory:
 
 def _files(run: Run) -> list[str]:
     images = [image for flash in run.flashes for image in (flash.before, flash.after)]
-    logs = [run.trace] if run.who is None else [run.trace, run.who]
+    logs = [name for name in (run.trace, run.who, run.replay_log) if name is not None]
     return [*logs, *(image.file for image in images if image is not None and image.file is not None)]
 
 

@@ -79,6 +79,8 @@ class Run:
         relayed: signals that the recorder was sent and passed on to QEMU, by name, in order.
         executable: the program that ran, where `program` is a script that starts it, else the same; links resolved.
         who: the log of which guest code made each access, relative to the directory; None: it was not recorded.
+        who_sha256: its hash at the end of the run.
+        replay_log: what QEMU recorded to replay the run, relative to the directory; None: it did not.
         launcher: the user's command, where that is no QEMU but started one, which `command` then is.
         stopped_after: seconds after which the recorder ended the guest because it was told to; None: it did not.
     """
@@ -107,6 +109,8 @@ class Run:
     executable: str | None = None
     launcher: tuple[str, ...] = ()
     who: str | None = None
+    who_sha256: str | None = None
+    replay_log: str | None = None
 
     @property
     def doubt(self) -> str | None:

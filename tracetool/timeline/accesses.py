@@ -10,6 +10,7 @@ import polars as pl
 from replay.columns import ABSENT, Effect, OpKind, Outcome, RowKind
 from replay.tables import StepColumns
 from tracetool.events import EventType
+from tracetool.timeline.code import CODE_SCHEMA, without_code
 from tracetool.timeline.operations import KINDS, NO_TIME, OUTCOMES, label, labelled, labels_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ STEPS_SCHEMA = pl.Schema(dict.fromkeys(("trace", *_ROWS, *_STEPS), pl.Int64()))
 `replay.tables.RowColumns` and `StepColumns`, and the trace's number; codes are those of `replay.columns`, `ABSENT` and
 `NO_TIME` stand for none. State is that before the row, but for `status_after`."""
 
+_NO_STEPS = STEPS_SCHEMA.to_frame()
+
 END = pl.col("offset") + pl.col("size")
 """First offset after the access."""
 
@@ -53,6 +56,8 @@ IS_ERASE = pl.col("effect") == int(Effect.ERASE)
 
 def steps_of(rows: RowColumns, steps: StepColumns, trace: int) -> pl.DataFrame:
     """The rows that the machine gave as a frame of `STEPS_SCHEMA`, without inner events that had no effect."""
+    if not len(steps.row):
+        return _NO_STEPS
     kind = rows.kind[steps.row]
     access = (kind > RowKind.OTHER) & (kind <= RowKind.RESET)
     keep = np.flatnonzero(access | (steps.effect != Effect.NONE) | (steps.outcome != Outcome.OPEN))
@@ -90,6 +95,7 @@ ACCESSES_SCHEMA = pl.Schema(
         "kind": pl.Enum(KINDS),
         "outcome": pl.Enum(OUTCOMES),
         "flags": pl.Int64(),
+        **CODE_SCHEMA,
     }
 )
 """One row an access of the guest or a reset, and one an inner event that had an effect of its own.
@@ -97,7 +103,7 @@ ACCESSES_SCHEMA = pl.Schema(
 `cmd`, `wcycle` and `status` are the machine's before the row (`cmd` 0x100: not known), `expected` the value that a read
 must return; null where contents are not known. `effect` is that on the flash, null for none. `operation`
 numbers the operations of the device, `outcome` is set on the row that ends one; `flags` are bits of
-`replay.columns.Flag`.
+`replay.columns.Flag`; `pc`, `by` and `chain` are those of `tracetool.timeline.code.CODE_SCHEMA`.
 """
 
 _NAMES = {"postload": "postload_cb", "write_text": "write"}
@@ -129,4 +135,5 @@ def access_table(steps: pl.DataFrame, device: str) -> pl.DataFrame:
         labelled(pl.col("outcome"), labels_of(Outcome), pl.Enum(OUTCOMES)),
         pl.when(pl.col(_KNOWN_ABOVE_ABSENT) != ABSENT).then(pl.col(_KNOWN_ABOVE_ABSENT)),
         *("seq", "cmd", "wcycle", "status", "status_after", "bytes_programmed", "operation", "flags"),
+        *without_code(),
     ).select(ACCESSES_SCHEMA.names())

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from replay.cfi import SECTOR_BYTES
 from replay.columns import Flag, OpKind, Outcome
 from tracetool.timeline.operations import IS_WRITING, SUMS_SCHEMA, flagged
+from tracetool.timeline.sectors import Sectors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["BLOCKS_SCHEMA", "BlockTable"]
 
@@ -42,60 +49,76 @@ _JOIN = (
 class BlockTable:
     """Collector of the blocks of one device; as large as the flash has blocks, however long the trace is."""
 
-    def __init__(self, block_bytes: int = SECTOR_BYTES) -> None:
-        self.block_bytes = block_bytes
-        self._blocks = _touched(SUMS_SCHEMA.to_frame(), block_bytes)
+    def __init__(self, sectors: Sectors | int = SECTOR_BYTES) -> None:
+        self.sectors = Sectors(sectors) if isinstance(sectors, int) else sectors
+        self._spans = _spans(self.sectors)
+        self._blocks = _touched(SUMS_SCHEMA.to_frame(), self._spans)
+
+    @property
+    def block_bytes(self) -> int:
+        """Size of a block; where they are unlike, of the smallest."""
+        return self.sectors.block_bytes
 
     def add(self, sums: pl.DataFrame) -> None:
         """Add the operations of a batch (`SUMS_SCHEMA`)."""
-        touched = _touched(sums, self.block_bytes)
+        touched = _touched(sums, self._spans)
         if len(touched):
             both = pl.concat([self._blocks, touched])
             self._blocks = both.group_by("block", maintain_order=True).agg(*_JOIN)
 
     def most_erased(self) -> tuple[int, int]:
         """Number and erases of the block that was erased most; (0, 0) if none was."""
-        most = self._blocks.filter(pl.col("erases") > 0).sort("erases", "block", descending=[True, False])
-        return most["block", "erases"].row(0) if len(most) else (0, 0)
+        most = self._erases().max(initial=0)
+        return (int(self._blocks["block"].to_numpy()[self._erases() == most].min()), int(most)) if most else (0, 0)
 
     def erased_more_than(self, limit: int) -> int:
         """Number of blocks that were erased more than `limit` times."""
-        return len(self._blocks.filter(pl.col("erases") > limit))
+        return int((self._erases() > limit).sum())
+
+    def _erases(self) -> NDArray[np.int64]:
+        return self._blocks["erases"].to_numpy()
 
     def table(self, device: str, extent: int | None) -> pl.DataFrame:
         """The blocks as a frame of `BLOCKS_SCHEMA`, by offset; `extent` in bytes."""
-        offset = pl.col("block") * self.block_bytes
+        offset, length = self.sectors.offset(pl.col("block")), self.sectors.length(pl.col("block"))
         frame = self._blocks.sort("block").with_columns(
             pl.when(~pl.col("unknown")).then("bytes_changed").alias("bytes_changed"),
             device=pl.lit(device),
             offset=offset,
-            length=pl.lit(self.block_bytes),
-            outside=pl.lit(None) if extent is None else offset + self.block_bytes > extent,
+            length=length,
+            outside=pl.lit(None) if extent is None else offset + length > extent,
         )
         return frame.select(BLOCKS_SCHEMA.names()).cast(BLOCKS_SCHEMA)
 
 
-def _touched(sums: pl.DataFrame, block_bytes: int) -> pl.DataFrame:
+_REFUSED = pl.col("outcome").is_in([int(Outcome.REFUSED), int(Outcome.ABORTED)]).fill_null(value=False)
+_OWN = pl.when(pl.col("block") == pl.col("first"))
+_TOUCHES = (
+    "block",
+    pl.col("erased").cast(pl.Int64).alias("erases"),
+    ((pl.col("kind") != OpKind.ERASE) & (pl.col("programmed") > 0)).cast(pl.Int64).alias("programs"),
+    (_REFUSED | flagged(Flag.READ_ONLY_TARGET)).cast(pl.Int64).alias("refused"),
+    _OWN.then("programmed").otherwise(0).alias("bytes_programmed"),
+    _OWN.then("bytes_changed").otherwise(0).alias("bytes_changed"),
+    "unknown",
+    pl.col("trace").alias("first_trace"),
+    "first_seq",
+    pl.col("trace").alias("last_trace"),
+    "last_seq",
+)
+
+
+def _spans(sectors: Sectors) -> tuple[pl.Expr, pl.Expr]:
+    """The first and the last block that an operation touched."""
+    first = sectors.number(pl.coalesce("low", "command_offset")).cast(pl.Int64)
+    last = pl.max_horizontal(first, sectors.number(pl.coalesce("high", "command_offset") - 1))
+    return first.alias("first"), last.alias("last")
+
+
+def _touched(sums: pl.DataFrame, spans: tuple[pl.Expr, pl.Expr]) -> pl.DataFrame:
     """One row for each block that each writing operation touched."""
-    writing = sums.filter(IS_WRITING)
-    first = pl.coalesce("low", "command_offset") // block_bytes
-    last = pl.max_horizontal(first, (pl.coalesce("high", "command_offset") - 1) // block_bytes)
-    refused = pl.col("outcome").is_in([int(Outcome.REFUSED), int(Outcome.ABORTED)]).fill_null(value=False)
-    program = pl.col("kind") != OpKind.ERASE
-    spread = writing.with_columns(block=first)
-    if writing.select((first != last).any()).item():
-        spread = writing.with_columns(block=pl.int_ranges(first, last + 1)).explode("block")
-    own = pl.when(pl.col("block") == first)
-    return spread.select(
-        pl.col("block").cast(pl.Int64),
-        pl.col("erased").cast(pl.Int64).alias("erases"),
-        (program & (pl.col("programmed") > 0)).cast(pl.Int64).alias("programs"),
-        (refused | flagged(Flag.READ_ONLY_TARGET)).cast(pl.Int64).alias("refused"),
-        own.then("programmed").otherwise(0).alias("bytes_programmed"),
-        own.then("bytes_changed").otherwise(0).alias("bytes_changed"),
-        "unknown",
-        pl.col("trace").alias("first_trace"),
-        "first_seq",
-        pl.col("trace").alias("last_trace"),
-        "last_seq",
-    )
+    writing = sums.filter(IS_WRITING).with_columns(spans)
+    spread = writing.with_columns(block="first")
+    if (writing["first"].to_numpy() != writing["last"].to_numpy()).any():
+        spread = writing.with_columns(block=pl.int_ranges("first", pl.col("last") + 1)).explode("block")
+    return spread.select(_TOUCHES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from replay.columns import OpField, OpKind, Outcome
+from tracetool.timeline.code import CODE_SCHEMA, without_code
 from tracetool.timeline.touched import TOUCHED
 from tracetool.uefi.touches import Intent, Part
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from enum import IntEnum
 
     from replay.tables import OperationColumns
+    from tracetool.timeline.sectors import Sectors
 
 __all__ = [
     "COUNTED",
@@ -35,6 +37,7 @@ __all__ = [
     "labels_of",
     "sums_of",
     "to_table",
+    "with_times",
 ]
 
 NO_TIME = -(1 << 63)
@@ -71,13 +74,15 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "part": pl.Enum(PARTS),
     "variable": pl.List(pl.String()),
     "intent": pl.Enum(INTENTS),
+    **CODE_SCHEMA,
 }
 OPERATIONS_SCHEMA = pl.Schema(_COLUMNS)
 """One row an operation. `time_ns` is that of its first event; offset and length are bytes of what it touched, null
 where it touched nothing; `block` is the number of the erase block that it begins in, `command_offset` where its first
 access went, for an erase anywhere in the block; `bytes_changed` and `bits_set_without_erase` are null where contents
 were not known. `part`, `variable` (the names of all that it touched) and `intent` say what it did to a UEFI variable
-store; null where none was decoded, as without a journal (`Options.keeps_journal`)."""
+store; null where none was decoded, as without a journal (`Options.keeps_journal`). `pc`, `by` and `chain` are those of
+`tracetool.timeline.code.CODE_SCHEMA`."""
 
 PROGRAMS = ("program", "buffered-program")
 WRITING = ("erase", *PROGRAMS)
@@ -106,16 +111,17 @@ SUMS_SCHEMA = pl.Schema(
 Codes are those of `replay.columns`; places, sizes and values are null where there are none, `outcome` where the
 operation is not complete; `time_ns` and `end_ns` are `NO_TIME` in a trace without times."""
 
+_CLEANED = (
+    pl.when(pl.col(_ABSENT) >= 0).then(pl.col(_ABSENT)),
+    pl.when(pl.col("outcome") != Outcome.OPEN).then("outcome").alias("outcome"),
+    pl.col(_FLAGS).cast(pl.Boolean),
+)
+
 
 def sums_of(columns: OperationColumns, trace: int) -> pl.DataFrame:
     """Operations that have ended, as a frame of `SUMS_SCHEMA`."""
-    frame = pl.DataFrame(dict(zip(_SUMS, columns.values(), strict=True)))
-    return frame.with_columns(
-        pl.when(pl.col(_ABSENT) >= 0).then(pl.col(_ABSENT)),
-        pl.when(pl.col("outcome") != Outcome.OPEN).then("outcome").alias("outcome"),
-        pl.col(_FLAGS).cast(pl.Boolean),
-        pl.lit(trace, pl.Int64).alias("trace"),
-    )
+    frame = pl.DataFrame([pl.Series(name, column) for name, column in zip(_SUMS, columns.values(), strict=True)])
+    return frame.with_columns(*_CLEANED, pl.lit(trace, pl.Int64).alias("trace"))
 
 
 def is_kind(*kinds: OpKind) -> pl.Expr:
@@ -134,7 +140,8 @@ IS_WRITING = is_kind(OpKind.ERASE, OpKind.PROGRAM, OpKind.BUFFERED_PROGRAM)
 
 def labelled(column: pl.Expr, labels: Mapping[int, str], dtype: pl.Enum) -> pl.Expr:
     """The label of each code, as an enumeration; null for a code without one."""
-    known = {int(code): name for code, name in labels.items() if name in dtype.categories}
+    categories = set(dtype.categories)
+    known = {int(code): name for code, name in labels.items() if name in categories}
     return column.replace_strict(known, default=None, return_dtype=pl.String).cast(dtype)
 
 
@@ -143,7 +150,7 @@ def labels_of(codes: Iterable[IntEnum]) -> dict[int, str]:
     return {code: label(code.name) for code in codes}
 
 
-def to_table(sums: pl.DataFrame, device: str, block_bytes: int) -> pl.DataFrame:
+def to_table(sums: pl.DataFrame, device: str, sectors: Sectors) -> pl.DataFrame:
     """The operations of one device (`SUMS_SCHEMA`) as a frame of `OPERATIONS_SCHEMA`."""
     touched = pl.col("low").is_not_null()
     offset = pl.coalesce("low", "command_offset")
@@ -162,7 +169,7 @@ def to_table(sums: pl.DataFrame, device: str, block_bytes: int) -> pl.DataFrame:
         timed.then(pl.col("end_ns") - pl.col("time_ns")).alias("duration_ns"),
         offset.alias("offset"),
         pl.when(touched).then(pl.col("high") - pl.col("low")).otherwise("command_size").alias("length"),
-        (offset // block_bytes).alias("block"),
+        sectors.number(offset).alias("block"),
         "command_offset",
         known.then("bytes_changed").alias("bytes_changed"),
         known.then("bits_set_without_erase").alias("bits_set_without_erase"),
@@ -170,4 +177,16 @@ def to_table(sums: pl.DataFrame, device: str, block_bytes: int) -> pl.DataFrame:
         "status",
         "accesses",
         *(pl.lit(None).alias(name) for name in TOUCHED),
+        *without_code(),
     ).cast(OPERATIONS_SCHEMA)
+
+
+def with_times(events: pl.DataFrame, seq: str, operations: pl.DataFrame) -> pl.DataFrame:
+    """Add `time_ns` to rows by their trace and the column `seq`: when the operation under way then began.
+
+    `operations` are those of the device (`OPERATIONS_SCHEMA`). The order of the rows stays.
+    """
+    times = operations.select("trace", pl.col("first_seq").alias(seq), "time_ns").sort(seq)
+    numbered = events.with_row_index("at").sort(seq)
+    timed = numbered.join_asof(times, on=seq, by="trace", strategy="backward", check_sortedness=False)
+    return timed.sort("at").drop("at")

@@ -15,6 +15,8 @@ from tracetool.timeline.operations import NO_TIME
 if TYPE_CHECKING:
     import polars as pl
 
+    from tracetool.timeline.sectors import Sectors
+
 __all__ = ["Episode", "Story"]
 
 PAUSE_NS = 250_000_000
@@ -54,7 +56,7 @@ class Episode:
         """True when something was programmed, erased or refused."""
         return bool(self.erases or self.buffered_programs or self.programs or self.refused)
 
-    def add(self, row: dict[str, Any], block_bytes: int) -> None:
+    def add(self, row: dict[str, Any], sectors: Sectors) -> None:
         """Add one operation."""
         self.last_seq = row["last_seq"]
         self.end_ns = _time(row["end_ns"])
@@ -62,7 +64,7 @@ class Episode:
         if row["outcome"] in (Outcome.REFUSED, Outcome.ABORTED):
             self.refused += 1
         elif row["kind"] == OpKind.ERASE:
-            self.erases[(place or 0) // block_bytes] += 1
+            self.erases[sectors.number_at(place or 0)] += 1
         elif row["kind"] in (OpKind.PROGRAM, OpKind.BUFFERED_PROGRAM):
             self._add_program(row)
         elif row["kind"] == OpKind.STRAY:
@@ -98,9 +100,9 @@ def _time(nanoseconds: int) -> int | None:
 class Story:
     """Collector of the episodes of one device."""
 
-    def __init__(self, block_bytes: int) -> None:
+    def __init__(self, sectors: Sectors) -> None:
         self.episodes: list[Episode] = []
-        self._block_bytes = block_bytes
+        self._sectors = sectors
         self._pause = PAUSE_NS
 
     def add(self, sums: pl.DataFrame) -> None:
@@ -110,7 +112,7 @@ class Story:
                 start = _time(row["time_ns"])
                 place = (row["trace"], row["boot"], row["first_seq"], row["last_seq"])
                 self.episodes.append(Episode(*place, start, start))
-            self.episodes[-1].add(row, self._block_bytes)
+            self.episodes[-1].add(row, self._sectors)
             if len(self.episodes) > MOST_EPISODES:
                 self._condense()
 

@@ -6,13 +6,21 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tracetool.timeline.code import CODE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["TOUCHED", "names_text", "with_operations", "with_touches"]
+__all__ = ["FOUND", "OF_OPERATIONS", "TOUCHED", "names_text", "with_operations", "with_touches"]
 
 TOUCHED = ("part", "variable", "intent")
 """Columns of `OPERATIONS_SCHEMA` that are null where no variable store was decoded."""
+
+OF_OPERATIONS = (*TOUCHED, *CODE)
+"""Columns of `OPERATIONS_SCHEMA` that a query on events can speak of."""
+
+FOUND = ("finding", "severity", "rule")
+"""Columns of operations that a query can speak of once they are audited; see `tracetool.findings.marked`."""
 
 
 def with_touches(operations: pl.DataFrame, touches: pl.DataFrame) -> pl.DataFrame:
@@ -41,9 +49,16 @@ def with_touches(operations: pl.DataFrame, touches: pl.DataFrame) -> pl.DataFram
 
 
 def with_operations(events: pl.DataFrame, operations: pl.DataFrame) -> pl.DataFrame:
-    """Events (`EVENTS_SCHEMA`) with the columns `TOUCHED` of the operations that they belong to."""
-    columns = ("device", "trace", "first_seq", "last_seq", *TOUCHED)
-    spans = operations.select(columns).with_columns(pl.col("device").cast(pl.String)).sort("first_seq")
+    """Events (`EVENTS_SCHEMA`) with columns of their operations, as far as those have them: `OF_OPERATIONS`, `FOUND`.
+
+    Also the column `chosen`, if there is one.
+    """
+    carried = [name for name in (*OF_OPERATIONS, *FOUND, "chosen") if name in operations.columns]
+    spans = (
+        operations.select("device", "trace", "first_seq", "last_seq", *carried)
+        .with_columns(pl.col("device").cast(pl.String))
+        .sort("first_seq")
+    )
     found = (
         events.with_columns(pl.col("device").cast(pl.String).alias("name"))
         .join_asof(
@@ -54,9 +69,9 @@ def with_operations(events: pl.DataFrame, operations: pl.DataFrame) -> pl.DataFr
             strategy="backward",
             check_sortedness=False,
         )
-        .with_columns(pl.when(pl.col("seq") <= pl.col("last_seq")).then(pl.col(TOUCHED)))
+        .with_columns(pl.when(pl.col("seq") <= pl.col("last_seq")).then(pl.col(carried)))
     )
-    return found.select(*events.columns, *TOUCHED)
+    return found.select(*events.columns, *carried)
 
 
 def names_text(names: Sequence[str]) -> str:

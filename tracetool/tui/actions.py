@@ -13,18 +13,21 @@ from textual.keys import key_to_character
 if TYPE_CHECKING:
     from textual.binding import BindingType
 
-__all__ = ["ACTIONS", "PLACES", "Action", "binding", "bindings_of", "shown_key"]
+__all__ = ["ACTIONS", "DIFFERENCE_ACTIONS", "PLACES", "Action", "actions_of", "binding", "bindings_of", "shown_key"]
 
 PLACES = {
     "anywhere": "Anywhere",
+    "lane": "In the time lane",
     "timeline": "In the timeline",
     "table": "In tables of rows",
     "map": "In the map",
     "map-cells": "In the map",
     "image": "In the image",
     "image-bytes": "In the image",
+    "findings": "In the findings",
     "variables": "In the variables",
     "danger": "In the danger view",
+    "who": "In the who view",
 }
 """Where actions work, in the order of the help, with the heading there."""
 
@@ -77,13 +80,17 @@ def shown_key(key: str) -> str:
     return "+".join([*(modifier.capitalize() for modifier in modifiers), name])
 
 
-def _read() -> tuple[Action, ...]:
-    table = tomllib.loads(files("tracetool.tui").joinpath("actions.toml").read_text(encoding="utf-8"))
+def actions_of(name: str) -> tuple[Action, ...]:
+    """The actions that a file of this package lists."""
+    table = tomllib.loads(files("tracetool.tui").joinpath(name).read_text(encoding="utf-8"))
     return tuple(Action(name, where, **entry) for where, actions in table.items() for name, entry in actions.items())
 
 
-ACTIONS = _read()
-"""All actions except those that show a view; ids are those of the user's file of keys."""
+ACTIONS = actions_of("actions.toml")
+"""All actions of the app over traces except those that show a view; ids are those of the user's file of keys."""
+
+DIFFERENCE_ACTIONS = actions_of("difference.toml")
+"""Actions of the app over two runs."""
 
 
 def bindings_of(where: str) -> list[BindingType]:

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from tracetool.tui.view import View
 
-__all__ = ["KeyBar", "TopBar"]
+__all__ = ["KeyBar", "Tab", "TopBar"]
 
 
 _ROOMY = 110
 """Columns from which every tab has its title: below, the words on the right would be lost."""
 
 
-class _Tab(Static):
+class Tab(Static):
     """The tab of a view; a click shows the view."""
 
     def __init__(self, view: View) -> None:
@@ -40,7 +40,9 @@ class _Tab(Static):
     def draw(self, *, current: bool, titled: bool) -> None:
         """Draw the key, and the title of the view in front or where there is room."""
         self.set_class(current, "-current")
-        self.update(Text.assemble((self.view.key, "bold"), f" {self.view.title}" if current or titled else ""))
+        text = Content.assemble((self.view.key, "bold"), f" {self.view.title}" if current or titled else "")
+        if text != self.content:
+            self.update(text)
 
     def on_click(self) -> None:
         """Show the view."""
@@ -64,8 +66,13 @@ class TopBar(Horizontal):
     def compose(self) -> ComposeResult:
         """Tabs, and room for the words."""
         for view in self._views:
-            yield _Tab(view)
+            yield Tab(view)
         yield Static(id="words")
+
+    @property
+    def tabs(self) -> list[Tab]:
+        """The tabs."""
+        return list(self.query(Tab))
 
     def mark(self, view: str) -> None:
         """Highlight the tab of the view in front."""
@@ -77,12 +84,12 @@ class TopBar(Horizontal):
         self._draw()
 
     def _draw(self) -> None:
-        for tab in self.query(_Tab):
+        for tab in self.query(Tab):
             tab.draw(current=tab.view.id == self._current, titled=self.size.width >= _ROOMY)
 
     def say(self, words: str) -> None:
         """Show words on the right."""
-        self.query_one("#words", Static).update(Text(words, no_wrap=True, overflow="ellipsis"))
+        self.query_one("#words", Static).update(Text(words, no_wrap=True, overflow="ellipsis"), layout=False)
 
 
 _LEADING = ("help", "quit")

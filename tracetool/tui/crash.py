@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import signal
 import sys
 import tempfile
 import traceback
@@ -19,6 +20,7 @@ from tracetool.errors import TracetoolError, UsageError
 from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from rich.console import RenderableType
@@ -41,11 +43,14 @@ class Crashing(App[int]):
     crash: Exception | None = None
     failure: Exception | None = None
     """Why the first session could not be loaded."""
+    _shuts_down = False
+    _terminated_before: Any = None
+    """The handler of SIGTERM before the app's."""
 
     @property
     def ended(self) -> bool:
-        """True once the app is told to end."""
-        return self._exit
+        """True once the app is told to end, or its widgets go."""
+        return self._exit or self._shuts_down
 
     def get_driver_class(self) -> type[Driver]:
         """The driver of this platform, or that of the environment variable TEXTUAL_DRIVER.
@@ -75,8 +80,11 @@ class Crashing(App[int]):
 
     async def _shutdown(self) -> None:
         """Shut down; an exception meanwhile must not keep the driver from restoring the terminal."""
+        self._shuts_down = True
         try:
             await super()._shutdown()
+            if self._terminated_before is not None:
+                signal.signal(signal.SIGTERM, self._terminated_before)
         except Exception as error:  # noqa: BLE001  reported as a crash
             self._handle_exception(error)
             if self._driver is not None:
@@ -85,6 +93,19 @@ class Crashing(App[int]):
     def watch_loop(self) -> None:
         """Handle exceptions in tasks and callbacks of the event loop, too."""
         asyncio.get_running_loop().set_exception_handler(self._loop_failed)
+
+    def watch_termination(self, end: Callable[[int], None]) -> None:
+        """Call `end` with the exit code at SIGTERM; a second one ends the process at once.
+
+        The loop cannot handle that one: it stands still where the terminal takes no output.
+        """
+        loop = asyncio.get_running_loop()
+
+        def terminated(*_: object) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            loop.call_soon_threadsafe(end, 128 + signal.SIGTERM)
+
+        self._terminated_before = signal.signal(signal.SIGTERM, terminated)
 
     def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

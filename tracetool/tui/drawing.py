@@ -45,8 +45,10 @@ class Drawn(Widget):
         raise NotImplementedError
 
     def redraw(self) -> None:
-        """Draw again after a change."""
-        self.refresh(layout=True)
+        """Draw again after a change; the screen is laid out anew only where the lines became more or fewer."""
+        width, height = self.content_size
+        fixed = not self.styles.auto_dimensions or sum(1 for _ in self.lines(max(width, 1))) == height
+        self.refresh(layout=not (fixed and self.is_on_screen))
 
     def render(self) -> Content:
         """Draw for the current width."""

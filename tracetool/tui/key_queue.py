@@ -78,9 +78,12 @@ class KeyQueue(Crashing):
         self._asked.post_message(self.Settled(self._ticket, rounds))
         self._watch()
 
-    def _watch(self) -> None:
+    def _end_watch(self) -> None:
         if self._patience is not None:
             self._patience.cancel()
+
+    def _watch(self) -> None:
+        self._end_watch()
         self._patience = asyncio.get_running_loop().call_later(_PATIENCE, self._look_after)
 
     def _look_after(self) -> None:
@@ -100,4 +103,5 @@ class KeyQueue(Crashing):
         if message.rounds > 1:
             self._settle(message.rounds - 1)
         else:
+            self._end_watch()  # which would hand on one more key where the app is late to take this call
             self.call_later(self._hand_on)  # after the focus, which textual moves in the same way

@@ -16,6 +16,7 @@ from platformdirs import user_config_path
 
 from tracetool.paths import user_folder
 from tracetool.sanitize import sanitize
+from tracetool.tui.actions import DIFFERENCE_ACTIONS
 from tracetool.tui.views import ACTIONS
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def read_keys(path: Path | None) -> tuple[dict[str, str], str | None]:
         return {}, f"{path.name} is not used: {sanitize(' '.join(str(error).split()))}"
     if not isinstance(table, dict):
         return {}, f"{path.name} is not used: [keys] is no table"
-    known = {action.id for action in ACTIONS}
+    known = {action.id for action in (*ACTIONS, *DIFFERENCE_ACTIONS)}
     good = {name: value for name, value in table.items() if name in known and isinstance(value, str) and value.strip()}
     wrong = [name for name in table if name not in good]
     if not wrong:

@@ -1,21 +1,19 @@
-"""Messages between views and the app, and the selection that they share."""
+"""Messages between views and the app."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-__all__ = ["FilterTo", "JumpTo", "MomentChanged", "Pick", "Selection"]
+from tracetool.viewmodel.selection import Selection  # noqa: TC001  textual reads the annotations
+
+if TYPE_CHECKING:
+    from tracetool.viewmodel.hex_model import TornFlash
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The device and event that all views show; what is None is not selected."""
-
-    device: str | None = None
-    trace: int = 0
-    seq: int | None = None
+__all__ = ["Chosen", "FilterTo", "JumpTo", "MomentChanged", "ShowTorn"]
 
 
 @dataclass
@@ -27,21 +25,31 @@ class JumpTo(Message):
 
 
 @dataclass
-class Pick(Message):
-    """Select an event of the map or the image in all views; the view in front stays.
+class Chosen(Message):
+    """The user chose an event or bytes in a view, which shows them already; the other views follow.
 
-    `moment`: the image shows the moment after the event already.
+    A selection without an event leaves the event as it is.
     """
 
+    view: str
     selection: Selection
-    moment: bool = False
+
+
+@dataclass
+class ShowTorn(Message):
+    """Show in the image what a power cut leaves of a device."""
+
+    device: str
+    torn: TornFlash
 
 
 @dataclass
 class FilterTo(Message):
-    """Filter the timeline by a query."""
+    """Filter by a query in the slot of a chip; `to_timeline`: and show the timeline."""
 
     query: str
+    slot: str
+    to_timeline: bool = True
 
 
 @dataclass

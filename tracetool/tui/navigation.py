@@ -1,15 +1,15 @@
-"""Navigation in the timeline, and its display modes."""
+"""Jumps from event to event, search, and the display modes of the timeline."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracetool.findings.phrases import count_of
 from tracetool.tui.controller import Controller
-from tracetool.viewmodel.filters import matching
+from tracetool.tui.front import WAITING, Copies, Exports, Searches
+from tracetool.viewmodel.filters import common, matching
 from tracetool.viewmodel.jumps import Jump, jump
 from tracetool.viewmodel.view_export import command_line
 
@@ -18,15 +18,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tracetool.viewmodel.tables import Level, Tables
     from tracetool.viewmodel.timeline import Timeline
 
 __all__ = ["Navigation"]
 
 
 class Navigation(Controller):
-    """Jumps, search, levels, times and copies: each action shows the timeline and acts there."""
+    """Jumps, search, levels, times and copies."""
 
     searched: str = ""
+    _matched: tuple[tuple[Tables, Level, str], NDArray[np.int64]] | None = None
+
+    def say(self, words: str) -> None:
+        """Say where a jump led, in the timeline's status line while that is seen."""
+        if self.app.current_view == "timeline":
+            self.app.timeline_view.say_status(words)
+        else:
+            self.app.tell(words)
 
     # --- jumps ---------------------------------------------------------------------------------------------------
 
@@ -36,48 +45,63 @@ class Navigation(Controller):
         if timeline is None:
             return
         view = self.app.timeline_view
-        row = view.grid.cursor if view.visited or not forward else -1
-        found = jump(timeline, row, Jump[kind], forward=forward)
+        begun = view.visited or not forward or Jump[kind].of_selected
+        here = timeline.operation_of(*view.event) if view.event and begun else None
+        found = jump(timeline, here, Jump[kind], forward=forward)
         if isinstance(found, str):
             self.app.tell(found)
             return
-        if view.go_to_event(found.trace, found.seq):
-            view.say_status(f"{Jump[kind].value} {found.number:,} of {found.count:,}")
+        self.app.select_event(found.trace, found.seq)
+        self.say(f"{Jump[kind].value} {found.number:,} of {found.count:,}")
 
     # --- search --------------------------------------------------------------------------------------------------
 
-    def begin_search(self, text: str) -> str | None:
+    async def begin_search(self, text: str) -> str | None:
         """Go to the first match after the cursor; return an error in one line or None."""
-        timeline = self.app.timeline_view.timeline
-        if timeline is None:
-            return "the trace is still being read"
         self.searched = text.strip()
-        if not self.searched:
-            return None
-        return self._go_to_match(timeline, forward=True)
+        return await self._search(forward=True) if self.searched else None
 
-    def action_found(self, forward: bool) -> None:
+    async def action_found(self, forward: bool) -> None:
         """Go to the next or previous match."""
-        timeline = self.app.ready()
-        if timeline is None:
-            return
-        wrong = self._go_to_match(timeline, forward=forward) if self.searched else "nothing was searched for"
+        wrong = await self._search(forward=forward) if self.searched else "nothing was searched for"
         if wrong is not None:
             self.app.tell(wrong)
 
-    def _go_to_match(self, timeline: Timeline, *, forward: bool) -> str | None:
-        found = np.intersect1d(matching(timeline.tables, timeline.level, self.searched), timeline.items)
+    async def _search(self, *, forward: bool) -> str | None:
+        """Search in the view in front, or else among the operations."""
+        front, timeline = self.app.front, self.app.timeline_view.timeline
+        if timeline is None or not timeline.session.complete:
+            return WAITING
+        if isinstance(front, Searches):
+            return front.search(self.searched, forward=forward)
+        return await self._go_to_match(timeline, forward=forward)
+
+    async def _matches(self, timeline: Timeline) -> NDArray[np.int64]:
+        """The items that match, kept for the next step; among events they are looked for in a thread."""
+        asked = (timeline.tables, timeline.level, self.searched)
+        if self._matched is None or self._matched[0] != asked:
+            if timeline.level.of_operations:
+                found = matching(*asked)
+            else:
+                found = await asyncio.to_thread(matching, *asked)
+            self._matched = asked, found
+        return self._matched[1]
+
+    async def _go_to_match(self, timeline: Timeline, *, forward: bool) -> str | None:
+        matches = await self._matches(timeline)
+        found = common(matches, timeline.items) if timeline.filtered else matches
         if not len(found):
             return f"no row has {self.searched!r}{'; the filter hides some rows' if timeline.hidden else ''}"
-        view = self.app.timeline_view
         at = self._next(found, timeline, forward=forward)
-        view.go_to_row(timeline.row_of_item(int(found[at])))
-        view.say_status(f"/{self.searched}: {at + 1:,} of {len(found):,}")
+        trace, seq = timeline.event_of_item(int(found[at]))
+        self.app.select_event(trace, seq)
+        self.say(f"/{self.searched}: {at + 1:,} of {len(found):,}")
         return None
 
     def _next(self, found: NDArray[np.int64], timeline: Timeline, *, forward: bool) -> int:
         """Index of the next match, wrapping around."""
-        here = timeline.item_of_row(self.app.timeline_view.grid.cursor)
+        event = self.app.event
+        here = -1 if event is None else timeline.item_of_event(*event)
         if forward:
             return int(np.searchsorted(found, here, side="right")) % len(found)
         return (int(np.searchsorted(found, here)) - 1) % len(found)
@@ -85,7 +109,7 @@ class Navigation(Controller):
     # --- how it is shown -----------------------------------------------------------------------------------------
 
     def _change(self, change: Callable[[Timeline], None]) -> None:
-        if self.app.ready(partly=True) is not None:
+        if self.app.timeline_in_front(partly=True) is not None:
             self.app.timeline_view.change(change)
 
     def action_level(self) -> None:
@@ -101,31 +125,24 @@ class Navigation(Controller):
         row = self.app.timeline_view.grid.cursor
         self._change(lambda timeline: timeline.set_mark(row))
 
-    def action_toggle_filter(self) -> None:
-        """Switch the filter off or on."""
-        timeline = self.app.ready()
-        if timeline is None:
-            return
-        if timeline.filter.query is None:
-            self.app.tell("there is no filter; f makes one")
-            return
-        self._change(lambda timeline: timeline.set_filter(replace(timeline.filter, on=not timeline.filter.on)))
-
     # --- copies --------------------------------------------------------------------------------------------------
 
     def action_copy(self, selection: bool) -> None:
         """Copy the selected rows."""
         if self.app.ready(partly=True) is None:
             return
-        grid = self.app.timeline_view.grid
-        rows = grid.selected if selection else range(grid.cursor, grid.cursor + bool(grid.count))
-        self.app.copy_to_clipboard(grid.text_of(rows))
-        self.app.tell(f"copied {count_of(len(rows), 'row')}")
+        front = self.app.front
+        text, words = (front if isinstance(front, Copies) else self.app.timeline_view).copied(selection=selection)
+        if text:
+            self.app.copy_to_clipboard(text)
+        self.app.tell(f"copied {words}")
 
     def action_copy_command(self) -> None:
         """Copy the command line that prints the shown rows."""
         timeline = self.app.ready()
         if timeline is not None:
-            line = command_line(timeline)
+            front = self.app.front
+            export = front.export() if isinstance(front, Exports) else None
+            line = command_line(timeline, "" if export is None else export.command)
             self.app.copy_to_clipboard(line)
             self.app.tell(f"copied: {line}")

@@ -10,11 +10,18 @@ from textual.app import ScreenStackError
 from textual.css.query import NoMatches
 
 from tracetool.tui.controller import Controller
+from tracetool.tui.divider import Divided
+from tracetool.tui.line_grid import LineGrid
 from tracetool.tui.map import MapView
 from tracetool.tui.prompt import Question
 from tracetool.tui.screens import BookmarksScreen
 from tracetool.tui.theme import THEMES
+from tracetool.tui.time_lane import LaneBar
 from tracetool.tui.views import VIEWS
+from tracetool.viewmodel.bookmark_lines import bookmark_lines
+from tracetool.viewmodel.filters import Filter
+from tracetool.viewmodel.layout_file import load_layout, save_layout
+from tracetool.viewmodel.selection import Selection
 from tracetool.viewmodel.state_file import Bookmark, SavedState, content_key, memory_path, recall, remember, shared
 
 if TYPE_CHECKING:
@@ -23,8 +30,11 @@ if TYPE_CHECKING:
 
     from tracetool.tui.app import TraceApp
     from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.table_look import TableLook
 
 __all__ = ["Persistence"]
+
+_LAYOUT = "layout.json"
 
 SAVE_INTERVAL = 5.0
 """Seconds between checks for a new place; a killed app loses as much."""
@@ -40,12 +50,45 @@ class Persistence(Controller):
         self.state = SavedState()
         self.unsaved: str | None = None
         """Reason why nothing is saved; None while saving works."""
+        self._looks: dict[str, TableLook] = {}
+        self._widths: dict[str, int] = {}
+        self._layout_changed = False
+
+    # --- layout ---------------------------------------------------------------------------------------------------
+
+    def restore_layout(self) -> None:
+        """Restore the looks of tables and the widths of parts, which are the same for all traces."""
+        if self._folder is None:
+            return
+        self._looks, self._widths = load_layout(self._folder / _LAYOUT)
+        for grid in self.app.query(LineGrid):
+            if grid.table in self._looks:
+                grid.set_look(self._looks[grid.table])
+        for part in self.app.screen.walk_children(Divided):
+            if part.part in self._widths:
+                part.resize(self._widths[part.part])
+
+    def keep_look(self, grid: LineGrid) -> None:
+        """Remember the look of a table."""
+        self._looks[grid.table] = grid.table_look
+        self._layout_changed = True
+
+    def keep_width(self, part: str, width: int) -> None:
+        """Remember the width of a part."""
+        self._widths[part] = width
+        self._layout_changed = True
+
+    def save_layout(self) -> None:
+        """Save looks and widths, if they changed."""
+        if self._folder is not None and self._layout_changed:
+            self._layout_changed = False
+            self.unsaved = save_layout(self._looks, self._widths, self._folder / _LAYOUT) or self.unsaved
 
     # --- place ---------------------------------------------------------------------------------------------------
 
     def restore_place(self, session: AuditSession) -> None:
-        """Restore the place at which this trace was left."""
-        if self._folder is None or self._file is not None:
+        """Restore the place at which this trace was left; one that grows will not be the same again."""
+        if self._folder is None or self._file is not None or session.growing:
             return
         key = content_key([trace.meta.path for trace in session.traces])
         if key is None:
@@ -61,30 +104,33 @@ class Persistence(Controller):
     def _go_back(self, memory: SavedState) -> None:
         if memory.theme in {theme.name for theme in THEMES}:
             self.app.theme = memory.theme
-        if memory.filter is not None and self.app.prompts.set_filter(memory.filter) is not None:
-            self.app.tell("the filter that was used last is not understood any more")
+        if memory.chips:
+            understood = tuple(chip for chip in memory.chips if chip.understood)
+            self.app.filtering.set(Filter(understood))
+            if len(understood) < len(memory.chips):
+                self.app.tell("a part of the filter that was used last is not understood any more")
         if memory.seq is not None and memory.trace < len(self.app.session.traces if self.app.session else ()):
-            self.app.timeline_view.go_to_event(memory.trace, memory.seq)
+            self.app.select(Selection(trace=memory.trace, seq=memory.seq))
         self.app.query_one(MapView).restore(memory.metric, memory.cell_bytes, memory.look)
         if memory.view in {view.id for view in VIEWS} and self.app.current_view == VIEWS[0].id:
             self.app.action_view(memory.view)
 
     def save_place(self) -> None:
-        """Save the place, if it changed."""
+        """Save the layout and the place, if they changed."""
+        self.save_layout()
         with suppress(NoMatches, ScreenStackError):  # the app is ending, and its views are gone
             if self._file is not None and self._place(self.state) != self.state:
                 self._keep(self._place, again=False)
 
     def _place(self, memory: SavedState) -> SavedState:
-        timeline, chosen = self.app.timeline_view.timeline, self.app.selection
-        query = None if timeline is None else timeline.filter.query
+        chosen = self.app.selection
         shown = self.app.query_one(MapView)
         return replace(
             memory,
             view=self.app.current_view,
-            filter=None if query is None else query.text,
-            trace=0 if chosen is None else chosen.trace,
-            seq=None if chosen is None else chosen.seq,
+            chips=self.app.filtering.filter.chips,
+            trace=chosen.trace,
+            seq=chosen.seq,
             theme=self.app.theme,
             metric=shown.metric.name,
             cell_bytes=shown.cell_bytes,
@@ -107,11 +153,10 @@ class Persistence(Controller):
 
     def action_bookmark(self) -> None:
         """Bookmark the selected event, with a note."""
-        chosen = self.app.selection
-        if chosen is None or chosen.seq is None:
+        if self.app.event is None:
             self.app.tell("no event is selected")
             return
-        trace, seq = chosen.trace, chosen.seq
+        trace, seq = self.app.event
         before = self.state.bookmark(trace, seq)
 
         def answer(note: str) -> None:
@@ -127,15 +172,21 @@ class Persistence(Controller):
         if not self.state.bookmarks:
             self.app.tell("there is no bookmark; m makes one")
             return
-        several = self.app.session is not None and len(self.app.session.traces) > 1
-        self.app.push_screen(BookmarksScreen(self.state.bookmarks, self._drop, several=several), self._go_to_bookmark)
+        timeline = self.app.ready(partly=True)
+        if timeline is not None:
+            lines = bookmark_lines(timeline.tables, self.state.bookmarks)
+            self.app.push_screen(BookmarksScreen(self.state.bookmarks, lines, self._drop), self._go_to_bookmark)
 
     def _mark_bookmarks(self) -> None:
-        self.app.timeline_view.mark((bookmark.trace, bookmark.seq) for bookmark in self.state.bookmarks)
+        events = [(bookmark.trace, bookmark.seq) for bookmark in self.state.bookmarks]
+        self.app.timeline_view.mark(events)
+        lane = self.app.query_one(LaneBar)
+        if lane.model is not None:
+            lane.bookmark(lane.model.places(events))
 
     def _drop(self, bookmark: Bookmark) -> None:
         self._keep(lambda memory: memory.unmarked(bookmark.trace, bookmark.seq))
 
     def _go_to_bookmark(self, bookmark: Bookmark | None) -> None:
         if bookmark is not None and self.app.ready() is not None:
-            self.app.timeline_view.go_to_event(bookmark.trace, bookmark.seq)
+            self.app.select_event(bookmark.trace, bookmark.seq)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from os.path import commonprefix
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,7 +16,7 @@ from textual.widgets import Input, Static
 from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from textual import events
     from textual.app import ComposeResult
@@ -29,10 +30,10 @@ _OFFERED = 8
 
 @dataclass
 class Question:
-    """Question of the prompt; `answer` takes the text and returns an error in one line or None."""
+    """Question of the prompt; `answer` takes the text and returns an error in one line or None, at once or later."""
 
     title: str
-    answer: Callable[[str], str | None]
+    answer: Callable[[str], str | Awaitable[str | None] | None]
     initial: str = ""
     hint: str = ""
     complete: Callable[[str, int], Sequence[Completion]] | None = None
@@ -130,13 +131,16 @@ class Prompt(Vertical):
         line.value = line.value[:start] + word + line.value[end:]
         line.cursor_position = start + len(word)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    async def on_input_submitted(self, event: Input.Submitted) -> None:
         """Answer the question; stay open after an error."""
         event.stop()
         question = self._question
         if question is None:
             return
-        wrong = question.answer(event.value)
+        answer = question.answer(event.value)
+        wrong = await answer if isawaitable(answer) else answer
+        if self._question is not question:  # it was closed meanwhile
+            return
         if wrong is not None:
             self._say(wrong, wrong=True)
             return

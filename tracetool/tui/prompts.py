@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tracetool.errors import TracetoolError, UsageError
+from tracetool.findings.phrases import count_of
 from tracetool.ingest.inputs import keep_inputs
 from tracetool.paths import user_path
 from tracetool.timeline.query import QueryError, complete, parse
 from tracetool.tui.controller import Controller
+from tracetool.tui.front import Exports, HasPlaces, Searches
 from tracetool.tui.prompt import Prompt, Question
-from tracetool.viewmodel.filters import Filter, vocabulary
-from tracetool.viewmodel.places import PLACES_HELP, parse_place, row_of_place
-from tracetool.viewmodel.view_export import export_format, write_shown
+from tracetool.tui.what_if import WhatIfScreen
+from tracetool.viewmodel.audit_session import Cancelled, Progress
+from tracetool.viewmodel.chips import range_chip
+from tracetool.viewmodel.filters import Chip, vocabulary
+from tracetool.viewmodel.places import PLACES_HELP, PlaceKind, parse_place, row_of_place
+from tracetool.viewmodel.tables import Level
+from tracetool.viewmodel.view_export import export_format, rows_export
 from tracetool.viewmodel.what_if import CHANGES_HELP, changed_settings
 from tracetool.whole_file import whole_file
 
 if TYPE_CHECKING:
     from tracetool.tui.app import TraceApp
+    from tracetool.viewmodel.audit_session import Settings
     from tracetool.viewmodel.timeline import Timeline
+    from tracetool.viewmodel.view_export import Export
 
 __all__ = ["Prompts"]
+
+
+_SOON = 0.3
+"""Seconds in which most exports are written, and for which the prompt stays open."""
+
+_TOLD_SECONDS = 0.1
+_SEARCH_HINT = "words, an offset or a query: erase, 0x40000, length > 4K   then n and N"
 
 
 class Prompts(Controller):
@@ -30,6 +47,7 @@ class Prompts(Controller):
         super().__init__(app)
         self._histories: dict[str, list[str]] = {}
         self._overwrites: str | None = None
+        self._writing: Progress | None = None
 
     def ask(self, name: str, question: Question) -> None:
         """Ask, with the earlier answers under the same name as history."""
@@ -43,36 +61,47 @@ class Prompts(Controller):
         timeline = self.app.ready()
         if timeline is None:
             return
-        words = vocabulary(timeline.tables, timeline.level)
-        query = timeline.filter.query
+        level = self._filter_level(timeline)
+        words = vocabulary(timeline.tables, level)
         self.ask(
             "filter",
             Question(
-                "Filter: rows like",
+                "Filter",
                 self.set_filter,
-                initial="" if query is None else query.text,
+                initial=timeline.filter.typed(events=not level.of_operations),
                 hint="offset >= 768K and op == program   Tab completes, ↑ brings back older ones, empty shows all",
                 complete=lambda text, position: complete(text, position, words),
-                check=lambda text: _what_is_wrong(text, timeline),
+                check=lambda text: _what_is_wrong(text, timeline, level),
             ),
         )
 
     def set_filter(self, text: str) -> str | None:
-        """Hide the rows that do not match a query, none for an empty one; return an error in one line or None."""
+        """Take a typed query as a chip, none for an empty one; return an error in one line or None."""
         timeline = self.app.timeline_view.timeline
         if timeline is None:
             return None
-        wrong = _what_is_wrong(text, timeline) if text.strip() else None
-        if wrong is None:
-            query = parse(text, vocabulary(timeline.tables, timeline.level)) if text.strip() else None
-            self.app.timeline_view.change(lambda shown: shown.set_filter(Filter(query)))
-        return wrong
+        level = self._filter_level(timeline)
+        chip = Chip(text.strip(), events=not level.of_operations)
+        before = timeline.filter
+        if chip.text:
+            wrong = _what_is_wrong(text, timeline, level)
+            if wrong is None:
+                self.app.filtering.add(chip)
+            return wrong
+        typed = Chip(before.typed(events=chip.events), events=chip.events)
+        number = before.number_of(typed) if typed.text else None
+        self.app.filtering.set(None if number is None else before.without(number))
+        return None
+
+    def _filter_level(self, timeline: Timeline) -> Level:
+        """What a typed query is about: events where the timeline in front shows them, else operations."""
+        return timeline.level if self.app.current_view == "timeline" else Level.OPERATIONS
 
     def action_search(self) -> None:
         """Ask for words or a query to search."""
-        timeline = self.app.ready()
-        if timeline is not None:
-            hint = "words, an offset or a query: erase, 0x40000, length > 4K   then n and N"
+        if self.app.ready() is not None:
+            front = self.app.front
+            hint = front.search_hint if isinstance(front, Searches) else _SEARCH_HINT
             self.ask("search", Question("Search", self.app.navigation.begin_search, hint=hint))
 
     def action_go_to(self) -> None:
@@ -81,76 +110,158 @@ class Prompts(Controller):
             self.ask("goto", Question("Go to", self._go_to, hint=PLACES_HELP))
 
     def _go_to(self, text: str) -> str | None:
-        view = self.app.timeline_view
-        if not text.strip() or view.timeline is None:
+        """Go to a place: of bytes in a view of bytes, else to the operation there."""
+        timeline, front = self.app.timeline_view.timeline, self.app.front
+        if not text.strip() or timeline is None:
+            return None
+        chip = range_chip(text)
+        if chip is not None:
+            self.app.filtering.add(chip)
             return None
         try:
-            view.go_to_row(row_of_place(view.timeline, view.grid.cursor, parse_place(text)))
+            place = parse_place(text)
+            if place.of_bytes and isinstance(front, HasPlaces):
+                return front.go_to_place(place)
+            shown = timeline.shown(row_of_place(timeline, self.app.timeline_view.grid.cursor, place))
         except UsageError as error:
             return str(error)
+        if shown is not None:
+            self.app.select_event(shown.trace, place.value if place.kind is PlaceKind.EVENT else shown.seq)
         return None
 
     # --- export --------------------------------------------------------------------------------------------------
 
     def action_export(self) -> None:
-        """Ask for a file to write the shown rows to."""
+        """Ask for a file to write the rows of the view in front to."""
         timeline = self.app.ready()
-        if timeline is not None:
-            name = f"{timeline.level.value}.csv"
-            hint = f"{timeline.total - timeline.hidden:,} rows, as .csv, .jsonl or .parquet"
+        if timeline is not None and not self.app.exports:
+            self.app.tell("files are not written from a browser; C copies the command that does")
+        elif timeline is not None:
+            front = self.app.front
+            export = (front.export() if isinstance(front, Exports) else None) or rows_export(timeline)
+            hint = f"{count_of(export.rows, 'row')} of {export.table}, as .csv, .jsonl or .parquet"
             self._overwrites = None
-            self.ask("export", Question("Export to", self._export, initial=name, hint=hint))
+            name = f"{export.table}.csv"
+            self.ask("export", Question("Export to", partial(self._export, export), initial=name, hint=hint))
 
-    def _export(self, text: str) -> str | None:
+    async def _export(self, export: Export, text: str) -> str | None:
+        """Write in a thread; what is not done soon goes on behind the closed prompt, and Esc stops it."""
         timeline = self.app.timeline_view.timeline
-        if timeline is None:
-            return None
         path = text.strip()
-        if not path:
+        if timeline is None or not path:
             return None
+        wrong = self._refused(path, timeline)
+        if wrong is not None:
+            return wrong
+        self._overwrites = None
+        self._writing = Progress()
+        task = asyncio.create_task(self._write(export, path, self._writing))
+        done, _ = await asyncio.wait([task], timeout=_SOON)
+        if not done:
+            task.add_done_callback(lambda ended: self._tell_end(ended.result(), path, export))
+            return None
+        wrong = task.result()
+        if wrong is None:
+            self._tell_end(None, path, export)
+        return wrong
+
+    def _refused(self, path: str, timeline: Timeline) -> str | None:
+        """Why a file is not written, in one line; None if it is."""
+        if self._writing is not None:
+            return "an export is under way: Esc stops it"
         try:
             _keep_inputs(path, timeline)
-            output_format = export_format(path)
+            export_format(path)
             if user_path(path).exists() and path != self._overwrites:
                 self._overwrites = path
                 return f"{path} is there already: Enter once more writes over it"
-            self._overwrites = None
-            with whole_file(path) as file:
-                count = write_shown(timeline, output_format, file)
         except TracetoolError as error:
             return str(error).removeprefix(f"{path}: ")  # it is read above, and the reason has to be seen
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else None
-            return f"cannot be written: {reason or error}; name another file"
-        self.app.tell(f"wrote {count:,} rows to {path}")
+        except (OSError, ValueError) as error:
+            return _why(error)
         return None
+
+    def _tell_end(self, wrong: str | None, path: str, export: Export) -> None:
+        words = f"wrote {export.rows:,} rows to {path}" if wrong is None else f"{path}: {wrong}"
+        self.app.tell(words, wrong=wrong is not None)
+
+    async def _write(self, export: Export, path: str, progress: Progress) -> str | None:
+        """Write in a thread; return an error in one line or None."""
+        timer = self.app.set_interval(_TOLD_SECONDS, lambda: self.app.say_progress("writing", progress))
+        try:
+            await asyncio.to_thread(_write_whole, export, path, progress)
+        except Cancelled:
+            return "stopped; nothing was written"
+        except TracetoolError as error:
+            return str(error).removeprefix(f"{path}: ")
+        except (OSError, ValueError, RuntimeError) as error:
+            return _why(error)
+        finally:
+            timer.stop()
+            self._writing = None
+            self.app.say_title()
+        return None
+
+    def stop_writing(self) -> bool:
+        """Stop an export; true if there was one."""
+        if self._writing is None:
+            return False
+        self._writing.stop.set()
+        return True
 
     # --- what if -------------------------------------------------------------------------------------------------
 
     def action_what_if(self) -> None:
-        """Ask for another extent or policy."""
-        if self.app.ready() is not None:
+        """Compare policies and extents, one of which can be shown."""
+        session = self.app.session
+        if self.app.ready() is not None and session is not None:
+            self.app.push_screen(WhatIfScreen(session), self._show_variant)
+
+    def _show_variant(self, chosen: Settings | str | None) -> None:
+        """Show a variant in all views, or ask for others."""
+        if isinstance(chosen, str):
             self.ask("what-if", Question("What if", self._what_if, hint=CHANGES_HELP))
+        elif chosen is not None:
+            self.app.sessions.load_again(chosen)
+
+    def action_as_given(self) -> None:
+        """Go back to the settings that were given."""
+        if self.app.ready() is None:
+            return
+        if self.app.sessions.differs:
+            self.app.sessions.load_again(self.app.given)
+        else:
+            self.app.tell("these are the settings given; P compares others")
 
     def _what_if(self, text: str) -> str | None:
         session = self.app.session
         if not text.strip() or session is None:
             return None
         try:
-            self.app.load_again(changed_settings(session.settings, text, session.written))
+            self.app.sessions.load_again(changed_settings(session.settings, text, session.written))
         except UsageError as error:
             return str(error)
         return None
 
 
+def _write_whole(export: Export, path: str, progress: Progress) -> None:
+    with whole_file(path) as file:
+        export.write(export_format(path), file, progress.report)
+
+
+def _why(error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"cannot be written: {reason or error}; name another file"
+
+
 def _keep_inputs(path: str, timeline: Timeline) -> None:
-    images = timeline.session.settings.options.images.values()
-    keep_inputs([path], [*(trace.meta.path for trace in timeline.session.traces), *images])
+    files = timeline.session.settings.options.files
+    keep_inputs([path], [*(trace.meta.path for trace in timeline.session.traces), *files])
 
 
-def _what_is_wrong(text: str, timeline: Timeline) -> str | None:
+def _what_is_wrong(text: str, timeline: Timeline, level: Level) -> str | None:
     try:
-        parse(text, vocabulary(timeline.tables, timeline.level))
+        parse(text, vocabulary(timeline.tables, level))
     except QueryError as error:
         return error.pretty()
     return None

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tracetool.sanitize import sanitize
 from tracetool.tui.actions import PLACES, shown_key
 from tracetool.tui.drawing import Page, hanging
+from tracetool.tui.over_screen import OverScreen, drop_stale
 from tracetool.tui.views import ACTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from textual import events
     from textual.app import ComposeResult
 
+    from tracetool.viewmodel.bookmark_lines import BookmarkLine
     from tracetool.viewmodel.state_file import Bookmark
 
-__all__ = ["BookmarksScreen", "HelpScreen", "MainScreen", "help_lines"]
-
-Result = TypeVar("Result")
+__all__ = ["BookmarksScreen", "HelpScreen", "MainScreen", "PageScreen", "help_lines"]
 
 
 class MainScreen(Screen[None]):
@@ -34,30 +33,7 @@ class MainScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Drop sizes that are not the terminal's any more."""
-        _drop_stale(self, event)
-
-
-class OverScreen(ModalScreen[Result]):
-    """A screen over the views."""
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Drop sizes that are not the terminal's any more."""
-        _drop_stale(self, event)
-
-    def close(self, result: Result | None = None) -> None:
-        """Close once; a second key or click may be queued already."""
-        if self.is_current:
-            self.dismiss(result)
-
-    def action_close(self) -> None:
-        """Close without a result."""
-        self.close()
-
-
-def _drop_stale(screen: Screen[Result], event: events.Resize) -> None:
-    # Each layout in a new size posts that size again: two sizes on their way at once would follow each other for ever.
-    if event.size != screen.app.size:
-        event.prevent_default()
+        drop_stale(self, event)
 
 
 # --- bookmarks ---------------------------------------------------------------------------------------------------
@@ -68,21 +44,23 @@ class BookmarksScreen(OverScreen["Bookmark"]):
 
     BINDINGS: ClassVar = [("escape,q", "close", "Close"), ("delete,backspace", "drop", "Drop")]
 
-    def __init__(self, bookmarks: Sequence[Bookmark], drop: Callable[[Bookmark], None], *, several: bool) -> None:
+    def __init__(
+        self, bookmarks: Sequence[Bookmark], lines: Sequence[BookmarkLine], drop: Callable[[Bookmark], None]
+    ) -> None:
         super().__init__()
         self._bookmarks = list(bookmarks)
+        self._lines = lines
         self._drop = drop
-        self._several = several
 
     def compose(self) -> ComposeResult:
         """A line for each bookmark."""
-        listed = OptionList(*(Option(self._line(bookmark)) for bookmark in self._bookmarks), markup=False)
+        listed = OptionList(*(Option(self._line(line)) for line in self._lines), markup=False)
         listed.border_title = "Bookmarks (Enter goes there, Delete drops, Esc closes)"
         yield listed
 
-    def _line(self, bookmark: Bookmark) -> Content:
-        where = f"trace {bookmark.trace}, " if self._several else ""
-        return Content.assemble((f"{where}event {bookmark.seq:,}", "bold"), f"  {sanitize(bookmark.note)}")
+    @staticmethod
+    def _line(line: BookmarkLine) -> Content:
+        return Content.assemble((line.event, "bold"), "  ", (line.about, "$text-muted"), f"  {line.note}")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Return the chosen bookmark."""
@@ -109,8 +87,11 @@ _PLACES = {
     "timeline": [PLACES["timeline"], PLACES["table"]],
     "map": [PLACES["map"]],
     "image": [PLACES["image"]],
+    "findings": [PLACES["findings"]],
     "variables": [PLACES["variables"], PLACES["table"]],
     "danger": [PLACES["danger"], PLACES["table"]],
+    "who": [PLACES["who"], PLACES["table"]],
+    "lane": [PLACES["lane"]],
 }
 
 
@@ -135,14 +116,14 @@ def _line(keys: str, title: str, words: str, width: int) -> Iterator[Content]:
     yield from hanging(both, words, width, _KEYS + _TITLE)
 
 
-class HelpScreen(OverScreen[None]):
-    """Help over the views."""
+class PageScreen(OverScreen[None]):
+    """Text over the views, a list of keys."""
 
     BINDINGS: ClassVar = [("escape,q,question_mark", "close", "Close")]
 
-    def __init__(self, view: str, keys: Mapping[str, str]) -> None:
+    def __init__(self, draw: Callable[[int], Iterable[Content]]) -> None:
         super().__init__()
-        self._page = Page(partial(help_lines, view, keys))
+        self._page = Page(draw)
 
     def compose(self) -> ComposeResult:
         """The text."""
@@ -153,3 +134,10 @@ class HelpScreen(OverScreen[None]):
     def on_mount(self) -> None:
         """Let the arrow keys scroll."""
         self.query_one(VerticalScroll).focus()
+
+
+class HelpScreen(PageScreen):
+    """Help over the views."""
+
+    def __init__(self, view: str, keys: Mapping[str, str]) -> None:
+        super().__init__(partial(help_lines, view, keys))

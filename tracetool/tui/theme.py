@@ -39,6 +39,7 @@ LIGHT = Theme(
     surface="#fafaf8",
     panel="#e6e8ea",
     dark=False,
+    variables={"panel-lighten-2": "#c9d3dc"},  # lighter than the panel is white: nothing on this ground
 )
 THEMES = (DARK, LIGHT)
 
@@ -53,6 +54,7 @@ def in_sixteen_colours(theme: Theme) -> Theme:
     """The theme for a terminal of sixteen colours, all of them among these."""
     colours = _SIXTEEN[theme.name]
     ground, ink, panel = ("#000000", "#aaaaaa", "#555555") if theme.dark else ("#ffffff", "#000000", "#aaaaaa")
+    row = "#0000aa" if theme.dark else "#aaaaaa"  # a lighter grey is that of the text
     texts = {f"text-{name}": colour for name, colour in colours.items()}
     return replace(
         theme,
@@ -65,5 +67,5 @@ def in_sixteen_colours(theme: Theme) -> Theme:
         background=ground,
         surface=ground,
         panel=panel,
-        variables={**theme.variables, **texts, "text-accent": colours["primary"]},
+        variables={**theme.variables, **texts, "text-accent": colours["primary"], "panel-lighten-2": row},
     )

@@ -27,6 +27,7 @@ class View:
         help: what its key does.
         make: the class of its widget; the first of the widget and its descendants that can, has the focus.
         model: what the widget's method `show` takes of a session.
+        renewed: it shows a trace that grows anew while it is in front, and not only when it comes there.
         wait: tells the widget how far the loading is, until it shows something.
     """
 
@@ -36,6 +37,7 @@ class View:
     make: Callable[[], Any]
     model: Callable[[AuditSession], Any] = lambda session: session
     wait: Callable[[Any, str], None] = lambda _widget, _words: None
+    renewed: bool = True
 
     @property
     def id(self) -> str:

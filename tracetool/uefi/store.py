@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from replay.sparse import occupied
 from tracetool.uefi.volume import HEADER_BYTES, WORKING_GUID, Volume, find_nv_volume
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ STEP = 0x1000
 _SIGNATURE = re.compile(b"_FVH")
 _SIGNATURE_AT = 0x28
 _LENGTHS = struct.Struct("<32xQ8xH")
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 _ERASED = 0xFF
 
 
@@ -55,8 +56,7 @@ def find_store(image: NDArray[np.uint8]) -> Store | None:
 def occupied_end(image: NDArray[np.uint8]) -> int:
     """Return the first offset after all firmware volumes and all bytes that are neither zero nor erased."""
     end = 0
-    for base in range((len(image) - 1) // _CHUNK * _CHUNK, -1, -_CHUNK):
-        chunk = image[base : base + _CHUNK]
+    for base, chunk in _chunks_backwards(image):
         used = np.flatnonzero((chunk != 0) & (chunk != _ERASED))
         if len(used):
             end = base + int(used[-1]) + 1
@@ -64,13 +64,23 @@ def occupied_end(image: NDArray[np.uint8]) -> int:
     return max([end, *(stop for _, stop in _volumes(image[: end + STEP]) if stop <= len(image))])
 
 
+def _chunks_backwards(image: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Iterate over offset and bytes of the chunks that are not zero, the last first."""
+    for low, high in reversed(occupied(image)):
+        for base in range(low + (high - low - 1) // _CHUNK * _CHUNK, low - 1, -_CHUNK):
+            yield base, image[base : min(base + _CHUNK, high)]
+
+
 def _volumes(image: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
     """Iterate over start and end of all firmware volumes, by offset.
 
     Ref: UEFI Platform Initialization Specification, volume 3, "EFI_FIRMWARE_VOLUME_HEADER".
     """
-    for found in _SIGNATURE.finditer(image.data):
-        start = found.start() - _SIGNATURE_AT
+    found_at = (
+        low + found.start() for low, high in occupied(image) for found in _SIGNATURE.finditer(image[low:high].data)
+    )
+    for at in found_at:
+        start = at - _SIGNATURE_AT
         header = image[max(start, 0) :][: _LENGTHS.size].tobytes()
         if start < 0 or len(header) < _LENGTHS.size:
             continue

@@ -7,7 +7,7 @@ firmware does with a store was seen in traces and boots of AAVMF and OVMF, 2022.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from replay.columns import JournalKind
 from tracetool.uefi.queue_steps import QueueFollower, SpareFollower, may_become
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracetool.uefi.touches import Event, SpareCopy
     from tracetool.uefi.variables import VariableHeader
 
-__all__ = ["StoreFollower", "StoreTimeline", "follow_store"]
+__all__ = ["Room", "StoreFollower", "StoreTimeline", "follow_store"]
 
 _NEXT_STATES: dict[int, tuple[State, ...]] = {
     State.UNWRITTEN: (State.HEADER_VALID, State.ADDED),
@@ -47,12 +47,27 @@ class StoreTimeline:
         copies: every copy of a variable that the store ever held.
         faults: steps that the firmware should not take.
         start: where its volume begins in the flash.
+        rooms: the room of the store from each event on that changed it, but for rewrites and reclaims under way.
     """
 
     touches: pl.DataFrame
     copies: tuple[Copy, ...]
     faults: tuple[FaultyStep, ...] = ()
     start: int = 0
+    rooms: tuple[Room, ...] = ()
+
+
+class Room(NamedTuple):
+    """Room in a store from an event on (seq -1: before the trace).
+
+    Offsets of its first variable, of the end of the list, and of its own end.
+    """
+
+    trace: int
+    seq: int
+    first: int
+    list_end: int
+    end: int
 
 
 @dataclass
@@ -94,12 +109,14 @@ class StoreFollower:
     start_byte: tuple[Event, int] | None = None
     """Event and offset of the first byte of a start id, programmed on its own at the end of the list."""
     all_known: bool = False
+    rooms: list[Room] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._ftw, self._spare = QueueFollower(self.read), SpareFollower(self.read)
         self.all_known = 0 not in self.known
         self._read_layout(None)
         self._name_all()
+        self._note_room((0, -1))
 
     @property
     def queue(self) -> Queue | None:
@@ -156,6 +173,16 @@ class StoreFollower:
             self._store(change, low, high)
             low, high = _changed(before, self.data[low - self.start : high - self.start], low)
             self._programmed(event, low, high)
+        self._note_room(event)
+
+    def _note_room(self, event: Event) -> None:
+        variables = self.variables
+        # The sizes of a variable whose state is not programmed yet may not be either.
+        if self.phase is None and variables is not None and not _is_begun(variables.headers):
+            store = variables.store
+            room = Room(*event, store.first, variables.end, store.end)
+            if not self.rooms or self.rooms[-1][2:] != room[2:]:
+                self.rooms.append(room)
 
     def _store(self, change: StorageChange, low: int, high: int) -> None:
         here, there = slice(low - self.start, high - self.start), slice(low - change.offset, high - change.offset)
@@ -406,7 +433,9 @@ class StoreFollower:
         for trace, change in changes:
             self.change(trace, change)
         self.finish()
-        return StoreTimeline(touches_frame(self.touches), tuple(self.copies), tuple(self.faults), self.start)
+        return StoreTimeline(
+            touches_frame(self.touches), tuple(self.copies), tuple(self.faults), self.start, tuple(self.rooms)
+        )
 
     # --- fault tolerant write ------------------------------------------------------------------------------------
 
@@ -447,6 +476,10 @@ class StoreFollower:
             self._touch(event, low, headers_end - low, Part.FTW_SPARE, Intent.FTW_SPARE)
         for start, end, of in pieces:
             self._touch(event, start, end - start, Part.FTW_SPARE, Intent.FTW_SPARE, of)
+
+
+def _is_begun(headers: list[VariableHeader]) -> bool:
+    return bool(headers) and headers[-1].state == State.UNWRITTEN
 
 
 def _same(other: Copy, copy: Copy) -> bool:

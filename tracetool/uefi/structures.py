@@ -1,20 +1,27 @@
-"""The structure of a variable store that a byte belongs to."""
+"""The structure of a variable store that a byte belongs to: at a moment, or in the life of the store."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from tracetool.uefi.ftw import RECORD_BYTES, WORKING_BYTES, WRITE_BYTES
+from tracetool.uefi.touches import Part
 from tracetool.uefi.variables import STORE_HEADER_BYTES
 from tracetool.uefi.volume import HEADER_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tracetool.uefi.ftw import Queue
-    from tracetool.uefi.variables import Variable
+    from tracetool.uefi.store_timeline import StoreTimeline
+    from tracetool.uefi.touches import Copy, Event
+    from tracetool.uefi.variables import VariableHeader
     from tracetool.uefi.varstore import VariableStore
 
-__all__ = ["structure_at"]
+__all__ = ["structure_at", "structures_of"]
 
 
 def structure_at(store: VariableStore, offset: int) -> str | None:
@@ -41,11 +48,11 @@ def _in_the_list(store: VariableStore, offset: int) -> str:
     at = bisect_right([variable.header.offset for variable in store.variables], offset) - 1
     if at < 0 or offset >= store.variables[at].header.end:
         return "free space"
-    return _in_a_variable(store.variables[at], offset)
+    return _in_a_variable(store.variables[at].header, store.variables[at].name, offset)
 
 
-def _in_a_variable(variable: Variable, offset: int) -> str:
-    header, name = variable.header, variable.name or "a variable without a name"
+def _in_a_variable(header: VariableHeader, name: str | None, offset: int) -> str:
+    name = name or "a variable without a name"
     if offset == header.offset + 2:
         return f"state of {name}"
     if offset < header.name_offset:
@@ -64,3 +71,42 @@ def _in_the_queue(queue: Queue, offset: int) -> str:
         if any(record.offset <= offset < record.offset + RECORD_BYTES for record in write.records):
             return f"FTW record of write {number}"
     return "FTW queue"
+
+
+# --- in the life of a store --------------------------------------------------------------------------------------
+
+
+def structures_of(timeline: StoreTimeline | None, event: Event) -> Callable[[int], str | None]:
+    """Return what names the structure that a byte belonged to when an event (trace, seq) changed it.
+
+    It takes an offset in the flash; None where the event changed nothing there, or there is no store.
+    """
+    if timeline is None:
+        return lambda _offset: None
+    trace, seq = event
+    rows = timeline.touches.filter(pl.col("trace") == trace, pl.col("seq") == seq)
+    parts = list(rows.select("offset", "length", "part", "variable").iter_rows())
+    copies = [copy for copy in timeline.copies if copy.born is None or copy.born <= event]
+    list_end = next((room.list_end for room in reversed(timeline.rooms) if room[:2] <= event), 0)
+
+    def holds(copy: Copy, offset: int) -> bool:
+        """True where a copy was at an offset: one that had ended may still be there, while it is in the list."""
+        header = copy.header
+        there = copy.ended is None or copy.ended >= event or header.end <= list_end
+        return header.offset <= offset < header.end and there
+
+    def name(offset: int) -> str | None:
+        part, variable = next(
+            ((part, of) for start, length, part, of in parts if start <= offset < start + length), (None, None)
+        )
+        if part == Part.OUTSIDE:
+            return None
+        if part not in _IN_THE_LIST:
+            return f"{part}: {variable}" if variable else part
+        copy = next((copy for copy in reversed(copies) if holds(copy, offset)), None)
+        return "free space" if copy is None else _in_a_variable(copy.header, copy.name, offset)
+
+    return name
+
+
+_IN_THE_LIST = (Part.HEADER, Part.STATE, Part.NAME, Part.DATA, Part.VARIABLES, Part.FREE)

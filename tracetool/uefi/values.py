@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from tracetool.uefi.certificates import subject_of
 from tracetool.uefi.device_path import device_path_text
 
 if TYPE_CHECKING:
@@ -77,17 +78,21 @@ def _signature_lists(data: bytes) -> Iterator[str]:
         found = [entries[i : i + size] for i in range(0, len(entries) - size + 1, size)]
         signatures = [entry[_OWNER_BYTES:] for entry in found]
         if kind == _X509:
-            yield from (
-                f"certificate of {len(signature)} bytes, SHA-256 {sha256(signature).hexdigest()}, "
-                f"owner {UUID(bytes_le=entry[:_OWNER_BYTES])}"
-                for entry, signature in zip(found, signatures, strict=True)
-            )
+            yield from map(_certificate, found)
         elif kind == _SHA256:
             first = f", first {signatures[0].hex()}" if signatures else ""
             yield f"{len(signatures)} SHA-256 hash{'es' * (len(signatures) != 1)}{first}"
         else:
             yield f"{len(signatures)} signatures of type {UUID(bytes_le=kind)}"
         at += list_bytes
+
+
+def _certificate(entry: bytes) -> str:
+    """A certificate behind its owner's GUID, by its subject where it can be read."""
+    owner, certificate = UUID(bytes_le=entry[:_OWNER_BYTES]), entry[_OWNER_BYTES:]
+    subject = subject_of(certificate)
+    of = "" if subject is None else f"{subject}, "
+    return f"certificate of {of}{len(certificate)} bytes, SHA-256 {sha256(certificate).hexdigest()}, owner {owner}"
 
 
 _GLOBAL_VALUES: tuple[tuple[str, Callable[[bytes], str]], ...] = (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     Read = Callable[[int, int], bytes | None]
     """The bytes at an offset, of a length; None where one of them is not known or lies outside the flash."""
@@ -25,12 +25,12 @@ __all__ = [
     "START_ID",
     "STORE_GUIDS",
     "STORE_HEADER_BYTES",
+    "CurrentCopies",
     "State",
     "StoreHeader",
     "Variable",
     "VariableHeader",
     "VariableList",
-    "current_copies",
     "read_store_header",
     "read_variable",
     "read_variable_header",
@@ -205,16 +205,36 @@ def _text(raw: bytes) -> str:
     return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", whole)
 
 
-def current_copies(variables: Iterable[Variable]) -> dict[tuple[str, UUID], Variable]:
-    """The copy of each variable that the firmware finds: the first added one, else the first in transition."""
-    found: dict[tuple[str, UUID], Variable] = {}
-    for wanted in (State.ADDED, State.IN_DELETED_TRANSITION):
-        added: dict[tuple[str, UUID], Variable] = {}
+class CurrentCopies:
+    """The copies that the firmware finds in a list: of a variable the first added one, else the first in transition."""
+
+    def __init__(self, variables: Iterable[Variable] = ()) -> None:
+        self._found: dict[int, dict[tuple[str, bytes], Variable]] = {State.ADDED: {}, State.IN_DELETED_TRANSITION: {}}
         for variable in variables:
-            if variable.header.state == wanted and (key := (variable.name, variable.guid)) not in found:
-                added.setdefault(key, variable)
-        found |= added
-    return found
+            self.append(variable)
+
+    def append(self, variable: Variable) -> None:
+        """Add a copy at the end of the list."""
+        found = self._found.get(variable.header.state)
+        if found is not None:
+            found.setdefault((variable.name, variable.header.guid), variable)
+
+    def without(self, last: Sequence[Variable]) -> CurrentCopies:
+        """Those of the list without the `last` copies that were added."""
+        made = CurrentCopies()
+        made._found = {state: found.copy() for state, found in self._found.items()}
+        for variable in reversed(last):
+            key = (variable.name, variable.header.guid)
+            found = made._found.get(variable.header.state, {})
+            if found.get(key) is variable:
+                del found[key]
+        return made
+
+    def __iter__(self) -> Iterator[Variable]:
+        """Iterate over those that are added, then over those in transition."""
+        added, in_transition = self._found.values()
+        yield from added.values()
+        yield from (variable for key, variable in in_transition.items() if key not in added)
 
 
 class VariableList:

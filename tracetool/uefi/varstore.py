@@ -16,9 +16,9 @@ from tracetool.uefi.values import value_text
 from tracetool.uefi.variables import (
     STORE_GUIDS,
     STORE_HEADER_BYTES,
+    CurrentCopies,
     State,
     VariableList,
-    current_copies,
     read_store_header,
     read_variable,
 )
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_] | NDArray[np.uint8]
 
     from tracetool.uefi.ftw import Queue
     from tracetool.uefi.regions import Region
@@ -100,7 +102,7 @@ class VariableStore:
     @cached_property
     def current(self) -> dict[tuple[str, UUID], Variable]:
         """The copy of each variable that the firmware finds, by name and GUID."""
-        return current_copies(self.variables)
+        return {(variable.name, variable.guid): variable for variable in CurrentCopies(self.variables)}
 
     @property
     def end(self) -> int:
@@ -115,14 +117,14 @@ class VariableStore:
         return max(self.header.end - self.list_end, 0) if self.header else 0
 
 
-def reader(contents: NDArray[np.uint8], known: NDArray[np.bool_] | None = None) -> Read:
-    """Make a `Read` of contents (uint8), of which all bytes are known or those of a mask (bool, as long)."""
+def reader(contents: NDArray[np.uint8], known: Mask | None = None, known_value: int = 1) -> Read:
+    """Make a `Read` of contents (uint8), of which all bytes are known, or those where a mask has `known_value`."""
 
     def read(offset: int, length: int) -> bytes | None:
         if (
             offset < 0
             or offset + length > len(contents)
-            or not (known is None or known[offset : offset + length].all())
+            or not (known is None or (known[offset : offset + length] == known_value).all())
         ):
             return None
         return contents[offset : offset + length].tobytes()
@@ -130,16 +132,19 @@ def reader(contents: NDArray[np.uint8], known: NDArray[np.bool_] | None = None) 
     return read
 
 
-def find_variable_store(image: NDArray[np.uint8], known: NDArray[np.bool_] | None = None) -> VariableStore | None:
+def find_variable_store(
+    image: NDArray[np.uint8], known: Mask | None = None, known_value: int = 1
+) -> VariableStore | None:
     """Find and decode the variable store in a flash's contents, at any multiple of 4 KiB.
 
     A store behind a sound volume header comes first; without one, a store whose volume header is damaged.
 
     Args:
         image: contents of the flash, uint8.
-        known: which bytes of them are known (bool, as long); None: all.
+        known: mask, as long: `known_value` where a byte is known; None: all are.
+        known_value: see `known`.
     """
-    read = reader(image, known)
+    read = reader(image, known, known_value)
     found = find_store(image)
     starts = _damaged(image) if found is None else [found.start]
     return read_variable_store(read, starts[0], limit=len(image)) if starts else None

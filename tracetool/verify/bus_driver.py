@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
+from replay.cfi02.facts import ARRAY_READS, CHIP_ERASE_NS, SECTOR_ERASE_NS, Command
+from replay.command_set import CommandSet
 from tracetool.errors import EmulatorError
 from tracetool.images import write_image
 from tracetool.qemu import qtest
@@ -28,6 +30,9 @@ __all__ = ["Driven", "drive"]
 
 _AT_ONCE = 4000
 """Accesses between two checks of the deadline."""
+
+_STEPS = 10_000
+"""Steps of time after which a timer does not end any more: those of 5,000 erased sectors."""
 
 _READS = ("io_read", "read")
 _OUTSIDE = ("outer_read", "outer_write")
@@ -62,12 +67,14 @@ class Driven:
 
 
 class _Step(NamedTuple):
-    """Row of the trace: an access, or a reset, which has no command."""
+    """Row of the trace: an access, or else a reset, or the end of a timer with the command in force."""
 
     seq: int
     device: str
-    command: str
-    block: int
+    command: str = ""
+    block: int = 0
+    is_timer: bool = False
+    in_force: int | None = None
 
 
 def drive(plan: Plan, readers: Sequence[TraceReader], folder: Path, seconds: float) -> Driven:
@@ -105,6 +112,36 @@ def _write_images(plan: Plan, driven: Driven) -> None:
         write_image(driven.images[flash.name], image)
 
 
+class _Timer:
+    """Timer of the only flash of a machine, whose ends are read from the log."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._read = 0
+
+    def expire(self, bus: Bus, command: int | None) -> None:
+        """Let time pass until the timer ends once, in steps in which it cannot end twice.
+
+        After the window of an erase it begins anew, for a sector's time at least; after all else it does not. Where it
+        does not end at all, the comparison of the events says so.
+        """
+        self._ended()
+        in_window = command in (None, Command.SECTOR_ERASE)
+        step = SECTOR_ERASE_NS // 2 if in_window else CHIP_ERASE_NS
+        for _ in range(_STEPS):
+            bus.wait(step)
+            if self._ended():
+                return
+
+    def _ended(self) -> bool:
+        """True if the log has an end that was not read yet."""
+        with self._log.open("rb") as log:
+            log.seek(self._read)
+            new = log.read()
+        self._read += new.rfind(b"\n") + 1
+        return b"pflash_timer_expired " in new
+
+
 class _Run:
     """Run of the machine for one trace."""
 
@@ -126,7 +163,11 @@ class _Run:
         folder.mkdir()
         self.driven.logs.append(folder / "trace.log")
         plan = self.plan
-        with qtest.bus(plan.about.path, plan.machine.option, self._drives(), folder) as bus:
+        images = {flash.name: doubled(str(self.driven.images[flash.name])) for flash in plan.flashes}
+        drives, others = plan.machine.drives(plan.flashes, images), plan.machine.others(plan.flashes, images)
+        self._timer = _Timer(folder / "trace.log")
+        loop = plan.machine.wait_loop
+        with qtest.bus(plan.about.path, plan.machine.option, drives, folder, others, loop) as bus:
             try:
                 self._all(bus, reader)
                 if last or self.driven.stopped_at is not None:
@@ -134,10 +175,6 @@ class _Run:
                 bus.quit()
             except EmulatorError as error:
                 raise EmulatorError(f"{plan.about.name}, near event {max(self.last_seq, 0)}: {error}") from error
-
-    def _drives(self) -> list[str]:
-        images = {flash.name: doubled(str(self.driven.images[flash.name])) for flash in self.plan.flashes}
-        return [f"file={images[flash.name]}" + ",readonly=on" * flash.read_only for flash in self.plan.flashes]
 
     def _all(self, bus: Bus, reader: TraceReader) -> None:
         """Drive accesses until the end of the trace or the deadline."""
@@ -147,12 +184,14 @@ class _Run:
                     self._resetting = False
                     self._pending.append(step.command)
                     self.reached[step.device].add(step.block)
-                else:
+                elif not step.is_timer:
                     self._take_reset(bus, step.device)
                 self.last_seq = step.seq
-                if len(self._pending) >= _AT_ONCE and not self._flush(bus):
+                if (len(self._pending) >= _AT_ONCE or step.is_timer) and not self._flush(bus):
                     self.driven.stopped_at = (self.number, self.last_seq)
                     return
+                if step.is_timer:
+                    self._timer.expire(bus, step.in_force)
         self._flush(bus)
 
     def _flush(self, bus: Bus) -> bool:
@@ -176,6 +215,9 @@ class _Run:
         bus.reset()
         for name, blocks in self.reached.items():
             flash = self.plan.parts[name].flash
+            if flash.geometry.command_set == CommandSet.CFI02:
+                # So many reads at rest, and the array is read as it is, whatever the processor's byte order.
+                bus.do([qtest.read(flash.address, 1)] * ARRAY_READS)
             block = flash.geometry.block
             self.driven.contents[name] = {
                 number * block: bus.contents(flash.address + number * block, block) for number in sorted(blocks)
@@ -187,14 +229,19 @@ class _Run:
         """Iterate over the accesses and resets of a chunk."""
         self._note_events(frame)
         event, device = pl.col("event").cast(pl.String), pl.col("device").cast(pl.String)
-        rows = frame.select("seq", device, event, "offset", "size", "value").filter(
-            event.is_in([*_ACCESSES, "reset"]) & device.is_in(list(self.plan.parts))
+        rows = frame.select("seq", device, event, "offset", "size", "value", "cmd").filter(
+            event.is_in([*_ACCESSES, "reset", "timer_expired"]) & device.is_in(list(self.plan.parts))
         )
-        for seq, name, kind, offset, size, value in rows.iter_rows():
+        for seq, name, kind, offset, size, value, cmd in rows.iter_rows():
             part = self.plan.parts[name]
             if kind == "reset":
-                if not (part.device.evidence and part.device.evidence.reset_is_read_array):
-                    yield _Step(seq, name, "", 0)
+                evidence = part.device.evidence
+                if part.device.is_cfi02 or not (evidence and evidence.reset_is_read_array):
+                    yield _Step(seq, name)
+                continue
+            if kind == "timer_expired":
+                if part.device.is_cfi02:
+                    yield _Step(seq, name, is_timer=True, in_force=cmd)
                 continue
             command = _command(part.flash, kind, offset, size, value)
             if command:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracetool.analysis.machine_rows import reset_as_read_array
-from tracetool.events import CFI02_ONLY, EVENTS_SCHEMA, PREFIX, EventType, render
+from tracetool.events import EVENTS_SCHEMA, PREFIX, EventType, render
+from tracetool.verify.reads_under_way import ReadsUnderWay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +31,11 @@ _NOT_FROM_ACCESSES = {
     "outer_write",
     "postload_cb",
     "unsupported_device_configuration",
-    *CFI02_ONLY,
 }
-"""Events not caused by bus accesses, and those of devices with an extent."""
+"""Events not caused by bus accesses or timers, and those of devices with an extent."""
+
+_RETURNS = {"idle", "mode_read_array"}
+"""Returns to rest, which a CFI02 device logs in some releases only where a command is given up."""
 
 _BEFORE_THEIR_READ = {"read_status", "manufacturer_id", "device_id", "device_info", "data_read", "read_unknown_state"}
 """Inner events of a read; the oldest event set logs them after the read, all others before it."""
@@ -42,11 +45,13 @@ _BEFORE_THEIR_READ = {"read_status", "manufacturer_id", "device_id", "device_inf
 class Compared:
     """Agreement of trace and device: equal events and read values, and the first difference in words.
 
-    `trace` and `seq` are those of the recorded event, seq -1 where only the device has an event.
+    `trace` and `seq` are those of the recorded event, seq -1 where only the device has an event. `under_way` counts
+    reads of the trace that were left out.
     """
 
     events: int = 0
     values: int = 0
+    under_way: int = 0
     trace: int = -1
     seq: int = -1
     recorded: str = ""
@@ -58,12 +63,17 @@ class Compared:
         return self.trace >= 0
 
 
+_READ_BACK = ("data_read", "read_status", "io_read", "mode_read_array", "idle")
+"""Events of reading back what a CFI02 device holds."""
+
+
 @dataclass
 class _Pair:
     """Events of one device, from both sides, that are not compared yet."""
 
     kinds: frozenset[str]
     result: Compared
+    under_way: ReadsUnderWay = field(default_factory=ReadsUnderWay)
     recorded: pl.DataFrame = field(default_factory=EVENTS_SCHEMA.to_frame)
     live: pl.DataFrame = field(default_factory=EVENTS_SCHEMA.to_frame)
 
@@ -88,20 +98,27 @@ def compare_traces(
     results = {name: Compared() for name in parts}
     for number, (one, other) in enumerate(zip(recorded, live, strict=False)):
         pairs = {
-            name: _Pair(frozenset(_comparable(kinds.get((number, name), set()))), results[name])
-            for name in parts
+            name: _Pair(_comparable(kinds.get((number, name), set()), part), results[name])
+            for name, part in parts.items()
             if not results[name].differs
         }
         _compare(number, one, other, parts, pairs)
-        for pair in pairs.values():
+        for name, pair in pairs.items():
+            pair.result.under_way += pair.under_way.count
+            if parts[name].device.is_cfi02 and not pair.recorded.height:
+                pair.live = _before_read_back(pair.live)
             _compare_rest(number, pair, cut=cut and number == len(live) - 1)
     return results
 
 
-def _comparable(kinds: set[str]) -> set[str]:
-    """Select the kinds caused by bus accesses, which are compared."""
+def _comparable(kinds: set[str], part: Part) -> frozenset[str]:
+    """Select the kinds caused by bus accesses or timers, which are compared."""
     found = kinds - _NOT_FROM_ACCESSES
-    return (found - _BEFORE_THEIR_READ - {"read"}) | {"io_read"} if "read" in found else found
+    if "read" in found:
+        found = (found - _BEFORE_THEIR_READ - {"read"}) | {"io_read"}
+    evidence = part.device.evidence
+    quiet = part.device.is_cfi02 and evidence is not None and evidence.quiet
+    return frozenset(found - _RETURNS if quiet else found)
 
 
 def _compare(
@@ -143,7 +160,9 @@ def _taken(frame: pl.DataFrame, device: str, part: Part | None, pair: _Pair) -> 
         return frame.clear()
     rows = frame.filter(pl.col("device").cast(pl.String) == device)
     evidence = part.device.evidence if part is not None else None
-    if evidence is not None and evidence.reset_is_read_array:
+    if part is not None and part.device.is_cfi02:
+        rows = pair.under_way.removed(rows)
+    elif evidence is not None and evidence.reset_is_read_array:
         rows = rows.with_columns(reset_as_read_array(rows))
     name = pl.col("event").cast(pl.String).replace("read", "io_read")
     return rows.with_columns(name.cast(EventType).alias("event")).filter(name.is_in(sorted(pair.kinds)))
@@ -181,6 +200,15 @@ def _note(number: int, result: Compared, one: dict[str, object] | None, other: d
     result.seq = -1 if one is None else int(str(one["seq"]))
     result.recorded = "nothing" if one is None else PREFIX + render(one)
     result.live = "nothing" if other is None else PREFIX + render(other)
+
+
+def _before_read_back(live: pl.DataFrame) -> pl.DataFrame:
+    """What the device logged beyond the trace, if it is more than reads.
+
+    Reading back what a CFI02 device holds leaves events, up to the 43rd read.
+    """
+    of_reads = live["event"].cast(pl.String).is_in(_READ_BACK).all()
+    return live.clear() if of_reads else live
 
 
 def _compare_rest(number: int, pair: _Pair, *, cut: bool) -> None:

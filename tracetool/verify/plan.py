@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from replay.boards import boards
 from replay.geometry import GeometryError
-from tracetool.analysis.identity import NAMELESS
 from tracetool.errors import UsageError
 from tracetool.qemu.machines import machine_types
 from tracetool.sizes import format_size
@@ -65,7 +64,7 @@ def plan_for(replayed: Replayed, about: About) -> Plan:
     if not fit:
         raise UsageError(f"--qemu-binary: no device of the trace can be driven: {'; '.join(left_out.values())}")
     machine = _machine(fit, about)
-    names = {name: machine.slots[0].device if name == NAMELESS else name for name in fit}
+    names = {name: machine.slots[0].device if device.nameless else name for name, device in fit.items()}
     geometries = _geometries(machine, {names[name]: device for name, device in fit.items()})
     flashes = machine.flashes(geometries, {names[name] for name, device in fit.items() if device.read_only})
     placed = {flash.name: flash for flash in flashes}
@@ -83,12 +82,12 @@ def _unfit(device: Device) -> str:
     """Return why a device cannot be driven on any machine, empty if it can."""
     if device.machine is None:
         return f"{device.name} was not replayed: its geometry is not known, give --board or --geometry"
-    if device.cfi02:
-        return f"{device.name} is a CFI02 device"
+    if device.machine.chip.sectors.untimed:
+        return f"when erases of {device.name} ended is not in the trace: record pflash_timer_expired, too"
     board = device.identity.board if device.identity is not None else None
     if board is None:
         return f"which board {device.name} is of is not known, give --board"
-    if device.name == NAMELESS and len(boards()[board].sizes) > 1:
+    if device.nameless and len(boards()[board].sizes) > 1:
         return "the trace names no devices (QEMU before 6.0), and the board has several"
     return ""
 
@@ -106,7 +105,7 @@ def _machine(devices: Mapping[str, Device], about: About) -> MachineType:
     of_board = [machine for machine in machine_types().values() if machine.board == board]
     if not of_board:
         raise UsageError(f"--qemu-binary: how to start the board {board} is not known")
-    needed = devices.keys() - {NAMELESS}
+    needed = {name for name, device in devices.items() if not device.nameless}
     for machine in of_board:
         here = about.architecture in machine.architectures and machine.option in about.machines
         if here and needed <= {slot.device for slot in machine.slots} and _fits(machine, devices):

@@ -83,7 +83,8 @@ class Trial:
         found = self.compared[name]
         amount = f"{count_of(found.events, 'event')} and {count_of(found.values, 'read value')}"
         if not found.differs:
-            words = f"{amount} are the same on the real device"
+            reads = f", without {count_of(found.under_way, 'read')} that an erase overtook" if found.under_way else ""
+            words = f"{amount} are the same on the real device{reads}"
             return Check(Subject.DEVICE_EVENTS, Standing.PROVED, words, found.events)
         where = f"event {found.seq}" if found.seq >= 0 else "the end of the trace"
         words = (
@@ -194,4 +195,7 @@ def _spec(geometry: Geometry) -> str:
     """Format a geometry completely, as for `--geometry`."""
     bus = f"bank={geometry.bank_width},chip={geometry.chip_width},max-chip={geometry.max_chip_width}"
     ids = ":".join(f"{number:02x}" for number in geometry.ids)
+    if geometry.layout:
+        sectors = ",".join(f"{count}x{sector}" for count, sector in geometry.layout)
+        return f"sectors={sectors},{bus},endian={geometry.endian},ids={ids}"
     return f"size={geometry.size},block={geometry.block},{bus},endian={geometry.endian},ids={ids}"

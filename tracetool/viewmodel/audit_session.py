@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import polars as pl
 
 from replay.backing import Policy
 from tracetool.analysis.options import Options
+from tracetool.analysis.runs import has_code
 from tracetool.analysis.session import Replayed
 from tracetool.audit import Audit
 from tracetool.audit.audit import audit_replayed
@@ -26,8 +28,13 @@ if TYPE_CHECKING:
     from tracetool.audit import DeviceAudit
     from tracetool.ingest import TraceReader
     from tracetool.uefi.store_timeline import StoreTimeline
+    from tracetool.viewmodel.heatmap import Subject
 
-__all__ = ["AuditSession", "Cancelled", "Job", "Progress", "Settings", "load", "partial_session", "start"]
+__all__ = ["NO_CODE", "AuditSession", "Cancelled", "Job", "Progress", "Settings", "load", "partial_session", "start"]
+
+
+NO_CODE = "no log of the guest's code (record --who, or --who-log FILE)"
+"""Why the code behind operations is not known, where no trace `has_code`."""
 
 
 class Cancelled(Exception):  # noqa: N818  nothing went wrong
@@ -85,6 +92,11 @@ class AuditSession:
         return None if found is None else found.followed_store
 
     @property
+    def growing(self) -> bool:
+        """True where more of its traces was to come."""
+        return any(trace.growing for trace in self.traces)
+
+    @property
     def operations(self) -> pl.DataFrame:
         """Timeline of all devices, a frame of `OPERATIONS_SCHEMA`."""
         return self.audit.operations
@@ -94,14 +106,31 @@ class AuditSession:
         found = self.replayed.devices.get(device)
         return None if found is None else found.history()
 
+    def policy_history(self, device: str) -> History | None:
+        """The contents under the policy that was asked for; None where none was, or they are the recorded ones."""
+        found = self.replayed.devices.get(device)
+        return None if found is None or self.settings.options.policy is None else found.policy_history()
+
     def device(self, name: str) -> DeviceAudit | None:
         """The audit of a device."""
         return next((device for device in self.audit.devices if device.name == name), None)
+
+    @cached_property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The devices with their operations by place, which map and image share."""
+        from tracetool.viewmodel.heatmap import subjects  # noqa: PLC0415  neither is shown before the verdict
+
+        return subjects(self)
 
     @property
     def extents(self) -> dict[str, int]:
         """The extent of each device that has one, in bytes."""
         return {device.name: device.extent.bytes for device in self.audit.devices if device.extent is not None}
+
+    @property
+    def has_code(self) -> bool:
+        """True where a trace has a log of the guest's code."""
+        return has_code(self.traces, self.settings.options)
 
     @property
     def written(self) -> str | None:
@@ -128,6 +157,7 @@ def load(
         Cancelled: the progress that the traces report to was stopped.
     """
     options = replace(settings.options, keep_operations=True, keep_occurrences=True, journal=True)
+    options = replace(options, unfinished=any(trace.growing for trace in traces))
     replayed, audit = audit_replayed(traces, options, settings.rules, guests=settings.guests, begun=begun)
     require_events(traces, sum(trace.events for trace in traces))
     for trace, report in zip(traces, replayed.traces, strict=True):
@@ -189,18 +219,20 @@ class Job:
             self.result = self._work()
         except Cancelled:
             pass
-        except Exception as error:  # noqa: BLE001  whatever it is, it is shown, and the app goes on
+        except Exception as error:  # noqa: BLE001  the app ends with it and its traceback, or tells it after a what-if
             self.error = error
         finally:
             self.done.set()
 
 
 def start(readers: Sequence[TraceReader], settings: Settings, progress: Progress | None = None) -> Job:
-    """Start to load traces; `progress` is what their readers report to."""
+    """Start to load traces, or those of a session again; `progress` is what their readers report to."""
     progress = progress or Progress()
-    kept = [reader if isinstance(reader, CachedTrace) else CachedTrace(reader) for reader in readers]
-    for trace in kept:
-        trace.on_reread = progress.report
+    # Traces of a session stay as they are: they outlive the job that reads them again, and its cancellation.
+    kept = [
+        reader.again(progress.report) if isinstance(reader, CachedTrace) else CachedTrace(reader, progress.report)
+        for reader in readers
+    ]
     passes: list[Replayed] = []
     return Job(
         lambda: load(kept, settings, passes.append),

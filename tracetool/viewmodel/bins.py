@@ -8,7 +8,7 @@ An operation is two steps of a prefix sum over cells, so the time does not depen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,13 @@ import polars as pl
 from tracetool.timeline.operations import COUNTED, WRITING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["Cells", "Heat", "Metric", "heat"]
+    from tracetool.analysis.history import History
+
+__all__ = ["ORDER", "Cells", "Changes", "Heat", "Metric", "changes_of", "heat", "modules_of", "order_of"]
 
 SMALLEST_CELL = 128
 """Bytes: the buffer of a buffered program on the boards of QEMU."""
@@ -37,13 +41,13 @@ class Metric(StrEnum):
     CHANGED = "changed bytes"
     REFUSED = "refused"
     LAST = "last touched"
+    MODULE = "by module"
 
 
 _CHOSEN = {
     Metric.ERASES: COUNTED["erases"],
     Metric.PROGRAMS: COUNTED["programs"],
     Metric.REFUSED: COUNTED["refused"],
-    Metric.CHANGED: pl.col("bytes_changed") > 0,
     Metric.LAST: pl.col("kind").is_in(WRITING),
 }
 
@@ -97,12 +101,68 @@ class Cells:
         return cell * self.cell_bytes, end
 
 
+ORDER = pl.col("trace").cast(pl.Int64) * (1 << 40) + pl.col("first_seq")
+"""Order of an operation's first event among those of all traces, as `order_of`."""
+
+
+def order_of(trace: int, seq: int) -> int:
+    """Order of an event among those of all traces."""
+    return (trace << 40) + seq
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Bytes of storage that operations altered, as the journal has them, in the order they were made.
+
+    Attributes:
+        order: int64, `order_of` the event of each entry.
+        start: int64, the offset of its cell of `SMALLEST_CELL` bytes; one that the extent would cut in two is two.
+        amount: int64, bytes altered there.
+    """
+
+    order: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    start: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    amount: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def slice(self, start: int, end: int) -> Changes:
+        """The changes made from event `start` on and before event `end`, as `order_of`."""
+        low, high = np.searchsorted(self.order, [start, end]).tolist()
+        return Changes(self.order[low:high], self.start[low:high], self.amount[low:high])
+
+    def of(self, operations: pl.DataFrame) -> Changes:
+        """The changes that operations (`OPERATIONS_SCHEMA`, of the device, in their order) made."""
+        begins = operations.select(ORDER)[:, 0].to_numpy()
+        ends = begins + (operations["last_seq"] - operations["first_seq"]).to_numpy()
+        at = np.searchsorted(begins, self.order, side="right") - 1
+        mine = at >= 0
+        mine[mine] = self.order[mine] <= ends[at[mine]]
+        return Changes(self.order[mine], self.start[mine], self.amount[mine])
+
+    def bytes_in(self, start: int, end: int) -> int:
+        """Bytes altered from offset `start` to `end`, which are ends of cells."""
+        return int(self.amount[(self.start >= start) & (self.start < end)].sum())
+
+
+def changes_of(history: History, extent: int | None) -> Changes:
+    """The changes of a device whose extent is that (bytes)."""
+
+    def start_of(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        starts = offsets // SMALLEST_CELL * SMALLEST_CELL
+        return starts if extent is None else np.where(offsets >= extent, np.maximum(starts, extent), starts)
+
+    found = history.changed_bytes(start_of)
+    by_change = np.argsort(found.change, kind="stable")
+    traces, seqs = history.events(found.change[by_change])
+    return Changes((traces << 40) + seqs, found.bin[by_change], found.amount[by_change])
+
+
 @dataclass(frozen=True)
 class Heat:
     """The values of a metric, int64, one a cell; 0 where there was nothing. `touched`: any command went there.
 
-    Bytes changed by an operation over several cells are spread evenly over them. For `Metric.LAST` a value is 1 + the
-    row, in the operations given, of the last write or refused write.
+    For `Metric.LAST` a value is 1 + the row, in the operations given, of the last write or refused write; for
+    `Metric.MODULE` 1 + the place, in the modules given, of that which asked for most writes, 0 where code that is not
+    known did.
     """
 
     metric: Metric
@@ -116,12 +176,31 @@ class Heat:
         return int(self.values.max(initial=0))
 
 
-def heat(operations: pl.DataFrame, cells: Cells, metric: Metric, *, piece: int = PIECE) -> Heat:
-    """Count operations (columns of `OPERATIONS_SCHEMA`) of one device into cells, `piece` rows at a time."""
+def heat(
+    operations: pl.DataFrame,
+    cells: Cells,
+    metric: Metric,
+    changes: Changes | None = None,
+    modules: Sequence[str] = (),
+    *,
+    piece: int = PIECE,
+) -> Heat:
+    """Count operations (columns of `OPERATIONS_SCHEMA`) of one device into cells, `piece` rows at a time.
+
+    `changes` are what `Metric.CHANGED` counts, `modules` those that `Metric.MODULE` tells apart.
+    """
+    if metric == Metric.MODULE:
+        touched = heat(operations, cells, Metric.PROGRAMS, piece=piece).touched
+        return Heat(metric, cells, _busiest(operations, cells, modules), touched)
+    if metric == Metric.CHANGED:
+        touched = heat(operations, cells, Metric.PROGRAMS, piece=piece).touched
+        made = Changes() if changes is None else changes
+        altered = np.bincount(cells.of(made.start), made.amount, cells.count)
+        return Heat(metric, cells, altered.astype(np.int64), touched)
     placed = pl.col("offset").is_not_null()
     chosen = _CHOSEN[metric] & placed
     touches, values = np.zeros(cells.count + 1), np.zeros(cells.count + 1)
-    rows = operations.select("kind", "outcome", "offset", "length", "bytes_changed").with_row_index("row", offset=1)
+    rows = operations.select("kind", "outcome", "offset", "length").with_row_index("row", offset=1)
     for part in rows.iter_slices(piece):
         low, high, _ = _ends(part, placed, cells)
         _add_spans(touches, low, high)
@@ -129,13 +208,31 @@ def heat(operations: pl.DataFrame, cells: Cells, metric: Metric, *, piece: int =
         if metric == Metric.LAST:
             latest = _latest(low, high, found["row"].cast(pl.Int64).to_numpy(), len(values))
             np.maximum(values, latest, out=values)
-        elif metric == Metric.CHANGED:
-            _add_amounts(values, low, high, found["bytes_changed"].fill_null(0).to_numpy())
         else:
             _add_spans(values, low, high)
     sums = values if metric == Metric.LAST else np.cumsum(values)
     counted = sums[: cells.count].round().astype(np.int64)
     return Heat(metric, cells, counted, np.cumsum(touches)[: cells.count] > 0)
+
+
+def modules_of(operations: pl.DataFrame) -> tuple[str, ...]:
+    """The modules that asked for writes (columns of `OPERATIONS_SCHEMA`), those of the most first."""
+    asked = operations.filter(pl.col("kind").is_in(WRITING)).group_by("by").len().drop_nulls("by")
+    return tuple(asked.sort("len", "by", descending=[True, False])["by"])
+
+
+def _busiest(operations: pl.DataFrame, cells: Cells, modules: Sequence[str]) -> NDArray[np.int64]:
+    """1 + the place of the module that asked for most writes to each cell; 0 for none, or code that is not known."""
+    writing = operations.filter(pl.col("kind").is_in(WRITING)).select("offset", "length", "by")
+    most, busiest = np.zeros(cells.count, np.int64), np.zeros(cells.count, np.int64)
+    for rank, module in [*enumerate(modules, 1), (0, None)]:
+        low, high, _ = _ends(writing, pl.col("offset").is_not_null() & pl.col("by").eq_missing(module), cells)
+        steps = np.zeros(cells.count + 1)
+        _add_spans(steps, low, high)
+        asked = np.cumsum(steps)[: cells.count].round().astype(np.int64)
+        more = asked > most
+        most[more], busiest[more] = asked[more], rank
+    return busiest
 
 
 def _ends(
@@ -152,15 +249,6 @@ def _add_spans(steps: NDArray[np.float64], low: NDArray[np.int64], high: NDArray
     """Add one to the cells of each operation, as steps of a prefix sum."""
     steps += np.bincount(low, minlength=len(steps))
     steps -= np.bincount(high + 1, minlength=len(steps))
-
-
-def _add_amounts(
-    steps: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64], amounts: NDArray[np.int64]
-) -> None:
-    """Add amounts, spread evenly over the cells of an operation; steps as above."""
-    shares = amounts / (high - low + 1)
-    steps += np.bincount(low, shares, len(steps))
-    steps -= np.bincount(high + 1, shares, len(steps))
 
 
 def _latest(low: NDArray[np.int64], high: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

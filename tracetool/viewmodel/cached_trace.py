@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CachedTrace"]
 
-_NARROW = ("offset", "length", "region", "counter")
-"""Columns that mostly fit into 32 bits."""
+_AT_ONCE = 1 << 16
+"""Most events of a kept frame that are made whole at once: that doubles their room, and several are in work."""
 
 _SCHEMA = {name: dtype for name, dtype in EVENTS_SCHEMA.items() if name not in ("trace", "seq")}
 
@@ -34,13 +34,16 @@ class CachedTrace(ReaderOver):
     The seq of an event is its row. Columns that a chunk does not use take no room.
     """
 
-    def __init__(self, reader: TraceReader) -> None:
+    growing = False
+    """True where more was to come when this was read."""
+
+    def __init__(self, reader: TraceReader, on_reread: Callable[[int, int | None], None] | None = None) -> None:
         super().__init__(reader)
         self._frames: list[pl.DataFrame] = []
         self._starts: list[int] = []
         self._complete = False
         self.events = 0
-        self.on_reread: Callable[[int, int | None], None] | None = None
+        self.on_reread = on_reread
         """Called with the events given and their number while kept events are read again."""
         self.label: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame
         """Replaces the device names in windows and selections by those shown."""
@@ -50,10 +53,14 @@ class CachedTrace(ReaderOver):
         """Always: what was read is kept, even of a stream."""
         return True
 
-    def again(self, report: Callable[[int, int | None], None]) -> CachedTrace:
-        """The same kept events, whose later reads are reported elsewhere."""
+    def again(self, report: Callable[[int, int | None], None], end: int | None = None) -> CachedTrace:
+        """The same kept events, or those before number `end`, whose later reads are reported elsewhere."""
         other: CachedTrace = copy(self)
         other.on_reread, other._complete = report, True
+        if end is not None and end < self.events:
+            count = bisect_left(self._starts, end)
+            other._starts, other.events = self._starts[:count], end
+            other._frames = [*self._frames[: count - 1], self._frames[count - 1].head(end - self._starts[count - 1])]
         return other
 
     def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
@@ -76,16 +83,24 @@ class CachedTrace(ReaderOver):
         self._starts.append(self.events)
         self.events += len(frame)
 
+    def _merge_short(self) -> None:
+        """Merge the last frame with those before it that are not longer: a replay takes time for each frame."""
+        frames, starts = self._frames, self._starts
+        while len(frames) > 1 and len(frames[-2]) <= len(frames[-1]) < _AT_ONCE:
+            both = pl.concat([_whole(frame, 0, start) for start, frame in zip(starts[-2:], frames[-2:], strict=True)])
+            frames[-2:], starts[-2:] = [_slim(both)], [starts[-2]]
+
     def kept(self, trace: int = 0) -> Iterator[tuple[int, pl.DataFrame]]:
         """What was read: frames of `EVENTS_SCHEMA`, each with the seq of its first event."""
-        for start, frame in zip(self._starts, self._frames, strict=True):
-            yield start, _whole(frame, trace, start)
+        for first, frame in zip(self._starts, self._frames, strict=True):
+            for at in range(0, len(frame), _AT_ONCE):
+                yield first + at, _whole(frame.slice(at, _AT_ONCE), trace, first + at)
 
     # --- windows -------------------------------------------------------------------------------------------------
 
     def rows(self, start: int, count: int, trace: int = 0) -> pl.DataFrame:
         """Events `start` to `start + count`, as a frame of `EVENTS_SCHEMA`."""
-        pieces = [EVENTS_SCHEMA.to_frame()]
+        pieces: list[pl.DataFrame] = []
         end = min(start + count, self.events)
         at = max(bisect_right(self._starts, start) - 1, 0)
         while start < end and at < len(self._frames):
@@ -94,22 +109,22 @@ class CachedTrace(ReaderOver):
             pieces.append(_whole(piece, trace, start))
             start += len(piece)
             at += 1
-        return self.label(pl.concat(pieces))
+        return self.label(pl.concat(pieces) if pieces else EVENTS_SCHEMA.to_frame())
 
     def gather(self, seqs: NDArray[np.int64], trace: int = 0) -> pl.DataFrame:
         """The events with these ascending seqs, as a frame of `EVENTS_SCHEMA`."""
-        pieces = [EVENTS_SCHEMA.to_frame()]
+        pieces: list[pl.DataFrame] = []
         chunk = np.searchsorted(self._starts, seqs, side="right") - 1
         for at in np.unique(chunk).tolist():
             mine = seqs[chunk == at]
             piece = self._frames[at][mine - self._starts[at]]
             pieces.append(_whole(piece, trace, 0).with_columns(pl.Series("seq", mine, pl.Int64)))
-        return self.label(pl.concat(pieces))
+        return self.label(pl.concat(pieces) if pieces else EVENTS_SCHEMA.to_frame())
 
     def select(self, condition: pl.Expr, trace: int = 0, operations: pl.DataFrame | None = None) -> NDArray[np.int64]:
         """The seqs (int64, ascending) of the events for which a condition on `EVENTS_SCHEMA` holds.
 
-        With `operations` (`OPERATIONS_SCHEMA`) the condition can also be on what theirs touched.
+        With `operations` (`OPERATIONS_SCHEMA`) the condition can also be on `OF_OPERATIONS` of theirs.
         """
         frames = (self.label(frame) for _, frame in self.kept(trace))
         joined = frames if operations is None else (with_operations(frame, operations) for frame in frames)
@@ -119,22 +134,15 @@ class CachedTrace(ReaderOver):
 
 def _slim(frame: pl.DataFrame) -> pl.DataFrame:
     """Drop the columns that follow from a row's place, and narrow the others."""
-    columns = [frame[name] for name in _SCHEMA if frame[name].null_count() < len(frame)]
-    return pl.DataFrame([_narrow(column) if column.name in _NARROW else column for column in columns])
-
-
-def _narrow(column: pl.Series) -> pl.Series:
-    try:
-        return column.cast(pl.UInt32)
-    except pl.exceptions.InvalidOperationError:  # a damaged line may say anything
-        return column
+    return pl.DataFrame([frame[name].shrink_dtype() for name in _SCHEMA if frame[name].null_count() < len(frame)])
 
 
 def _whole(frame: pl.DataFrame, trace: int, start: int) -> pl.DataFrame:
     """Restore the frame of `EVENTS_SCHEMA` from a slim one."""
     have = frame.schema
-    columns = [
-        pl.col(name).cast(dtype) if name in have else pl.lit(None, dtype).alias(name) for name, dtype in _SCHEMA.items()
-    ]
-    seqs = pl.int_range(start, start + pl.len(), dtype=pl.Int64).alias("seq")
-    return frame.select(pl.lit(trace, pl.UInt16).alias("trace"), seqs, *columns).select(EVENTS_SCHEMA.names())
+    made = {
+        "trace": pl.lit(trace, pl.UInt16),
+        "seq": pl.int_range(start, start + pl.len(), dtype=pl.Int64),
+        **{name: pl.col(name) if name in have else pl.lit(None) for name in _SCHEMA},
+    }
+    return frame.select(made[name].cast(dtype).alias(name) for name, dtype in EVENTS_SCHEMA.items())

@@ -127,6 +127,7 @@ def timeline_columns(tables: Tables, mode: TimeMode) -> tuple[Column, ...]:
         Column("changed", "changed", max(len(f"{changed:,}"), 7), right=True),
         Column("outcome", "outcome", 10),
         *([Column("variable", "variable", _variable_width(operations))] if operations["variable"].count() else []),
+        *([Column("by", "by", _widest(_names(operations["by"]), 8, 24))] if operations["by"].count() else []),
         Column("detail", "detail", 48),
     ]
     return tuple(columns)
@@ -185,6 +186,7 @@ def operation_line(row: dict[str, Any], look: Look, origin: int | None, mark: Ma
         "changed": Cell("?" if changed is None else f"{changed:,}" if changed else "", ""),
         "outcome": Cell(row["outcome"] or "", quiet if row["outcome"] == "done" else "warn"),
         "variable": Cell("" if row["variable"] is None else sanitize(names_text(row["variable"]))),
+        "by": Cell(sanitize(row["by"] or "")),
         "detail": Cell(_detail(row, outside=outside), "bad" if outside else "quiet"),
     }
     return [cells[column.id] for column in look.columns]
@@ -235,6 +237,7 @@ def event_line(
         "changed": Cell(""),
         "outcome": Cell("" if value is None else f"{value:#x}"),
         "variable": Cell(""),
+        "by": Cell(""),
         "detail": Cell(sanitize(words.partition(": ")[2] or words), "quiet"),
     }
     return [cells[column.id] for column in look.columns]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,27 +23,128 @@ if TYPE_CHECKING:
     from tracetool.timeline.query import Query, Vocabulary
     from tracetool.viewmodel.tables import Level, Tables
 
-__all__ = ["Filter", "matching", "selected", "vocabulary"]
+__all__ = ["Chip", "Filter", "common", "items_passing", "matching", "passing", "selected", "vocabulary"]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A part of the filter: a query on operations, or on `events`, where it is on.
+
+    A chip of the same `slot` takes its place, as one typed query, range of bytes or of time follows another.
+    """
+
+    text: str
+    slot: str = "typed"
+    on: bool = True
+    events: bool = False
+
+    @property
+    def query(self) -> Query:
+        """The query; QueryError if it is none."""
+        return _parsed(self.text, events=self.events)
+
+    @property
+    def understood(self) -> bool:
+        """True if it is a query."""
+        try:
+            return bool(self.query)
+        except QueryError:
+            return False
+
+
+@lru_cache(64)
+def _parsed(text: str, *, events: bool) -> Query:
+    return parse(text, EVENTS if events else OPERATIONS)
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A query that hides rows, where it is on."""
+    """Chips, all of which a row has to match; `on` is false while all of them are off for the moment."""
 
-    query: Query | None = None
+    chips: tuple[Chip, ...] = ()
     on: bool = True
 
-    @property
-    def active(self) -> Query | None:
-        """The query while the filter is on."""
-        return self.query if self.on else None
+    def with_chip(self, chip: Chip) -> Filter:
+        """Add a chip, in the place of that of its slot; the filter is on."""
+        mine = (chip.slot, chip.events)
+        slots = [(other.slot, other.events) for other in self.chips]
+        if mine not in slots:
+            return Filter((*self.chips, chip))
+        at = slots.index(mine)
+        return Filter((*self.chips[:at], chip, *self.chips[at + 1 :]))
+
+    def without(self, number: int) -> Filter:
+        """Drop a chip."""
+        return replace(self, chips=(*self.chips[:number], *self.chips[number + 1 :]))
+
+    def toggled(self, number: int) -> Filter:
+        """Switch a chip off or on; where all are off for the moment, it alone is on then."""
+        return Filter(
+            tuple(
+                replace(chip, on=not (chip.on and self.on)) if at == number else replace(chip, on=chip.on and self.on)
+                for at, chip in enumerate(self.chips)
+            )
+        )
+
+    def number_of(self, chip: Chip) -> int | None:
+        """Place of the chip with the same text and slot."""
+        same = [at for at, other in enumerate(self.chips) if (other.text, other.slot) == (chip.text, chip.slot)]
+        return same[0] if same else None
+
+    def typed(self, *, events: bool) -> str:
+        """The typed query; empty without one."""
+        found = (chip.text for chip in self.chips if chip.slot == "typed" and chip.events == events)
+        return next(found, "")
+
+    def active(self, *, events: bool) -> tuple[Chip, ...]:
+        """Chips on operations, or on events, that are on."""
+        return tuple(chip for chip in self.chips if self.on and chip.on and chip.events == events)
+
+    def text(self, *, events: bool) -> str:
+        """One query for all active chips on operations or events; empty for none."""
+        texts = [chip.text for chip in self.active(events=events)]
+        return texts[0] if len(texts) == 1 else " and ".join(f"({text})" for text in texts)
+
+
+def passing(tables: Tables, chosen: Filter) -> NDArray[np.int64] | None:
+    """Operations (int64, ascending) that pass the chips on operations; None without such a chip."""
+    chips = chosen.active(events=False)
+    if not chips:
+        return None
+    conditions = [chip.query.expression(tables.session.starts) for chip in chips]
+    return tables.select_operations(pl.all_horizontal(conditions))
+
+
+def items_passing(tables: Tables, level: Level, chosen: Filter) -> NDArray[np.int64] | None:
+    """Items (int64, ascending) of a level that pass: events that are of a passing operation; None: all of them."""
+    operations = passing(tables, chosen)
+    if level.of_operations:
+        return operations
+    conditions = [chip.query.expression(tables.session.starts) for chip in chosen.active(events=True)]
+    if operations is not None:
+        conditions.append(pl.col(tables.CHOSEN))
+    if not conditions:
+        return None
+    found = tables.select_events(pl.all_horizontal(conditions).fill_null(value=False), operations)
+    return common(found, tables.accesses) if level.of_accesses else found
+
+
+def common(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers that are in both of two ascending columns without repetitions; linear, where a sort would take long."""
+    small, large = (one, other) if len(one) <= len(other) else (other, one)
+    if not len(large):
+        return small
+    at = np.minimum(np.searchsorted(large, small), len(large) - 1)
+    both: NDArray[np.int64] = small[large[at] == small]
+    return both
 
 
 def vocabulary(tables: Tables, level: Level) -> Vocabulary:
-    """Columns of a query, with the devices and variables of the session for completion."""
+    """Columns of a query, with the devices, variables and modules of the session for completion."""
     devices = tuple(device.name for device in tables.session.audit.devices)
     table = OPERATIONS if level.of_operations else EVENTS
-    return table.offering(device=devices, variable=tables.variables)
+    by, modules = tables.modules
+    return table.offering(device=devices, variable=tables.variables, by=by, module=modules)
 
 
 def selected(tables: Tables, level: Level, query: Query) -> NDArray[np.int64]:
@@ -54,7 +156,7 @@ def _chosen(tables: Tables, level: Level, condition: pl.Expr) -> NDArray[np.int6
     if level.of_operations:
         return tables.select_operations(condition)
     found = tables.select_events(condition)
-    return np.intersect1d(found, tables.accesses, assume_unique=True) if level.of_accesses else found
+    return common(found, tables.accesses) if level.of_accesses else found
 
 
 # --- search ------------------------------------------------------------------------------------------------------

@@ -89,10 +89,22 @@ class FoldedRows:
 def folded_rows(snapshot: Snapshot, marked: Iterable[tuple[int, int]] = ()) -> FoldedRows:
     """Fold a snapshot; rows that hold a byte of a `marked` range (offset, end) are never folded."""
     kinds = list(_join(_runs(snapshot)))
-    for start, end in marked:
-        kinds = list(_join(_kept_open(kinds, start // ROW_BYTES * ROW_BYTES, -(-end // ROW_BYTES) * ROW_BYTES)))
+    for start, end in _rows_of(marked):
+        kinds = list(_join(_kept_open(kinds, start, end)))
     found = tuple(_folded(start, end, kind) for start, end, kind in kinds)
     return FoldedRows(found, tuple(accumulate(section.lines for section in found)))
+
+
+def _rows_of(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The rows that ranges in order lie in, as ranges; those that meet are one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in ranges:
+        low, high = start // ROW_BYTES * ROW_BYTES, -(-end // ROW_BYTES) * ROW_BYTES
+        if joined and low <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined
 
 
 _Run = tuple[int, int, str]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracetool.sanitize import sanitize
+from tracetool.sanitize import first_of, sanitize
 from tracetool.sizes import format_offset, format_size
 from tracetool.timeline.operations import WRITING
 from tracetool.timeline.touched import names_text
 from tracetool.uefi.regions import Region, nv_regions
 from tracetool.uefi.varstore import read_variable_store
-from tracetool.viewmodel.bins import Cells, Heat, Metric, heat
-from tracetool.viewmodel.flash_map import cell_sizes, lay_out, levels
-from tracetool.viewmodel.range_stats import statistics, within
+from tracetool.viewmodel.bins import ORDER, Cells, Changes, Heat, Metric, changes_of, heat, modules_of, order_of
+from tracetool.viewmodel.chips import bytes_query
+from tracetool.viewmodel.flash_map import cell_sizes, fill, levels
+from tracetool.viewmodel.range_stats import Statistics, clipped, statistics, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
     from tracetool.analysis.history import History
     from tracetool.audit import DeviceAudit
     from tracetool.viewmodel.audit_session import AuditSession
-    from tracetool.viewmodel.flash_map import MapRow, Shape
+    from tracetool.viewmodel.flash_map import MapRow, Room, Shape
 
 __all__ = ["Drawing", "Subject", "cell_under", "draw", "sideways", "subjects", "up_or_down"]
+
+
+_MOST_MODULES = 2
+"""Modules that are named in the words of a range."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +50,45 @@ class Subject:
     regions: tuple[Region, ...] = ()
     variables: tuple[Region, ...] = ()
     """Copies of UEFI variables in the store at the end of the trace, and its free space."""
+    changes: Changes = field(default_factory=Changes)
+    starts: tuple[int | None, ...] = (None,)
+    """As those of the session."""
+    modules: tuple[str, ...] = ()
+    """The modules that asked for writes, those of the most in the whole trace first; none without a log of the code."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that are known."""
+        return tuple(metric for metric in Metric if metric != Metric.MODULE or self.modules)
 
     @property
     def zooms(self) -> list[int]:
         """Bytes of a cell at each zoom."""
         return cell_sizes(self.block_bytes)
 
+    @property
+    def block_count(self) -> int:
+        """Number of erase blocks."""
+        return -(-self.region_bytes // self.block_bytes)
+
+    @property
+    def backed_bytes(self) -> int:
+        """The extent, or without one the flash."""
+        return self.region_bytes if self.extent_bytes is None else min(self.extent_bytes, self.region_bytes)
+
     def zoom_for(self, cells: int) -> int:
         """Closest zoom at which `cells` cells hold the extent, or without one the flash."""
-        size = self.region_bytes if self.extent_bytes is None else min(self.extent_bytes, self.region_bytes)
-        fitting = [zoom for zoom, cell_bytes in enumerate(self.zooms) if size <= cells * cell_bytes]
+        fitting = [zoom for zoom, cell_bytes in enumerate(self.zooms) if self.backed_bytes <= cells * cell_bytes]
         return max(fitting, default=0)
 
     def until(self, trace: int, seq: int) -> Subject:
         """The same device with the operations begun by an event."""
-        earlier = (pl.col("trace") < trace) | ((pl.col("trace") == trace) & (pl.col("first_seq") <= seq))
-        return replace(self, operations=self.operations.filter(earlier))
+        return self.between(0, order_of(trace, seq) + 1)
+
+    def between(self, start: int, end: int) -> Subject:
+        """The same device with the operations begun from event `start` on and before event `end`, as `order_of`."""
+        operations = self.operations.filter(ORDER.is_between(start, end, closed="left"))
+        return replace(self, operations=operations, changes=self.changes.slice(start, end))
 
     def event_at(self, start: int, end: int) -> tuple[int, int] | None:
         """Trace and seq of the last operation that wrote to a range, or that touched it; None where none did."""
@@ -78,17 +106,27 @@ class Subject:
         if self.extent_bytes is not None and end > self.extent_bytes:
             names.append("beyond the extent")
         where = f"{format_offset(start)} to {format_offset(end)}, {format_size(end - start)}"
-        done = ", ".join(statistics(within(self.operations, start, end)).words())
-        return " │ ".join([where, *(["; ".join(names)] if names else []), done])
+        done = ", ".join(self.statistics(start, end).words())
+        return " │ ".join([where, *(["; ".join(names)] if names else []), *self._asked(start, end), done])
+
+    def _asked(self, start: int, end: int) -> list[str]:
+        """The modules that asked for writes to a range, those of the most first."""
+        asked = modules_of(within(self.operations, start, end)) if self.modules else ()
+        return [f"by {first_of([sanitize(name) for name in asked], _MOST_MODULES)}"] if asked else []
+
+    def statistics(self, start: int, end: int) -> Statistics:
+        """Statistics of the operations of a range whose ends are those of cells; of changed bytes, those inside."""
+        found = statistics(clipped(within(self.operations, start, end), start, end))
+        return replace(found, bytes_changed=self.changes.bytes_in(start, end), unsure=found.bytes_changed is None)
 
     def query(self, start: int, end: int, *, several: bool) -> str:
         """The query that selects the operations of a range; `several`: the session has more than one device."""
-        mine = f'device == "{_quoted(self.device)}" and ' if several else ""
-        return f"{mine}offset < {end:#x} and end > {start:#x}"
+        return bytes_query(self.device if several else None, start, end)
 
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    def narrowed(self, passing: pl.DataFrame) -> Subject:
+        """The same device with those of its operations that are among `passing` ones (`OPERATIONS_SCHEMA`)."""
+        mine = passing.filter(pl.col("device").cast(pl.String) == self.device)
+        return replace(self, operations=mine, changes=self.changes.of(mine))
 
 
 def subjects(session: AuditSession) -> tuple[Subject, ...]:
@@ -103,10 +141,18 @@ def subjects(session: AuditSession) -> tuple[Subject, ...]:
             session.operations.filter(pl.col("device").cast(pl.String) == device.name),
             tuple(_regions(session.history(device.name), device)),
             tuple(_variables(session, device.name)),
+            _changes(session, device),
+            session.starts,
+            modules_of(session.operations.filter(pl.col("device").cast(pl.String) == device.name)),
         )
         for device in audited
         if device.geometry is not None and device.region_bytes
     )
+
+
+def _changes(session: AuditSession, device: DeviceAudit) -> Changes:
+    history = session.history(device.name)
+    return Changes() if history is None else changes_of(history, device.extent.bytes if device.extent else None)
 
 
 def _regions(history: History | None, device: DeviceAudit) -> Sequence[Region]:
@@ -161,34 +207,38 @@ class Drawing:
 
     @property
     def words(self) -> str:
-        """Heading: device, metric, cell size and greatest value."""
-        size = format_size(self.cells.cell_bytes)
-        most = f", at most {self.heat.most:,}" if self.heat.most and self.heat.metric != Metric.LAST else ""
-        most += ", erases spread over their cells" if self.heat.metric == Metric.CHANGED else ""
-        partial_session = "" if self.until is None else f" │ {_played(self.until[1])}"
-        return f"{sanitize(self.subject.device, 48)}: {self.heat.metric.value} by {size}{most}{partial_session}"
+        """Cell size and greatest value."""
+        return f"{cell_words(self.cells.cell_bytes, self.heat)}{_until_words(self.until)}"
 
 
-def _played(seq: int) -> str:
-    return f"played to event {seq:,}" if seq >= 0 else "not yet played"
+def cell_words(cell_bytes: int, heat: Heat) -> str:
+    """Cell size and greatest value of a metric."""
+    most = f", at most {heat.most:,}" if heat.most and heat.metric not in (Metric.LAST, Metric.MODULE) else ""
+    return f"by {format_size(cell_bytes)}{most}"
+
+
+def _until_words(until: tuple[int, int] | None) -> str:
+    if until is None:
+        return ""
+    return f" │ played to event {until[1]:,}" if until[1] >= 0 else " │ not yet played"
 
 
 def draw(
-    subject: Subject, cell_bytes: int, metric: Metric, shape: Shape, until: tuple[int, int] | None = None
+    subject: Subject, cell_bytes: int, metric: Metric, room: Room, until: tuple[int, int] | None = None
 ) -> Drawing:
-    """Count the operations of a device and lay out the map; the time grows with the operations.
+    """Count the operations of a device and lay out the map in a room; the time grows with the operations.
 
     With `until`, (trace, seq), those up to an event are counted; rows and levels are those of the whole trace, so that
     nothing moves while the trace is played.
     """
     cells = Cells(subject.region_bytes, cell_bytes, subject.extent_bytes)
-    whole = heat(subject.operations, cells, metric)
-    rows = tuple(lay_out(cells, whole.touched, shape.cells, subject.regions))
+    whole = heat(subject.operations, cells, metric, subject.changes, subject.modules)
+    shape, rows = fill(cells, whole.touched, room, subject.regions)
     if until is None:
-        return Drawing(subject, whole, levels(whole), whole.most, rows, shape)
+        return Drawing(subject, whole, levels(whole), whole.most, tuple(rows), shape)
     earlier = subject.until(*until)
-    found = heat(earlier.operations, cells, metric)
-    return Drawing(earlier, found, levels(found, whole.most), whole.most, rows, shape, until)
+    found = heat(earlier.operations, cells, metric, earlier.changes, earlier.modules)
+    return Drawing(earlier, found, levels(found, whole.most), whole.most, tuple(rows), shape, until)
 
 
 # --- the cursor --------------------------------------------------------------------------------------------------
@@ -229,7 +279,7 @@ def _next_row(drawing: Drawing, cell: int, step: int, column: int) -> int:
         if 0 <= deep <= _deepest(row, columns):
             return min(row.first + deep * columns + column, row.last - 1)
     at += step
-    while 0 <= at < len(drawing.rows) and drawing.rows[at].kind == "extent":
+    while 0 <= at < len(drawing.rows) and (drawing.rows[at].kind == "extent" or drawing.rows[at].first == row.first):
         at += step
     if not 0 <= at < len(drawing.rows):
         return cell

@@ -7,20 +7,27 @@ from bisect import bisect_right
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from tracetool.analysis.snapshot import differences
+from tracetool.errors import UsageError
 from tracetool.findings.phrases import count_of
 from tracetool.sanitize import sanitize
 from tracetool.sizes import format_offset
 from tracetool.uefi.structures import structure_at
 from tracetool.uefi.varstore import read_variable_store
 from tracetool.viewmodel.folding import ROW_BYTES, folded_rows
+from tracetool.viewmodel.selection import settled
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tracetool.analysis.history import History
     from tracetool.analysis.snapshot import Snapshot
     from tracetool.uefi.varstore import VariableStore
     from tracetool.viewmodel.folding import FoldedRows
 
-__all__ = ["Against", "HexModel", "HexRow", "moment_words", "patterns"]
+__all__ = ["Against", "HexModel", "HexRow", "TornFlash", "known_contents", "moment_words", "patterns"]
 
 
 class Against(Enum):
@@ -42,6 +49,26 @@ class HexRow(NamedTuple):
     fold: str
     data: tuple[int | None, ...] = ()
     changed: tuple[bool, ...] = ()
+    before: tuple[int | None, ...] = ()
+    """The bytes of the moment compared with."""
+
+
+class TornFlash(NamedTuple):
+    """Contents that a power cut in the commit of an event leaves: no moment of the trace.
+
+    Attributes:
+        trace: number of the trace.
+        seq: the event.
+        start: where `contents` begin in the flash; the rest is as before the event.
+        contents: the bytes.
+        words: which cut it is.
+    """
+
+    trace: int
+    seq: int
+    start: int
+    contents: bytes
+    words: str
 
 
 class HexModel:
@@ -59,6 +86,7 @@ class HexModel:
         self._store: VariableStore | None = None
         self.against = Against.BEFORE
         self.mark: int | None = None
+        self.torn: TornFlash | None = None
         self._position = -1
         self.go(len(history) if position is None else position)
 
@@ -70,21 +98,56 @@ class HexModel:
         return self._position
 
     def go(self, position: int) -> None:
-        """Go to a position."""
+        """Go to a position; a torn flash is left."""
         position = min(max(position, 0), len(self.history))
-        if position != self._position:
-            self._position = position
+        if position != self._position or self.torn is not None:
+            self._position, self.torn = position, None
             self._look()
+
+    @property
+    def at_end(self) -> bool:
+        """True at the last moment, where no power cut is shown."""
+        return self.torn is None and self._position == len(self.history)
+
+    def continue_from(self, before: HexModel) -> None:
+        """Show what a model of the same trace showed when that was shorter, or the end if it was there."""
+        self.against = before.against
+        self.mark = None if before.mark is None else self._same_position(before, before.mark)
+        if before.torn is not None:
+            self.show_torn(before.torn)
+        else:
+            self.go(len(self.history) if before.at_end else self._same_position(before, before.position))
+            self._look()
+
+    def _same_position(self, before: HexModel, position: int) -> int:
+        event = before.history.event(position)
+        return 0 if event is None else self.history.position(*event)
 
     def go_to_event(self, trace: int, seq: int) -> None:
         """Go to the moment just after an event."""
         self.go(self.history.position(trace, seq))
 
+    def show_torn(self, torn: TornFlash) -> None:
+        """Show what a power cut leaves, at the position of its event."""
+        self.go_to_event(torn.trace, torn.seq)
+        self.torn = torn
+        self._look()
+
     def step(self, *, forward: bool) -> bool:
-        """Go to the next or previous change; return false where there is none."""
+        """Go to the next or previous change; return false where there is none. A torn one is made whole, or undone."""
+        if forward and self.torn is not None:
+            self.go(self._position)
+            return True
         found = self.history.next(self._position) if forward else self.history.previous(self._position)
         if found is not None:
-            self.go(found)
+            self.go(settled(self.history, found) if forward else found)
+        return found is not None
+
+    def step_of(self, start: int, end: int, *, forward: bool) -> bool:
+        """Go to the next or previous change of bytes `start` to `end`; return false where there is none."""
+        found = self.history.next_change(self._position, start, end, forward=forward)
+        if found is not None:
+            self.go(settled(self.history, found))
         return found is not None
 
     def compare(self, against: Against) -> None:
@@ -115,10 +178,22 @@ class HexModel:
 
     def _look(self) -> None:
         self._store = None
-        self.snapshot: Snapshot = self.history.snapshot(self._position)
-        self.changed = self.history.changed(self.other, self._position)
+        self.snapshot, self.changed = self._contents()
         self._starts = [start for start, _ in self.changed]
         self.rows: FoldedRows = folded_rows(self.snapshot, self.changed)
+
+    def _contents(self) -> tuple[Snapshot, list[tuple[int, int]]]:
+        """What is shown, and where it differs."""
+        history, torn = self.history, self.torn
+        if torn is None:
+            return history.snapshot(self._position), history.changed(self.other, self._position)
+        before = history.previous(self._position) or 0
+        snapshot = history.snapshot(before).replaced(torn.start, torn.contents)
+        end = torn.start + len(torn.contents)
+        spans = [(torn.start, end)]
+        for low, high in history.touched(self.other, before):
+            spans += [span for span in ((low, min(high, torn.start)), (max(low, end), high)) if span[0] < span[1]]
+        return snapshot, differences(history.snapshot(self.other), snapshot, sorted(spans))
 
     # --- rows ----------------------------------------------------------------------------------------------------
 
@@ -131,11 +206,11 @@ class HexModel:
         section, offset = self.rows.at_line(line)
         if section.folded:
             return HexRow(offset, section.words)
-        block = self.snapshot.read(offset, min(ROW_BYTES, section.end - offset))
-        data = tuple(
-            byte if known else None for byte, known in zip(block.data.tolist(), block.known.tolist(), strict=True)
-        )
-        return HexRow(offset, "", data, tuple(self.is_changed(offset + at) for at in range(len(data))))
+        length = min(ROW_BYTES, section.end - offset)
+        data = _values(self.snapshot, offset, length)
+        changed = tuple(self.is_changed(offset + at) for at in range(len(data)))
+        before = _values(self.history.snapshot(self.other), offset, length) if any(changed) else data
+        return HexRow(offset, "", data, changed, before)
 
     def is_changed(self, offset: int) -> bool:
         """True if a byte differs."""
@@ -150,6 +225,17 @@ class HexModel:
         """The first byte that differs."""
         return self.changed[0][0] if self.changed else None
 
+    def offset_in(self, wanted: tuple[int, int] | None, here: int, *, moved: bool) -> int:
+        """Where the cursor goes for a selected range; `here` is where it is, `moved` is true at a new moment.
+
+        To the first byte that changed, in the range where one is given, else to its first byte.
+        """
+        start, end = wanted or (0, len(self.snapshot))
+        if not moved:
+            return here if wanted is None or start <= here < end else start
+        changed = next((max(low, start) for low, high in self.changed if high > start and low < end), None)
+        return changed if changed is not None else here if wanted is None else start
+
     def next_changed(self, offset: int, *, forward: bool) -> int | None:
         """The next run of bytes that differ; None where there is none."""
         if forward:
@@ -160,12 +246,45 @@ class HexModel:
 
     def where(self, *, several: bool) -> str:
         """The moment in words; `several`: the session has more than one trace."""
+        if self.torn is not None:
+            return f"no moment of the trace: {self.torn.words}"
         return moment_words(self.history, self._position, several=several)
 
     def difference(self) -> str:
         """Number of bytes that differ, in words."""
         count = sum(end - start for start, end in self.changed)
         return f"{count:,} B unlike {self.against.value}" if count else f"as {self.against.value}"
+
+    @property
+    def has_store(self) -> bool:
+        """True where the flash has a UEFI variable store."""
+        return self._store_start is not None
+
+    @property
+    def decoded(self) -> bool:
+        """True once the structures of this moment are known."""
+        return self._store is not None or self._store_start is None
+
+    def decode(self) -> VariableStore | None:
+        """Read the store of this moment; takes some milliseconds for a full one."""
+        if self._store_start is None:
+            return None
+        snapshot = self.snapshot
+        return read_variable_store(snapshot.known_bytes, self._store_start, limit=len(snapshot))
+
+    def take_store(self, store: VariableStore | None) -> None:
+        """Take the store of this moment, which `decode` read."""
+        self._store = store
+
+    def structures_in(self, start: int, end: int) -> str:
+        """The structures that begin in bytes `start` to `end`, or the one that goes on; empty until decoded."""
+        store = self._store
+        if store is None:
+            return ""
+        before = structure_at(store, start - 1) if start else None
+        names = dict.fromkeys(filter(None, (structure_at(store, offset) for offset in range(start, end))))
+        new = [name for name in names if name != before]
+        return sanitize(" · ".join(new)) if new else "│" if names else ""
 
     def byte_words(self, offset: int) -> str:
         """A byte, the one compared with, and the structure of the variable store that it belongs to, in words."""
@@ -175,12 +294,7 @@ class HexModel:
         return f"{format_offset(offset)}: {now}{was}{f' │ {sanitize(structure)}' if structure else ''}"
 
     def _structure(self, offset: int) -> str | None:
-        if self._store_start is None:
-            return None
-        if self._store is None:
-            read, limit = self.snapshot.known_bytes, len(self.snapshot)
-            self._store = read_variable_store(read, self._store_start, limit=limit)
-        return structure_at(self._store, offset)
+        return None if self._store is None else structure_at(self._store, offset)
 
     @staticmethod
     def _byte(snapshot: Snapshot, offset: int) -> str:
@@ -194,6 +308,28 @@ class HexModel:
         found = [self.snapshot.find(pattern, start, backwards=not forward) for pattern in wanted]
         places = [place for place in found if place is not None]
         return (min if forward else max)(places, default=None)
+
+
+def known_contents(snapshot: Snapshot) -> NDArray[np.uint8]:
+    """All bytes of a flash, uint8.
+
+    Raises:
+        UsageError: a byte is not known.
+    """
+    whole = snapshot.whole()
+    missing = np.flatnonzero(~whole.known)
+    if len(missing):
+        raise UsageError(
+            f"{len(missing):,} of {len(whole.data):,} bytes are not known, the first at "
+            f"{format_offset(int(missing[0]))}; --image gives the contents before the trace"
+        )
+    return whole.data
+
+
+def _values(snapshot: Snapshot, offset: int, length: int) -> tuple[int | None, ...]:
+    """Bytes; None for those that are not known."""
+    block = snapshot.read(offset, length)
+    return tuple(byte if known else None for byte, known in zip(block.data.tolist(), block.known.tolist(), strict=True))
 
 
 def moment_words(history: History, position: int, *, several: bool) -> str:

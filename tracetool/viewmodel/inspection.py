@@ -33,8 +33,9 @@ def inspect(tables: Tables, trace: int, seq: int, progress: Progress) -> Explana
     """
     session = tables.session
     device = str(tables.event(tables.number(trace, seq))["device"])
-    readers = [kept.again(progress.report) for kept in session.traces[: trace + 1]]
-    replayed = replay_readers(readers, _options(session, device, trace, seq))
+    before = [kept.again(progress.report) for kept in session.traces[:trace]]
+    until = session.traces[trace].again(progress.report, max(seq + 1, _ENOUGH))
+    replayed = replay_readers([*before, until], _options(session, device, trace, seq))
     found = next((each for each in replayed.devices.values() if each.inspection is not None), None)
     if found is None or found.inspection is None:
         raise UsageError(f"event {seq} cannot be explained: {device} was left out")
@@ -49,6 +50,7 @@ def inspect(tables: Tables, trace: int, seq: int, progress: Progress) -> Explana
         operation=operation,
         findings=session.audit.findings,
         start_ns=session.starts[trace],
+        timeline=session.store_timeline(device),
     )
 
 
@@ -74,7 +76,7 @@ def _options(session: AuditSession, device: str, trace: int, seq: int) -> Option
         behaviour=options.behaviour if audited is None else audited.behaviour,
         policy=session.audit.policy,
         mains={number: main for number, main in mains.items() if main is not None},
-        at=max(seq, _ENOUGH),
+        collects=False,
         inspect=seq,
         inspect_trace=trace,
     )

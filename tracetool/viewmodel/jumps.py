@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 
 from tracetool.findings import Severity
+from tracetool.viewmodel.audit_session import NO_CODE
+from tracetool.viewmodel.filters import common
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +29,12 @@ class Jump(Enum):
     ERASE = "erase"
     PLACE = "operation on the same place"
     OUTSIDE = "operation outside the extent"
+    CODE = "operation by the same code"
+
+    @property
+    def of_selected(self) -> bool:
+        """True where the targets depend on the operation that is jumped from."""
+        return self in (Jump.PLACE, Jump.CODE)
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Landing:
 
 
 def targets(tables: Tables, kind: Jump, operation: int | None) -> NDArray[np.int64]:
-    """Operations (int64, ascending) of a kind; `operation` is that whose bytes count for `PLACE`.
+    """Operations (int64, ascending) of a kind; `operation` is that whose bytes or code count for `PLACE` and `CODE`.
 
     Findings are those of the worst severity.
     """
@@ -50,6 +58,8 @@ def targets(tables: Tables, kind: Jump, operation: int | None) -> NDArray[np.int
         return np.flatnonzero(tables.outside)
     if kind is Jump.ERASE:
         return tables.select_operations(pl.col("kind").cast(pl.String) == "erase")
+    if kind is Jump.CODE:
+        return tables.select_operations((pl.col("by") == _code(tables, operation)).fill_null(value=False))
     return tables.select_operations(_same_place(tables, operation))
 
 
@@ -73,12 +83,21 @@ def _same_place(tables: Tables, operation: int | None) -> pl.Expr:
     return same
 
 
-def jump(timeline: Timeline, row: int, kind: Jump, *, forward: bool) -> Landing | str:
-    """The next or previous target from a row on; an error in words where there is none."""
-    here = timeline.operation(row)
+def _code(tables: Tables, operation: int | None) -> str | None:
+    """The module that asked for an operation."""
+    return None if operation is None else tables.operations["by"][operation]
+
+
+def jump(timeline: Timeline, here: int | None, kind: Jump, *, forward: bool) -> Landing | str:
+    """The next or previous target from an operation on; an error in words where there is none.
+
+    Without an operation, from the first one on, which may be the target itself.
+    """
+    if kind is Jump.CODE and _code(timeline.tables, here) is None:
+        return "the code behind this operation is not known" if timeline.session.has_code else NO_CODE
     found = targets(timeline.tables, kind, here)
-    filtered = timeline.level.of_operations and timeline.filter.active is not None
-    visible = np.intersect1d(found, timeline.items) if filtered else found
+    filtered = timeline.level.of_operations and timeline.filtered
+    visible = common(found, timeline.items) if filtered else found
     ahead = visible[visible > (-1 if here is None else here)] if forward else visible[visible < (here or 0)]
     if not len(ahead):
         return _nothing(kind, len(found), len(found) - len(visible), forward=forward)

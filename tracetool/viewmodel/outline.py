@@ -108,6 +108,17 @@ class Outline:
         before = int(np.searchsorted(self._opened, index))
         return index + int(self._sizes[:before].sum())
 
+    def rows_in(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows (int64) of items in an order of their places, each followed by its children."""
+        if not len(self._opened):
+            return order
+        sizes = np.ones(self.count, np.int64)
+        sizes[self._opened] += self._sizes
+        starts = np.cumsum(sizes) - sizes
+        ordered = sizes[order]
+        into = np.arange(len(self)) - np.repeat(np.cumsum(ordered) - ordered, ordered)
+        return np.repeat(starts[order], ordered) + into
+
     def spot(self, row: int) -> Spot:
         """Content of a row."""
         at = int(np.searchsorted(self._starts, row, side="right")) - 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracetool.audit.activity import activity, with_outside
+from tracetool.audit.activity import activity, activity_of, with_outside
 from tracetool.audit.flash import flash_use
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import Severity
@@ -15,7 +15,7 @@ from tracetool.findings.phrases import count_of, events_lost
 from tracetool.report.facts import Topic, device_facts, headline, shown_figures
 from tracetool.report.phrases import SIGNS, severity_counts, trace_remarks
 from tracetool.sanitize import sanitize
-from tracetool.viewmodel.findings import FindingRow, finding_rows
+from tracetool.viewmodel.findings import FindingRow, FindingsModel, finding_rows, findings_passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from tracetool.audit.figures import Figure
     from tracetool.audit.flash import FlashUse
     from tracetool.report.facts import Fact
+    from tracetool.viewmodel.passing import Passing
 
-__all__ = ["BootColumn", "DeviceCard", "OverviewModel", "overview"]
+__all__ = ["BootColumn", "DeviceCard", "OverviewModel", "overview", "overview_passing"]
 
-MOST_FINDINGS = 8
-"""Findings that the overview lists; the others have a view of their own."""
+_MOST_FINDINGS = 8
+"""Findings that a small overview lists; the others have a view of their own."""
 
 _TOPICS = (
     Topic.REGION,
@@ -61,6 +62,8 @@ class DeviceCard:
     facts: tuple[Fact, ...]
     quiet: bool
     """True for a device that is not written or read-only, with nothing outside."""
+    passing: str = ""
+    """Counts of its operations that pass the filter; empty without one."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,19 @@ class OverviewModel:
     headline: str
     cards: tuple[DeviceCard, ...]
     findings: tuple[FindingRow, ...]
-    findings_words: str
+    counts: str
+    """Number of findings by severity, or why there is none."""
     boots: tuple[BootColumn, ...]
+
+    @property
+    def worst(self) -> tuple[FindingRow, ...]:
+        """The findings worth a look where there is little room."""
+        return tuple(row for row in self.findings if row.severity >= Severity.WARNING)[:_MOST_FINDINGS]
+
+    def findings_words(self, shown: int) -> str:
+        """The findings in words, of which the first `shown` are listed."""
+        left = len(self.findings) - shown
+        return f"{self.counts}; {left:,} more in the findings view" if left else self.counts
 
 
 def overview(audit: Audit) -> OverviewModel:
@@ -92,24 +106,38 @@ def overview(audit: Audit) -> OverviewModel:
 
     Operations beyond the extent are marked where the audit has its operations.
     """
-    rows = finding_rows(audit)
-    shown = tuple(row for row in rows if row.severity >= Severity.WARNING)[:MOST_FINDINGS]
     return OverviewModel(
         verdict=audit.verdict,
         sign=SIGNS[audit.verdict],
         headline=sanitize(headline(audit)),
         cards=tuple(_card(device, audit) for device in audit.worst_first),
-        findings=shown,
-        findings_words=_findings_words(audit, len(rows) - len(shown)),
+        findings=finding_rows(audit),
+        counts=severity_counts(audit.findings) or "no findings",
         boots=tuple(_boot(number, trace, audit) for number, trace in enumerate(audit.traces)),
     )
 
 
-def _findings_words(audit: Audit, left: int) -> str:
-    counts = severity_counts(audit.findings)
-    if not counts:
-        return "no findings"
-    return f"{counts}; {left:,} more in the findings view" if left else counts
+def overview_passing(model: OverviewModel, audit: Audit, passing: Passing | None) -> OverviewModel:
+    """The overview with the counts and the activity of what passes the filter; the verdict is that of the whole."""
+    if passing is None:
+        return model
+    cards = tuple(
+        replace(card, passing=passing.words(device.name) or "nothing")
+        for card, device in zip(model.cards, audit.worst_first, strict=True)
+    )
+    found = findings_passing(FindingsModel(finding_rows(audit), ""), passing)
+    boots = tuple(replace(boot, charts=tuple(_charts(boot.number, audit, passing))) for boot in model.boots)
+    return replace(model, cards=cards, findings=found.rows, counts=found.words, boots=boots)
+
+
+def _charts(trace: int, audit: Audit, passing: Passing) -> Iterator[tuple[str, TraceActivity]]:
+    """Activity of each device in a trace, of what passes."""
+    for device in audit.worst_first:
+        mine = passing.operations.filter((pl.col("trace") == trace) & (pl.col("device").cast(pl.String) == device.name))
+        for chart in activity(device, audit):
+            if chart.trace == trace:
+                found = activity_of(mine, chart)
+                yield sanitize(device.name, _NAME), with_outside(found, _outside(device, chart, mine))
 
 
 # --- a device ----------------------------------------------------------------------------------------------------
@@ -136,7 +164,7 @@ def _card(device: DeviceAudit, audit: Audit) -> DeviceCard:
 def _boot(number: int, trace: TraceReport, audit: Audit) -> BootColumn:
     health = list(_health(trace))
     charts = [
-        (sanitize(device.name, _NAME), with_outside(chart, _outside(device, chart, audit)))
+        (sanitize(device.name, _NAME), with_outside(chart, _outside(device, chart, audit.operations)))
         for device in audit.worst_first
         for chart in activity(device, audit)
         if chart.trace == number
@@ -150,13 +178,13 @@ def _boot(number: int, trace: TraceReport, audit: Audit) -> BootColumn:
     )
 
 
-def _outside(device: DeviceAudit, chart: TraceActivity, audit: Audit) -> Iterator[int]:
+def _outside(device: DeviceAudit, chart: TraceActivity, operations: pl.DataFrame) -> Iterator[int]:
     """Positions, on the chart's axis, of operations that reach beyond the extent."""
     if device.extent is None:
         return
     mine = (pl.col("trace") == chart.trace) & (pl.col("device").cast(pl.String) == device.name)
     beyond = pl.col("offset") + pl.col("length") > device.extent.bytes
-    yield from audit.operations.filter(mine & beyond)["time_ns" if chart.timed else "first_seq"].drop_nulls()
+    yield from operations.filter(mine & beyond)["time_ns" if chart.timed else "first_seq"].drop_nulls()
 
 
 def _health(trace: TraceReport) -> Iterator[str]:

@@ -11,13 +11,14 @@ import polars as pl
 
 from tracetool.errors import UsageError
 from tracetool.sizes import format_offset, parse_size
+from tracetool.timeline.sectors import Sectors
 
 if TYPE_CHECKING:
     from tracetool.viewmodel.timeline import Timeline
 
 __all__ = ["PLACES_HELP", "Place", "PlaceKind", "parse_place", "row_of_place"]
 
-PLACES_HELP = "0x40000 offset, +64K or -64K from here, block:3, #1234 event, t=1.25s time, 12% of the rows"
+PLACES_HELP = "0x40000 offset, +64K from here, block:3, #1234 event, t=1.25s time, 1.2s..1.5s range, 12% of the rows"
 _EVENT = re.compile(r"#(\d{1,18})", re.ASCII)
 _BLOCK = re.compile(r"block[:\s]\s*(\d{1,9})", re.ASCII | re.IGNORECASE)
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s*%", re.ASCII)
@@ -42,6 +43,23 @@ class Place:
 
     kind: PlaceKind
     value: int
+
+    @property
+    def of_bytes(self) -> bool:
+        """True for a place in the flash, false for one in the trace."""
+        return self.kind in (PlaceKind.OFFSET, PlaceKind.RELATIVE, PlaceKind.BLOCK)
+
+    def offset(self, here: int, block_bytes: int, region_bytes: int) -> int:
+        """The first byte of a place of bytes, in a flash in which the cursor is at byte `here`.
+
+        Raises:
+            UsageError: the flash has no such byte.
+        """
+        offset = self.value * (block_bytes if self.kind is PlaceKind.BLOCK else 1)
+        offset += here if self.kind is PlaceKind.RELATIVE else 0
+        if not 0 <= offset < region_bytes:
+            raise UsageError(f"the flash ends at {format_offset(region_bytes)}")
+        return offset
 
 
 def parse_place(text: str) -> Place:
@@ -125,7 +143,7 @@ def _span(timeline: Timeline, row: int, place: Place) -> tuple[int, int]:
         device = None if here is None else timeline.session.device(here["device"])
         if device is None or device.geometry is None:
             raise UsageError("the size of a block is not known here")
-        return place.value * device.geometry.block, (place.value + 1) * device.geometry.block
+        return Sectors.of(device.geometry).place(place.value)
     start = place.value
     if place.kind is PlaceKind.RELATIVE:
         start += (here["offset"] or 0) if here is not None else 0

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from replay.powercut import AFTER, BEFORE, SHAPES, state_after
-from tracetool.analysis.cut_costs import likely_firmware
+from tracetool.analysis.cut_costs import case_name, likely_firmware, worst_cut_at
+from tracetool.analysis.cut_ribbon import CutRibbon
 from tracetool.analysis.cut_survey import survey_cuts
 from tracetool.analysis.power_cuts import store_commits
 from tracetool.analysis.tolls import Toll
@@ -18,10 +16,12 @@ from tracetool.errors import UsageError
 from tracetool.findings import RULES
 from tracetool.findings.phrases import count_of
 from tracetool.report.next_boot import prospect_rows, prospect_title
-from tracetool.report.power_cuts import short_duration, survey_words
+from tracetool.report.power_cuts import most_often, short_duration, survey_words
 from tracetool.sanitize import first_of, sanitize
 from tracetool.uefi.boot.prospect import prospect
 from tracetool.viewmodel.cells import Cell, Column
+from tracetool.viewmodel.hex_model import TornFlash
+from tracetool.viewmodel.selection import Selection, selection_of_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,21 +43,19 @@ class TollLook(NamedTuple):
 
     sign: str
     style: str
-    name: str
+    name: str = "nothing"
 
 
 LOOKS: dict[Toll | None, TollLook] = {
-    Toll.NO_START: TollLook("✖", "bad", "no start"),
-    Toll.ALL: TollLook("█", "bad", "all lost"),
-    Toll.SOME: TollLook("▓", "warn", "some lost"),
-    Toll.OLDER: TollLook("▒", "note", "older value"),
-    Toll.RECOVERED: TollLook("░", "good", "recovered"),
-    None: TollLook("·", "quiet", "nothing"),
+    Toll.NO_START: TollLook("✖", "bad", Toll.NO_START.label),
+    Toll.ALL: TollLook("█", "bad", Toll.ALL.label),
+    Toll.SOME: TollLook("▓", "warn", Toll.SOME.label),
+    Toll.OLDER: TollLook("▒", "note", Toll.OLDER.label),
+    Toll.RECOVERED: TollLook("░", "good", Toll.RECOVERED.label),
+    None: TollLook("·", "quiet"),
 }
 """Look of each toll, the worst first; None is no cost. The signs differ, so that they do without colours."""
 
-_TOLLS = tuple(LOOKS)
-_LEAST_COSTLY = _TOLLS.index(Toll.OLDER)
 _MOST_NAMES = 12
 
 
@@ -104,14 +102,9 @@ def _cause_line(group: CutGroup) -> list[Cell]:
         Cell(f"{len(group.commits):,}"),
         Cell(f"{len(cost.names)}/{cost.committed}" if cost.names else "", look.style),
         Cell(short_duration(group.exposed_ns) if group.exposed_ns else "", "quiet"),
-        Cell(", ".join(sanitize(name) for name in _names(group))),
+        Cell(", ".join(sanitize(name) for name in most_often(group.variables))),
         Cell(group.case, "quiet"),
     ]
-
-
-def _names(group: CutGroup) -> list[str]:
-    """The variables that the commits were for, the most frequent first."""
-    return sorted(group.variables, key=lambda name: (-group.variables[name], name))
 
 
 class CauseDetail(NamedTuple):
@@ -135,14 +128,8 @@ class PowerCutModel:
         self._session = session
         self._commits = commits
         self._likely = likely
-        tolls = survey.tolls
-        self._events: list[Event] = list(tolls.select("trace", "seq").iter_rows())
-        self._worst, self._after = (
-            np.array([_TOLLS.index(toll and Toll(toll)) for toll in tolls[name]]) for name in ("toll", "toll_after")
-        )
-        times = tolls["time_ns"].cum_max().forward_fill().drop_nulls()
-        one_clock = tolls["trace"].n_unique() == 1 and len(times) == len(tolls) and times[0] < times[-1]
-        self._times = times.to_numpy() if one_clock else None
+        self._ribbon = CutRibbon(survey.tolls)
+        self._events, self._times = self._ribbon.events, self._ribbon.times
         self.by_time = self.has_times
 
     @property
@@ -172,22 +159,15 @@ class PowerCutModel:
 
     def ribbon(self, width: int) -> list[Toll | None]:
         """The worst toll of the moments in each of `width` columns."""
-        found = []
-        for start, end in self._spans(width):
-            worst = int(self._worst[start:end].min(initial=len(_TOLLS) - 1))
-            if self.by_time and start:  # what the commit before left lasts until the next one
-                worst = min(worst, int(self._after[start - 1]))
-            found.append(_TOLLS[worst])
-        return found
+        return self._ribbon.worst(self._spans(width), lasting=self.by_time)
 
     def _spans(self, width: int) -> list[tuple[int, int]]:
         """The commits in each column, as ranges of their numbers."""
         count = len(self._events)
         if self.by_time and self._times is not None:
             first, last = int(self._times[0]), int(self._times[-1])
-            starts = [first + (last - first) * column // width for column in range(width)]
-            bounds = [*np.searchsorted(self._times, starts).tolist(), count]
-            return list(pairwise(bounds))
+            bounds = [first + (last - first) * column // width for column in range(width)]
+            return self._ribbon.spans(self._times, [*bounds, last + 1])
         return [
             (start := column * count // width, max((column + 1) * count // width, start + 1)) for column in range(width)
         ]
@@ -213,7 +193,7 @@ class PowerCutModel:
     def event_in(self, column: int, width: int) -> Event:
         """The event of the worst commit in a column, else of the last one before it."""
         start, end = self._spans(width)[column]
-        number = start + int(self._worst[start:end].argmin()) if start < end else start - 1
+        number = self._ribbon.worst_number(start, end) if start < end else start - 1
         return self._events[max(number, 0)]
 
     def moment_words(self, event: Event) -> str:
@@ -222,7 +202,7 @@ class PowerCutModel:
         if number < 0:
             return f"before the first of {count_of(len(self._events), 'commit')}"
         commits = self._events[number] == event
-        toll = _TOLLS[(self._worst if commits else self._after)[number]]
+        toll = (self._ribbon.worst_at if commits else self._ribbon.after)(number)
         cost = "a power cut costs nothing" if toll is None else RULES[toll.rule].title
         where = f"{'' if commits else 'after '}commit {number + 1:,} of {len(self._events):,}"
         return f"event {event[1]:,}, {where}: {cost}"
@@ -232,7 +212,7 @@ class PowerCutModel:
         if cause is not None:
             stops = sorted(self.survey.groups[cause].commits)
         else:
-            stops = [self._events[number] for number in np.flatnonzero(self._worst <= _LEAST_COSTLY).tolist()]
+            stops = [self._events[number] for number in self._ribbon.costly(least=Toll.OLDER)]
         here = (-1, -1) if event is None else event
         if forward:
             return next((stop for stop in stops if stop > here), None)
@@ -247,10 +227,35 @@ class PowerCutModel:
         commit = self.survey.groups[cause].worst.commit
         return commit.trace, commit.seq
 
+    def selection(self, event: Event) -> Selection:
+        """A commit as a selection: its event, and the bytes that it changed."""
+        history = self._session.history(self.survey.device)
+        if history is None:
+            return Selection(self.survey.device, *event)
+        return selection_of_moment(history, history.position(*event), self.survey.device)
+
     def cause_of(self, event: Event, preferred: int = 0) -> int | None:
         """The cause of a commit: the preferred one where it is one of several, else the worst; None: it has none."""
         causes = [number for number, group in enumerate(self.survey.groups) if event in group.commits]
         return preferred if preferred in causes else causes[0] if causes else None
+
+    def torn(self, cause: int, event: Event | None) -> TornFlash | None:
+        """The flash after the worst cut of a cause, or the worst in the commit of an event where that is one of its.
+
+        None for no cause. Takes up to some seconds.
+        """
+        target = self.target(cause)
+        if target is None:
+            return None
+        group = self.survey.groups[cause]
+        if event in group.commits and event != target:
+            contents, cut = worst_cut_at(self._commits, self.survey.firmware, event)
+        else:
+            cut = group.worst
+            contents = state_after(self._commits.before, self._commits, *target, cut.shape)
+        case = case_name(self._commits.digest, cut)
+        words = f"the power is cut at event {cut.commit.seq:,}, {_shape_words(cut)} │ case {case}"
+        return TornFlash(cut.commit.trace, cut.commit.seq, self._commits.start, contents, words)
 
     def detail(self, cause: int) -> CauseDetail:
         """A cause in full, with the next boot after its worst cut; takes up to a second."""
@@ -263,9 +268,10 @@ class PowerCutModel:
         exposed = f"; exposed {short_duration(group.exposed_ns)} of {short_duration(self.survey.time_ns)}"
         times = f"{count_of(len(group.commits), 'time')}, {count_of(group.states, 'cut')}"
         yield "times", times + (exposed if group.exposed_ns else "")
-        if group.variables:
-            names = [f"{sanitize(name)} ({group.variables[name]:,})" for name in _names(group)]
-            yield "for", first_of(names, _MOST_NAMES)
+        for label, counts in (("for", group.variables), ("asked by", group.asked_by)):
+            if counts:
+                names = [f"{sanitize(name)} ({counts[name]:,})" for name in most_often(counts)]
+                yield label, first_of(names, _MOST_NAMES)
         yield "worst", f"event {cut.commit.seq:,}, {_shape_words(cut)}"
         if cost.names:
             lost = first_of([sanitize(name) for name in cost.names], _MOST_NAMES)

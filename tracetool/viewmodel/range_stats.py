@@ -14,7 +14,7 @@ from tracetool.timeline.operations import COUNTED, WRITING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Gaps", "Statistics", "statistics", "within"]
+__all__ = ["Gaps", "Statistics", "clipped", "statistics", "within"]
 
 _ACCESS_BYTES = 4
 """The most that an access brings: the facts of the model have 8-byte accesses arrive as two of 4 bytes."""
@@ -47,6 +47,8 @@ class Statistics:
     gaps: Gaps | None
     scattered: bool = False
     """A program's words do not fill its span: `bytes_programmed` is an estimate that may be too low or too high."""
+    unsure: bool = False
+    """Contents are not always known: at least `bytes_changed` bytes were altered."""
 
     def words(self) -> Iterator[str]:
         """A phrase per total, without zeros."""
@@ -56,8 +58,12 @@ class Statistics:
                 yield count_of(count, noun)
         if self.bytes_programmed:
             yield f"{'~' if self.scattered else ''}{_bytes(self.bytes_programmed)} programmed"
-        if self.bytes_changed is not None and (self.erases or self.programs):
-            yield f"{_bytes(self.bytes_changed)} changed"
+        if (
+            self.bytes_changed is not None
+            and (self.erases or self.programs)
+            and (self.bytes_changed or not self.unsure)
+        ):
+            yield f"{'at least ' if self.unsure else ''}{_bytes(self.bytes_changed)} changed"
         if self.accesses:
             yield count_of(self.accesses, "access", "accesses")
         if self.gaps is not None:
@@ -68,6 +74,13 @@ def within(operations: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
     """The operations (columns of `OPERATIONS_SCHEMA`) that touch bytes from `start` to `end`, in their order."""
     reach = pl.col("offset") + pl.max_horizontal(pl.col("length").fill_null(1), 1)
     return operations.filter((pl.col("offset") < end) & (reach > start))
+
+
+def clipped(operations: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
+    """Operations that touch bytes from `start` to `end`, cut to those bytes."""
+    low = pl.max_horizontal("offset", pl.lit(start))
+    high = pl.min_horizontal(pl.col("offset") + pl.col("length"), pl.lit(end))
+    return operations.with_columns(offset=low, length=high - low)
 
 
 def statistics(operations: pl.DataFrame) -> Statistics:

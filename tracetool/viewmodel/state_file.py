@@ -18,6 +18,7 @@ from tracetool.errors import InputError
 from tracetool.json_document import DocumentError, instance, load_document
 from tracetool.paths import user_folder
 from tracetool.sanitize import sanitize
+from tracetool.viewmodel.filters import Chip  # noqa: TC001  the fields of a saved state are read by their types
 from tracetool.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class SavedState:
 
     bookmarks: tuple[Bookmark, ...] = ()
     view: str | None = None
-    filter: str | None = None
+    chips: tuple[Chip, ...] = ()
     trace: int = 0
     seq: int | None = None
     theme: str | None = None

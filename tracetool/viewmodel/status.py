@@ -12,6 +12,8 @@ from tracetool.viewmodel.tables import Level
 from tracetool.viewmodel.what_if import settings_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
     from tracetool.viewmodel.audit_session import AuditSession, Progress
@@ -23,11 +25,10 @@ _ONE = {Level.OPERATIONS: "operation", Level.ACCESSES: "access", Level.EVENTS: "
 
 
 def timeline_status(timeline: Timeline, search: str = "") -> str:
-    """Rows, hidden rows and filter; the search, and the time format unless it is the default."""
+    """Rows and hidden rows; the search, and the time format unless it is the default."""
     parts = [_rows(timeline)]
-    query = timeline.filter.query
-    if query is not None:
-        parts.append(f"filter{'' if timeline.filter.on else ' (off, F: on)'}: {sanitize(query.text)}")
+    if timeline.filter.chips and not timeline.filter.on:
+        parts.append("filter off, F: on")
     if search:
         parts.append(search)
     if timeline.mode is not TimeMode.START:
@@ -36,7 +37,7 @@ def timeline_status(timeline: Timeline, search: str = "") -> str:
 
 
 def _rows(timeline: Timeline) -> str:
-    if timeline.filter.active is None:
+    if not timeline.filtered:
         return _counted(timeline.total, timeline.level) + ("" if timeline.session.complete else " so far")
     left = timeline.total - timeline.hidden
     return f"{left:,} of {_counted(timeline.total, timeline.level)}, {timeline.hidden:,} hidden"
@@ -46,7 +47,7 @@ def _counted(count: int, level: Level) -> str:
     return count_of(count, _ONE[level], level.value)
 
 
-def range_words(timeline: Timeline, rows: range) -> str:
+def range_words(timeline: Timeline, rows: Sequence[int]) -> str:
     """Counts, bytes and gaps of the operations of these rows; empty where there are none."""
     if not rows or not len(timeline):
         return ""
@@ -54,13 +55,15 @@ def range_words(timeline: Timeline, rows: range) -> str:
     return "" if chosen is None else f"selected: {', '.join(statistics(chosen).words())}"
 
 
-def _shown_by(timeline: Timeline, rows: range) -> pl.DataFrame | None:
+def _shown_by(timeline: Timeline, rows: Sequence[int]) -> pl.DataFrame | None:
     """Operations of the rows; at other levels, those from the first row's to the last row's."""
     operations = timeline.tables.operations
-    if timeline.level.of_operations:
+    if timeline.level.of_operations and isinstance(rows, range):
         first, last = timeline.item_of_row(rows[0]), timeline.item_of_row(rows[-1])
         items = timeline.items
         return operations[items[(items >= first) & (items <= last)]]
+    if timeline.level.of_operations:  # sorted by a column
+        return operations[sorted({timeline.item_of_row(row) for row in rows})]
     begin, end = timeline.operation(rows[0]), timeline.operation(rows[-1])
     return None if begin is None or end is None else operations[begin : end + 1]
 
@@ -76,7 +79,8 @@ def title(session: AuditSession) -> str:
     changed = settings_words(session.settings)
     events = sum(trace.events for trace in session.traces)
     words = f"{sanitize(_base(session.name))}, {count_of(events, 'event')}"
-    return f"{changed}, {words}" if changed else words
+    words = f"{changed}, {words}" if changed else words
+    return f"{words}, following" if session.growing else words
 
 
 def _base(name: str) -> str:

@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 
 from tracetool.events import ACCESSES, EVENTS_SCHEMA
-from tracetool.timeline.touched import TOUCHED
+from tracetool.findings.marked import cases_of, with_findings
+from tracetool.timeline.code import modules_in
+from tracetool.timeline.touched import FOUND, OF_OPERATIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,6 +73,7 @@ class Tables:
         counts = [trace.events for trace in session.traces]
         self.starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self.events = int(self.starts[-1])
+        self._begins: dict[str | None, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
 
     # --- events --------------------------------------------------------------------------------------------------
 
@@ -97,10 +100,20 @@ class Tables:
             pieces.append(self.session.traces[trace].gather(seqs, trace))
         return pl.concat(pieces)
 
-    def select_events(self, condition: pl.Expr) -> NDArray[np.int64]:
-        """The numbers (int64) of the events for which a condition holds."""
-        needs_operations = not set(TOUCHED).isdisjoint(condition.meta.root_names())
-        operations = self.operations if needs_operations else None
+    CHOSEN = "chosen"
+    """Column of events: whether they are of one of the operations given to `select_events`."""
+
+    def select_events(self, condition: pl.Expr, chosen: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """The numbers (int64) of the events for which a condition holds.
+
+        With `chosen` operations (int64) it can also be on the column `CHOSEN`.
+        """
+        asked = set(condition.meta.root_names())
+        operations = self._asked_of(condition) if asked & {*OF_OPERATIONS, *FOUND, self.CHOSEN} else None
+        if operations is not None and chosen is not None:
+            mask = np.zeros(len(operations), np.bool_)
+            mask[chosen] = True
+            operations = operations.with_columns(pl.Series(self.CHOSEN, mask))
         found = [
             trace.select(condition, at, operations) + self.starts[at] for at, trace in enumerate(self.session.traces)
         ]
@@ -138,14 +151,29 @@ class Tables:
 
     def select_operations(self, condition: pl.Expr) -> NDArray[np.int64]:
         """The operations (int64, ascending) for which a condition holds."""
-        return self.operations.select(condition.arg_true())[:, 0].to_numpy().astype(np.int64)
+        return self._asked_of(condition).select(condition.arg_true())[:, 0].to_numpy().astype(np.int64)
+
+    def _asked_of(self, condition: pl.Expr) -> pl.DataFrame:
+        """The operations with the columns that a condition is on."""
+        return self.operations if set(FOUND).isdisjoint(condition.meta.root_names()) else self.audited
+
+    @cached_property
+    def audited(self) -> pl.DataFrame:
+        """The operations with what findings say of them, the columns `FOUND`."""
+        return with_findings(self.operations, self.session.audit.findings)
 
     def operation_at(self, trace: int, seq: int, device: str | None = None) -> int | None:
         """The operation that an event belongs to: the last one of its device that began at or before it."""
-        earlier = pl.col("trace").cast(pl.Int64) * (1 << 40) + pl.col("first_seq") <= trace * (1 << 40) + seq
-        mine = earlier if device is None else earlier & (pl.col("device").cast(pl.String) == device)
-        found = self.select_operations(mine)
-        return int(found[-1]) if len(found) else None
+        if device not in self._begins:
+            name = pl.col("device").cast(pl.String)
+            rows = self.select_operations(name.is_not_null() if device is None else name == device)
+            begins = pl.col("trace").cast(pl.Int64) * (1 << 40) + pl.col("first_seq")
+            starts = self.operations.select(begins)[:, 0].to_numpy()[rows]
+            # Operations of several devices are not in the order of their beginnings; these are, and find the same row.
+            self._begins[device] = rows, np.minimum.accumulate(starts[::-1])[::-1]
+        rows, starts = self._begins[device]
+        at = int(np.searchsorted(starts, trace * (1 << 40) + seq, side="right")) - 1
+        return int(rows[at]) if at >= 0 else None
 
     def main_seq(self, operation: int) -> int:
         """Seq of the event that stands for an operation: its last write, else its first event.
@@ -175,16 +203,29 @@ class Tables:
         return tuple(self.operations["variable"].explode().drop_nulls().unique().sort())
 
     @cached_property
+    def modules(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of the modules that asked for operations, and of all in their chains, sorted."""
+        every = self.operations.select(modules_in(pl.col("chain").drop_nulls().unique()).alias("module"))
+        return tuple(self.operations["by"].drop_nulls().unique().sort()), tuple(
+            every["module"].explode().drop_nulls().unique().sort()
+        )
+
+    @cached_property
     def marks(self) -> dict[int, Mark]:
         """The worst finding of each operation that has one."""
         marks: dict[int, Mark] = {}
         for finding in self.session.audit.findings:  # the worst first
-            cases = [(case.trace, case.seq) for case in finding.occurrences]
-            if not cases and finding.first_seq is not None and finding.trace is not None:
-                cases = [(finding.trace, finding.first_seq)]
-            for operation, seq in self._operations_of(finding.device, cases):
+            for operation, seq in self._operations_of(finding.device, list(cases_of(finding))):
                 marks.setdefault(operation, Mark(finding.severity, finding.rule, seq))
         return marks
+
+    @cached_property
+    def severities(self) -> pl.Series:
+        """Severity of the worst finding of each operation, the worst first; null where there is none."""
+        found: list[int | None] = [None] * len(self.operations)
+        for operation, mark in self.marks.items():
+            found[operation] = -mark.severity
+        return pl.Series("mark", found, pl.Int8)
 
     def _operations_of(self, device: str | None, cases: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """The operation and the seq of each case, (trace, seq), on a device."""

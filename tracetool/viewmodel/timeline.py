@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import polars as pl
 
 from tracetool.events import ACCESSES
 from tracetool.viewmodel.cells import Look, TimeMode, common_prefix, event_line, operation_line, timeline_columns
-from tracetool.viewmodel.filters import Filter, selected
+from tracetool.viewmodel.filters import Filter, items_passing
 from tracetool.viewmodel.outline import Children, Outline
 from tracetool.viewmodel.tables import Level, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,6 +34,24 @@ class Shown(NamedTuple):
     trace: int
     seq: int
     device: str
+
+
+_SORT_KEYS = {
+    "mark": pl.col("mark"),
+    "trace": pl.col("trace"),
+    "seq": pl.col("trace").cast(pl.Int64) * (1 << 40) + pl.col("first_seq"),
+    "time": pl.col("time_ns"),
+    "device": pl.col("device").cast(pl.String),
+    "operation": pl.col("kind").cast(pl.String),
+    "offset": pl.col("offset"),
+    "length": pl.col("length"),
+    "changed": pl.col("bytes_changed"),
+    "outcome": pl.col("outcome").cast(pl.String),
+    "variable": pl.col("variable").list.first(),
+    "by": pl.col("by"),
+    "detail": pl.col("accesses"),
+}
+"""What operations are sorted by, for each column."""
 
 
 class Timeline:
@@ -58,11 +76,33 @@ class Timeline:
         other.mode, other.mark_ns, other.filter = self.mode, self.mark_ns, self.filter
         other.set_level(self.level)
         other.set_bookmarks(self._bookmarks)
-        if len(other.tables.operations) == len(self.tables.operations):
+        if self.session.growing or len(other.tables.operations) == len(self.tables.operations):
             for item, opened in self._opened.items():
-                other._opened[item] = opened
-                other._show_children(item, opened)
+                now = other._same_item(self, item)
+                if now is not None and other.shows(now):
+                    other._opened[now] = opened
+                    other._show_children(now, opened)
         return other
+
+    def row_continued(self, before: Timeline, row: int) -> int | None:
+        """The row here of a row of the timeline that this one continues; None where it is gone or hidden."""
+        if not 0 <= row < len(before):
+            return None
+        spot = before._outline.spot(row)
+        item = self._same_item(before, spot.item)
+        if item is None or not self.shows(item):
+            return None
+        child = None if spot.child is None else self._outline.row_of_child(item, spot.child)
+        return self.row_of_item(item) if child is None else child
+
+    def _same_item(self, before: Timeline, item: int) -> int | None:
+        """The number here of an item of another session, by its first event; None where it is gone."""
+        if not self.level.of_operations:
+            return item
+        names = ("trace", "first_seq", "device")
+        trace, seq, device = (before.tables.operations[name][item] for name in names)
+        now = self.tables.operation_at(trace, seq, device)
+        return None if now is None or self.tables.operations["first_seq"][now] != seq else now
 
     # --- rows of the grid ----------------------------------------------------------------------------------------
 
@@ -76,8 +116,25 @@ class Timeline:
 
     def lines(self, start: int, count: int) -> list[list[Cell]]:
         """The cells of rows `start` to `start + count`, as far as there are any."""
-        spots = [self._outline.spot(row) for row in range(start, min(start + count, len(self)))]
-        before = self.time_of(start - 1) if self.mode is TimeMode.DELTA else None
+        return self.gather(range(start, min(start + count, len(self))))
+
+    def order(self, column: str, *, descending: bool) -> NDArray[np.int64] | None:
+        """Rows (int64) of operations sorted by a column, each followed by those under it; None for other levels."""
+        key = _SORT_KEYS.get(column)
+        if key is None or not self.level.of_operations:
+            return None
+        operations = self.tables.operations
+        if column == "mark":
+            operations = operations.with_columns(self.tables.severities)
+        order = operations[self.items].select(key.arg_sort(descending=descending, nulls_last=True))[:, 0].to_numpy()
+        return self._outline.rows_in(order.astype(np.int64))
+
+    def gather(self, rows: Sequence[int]) -> list[list[Cell]]:
+        """The cells of these rows."""
+        if not len(rows):
+            return []
+        spots = [self._outline.spot(row) for row in rows]
+        before = self.time_of(rows[0] - 1) if self.mode is TimeMode.DELTA else None
         operations, events = self._rows_of(spots)
         lines = []
         for spot in spots:
@@ -171,10 +228,7 @@ class Timeline:
             return None
         spot = self._outline.spot(row)
         if self.level.of_operations and spot.child is None:
-            found = self.tables.operations.row(spot.item, named=True)
-            mark = self.tables.marks.get(spot.item)
-            seq = self.tables.main_seq(spot.item) if mark is None else mark.seq
-            return Shown(spot.item, found["trace"], seq, found["device"])
+            return Shown(spot.item, *self.event_of_item(spot.item), self.tables.operations["device"][spot.item])
         event = self.tables.event(spot.event)
         operation = spot.item if self.level.of_operations else None
         return Shown(operation, event["trace"], event["seq"], str(event["device"]))
@@ -185,6 +239,20 @@ class Timeline:
         if shown is None or shown.operation is not None:
             return None if shown is None else shown.operation
         return self.tables.operation_at(shown.trace, shown.seq, shown.device)
+
+    def operation_of(self, trace: int, seq: int) -> int | None:
+        """The operation that an event belongs to."""
+        return self.tables.operation_at(trace, seq, self._device(trace, seq))
+
+    def line_of_event(self, trace: int, seq: int) -> list[Cell] | None:
+        """The cells of the operation of an event, or of the event itself where rows are no operations."""
+        if self.level.of_operations:
+            operation = self.operation_of(trace, seq)
+            if operation is None:
+                return None
+            row = self.tables.operations.row(operation, named=True)
+            return self._operation_line(operation, row, self._origin(trace))
+        return self._event_line(self.tables.event(self.tables.number(trace, seq)), self._origin(trace), 0)
 
     def row_of_event(self, trace: int, seq: int) -> int | None:
         """The row that shows an event, or the nearest after it where it is hidden; None without rows."""
@@ -217,12 +285,13 @@ class Timeline:
         return self.tables.operation_at(trace, seq, self._device(trace, seq))
 
     def missing_words(self, trace: int, seq: int) -> str:
-        """Why an event has no row of its own; empty where it has one."""
+        """Why an event has no row of its own, and the key that gives it one; empty where it has one."""
         item = self._item_of(*self._nearest_event(trace, seq))
         if item is not None and self.shows(item):
             return ""
-        why = f"event {seq:,} is hidden by the filter" if self.filter.active else f"event {seq:,} has no row"
-        return f"{why}; this is the nearest row" if len(self) else why
+        if item is not None and self.filtered:
+            return f"event {seq:,} is hidden by the filter: F shows it"
+        return f"event {seq:,} is in no operation: z shows events" if item is None else f"event {seq:,} has no row here"
 
     def shows(self, item: int) -> bool:
         """True if an item matches the filter."""
@@ -232,6 +301,18 @@ class Timeline:
     def items(self) -> NDArray[np.int64]:
         """Items that match the filter: numbers of operations or events, int64."""
         return self._outline.items()
+
+    def event_of_item(self, item: int) -> tuple[int, int]:
+        """Trace and seq of the event that stands for an item."""
+        if not self.level.of_operations:
+            return self.tables.place(item)
+        mark = self.tables.marks.get(item)
+        return int(self.tables.operations["trace"][item]), self.tables.main_seq(item) if mark is None else mark.seq
+
+    def item_of_event(self, trace: int, seq: int) -> int:
+        """The item that an event belongs to, hidden or not; -1 before the first."""
+        item = self._item_of(*self._nearest_event(trace, seq))
+        return -1 if item is None else item
 
     def share(self, millionths: int) -> int:
         """Row at a fraction of all rows."""
@@ -251,23 +332,27 @@ class Timeline:
         """Items that the filter hides."""
         return self.total - self._outline.count
 
-    def set_filter(self, query: Filter) -> None:
+    @property
+    def filtered(self) -> bool:
+        """True if a chip is on that can hide rows of this level."""
+        events = not self.level.of_operations and bool(self.filter.active(events=True))
+        return events or bool(self.filter.active(events=False))
+
+    def set_filter(self, chosen: Filter) -> None:
         """Hide the rows that do not match, or show all again; open rows stay open."""
-        self.filter = query
+        self.filter = chosen
         self._outline = self._outline.narrowed(self._items())
 
     def set_level(self, level: Level) -> None:
-        """Change the level and close all rows; a filter of another level is kept, but switched off."""
-        if level.of_operations != self.level.of_operations:
-            self.filter = replace(self.filter, on=False)
+        """Change the level and close all rows; chips on events are kept, but hide no operations."""
         self.level = level
         self._opened = {}
         self._outline = Outline(self._items())
 
     def _items(self) -> NDArray[np.int64] | int:
-        query = self.filter.active
-        if query is not None:
-            return selected(self.tables, self.level, query)
+        found = items_passing(self.tables, self.level, self.filter)
+        if found is not None:
+            return found
         return self.tables.accesses if self.level.of_accesses else self.total
 
     # --- opening -------------------------------------------------------------------------------------------------

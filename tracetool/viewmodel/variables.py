@@ -14,12 +14,15 @@ from tracetool.sizes import format_size
 from tracetool.uefi.varstore import read_variable_store, variables_frame
 from tracetool.viewmodel.cells import Cell, Column
 from tracetool.viewmodel.hex_model import moment_words
+from tracetool.viewmodel.selection import selection_of_moment
+from tracetool.viewmodel.store_room import StoreRoom
 
 if TYPE_CHECKING:
     from tracetool.analysis.history import History
     from tracetool.uefi.store_timeline import StoreTimeline
     from tracetool.uefi.varstore import VariableStore
     from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.selection import Selection
 
 __all__ = ["StepRows", "StoreModel", "VariableRows", "store_model"]
 
@@ -54,7 +57,7 @@ class VariableRows:
             Column("guid", "GUID", 8),
             Column("size", "size", 8, right=True),
             Column("status", "state", 10),
-            Column("value", "value", 60),
+            Column("value", "value", min(max(60, *map(len, self._frame["value"].to_list()), 0), _MOST_VALUE)),
         )
 
     def key(self, row: int) -> tuple[str, str] | None:
@@ -67,6 +70,14 @@ class VariableRows:
         """The first row of a variable."""
         keys = zip(self._frame["variable"].to_list(), self._frame["guid"].to_list(), strict=True)
         return next((row for row, found in enumerate(keys) if found == key), None)
+
+    def next_match(self, text: str, here: int, *, forward: bool) -> int | None:
+        """The next or previous row whose name or value has a text, in any case, wrapping around; None: none has."""
+        wanted = pl.concat_str("variable", "value", separator=" ").str.to_lowercase()
+        found = self._frame.select(wanted.str.contains(text.lower(), literal=True).arg_true())[:, 0].to_list()
+        later = [row for row in found if (row > here if forward else row < here)]
+        beyond = later or found
+        return (beyond[0] if forward else beyond[-1]) if beyond else None
 
     def lines(self, start: int, count: int) -> list[list[Cell]]:
         """The cells of some rows."""
@@ -133,15 +144,32 @@ class StoreModel:
         self._starts = session.starts
         operations = session.operations.filter(pl.col("device").cast(pl.String) == device)
         self._steps = changes_frame(timeline, operations)
+        self.room = StoreRoom(timeline, history, operations)
 
     def go(self, position: int) -> None:
         """Go to a moment."""
         self.position = min(max(position, 0), len(self.history))
 
     @property
+    def at_end(self) -> bool:
+        """True at the last moment."""
+        return self.position == len(self.history)
+
+    def continue_from(self, before: StoreModel) -> None:
+        """Show the moment that a model of the same trace showed when that was shorter, or the end if it was there."""
+        self.every_copy = before.every_copy
+        if not before.at_end:
+            self.go(0 if before.event is None else self.history.position(*before.event))
+
+    @property
     def event(self) -> tuple[int, int] | None:
         """Trace and seq of the event that led to the moment; None before the first change."""
         return self.history.event(self.position)
+
+    @property
+    def selection(self) -> Selection:
+        """The event that led to the moment, and the bytes that it changed."""
+        return selection_of_moment(self.history, self.position, self.device)
 
     def store(self) -> VariableStore:
         """The store at the moment, decoded."""

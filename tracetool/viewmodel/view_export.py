@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracetool.analysis.boots import LAST
 from tracetool.errors import UsageError
 from tracetool.events import ACCESSES
-from tracetool.report.frames import write_frames
+from tracetool.report.frames import ROW_GROUP, write_frames
 from tracetool.report.tables import write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
+
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
 
     from tracetool.analysis.options import Options
     from tracetool.viewmodel.cached_trace import CachedTrace
+    from tracetool.viewmodel.tables import Tables
     from tracetool.viewmodel.timeline import Timeline
 
-__all__ = ["EXPORT_FORMATS", "command_line", "export_format", "write_shown"]
+    Report = Callable[[int, int | None], None]
+
+__all__ = ["EXPORT_FORMATS", "Export", "command_line", "export_format", "rows_export", "table_export"]
 
 EXPORT_FORMATS = (".csv", ".jsonl", ".parquet")
 """The formats, as a file's name asks for them."""
@@ -33,32 +42,67 @@ def export_format(path: str) -> str:
     return suffix.removeprefix(".")
 
 
-def write_shown(timeline: Timeline, output_format: str, file: BinaryIO) -> int:
-    """Write the rows that match the filter, with all columns of their table; return their number.
+@dataclass(frozen=True)
+class Export:
+    """Rows to write: their table's name, their number, and the function that writes them in a format to a file.
 
-    The bytes are those that the command line writes.
+    `command` is the command of the program that prints the table.
+
+    The function reports how many rows are done, and may be run in a thread: the rows are those of the moment at which
+    the export was made. The bytes are those that the command line writes.
     """
+
+    table: str
+    rows: int
+    write: Callable[[str, BinaryIO, Report], None]
+    command: str
+
+
+def rows_export(timeline: Timeline) -> Export:
+    """The rows of the timeline that match the filter, with all columns of their table."""
+    tables, items = timeline.tables, timeline.items
     if timeline.level.of_operations:
-        rows = timeline.tables.operations[timeline.items]
-        write_table(rows, "operations", output_format, file)
-        return len(rows)
-    return write_frames([timeline.tables.gather_events(timeline.items)], output_format, file)
+        return table_export(tables.operations[items], "operations")
+
+    def write(output_format: str, file: BinaryIO, report: Report) -> None:
+        write_frames(_pieces(tables, items, report), output_format, file)
+
+    return Export(timeline.level.value, len(items), write, timeline.level.value)
+
+
+def _pieces(tables: Tables, items: NDArray[np.int64], report: Report) -> Iterator[pl.DataFrame]:
+    for start in range(0, len(items), ROW_GROUP):
+        report(start, len(items))
+        yield tables.gather_events(items[start : start + ROW_GROUP])
+
+
+def table_export(frame: pl.DataFrame, table: str, *, command: str = "") -> Export:
+    """A whole table, printed by the command of its name or another one."""
+
+    def write(output_format: str, file: BinaryIO, report: Report) -> None:
+        report(0, len(frame))
+        write_table(frame, table, output_format, file)
+
+    return Export(table, len(frame), write, command or table)
 
 
 # --- the same from the command line ------------------------------------------------------------------------------
 
 
-def command_line(timeline: Timeline) -> str:
-    """Command line that prints what is shown."""
-    query = timeline.filter.active
-    where = [] if query is None else ["--where", query.text]
+def command_line(timeline: Timeline, command: str = "") -> str:
+    """Command line that prints the rows of the timeline, or the table of another view; only `who` is filtered."""
+    chips, of_events = (timeline.filter.text(events=events) for events in (False, True))
+    where = ["--where", chips] if chips else []
     paths = [_given(trace) for trace in timeline.session.traces]
     options = timeline.session.settings.options
+    if command:
+        filtered = where if command == "who" else []
+        return shlex.join(["tracetool", command, *filtered, *_device_options(options), *paths])
     if timeline.level.of_operations:
         return shlex.join(["tracetool", "operations", *where, *_device_options(options), *paths])
-    if timeline.level.of_accesses:
-        accesses = f"event in ({', '.join(ACCESSES)})"
-        where = ["--where", accesses if query is None else f"({query.text}) and {accesses}"]
+    accesses = f"event in ({', '.join(ACCESSES)})" if timeline.level.of_accesses else ""
+    query = f"({of_events}) and {accesses}" if of_events and accesses else of_events or accesses
+    where = ["--where", query] if query else []
     return shlex.join(["tracetool", "events", *where, *_selection(options), *paths])
 
 
@@ -81,6 +125,7 @@ def _device_options(options: Options) -> list[str]:
         for device in sorted(devices):
             words += [option, device]
     words += ["--qemu", options.behaviour.label] if options.behaviour else []
+    words += [] if options.who_log is None else ["--who-log", str(options.who_log)]
     return words + _selection(options)
 
 

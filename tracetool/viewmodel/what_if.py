@@ -13,7 +13,7 @@ from tracetool.sizes import format_size, parse_size
 if TYPE_CHECKING:
     from tracetool.viewmodel.audit_session import Settings
 
-__all__ = ["changed_settings", "settings_words"]
+__all__ = ["changed_settings", "changes_words", "settings_words"]
 
 CHANGES_HELP = "extent 512K, extent DEV=512K, extent none, policy discard"
 
@@ -45,6 +45,22 @@ def _extents(settings: Settings, value: str, writable: str | None) -> dict[str, 
     device = device or writable or ""
     others = {name: extent for name, extent in settings.options.extents.items() if name not in (device, "")}
     return others if size == "none" else others | {device: parse_size(size)}
+
+
+def changes_words(given: Settings, shown: Settings) -> str:
+    """Extents and policy that differ from those given; empty where none do."""
+    if given == shown:
+        return ""
+    old, new = given.options, shown.options
+    words = [
+        f"extent {f'{name}=' if name else ''}{format_size(size)}"
+        for name, size in new.extents.items()
+        if old.extents.get(name) != size
+    ]
+    words += [f"extent {name}=none" for name in old.extents if name not in new.extents]
+    if old.policy != new.policy:
+        words.append("the policy of the audit" if new.policy is None else f"policy {new.policy.label}")
+    return ", ".join(words)
 
 
 def settings_words(settings: Settings) -> str:

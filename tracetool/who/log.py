@@ -5,14 +5,16 @@ The rows are described in `plugin.c`, which writes them.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 __all__ = ["ACCESSES_SCHEMA", "OTHER_STACK", "Image", "WhoLog", "read_who_log"]
 
@@ -36,7 +38,8 @@ guest-physical address, and the number of its chain of callers."""
 _FIELDS = ("row", "vcpu", "direction", "size", "device", "address", "vaddr", "chain")
 _IMAGE_FIELDS = 8
 _MOST_CALLERS = 256
-_CHAIN_FIELDS = 2
+_ADDRESS_BITS = 64
+_TWO_CHAINS = ()
 
 
 class Image(NamedTuple):
@@ -81,39 +84,65 @@ class WhoLog:
     _images: list[Image] = field(default_factory=list)
     _pages: dict[int, list[int]] = field(default_factory=dict)
     """Indices of images by 64 KiB of address, in order."""
+    _by_pc: dict[int, list[Image]] = field(default_factory=dict)
 
     def image_at(self, pc: int, line: int) -> Image | None:
         """The image that a pc lay in when a line was written; None: not known."""
-        for number in reversed(self._pages.get(pc >> _PAGE_BITS, ())):
-            image = self._images[number]
-            if image.line <= line and image.base <= pc < image.base + image.size:
-                return image
-        return None
+        return next((image for image in reversed(self._around(pc)) if image.line <= line), None)
+
+    @property
+    def headerless(self) -> list[Image]:
+        """Places of code without an image's header, in the order in which they were seen."""
+        return [image for image in self._images if image.kind == "-"]
 
     def moments(self, chain: int) -> Sequence[int]:
         """Lines from which on a pc of the chain lies in another image than before, ascending, the first 0."""
-        lines = {0}
-        for pc in self.chains[chain]:
-            found = [self._images[number] for number in self._pages.get(pc >> _PAGE_BITS, ())]
-            inside = [image.line for image in found if image.base <= pc < image.base + image.size]
-            lines |= set(inside[1:])
-        return sorted(lines)
+        return sorted({0}.union(*([image.line for image in self._around(pc)[1:]] for pc in self.chains[chain])))
 
-    def moment(self, chain: int, line: int) -> int:
-        """The last of `moments` that is not behind a line."""
-        moments = self.moments(chain)
-        return moments[bisect_right(moments, line) - 1]
+    def _around(self, pc: int) -> list[Image]:
+        """The images that ever had a pc in them, in order."""
+        if pc not in self._by_pc:
+            images = [self._images[number] for number in self._pages.get(pc >> _PAGE_BITS, ())]
+            self._by_pc[pc] = [image for image in images if image.base <= pc < image.base + image.size]
+        return self._by_pc[pc]
+
+    @property
+    def gapless(self) -> bool:
+        """No row is missing, unless it is all from some moment on."""
+        return not self.damaged and not self.lost
+
+    def code_of(self, accesses: pl.DataFrame) -> NDArray[np.int64]:
+        """Numbers (int64) of the code of accesses (`ACCESSES_SCHEMA`); rows of the same have the same code."""
+        lines = np.array([image.line for image in self._images], np.int64)
+        moment = np.searchsorted(lines, accesses["line"].to_numpy(), side="right").astype(np.int64)
+        chain: NDArray[np.int64] = accesses["chain"].cast(pl.Int64).to_numpy()
+        return chain * (len(lines) + 1) + moment
 
     def add_image(self, image: Image) -> None:
-        """Add an image, which hides those that lay there before."""
+        """Add an image, which hides those that lay there before.
+
+        Raises:
+            ValueError: more lie there than any firmware loads.
+        """
+        found = [
+            self._pages.setdefault(page, [])
+            for page in range(image.base >> _PAGE_BITS, (image.base + image.size - 1 >> _PAGE_BITS) + 1)
+        ]
+        if len(self._pages) > _MOST_PAGES or max(map(len, found)) >= _MOST_IMAGES:
+            raise ValueError("too many images")
         self._images.append(image)
-        for page in range(image.base >> _PAGE_BITS, (image.base + image.size - 1 >> _PAGE_BITS) + 1):
-            self._pages.setdefault(page, []).append(len(self._images) - 1)
+        self._by_pc.clear()
+        for page in found:
+            page.append(len(self._images) - 1)
 
 
 _PAGE_BITS = 16
 _MOST_BYTES = 1 << 28
 """Largest image that is believed."""
+_MOST_PAGES = 1 << 16
+"""Pages with images: 4 GiB of code."""
+_MOST_IMAGES = 1 << 10
+"""Images that lay in one page after each other, or beside."""
 
 
 def read_who_log(data: bytes) -> WhoLog:
@@ -138,11 +167,14 @@ def read_who_log(data: bytes) -> WhoLog:
     )
     log = WhoLog(whole.cast(ACCESSES_SCHEMA))
     bad = accesses.join(whole.select("line"), on="line", how="anti")["line"].to_list()
-    for line, text in table.filter(~pl.col("text").str.starts_with("A ")).iter_rows():
+    is_other = pl.col("text").str.contains("^[CIVS] ")
+    bad += table.filter(~is_other & ~pl.col("text").str.starts_with("A "))["line"].to_list()
+    for line, text in table.filter(is_other).iter_rows():
         try:
             _take(log, line, text)
         except (ValueError, LookupError):
             bad.append(line)
+    log.chains = {number: chain for number, chain in log.chains.items() if chain != _TWO_CHAINS}
     known = log.accesses["chain"].is_in(list(log.chains))
     bad += log.accesses.filter(~known)["line"].to_list()
     log.accesses = log.accesses.filter(known)
@@ -152,7 +184,7 @@ def read_who_log(data: bytes) -> WhoLog:
 
 
 def _take(log: WhoLog, line: int, text: str) -> None:
-    """Take a row that is no access.
+    """Take a row of kind C, I, V or S.
 
     Raises:
         ValueError, LookupError: it is damaged.
@@ -161,9 +193,11 @@ def _take(log: WhoLog, line: int, text: str) -> None:
     if kind == "C":
         number, pcs = rest.split(" ")
         chain = tuple(int(pc, 16) for pc in pcs.split(","))
-        if len(chain) > _MOST_CALLERS or min(chain) < 0:
-            raise ValueError("a chain that is too long")
-        log.chains[int(number)] = chain
+        if len(chain) > _MOST_CALLERS or min(chain) < 0 or max(chain) >> _ADDRESS_BITS:
+            raise ValueError("no chain of addresses")
+        if log.chains.setdefault(int(number), chain) != chain:
+            log.chains[int(number)] = _TWO_CHAINS
+            raise ValueError("a number of two chains, as where logs of two runs were joined")
     elif kind == "I":
         pc, base, size, form, machine, entry, code, path = rest.split(" ", _IMAGE_FIELDS - 1)
         image = Image(
@@ -182,9 +216,7 @@ def _take(log: WhoLog, line: int, text: str) -> None:
         log.add_image(image)
     elif kind == "V":
         log.target = dict(part.partition("=")[::2] for part in rest.split(" ")[1:])["target"]
-    elif kind == "S":
+    else:
         totals = {name: int(value) for name, _, value in (part.partition("=") for part in rest.split(" "))}
         log.lost = totals["lost"]
         log.complete = totals["accesses"] - totals["lost"] == log.accesses.height
-    else:
-        raise ValueError("no row")

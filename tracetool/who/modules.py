@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from tracetool.sanitize import sanitize
+from tracetool.timeline.chain import CALLED_BY, UNKNOWN
+from tracetool.timeline.chain import OTHER_STACK as STACK
 from tracetool.uefi.firmware_files import find_executables
 from tracetool.who.log import OTHER_STACK
+from tracetool.who.raw_code import RawCode, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
     from tracetool.uefi.firmware_files import Executable
     from tracetool.who.log import Image, WhoLog
+    from tracetool.who.symbols import Symbols
 
-__all__ = ["STACK", "UNKNOWN", "Caller", "Modules", "asked_by", "joined"]
+__all__ = ["KERNEL", "STACK", "UNKNOWN", "Caller", "Modules", "asked_by", "joined"]
 
-UNKNOWN = "?"
-"""Name of code that lies in no known image."""
+KERNEL = "kernel"
+"""Name of the code of an operating system's kernel; its offset is the address itself, as in Linux's /proc/kallsyms."""
 
-STACK = "|"
-"""In a chain of names: the callers that follow are on another stack."""
+_KERNEL_HALF = 1 << 63
+"""Firmware runs below, but for runtime drivers that the kernel has mapped here, which have their header."""
 
 _SUFFIXES = frozenset({".dll", ".debug", ".efi", ".pdb", ".elf"})
 _CODE_BYTES = 16
@@ -43,6 +48,7 @@ class Caller:
         offset: of the pc from the module's base; -1 where that is not known.
         guid: of the module's file in the firmware image, if that is known.
         path: from its debug directory, or empty.
+        place: function, file and line, or empty.
     """
 
     pc: int
@@ -50,9 +56,11 @@ class Caller:
     offset: int = -1
     guid: UUID | None = None
     path: str = ""
+    place: str = ""
 
     def __str__(self) -> str:
-        return self.module if self.offset < 0 else f"{self.module}+{self.offset:#x}"
+        where = f" ({self.place})" if self.place else ""
+        return self.module if self.offset < 0 else f"{self.module}+{self.offset:#x}{where}"
 
 
 class Modules:
@@ -60,18 +68,29 @@ class Modules:
 
     Args:
         log: as the plugin wrote it.
-        firmware: the image of the code flash, which has names and GUIDs of modules without a path; None: not known.
+        firmware: reads the image of the code flash, which has names and GUIDs of modules without a path; None: there
+            is none.
+        symbols: ELF files of the build; None: there are none.
     """
 
-    def __init__(self, log: WhoLog, firmware: bytes | None = None) -> None:
+    def __init__(
+        self, log: WhoLog, firmware: Callable[[], bytes | None] = lambda: None, symbols: Symbols | None = None
+    ) -> None:
         self._log = log
-        self._firmware = firmware
-        self._executables: list[Executable] | None = None
+        self._read_firmware = firmware
+        self._symbols = symbols
         self._matched: dict[Image, Executable | None] = {}
 
     def chain(self, number: int, line: int) -> tuple[Caller, ...]:
-        """The callers of a chain, innermost first, at a line of the log."""
-        return tuple(self._caller(pc, line) for pc in self._log.chains[number])
+        """The callers of a chain, innermost first, at a line of the log.
+
+        Behind the last of a kernel's thread none is sure: those on other stacks are of other threads, or of what ran
+        before it.
+        """
+        callers = [self._caller(pc, line) for pc in self._log.chains[number]]
+        stacks = [at for at, caller in enumerate(callers) if caller.module == STACK]
+        end = next((at for at in stacks if callers[at - 1].module == KERNEL), len(callers))
+        return tuple(callers[:end])
 
     def _caller(self, pc: int, line: int) -> Caller:
         if pc == OTHER_STACK:
@@ -79,16 +98,46 @@ class Modules:
         # On AArch64 an odd number is the pc + 1 of a function whose call was not seen.
         pc &= ~1 if self._log.target == "aarch64" else ~0
         image = self._log.image_at(pc, line)
-        if image is None or image.kind == "-":
-            return Caller(pc, UNKNOWN)
+        if image is None:
+            return _nameless(pc)
+        if image.kind == "-":
+            return self._raw_caller(image, pc)
         found = self._executable(image)
         name = _name_of(image.path) or (found.name if found else "") or (str(found.guid) if found else UNKNOWN)
-        return Caller(pc, name, pc - image.base, found.guid if found else None, sanitize(image.path))
+        return self._placed(
+            Caller(pc, name, pc - image.base, found.guid if found else None, sanitize(image.path)), image
+        )
+
+    def _raw_caller(self, image: Image, pc: int) -> Caller:
+        """A caller in code without an image's header."""
+        raw = self._raw_code
+        offset = None if raw is None else raw.offset(image, pc)
+        if raw is None or offset is None:
+            return _nameless(pc)
+        return self._placed(Caller(pc, raw.name, offset), image)
+
+    def _placed(self, caller: Caller, image: Image) -> Caller:
+        """A caller with its place in the source, where symbols tell it."""
+        if self._symbols is None:
+            return caller
+        base = caller.pc - caller.offset
+        place = self._symbols.place(caller.module, image.path, caller.offset, (image.pc - base, code_of(image)))
+        return caller if place is None else replace(caller, place=str(place))
+
+    @cached_property
+    def _firmware(self) -> bytes | None:
+        return self._read_firmware()
+
+    @cached_property
+    def _raw_code(self) -> RawCode | None:
+        return RawCode(self._log.headerless, self._firmware) if self._firmware else None
+
+    @cached_property
+    def _executables(self) -> list[Executable]:
+        return find_executables(self._firmware) if self._firmware else []
 
     def _executable(self, image: Image) -> Executable | None:
         if image not in self._matched:
-            if self._executables is None:
-                self._executables = find_executables(self._firmware) if self._firmware else []
             fitting = [executable for executable in self._executables if _fits(executable, image)]
             alike = {executable.guid for executable in fitting}
             named = [executable for executable in fitting if executable.name == _name_of(image.path)]
@@ -96,20 +145,22 @@ class Modules:
         return self._matched[image]
 
 
+def _nameless(pc: int) -> Caller:
+    """A caller in no known image: a kernel's, by its address, or unknown."""
+    return Caller(pc, KERNEL, pc) if pc >= _KERNEL_HALF else Caller(pc, UNKNOWN)
+
+
 def _name_of(path: str) -> str:
-    """The module's name in a debug path: the file's, without its suffix."""
+    """The module's name in a debug path: the file's, without its suffix, and without what separates names."""
     file = PureWindowsPath(path).name if "\\" in path else PurePosixPath(path).name
     stem, dot, suffix = file.rpartition(".")
-    return sanitize(stem if dot + suffix.lower() in _SUFFIXES else file)
+    return re.sub(r"[\s<|+?]", "_", sanitize(stem if dot + suffix.lower() in _SUFFIXES else file))
 
 
 def _fits(executable: Executable, image: Image) -> bool:
     """True if an executable of the firmware is the image: the code at a pc is the same in file and memory."""
-    if executable.machine != image.machine or executable.entry != image.entry or image.code == "-":
-        return False
-    try:
-        seen = bytes.fromhex(image.code)
-    except ValueError:
+    seen = code_of(image)
+    if executable.machine != image.machine or executable.entry != image.entry:
         return False
     code = executable.code_at(image.pc - image.base, len(seen))
     return len(code) >= _CODE_BYTES and code == seen[: len(code)]
@@ -138,4 +189,4 @@ def asked_by(names: Sequence[str]) -> str:
 def joined(names: Sequence[str]) -> str:
     """A chain in one line, neighbours of one name once."""
     distinct = [name for at, name in enumerate(names) if not at or name != names[at - 1]]
-    return " < ".join(distinct)
+    return CALLED_BY.join(distinct)

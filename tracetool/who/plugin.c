@@ -97,8 +97,12 @@ enum {
     CODE_BYTES = 32,
     HEADER_COPY = 64,
     STACK_BYTES = 1 << 20, /* slots further apart are of different stacks */
+    KERNEL_STACK = 1 << 14, /* Linux's, x86-64 and AArch64, which are aligned to their size */
     POLLS = 64,            /* loads after a store that may be reads of the status, where QEMU does not say */
+    IO_UNTOLD = 5,         /* from this API on (QEMU 10.1) no access may be called I/O */
 };
+
+#define KERNEL_HALF (UINT64_C(1) << 63)
 
 /* In a chain: the next frame is on another stack. */
 #define OTHER_STACK UINT64_C(1)
@@ -116,12 +120,18 @@ struct frame {
     bool first_of_stack;
 };
 
+/* An instruction and the page of its last access. */
+struct place {
+    uint64_t pc, page;
+};
+
 struct vcpu {
     struct frame frames[MOST_FRAMES];
     int depth;
     uint64_t pending;  /* AArch64: a call whose return address is still in x30 */
     uint64_t executed; /* x86: the call that is being executed */
     uint64_t half;     /* AArch64: address of the first half of a pair */
+    struct place plain[2]; /* x86: a string instruction whose page is not of a flash; of loads and of stores */
     unsigned loads_left;
 };
 
@@ -151,12 +161,12 @@ struct list {
 
 static struct range ranges[MOST_RANGES];
 static int range_count;
-static struct vcpu **vcpus;
-static int vcpu_count;
+static struct vcpu *vcpus;
+static unsigned vcpu_count;
 static bool arm64, x86;
 static int out = -1, memory = -1;
 static bool broken;        /* a row could not be written */
-static bool io_not_told;   /* this QEMU calls no access I/O (10.1 and later) */
+static bool io_not_told;   /* this QEMU calls no access I/O */
 static uint64_t accesses, lost, translations;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -389,12 +399,16 @@ static void tell_image(uint64_t pc) {
 
 /* --- open calls ---------------------------------------------------------------------------------------------- */
 
+/* Kernels run in the upper half of the addresses, and their stacks, one a thread, lie close by one another. */
 static bool same_stack(uint64_t one, uint64_t other) {
+    if (one & other & KERNEL_HALF)
+        return one / KERNEL_STACK == other / KERNEL_STACK;
     return (one > other ? one - other : other - one) < STACK_BYTES;
 }
 
 static void push(struct vcpu *cpu, uint64_t slot, uint64_t call) {
     bool first = false;
+    memset(cpu->plain, 0, sizeof cpu->plain);
     if (cpu->depth && !same_stack(cpu->frames[cpu->depth - 1].slot, slot)) {
         int at = cpu->depth - 1;
         while (at >= 0 && !same_stack(cpu->frames[at].slot, slot))
@@ -419,6 +433,7 @@ static void push(struct vcpu *cpu, uint64_t slot, uint64_t call) {
 
 /* Drop the frames up to the one at a slot; its call, 0 where there is no such frame. */
 static uint64_t pop(struct vcpu *cpu, uint64_t slot) {
+    memset(cpu->plain, 0, sizeof cpu->plain);
     for (int at = cpu->depth - 1; at >= 0; at--)
         if (cpu->frames[at].slot == slot) {
             cpu->depth = at;
@@ -513,10 +528,8 @@ static const struct range *range_of(uint64_t address) {
     return NULL;
 }
 
-/* True where the device saw the access, and not only the memory that it shows in array mode. */
-static bool reaches_device(struct vcpu *cpu, const void *hwaddr, bool store) {
-    if (qemu_plugin_hwaddr_is_io(hwaddr))
-        return true;
+/* True where the device may have seen an access that is not called I/O, and not only the memory of its array mode. */
+static bool may_reach_device(struct vcpu *cpu, bool store) {
     io_not_told |= store;
     if (!io_not_told)
         return false;
@@ -531,13 +544,17 @@ static bool reaches_device(struct vcpu *cpu, const void *hwaddr, bool store) {
 
 static void look_at(unsigned number, struct vcpu *cpu, uint32_t info, uint64_t vaddr, uint64_t pc) {
     const void *hwaddr = qemu_plugin_get_hwaddr(info, vaddr);
-    if (!hwaddr)
+    bool io = hwaddr && qemu_plugin_hwaddr_is_io(hwaddr);
+    if (!hwaddr || (!io && qemu_plugin_version < IO_UNTOLD)) /* before the address, which then costs twice as much */
         return;
     uint64_t address = qemu_plugin_hwaddr_phys_addr(hwaddr);
     const struct range *range = range_of(address);
     bool store = qemu_plugin_mem_is_store(info);
-    if (!range || !reaches_device(cpu, hwaddr, store))
+    if (!range || !(io || may_reach_device(cpu, store)))
         return;
+#ifdef ON_ACCESS /* a test looks into the guest's memory */
+    ON_ACCESS(cpu);
+#endif
     uint64_t pcs[MOST_CALLERS + 1];
     int count = collect(cpu, pc, pcs);
     pthread_mutex_lock(&lock);
@@ -550,14 +567,37 @@ static void look_at(unsigned number, struct vcpu *cpu, uint32_t info, uint64_t v
 }
 
 static struct vcpu *vcpu_of(unsigned number) {
-    return number < (unsigned)vcpu_count ? vcpus[number] : NULL;
+    return number < vcpu_count ? &vcpus[number] : NULL;
 }
 
 static uint64_t pc_of(const void *data) { return (uint64_t)(uintptr_t)data; }
 
+/* True on the page of the last call's return address. A stack is no device, and many accesses are to it. */
+static bool is_on_stack(const struct vcpu *cpu, uint64_t vaddr) {
+    return cpu->depth && (cpu->frames[cpu->depth - 1].slot ^ vaddr) < PAGE;
+}
+
 static void accessed(unsigned number, uint32_t info, uint64_t vaddr, void *pc) {
     struct vcpu *cpu = vcpu_of(number);
-    if (cpu)
+    if (cpu && !is_on_stack(cpu, vaddr))
+        look_at(number, cpu, info, vaddr, pc_of(pc));
+}
+
+/*
+ * x86: an element of a string instruction. Most fill or copy memory, so a page is looked at once: what it shows does
+ * not change within an instruction. What may change it, in an interrupt say, calls or returns, which forgets the page.
+ */
+static void accessed_element(unsigned number, uint32_t info, uint64_t vaddr, void *pc) {
+    struct vcpu *cpu = vcpu_of(number);
+    if (!cpu)
+        return;
+    struct place *plain = &cpu->plain[qemu_plugin_mem_is_store(info)];
+    if (plain->pc == pc_of(pc) && plain->page == vaddr / PAGE)
+        return;
+    const void *hwaddr = qemu_plugin_get_hwaddr(info, vaddr);
+    if (hwaddr && !range_of(qemu_plugin_hwaddr_phys_addr(hwaddr)))
+        *plain = (struct place){pc_of(pc), vaddr / PAGE};
+    else
         look_at(number, cpu, info, vaddr, pc_of(pc));
 }
 
@@ -649,7 +689,7 @@ static size_t instruction(const void *insn, uint8_t *bytes, size_t room) {
     return data ? size : 0;
 }
 
-enum kind { OTHER, CALL, RETURN, SAVE_LINK, LOAD_LINK, OF_STACK };
+enum kind { OTHER, CALL, RETURN, SAVE_LINK, LOAD_LINK, OF_STACK, STRING };
 
 enum { SP = 31, LINK = 30 };
 
@@ -662,6 +702,8 @@ static enum kind kind_on_x86(const uint8_t *code, size_t size) {
         at++;
     if (at >= size)
         return OTHER;
+    if (code[at] >> 4 == 5) /* push and pop of a register */
+        return OF_STACK;
     switch (code[at]) {
     case 0xe8:
     case 0x9a:
@@ -673,6 +715,17 @@ static enum kind kind_on_x86(const uint8_t *code, size_t size) {
     case 0xca:
     case 0xcb:
         return RETURN;
+    case 0x68: /* push of a number */
+    case 0x6a:
+    case 0xc9: /* leave */
+        return OF_STACK;
+    case 0xa4: /* movs, stos, lods */
+    case 0xa5:
+    case 0xaa:
+    case 0xab:
+    case 0xac:
+    case 0xad:
+        return STRING;
     default:
         return OTHER;
     }
@@ -711,8 +764,10 @@ static void watch(void *insn, enum kind kind, uint32_t word) {
         return;
     } else if (kind == SAVE_LINK || kind == LOAD_LINK) {
         callback = kind == SAVE_LINK ? saved_link : loaded_link;
+    } else if (kind == STRING) {
+        callback = accessed_element;
     } else if (kind == OF_STACK) {
-        return; /* a stack is no device, and most accesses of AArch64 are to it */
+        return; /* a stack is no device */
     }
     /* Before QEMU 8.0 the directions are mixed up: ask for both, and look. */
     qemu_plugin_register_vcpu_mem_cb(insn, callback, NO_REGISTERS, READS_AND_WRITES, pc);
@@ -772,15 +827,6 @@ static bool take(const char *argument) {
     return out >= 0;
 }
 
-static bool make_vcpus(int count) {
-    vcpus = calloc((size_t)count, sizeof *vcpus);
-    for (int i = 0; vcpus && i < count; i++)
-        if (!(vcpus[i] = calloc(1, sizeof **vcpus)))
-            return false;
-    vcpu_count = count;
-    return vcpus != NULL;
-}
-
 EXPORTED int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int count, char **arguments) {
     for (int i = 0; i < count; i++)
         if (!take(arguments[i])) {
@@ -789,8 +835,9 @@ EXPORTED int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int 
         }
     memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
     get_instruction = (uintptr_t)dlsym(RTLD_DEFAULT, "qemu_plugin_insn_data");
-    int most = info->system.max_vcpus > 0 ? info->system.max_vcpus : 1;
-    if (out < 0 || !range_count || memory < 0 || !get_instruction || !info->system_emulation || !make_vcpus(most)) {
+    vcpu_count = info->system.max_vcpus > 0 ? (unsigned)info->system.max_vcpus : 1;
+    vcpus = calloc(vcpu_count, sizeof *vcpus);
+    if (out < 0 || !range_count || memory < 0 || !get_instruction || !info->system_emulation || !vcpus) {
         fprintf(stderr, "who: give out= and range=, to a QEMU that emulates a machine\n");
         return -1;
     }

@@ -17,7 +17,7 @@ from tracetool.uefi.boot import FIRMWARES, Outcome
 if TYPE_CHECKING:
     from tracetool.uefi.boot import Firmware
 
-AAVMF, AAVMF_2025, OVMF, _ = FIRMWARES.values()
+AAVMF, AAVMF_2025, OVMF, *_ = FIRMWARES.values()
 A, B = ("A", b"1"), ("B", b"1")
 WHOLE = {A: b"new", B: b"b"}
 

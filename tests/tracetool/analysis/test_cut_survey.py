@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from functools import cache
 
+import polars as pl
 import pytest
 
+import tracetool as tt
+from tests.captures import capture_path
 from tracetool.analysis.cut_survey import CutSurvey, survey_cuts
 from tracetool.analysis.options import Options
 from tracetool.analysis.power_cuts import store_commits
@@ -59,3 +62,22 @@ def test_newer_firmware_formats_what_older_firmware_keeps() -> None:
         return sum(len(group.commits) for group in found.groups if group.toll is Toll.ALL)
 
     assert lost_at_once(newer) > lost_at_once(older)
+
+
+def test_causes_name_the_modules_that_asked_for_them() -> None:
+    folder = "aavmf-who"
+    images = {"virt.flash1": capture_path(f"{folder}/flash1-before.fd.zst")}
+    path = capture_path(f"{folder}/trace.log.zst")
+    found = tt.open(path, image=images, who_log=capture_path(f"{folder}/who.log.zst"))
+    replayed = found.replay(keep_operations=True, variables=True)
+    commits = store_commits(replayed)
+    groups = survey_cuts(replayed.devices[commits.device], commits, FIRMWARES["aavmf-2022.11"], torn=False).groups
+    erases = next(group for group in groups if group.what.startswith("erase in a rewrite"))
+    assert sum(erases.asked_by.values()) == len(erases.commits) == 14
+    assert erases.asked_by["BdsDxe"] > 7
+    operations = found.operations()
+    for trace, seq in erases.commits:
+        here = (pl.col("trace") == trace) & (pl.col("first_seq") <= seq) & (pl.col("last_seq") >= seq)
+        (by,) = operations.filter(here, pl.col("device") == "virt.flash1")["by"]
+        assert by in erases.asked_by
+    assert not any(group.asked_by for group in survey("aavmf-first-boot", torn=False).groups)

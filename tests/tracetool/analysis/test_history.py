@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replay.backing import Policy
 from replay.columns import Target
 from tests.replay.programs import rewound
 from tests.tracetool.logs import log
 from tests.tracetool.traces import reader
-from tracetool.analysis.history import History, history_of
+from tracetool.analysis.contents import contents_of
+from tracetool.analysis.history import History
 from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
 from tracetool.bundled import sample
@@ -34,7 +36,7 @@ def padding() -> Device:
 
 
 def history(device: Device) -> History:
-    found = history_of(device)()
+    found = device.history()
     assert found is not None
     return found
 
@@ -88,8 +90,15 @@ def test_with_less_memory_the_pictures_are_the_same(position: int) -> None:
 
 def test_keyframes_keep_to_their_budget_about() -> None:
     frames = many(8 << 20)._keyframes  # noqa: SLF001
-    blocks = {id(block): block for frame in frames.values() for block in frame.values()}
-    assert sum(block.data.nbytes + block.known.nbytes for block in blocks.values()) < (8 << 20) + 2 * 6 * 2 * BLOCK
+    arrays = {id(array): array for frame in frames.values() for block in frame.values() for array in block}
+    assert sum(array.nbytes for array in arrays.values()) < (8 << 20) + 2 * 6 * 2 * BLOCK
+
+
+def test_keyframes_share_the_mask_of_a_block_in_which_nothing_becomes_known() -> None:
+    frames = list(history(padding())._keyframes.values())  # noqa: SLF001
+    assert len(frames) > 1
+    assert {len({id(frame[number].known) for frame in frames}) for number in frames[0]} == {1}
+    assert max(len({id(frame[number].data) for frame in frames}) for number in frames[0]) > 1
 
 
 def test_what_nobody_wrote_is_not_known() -> None:
@@ -177,3 +186,51 @@ def test_lines_and_offsets_agree() -> None:
 def test_a_fold_says_how_much_of_what() -> None:
     folded = folded_rows(history(padding()).snapshot(0))
     assert any(stretch.words == "63.25 MiB zeros" for stretch in folded.sections)
+
+
+# --- changes of a place ------------------------------------------------------------------------------------------
+
+
+def test_the_changes_of_a_range_are_those_that_snapshots_show() -> None:
+    found = history(padding())
+    for start, end in ((0x69A, 0x69B), (0x890, 0x898), (PADDING, PADDING + 4), (0, 0x1000), (0x9000, 0x9001)):
+        expected = []
+        for position in range(1, len(found) + 1):
+            before, after = (found.snapshot(at).read(start, end - start) for at in (position - 1, position))
+            if not np.array_equal(before.data, after.data) or not np.array_equal(before.known, after.known):
+                expected.append(position)
+        forwards, position = [], 0
+        while (at := found.next_change(position, start, end, forward=True)) is not None:
+            forwards.append(position := at)
+        backwards, position = [], len(found) + 1
+        while (at := found.next_change(position, start, end, forward=False)) is not None:
+            backwards.append(position := at)
+        assert forwards == backwards[::-1] == expected
+
+
+# --- under a policy ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["discard", "volatile", "error"])
+def test_the_history_under_a_policy_ends_with_what_the_guest_reads_under_it(policy: str) -> None:
+    chosen = Policy[policy.upper()]
+    images = {DEVICE: sample("aavmf-shell-padding/flash1-before.fd.zst")}
+    options = Options(journal=True, images=images, policy=chosen)
+    device = replay_readers([reader(sample("aavmf-shell-padding/trace.log.zst"))], options).devices[DEVICE]
+    found, recorded = device.policy_history(), device.history()
+    assert found is not None
+    assert recorded is not None
+    end = found.snapshot(len(found)).whole()
+    assert end.data.tobytes() == contents_of(device, backing=False).tobytes()
+    written = bytes(end.data[PADDING : PADDING + 4])
+    assert written == (b"\x40\x00\x40\x00" if policy == "volatile" else bytes(4))
+    assert recorded.snapshot(len(recorded)).read(PADDING, 4).data.tobytes() == b"\x40\x00\x40\x00"
+    for seq in range(0, 4383, 400):
+        inside = [past.snapshot(past.position(0, seq)).read(0, 768 << 10) for past in (found, recorded)]
+        assert inside[0].data.tobytes() == inside[1].data.tobytes()
+
+
+def test_without_a_write_beyond_the_extent_a_policy_has_no_history_of_its_own() -> None:
+    options = Options(journal=True, policy=Policy.DISCARD)
+    device = replay_readers([reader(sample("aavmf-first-boot/trace.log.zst"))], options).devices[DEVICE]
+    assert device.policy_history() is None

@@ -11,6 +11,7 @@ from replay.backing import Policy
 from replay.behaviour import Behaviour
 from tests.captures import capture_path, image_facts, sha256
 from tests.tracetool.traces import Audited, audited, images, replayed
+from tracetool.analysis import replay
 from tracetool.analysis.contents import contents_of
 from tracetool.analysis.options import Options
 from tracetool.audit import Verdict
@@ -263,10 +264,11 @@ def test_consecutive_boots_are_judged_together(unpacked: Callable[[str], Path]) 
 @pytest.mark.parametrize("chunk_bytes", [4_999, 100_003])
 @pytest.mark.parametrize("capture", [PADDING, PW1O], ids=str)
 def test_the_audit_does_not_depend_on_the_chunks(
-    capture: Capture, chunk_bytes: int, unpacked: Callable[[str], Path]
+    capture: Capture, chunk_bytes: int, unpacked: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace = unpacked(capture.trace)
     whole = audited(trace)
+    monkeypatch.setattr(replay, "BATCH", chunk_bytes // 100)
     assert audited(trace, chunk_bytes=chunk_bytes).document == whole.document
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.captures import ROOT, case_path
+from tests.tracetool.cfi02_logs import CANON, cfi02
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import Audited, audited, images
 from tests.tracetool.uefi.stores import header
@@ -92,14 +93,15 @@ CLAIMS = [
         machine(store().write(0, 0x700070).read_status(0, 0x900090).read_array()),
         "disagree at event",
     ),
-    Claim(Code.IMPOSSIBLE_EVENTS, "beyond the region", machine(store().write(0x4000000, 0x700070)), "impossible"),
     Claim(
-        Code.CFI02,
-        "AMD chip",
-        log("musicpal.flash").event("chip_erase_start", "start chip erase"),
-        device="musicpal.flash",
+        Code.TOO_THIN,
+        "no timer",
+        cfi02().sector_erase(0).words(0, 0).without("timer_expired"),
+        "timer_expired events were not traced",
+        device=CANON,
         options=ANY,
     ),
+    Claim(Code.IMPOSSIBLE_EVENTS, "beyond the region", machine(store().write(0x4000000, 0x700070)), "impossible"),
     Claim(
         Code.GEOMETRY_UNKNOWN, "no known board", log(OTHER).reset().write(0, 0x70, size=2), device=OTHER, options=ANY
     ),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from replay.backing import Policy
+from tests.tracetool.cfi02_logs import CANON, cfi02
 from tests.tracetool.logs import log
 from tests.tracetool.traces import audited
 from tracetool.analysis.options import Options
@@ -17,10 +18,10 @@ OUTSIDE = log(DEVICE).reset().program(0x100000, 1).read_array()
 EFFECTS = log(DEVICE).reset().program(0, 1).without("io_write")
 
 
-def skipped(trace: str, options: Options) -> dict[str, str]:
+def skipped(trace: str, options: Options, device: str = DEVICE) -> dict[str, str]:
     """The rules that could not look, with the reason."""
     found = audited(trace, options=options)
-    reasons = {rule: why_not_evaluated(found.audit, found[DEVICE], rule) for rule in RULES}
+    reasons = {rule: why_not_evaluated(found.audit, found[device], rule) for rule in RULES}
     assert not {finding.rule for finding in found.audit.findings} & {rule for rule, why in reasons.items() if why}
     return {rule: why for rule, why in reasons.items() if why is not None}
 
@@ -28,11 +29,23 @@ def skipped(trace: str, options: Options) -> dict[str, str]:
 def test_where_everything_is_known_only_the_rules_for_others_are_skipped() -> None:
     found = skipped(WRITTEN.text, Options(extents=EXTENTS, variables=True))
     cuts = {rule for rule in RULES if rule.startswith("CUT")}
-    assert found.keys() == {"RO001", "RO002", "WEAR003"} | cuts
+    amd = {rule for rule in RULES if rule.startswith("AMD")}
+    assert found.keys() == {"RO001", "RO002", "WEAR003"} | cuts | amd
+    assert {found[rule] for rule in amd} == {"the device is no CFI02 flash"}
     assert "--image" in found["WEAR003"]
     assert {found[rule] for rule in cuts} == {
         "no power cut was tried: give --power-cuts, and --image where the store is not known"
     }
+
+
+def test_rules_of_the_other_command_set_are_skipped_on_a_cfi02_flash() -> None:
+    found = skipped(cfi02().words(0, 0).text, Options(), CANON)
+    assert {rule for rule, why in found.items() if why == "the device is a CFI02 flash"} >= {
+        "NOR001",
+        "SEQ002",
+        "SEQ007",
+    }
+    assert "AMD002" not in found
 
 
 def test_rules_about_variables_look_where_the_store_is_followed() -> None:

@@ -73,7 +73,8 @@ class Answer:
         memory = os.memfd_create("test")
         size = SLOTS * COLUMNS * ROWS * 8
         os.truncate(memory, size)
-        request = {"library": None, "folders": folders, "scratch": str(scratch), "span": True, "layouts": layouts()}
+        wanted = {"prefix": "pflash_", "layouts": layouts()}
+        request = {"library": None, "folders": folders, "scratch": str(scratch), "span": True, **wanted}
         inward, out = os.pipe()
         blocks = child.Blocks(memory, SLOTS, ROWS, out, cast("BufferedReader", Waiting()))
         blocks.rows = rows

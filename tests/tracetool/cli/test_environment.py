@@ -6,6 +6,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.captures import case_path
+from tests.patience import PATIENCE_S, wait_until
 from tests.tracetool.cli.program import COMMAND, PADDING, environment
 from tests.tracetool.logs import log
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from tests.tracetool.cli.program import Quick
 
 FOUND, USAGE, UNREADABLE, INTERRUPTED = 1, 2, 3, 130
-LONGEST_WAIT_S = 60
 HOSTILE = "x\x1b]0;owned\x07\x9b31m\u202e\u2028\u200b[bold]"
 
 
@@ -69,12 +70,10 @@ def test_ctrl_c_ends_a_program_that_waits(arguments: list[str], fifo: Path) -> N
     command = [*COMMAND, *(str(fifo) if argument == "FIFO" else argument for argument in arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env=environment(), **pipes) as running:  # type: ignore[call-overload]
-        until = time.monotonic() + LONGEST_WAIT_S
-        while not _waits(running.pid) and time.monotonic() < until:
-            assert running.poll() is None
-            time.sleep(0.02)
+        wait_until(lambda: running.poll() is not None or _waits(running.pid), "it does not wait")
+        assert running.poll() is None
         running.send_signal(signal.SIGINT)
-        assert running.wait(LONGEST_WAIT_S) == INTERRUPTED
+        assert running.wait(PATIENCE_S) == INTERRUPTED
         assert running.stderr.read() == b"tracetool: interrupted\n"
 
 
@@ -144,7 +143,7 @@ def test_a_home_is_expanded_behind_an_equals_sign(
 
 def _run(setup: str, *arguments: str, **changes: str) -> subprocess.CompletedProcess[bytes]:
     shell = ["sh", "-c", f'{setup} "$@"', "sh", *COMMAND, *arguments]
-    return subprocess.run(shell, capture_output=True, env=environment(**changes), check=False, timeout=LONGEST_WAIT_S)
+    return subprocess.run(shell, capture_output=True, env=environment(**changes), check=False, timeout=PATIENCE_S)
 
 
 def test_a_user_without_home_and_name_gets_an_answer() -> None:
@@ -255,3 +254,22 @@ def test_a_device_name_is_no_markup(tmp_path: Path) -> None:
 def test_machine_formats_keep_names_as_they_are(quick: Quick) -> None:
     ended = quick("audit", case_path("c1-name.simple.zst"), "--format", "json")
     assert "\\u009b" in ended.text or "\x9b" in ended.text
+
+
+# --- settings of libraries ---------------------------------------------------------------------------------------
+
+
+def test_settings_of_polars_are_not_inherited_by_what_is_started() -> None:
+    code = """
+import os
+from tracetool.cli.command import command
+
+@command(threads=1, resident=True)
+def threads():
+    import polars
+    print(polars.thread_pool_size(), sorted(name for name in os.environ if "POLARS" in name or "RJEM" in name))
+
+threads.main([], standalone_mode=False)
+"""
+    settings = {name: value for name, value in environment().items() if "POLARS" not in name and "RJEM" not in name}
+    assert subprocess.check_output([sys.executable, "-c", code], env=settings, text=True) == "1 []\n"

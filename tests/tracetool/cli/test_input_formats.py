@@ -88,6 +88,7 @@ def test_a_format_that_it_is_not_is_one_line(form: str, quick: Quick) -> None:
     ended = quick("info", FIRST_BOOT, "--input-format", form)
     assert ended.code == 3
     assert len(ended.err.splitlines()) == 1
+    assert ("leave out --input-format" in ended.err) == (form != "ctf")
 
 
 def test_a_format_that_does_not_exist_is_one_line(quick: Quick) -> None:

@@ -79,6 +79,7 @@ def test_what_goes_to_a_file_is_what_is_printed(quick: Quick, tmp_path: Path) ->
         ((*TRACE, "--at", "3"), 2, "nor does any event before it"),
         ((*TRACE, "--at", "3186", "--shape", "zero-all"), 2, "choose from none, after, words"),
         ((*TRACE, "--at", "0123456789ab:3186:none"), 2, "a case of other commits"),
+        ((*TRACE, "--firmware", "ovmf-smm-2022.11", "--on-firmware", "x"), 2, "boots no firmware with SMM"),
         (("--image", AFTER, "--format", "json"), 2, "give --firmware aavmf-2022.11 or aavmf-2025.02"),
         (("--image", AFTER, "--firmware", "bios"), 2, "give one of aavmf-2022.11"),
         (("--image", __file__), 2, "the layout of no known firmware"),
@@ -119,12 +120,14 @@ def test_the_cuts_of_a_trace_are_told_of_by_cause(quick: Quick) -> None:
     )
     assert "virt.flash1 with aavmf-2022.11: 54 commits in 12.8 s, 55 cuts" in done.text
     assert "CUT001: a power cut loses every variable" in done.text
+    assert "Cut before and after every commit, all that QEMU's flash can leave." in " ".join(done.text.split())
+    assert "avoid Update the firmware: " in " ".join(done.text.split())
     assert "erase in a rewrite of the live block outside FTW, for Hello, MTC: up to 18 of 18 variables" in done.text
 
 
 def test_json_of_a_survey_has_the_costs_and_a_case_of_each(quick: Quick) -> None:
     document = json.loads(quick("powercut", *TRACE, "--whole", "--format", "json").text)
-    assert (document["commits"], document["cuts"], document["shard"]) == (54, 55, "1/1")
+    assert (document["commits"], document["cuts"], document["shard"], document["every_state"]) == (54, 55, "1/1", True)
     costs = [cause["cost"] for cause in document["causes"]]
     assert set(costs) == {"all", "some"}
     for cause in document["causes"]:
@@ -184,3 +187,26 @@ def test_what_is_about_all_cuts_is_refused_for_one(quick: Quick, option: tuple[s
         done = quick("powercut", *arguments, *option)
         assert done.code == 2
         assert "all cuts" in done.err or "give TRACE" in done.err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((), "Cut before and after every commit, and inside each in some shapes: a sample of what a chip can leave."),
+        (("--whole", "--shard", "1/9"), "Cut before and after part 1 of 9 of the commits, a sample."),
+        (
+            ("--shard", "1/9"),
+            "Cut before and after part 1 of 9 of the commits, a sample, and inside each in some shapes",
+        ),
+    ],
+)
+def test_a_survey_of_a_sample_says_so(args: tuple[str, ...], words: str, quick: Quick) -> None:
+    assert words in " ".join(quick("powercut", *TRACE, *args).text.split())
+    assert not json.loads(quick("powercut", *TRACE, *args, "--format", "json").text)["every_state"]
+
+
+def test_a_trace_of_ovmf_says_that_smm_is_not_known(quick: Quick) -> None:
+    folder = capture_path("ovmf-first-boot/trace.log.zst").parent
+    done = quick("powercut", folder / "trace.log.zst", "--image", folder / "flash1-before.fd.zst", "--at", "40000")
+    assert "like ovmf-2022.11, which is without SMM; if the guest has SMM, give --firmware ovmf-smm-2022.11" in done.err
+    assert done.code in (0, 1)

@@ -210,6 +210,7 @@ WRONG_VALUES = [
     (["--policy", "bogus"], "--policy 'bogus': give one of padded, discard, volatile, error, all"),
     (["--extent", "abc"], "--extent: 'abc' is not a size"),
     (["--extent", "virt.flash1="], "--extent 'virt.flash1=' has no value"),
+    (["--extent", "=5"], "--extent '=5' names no device; leave out the ="),
     (["--extent", "65M"], "--extent virt.flash1=65 MiB is more than the region of 64 MiB"),
     (["--extent", "1M", "--extent", "2M"], "--extent is given twice"),
     (["--board", "x"], "--board 'x' is not known; known are virt-arm"),
@@ -223,7 +224,7 @@ WRONG_VALUES = [
     (["--width", "x"], "--width 'x' is not a valid integer (see tracetool audit --help)"),
     (["--fail-on", "x"], "--fail-on 'x': give one of error, warning, note"),
     (["--format", "x"], "--format 'x': give one of text, json"),
-    (["--nope"], "No such option '--nope' (see tracetool audit --help)"),
+    (["--qqq"], "No such option '--qqq' (see tracetool audit --help)"),
 ]
 
 
@@ -279,7 +280,8 @@ def test_an_image_longer_than_the_flash_is_refused(tmp_path: Path, quick: Quick)
 def test_an_image_that_cannot_be_read_is_named(name: str, says: str, tmp_path: Path, quick: Quick) -> None:
     ended = quick("audit", PADDING, "--image", tmp_path / name)
     assert ended.code == UNREADABLE
-    assert f"{tmp_path / name}: cannot be read as a flash image: {says}" in complaint(ended.err)
+    reason = f"cannot be read as a flash image: {says}; give the flash's backing file"
+    assert f"{tmp_path / name}: {reason}" in complaint(ended.err)
 
 
 def test_contents_at_an_event_are_those_of_that_moment(tmp_path: Path, quick: Quick) -> None:

@@ -82,7 +82,7 @@ def test_operations_name_the_variables_that_they_touch(quick: Quick) -> None:
     assert table[-1].split()[-3:] == ["state", "Hello", "delete"]
     query = "op == erase and var ~ hello"
     erases = quick("operations", PADDING, "--image", BEFORE, "--where", query, "--format", "csv").text.splitlines()
-    assert erases[1].endswith(",variables,CustomMode +17,rewrite")
+    assert erases[1].endswith(",variables,CustomMode +17,rewrite,,,")
 
 
 def test_json_is_the_form_of_qemu(quick: Quick) -> None:
@@ -242,3 +242,13 @@ def test_events_of_uefi_vars_change_no_verdict(tmp_path: Path, quick: Quick) -> 
 def test_a_save_of_u_boot_that_failed_is_torn(rows: Rows) -> None:
     (save,) = rows(str(case_path("uboot-saveenv-qemu-2343.log.zst")), "--changes")
     assert (save["outcome"], save["offset"], save["variable"]) == ("torn", 0, None)
+
+
+def test_an_image_that_begins_like_a_text_is_an_image(tmp_path: Path, quick: Quick) -> None:
+    store = load_image(sample("aavmf-shell-padding/flash1-after.fd.zst"), limit=64 << 20)[: 768 << 10]
+    image = np.full(4 << 20, ord("Z"), np.uint8)
+    image[0x300000 : 0x300000 + len(store)] = store
+    image.tofile(tmp_path / "flash.fd")
+    done = quick("variables", tmp_path / "flash.fd", "--format", "csv")
+    assert done.code == 0
+    assert "3145828" in done.text.splitlines()[1]

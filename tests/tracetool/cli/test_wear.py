@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.captures import capture_path
 from tests.tracetool.cli.program import FIRST_BOOT, PADDING, SAMPLES
 from tests.tracetool.ingest.test_uefi_vars import BOOT
 
@@ -94,3 +95,19 @@ def test_what_is_no_log_of_uefi_vars_is_refused(options: list[str | Path], code:
     done = quick("wear", FIRST_BOOT, *options)
     assert (done.code, done.out) == (code, b"")
     assert words in done.err
+
+
+def test_wear_is_told_by_module_where_a_log_of_the_code_is(quick: Quick) -> None:
+    folder = capture_path("aavmf-who/README.md").parent
+    args = (folder / "trace.log.zst", "--image", folder / "flash1-before.fd.zst", "--who-log", folder / "who.log.zst")
+    document = json.loads(quick("wear", *args, "--format", "json").out)
+    found = {row["module"]: row for row in document["modules"]}
+    (boot,) = document["boots"]
+    assert sum(row["erases"] for row in found.values()) == boot["erases"]
+    assert sum(row["programmed_bytes"] for row in found.values()) == boot["programmed_bytes"]
+    assert sum(row["added_bytes"] for row in found.values()) == boot["added_bytes"]
+    assert sum(row["rewrites"] for row in found.values()) == boot["rewrites"]
+    most = document["modules"][0]
+    assert (most["module"], most["added_bytes"], most["rewrites"]) == ("BdsDxe", 1700, 12)
+    assert found["FaultTolerantWriteDxe"]["erases"] == 6
+    assert "modules by which code of the guest" in " ".join(quick("wear", *args).text.replace(":", "").split())

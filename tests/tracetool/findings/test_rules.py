@@ -13,6 +13,7 @@ import pytest
 
 from replay.backing import Policy
 from replay.chip_limits import chip_profiles
+from tests.tracetool.cfi02_logs import FIRST, SECTOR, Cfi02Log, cfi02
 from tests.tracetool.logs import Log, log, programmed
 from tests.tracetool.traces import Again, Audited, audited
 from tests.tracetool.uefi.boot.images import AAVMF, pending, reclaimed, whole
@@ -84,6 +85,12 @@ def erased(times: int) -> Log:
     for _ in range(times):
         trace.erase(0).program(0, 0)
     return trace
+
+
+def polled(reads: int) -> Cfi02Log:
+    """A word that cannot become what was programmed, read so many times."""
+    trace = cfi02().sector_erase(0).words(0, 0).words(4, 0).words(0, 0x80)
+    return trace.reads(reads)
 
 
 STORE_BYTES = load_image(sample("aavmf-shell-padding/flash1-after.fd.zst"), limit=REGION)[:EXTENT].tobytes()
@@ -452,7 +459,6 @@ PLANTED = [
         says="a flash of 64 MiB cannot log",
     ),
     Planted("TRC004", "no bus writes", store().program(0, 0).without("io_write")),
-    Planted("TRC005", "AMD chip", log("collie.fl1").event("chip_erase_start", "start chip erase")),
     Planted(
         "TRC006",
         "full disk",
@@ -463,6 +469,30 @@ PLANTED = [
     Planted("TRC007", "in mid-command", store().buffered(0, 1, 2, 3).begun_at(5), seq=0, says="begins in mid-command"),
     Planted("TRC008", "threads of two QEMUs", side_by_side(100, 200, 201), says="thread 201 may be of either"),
     Planted("TRC007", "migration", store().event("postload_cb", "updating bdrv"), seq=1, says="migration"),
+    Planted("AMD001", "bit set", cfi02().sector_erase(0).words(0, 0x0F, 0xFF0F).words(0, 0xF0), offset=0, seq=21),
+    Planted("AMD002", "wrong address", cfi02().cycle(FIRST + 4, 0xAA, 0, rests=True), offset=FIRST + 4, seq=1),
+    Planted("AMD002", "no unlock at all", cfi02().cycle(0, 0xA0, 0, rests=True), offset=0, seq=1),
+    Planted(
+        "AMD003",
+        "program of a suspended sector",
+        cfi02().erase_command(SECTOR).timer().suspended().words(SECTOR + 8, 0),
+        offset=SECTOR + 8,
+        seq=10,
+    ),
+    Planted(
+        "AMD003",
+        "erase while one is suspended",
+        cfi02().erase_command(0).timer().suspended().erase_command(SECTOR).reset(),
+        offset=FIRST,
+        seq=10,
+    ),
+    Planted("AMD004", "late sector", cfi02().erase_command(0).timer().cycle(SECTOR, 0x30, 6).timer(ends=True), seq=1),
+    Planted("AMD005", "reset command", cfi02().erase_command(0).cycle(0, 0xF0, 6, rests=True), offset=0, seq=1),
+    Planted("AMD006", "chip erase", cfi02().erase_command(FIRST, 0x10).timer(0x10, ends=True), offset=0, seq=1),
+    Planted("AMD007", "reset command", cfi02().erase_command(0).timer().cycle(0, 0xF0, 6).timer(ends=True), seq=1),
+    Planted("AMD008", "DQ7 alone", polled(8), offset=0, seq=21),
+    Planted("AMD009", "43 reads", cfi02().sector_erase(0).words(0, 0).reads(43).ended(), seq=11),
+    Planted("TRC009", "no timer", cfi02().sector_erase(0).words(0, 0).without("timer_expired")),
 ]
 
 NEAR_MISSES = [
@@ -547,7 +577,16 @@ NEAR_MISSES = [
     ("TRC003", "another program's line", store().line("qemu-system-aarch64: warning: nothing to see")),
     ("TRC003", "the last word of the region", store().write(REGION - 4, 0x700070)),
     ("TRC004", "a device that nobody wrote to", store()),
-    ("TRC005", "an event that both chips log", log("collie.fl1").event("mode_read_array", "read array mode")),
+    ("AMD001", "bits cleared in two steps", cfi02().sector_erase(0).words(0, 0x0F).words(0, 0x0E)),
+    ("AMD002", "the read array command of other chips", cfi02().cycle(0, 0xFF, 0, rests=True)),
+    ("AMD003", "program of another sector", cfi02().erase_command(SECTOR).timer().suspended().words(0, 0)),
+    ("AMD004", "two sectors in a window", cfi02().erase_command(0).cycle(SECTOR, 0x30, 6).timer().timer(ends=True)),
+    ("AMD005", "suspended in the window", cfi02().erase_command(0).suspended()),
+    ("AMD006", "erase of a sector", cfi02().sector_erase(0)),
+    ("AMD007", "suspended while it runs", cfi02().erase_command(0).timer().suspended()),
+    ("AMD008", "seven reads", polled(7)),
+    ("AMD009", "42 reads", cfi02().sector_erase(0).words(0, 0).reads(42)),
+    ("TRC009", "no erase", cfi02().words(0, 0).without("timer_expired")),
     ("TRC006", "another failure", store().line("qemu-system-aarch64: Could not open PFLASH image")),
     ("TRC007", "begins with a command", store().program(0, 1).begun_at(1)),
     ("TRC008", "main threads of two QEMUs", side_by_side(100, 200)),
@@ -555,7 +594,7 @@ NEAR_MISSES = [
 ]
 
 
-FLAWED = {"TRC001", "TRC002", "TRC003", "TRC004", "TRC005", "TRC006", "TRC007", "TRC008"}
+FLAWED = {"TRC001", "TRC002", "TRC003", "TRC004", "TRC006", "TRC007", "TRC008", "TRC009"}
 
 
 def judged(rule: str, trace: Log, policy: Policy, extent: int = EXTENT, what: str = "") -> Audited:

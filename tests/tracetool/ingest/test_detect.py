@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import threading
 from pathlib import Path
 
@@ -46,6 +47,10 @@ def test_paths_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "No such file" in refusal(tmp_path / "missing")
     assert "a directory without a CTF trace" in refusal(tmp_path)
     assert "cannot be read" in refusal("a\0b")
+    monkeypatch.chdir(tmp_path)  # a socket's path may have 107 bytes
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("monitor")
+    assert refusal("monitor") == "monitor: is a socket; give the path of a trace, or - for stdin"
     path = tmp_path / "t"
     path.write_bytes(LINE)
 

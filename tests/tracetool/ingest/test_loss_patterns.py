@@ -138,3 +138,9 @@ def test_a_loss_before_an_event_in_its_line_counts(head: str) -> None:
     assert reading.frame.height == 3
     assert reading.health.lost == 12
     assert [place.seq for place in reading.health.lost_places] == [1]
+
+
+def test_losses_are_in_the_order_of_their_lines() -> None:
+    """A loss before an event on its own line is noted last."""
+    reading = read_text(f"{WRITE}\nCPU:1 [LOST 12 EVENTS]{WRITE}\nCPU:1 [LOST 7 EVENTS]\n{WRITE}\n".encode())
+    assert [(place.number, place.seq, place.count) for place in reading.health.lost_places] == [(1, 1, 12), (3, 2, 7)]

@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from polars.testing import assert_frame_equal
 
 from tests.tracetool.ingest.support import FakeStdin, collect, read_file
 from tracetool.compression import zstd
@@ -61,6 +62,18 @@ def test_what_a_cut_stream_holds_is_delivered(tmp_path: Path, packing: str) -> N
     assert reading.health.truncated is not None
     assert reading.health.truncated.startswith(f"the {packing} stream ends in the middle of the data after ")
     assert len(LINES) // 2 < reading.health.events < len(LINES)
+
+
+def test_a_line_that_a_cut_stream_ends_in_is_no_event(tmp_path: Path, packing: str) -> None:
+    """Cut within its last number, it would look like an event with another value."""
+    lines = [
+        f"pflash_data_write f: data offset:0x{n:06x} size:4 value:0x{n * n + (1 << 28):08x}\n" for n in range(6000)
+    ]
+    text = "".join(lines).encode()
+    packed, whole = PACK[packing](text), read_file(tmp_path / "whole", text).frame
+    for cut in range(len(packed) // 2, len(packed) - 100, len(packed) // 60):
+        reading = read_file(tmp_path / "cut", packed[:cut])
+        assert_frame_equal(reading.frame, whole.head(reading.frame.height))
 
 
 def test_what_precedes_the_damage_is_delivered(tmp_path: Path, packing: str) -> None:

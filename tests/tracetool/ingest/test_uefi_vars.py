@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.tracetool.ctf_traces import EPOCH_S, EventType, Packet, needed_babeltrace, write_trace
 from tests.tracetool.simple_traces import Order, Simple
 from tests.tracetool.traces import reader
 from tracetool.ingest import open_trace
@@ -106,6 +107,74 @@ def recorded(order: Order, lines: list[str]) -> Simple:
         numbers = name.startswith("uefi_reg")
         trace.event(name, *(int(each, 0) if numbers or each.isdecimal() else each for each in values)).write(0xFF00FF)
     return trace
+
+
+CTF_TYPES = [
+    EventType("qemu:uefi_reg_read", {"addr": "u64", "size": "u32"}),
+    EventType("qemu:uefi_reg_write", {"addr": "u64", "val": "u64", "size": "u32"}),
+    EventType("qemu:uefi_hard_reset", {}),
+    EventType("qemu:uefi_variable", {"context": "str", "name": "str", "size": "u64", "uuid": "str"}),
+    EventType("qemu:uefi_status", {"context": "str", "name": "str"}),
+    EventType("qemu:uefi_event", {"name": "str"}),
+    EventType("qemu:uefi_vars_proto_cmd", {"cmd": "str"}),
+    EventType("qemu:uefi_vars_policy_cmd", {"cmd": "str"}),
+    EventType("qemu:uefi_vars_security_violation", {"reason": "str"}),
+    EventType("qemu:uefi_vars_policy_deny", {"reason": "str"}),
+    EventType("qemu:pflash_reset", {"name": "str"}),
+]
+"""The events as LTTng records them. Ref: QEMU hw/uefi/trace-events, arguments."""
+
+
+def in_ctf(folder: Path, lines: list[str], order: str) -> str:
+    """The events of a log as a CTF trace, beside those of a flash."""
+    names = [event.name.removeprefix("qemu:") for event in CTF_TYPES]
+    events: list[tuple[int, int, list[int | str]]] = []
+    for time, line in enumerate(lines):
+        name, _, text = line.partition(" ")
+        values = re.findall(
+            r"(?:addr|val|size|context|name|uuid|status|event|cmd|reason) (.*?)(?:$|, (?=[a-z]+ ))", text
+        )
+        numbers = name.startswith("uefi_reg")
+        typed = [int(each, 0) if numbers or each.isdecimal() else each for each in values]
+        events += [(names.index(name), 1000 * time, typed), (len(names) - 1, 1000 * time, ["virt.flash1"])]
+    return write_trace(folder, CTF_TYPES, [[Packet(events)]], order=order)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_ctf_trace_has_the_same_requests(tmp_path: Path, order: str) -> None:
+    needed_babeltrace()
+    lines = [*BOOT, "uefi_vars_policy_cmd cmd lock", "uefi_vars_policy_deny reason locked"]
+    lines += ["uefi_vars_security_violation reason pcr"]
+    table, damaged = read_requests([open_trace(in_ctf(tmp_path / "ctf", lines, order))])
+    apart = {"line", "time_ns", "duration_ns"}
+    assert damaged == 0
+    assert [{key: row[key] for key in row.keys() - apart} for row in table.to_dicts()] == [
+        {key: row[key] for key in row.keys() - apart} for row in requests(tmp_path, lines)
+    ]
+    assert table["time_ns"].to_list() == sorted(table["time_ns"].to_list())
+    assert table["time_ns"][0] == EPOCH_S * 10**9 + 1000
+    assert table["duration_ns"][-1] == 2000
+    assert table["line"][0] == 3
+
+
+def test_a_ctf_event_with_other_arguments_is_damage_and_another_device_is_none_of_ours(tmp_path: Path) -> None:
+    needed_babeltrace()
+    types = [
+        EventType("qemu:uefi_event", {"name": "str"}),
+        EventType("qemu:uefi_status", {"name": "u32"}),
+        EventType("qemu:uefi_rubbish", {"name": "str"}),
+    ]
+    events: list[tuple[int, int, list[int | str]]] = [(0, 0, ["ready-to-boot"]), (1, 1, [7]), (2, 2, ["x"])]
+    table, damaged = read_requests([open_trace(write_trace(tmp_path / "ctf", types, [[Packet(events)]]))])
+    assert (table["operation"].to_list(), damaged) == (["ready-to-boot"], 1)
+
+
+def test_more_names_than_a_block_has_words_for_are_all_told(tmp_path: Path) -> None:
+    needed_babeltrace()
+    lines = [line for number in range(700) for line in set_variable(f"Attempt {number}")]
+    table, damaged = read_requests([open_trace(in_ctf(tmp_path / "ctf", lines, "<"))])
+    assert damaged == 0
+    assert table["variable"].to_list() == [f"Attempt {number}" for number in range(700)]
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

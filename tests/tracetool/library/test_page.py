@@ -31,6 +31,8 @@ SCHEMAS = {
     "ACCESSES_SCHEMA": "timeline/accesses",
     "BLOCKS_SCHEMA": "timeline/blocks",
     "FINDINGS_SCHEMA": "report/tables",
+    "FLEET_SCHEMA": "fleet/table",
+    "WHO_SCHEMA": "audit/modules",
 }
 """Names of the package, and the modules that describe them."""
 
@@ -43,7 +45,7 @@ _TITLES = {"Args": "argument", "Raises": "error"}
 def library_page() -> str:
     lines = ["# The library", "", "Generated from the docstrings of `tracetool`.", "", *_prose(tt.__doc__ or "")]
     lines += ["`examples/` has a script and a notebook, which need altair for their plots.", ""]
-    for function in (tt.open, tt.scan, tt.variables_in):
+    for function in (tt.open, tt.scan, tt.diff, tt.variables_in, tt.audit_run, tt.audit_runs, tt.fleet_table):
         lines += _described(f"tracetool.{function.__name__}", function)
     lines += ["## tracetool.Trace", "", *_prose(tt.Trace.__doc__ or "")]
     for name, member in vars(tt.Trace).items():

@@ -149,3 +149,13 @@ def test_damage_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
         caplog.messages
         == [f"{log}: 1 of 2 lines not understood, first at line 2 (arguments do not match the event)"] * 2
     )
+
+
+def test_a_journal_gives_the_store_at_every_moment_without_another_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = [tt.open(PADDING, image=BEFORE).variable_store(at=seq) for seq in (0, 2000, EVENT)]
+    trace = tt.open(PADDING, image=BEFORE)
+    trace.variable_changes()
+    monkeypatch.setattr("tracetool.library.trace.replay_readers", None)
+    assert [trace.variable_store(at=seq) for seq in (0, 2000, EVENT)] == alone
+    with pytest.raises(tt.UsageError, match="the last event of the trace is 4382"):
+        trace.variable_store(at=99999999)

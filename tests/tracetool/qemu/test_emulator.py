@@ -14,6 +14,7 @@ import pytest
 
 from replay.behaviour import Behaviour
 from tests.captures import ROOT
+from tests.patience import PATIENCE_S, wait_until
 from tests.tracetool.cli.program import PADDING
 from tracetool.errors import EmulatorError, MissingDependencyError
 from tracetool.qemu import emulator as module
@@ -71,11 +72,9 @@ def test_a_signal_ends_the_program_that_was_started_and_leaves_nothing(
     settings = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(silent.parent)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=settings) as running:
         mark = silent.parent / "pid"
-        deadline = time.monotonic() + 30
-        while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: mark.exists() and mark.read_text(), "the program was not started")
         running.send_signal(number)
-        _, err = running.communicate(timeout=30)
+        _, err = running.communicate(timeout=PATIENCE_S)
     assert (running.returncode, err.decode()) == (code, words)
     assert not _lives(int(mark.read_text()))
     assert not list(silent.parent.glob("tracetool-*"))

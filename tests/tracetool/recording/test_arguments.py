@@ -64,6 +64,15 @@ LIBVIRT = """
         ("-pflash a -drive if=pflash,file=b", [(0, "a", None, False), (1, "b", None, False)]),
         ("-pflash a,b", [(0, "a,b", None, False)]),
         ("-drive if=none,id=x,file=a,format=raw -M virt -machine pflash1=x", [(1, "a", "raw", False)]),
+        (
+            "-drive if=none,id=x,file=a,format=raw -global driver=cfi.pflash02,property=drive,value=x",
+            [(0, "a", "raw", False)],
+        ),
+        (
+            "-global cfi.pflash02.num-blocks0=8 -global cfi.pflash02.drive=x -drive if=none,id=x,file=a,readonly=on",
+            [(0, "a", None, True)],
+        ),
+        (f"{FILE} -global cfi.pflash02.drive=f", [(0, "/a.fd", "raw", True)]),
         ("-drive if=virtio,file=disk.img -drive if=pflash,file=a", [(0, "a", None, False)]),
         (f"{FILE} -machine pflash0=f", [(0, "/a.fd", "raw", True)]),
         (
@@ -226,3 +235,25 @@ def test_firmware_that_lies_in_the_first_flash_is_noted() -> None:
     text = "-M virt -bios u-boot.bin -drive if=pflash,index=1,format=raw,file=env.fd"
     (note,) = read_command_line(shlex.split(text)).notes
     assert note.startswith("-bios u-boot.bin: an Arm or MIPS machine loads it into the first flash, which is traced")
+
+
+CANON = "-M canon-a1100 -bios rom.bin"
+
+
+def test_a_rom_image_over_the_flash_is_noted() -> None:
+    text = f"{CANON} -drive if=none,id=x,format=raw,file=flash.fd -global driver=cfi.pflash02,property=drive,value=x"
+    (note,) = read_command_line(shlex.split(text)).notes
+    assert note.startswith("-bios rom.bin: the board copies it over its flash at each reset, and not into its image")
+
+
+def test_a_board_whose_flash_has_no_image_names_the_options_that_give_it_one() -> None:
+    with pytest.raises(
+        UsageError, match="copies it over its flash at each reset, which has no image file; give"
+    ) as told:
+        read_command_line(shlex.split(CANON))
+    assert "-global driver=cfi.pflash02,property=drive,value=flash" in str(told.value)
+
+
+def test_a_drive_of_all_flash_devices_that_is_not_there_is_named() -> None:
+    with pytest.raises(UsageError, match=r"-global cfi.pflash02.drive=x: no -blockdev and no -drive has the name 'x'"):
+        read_command_line(shlex.split("-M canon-a1100 -bios a -global cfi.pflash02.drive=x"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.patience import wait_until
 from tracetool.errors import MissingDependencyError
 from tracetool.recording import guest as module
 from tracetool.recording.guest import DiskWatch, GuestEnd, Signals, run_in_foreground
@@ -79,10 +80,7 @@ def test_a_disk_without_room_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not disk.ran_full
     monkeypatch.setattr(module, "LOW_BYTES", sys.maxsize)
     with DiskWatch(tmp_path) as disk:
-        deadline = time.monotonic() + 10
-        while not disk.ran_full and time.monotonic() < deadline:
-            time.sleep(0.01)
-    assert disk.ran_full
+        wait_until(lambda: disk.ran_full, "not seen")
 
 
 def test_the_guest_stays_in_the_group_that_the_terminal_s_keys_reach() -> None:

@@ -6,12 +6,12 @@ import os
 import shlex
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.patience import PATIENCE_S, wait_until
 from tests.tracetool.cli.program import COMMAND, Ended, environment, tracetool
 from tests.tracetool.recording.scene import Scene
 from tracetool.runs.directory import read_run_directory
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.tracetool.cli.program import Quick
 
-PATIENCE_S = 60
 USAGE = 2
 
 pytestmark = pytest.mark.slow
@@ -207,8 +206,5 @@ def test_a_guest_whose_recorder_is_killed_by_its_script_ends(scene: Scene, quick
     ended = _recorded(scene, script, FAKE_END="wait")
     assert ended.code == 4, ended.err
     assert "its recorder was killed" in ended.text
-    deadline = time.monotonic() + PATIENCE_S
-    while Path(f"/proc/{int(mark.read_text())}").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not Path(f"/proc/{int(mark.read_text())}").exists()
+    wait_until(lambda: not Path(f"/proc/{int(mark.read_text())}").exists(), "the guest lives")
     assert quick("audit", scene.folder / "run").code == 4

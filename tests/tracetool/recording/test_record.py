@@ -11,12 +11,12 @@ import shlex
 import signal
 import subprocess
 import termios
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.patience import PATIENCE_S, wait_until
 from tests.requirements import lacking
 from tests.tracetool.cli.program import COMMAND, FIRST_BOOT, environment, tracetool
 from tests.tracetool.logs import log
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 
 REGION = 64 << 20
-PATIENCE_S = 30
 CAP_SYS_ADMIN = 21
 """Number of the capability. Ref: linux/capability.h."""
 
@@ -143,9 +142,7 @@ def test_a_signal_during_the_copy_of_an_image_leaves_nothing(number: signal.Sign
         stdin=subprocess.DEVNULL,
         env=environment(**scene.settings, TMPDIR=str(scene.folder)),
     )
-    deadline = time.monotonic() + PATIENCE_S
-    while not (scene.folder / "run" / "before" / ".virt.flash1.fd.tmp").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until((scene.folder / "run" / "before" / ".virt.flash1.fd.tmp").exists, "no copy was begun")
     process.send_signal(number)
     out, _ = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (130 if number == signal.SIGINT else 128 + number, b"")
@@ -178,9 +175,7 @@ def test_a_terminal_that_was_left_raw_is_given_back(scene: Scene) -> None:
         stderr=subprocess.DEVNULL,
         env=environment(**scene.settings | {"FAKE_END": "wait"}),
     ) as process:
-        deadline = time.monotonic() + PATIENCE_S
-        while not (scene.folder / "run" / "trace.log").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until((scene.folder / "run" / "trace.log").exists, "the guest was not started")
         termios.tcsetattr(theirs, termios.TCSANOW, [0, 0, 0, 0, *settings[4:]])
         for guest in scene.children(process):
             os.kill(guest, signal.SIGKILL)

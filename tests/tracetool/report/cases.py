@@ -10,6 +10,7 @@ from tests.tracetool.cli.program import FIRST_BOOT, PADDING
 from tests.tracetool.logs import log
 from tests.tracetool.traces import Trace, audited
 from tracetool.analysis.options import Options
+from tracetool.bundled import sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,11 @@ def extent(device: str = DEVICE) -> Options:
 
 
 _LIKE_VIRT = "size=64M,block=256K,bank=4,chip=2"
+
+
+def store_followed() -> Options:
+    """Follow the variable store of the first boot, and cut the power."""
+    return Options(images={DEVICE: sample("aavmf-first-boot/flash1-before.fd.zst")}, variables=True, power_cuts=True)
 
 
 @cache
@@ -66,5 +72,6 @@ CASES: dict[str, Callable[[], Audit]] = {
     "host failure": _audit(within() + f"qemu: Could not update PFLASH: {HOSTILE}\n", options=extent()),
     "hostile name": _audit(_renamed(outside(), HOSTILE), options=extent(HOSTILE)),
     "control characters": _with_controls,
+    "power cuts": _audit(FIRST_BOOT, options=store_followed()),
 }
 """What to report, by what is special about it."""

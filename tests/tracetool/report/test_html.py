@@ -13,10 +13,14 @@ import pytest
 from tests.captures import capture_path
 from tests.tracetool.report.cases import CASES, CONTROL, HOSTILE
 from tests.tracetool.traces import audited
+from tracetool.analysis.tolls import Toll
+from tracetool.bundled import sample
 from tracetool.findings import RULES
+from tracetool.images import load_image
 from tracetool.ingest import TraceMeta
 from tracetool.report.facts import headline
 from tracetool.report.formats.html import write_html
+from tracetool.uefi.varstore import find_variable_store
 
 LIMIT = 2 << 20
 VOID = "meta"
@@ -202,3 +206,21 @@ def test_a_sample_is_small() -> None:
 def test_a_long_capture_is_no_larger() -> None:
     audit = audited(capture_path("aavmf-reclaim/trace.log.zst")).audit
     assert len(write_html(audit).encode()) < LIMIT // 32
+
+
+def test_power_cuts_and_free_space_are_lanes_of_the_activity() -> None:
+    found = page("power cuts")
+    classes = [attributes.get("class") for attributes in found.all("rect")]
+    legend = [f"toll-{toll}" for toll in Toll]
+    assert all(classes.count(name) >= 1 for name in legend)
+    assert classes.count("toll-no-start") > 1
+    assert classes.count("room") > 10
+    assert "a power cut keeps the firmware from starting, " in found.text
+    after = find_variable_store(load_image(sample("aavmf-first-boot/flash1-after.fd.zst"), limit=64 << 20))
+    assert after is not None
+    assert f"262,044 to {after.free_bytes:,} B" in found.text
+
+
+def test_a_page_without_power_cuts_has_no_ribbon() -> None:
+    found = page("padding")
+    assert not [name for a in found.all("rect") if (name := a.get("class") or "").startswith(("toll", "room"))]

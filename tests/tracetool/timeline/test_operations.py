@@ -12,11 +12,13 @@ from polars.testing import assert_frame_equal
 from tests.captures import capture_path
 from tests.tracetool.logs import Log, log
 from tests.tracetool.traces import reader, replayed
+from tracetool.analysis import replay
 from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
 from tracetool.compression import zstd
 from tracetool.timeline.operations import KINDS, OPERATIONS_SCHEMA, OUTCOMES
 from tracetool.timeline.query import OPERATIONS
+from tracetool.timeline.touched import FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +68,11 @@ def test_every_access_is_in_exactly_one_operation(name: str) -> None:
 
 
 @pytest.mark.parametrize("chunk_bytes", [97, 4_096, 65_537])
-def test_chunks_do_not_show(chunk_bytes: int) -> None:
+def test_chunks_do_not_show(chunk_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = capture_path("aavmf-shell-padding/trace.log.zst") if chunk_bytes > 97 else _everything().text
-    assert_frame_equal(operations(trace, chunk_bytes=chunk_bytes), operations(trace))
+    whole = operations(trace)
+    monkeypatch.setattr(replay, "BATCH", chunk_bytes // 100)
+    assert_frame_equal(operations(trace, chunk_bytes=chunk_bytes), whole)
 
 
 @pytest.mark.parametrize("name", ["f1a", "f2a", "f3a"])
@@ -150,4 +154,4 @@ def test_the_query_language_knows_the_kinds_and_outcomes() -> None:
     assert outcome is not None
     assert set(kind.values) == set(KINDS)
     assert set(outcome.values) == set(OUTCOMES)
-    assert {name for column in OPERATIONS.columns for name in column.reads} <= set(OPERATIONS_SCHEMA)
+    assert {name for column in OPERATIONS.columns for name in column.reads} <= {*OPERATIONS_SCHEMA, *FOUND}

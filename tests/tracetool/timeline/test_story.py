@@ -10,6 +10,7 @@ from tests.tracetool.traces import replayed
 from tracetool.analysis.options import Options
 from tracetool.report.story import story_lines
 from tracetool.timeline.operations import NO_TIME
+from tracetool.timeline.sectors import Sectors
 from tracetool.timeline.story import MOST_EPISODES, PAUSE_NS, Story
 
 BLOCK = 0x1000
@@ -37,13 +38,13 @@ def sums(*times: int, kind: OpKind = OpKind.PROGRAM, boot: int = 1, trace: int =
 
 
 def test_a_pause_ends_an_episode() -> None:
-    story = Story(BLOCK)
+    story = Story(Sectors(BLOCK))
     story.add(sums(0, PAUSE_NS, 2 * PAUSE_NS + 1))
     assert [episode.programs for episode in story.episodes] == [2, 1]
 
 
 def test_a_boot_and_a_trace_end_an_episode() -> None:
-    story = Story(BLOCK)
+    story = Story(Sectors(BLOCK))
     story.add(sums(0))
     story.add(sums(1, boot=2))
     story.add(sums(2, boot=2, trace=1))
@@ -51,13 +52,13 @@ def test_a_boot_and_a_trace_end_an_episode() -> None:
 
 
 def test_without_times_there_is_one_episode() -> None:
-    story = Story(BLOCK)
+    story = Story(Sectors(BLOCK))
     story.add(sums(*[NO_TIME] * 50))
     assert [episode.programs for episode in story.episodes] == [50]
 
 
 def test_a_long_trace_has_few_episodes_and_loses_nothing() -> None:
-    story = Story(BLOCK)
+    story = Story(Sectors(BLOCK))
     for number in range(40):
         story.add(sums(*(PAUSE_NS * 2 * (number * 100 + step) for step in range(100))))
     assert len(story.episodes) <= MOST_EPISODES
@@ -66,7 +67,7 @@ def test_a_long_trace_has_few_episodes_and_loses_nothing() -> None:
 
 
 def test_many_boots_are_joined_in_the_end() -> None:
-    story = Story(BLOCK)
+    story = Story(Sectors(BLOCK))
     for boot in range(2 * MOST_EPISODES):
         story.add(sums(boot, kind=OpKind.ERASE, boot=boot))
     assert len(story.episodes) <= MOST_EPISODES

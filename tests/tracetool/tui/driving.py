@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input
 
+from tests.patience import PATIENCE_S
 from tests.tracetool.viewmodel.samples import padding
 from tracetool.tui.app import TraceApp
 from tracetool.tui.timeline import TimelineView
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 SIZE = (120, 30)
 NO_KEYS = Path("/nonexistent/keys.toml")
-PATIENCE_SECONDS = 60
-"""Longest wait for a condition, on a busy machine."""
 
 
 class Driver:
@@ -61,10 +60,8 @@ class Driver:
             await self.pilot.resize_terminal(*size)
         await self.press("escape", "escape", "2", "escape")
         assert len(self.app.screen_stack) == 1
-        timeline = self.view.timeline
-        if timeline is not None and timeline.filter.query is not None:
-            await self.press("f")
-            await self.type("")
+        if self.app.filtering.filter.chips:
+            await self.press("c", "0")
         for _ in self.app.persistence.state.bookmarks:
             await self.press("apostrophe", "delete", "escape")
         await self.press("g", "1")
@@ -72,7 +69,7 @@ class Driver:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition that a thread brings about."""
-        end = monotonic() + PATIENCE_SECONDS
+        end = monotonic() + PATIENCE_S
         while not condition():
             assert monotonic() < end, f"the condition did not become true; the screen is:\n{self.text}"
             await self.pilot.pause(0.01)
@@ -105,10 +102,9 @@ class Driver:
     @property
     def seq(self) -> int:
         """Number of the selected event."""
-        selection = self.app.selection
-        assert selection is not None
-        assert selection.seq is not None
-        return selection.seq
+        event = self.app.event
+        assert event is not None
+        return event[1]
 
     def cells(self, row: int) -> dict[str, str]:
         """The cells of a row of the timeline."""
@@ -128,11 +124,11 @@ class Stage:
 
     def play(self, script: Script, *, size: tuple[int, int] = SIZE) -> Any:  # noqa: ANN401  whatever the script returns
         """Run a script in the overview of an app without filter, bookmarks and messages."""
-        try:
-            return self._runner.run(self._play(script, size))
-        except BaseException:
-            self.close()
-            raise
+        with ExitStack() as failed:
+            failed.callback(self.close)
+            found = self._runner.run(self._play(script, size))
+            failed.pop_all()
+        return found
 
     async def _play(self, script: Script, size: tuple[int, int]) -> Any:  # noqa: ANN401
         if self._driver is None:

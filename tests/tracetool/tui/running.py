@@ -6,7 +6,8 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from tests.tracetool.tui.driving import NO_KEYS, PATIENCE_SECONDS
+from tests.patience import PATIENCE_S
+from tests.tracetool.tui.driving import NO_KEYS
 from tests.tracetool.tui.views import screen_text
 from tracetool.tui.app import TraceApp
 from tracetool.tui.image import ImageView
@@ -41,11 +42,16 @@ def run(
 
 
 async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
-    """Wait for a condition; AssertionError after a minute."""
-    end = monotonic() + PATIENCE_SECONDS
+    """Wait for a condition; AssertionError after `PATIENCE_S`."""
+    end = monotonic() + PATIENCE_S
     while not holds():
         assert monotonic() < end, "the condition did not become true"
         await pilot.pause(0.01)
+
+
+async def work_done(pilot: Pilot[int]) -> None:
+    """Wait until no worker runs; some are cancelled, which `wait_for_complete` takes for an error."""
+    await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers))
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
@@ -56,5 +62,5 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
             await until(pilot, lambda: pilot.app.query_one(MapView).grid.drawing is not None)
         elif key == "5":
             await until(pilot, lambda: pilot.app.query_one(ImageView).model is not None)
-    await pilot.app.workers.wait_for_complete()
+    await work_done(pilot)
     await pilot.pause()

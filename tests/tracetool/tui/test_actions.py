@@ -15,6 +15,8 @@ from tests.tracetool.tui.driving import Driver, Stage, drive
 from tracetool.tui.actions import PLACES
 from tracetool.tui.app import TraceApp
 from tracetool.tui.danger import DangerView
+from tracetool.tui.filtering import Filtering
+from tracetool.tui.findings import FindingsView
 from tracetool.tui.image import ImageView
 from tracetool.tui.image.grid import ImageGrid
 from tracetool.tui.keys import read_keys
@@ -25,9 +27,11 @@ from tracetool.tui.navigation import Navigation
 from tracetool.tui.persistence import Persistence
 from tracetool.tui.prompts import Prompts
 from tracetool.tui.screens import help_lines
+from tracetool.tui.time_lane import LaneBar
 from tracetool.tui.timeline import TimelineView
 from tracetool.tui.variables import VariablesView
 from tracetool.tui.views import ACTIONS
+from tracetool.tui.who import WhoView
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,10 +88,13 @@ def test_every_action_is_there_to_be_called() -> None:
         "map-cells": MapGrid,
         "image": ImageView,
         "image-bytes": ImageGrid,
+        "findings": FindingsView,
         "variables": VariablesView,
         "danger": DangerView,
+        "who": WhoView,
+        "lane": LaneBar,
     }
-    controllers = {"navigation": Navigation, "prompts": Prompts, "persistence": Persistence}
+    controllers = {"navigation": Navigation, "prompts": Prompts, "persistence": Persistence, "filtering": Filtering}
     for action in ACTIONS:
         namespace, _, name = action.call.partition("(")[0].rpartition(".")
         assert hasattr(controllers[namespace] if namespace else owners[action.where], f"action_{name}"), action.id
@@ -99,8 +106,10 @@ def test_every_action_is_there_to_be_called() -> None:
         ("2", ["timeline", "table", "anywhere"]),
         ("3", ["map", "map-cells"]),
         ("5", ["image", "image-bytes"]),
+        ("4", ["findings"]),
         ("6", ["variables"]),
         ("7", ["danger"]),
+        ("8", ["who"]),
     ],
 )
 @pytest.mark.slow

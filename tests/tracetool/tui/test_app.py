@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.tracetool.cli.program import PADDING
 from tests.tracetool.tui.driving import NO_KEYS, Driver, Stage, drive, drive_job
-from tests.tracetool.viewmodel.samples import OUTSIDE, first_boot, job, padding
+from tests.tracetool.viewmodel.samples import OUTSIDE, first_boot, job, padding, with_code
 from tracetool.analysis.options import Options
 from tracetool.tui.app import TraceApp
 from tracetool.tui.bars import TopBar
@@ -67,7 +68,7 @@ def test_a_filter_is_switched_off_and_on_without_losing_the_place(stage: Stage) 
         here = driver.seq
         assert driver.cells(driver.view.grid.cursor)["seq"] == "4368"
         await driver.press("F")
-        assert driver.status.startswith("224 operations │ filter (off, F: on)")
+        assert driver.status.startswith("224 operations │ filter off, F: on")
         assert (driver.cells(driver.view.grid.cursor)["seq"], driver.seq) == ("4368", here)
         await driver.press("F")
         assert "hidden" in driver.status
@@ -97,7 +98,7 @@ def test_words_are_offered_and_completed_and_old_filters_come_back(stage: Stage)
         await driver.press("2", "f", *"kin")
         assert "kind" in driver.text.splitlines()[-2], driver.text
         await driver.press("tab", *"==", "space", *"era", "tab", "enter")
-        assert "filter: kind == erase" in driver.status
+        assert " 1 kind == erase " in driver.text
         await driver.press("f")
         await driver.type("")
         await driver.press("f", "up", "enter")
@@ -106,31 +107,38 @@ def test_words_are_offered_and_completed_and_old_filters_come_back(stage: Stage)
     stage.play(script)
 
 
-def test_an_event_that_the_filter_hides_is_said_and_the_nearest_row_is_selected(stage: Stage) -> None:
+def test_an_event_that_the_filter_hides_is_said_and_no_row_is_highlighted(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "m")
         await driver.type("hidden soon")
         await driver.press("f")
         await driver.type("kind == erase")
-        for keys in (("apostrophe", "enter"), ("4", "enter")):
-            await driver.press("2", "g", *keys)
-            await driver.until(lambda: "is hidden by the filter; this is the nearest row" in driver.status)
-            cells = driver.cells(driver.view.grid.cursor)
-            assert (cells["operation"], cells["seq"]) == ("erase", str(driver.seq))
-            await driver.until(lambda: f"event {driver.seq:,} " in driver.inspector)
+        for keys in (("apostrophe", "enter"), ("F", "4", *["up"] * 9, "enter", "F")):
+            await driver.press("2", "g")
+            assert driver.seq == 112
+            await driver.press("F", "4", "down", "up", "F", "2", *keys)
+            await driver.until(lambda: "event 4,370 is hidden by the filter: F shows it" in driver.status)
+            assert (driver.seq, driver.view.grid.selected) == (OUTSIDE, range(0))
+            await driver.until(lambda: "event 4,370 " in driver.inspector)
+            await driver.press("y")
+            assert driver.app.clipboard.split("\t")[1] == "4368"
+            assert driver.told[-1] == "copied event 4,370, which the filter hides"
+        await driver.press("up")
+        assert (driver.seq, "hidden by" in driver.status) == (112, False)
         await driver.press("f")
         await driver.type("offset > 63M")
-        await driver.press("apostrophe", "enter")
-        assert "event 4,370 is hidden by the filter" in driver.status
-        assert driver.inspector == ""
+        assert "event 112 is hidden by the filter" in driver.status
+        assert "event 112 " in driver.inspector
+        await driver.press("F")
+        assert driver.cells(driver.view.grid.cursor)["seq"] == "112"
 
     stage.play(script)
 
 
-def test_the_image_stays_at_a_change_that_the_filter_hides_until_the_timeline_is_seen(stage: Stage) -> None:
+def test_the_image_stays_at_a_change_that_the_filter_hides(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         image = driver.app.query_one(ImageView)
-        await driver.press("2", "f")
+        await driver.press("2", "b", "f")
         await driver.type("kind == erase")
         await driver.press("5")
         await driver.until(lambda: image.model is not None)
@@ -141,7 +149,7 @@ def test_the_image_stays_at_a_change_that_the_filter_hides_until_the_timeline_is
         await driver.press("m")
         assert f"Bookmark event {hidden:,}" in driver.text
         await driver.press("escape", "2")
-        await driver.until(lambda: driver.cells(driver.view.grid.cursor)["seq"] == str(driver.seq))
+        assert driver.seq == hidden
         assert f"event {hidden:,} is hidden by the filter" in driver.status
 
     stage.play(script)
@@ -181,7 +189,7 @@ def test_search_goes_from_match_to_match_and_round(stage: Stage) -> None:
     stage.play(script)
 
 
-@pytest.mark.parametrize(("place", "seq"), [("0x100000", OUTSIDE), ("#19", 90), ("100%", 4380), ("t=14.6s", OUTSIDE)])
+@pytest.mark.parametrize(("place", "seq"), [("0x100000", OUTSIDE), ("#19", 19), ("100%", 4380), ("t=14.6s", OUTSIDE)])
 def test_a_typed_place_is_gone_to(place: str, seq: int, stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "colon")
@@ -236,7 +244,7 @@ def test_times_go_round(stage: Stage) -> None:
 
 def test_a_finding_leads_to_its_event(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
-        await driver.press("4", "down", "down", "down", "enter")
+        await driver.press("4", *["up"] * 9, "down", "down", "down", "enter")
         assert driver.app.current_view == "timeline"
         assert driver.seq == 2
 
@@ -264,7 +272,8 @@ def test_rows_and_the_command_are_copied() -> None:
         await driver.press("e", "y")
         assert driver.app.clipboard.split("\t")[1:4] == ["4368", "14.643056", "flash1"]
         await driver.press("shift+down", "shift+down", "Y")
-        assert len(driver.app.clipboard.splitlines()) == 3
+        titles, *rows = driver.app.clipboard.splitlines()
+        assert (titles.split("\t")[:3], len(rows)) == (["mark", "seq", "time"], 3)
         await driver.press("f")
         await driver.type("kind == erase")
         await driver.press("C")
@@ -310,7 +319,7 @@ def test_a_file_that_is_there_is_written_over_when_asked_twice(tmp_path: Path) -
 
 def test_another_extent_is_asked_for_and_seen() -> None:
     async def script(driver: Driver) -> None:
-        await driver.press("2", "P")
+        await driver.press("2", "P", "P")
         await driver.type("extent 2M")
         await driver.until(lambda: driver.app.job is None and "extent virt.flash1=2 MiB" in driver.text)
         await driver.press("1")
@@ -320,10 +329,10 @@ def test_another_extent_is_asked_for_and_seen() -> None:
         )
         await driver.press("o")
         await driver.until(lambda: "no operation outside the extent" in driver.told)
-        await driver.press("P")
+        await driver.press("P", "P")
         await driver.type("extent plenty")
         assert "is not a size" in driver.text
-        await driver.press("escape", "P")
+        await driver.press("escape", "P", "P")
         await driver.type("extent nobody=1M")
         await driver.until(lambda: any("no device 'nobody'" in words for words in driver.told))
         await driver.press("1")
@@ -378,7 +387,7 @@ def test_q_ends_while_the_trace_is_read_and_while_it_is_taken(loading: bool) -> 
         async with app.run_test(size=(80, 24)) as pilot:
             if not loading:
                 waiting.start()
-                assert waiting.wait(60)
+                assert waiting.wait(PATIENCE_S)
             await pilot.press("q")
         assert app.crash is None
         return app.return_code
@@ -390,11 +399,11 @@ def test_progress_that_arrives_after_q_is_dropped() -> None:
     """A poll may be queued already when the views go; it neither looks for them nor changes the exit code."""
 
     async def script(driver: Driver) -> int | None:
-        await driver.press("P")
+        await driver.press("P", "P")
         await driver.type("extent 2M")
         driver.app.action_leave()
         await driver.app.query_one(TopBar).remove()
-        driver.app._poll()  # noqa: SLF001  the queued timer event
+        driver.app.sessions.poll()  # the queued timer event
         return driver.app.return_value
 
     assert drive(script) == 0
@@ -425,3 +434,14 @@ def test_a_trace_without_errors_or_times_is_shown() -> None:
         assert "finding 1 of 2" in driver.status
 
     drive(script, session=first_boot())
+
+
+def test_w_goes_to_the_next_operation_by_the_same_code() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("2", "w")  # from the first row, where nobody moved the cursor yet
+        assert "operation by the same code 2 of 2" in driver.status
+        assert driver.seq == 4
+        await driver.press("W")
+        assert driver.seq == 2
+
+    drive(script, session=with_code())

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from textual.widgets import Input
+
 from tests.tracetool.cli.program import PADDING
 from tests.tracetool.tui.driving import Driver, drive
 from tests.tracetool.viewmodel.samples import finished, job
 from tests.tracetool.viewmodel.test_variables import known
 from tracetool.analysis.options import Options
+from tracetool.images import load_image
 from tracetool.tui.danger import DangerView
 from tracetool.tui.drawing import Heading
 from tracetool.tui.image import ImageView
 from tracetool.viewmodel.audit_session import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 async def shown(driver: Driver) -> DangerView:
@@ -103,3 +111,79 @@ def test_a_trace_without_a_store_says_so() -> None:
         assert driver.app.query_one(DangerView).model is None
 
     drive(script, session=finished(job(PADDING, settings=Settings(Options(device="virt.flash0")))))
+
+
+def test_the_image_shows_what_the_worst_cut_leaves() -> None:
+    async def script(driver: Driver) -> None:
+        view = await shown(driver)
+        assert view.model is not None
+        await driver.press("down", "i")
+        image = driver.app.query_one(ImageView)
+        await driver.until(lambda: image.model is not None and image.model.torn is not None)
+        await driver.pilot.pause()
+        assert driver.app.current_view == "image"
+        target, model = view.model.target(1), image.model
+        assert target is not None
+        assert model is not None
+        assert image.has_class("-torn")
+        assert "POWER CUT" in driver.text
+        assert "no moment of the trace: the power is cut at event" in driver.text
+        assert "inside its commit (zero-all): the block is 0, and not yet erased" in " ".join(driver.text.split())
+        assert model.snapshot.known_bytes(0, 0x40000) == bytes(0x40000)
+        await driver.press("right_square_bracket")
+        assert not image.has_class("-torn")
+        assert "POWER CUT" not in driver.text
+        assert model.history.event(model.position) == target
+        assert model.snapshot.known_bytes(0, 0x40000) == b"\xff" * 0x40000
+        await driver.press("left_square_bracket")
+        assert (model.snapshot.known_bytes(0x28, 4)) == b"_FVH"
+
+    drive(script, session=known())
+
+
+def test_the_image_shows_the_worst_cut_of_the_commit_that_was_chosen() -> None:
+    async def script(driver: Driver) -> None:
+        view = await shown(driver)
+        assert view.model is not None
+        await driver.press("down", "comma")
+        chosen = driver.seq
+        assert (0, chosen) != view.model.target(1)
+        await driver.press("i")
+        image = driver.app.query_one(ImageView)
+        await driver.until(lambda: image.model is not None and image.model.torn is not None)
+        assert image.model is not None
+        assert image.model.torn is not None
+        assert image.model.torn.seq == chosen
+        await driver.press("7", "up")
+        await driver.press("5")
+        await driver.until(lambda: not image.has_class("-torn"))
+
+    drive(script, session=known())
+
+
+def test_no_cut_is_shown_where_none_was_tried() -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("7")
+        await driver.until(lambda: "give --image" in heading(driver))
+        await driver.press("i")
+        assert driver.app.current_view == "danger"
+
+    drive(script)
+
+
+def test_the_flash_after_a_cut_is_written_under_a_name_that_says_so(tmp_path: Path) -> None:
+    async def script(driver: Driver) -> None:
+        view = await shown(driver)
+        await driver.press("down", "i")
+        image = driver.app.query_one(ImageView)
+        await driver.until(lambda: image.model is not None and image.model.torn is not None)
+        await driver.press("W")
+        assert view.model is not None
+        target = view.model.target(1)
+        assert target is not None
+        assert driver.app.screen.query_one(Input).value == f"virt.flash1-{target[1]}-cut.fd"
+        assert "as the power cut leaves it" in driver.text
+        await driver.type(str(tmp_path / "cut.fd"))
+        assert load_image(tmp_path / "cut.fd", limit=64 << 20)[:0x40000].tobytes() == bytes(0x40000)
+
+    drive(script, session=known())

@@ -43,7 +43,7 @@ def model(case: str = PADDING) -> FindingsModel:
 
 
 def test_findings_stand_by_severity_with_their_counts() -> None:
-    lines = shown(model(), (80, 24)).splitlines()
+    lines = shown(model(), (200, 40)).splitlines()
     assert "3 errors, 2 warnings, 1 note" in lines[0]
     rules = "EXT001 EXT003 EXT005 RO001 SEQ001 NOR008"
     assert [line.split()[2] for line in lines[2:8]] == rules.split()

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
+from replay.backing import Policy
 from tests.tracetool.cli.program import PADDING
 from tests.tracetool.tui.running import press, run, until
 from tests.tracetool.tui.views import fits, screen_text
-from tests.tracetool.viewmodel.samples import both, finished, first_boot, job, padding
+from tests.tracetool.viewmodel.samples import both, finished, first_boot, job, padding, with_code
 from tracetool.analysis.options import Options
 from tracetool.bundled import sample
 from tracetool.tui.image import ImageView
+from tracetool.tui.image.blame import BlameScreen
+from tracetool.tui.image.grid import columns_in
 from tracetool.tui.image.slider import Slider
 from tracetool.tui.map import MapView
 from tracetool.viewmodel.audit_session import Settings
@@ -21,6 +24,8 @@ from tracetool.viewmodel.heatmap import subjects
 from tracetool.viewmodel.playback import AS_FAST_AS_DRAWN, SPEEDS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from textual.pilot import Pilot
 
     from tracetool.tui.app import TraceApp
@@ -90,12 +95,11 @@ def test_keys_pressed_before_the_image_is_made_are_not_lost(monkeypatch: pytest.
         time.sleep(0.5)
         return subjects(session)
 
-    monkeypatch.setattr("tracetool.tui.device_view.subjects", slowly)
+    monkeypatch.setattr("tracetool.viewmodel.audit_session.AuditSession.subjects", property(slowly))
 
     async def hurry(app: TraceApp, pilot: Pilot[int]) -> None:
         await pilot.press("5", "left_square_bracket", "left_square_bracket")
-        await until(pilot, lambda: image_of(app).model is not None)
-        await pilot.app.workers.wait_for_complete()
+        await until(pilot, lambda: "change 53 of 55" in screen_text(app))
 
     assert "change 53 of 55" in run(known(), hurry)
 
@@ -267,3 +271,148 @@ def test_two_boots_are_one_line_of_moments() -> None:
 
     screen = run(both(), look, size=(120, 30))
     assert "change 295 of 295: event 4,370, trace 1" in screen
+
+
+# --- wide --------------------------------------------------------------------------------------------------------
+
+
+def test_both_moments_and_the_structures_stand_beside_the_bytes() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5")
+        assert "the moment before" in screen_text(app)
+        before, now = screen_text(app).split("00100000* ")[1].split("\n")[0].split("  ", 2)[0], "40 00 40 00"
+        assert before.startswith("00 00 00 00")
+        assert now in screen_text(app)
+        assert "change 55 of 55: event 4,370 at 14.6" in screen_text(app)
+        await press(pilot, "colon", *"0x690", "enter")
+        await until(pilot, lambda: "header of BootOrder" in screen_text(app))
+
+    run(known(), look, size=(200, 60))
+
+
+def test_from_140_columns_on_moments_are_side_by_side() -> None:
+    for width, both_shown in ((140, True), (139, False)):
+        side = columns_in(width - 1, structures=False)
+        assert side.side_by_side == both_shown
+        assert side.width <= width
+
+
+def test_a_click_on_either_side_goes_to_the_byte() -> None:
+    async def click(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5")
+        grid = image_of(app).grid
+        model = image_of(app).model
+        assert model is not None
+        line, columns = 3, grid.columns
+        for x in (10 + 3 * 9 + 1, columns.now + 3 * 9 + 1, columns.text + 9, (columns.before_text or 0) + 9):
+            await press(pilot, "home")
+            await pilot.click(grid, offset=(x, line))
+            await press(pilot)
+            assert grid.cursor % 16 == 9
+        await pilot.click(grid, offset=(columns.now + 3 * 12 + 1, 3), shift=True)
+        await press(pilot)
+        assert grid.range[1] - grid.range[0] > 1
+
+    run(known(), click, size=(200, 60))
+
+
+def test_the_changes_of_a_byte_and_of_a_range_are_gone_through() -> None:
+    async def walk(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "colon", *"0x8e2", "enter")
+        model = image_of(app).model
+        assert model is not None
+        await press(pilot, "left_parenthesis")
+        first = model.position
+        assert model.is_changed(0x8E2)
+        await press(pilot, "left_parenthesis")
+        assert model.position < first
+        assert image_of(app).grid.cursor == 0x8E2
+        await press(pilot, "right_parenthesis")
+        assert model.position == first
+        await press(pilot, "K", "J", "J", "H", "L")
+        assert "17 bytes from 0x08e2" in screen_text(app)
+        assert app.selection.bytes == (0x8E2, 0x8F3)
+        await press(pilot, *["right_parenthesis"] * 3)
+        assert any("this range does not change after this moment" in note.message for note in app._notifications)  # noqa: SLF001
+        await press(pilot, "escape")
+        assert "bytes from" not in screen_text(app)
+
+    run(known(), walk, size=(120, 40))
+
+
+def test_the_flash_is_written_as_it_is_at_the_moment(tmp_path: Path) -> None:
+    file = tmp_path / "then.fd"
+
+    async def write(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "left_square_bracket")
+        await typed(app, pilot, "W", str(file))
+        data = file.read_bytes()
+        assert (len(data), data[PLACE : PLACE + 4]) == (64 << 20, bytes(4))
+        await press(pilot, "right_square_bracket")
+        await typed(app, pilot, "W", str(file))
+        assert file.read_bytes() == data
+        await press(pilot, "enter")
+        assert file.read_bytes()[PLACE : PLACE + 4] == b"\x40\x00\x40\x00"
+        await typed(app, pilot, "W", str(tmp_path / "no" / "folder"))
+        assert "No such file or directory; name another file" in screen_text(app)
+        await press(pilot, "escape")
+
+    run(known(), write)
+
+
+def test_what_is_not_known_is_not_written(tmp_path: Path) -> None:
+    async def write(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5")
+        await typed(app, pilot, "W", str(tmp_path / "file"))
+        assert "bytes are not known, the first at 0x40000" in screen_text(app)
+        await press(pilot, "escape")
+
+    run(padding(), write, size=(140, 30))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("policy", "shown"), [(Policy.DISCARD, "00 00 00 00"), (Policy.VOLATILE, "40 00 40 00")])
+def test_it_shows_what_the_policy_asked_for_leaves(policy: Policy, shown: str) -> None:
+    images = {"virt.flash1": sample("aavmf-shell-padding/flash1-before.fd.zst")}
+    session = finished(job(PADDING, settings=Settings(Options(images=images, policy=policy))))
+
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "right_curly_bracket", "colon", *"0x100000", "enter")
+        model = image_of(app).model
+        assert model is not None
+        assert bytes.fromhex(shown) == model.snapshot.read(PLACE, 4).data.tobytes()
+        assert f"under {policy.label}" in screen_text(app)
+
+    run(session, look, size=(120, 30))
+
+
+def test_who_put_a_byte_there_and_enter_goes_to_the_operation() -> None:
+    async def blame(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5")
+        await typed(app, pilot, "colon", "0x1a8")
+        await press(pilot, "B")
+        await until(pilot, lambda: isinstance(app.screen, BlameScreen))
+        await pilot.pause()
+        panel = screen_text(app)
+        assert "0x01a8 │ aa │ header of BootOrder" in panel
+        assert "gave the value: buffered-program at 0.463724 s, event 2,907" in panel
+        assert "asked for by BdsDxe, for: create" in panel
+        assert "copied it here: buffered-program at 5.700869 s, event 17,443" in panel
+        assert "--who" not in panel
+        await press(pilot, "enter")
+
+    screen = run(with_code(), blame)
+    assert "event 2,907  io_write virt.flash1" in screen
+
+
+def test_what_is_not_known_of_a_byte_is_said() -> None:
+    async def blame(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "5", "left_curly_bracket", "B")
+        await until(pilot, lambda: isinstance(app.screen, BlameScreen))
+        await pilot.pause()
+        panel = screen_text(app)
+        assert "no operation: the bytes were there before the trace" in panel
+        assert "record --who" in panel
+        await press(pilot, "enter", "escape")
+
+    assert "0x0796: not known" in run(first_boot(), blame)

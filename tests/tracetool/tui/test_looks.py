@@ -107,7 +107,7 @@ def test_every_colour_of_the_ramp_is_lighter_or_darker_than_the_one_before() -> 
 @pytest.mark.parametrize(("room", "halves_in", "shades_in"), [(0, 1, 1), (1, 1, 1), (48, 32, 16), (128, 128, 64)])
 def test_lines_hold_a_power_of_two_cells(room: int, halves_in: int, shades_in: int) -> None:
     assert shape_in(Halves(), room) == Shape(halves_in, 2)
-    assert shape_in(Shades(), room) == Shape(shades_in, 1)
+    assert shape_in(Shades(), room) == Shape(shades_in, 1, 2)
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)

@@ -2,30 +2,38 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from textual.events import MouseDown, MouseMove
 
 from tests.tracetool.report.cases import within
 from tests.tracetool.traces import reader
-from tests.tracetool.tui.running import press, run, until
+from tests.tracetool.tui.running import press, run, until, work_done
 from tests.tracetool.tui.views import fits, screen_text
-from tests.tracetool.viewmodel.samples import finished, first_boot, padding
+from tests.tracetool.viewmodel.samples import both, finished, first_boot, padding, with_code
 from tracetool.tui.image import ImageView
 from tracetool.tui.map import MapView
+from tracetool.tui.map.looks import hues
+from tracetool.tui.map.tabs import MetricTabs
 from tracetool.tui.timeline import TimelineView
 from tracetool.viewmodel.audit_session import Settings, start
 from tracetool.viewmodel.bins import Metric
+from tracetool.viewmodel.block_times import METRICS, draw_times
 from tracetool.viewmodel.flash_map import cell_sizes
-from tracetool.viewmodel.heatmap import subjects
+from tracetool.viewmodel.heatmap import draw, subjects
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.pilot import Pilot
 
     from tracetool.tui.app import TraceApp
     from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.block_times import TimePicture
     from tracetool.viewmodel.heatmap import Subject
+
+T = TypeVar("T")
 
 PLACE = 0x100000
 
@@ -60,9 +68,9 @@ def test_the_screen_says_what_is_where_and_what_the_shapes_mean() -> None:
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
 
-    screen = run(first_boot(), look, size=(160, 40))
+    screen = run(first_boot(), look, size=(160, 55))
     for words in (
-        "programs by 128 B",
+        "erases  programs  changed bytes  refused  last touched  by 256 B, at most",
         "variables",
         "FTW working",
         "FTW spare",
@@ -70,7 +78,7 @@ def test_the_screen_says_what_is_where_and_what_the_shapes_mean() -> None:
     ):
         assert words in screen
     assert "63.25 MiB of padding, untouched" in screen
-    assert "▀▄ 1 to 2  ▀▄ 3 to 5" in screen
+    assert "▀▄ 1  ▀▄ 2 to 3  ▀▄ 4 to 8  ▀▄ 9 to 19  ▀▄ 20 to 42" in screen
     assert "✖▀▄ beyond  ◆▀▄ moment  ▸▀▄ cursor" in screen
 
 
@@ -96,8 +104,7 @@ def test_enter_filters_the_timeline_to_the_range() -> None:
         timeline = app.query_one(TimelineView).timeline
         assert app.current_view == "timeline"
         assert timeline is not None
-        assert timeline.filter.query is not None
-        assert timeline.filter.query.text == 'device == "virt.flash1" and offset < 0x300 and end > 0x0'
+        assert timeline.filter.text(events=False) == "device == virt.flash1 and touches 0x0000..0x0300"
         assert 0 < timeline.total - timeline.hidden < timeline.total
 
     assert "hidden" in run(padding(), choose, size=(120, 40))
@@ -112,7 +119,7 @@ def test_every_metric_and_device_can_be_shown() -> None:
             drawing = map_of(app).grid.drawing
             assert drawing is not None
             seen.add(drawing.heat.metric)
-        assert seen == set(Metric)
+        assert seen == set(Metric) - {Metric.MODULE}  # of which nothing is known here
         await press(pilot, "V", "D")
         subject = map_of(app).subject
         assert subject is not None
@@ -141,9 +148,10 @@ def test_the_cursor_goes_over_folds_and_lines() -> None:
 
 
 def test_dragging_selects_a_range_in_both_looks() -> None:
-    async def drag(app: TraceApp, pilot: Pilot[int], cell_bytes: int, width: int) -> None:
+    async def drag(app: TraceApp, pilot: Pilot[int], cell_bytes: int) -> None:
         grid = map_of(app).grid
         assert grid.drawing is not None
+        width = grid.drawing.shape.width
         assert grid.drawing.cells.cell_bytes == cell_bytes
         await pilot._post_mouse_events([MouseDown], grid, (11, 0), button=1)  # noqa: SLF001  no button moves with hover
         await pilot._post_mouse_events([MouseMove], grid, (11 + 6 * width, 0), button=1)  # noqa: SLF001
@@ -154,9 +162,9 @@ def test_dragging_selects_a_range_in_both_looks() -> None:
 
     async def halves_then_shades(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
-        await drag(app, pilot, 1024, width=1)
+        await drag(app, pilot, 1024)
         await press(pilot, "s")
-        await drag(app, pilot, 4096, width=2)
+        await drag(app, pilot, 4096)
 
     run(padding(), halves_then_shades)
 
@@ -265,7 +273,7 @@ def test_a_range_stays_selected_when_the_map_is_drawn_again() -> None:
         await press(pilot, "v")
         assert grid.range == chosen
         await press(pilot, "plus")
-        assert grid.range == (0x400, 0x500)
+        assert grid.range == chosen
 
     run(padding(), again)
 
@@ -275,37 +283,74 @@ def test_keys_pressed_before_the_map_is_drawn_are_not_lost(monkeypatch: pytest.M
         time.sleep(0.5)
         return subjects(session)
 
-    monkeypatch.setattr("tracetool.tui.device_view.subjects", slowly)
+    monkeypatch.setattr("tracetool.viewmodel.audit_session.AuditSession.subjects", property(slowly))
 
     async def hurry(app: TraceApp, pilot: Pilot[int]) -> None:
         await pilot.press("3", "v", "minus", "D")
-        await until(pilot, lambda: map_of(app).grid.drawing is not None)
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+        await until(pilot, lambda: shown(app) == (Metric.CHANGED, 4096, "virt.flash0"))
+        await work_done(pilot)
+        assert shown(app) == (Metric.CHANGED, 4096, "virt.flash0")
+
+    def shown(app: TraceApp) -> tuple[Metric, int, str] | None:
         drawing = map_of(app).grid.drawing
-        assert drawing is not None
-        assert drawing.heat.metric == Metric.CHANGED
-        assert drawing.cells.cell_bytes == 4096
-        assert drawing.subject.device == "virt.flash0"
+        if drawing is None:
+            return None
+        return drawing.heat.metric, drawing.cells.cell_bytes, drawing.subject.device
 
     run(padding(), hurry)
+
+
+@pytest.mark.parametrize(
+    "keys", [["down", "right", "enter"], ["G"], ["m", "down", "right", "right"], ["m", "m", "down"]]
+)
+def test_keys_typed_in_one_go_with_that_of_the_map_go_where_they_do_one_by_one(
+    keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(function: Callable[..., T]) -> Callable[..., T]:
+        def slow(*arguments: Any, **options: Any) -> T:  # noqa: ANN401  as `function`
+            time.sleep(0.2)
+            return function(*arguments, **options)
+
+        return slow
+
+    def place(app: TraceApp) -> tuple[object, ...]:
+        return map_of(app).cells.range, map_of(app).cells.cursor, app.filtering.filter.text(events=False)
+
+    async def typed(app: TraceApp, pilot: Pilot[int]) -> None:
+        for key in ("e", "3", *keys):
+            await press(pilot, key)
+            await press(pilot)
+        places.append(place(app))
+
+    async def in_one_go(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "e")
+        await pilot.press("3", *keys)
+        await until(pilot, lambda: place(app) == places[0])
+        await work_done(pilot)
+        assert place(app) == places[0]
+
+    places: list[tuple[object, ...]] = []
+    run(padding(), typed)
+    monkeypatch.setattr("tracetool.tui.map.view.draw", slowly(draw))
+    monkeypatch.setattr("tracetool.tui.map.view.draw_times", slowly(draw_times))
+    run(padding(), in_one_go)
 
 
 def test_the_first_zoom_shows_all_that_the_file_backs() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
         view = map_of(app)
-        for size in ((80, 24), (160, 50)):
+        for size in ((80, 24), (160, 56)):
             await pilot.resize_terminal(*size)
-            await pilot.app.workers.wait_for_complete()
+            await work_done(pilot)
             drawing = view.grid.drawing
             assert drawing is not None
-            assert drawing.cells.cell_bytes == {80: 1024, 160: 128}[size[0]]
+            assert drawing.cells.cell_bytes == {80: 1024, 160: 256}[size[0]]
             line = next(number for number, row in enumerate(drawing.rows) if row.kind == "extent")
             assert line < view.grid.size.height
         await press(pilot, "minus")
         assert view.grid.drawing is not None
-        assert view.grid.drawing.cells.cell_bytes == 256
+        assert view.grid.drawing.cells.cell_bytes == 1024
 
     run(padding(), look)
 
@@ -329,3 +374,213 @@ def test_a_device_without_extent_has_no_line() -> None:
         assert not any(row.kind == "extent" for row in drawing.rows)
 
     run(finished(start([reader(within())], Settings())), look)
+
+
+# --- beside the cells --------------------------------------------------------------------------------------------
+
+
+def test_the_block_erased_most_and_when_is_seen_at_once_and_enter_filters_to_it() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "w")
+        view = map_of(app)
+        assert view.block_grid.has_focus
+        assert view.block_grid.text_of([0]).startswith("0\tvariables\t2 ██████\t52 ██████\t")
+        assert [line.split("\t")[0] for line in view.block_grid.text_of(range(2)).split("\n")] == ["0", "✖4"]
+        await press(pilot, "down")
+        assert view.grid.range == (0x100000, 0x140000)
+        await press(pilot, "enter")
+        timeline = app.query_one(TimelineView).timeline
+        assert timeline is not None
+        assert timeline.filter.text(events=False) == "device == virt.flash1 and touches 0x100000..0x140000"
+        assert timeline.total - timeline.hidden == 5
+
+    run(padding(), look, size=(200, 60))
+
+
+def test_what_wrote_to_the_range_is_listed_and_selected_in_all_views() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        view = map_of(app)
+        row = view.grid.drawing.row_of(view.grid.drawing.cells.at(PLACE))  # type: ignore[union-attr]
+        await pilot.click(view.grid, offset=(11, row))
+        await press(pilot)
+        assert view.range_grid.count == 1
+        assert "program\t0x100000\t4 B\t?\tdone" in view.range_grid.text_of([0])
+        view.range_grid.focus()
+        await press(pilot, "enter")
+        assert app.current_view == "timeline"
+        assert app.selection is not None
+        assert app.selection.seq == 4370
+
+    run(padding(), look, size=(140, 40))
+
+
+def test_a_narrow_terminal_shows_the_blocks_instead_of_the_cells() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        assert not map_of(app).block_grid.is_on_screen
+        await press(pilot, "w")
+        assert map_of(app).block_grid.has_focus
+        assert "FTW" in screen_text(app) or "variables" in screen_text(app)
+        await press(pilot, "w")
+        assert map_of(app).grid.has_focus
+        assert not map_of(app).block_grid.is_on_screen
+
+    run(padding(), look, size=(80, 24))
+
+
+def test_a_click_on_a_metric_counts_it() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        await pilot.click(MetricTabs, offset=(15, 0))
+        await press(pilot)
+        assert map_of(app).metric == Metric.ERASES
+
+    assert "erases  programs" in run(padding(), look)
+
+
+# --- against time ------------------------------------------------------------------------------------------------
+
+
+def test_blocks_against_time_are_filtered_to_a_rectangle() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "m")
+        view = map_of(app)
+        picture = view.time_grid.picture
+        assert picture is not None
+        assert view.time_grid.has_focus
+        place = picture.cells.at(PLACE)
+        column = picture.first_use(place)[1]
+        assert picture.values[picture.index[place], column] == 1
+        view.time_grid.select(PLACE, PLACE + 1)
+        await press(pilot, "home", *["right"] * column)
+        assert view.range_grid.count == 1
+        assert "✖▸" in screen_text(app)
+        await press(pilot, "enter")
+        timeline = app.query_one(TimelineView).timeline
+        assert timeline is not None
+        assert " and t in " in timeline.filter.text(events=False)
+        assert timeline.total - timeline.hidden >= 1
+
+    run(padding(), look, size=(160, 50))
+
+
+def test_the_time_picture_knows_metrics_axes_looks_and_zooms() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "t", "V", "m")
+        view = map_of(app)
+        assert "against time" in screen_text(app)
+        for _ in METRICS:
+            await press(pilot, "v")
+        await press(pilot, "t")
+        assert "against operations" in screen_text(app)
+        await press(
+            pilot, "minus", "plus", "plus", "shift+right", "shift+down", "escape", "G", "pagedown", "pageup", "k"
+        )
+        assert view.time_grid.range[0] < view.time_grid.range[1]
+        await press(pilot, "s", "D")
+        assert "▀" not in screen_text(app).partition("1 to")[0]
+        await press(pilot, "m")
+        assert view.grid.has_focus
+
+    run(both(), look, size=(120, 40))
+
+
+def test_a_click_in_the_time_picture_selects_what_was_done_then_and_a_double_click_lists_it() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "m")
+        grid = map_of(app).time_grid
+        picture = grid.picture
+        assert picture is not None
+        place = picture.cells.at(PLACE)
+        spot = (11 + picture.first_use(place)[1], picture.row_of(place) + 1)
+        await pilot.click(grid, offset=spot)
+        await press(pilot)
+        assert app.selection is not None
+        assert app.selection.seq == 4370
+        await pilot._post_mouse_events([MouseDown], grid, spot, button=1)  # noqa: SLF001  no button moves with hover
+        await pilot._post_mouse_events([MouseMove], grid, (spot[0] - 3, spot[1]), button=1)  # noqa: SLF001
+        await pilot.mouse_up(grid, offset=(spot[0] - 3, spot[1]))
+        assert grid.selected[1] == (spot[0] - 14, spot[0] - 11)
+        await pilot.click(grid, offset=spot, times=2)
+        await press(pilot)
+        assert app.current_view == "timeline"
+
+    run(padding(), look, size=(160, 50))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (37, 9), (250, 70)])
+def test_the_time_picture_fits_any_terminal(size: tuple[int, int]) -> None:
+    async def look(_: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "m", "right", "plus", "G", "w", "w")
+        await pilot.resize_terminal(80, 24)
+        await pilot.resize_terminal(*size)
+
+    assert fits(run(padding(), look, size=size), size)
+
+
+def test_the_map_by_module_has_a_legend_and_names_the_modules_of_the_range() -> None:
+    async def by_module(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3", "V", "V")
+        await until(pilot, lambda: map_of(app).grid.drawing is not None)
+        drawing = map_of(app).grid.drawing
+        assert drawing is not None
+        assert drawing.heat.metric == Metric.MODULE
+        assert drawing.subject.modules[0] == "BdsDxe"
+        assert set(drawing.levels.tolist()) <= set(range(6))
+        assert map_of(app).grid.colours.levels == hues(dark=True)
+        await press(pilot, "g")
+
+    screen = run(with_code(), by_module, size=(160, 45))
+    legend = screen.split("\n")[-3]
+    assert legend.index("BdsDxe") < legend.index("VariableRuntimeDxe")
+    assert "by BdsDxe, " in screen
+
+
+def test_against_time_and_without_a_log_of_the_code_the_map_counts_programs() -> None:
+    async def to_time(app: TraceApp, pilot: Pilot[int]) -> None:
+        map_of(app).restore("MODULE", None, None)
+        await press(pilot, "3", "m")
+        await until(pilot, lambda: map_of(app).time_grid.picture is not None)
+        picture = map_of(app).time_grid.picture
+        assert picture is not None
+        assert picture.metric == Metric.PROGRAMS
+        await press(pilot, "m")
+        await until(pilot, lambda: map_of(app).grid.drawing is not None)
+        drawing = map_of(app).grid.drawing
+        assert drawing is not None
+        seen.append(drawing.heat.metric)
+
+    seen: list[Metric] = []
+    run(with_code(), to_time)
+    run(padding(), to_time)
+    assert seen == [Metric.MODULE, Metric.PROGRAMS]
+
+
+def test_the_map_and_time_and_the_map_again_in_one_go_stay_at_the_selected_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slowly(*arguments: Any, **options: Any) -> TimePicture:  # noqa: ANN401  as `draw_times`
+        time.sleep(0.3)
+        return draw_times(*arguments, **options)
+
+    async def turn(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "e", "3")
+        chosen = map_of(app).grid.range
+        assert chosen[0] == 0x100000
+        monkeypatch.setattr("tracetool.tui.map.view.draw_times", slowly)
+        await press(pilot, "m")
+        await press(pilot)
+        await press(pilot, "pageup")
+        assert map_of(app).time_grid.range[0] == 0
+        await press(pilot, "m", "e")
+        assert map_of(app).grid.range == chosen
+        await pilot.press("m", "m")
+        await press(pilot)
+        assert map_of(app).grid.range == chosen
+        await pilot.press("m", "b", "m")
+        await press(pilot)
+        assert map_of(app).grid.range[0] == app.selection.start
+
+    run(padding(), turn)

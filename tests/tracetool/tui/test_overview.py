@@ -5,12 +5,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.events import Resize
+from textual.geometry import Size
 from textual.widgets import OptionList
 
 from tests.tracetool.report.cases import CASES
 from tests.tracetool.tui.views import HOSTILE, Frame, fits, screen_text
 from tracetool.tui.overview import Overview
 from tracetool.tui.overview.boot import draw_axis, draw_lane
+from tracetool.tui.overview.card import Card
 from tracetool.viewmodel.overview import overview
 
 if TYPE_CHECKING:
@@ -52,6 +55,18 @@ def test_a_large_terminal_shows_everything_at_once() -> None:
         assert words in screen
     lines = screen.splitlines()
     assert any("trace 0  " in line and "trace 1  " in line and "first-boot" in line for line in lines)
+
+
+def test_every_finding_is_listed_with_what_to_do_once_there_is_room() -> None:
+    async def grow(_: Frame, pilot: Pilot[None]) -> None:
+        await pilot.resize_terminal(200, 60)
+        await pilot.pause()
+
+    assert "1 more in the findings view" in shown("padding", (160, 39))
+    screen = shown("padding", (160, 39), grow)
+    for words in ("NOR008", "Unlock the block (0x60, 0xd0) before writing to it.", "3 errors, 2 warnings, 1 note"):
+        assert words in screen
+    assert "more in the findings view" not in screen
 
 
 def test_lanes_and_axes_fit_any_width() -> None:
@@ -116,6 +131,21 @@ def test_it_survives_a_storm_of_resizes() -> None:
             await pilot.resize_terminal(*size)
 
     assert "OUTSIDE-EXTENT" in shown("padding", (80, 24), storm)
+
+
+def test_resizes_while_a_model_is_shown_leave_one_card_a_device() -> None:
+    async def storm(app: Frame, pilot: Pilot[None]) -> None:
+        view = app.query_one(Overview)
+        await pilot.resize_terminal(200, 60)
+        for columns in (80, 200) * 10:
+            view.on_resize(Resize(Size(columns, 60), Size(columns, 60)))
+        model = overview(CASES["padding"]())
+        await asyncio.gather(view.show(model), view.show(model))
+        await app.workers.wait_for_complete([worker for worker in app.workers if not worker.is_cancelled])
+        await pilot.pause()
+        assert len(view.query(Card)) == 2
+
+    shown("padding", (80, 24), storm)
 
 
 def test_names_that_mean_harm_are_shown_as_they_are() -> None:

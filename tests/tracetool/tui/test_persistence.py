@@ -54,7 +54,7 @@ def test_bookmarks_are_there_again_and_lead_to_their_event(tmp_path: Path) -> No
         await driver.press("2", "e")
         assert "✖◆" in driver.text
         await driver.press("g", "apostrophe")
-        assert "event 4,370  [bold]the write\\x1b[2J" in driver.text
+        assert "event 4,370  14.643204 s  program  0x100000, 4 B  [bold]the write\\x1b[2J" in driver.text
         await driver.press("enter")
         await driver.until(lambda: driver.seq == 4370)
         await driver.press("apostrophe", "delete", "escape", "apostrophe")
@@ -75,7 +75,7 @@ def test_the_app_comes_back_to_where_it_was(tmp_path: Path) -> None:
     async def come_back(driver: Driver) -> None:
         assert driver.app.current_view == "findings"
         assert driver.app.theme == "tracetool-light"
-        assert "op == erase" in driver.status
+        assert " 1 op == erase " in driver.text
         assert driver.view.grid.cursor == 1
 
     drive(leave, tmp_path)

@@ -3,94 +3,29 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
+import pty
 import shlex
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.captures import ROOT
-from tests.requirements import needed_program
+from tests.patience import PATIENCE_S, wait_until
+from tests.terminal import PROGRAM, Terminal
 from tests.tracetool.cli.program import FIRST_BOOT, PADDING, tracetool
+from tracetool.compression import zstd
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+SEEN_SECONDS = 10.0
+"""Until a finding of a guest that runs is on the screen, on a machine that does much else."""
 
-PROGRAM = f"{sys.executable} -c 'from tracetool.cli import main; main()'"
-_PATIENCE = 60.0
+STUCK_S = 2.0
 
 pytestmark = pytest.mark.slow
-
-
-class Terminal:
-    """A terminal of tmux, with a server of its own."""
-
-    def __init__(self, tmux: str, socket: Path) -> None:
-        self._tmux = (tmux, "-S", str(socket), "-f", "/dev/null")
-        self.state = socket.parent / "state"
-
-    def run(self, command: str, size: tuple[int, int]) -> None:
-        """Start a command, and show its exit code once it has ended."""
-        script = f"{command}; echo ended with $?; stty -a | grep -q ' echo ' && echo keys are echoed; sleep 600"
-        environment = {**os.environ, "TEXTUAL_ANIMATIONS": "none", "TERM": "xterm-256color"}
-        environment["XDG_STATE_HOME"] = str(self.state)
-        start = ("new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "sh", "-c", script)
-        subprocess.run([*self._tmux, *start], cwd=ROOT, env=environment, check=True)
-
-    def send(self, *keys: str) -> None:
-        """Press keys, by tmux's names."""
-        subprocess.run([*self._tmux, "send-keys", *keys], check=True)
-
-    def write(self, text: str) -> None:
-        """Type a text."""
-        subprocess.run([*self._tmux, "send-keys", "-l", text], check=True)
-
-    def screen(self) -> str:
-        """What is seen."""
-        return subprocess.run([*self._tmux, "capture-pane", "-p"], capture_output=True, text=True, check=True).stdout
-
-    def wait(self, *words: str) -> str:
-        """Wait until all of these are seen."""
-        return self.wait_until(lambda seen: all(word in seen for word in words), words)
-
-    def wait_until(self, condition: Callable[[str], bool], what: object = "") -> str:
-        """Wait until the screen is like that, and give it."""
-        end = time.monotonic() + _PATIENCE
-        while time.monotonic() < end:
-            seen = self.screen()
-            if condition(seen):
-                return seen
-            time.sleep(0.03)
-        raise AssertionError(f"not seen: {what} in\n{self.screen()}")
-
-    def modes(self) -> str:
-        """Whether the alternate screen and the mouse are on, and whether the cursor is shown."""
-        form = "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"
-        show = [*self._tmux, "display-message", "-p", form]
-        return subprocess.run(show, capture_output=True, text=True, check=True).stdout.strip()
-
-    def remembered(self) -> dict[str, object]:
-        """What the app has kept of the one trace that was shown."""
-        (file,) = self.state.rglob("*.json")
-        found: dict[str, object] = json.loads(file.read_text())
-        return found
-
-    def close(self) -> None:
-        """End the terminal, and what runs in it."""
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
-
-
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    """Give a terminal."""
-    found = Terminal(needed_program("tmux", "tmux"), tmp_path / "tmux")
-    yield found
-    found.close()
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)], ids=["80x24", "200x60"])
@@ -130,7 +65,7 @@ def test_the_padding_is_seen_in_the_map_and_in_the_image(terminal: Terminal, siz
         line = next(number for number, text in enumerate(seen) if "end of the extent, 768" in text)
         assert any(shapes in text for text in seen[line:])
     terminal.send("5")
-    terminal.wait("00100000* 40 00 40 00", "change 55 of 55")
+    terminal.wait("00100000* ", " 40 00 40 00 ", "change 55 of 55")
     terminal.send("[")
     terminal.wait_until(lambda seen: "change 54 of 55" in seen and "40 00 40 00" not in seen)
     terminal.send("m")
@@ -149,16 +84,38 @@ def test_a_killed_app_leaves_the_terminal_as_it_was(terminal: Terminal, tmp_path
     terminal.run(command, (80, 24))
     terminal.wait("WITHIN-EXTENT")
     terminal.send("4")
-    terminal.wait("severity", "WEAR003")
+    terminal.wait("severity", "WEAR001")
     os.kill(int(note.read_text()), 15)
     seen = terminal.wait("ended with 143", "keys are echoed")
     assert "WITHIN-EXTENT" not in seen
     assert terminal.remembered()["view"] == "findings"
 
 
+def test_a_second_signal_ends_an_app_whose_terminal_takes_no_output() -> None:
+    """Nobody reads the terminal, so that the app cannot write its last screen."""
+    master, slave = pty.openpty()
+    program = [sys.executable, "-c", "from tracetool.cli import main; main()", "view", "--fresh", str(FIRST_BOOT)]
+    with subprocess.Popen(program, stdin=slave, stdout=slave, stderr=slave, start_new_session=True) as process:
+        try:
+            seen = b""
+            while b"WITHIN-EXTENT" not in seen:
+                seen += os.read(master, 1 << 16)
+            os.write(master, b"24" * 50)
+            time.sleep(STUCK_S)
+            process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STUCK_S)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_S) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+        finally:
+            process.kill()
+            os.close(master)
+            os.close(slave)
+
+
 FAULTS = {
     "mount": "from tracetool.tui.app import TraceApp as C; C.on_mount = fail",
-    "handler": "from tracetool.tui.timeline import TimelineView as C; C.go_to_event = fail",
+    "handler": "from tracetool.tui.timeline import TimelineView as C; C.follow = fail",
     "render": "from tracetool.tui.line_grid import LineGrid as C; C.render_line = fail",
     "unmount": "from tracetool.tui.app import TraceApp as C; C.on_unmount = fail",
 }
@@ -186,7 +143,7 @@ def test_a_macro_goes_to_the_prompt_that_it_opens(terminal: Terminal) -> None:
     terminal.run(f"{PROGRAM} view {shlex.quote(str(PADDING))}", (100, 24))
     terminal.wait("OUTSIDE-EXTENT", "q quit")
     terminal.write("fseq == 4368\r")
-    terminal.wait("1 of 224 operations", "filter: seq == 4368")
+    terminal.wait("1 of 224 operations", "1 seq == 4368")
     terminal.send("q")
     assert terminal.wait("ended with 0")
 
@@ -220,20 +177,30 @@ def test_an_app_whose_terminal_is_closed_ends_and_remembers_where_it_was(termina
     terminal.send("3")
     terminal.wait("end of the extent, 768 KiB", "▸▀▄ cursor")
     terminal.close()
-    end = time.monotonic() + _PATIENCE
-    while Path(f"/proc/{note.read_text()}").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{note.read_text()}").exists()
+    wait_until(lambda: not Path(f"/proc/{note.read_text()}").exists(), "the app lives")
     assert terminal.remembered()["view"] == "map"
 
 
-def test_a_trace_may_come_through_a_pipe(terminal: Terminal) -> None:
-    terminal.run(f"cat {shlex.quote(str(PADDING))} | {PROGRAM} view -", (100, 24))
+@pytest.mark.parametrize("options", ["", " --boot last"], ids=["", "with an option that needs the whole trace"])
+def test_a_packed_trace_may_come_through_a_pipe(terminal: Terminal, options: str) -> None:
+    terminal.run(f"cat {shlex.quote(str(PADDING))} | {PROGRAM} view -{options}", (100, 24))
     terminal.wait("OUTSIDE-EXTENT", "standard input")
     terminal.send("2")
     terminal.wait("224 operations")
     terminal.send("q")
     assert terminal.wait("ended with 0")
+
+
+def test_a_pipe_without_events_is_waited_for_and_left(terminal: Terminal) -> None:
+    terminal.run(f"trap : INT; sleep 600 | {PROGRAM} view -", (120, 24))
+    terminal.wait("waiting for the first event; Ctrl-C ends")
+    terminal.send("C-c")
+    assert "Traceback" not in terminal.wait("ended with 130", "keys are echoed")
+
+
+def test_the_keyboard_is_no_trace(terminal: Terminal) -> None:
+    terminal.run(f"{PROGRAM} view -", (120, 24))
+    assert "standard input is the keyboard, not a trace" in terminal.wait("ended with 2")
 
 
 def test_what_cannot_be_read_is_one_line(terminal: Terminal, tmp_path: Path) -> None:
@@ -250,3 +217,45 @@ def test_without_a_terminal_there_is_nothing_to_see() -> None:
     assert ended.err.strip() == (
         "tracetool: view needs a terminal to show itself in; `tracetool audit` writes to files and pipes"
     )
+
+
+WRITER = """
+import sys, time
+lines = open(sys.argv[1], "rb").read().splitlines(keepends=True)
+out = open(sys.argv[2], "ab") if len(sys.argv) > 2 else sys.stdout.buffer
+for part in (lines[:4000], lines[4000:4374]):
+    out.write(b"".join(part))
+    out.flush()
+    while not GO.exists():
+        time.sleep(0.05)
+time.sleep(600)
+"""
+"""Writes a trace up to its write into the padding: that follows once a file is there."""
+
+
+@pytest.mark.parametrize("pipe", [False, True], ids=["file", "pipe"])
+def test_a_write_into_the_padding_is_seen_without_a_key_while_the_guest_runs(
+    terminal: Terminal, tmp_path: Path, pipe: bool
+) -> None:
+    go, source, grown = tmp_path / "go", tmp_path / "whole.log", tmp_path / "guest.log"
+    source.write_bytes(zstd.decompress(PADDING.read_bytes()))
+    script = f"from pathlib import Path; GO = Path({str(go)!r})\n{WRITER}"
+    writer = [sys.executable, "-c", script, str(source), *([] if pipe else [str(grown)])]
+    if pipe:
+        terminal.run(f"{shlex.join(writer)} | {PROGRAM} view -", (150, 30))
+    else:
+        grown.touch()
+        terminal.run(f"{shlex.join(writer)} & {PROGRAM} view --follow {shlex.quote(str(grown))}; kill %1", (150, 30))
+    seen = terminal.wait("4,000 events, following", "virt.flash1")
+    assert "EXT001" not in seen
+    start = time.monotonic()
+    go.touch()
+    terminal.wait("new finding", "error EXT001 virt.flash1: 1 program of 4 B")  # gone again after some seconds
+    terminal.wait("OUTSIDE-EXTENT", "EXT001")
+    assert time.monotonic() - start < SEEN_SECONDS
+    terminal.send("2")
+    terminal.wait("0x100000", "4370")
+    terminal.send("q")
+    if pipe:
+        return  # the shell waits for the writer
+    terminal.wait("ended with", "keys are echoed")

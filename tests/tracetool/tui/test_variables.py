@@ -7,6 +7,7 @@ from tracetool.analysis.options import Options
 from tracetool.tui.drawing import Heading
 from tracetool.tui.image import ImageView
 from tracetool.tui.variables import VariablesView
+from tracetool.tui.variables.room import RoomLane
 from tracetool.viewmodel.audit_session import Settings
 
 
@@ -74,3 +75,26 @@ def test_a_trace_without_a_store_says_so() -> None:
         assert driver.app.current_view == "variables"
 
     drive(script, session=finished(job(PADDING, settings=Settings(Options(device="virt.flash0")))))
+
+
+def test_free_space_is_a_lane_on_which_moments_are_chosen() -> None:
+    async def script(driver: Driver) -> None:
+        view = await shown(driver)
+        assert view.model is not None
+        line = next(line for line in driver.text.split("\n") if line.startswith(" free "))
+        assert line.rstrip().endswith("of 262,044 B")
+        before = view.model.position
+        await driver.pilot.click(RoomLane, offset=(10, 0))
+        await driver.pilot.pause()
+        assert view.model.position < before
+        assert driver.app.selection.event == view.model.event
+
+    drive(script)
+
+
+def test_a_narrow_screen_says_what_is_free_in_words() -> None:
+    async def script(driver: Driver) -> None:
+        await shown(driver)
+        assert " free " in driver.text
+
+    drive(script, size=(40, 24))

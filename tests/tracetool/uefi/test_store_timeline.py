@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 from functools import cache
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -75,6 +76,24 @@ def test_the_decode_that_follows_changes_is_the_full_decode_at_every_moment(name
         working = next((region for region in follower.regions if region.name == "FTW working"), None)
         found = working and read_working_header(follower.read, working.start, working.end - working.start)
         assert follower.queue == (read_queue(follower.read, found, working.end) if working and found else None)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_free_space_is_that_of_the_full_decode_when_nothing_is_under_way(name: str) -> None:
+    before, changes = recorded(name)
+    follower = StoreFollower(0, bytearray(before), bytearray(b"\1" * len(before)))
+    compared = 0
+    for number, change in enumerate(changes):
+        follower.change(0, change)
+        headers = follower.variables.headers if follower.variables else []
+        if number % CAPTURES[name][2] or follower.phase is not None or not headers or headers[-1].state == 0xFF:
+            continue
+        store = find_variable_store(np.frombuffer(bytes(follower.data), np.uint8))
+        assert store is not None
+        assert follower.rooms[-1].list_end == store.list_end
+        compared += 1
+    assert compared > 3
+    assert [room.seq for room in follower.rooms] == sorted(room.seq for room in follower.rooms)
 
 
 def test_the_first_boot_rewrites_its_live_store_outside_of_fault_tolerant_write() -> None:

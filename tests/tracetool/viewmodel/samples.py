@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tests.patience import PATIENCE_S
 from tests.tracetool.cli.program import FIRST_BOOT, PADDING
+from tracetool.analysis.options import Options
+from tracetool.bundled import sample
 from tracetool.library.inputs import open_readers
 from tracetool.viewmodel.audit_session import Job, Progress, Settings, start
 from tracetool.viewmodel.timeline import Timeline
@@ -28,7 +31,7 @@ def job(*paths: Path, settings: Settings | None = None) -> Job:
 
 def finished(started: Job) -> AuditSession:
     """Session that a job loads."""
-    assert started.wait(60)
+    assert started.wait(PATIENCE_S)
     if started.error is not None:
         raise started.error
     assert started.result is not None
@@ -45,6 +48,16 @@ def padding() -> AuditSession:
 def first_boot() -> AuditSession:
     """The first boot."""
     return finished(job(FIRST_BOOT))
+
+
+@cache
+def with_code() -> AuditSession:
+    """The first boot with its image and its log of the guest's code."""
+    options = Options(
+        who_log=sample("aavmf-first-boot/who.log.zst"),
+        images={"virt.flash1": sample("aavmf-first-boot/flash1-before.fd.zst")},
+    )
+    return finished(job(FIRST_BOOT, settings=Settings(options)))
 
 
 @cache

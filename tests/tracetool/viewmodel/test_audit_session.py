@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.tracetool.cli.program import PADDING
 from tests.tracetool.viewmodel.samples import both, finished, first_boot, job, padding
 from tracetool.analysis.options import Options
@@ -65,11 +66,14 @@ def test_a_trace_without_an_event_is_an_error(tmp_path: Path) -> None:
         finished(job(silent))
 
 
-def test_a_cancelled_job_gives_nothing() -> None:
-    started = start(padding().traces, Settings())
-    started.cancel()
-    assert started.wait(60)
-    assert started.error is None
+def test_a_cancelled_job_gives_nothing_and_leaves_the_session_readable() -> None:
+    session = finished(job(PADDING))
+    progress = Progress()
+    progress.stop.set()
+    started = start(session.traces, Settings(), progress)
+    assert started.wait(PATIENCE_S)
+    assert (started.result, started.error) == (None, None)
+    assert sum(map(len, session.traces[0].chunks())) == session.traces[0].events
 
 
 def test_a_stopped_progress_says_so_to_whoever_reports() -> None:

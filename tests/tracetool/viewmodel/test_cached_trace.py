@@ -30,6 +30,23 @@ def test_what_is_read_again_is_what_was_read(kept: CachedTrace) -> None:
     assert kept.events == len(whole())
 
 
+@pytest.mark.parametrize("end", [1, 700, 4_382, 4_383, 9_000])
+def test_the_beginning_is_read_again_without_the_rest(kept: CachedTrace, end: int) -> None:
+    told: list[tuple[int, int | None]] = []
+    part = kept.again(lambda done, total: told.append((done, total)), end)
+    assert_frame_equal(pl.concat(list(part.chunks())), whole().head(end))
+    assert {total for _, total in told} == {min(end, len(whole()))}
+    assert kept.events == len(whole())
+
+
+def test_a_long_chunk_is_read_again_in_pieces(kept: CachedTrace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracetool.viewmodel.cached_trace._AT_ONCE", 7)
+    pieces = list(kept.kept())
+    assert max(len(frame) for _, frame in pieces) == 7
+    assert all(frame["seq"][0] == start for start, frame in pieces)
+    assert_frame_equal(pl.concat([frame for _, frame in pieces]), whole())
+
+
 def test_the_number_of_the_trace_is_that_of_the_reading(kept: CachedTrace) -> None:
     assert set(pl.concat(list(kept.chunks(3)))["trace"]) == {3}
 

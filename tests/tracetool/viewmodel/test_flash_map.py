@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from fractions import Fraction
+from collections import Counter
 
 import numpy as np
 import polars as pl
@@ -14,8 +14,19 @@ from tracetool.analysis.session import replay_readers
 from tracetool.bundled import sample
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.uefi.regions import Region
-from tracetool.viewmodel.bins import PIECE, Cells, Heat, Metric, heat
-from tracetool.viewmodel.flash_map import GLYPHS, LEVELS, bounds, cell_sizes, glyph, lay_out, levels
+from tracetool.viewmodel.bins import PIECE, Cells, Heat, Metric, heat, modules_of
+from tracetool.viewmodel.flash_map import (
+    GLYPHS,
+    LEVELS,
+    Room,
+    Shape,
+    bounds,
+    cell_sizes,
+    fill,
+    glyph,
+    lay_out,
+    levels,
+)
 
 REGION, EXTENT, BLOCK = 64 << 20, 768 << 10, 256 << 10
 DEVICE = "virt.flash1"
@@ -33,12 +44,11 @@ OPERATION = st.tuples(
     st.sampled_from(["done", "refused", "aborted"]),
     st.none() | st.integers(0, 4000),
     st.none() | st.integers(0, 900),
-    st.none() | st.integers(0, 900),
 )
 
 
-def frame_of(rows: list[tuple[str, str, int | None, int | None, int | None]]) -> pl.DataFrame:
-    names = ["kind", "outcome", "offset", "length", "bytes_changed"]
+def frame_of(rows: list[tuple[str, str, int | None, int | None]]) -> pl.DataFrame:
+    names = ["kind", "outcome", "offset", "length"]
     schema = {name: OPERATIONS_SCHEMA[name] for name in names}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -58,11 +68,11 @@ def test_cells_as_large_as_blocks_are_the_blocks_of_the_audit(name: str) -> None
     rows=st.lists(OPERATION, max_size=30),
     cell=st.sampled_from([128, 256, 1000]),
     extent=st.none() | st.integers(0, 5000),
-    metric=st.sampled_from(Metric),
+    metric=st.sampled_from([metric for metric in Metric if metric not in (Metric.CHANGED, Metric.MODULE)]),
     piece=st.sampled_from([1, 7, PIECE]),
 )
 def test_binning_is_what_going_through_the_operations_gives(
-    rows: list[tuple[str, str, int | None, int | None, int | None]],
+    rows: list[tuple[str, str, int | None, int | None]],
     cell: int,
     extent: int | None,
     metric: Metric,
@@ -70,9 +80,9 @@ def test_binning_is_what_going_through_the_operations_gives(
 ) -> None:
     cells = Cells(5000, cell, extent)
     found = heat(frame_of(rows), cells, metric, piece=piece)
-    expected: list[int | Fraction] = [0] * cells.count
+    expected = [0] * cells.count
     touched = [False] * cells.count
-    for number, (kind, outcome, offset, length, changed) in enumerate(rows):
+    for number, (kind, outcome, offset, length) in enumerate(rows):
         if offset is None:
             continue
         covered = range(cells.at(offset), cells.at(offset + max(length or 1, 1) - 1) + 1)
@@ -81,9 +91,7 @@ def test_binning_is_what_going_through_the_operations_gives(
         refused, program = outcome in ("refused", "aborted"), "program" in kind
         writing = kind != "status"
         for at in covered:
-            if metric == Metric.CHANGED:
-                expected[at] += Fraction(changed or 0, len(covered))
-            elif metric == Metric.LAST:
+            if metric == Metric.LAST:
                 expected[at] = number + 1 if writing else expected[at]
             elif metric == Metric.ERASES:
                 expected[at] += kind == "erase" and not refused
@@ -91,9 +99,35 @@ def test_binning_is_what_going_through_the_operations_gives(
                 expected[at] += program and not refused
             else:
                 expected[at] += writing and refused
-    assert all(abs(value - exact) <= 0.5 + 1e-6 for value, exact in zip(found.values.tolist(), expected, strict=True))
-    assert metric == Metric.CHANGED or found.values.tolist() == expected
+    assert found.values.tolist() == expected
     assert found.touched.tolist() == touched
+
+
+@given(
+    rows=st.lists(st.tuples(OPERATION, st.sampled_from(["A", "B", "C", None])), max_size=30),
+    cell=st.sampled_from([128, 256, 1000]),
+    extent=st.none() | st.integers(0, 5000),
+)
+def test_the_module_of_a_cell_asked_for_most_of_its_writes(
+    rows: list[tuple[tuple[str, str, int | None, int | None], str | None]], cell: int, extent: int | None
+) -> None:
+    cells = Cells(5000, cell, extent)
+    by = [module for _, module in rows]
+    frame = frame_of([row for row, _ in rows]).with_columns(pl.Series("by", by, pl.String))
+    modules = modules_of(frame)
+    writes = Counter(module for (kind, *_), module in rows if kind != "status" and module is not None)
+    assert list(modules) == sorted(writes, key=lambda module: (-writes[module], module))
+    found = heat(frame, cells, Metric.MODULE, None, modules)
+    counts: list[Counter[str | None]] = [Counter() for _ in range(cells.count)]
+    for (kind, _, offset, length), module in rows:
+        if offset is not None and kind != "status":
+            for at in range(cells.at(offset), cells.at(offset + max(length or 1, 1) - 1) + 1):
+                counts[at][module] += 1
+    for count, value in zip(counts, found.values.tolist(), strict=True):
+        most = max(count.values(), default=0)
+        best = [rank for rank, module in enumerate(modules, 1) if most and count[module] == most]
+        assert value == (best[0] if best else 0)
+    assert found.touched.tolist() == heat(frame, cells, Metric.PROGRAMS).touched.tolist()
 
 
 @given(
@@ -121,7 +155,7 @@ def test_the_write_to_the_padding_is_beyond_the_line_at_every_zoom(cell_bytes: i
     cells = Cells(REGION, cell_bytes, EXTENT)
     found = heat(padding(), cells, Metric.PROGRAMS)
     assert found.values[cells.at(0x100000)] == 1
-    rows = lay_out(cells, found.touched, 64, NAMED)
+    rows = lay_out(cells, found.touched, Shape(64), NAMED)
     line = next(number for number, row in enumerate(rows) if row.kind == "extent")
     hot = next(
         number for number, row in enumerate(rows) if row.kind == "cells" and row.first <= cells.at(0x100000) < row.last
@@ -133,7 +167,7 @@ def test_the_write_to_the_padding_is_beyond_the_line_at_every_zoom(cell_bytes: i
 
 def test_regions_are_named_where_they_begin_and_folds_say_what_they_are() -> None:
     cells = Cells(REGION, 4096, EXTENT)
-    rows = lay_out(cells, np.zeros(cells.count, np.bool_), 32, NAMED)
+    rows = lay_out(cells, np.zeros(cells.count, np.bool_), Shape(32), NAMED)
     assert [row.words for row in rows if row.kind == "cells" and row.words] == ["variables", "FTW working", "FTW spare"]
     assert rows[-1].words == "63.25 MiB of padding, untouched"
     assert next(row for row in rows if row.kind == "extent").words == "end of the extent, 768 KiB (0xc0000)"
@@ -148,7 +182,7 @@ def test_rows_hold_every_cell_once(columns: int, extent: int | None, hot: set[in
     cells = Cells(1 << 20, 1024, extent)
     touched = np.zeros(cells.count, np.bool_)
     touched[list(hot)] = True
-    rows = [row for row in lay_out(cells, touched, columns) if row.kind != "extent"]
+    rows = [row for row in lay_out(cells, touched, Shape(columns)) if row.kind != "extent"]
     assert [row.first for row in rows] == [0, *(row.last for row in rows)][:-1]
     assert rows[-1].last == cells.count
     assert not any(touched[row.first : row.last].any() for row in rows if row.kind == "fold")
@@ -183,3 +217,32 @@ def test_the_legend_says_which_values_a_level_stands_for(most: int, metric: Metr
 
 def test_zooming_ends_at_the_smallest_buffer() -> None:
     assert cell_sizes(BLOCK) == [262144, 65536, 16384, 4096, 1024, 256, 128]
+
+
+@given(
+    region=st.integers(1, 5000),
+    extent=st.none() | st.integers(0, 5000),
+    hot=st.sets(st.integers(0, 4999), max_size=8),
+    columns=st.integers(1, 130),
+    lines=st.integers(1, 60),
+)
+def test_cells_grow_to_fill_the_room_and_lie_in_it_where_they_can(
+    region: int, extent: int | None, hot: set[int], columns: int, lines: int
+) -> None:
+    cells = Cells(region, 1, extent)
+    touched = np.isin(np.arange(cells.count), list(hot))
+    room = Room(columns, lines, Shape(1 << (columns.bit_length() - 1), 2))
+    shape, rows = fill(cells, touched, room)
+    smallest = lay_out(cells, touched, next(room.shapes()))
+    assert shape.columns * shape.width <= columns
+    assert len(rows) <= max(lines, len(smallest))
+    if len(smallest) <= lines:
+        assert shape.columns * shape.width * len(rows) >= room.shape.columns * len(smallest)
+    shown = [cell for row in rows if not row.part for cell in range(row.first, row.last)]
+    assert shown == list(range(cells.count))
+
+
+def test_a_small_flash_fills_a_large_screen() -> None:
+    cells = Cells(64 << 10, 128)
+    shape, rows = fill(cells, np.ones(cells.count, np.bool_), Room(100, 50, Shape(64, 2)))
+    assert shape.columns * shape.width * len(rows) > 0.9 * 100 * 50

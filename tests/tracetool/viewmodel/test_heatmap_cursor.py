@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
-from tracetool.viewmodel.bins import Metric
-from tracetool.viewmodel.flash_map import Shape, levels
-from tracetool.viewmodel.heatmap import Drawing, Subject, cell_under, draw, sideways, up_or_down
+from tracetool.viewmodel.bins import Cells, Metric, heat
+from tracetool.viewmodel.flash_map import Shape, lay_out, levels
+from tracetool.viewmodel.heatmap import Drawing, Subject, cell_under, sideways, up_or_down
 
 CELL = 128
 
@@ -22,13 +22,16 @@ def drawn(size: int, shape: Shape, places: set[int], extent: int | None = None) 
     names = ["kind", "outcome", "offset", "length", "bytes_changed"]
     frame = pl.DataFrame(rows, schema={name: OPERATIONS_SCHEMA[name] for name in names}, orient="row")
     limit = None if extent is None else extent * CELL
-    return draw(Subject("flash", size * CELL, CELL, limit, frame), CELL, Metric.PROGRAMS, shape)
+    subject, cells = Subject("flash", size * CELL, CELL, limit, frame), Cells(size * CELL, CELL, limit)
+    found = heat(frame, cells, Metric.PROGRAMS)
+    return Drawing(subject, found, levels(found), found.most, tuple(lay_out(cells, found.touched, shape)), shape)
 
 
 @st.composite
 def drawings(pick: st.DrawFn) -> Drawing:
     size = pick(st.integers(1, 400))
-    shape = Shape(pick(st.sampled_from([1, 4, 16])), pick(st.sampled_from([1, 2])))
+    deep, tall = pick(st.sampled_from([(1, 1), (2, 1), (1, 2), (1, 3)]))
+    shape = Shape(pick(st.sampled_from([1, 4, 16])), deep, 1, tall)
     places = pick(st.sets(st.integers(0, size - 1), max_size=6))
     return drawn(size, shape, places, pick(st.none() | st.integers(0, size)))
 
@@ -51,7 +54,7 @@ def column(drawing: Drawing, cell: int) -> int:
 
 @given(drawing=drawings())
 def test_every_line_is_reached_by_steps_down_and_by_steps_to_the_right(drawing: Drawing) -> None:
-    lines = {number for number, row in enumerate(drawing.rows) if row.kind != "extent"}
+    lines = {number for number, row in enumerate(drawing.rows) if row.kind != "extent" and not row.part}
     for step in (up_or_down, sideways):
         cell, seen = 0, {drawing.row_of(0)}
         while (after := step(drawing, cell, 1)) != cell:

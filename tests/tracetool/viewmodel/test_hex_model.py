@@ -2,11 +2,22 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tracetool.analysis.test_history import history, padding
-from tracetool.analysis.history import history_of
-from tracetool.viewmodel.hex_model import Against, HexModel, patterns
+from tests.tracetool.analysis.test_history import DEVICE, history, padding
+from tests.tracetool.traces import reader
+from tracetool.analysis.history import History, history_of
+from tracetool.analysis.options import Options
+from tracetool.analysis.session import replay_readers
+from tracetool.bundled import sample
+from tracetool.errors import UsageError
+from tracetool.viewmodel.hex_model import Against, HexModel, TornFlash, known_contents, patterns
 
 PLACE = 0x100000
+
+
+def replayed_boot() -> History:
+    """The first boot, without the contents before it."""
+    device = replay_readers([reader(sample("aavmf-first-boot/trace.log.zst"))], Options(journal=True)).devices[DEVICE]
+    return history(device)
 
 
 def model() -> HexModel:
@@ -106,18 +117,65 @@ def test_the_nearest_of_several_spellings_is_found() -> None:
 
 
 def test_a_device_that_was_not_replayed_has_no_moments() -> None:
-    device = padding()
-    machine, device.machine = device.machine, None
-    try:
-        assert history_of(device)() is None
-    finally:
-        device.machine = machine
+    assert history_of(None, [])() is None
 
 
 def test_a_byte_of_the_store_is_named_by_its_structure_at_the_moment() -> None:
     found = HexModel(history(padding()), store_start=0)
+    assert not found.decoded
+    assert found.structures_in(0x690, 0x6A0) == ""
+    found.take_store(found.decode())
+    assert found.structures_in(0x690, 0x6A0).endswith("header of BootOrder · state of BootOrder")
+    assert found.structures_in(0x6A0, 0x6B0) == "│"
     assert found.byte_words(0x69A) == "0x069a: 3f │ state of BootOrder"
     assert found.byte_words(PLACE) == "0x100000: 40, 00 at the moment before"
     assert found.byte_words(0x8E2).endswith(" │ state of Hello")
     found.go(0)
+    assert not found.decoded
+    found.take_store(found.decode())
     assert found.byte_words(0x8E2).endswith(" │ free space")
+
+
+def test_a_row_has_the_bytes_compared_with_beside_its_own() -> None:
+    found = model()
+    row = found.row(found.line_of(PLACE))
+    assert (row.before[:4], row.data[:4]) == ((0, 0, 0, 0), (0x40, 0x00, 0x40, 0x00))
+    assert found.row(found.line_of(0x690)).before == found.row(found.line_of(0x690)).data
+
+
+def test_the_changes_of_a_byte_are_gone_through() -> None:
+    found = model()
+    found.go(0)
+    seen = []
+    while found.step_of(0x8E2, 0x8E3, forward=True):
+        seen.append(found.row(found.line_of(0x8E2)).data[2])
+    assert seen == [0xFF, 0x7F, 0x3F, 0x3D][-len(seen) :]
+    assert found.step_of(0x8E2, 0x8E3, forward=False)
+
+
+def test_contents_that_are_not_known_cannot_be_written() -> None:
+    found = model()
+    assert len(known_contents(found.snapshot)) == 64 << 20
+    boot = HexModel(replayed_boot())
+    with pytest.raises(UsageError, match="bytes are not known, the first at 0x"):
+        known_contents(boot.snapshot)
+
+
+def test_a_torn_flash_is_no_moment_and_is_left_by_going_to_one() -> None:
+    found = model()
+    found.show_torn(TornFlash(0, 4370, PLACE - 16, b"\x11" * 24, "cut at event 4,370"))
+    assert found.where(several=False) == "no moment of the trace: cut at event 4,370"
+    assert found.changed == [(PLACE - 16, PLACE + 8)]
+    assert found.row(found.line_of(PLACE)).data[:9] == (0x11,) * 8 + (0,)
+    assert found.byte_words(PLACE) == "0x100000: 11, 00 at the moment before"
+    found.compare(Against.START)
+    assert (PLACE - 16, PLACE + 8) in found.changed
+    assert found.changed == sorted(found.changed)
+    assert found.changed[0][0] < PLACE - 16
+    assert found.step(forward=True)
+    assert found.where(several=False) == "change 55 of 55: event 4,370"
+    assert found.row(found.line_of(PLACE)).data[:4] == (0x40, 0x00, 0x40, 0x00)
+    found.show_torn(TornFlash(0, 4370, PLACE, b"\x11", "cut"))
+    assert found.step(forward=False)
+    assert found.position == 54
+    assert found.torn is None

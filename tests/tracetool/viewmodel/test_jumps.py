@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import polars as pl
 import pytest
 
-from tests.tracetool.viewmodel.samples import OUTSIDE, first_boot, padding_timeline
+from tests.tracetool.viewmodel.samples import OUTSIDE, first_boot, padding_timeline, with_code
 from tests.tracetool.viewmodel.test_timeline import filtered
 from tracetool.errors import UsageError
+from tracetool.viewmodel.audit_session import NO_CODE
 from tracetool.viewmodel.jumps import Jump, Landing, jump
 from tracetool.viewmodel.places import parse_place, row_of_place
 from tracetool.viewmodel.tables import Level
@@ -50,6 +54,31 @@ def test_erases_outside_and_the_same_place() -> None:
     assert row is not None
     assert landed(timeline, row, Jump.PLACE).seq == 4373
     assert jump(timeline, row, Jump.PLACE, forward=False) == "no operation on the same place before this one"
+
+
+def asked_for(*by: str | None) -> Timeline:
+    """The first boot, its operations asked for by these modules, again and again."""
+    session = with_code()
+    names = pl.Series("by", [by[at % len(by)] for at in range(len(session.operations))], pl.String)
+    operations = session.operations.with_columns(names)
+    return Timeline(replace(session, audit=replace(session.audit, operations=operations)))
+
+
+def test_from_one_operation_of_a_module_to_its_next() -> None:
+    timeline = asked_for("A", "B", "B", None)
+    found = landed(timeline, 0, Jump.CODE)
+    assert (timeline.operation_of(found.trace, found.seq), found.number, found.count) == (4, 2, 255)
+    back = landed(timeline, 5, Jump.CODE, forward=False)
+    assert (timeline.operation_of(back.trace, back.seq), back.number, back.count) == (2, 2, 510)
+    assert jump(timeline, 1016, Jump.CODE, forward=True) == "no operation by the same code after this one"
+
+
+def test_without_a_log_of_the_code_a_jump_to_it_says_how_to_record_one() -> None:
+    assert jump(padding_timeline(), 0, Jump.CODE, forward=True) == NO_CODE
+
+
+def test_code_that_is_not_known_is_nobodys() -> None:
+    assert jump(asked_for("A", None), 1, Jump.CODE, forward=True) == "the code behind this operation is not known"
 
 
 def test_what_the_filter_hides_is_passed_over_and_said() -> None:

@@ -30,7 +30,8 @@ def test_findings_worth_a_look_say_where_to_jump() -> None:
     model = overview(CASES["padding"]())
     assert model.findings[0].rule == "EXT001"
     assert model.findings[0].target == (4370, 0)
-    assert model.findings_words == "3 errors, 2 warnings, 1 note; 1 more in the findings view"
+    assert model.findings_words(len(model.worst)) == "3 errors, 2 warnings, 1 note; 1 more in the findings view"
+    assert model.findings_words(len(model.findings)) == "3 errors, 2 warnings, 1 note"
 
 
 def test_each_trace_is_a_column_with_what_its_devices_did() -> None:

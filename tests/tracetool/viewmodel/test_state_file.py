@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracetool.viewmodel.filters import Chip
 from tracetool.viewmodel.state_file import Bookmark, SavedState, content_key, memory_path, recall, remember
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ MEMORIES = st.builds(
     SavedState,
     bookmarks=st.lists(st.builds(Bookmark, NUMBERS, NUMBERS, st.text(max_size=40))).map(lambda b: tuple(sorted(b))),
     view=st.none() | st.text(max_size=20),
-    filter=st.none() | st.text(max_size=200),
+    chips=st.lists(st.builds(Chip, st.text(max_size=200), st.text(max_size=20))).map(tuple),
     trace=NUMBERS,
     seq=st.none() | NUMBERS,
     theme=st.none() | st.text(max_size=20),

@@ -5,10 +5,9 @@ import pytest
 from tests.captures import capture_path
 from tests.tracetool.viewmodel.samples import OUTSIDE, both, finished, first_boot, job, padding, padding_timeline
 from tracetool.analysis.options import Options
-from tracetool.timeline.query import parse
 from tracetool.viewmodel.audit_session import Settings, start
 from tracetool.viewmodel.cells import TimeMode
-from tracetool.viewmodel.filters import Filter, matching, vocabulary
+from tracetool.viewmodel.filters import Chip, Filter, matching
 from tracetool.viewmodel.places import parse_place, row_of_place
 from tracetool.viewmodel.status import timeline_status, title
 from tracetool.viewmodel.tables import Level
@@ -21,7 +20,7 @@ def cells(timeline: Timeline, row: int) -> dict[str, str]:
 
 
 def filtered(timeline: Timeline, text: str) -> Timeline:
-    timeline.set_filter(Filter(parse(text, vocabulary(timeline.tables, timeline.level))))
+    timeline.set_filter(Filter((Chip(text, events=not timeline.level.of_operations),)))
     return timeline
 
 
@@ -104,10 +103,10 @@ def test_every_level_shows_every_row(level: Level, rows: int) -> None:
 def test_a_filter_hides_rows_and_counts_them() -> None:
     timeline = filtered(padding_timeline(), "offset >= 768K")
     assert [cells(timeline, row)["offset"] for row in range(len(timeline))] == ["0x100000"] * 5
-    assert timeline_status(timeline) == "5 of 224 operations, 219 hidden │ filter: offset >= 768K"
-    timeline.set_filter(Filter(timeline.filter.query, on=False))
+    assert timeline_status(timeline) == "5 of 224 operations, 219 hidden"
+    timeline.set_filter(Filter(timeline.filter.chips, on=False))
     assert len(timeline) == 224
-    assert "(off, F: on)" in timeline_status(timeline)
+    assert "filter off, F: on" in timeline_status(timeline)
 
 
 def test_a_filter_that_hides_all_leaves_no_row() -> None:
@@ -122,12 +121,18 @@ def test_a_hidden_event_is_at_the_next_row_that_is_shown() -> None:
     assert row == 0
 
 
-def test_a_filter_of_operations_is_off_among_events() -> None:
+def test_a_filter_of_operations_leaves_their_events_and_one_of_events_leaves_all_operations() -> None:
     timeline = filtered(padding_timeline(), "kind == erase")
+    spans = [(row["first_seq"], row["last_seq"]) for row in timeline.tables.operations[timeline.items].to_dicts()]
+    timeline.set_level(Level.EVENTS)
+    seqs = [int(cells(timeline, row)["seq"]) for row in range(len(timeline))]
+    assert seqs == [seq for first, last in spans for seq in range(first, last + 1)]
     timeline.set_level(Level.ACCESSES)
-    assert (timeline.filter.on, len(timeline)) == (False, 2118)
-    timeline = filtered(timeline, "value == 0xd000d0")
-    assert {cells(timeline, row)["outcome"] for row in range(len(timeline))} == {"0xd0…"} or len(timeline) > 0
+    assert 0 < len(timeline) < len(seqs)
+    timeline.set_filter(Filter((Chip("value == 0xd000d0", events=True),)))
+    assert {cells(timeline, row)["outcome"] for row in range(len(timeline))} == {"0xd000d0"}
+    timeline.set_level(Level.OPERATIONS)
+    assert (len(timeline), timeline.hidden) == (224, 0)
 
 
 def test_times_in_every_way() -> None:
@@ -216,3 +221,15 @@ def test_an_access_beyond_a_short_file_is_named_a_read_or_a_write_in_its_row() -
             named.append((kind, event))
     assert {kind for kind, _ in named} == {"outside read", "outside write"}
     assert all(kind.replace("outside ", "outer_") == event for kind, event in named)
+
+
+def test_the_code_that_asked_for_an_operation_is_a_column_where_it_is_known() -> None:
+    log = capture_path("aavmf-who/who.log.zst")
+    options = Options(who_log=log)
+    timeline = Timeline(finished(job(capture_path("aavmf-who/trace.log.zst"), settings=Settings(options))))
+    assert [column.id for column in timeline.columns][-2:] == ["by", "detail"]
+    shown = {cells(timeline, row)["by"] for row in range(len(timeline))}
+    assert {"BdsDxe", "VariableRuntimeDxe", "FaultTolerantWriteDxe"} <= shown
+    filtered(timeline, "by == BdsDxe")
+    assert {cells(timeline, row)["by"] for row in range(len(timeline))} == {"BdsDxe"}
+    assert "by" not in [column.id for column in padding_timeline().columns]

@@ -11,10 +11,10 @@ from tests.tracetool.viewmodel.samples import finished, job, padding_timeline
 from tests.tracetool.viewmodel.test_timeline import filtered
 from tracetool.analysis.options import Options, parse_behaviour
 from tracetool.errors import UsageError
-from tracetool.viewmodel.audit_session import Settings
+from tracetool.viewmodel.audit_session import Cancelled, Progress, Settings
 from tracetool.viewmodel.tables import Level
 from tracetool.viewmodel.timeline import Timeline
-from tracetool.viewmodel.view_export import command_line, export_format, write_shown
+from tracetool.viewmodel.view_export import command_line, export_format, rows_export
 from tracetool.viewmodel.what_if import changed_settings, settings_words
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def exported(timeline: Timeline, output_format: str) -> bytes:
     file = io.BytesIO()
-    write_shown(timeline, output_format, file)
+    rows_export(timeline).write(output_format, file, Progress().report)
     return file.getvalue()
 
 
@@ -80,3 +80,21 @@ def test_an_extent_or_a_policy_is_changed_in_words() -> None:
 def test_what_is_no_change_is_said(text: str) -> None:
     with pytest.raises(UsageError):
         changed_settings(Settings(), text, "virt.flash1")
+
+
+def test_an_export_of_events_reports_and_can_be_stopped() -> None:
+    timeline = padding_timeline()
+    timeline.set_level(Level.EVENTS)
+    told: list[tuple[int, int | None]] = []
+    file = io.BytesIO()
+    rows_export(timeline).write("jsonl", file, lambda done, total: told.append((done, total)))
+    assert told == [(0, 4383)]
+    stopped = Progress()
+    stopped.stop.set()
+    with pytest.raises(Cancelled):
+        rows_export(timeline).write("csv", io.BytesIO(), stopped.report)
+
+
+def test_another_table_has_its_own_command() -> None:
+    timeline = padding_timeline()
+    assert command_line(timeline, "blocks").startswith("tracetool blocks ")

@@ -11,11 +11,9 @@ import pytest
 
 from tests.captures import capture_path
 from tests.requirements import needed_file
-from tests.tracetool.who.captures import recorded
-from tracetool.ingest import open_trace
+from tests.tracetool.who.captures import callers_of, recorded
 from tracetool.library.trace import open as open_traces
 from tracetool.uefi.firmware_files import find_executables
-from tracetool.who.attribution import attribute
 from tracetool.who.log import read_who_log
 from tracetool.who.modules import Modules, asked_by, joined
 
@@ -26,9 +24,8 @@ def answers(name: str) -> list[dict[str, str]]:
 
 def chains(prefix: str, firmware: bytes | None) -> dict[int, tuple[int, str]]:
     """Chain and modules of each bus access, by its event."""
-    log = read_who_log(recorded(f"{prefix}who.log.zst"))
-    rows = attribute(open_trace(str(capture_path(f"aavmf-who/{prefix}trace.log.zst"))).chunks(), log).rows
-    modules = Modules(log, firmware)
+    callers = callers_of(f"{prefix}who.log.zst", f"{prefix}trace.log.zst")
+    rows, modules = callers.attributed.rows, Modules(callers.log, lambda: firmware)
     lines = dict(rows.select("chain", "line").iter_rows())
     names = {chain: joined([caller.module for caller in modules.chain(chain, line)]) for chain, line in lines.items()}
     return {seq: (chain, names[chain]) for seq, chain in rows.select("seq", "chain").iter_rows()}
@@ -55,8 +52,8 @@ def test_modules_without_a_path_are_found_in_the_firmware() -> None:
 
 
 def test_who_asked_for_the_buffered_programs_of_a_first_boot() -> None:
-    trace = open_traces(capture_path("aavmf-who/trace.log.zst"))
-    table = trace.callers("op == buffered-program", log=capture_path("aavmf-who/who.log.zst"))
+    trace = open_traces(capture_path("aavmf-who/trace.log.zst"), who_log=capture_path("aavmf-who/who.log.zst"))
+    table = trace.operations("op == buffered-program")
     assert Counter(table["by"]) == {
         "BdsDxe": 187,
         "VariableRuntimeDxe": 15,
@@ -64,7 +61,7 @@ def test_who_asked_for_the_buffered_programs_of_a_first_boot() -> None:
         "FaultTolerantWriteDxe": 7,
         "VirtNorFlashDxe": 1,
     }
-    stray = trace.callers("op == stray", log=capture_path("aavmf-who/who.log.zst"))
+    stray = trace.operations("op == stray")
     assert stray["pc"].to_list() == [0x1C444]
     assert stray["chain"][0].startswith("DxeIpl+0x3444 < PeiCore+0x5ea0")
 
@@ -103,3 +100,24 @@ def test_a_damaged_firmware_image_has_fewer_executables_and_no_error(cut: int) -
         code[at] ^= 0xFF
     assert len(find_executables(bytes(code))) < whole
     assert find_executables(bytes(code[:cut])) == []
+
+
+def test_a_kernels_chain_ends_with_its_thread() -> None:
+    """As Linux 6.1 on x86-64 wrote a variable: `__efi_call`, `efi_call_rts`, `process_one_work`, `worker_thread`."""
+    kernel = ["ffffffff8108b963", "ffffffff81779b2d", "ffffffff810b8432", "ffffffff810b89d8"]
+    others = ["1", "ffffffff81a10e38", "ffffffff81778a91", "1", "42c2f0", "1", "1fef36f0"]
+    rows = [
+        "V 1 target=x86_64 api=0..1",
+        "I fffffffeff2e83c8 fffffffeff2a0000 50000 PE 8664 1000 - /build/FvbServicesRuntimeDxe.dll",
+        "I fffffffeff26bc49 fffffffeff260000 20000 PE 8664 1000 - /build/VariableRuntimeDxe.dll",
+        f"C 0 {','.join(['fffffffeff2e83c8', 'fffffffeff26bc49', *kernel, *others])}",
+        "A 0 w 1 system.flash1 ffc03b82 fffffffeffc03b82 0",
+    ]
+    modules = Modules(read_who_log("".join(f"{row}\n" for row in rows).encode()))
+    callers = modules.chain(0, 5)
+    assert [str(caller) for caller in callers] == [
+        "FvbServicesRuntimeDxe+0x483c8",
+        "VariableRuntimeDxe+0xbc49",
+        *(f"kernel+0x{pc}" for pc in kernel),
+    ]
+    assert asked_by([caller.module for caller in callers]) == "kernel"

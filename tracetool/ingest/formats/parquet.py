@@ -26,7 +26,7 @@ def _begins(head: bytes) -> bool:
 
 def _open(source: Source, path: str, head: bytes, options: ReadOptions) -> TraceReader:
     if not _begins(head):
-        raise InputError(f"{source.name}: does not begin as a Parquet file does")
+        raise InputError(f"{source.name}: does not begin as a Parquet file does; leave out --input-format")
     if source.compression or not source.rereadable:
         raise InputError(
             f"{source.name}: is Parquet, which cannot be read packed or from a stream; give the file itself"

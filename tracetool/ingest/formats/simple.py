@@ -54,7 +54,7 @@ def _begins(head: bytes) -> bool:
 
 def _open(source: Source, path: str, head: bytes, options: ReadOptions) -> TraceReader:
     if not _begins(head):
-        raise InputError(f"{source.name}: does not begin as QEMU's simple trace format does")
+        raise InputError(f"{source.name}: does not begin as QEMU's simple trace format does; leave out --input-format")
     from tracetool.ingest.simple import SimpleTrace
 
     big = byte_order(head, source.name)

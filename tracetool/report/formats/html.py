@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tracetool.analysis.tolls import Toll
 from tracetool.audit.activity import activity
 from tracetool.audit.verdict import Verdict
 from tracetool.findings import RULES
@@ -23,6 +24,7 @@ from tracetool.report import activity_svg
 from tracetool.report.facts import device_facts, figure_text, headline, host_words, shown_figures
 from tracetool.report.flash_svg import NARROWEST, draw_flash
 from tracetool.report.formats import Report
+from tracetool.report.frames import seconds
 from tracetool.report.phrases import SIGNS, counted, evidence, severity_counts, trace_remarks
 from tracetool.sanitize import sanitize_lines
 from tracetool.sizes import format_offset, format_size
@@ -30,9 +32,11 @@ from tracetool.sizes import format_offset, format_size
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jinja2 import Template
+
     from tracetool.audit import Audit, DeviceAudit
 
-__all__ = ["REPORT", "write_html"]
+__all__ = ["REPORT", "page_parts", "template", "write_html"]
 
 MOST_BLOCKS = 2000
 """Most blocks in the table of a device."""
@@ -46,9 +50,8 @@ CHARTS_SHOWN = 6
 
 def write_html(audit: Audit) -> str:
     """Render the page, with a newline at its end."""
-    style, script = _part("style.css"), _part("sort.js")
-    page = _environment().get_template("audit.html.jinja")
-    return page.render(
+    return template("audit.html.jinja").render(
+        **page_parts(),
         verdict=audit.verdict,
         headline=headline(audit),
         names=_names([trace.meta.name for trace in audit.traces]),
@@ -58,20 +61,30 @@ def write_html(audit: Audit) -> str:
         policies=audit.policies,
         findings=audit.findings,
         findings_first=audit.verdict == Verdict.NO_EXTENT,
+        modules=audit.modules.to_dicts(),
         host=host_words(audit),
         traces=audit.traces,
         several_traces=len(audit.traces) > 1,
         rules=RULES,
         signs=SIGNS,
-        style=style,
-        script=script,
-        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
         charts_shown=CHARTS_SHOWN,
         rows_open=ROWS_OPEN,
     )
 
 
 REPORT = Report("html", lambda audit, _console: write_html(audit), unfit="a page for a browser")
+
+
+def page_parts() -> dict[str, str]:
+    """Style sheet and script of a page, and the hash by which its security policy knows the script."""
+    script = _part("sort.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return {"style": _part("style.css"), "script": script, "script_hash": f"sha256-{digest}"}
+
+
+def template(name: str) -> Template:
+    """A page's template, by its file name."""
+    return _environment().get_template(name)
 
 
 def _part(name: str) -> str:
@@ -92,13 +105,14 @@ def _environment() -> Environment:
     environment.filters.update(
         offset=format_offset,
         size=format_size,
+        seconds=seconds,
         count=counted,
         event=_event,
         figure=figure_text,
         evidence=evidence,
         remarks=trace_remarks,
     )
-    environment.globals.update(phrases=phrases_of_activity, svg=activity_svg, narrowest=NARROWEST)
+    environment.globals.update(phrases=phrases_of_activity, svg=activity_svg, narrowest=NARROWEST, tolls=list(Toll))
     return environment
 
 

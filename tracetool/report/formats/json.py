@@ -25,7 +25,7 @@ SCHEMA = "tracetool.audit/1"
 
 _AUDIT = (
     *("verdict", "exit_code", "exit_reason", "policy", "guests"),
-    *("traces", "devices", "host", "findings", "health", "policies"),
+    *("traces", "devices", "host", "findings", "modules", "health", "policies"),
 )
 _DEVICE = (
     *("name", "process", "geometry", "behaviour", "read_only", "extent_bytes", "extent_source"),
@@ -51,6 +51,7 @@ def audit_document(audit: Audit) -> dict[str, Any]:
         "traces": [_trace(trace) for trace in audit.traces],
         "devices": [device_document(device) for device in audit.devices],
         "host": _host(audit),
+        "modules": audit.modules.to_dicts(),
         "health": _health(audit.traces),
     }
     return {"schema": SCHEMA} | {key: made[key] if key in made else _plain(getattr(audit, key)) for key in _AUDIT}
@@ -105,10 +106,13 @@ def _geometry(device: DeviceAudit) -> dict[str, Any] | None:
     return {
         "size": device.region_bytes,
         "block": geometry.block,
+        "sectors": [{"count": count, "bytes": sector} for count, sector in geometry.layout],
         "bank_width": geometry.bank_width,
         "chip_width": geometry.chip_width or None,
         "endian": geometry.endian,
         "ids": list(geometry.ids),
+        "command_set": geometry.command_set.label,
+        "mapped": device.identity.mirrors,
         "source": device.identity.geometry_source,
         "board": device.identity.board,
         "board_guessed": bool(device.identity.others),
@@ -126,5 +130,8 @@ def _health(traces: tuple[TraceReport, ...]) -> dict[str, Any]:
             {"trace": number, "line": damage.number, "reason": damage.reason, "excerpt": damage.excerpt}
             for number, trace in enumerate(traces)
             for damage in trace.health.first_damaged
+        ],
+        "guest_code": [
+            {"trace": number, **asdict(trace.code)} for number, trace in enumerate(traces) if trace.code is not None
         ],
     }

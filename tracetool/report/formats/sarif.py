@@ -19,6 +19,7 @@ from tracetool.findings import RULES
 from tracetool.report.formats import Report
 from tracetool.report.formats.json import device_document, document_text
 from tracetool.sizes import format_offset
+from tracetool.timeline.chain import CALLED_BY, OTHER_STACK, module_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ _STREAM = "-"
 _FORMAT = "2.1.0"
 _DAMAGED = "TRC003"
 _OF_DEVICE = ("name", "verdict", "verdict_reasons", "extent_bytes", *SIZES)
-_OF_FINDING = ("device", "trace", "last_trace", "offset", "length", "first_seq", "last_seq", "count")
+_OF_FINDING = ("device", "trace", "last_trace", "offset", "length", "first_seq", "last_seq", "count", "by")
 _UNSURE = {
     Verdict.INCONCLUSIVE: "the trace does not show everything that was done to the device",
     Verdict.NO_EXTENT: "no extent is known for a device that was written",
@@ -138,7 +139,7 @@ def _locations(audit: Audit, finding: Finding) -> list[dict[str, Any]]:
         if line is not None:
             location["physicalLocation"]["region"] = {"startLine": line}
     if finding.device is not None:
-        location["logicalLocations"] = [_logical(finding.device, finding.offset)]
+        location["logicalLocations"] = [_logical(finding.device, finding.offset), *_code(finding)]
     return [location] if location else []
 
 
@@ -159,6 +160,28 @@ def _logical(device: str, offset: int | None) -> dict[str, Any]:
     return {"name": place, "fullyQualifiedName": f"{device}@{place}", "kind": "resource"}
 
 
+def _code(finding: Finding) -> Iterator[dict[str, Any]]:
+    """The module that made the first access, and the one that asked for it."""
+    if finding.chain is not None and finding.by is not None:
+        first = finding.chain.partition(CALLED_BY)[0]
+        yield _module(first)
+        if module_of(first) != finding.by:
+            yield _module(finding.by)
+
+
+def _module(caller: str) -> dict[str, Any]:
+    return {"name": module_of(caller), "fullyQualifiedName": caller, "kind": "module"}
+
+
+def _stacks(finding: Finding) -> dict[str, Any]:
+    """The chain of callers of the first access (section 3.44)."""
+    if finding.chain is None:
+        return {}
+    callers = [caller for caller in finding.chain.split(CALLED_BY) if caller != OTHER_STACK]
+    frames = [{"location": {"logicalLocations": [_module(caller)]}, "module": module_of(caller)} for caller in callers]
+    return {"stacks": [{"message": {"text": "The first access, innermost caller first."}, "frames": frames}]}
+
+
 # --- results -----------------------------------------------------------------------------------------------------
 
 
@@ -174,6 +197,7 @@ def _results(audit: Audit) -> Iterator[dict[str, Any]]:
             "level": finding.severity.label,
             "message": {"text": _plain(finding.message)},
             "locations": _locations(audit, finding),
+            **_stacks(finding),
             "occurrenceCount": max(finding.count, 1),
             "partialFingerprints": {FINGERPRINT: _fingerprint((*key, seen[key]))},
             "properties": _camel(finding.values, _OF_FINDING),

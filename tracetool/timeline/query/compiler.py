@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tracetool.timeline.query.tree import Leaf, Node, Term, Value
+    from tracetool.timeline.query.vocabulary import Column
 
 __all__ = ["compiled"]
 
@@ -76,7 +77,7 @@ class _Compiler:
                 return pl.col(term.column.name) == value
             case str():
                 return _compare_text(term, symbol, value)
-            case _ if term.column.type is Type.SPAN:
+            case _ if term.column.type in (Type.SPAN, Type.BYTES):
                 return _compare_span(term, symbol, value)
             case _:
                 holds: pl.Expr = _OPERATORS[symbol](self._number(term), _integer(value))
@@ -88,7 +89,7 @@ class _Compiler:
         if column.type is not Type.SPAN or len(column.reads) == 2:  # noqa: PLR2004  first and last of one trace
             return within
         # Of two traces, one of the two numbers must lie in the range; together they can reach over it.
-        first, last, *traces = map(pl.col, column.reads)
+        first, last, *traces = _first_and_last(column)
         alone = [
             pl.all_horizontal([_OPERATORS[symbol](number, _integer(value)) for symbol, value in _ends(leaf)])
             for number in (first, last)
@@ -102,6 +103,8 @@ class _Compiler:
         number = pl.col(first)
         if term.column.type is Type.ELAPSED:
             return number.cast(pl.Int128) - start_of(self._starts).cast(pl.Int128)
+        if term.column.type is Type.BYTES:
+            return number
         for name in rest[:1] if term.column.type is Type.SPAN else rest:
             number = number.cast(pl.Int128) + pl.col(name).cast(pl.Int128)
         return number if term.mask is None else number.cast(pl.Int128) & pl.lit(term.mask, dtype=pl.Int128)
@@ -120,12 +123,20 @@ def _integer(value: int) -> pl.Expr:
     return pl.lit(value, dtype=pl.Int64 if value in _INT64 else pl.Int128)
 
 
+def _first_and_last(column: Column) -> list[pl.Expr]:
+    """First and last number of a range, then the trace of each where these can differ."""
+    if column.type is Type.SPAN:
+        return [pl.col(name) for name in column.reads]
+    first, *lengths = (pl.col(name).cast(pl.Int128) for name in column.reads)
+    return [first, first + pl.max_horizontal(pl.coalesce(*lengths, 1), 1) - 1]
+
+
 def _compare_span(term: Term, symbol: str, value: int) -> pl.Expr:
     """True when it holds for one number from first to last; undecided where one of them is null.
 
     Where the two are of different traces the numbers between them are not known, and it must hold for one of the two.
     """
-    first, last, *traces = map(pl.col, term.column.reads)
+    first, last, *traces = _first_and_last(term.column)
     edge = _integer(value)
     holds = _OPERATORS[symbol](first, edge) | _OPERATORS[symbol](last, edge)
     if symbol == "==":
@@ -134,8 +145,14 @@ def _compare_span(term: Term, symbol: str, value: int) -> pl.Expr:
     return pl.when(first.is_not_null() & last.is_not_null()).then(holds)
 
 
+def _text(column: Column) -> pl.Expr:
+    """A column of texts or names."""
+    (source,) = column.reads
+    return pl.col(source) if column.names_in is None else column.names_in(pl.col(source))
+
+
 def _compare_text(term: Term, symbol: str, value: str) -> pl.Expr:
-    column = pl.col(term.column.name)
+    column = _text(term.column)
     if term.column.type is Type.NAMES:
         return column.list.contains(value)
     if symbol == "==":
@@ -146,7 +163,7 @@ def _compare_text(term: Term, symbol: str, value: str) -> pl.Expr:
 
 
 def _match(leaf: Match) -> pl.Expr:
-    column = pl.col(leaf.term.column.name)
+    column = _text(leaf.term.column)
     if leaf.term.column.type is Type.ENUM:
         return _one_of(column, list(matching(leaf.term.column.values, leaf.pattern, regex=leaf.regex)))
     pattern = expression(leaf.pattern, regex=leaf.regex)

@@ -12,7 +12,7 @@ __all__ = ["Choice", "QueryError", "shown"]
 
 _SHOWN_CHARACTERS = 40
 _VALID_WIDTH = 72
-_VALID_CHARACTERS = 220
+_VALID_CHARACTERS = 210
 _AROUND = 36
 
 

@@ -5,7 +5,7 @@ query      = some END
 some       = all {"or" all}
 all        = unary {"and" unary}
 unary      = "not" unary | "(" some ")" | comparison
-comparison = COLUMN ["&" NUMBER] tail
+comparison = COLUMN ["&" NUMBER] tail | TRUTH | BYTES (range | NUMBER)
 tail       = ("==" | "=" | "!=" | "<" | "<=" | ">" | ">=") value
            | ("~" | "!~") (value | REGEX)
            | ["not"] "in" ("(" value {"," value} ")" | range)
@@ -176,9 +176,23 @@ class Parser:
             if not self._at("in"):
                 self._fail_expecting("'in'", (Choice("in", OPERATORS["in"]),))
             return Not(self._tail(term, operators))
+        bare = self._bare(term)
+        if bare is not None:
+            return bare
         if token.kind is Kind.OPERATOR or self._at("in", "is"):
             return self._tail(term, operators)
         return self._fail_expecting("an operator", _choices(operators))
+
+    def _bare(self, term: Term) -> Node | None:
+        """A comparison without an operator: what is true or false, or bytes that are touched."""
+        token = self._peek()
+        if term.column.type is Type.BOOL and (token.kind is Kind.END or self._at("and", "or", ")")):
+            return Compare(term, "==", value=True)
+        if term.column.type is not Type.BYTES or not (token.kind is Kind.NUMBER or self._at(*_RANGES)):
+            return None
+        if token.kind is Kind.NUMBER and self._words[self._next + 1].text not in _RANGES:
+            return Compare(term, "==", self._number(Type.BYTES))
+        return self._within(term)
 
     def _term(self) -> Term:
         token = self._peek()
@@ -327,7 +341,7 @@ class Parser:
 
 _NOUNS = {
     **dict.fromkeys((Type.COUNT, Type.SPAN, Type.BITS), "a number"),
-    **dict.fromkeys((Type.OFFSET, Type.SIZE), "a size"),
+    **dict.fromkeys((Type.OFFSET, Type.BYTES, Type.SIZE), "a size"),
     **dict.fromkeys((Type.TIME, Type.DURATION, Type.ELAPSED), "a time"),
 }
 _ALLOWED_AFTER_MASK = (*_COMPARISONS, "in")

@@ -41,6 +41,7 @@ EXAMPLES = {
     Type.SPAN: _COUNT,
     Type.BITS: _BITS,
     Type.OFFSET: _SIZE,
+    Type.BYTES: _SIZE,
     Type.SIZE: _SIZE,
     Type.TIME: _SPELT,
     Type.DURATION: _SPELT,
@@ -60,7 +61,7 @@ def read_number(text: str, kind: Type) -> int:
     plain = _GROUPED.sub("", text)
     if kind in TIMES:
         return _read_time(plain, text, needs_unit=kind is not Type.TIME)
-    if kind in (Type.OFFSET, Type.SIZE):
+    if kind in (Type.OFFSET, Type.BYTES, Type.SIZE):
         try:
             return parse_size(plain)
         except UsageError as error:
@@ -99,7 +100,7 @@ def write_number(number: int, kind: Type) -> str:
     if kind in TIMES:
         unit = next(unit for unit in _UNITS if number % _NANOSECONDS[unit] == 0)
         return f"{number // _NANOSECONDS[unit]}{unit}"
-    if kind is Type.OFFSET:
+    if kind in (Type.OFFSET, Type.BYTES):
         return format_offset(number)
     if kind is Type.SIZE:
         return next((f"{number // f}{unit}" for unit, f in _KIBI if number and number % f == 0), str(number))

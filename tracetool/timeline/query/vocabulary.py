@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from tracetool.events import EVENT_NAMES
+from tracetool.timeline.code import modules_in
 from tracetool.timeline.operations import INTENTS, KINDS, OUTCOMES, PARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
 
 __all__ = ["BLOCKS", "EVENTS", "FINDINGS", "OPERATIONS", "VOCABULARIES", "Column", "Type", "Vocabulary"]
 
@@ -26,6 +33,8 @@ class Type(Enum):
     """Computed from recorded nanoseconds and the trace; the traces' starts are known when the query is compiled."""
     SPAN = "a range of numbers"
     """First and last of a range of numbers: a comparison holds if it holds for one number in it."""
+    BYTES = "a range of bytes"
+    """Bytes from an offset on: a comparison holds if it holds for one of them."""
     ENUM = "a name"
     TEXT = "a text"
     NAMES = "names"
@@ -52,7 +61,9 @@ class Column:
         ordered: the names of the enum can be compared with `<`.
         sources: the columns of the frame it is computed from, if not the one of its name: a `SPAN` has its first and
             its last number there, then the trace of each where these can differ; an `ELAPSED` the recorded time and
-            the trace; anything else is the sum.
+            the trace; `BYTES` the first byte and their number, or several of which the first known one counts, and one
+            byte where none is; anything else is the sum.
+        names_in: makes the names of a `NAMES` column of its source, where that is a text.
     """
 
     name: str
@@ -62,6 +73,7 @@ class Column:
     values: tuple[str, ...] = ()
     ordered: bool = False
     sources: tuple[str, ...] = ()
+    names_in: Callable[[pl.Expr], pl.Expr] | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -119,10 +131,30 @@ _T = Column(
     "t", Type.ELAPSED, "time since the first event of its trace", aliases=("time",), sources=("time_ns", "trace")
 )
 _END = Column("end", Type.OFFSET, "offset + length: the first byte after it", sources=("offset", "length"))
-_TOUCHED = (
+_TOUCHES = Column(
+    "touches",
+    Type.BYTES,
+    "its bytes, 0x100000..0x100080: holds if it does for one of them",
+    sources=("offset", "length"),
+)
+SEVERITIES = ("note", "warning", "error")
+_OF_OPERATIONS = (
     Column("variable", Type.NAMES, "UEFI variables that its operation touched", aliases=("var",)),
     Column("intent", Type.ENUM, "what its operation did to the variable store", values=INTENTS),
     Column("part", Type.ENUM, "the first part of the variables' flash that its operation touched", values=PARTS),
+    Column("by", Type.TEXT, "the module of the guest that asked for its operation"),
+    Column(
+        "module",
+        Type.NAMES,
+        "the modules in the chain of callers of its operation",
+        sources=("chain",),
+        names_in=modules_in,
+    ),
+    Column("chain", Type.TEXT, "the chain of callers of its operation, innermost first: module+offset < …"),
+    Column("pc", Type.BITS, "program counter of the first access of its operation"),
+    Column("finding", Type.BOOL, "whether a finding speaks of its operation"),
+    Column("severity", Type.ENUM, "how bad the worst finding of its operation is", values=SEVERITIES, ordered=True),
+    Column("rule", Type.NAMES, "rules that speak of its operation: EXT001"),
 )
 
 EVENTS = Vocabulary(
@@ -144,13 +176,14 @@ EVENTS = Vocabulary(
         Column("wcycle", Type.COUNT, "write cycle the device was in"),
         Column("counter", Type.BITS, "bytes left of a buffered write, as logged"),
         Column("length", Type.SIZE, "bytes erased"),
+        replace(_TOUCHES, sources=("offset", "length", "size")),
         Column("region", Type.SIZE, "bytes of the device, where it says so"),
         Column("text", Type.TEXT, "words the event carries"),
-        *_TOUCHED,
+        *_OF_OPERATIONS,
     ),
     instead=(("op", "event"), ("kind", "event"), ("first_seq", "seq"), ("last_seq", "seq")),
 )
-"""The canonical events; every column of `EVENTS_SCHEMA`, and `TOUCHED`."""
+"""The canonical events; every column of `EVENTS_SCHEMA`, `OF_OPERATIONS` and `FOUND`."""
 
 OPERATIONS = Vocabulary(
     "operations",
@@ -168,6 +201,7 @@ OPERATIONS = Vocabulary(
         Column("offset", Type.OFFSET, "first byte it addresses, in the device"),
         Column("length", Type.SIZE, "bytes it addresses"),
         _END,
+        _TOUCHES,
         Column("block", Type.COUNT, "number of the erase block that it begins in, from 0"),
         Column("command_offset", Type.OFFSET, "where its first access went, the command", aliases=("command",)),
         Column("bytes_changed", Type.SIZE, "bytes that differ after it", aliases=("changed",)),
@@ -175,7 +209,7 @@ OPERATIONS = Vocabulary(
         Column("outcome", Type.ENUM, "how it ended", values=OUTCOMES),
         Column("status", Type.BITS, "status register after it"),
         Column("accesses", Type.COUNT, "accesses it took"),
-        *(replace(column, help=column.help.replace("its operation", "it")) for column in _TOUCHED),
+        *(replace(column, help=column.help.replace("its operation", "it")) for column in _OF_OPERATIONS),
     ),
     instead=(("event", "kind"), ("size", "length")),
 )
@@ -189,6 +223,7 @@ BLOCKS = Vocabulary(
         Column("offset", Type.OFFSET, "its first byte, in the device"),
         Column("length", Type.SIZE, "its bytes"),
         _END,
+        _TOUCHES,
         Column("erases", Type.COUNT, "erases that were done"),
         Column("programs", Type.COUNT, "programs that were done"),
         Column("refused", Type.COUNT, "programs and erases that were refused or given up"),
@@ -208,13 +243,14 @@ FINDINGS = Vocabulary(
     "findings",
     (
         Column("rule", Type.TEXT, "identifier of the rule: EXT001"),
-        Column("severity", Type.ENUM, "how bad it is", values=("note", "warning", "error"), ordered=True),
+        Column("severity", Type.ENUM, "how bad it is", values=SEVERITIES, ordered=True),
         _DEVICE,
         Column("trace", Type.COUNT, "number of the trace of its first event, from 0"),
         Column("last_trace", Type.COUNT, "number of the trace of its last event"),
         Column("offset", Type.OFFSET, "first byte concerned, in the device"),
         Column("length", Type.SIZE, "bytes concerned"),
         _END,
+        _TOUCHES,
         replace(_SPAN, sources=(*_SPAN.sources, "trace", "last_trace")),
         _FIRST_SEQ,
         _LAST_SEQ,

@@ -7,4 +7,4 @@ from tracetool.tui.view import View
 
 __all__ = ["VIEW", "DangerView"]
 
-VIEW = View("7", "Danger", "Show what a power cut would have cost at each moment.", DangerView)
+VIEW = View("7", "Danger", "Show what a power cut would have cost at each moment.", DangerView, renewed=False)

@@ -17,7 +17,7 @@ from tracetool.tui.danger.ribbon import TOLL_STYLES, Ribbon
 from tracetool.tui.device_view import DeviceView, once_shown
 from tracetool.tui.drawing import Drawn, Heading, hanging
 from tracetool.tui.line_grid import LineGrid
-from tracetool.tui.messages import JumpTo, Pick, Selection
+from tracetool.tui.messages import JumpTo, ShowTorn
 from tracetool.uefi.boot import FIRMWARES
 from tracetool.viewmodel.audit_session import Cancelled, Progress
 from tracetool.viewmodel.power_cuts import LOOKS, CauseRows, CutSettings, power_cut_model
@@ -70,6 +70,7 @@ class DangerView(DeviceView):
 
     BINDINGS = bindings_of("danger")
     LOW = 12
+    OF_DEVICES = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,14 +79,13 @@ class DangerView(DeviceView):
         self._settings = CutSettings()
         self._models: dict[CutSettings, PowerCutModel] = {}
         self._progress = Progress()
-        self._event: tuple[int, int] | None = None
 
     def compose(self) -> ComposeResult:
         """Heading, ribbon, causes, and one of them in full."""
         yield Heading("reading the trace…")
         yield Ribbon()
         with Container(id="causes"):
-            yield LineGrid()
+            yield LineGrid(table="causes")
             with VerticalScroll(can_focus=True):
                 yield Detail()
 
@@ -118,9 +118,9 @@ class DangerView(DeviceView):
     def _stop(self) -> None:
         self._progress.stop.set()
 
-    async def take(self, session: AuditSession, found: tuple[Subject, ...]) -> None:
+    async def take(self, session: AuditSession, _found: tuple[Subject, ...]) -> None:
         """Survey a session."""
-        self.subjects, self._session, self.model = found, session, None
+        self._session, self.model = session, None
         self._models.clear()
         await self._survey(session)
 
@@ -145,6 +145,8 @@ class DangerView(DeviceView):
         self._show(model, model.words())
 
     def _tell_progress(self) -> None:
+        if not self.in_front:
+            return
         progress, firmware = self._progress, self._settings.firmware
         done = f": commit {progress.done:,} of {progress.total:,}" if progress.total else "…"
         self.query_one(Heading).say(f"cutting the power{f' with {firmware.name}' if firmware else ''}{done}")
@@ -159,7 +161,7 @@ class DangerView(DeviceView):
             self.grid.show(
                 CauseRows() if model is None else model.rows, 0, "" if model is None else "no cut costs anything"
             )
-        self._mark()
+        self.show_selection()
         self._explain()
 
     def _change(self, settings: CutSettings) -> None:
@@ -167,7 +169,11 @@ class DangerView(DeviceView):
         self._stop()
         self._settings = settings
         if self._session is not None:
-            self.run_worker(self._survey(self._session), group="load", exclusive=True)
+            self._survey_again(self._session)
+
+    @work(group="load", exclusive=True)
+    async def _survey_again(self, session: AuditSession) -> None:
+        await self._survey(session)
 
     def action_firmware(self) -> None:
         """Boot the next firmware."""
@@ -182,23 +188,13 @@ class DangerView(DeviceView):
 
     # --- moments -------------------------------------------------------------------------------------------------
 
-    def follow(self, selection: Selection) -> None:
-        """Mark the selected event."""
-        self._event = None if selection.seq is None else (selection.trace, selection.seq)
-        if self.in_front:
-            self._mark()
-
-    def catch_up(self) -> None:
-        """Mark the event that was selected since the view was last in front."""
-        self._mark()
-        super().catch_up()
-
-    def _mark(self) -> None:
-        """Mark the event, and go to the cause of its commit."""
-        self.query_one(Ribbon).mark(self._event)
-        if self.model is None or self._event is None:
+    def show_selection(self) -> None:
+        """Mark the selected event, and go to the cause of its commit."""
+        event = self.selection.event
+        self.query_one(Ribbon).mark(event)
+        if self.model is None or event is None:
             return
-        cause = self.model.cause_of(self._event, self.grid.cursor)
+        cause = self.model.cause_of(event, self.grid.cursor)
         if cause is not None and cause != self.grid.cursor:
             with self.prevent(LineGrid.CursorMoved):
                 self.grid.go(cause)
@@ -207,9 +203,8 @@ class DangerView(DeviceView):
     def _go(self, event: tuple[int, int]) -> None:
         """Select an event in all views."""
         if self.model is not None:
-            self._event = event
-            self._mark()
-            self.post_message(Pick(Selection(self.model.survey.device, *event)))
+            self.choose(self.model.selection(event))
+            self.show_selection()
 
     @once_shown
     def action_step(self, forward: bool, of_cause: bool) -> None:
@@ -217,7 +212,7 @@ class DangerView(DeviceView):
         if self.model is None:
             return
         cause = self.grid.cursor if of_cause and self.model.survey.groups else None
-        found = self.model.step(self._event, forward=forward, cause=cause)
+        found = self.model.step(self.selection.event, forward=forward, cause=cause)
         if found is None:
             kind = "commit of this cause" if of_cause else "commit at which a cut costs a variable"
             self.notify(f"no {kind} {'after' if forward else 'before'} this", timeout=3)
@@ -264,6 +259,15 @@ class DangerView(DeviceView):
         if target is not None:
             trace, seq = target
             self.post_message(JumpTo(seq, trace))
+
+    @once_shown
+    @work(exclusive=True, group="torn")
+    async def action_torn_image(self) -> None:
+        """Show the flash after the worst cut in the selected commit of the cause under the cursor, in the image."""
+        model = self.model
+        torn = None if model is None else await asyncio.to_thread(model.torn, self.grid.cursor, self.selection.event)
+        if model is not None and torn is not None:
+            self.post_message(ShowTorn(model.survey.device, torn))
 
     def on_line_grid_opened(self, message: LineGrid.Opened) -> None:
         """Show the operation of a cause that was double-clicked."""

@@ -12,9 +12,11 @@ from textual.strip import Strip
 
 from tracetool.sizes import format_offset
 from tracetool.tui.actions import bindings_of
-from tracetool.tui.map.looks import LOOKS, Colours, Look, Marks, commanded, ramp, shape_in
+from tracetool.tui.device_view import once_shown
+from tracetool.tui.map.looks import LOOKS, Colours, Look, Marks, commanded, hues, ramp
 from tracetool.tui.part_styles import PartStyles
 from tracetool.tui.theme import FEW_COLOURS
+from tracetool.viewmodel.bins import Metric
 from tracetool.viewmodel.heatmap import cell_under, sideways, up_or_down
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ LABEL = 11
 NAMES = 20
 """Columns for the names of regions behind a row, where there is room."""
 
-_ROOMY = 60
 _BLINK = 0.5
 """Seconds."""
 
@@ -46,11 +47,12 @@ class MapGrid(PartStyles):
 
     @dataclass
     class Moved(Message):
-        """The cursor or the range is at bytes `start` to `end`; `picked` for a click."""
+        """The cursor or the range is at bytes `start` to `end`; `chosen` by the user, `picked` with a click."""
 
         start: int
         end: int
-        picked: bool
+        chosen: bool = False
+        picked: bool = False
 
     class Opened(Message):
         """The range was double-clicked."""
@@ -59,6 +61,8 @@ class MapGrid(PartStyles):
         super().__init__()
         self.drawing: Drawing | None = None
         self.cursor = 0
+        self.named = True
+        """Regions have their names behind the cells."""
         self.look = LOOKS[0]
         self._drawn_in = self.look
         self._anchor: int | None = None
@@ -76,13 +80,23 @@ class MapGrid(PartStyles):
         blinked = self._drawn_in.blinks and self.has_focus and not self._blinked
         if blinked != self._blinked and self.drawing is not None:
             self._blinked = blinked
-            self.refresh_line(self.drawing.row_of(self.cursor))
+            row = self.drawing.row_of(self.cursor)
+            for line in range(self.drawing.shape.tall):
+                self.refresh_line(row + line)
 
     # --- contents ----------------------------------------------------------------------------------------------
 
-    def shape_in(self, width: int) -> Shape:
-        """Shape of the lines of cells in a width."""
-        return shape_in(self.look, width - LABEL - (NAMES if width >= _ROOMY else 0) - 1)
+    def room_in(self, width: int) -> int:
+        """Columns for cells in a width."""
+        return max(width - self._furniture, 1)
+
+    def width_of(self, shape: Shape) -> int:
+        """Columns that cells of a shape take, with labels and names."""
+        return shape.columns * shape.width + self._furniture
+
+    @property
+    def _furniture(self) -> int:
+        return LABEL + (NAMES if self.named else 0) + 1
 
     def show(self, drawing: Drawing, look: Look, offset: int | None = None) -> None:
         """Show a drawing, made for a look, with the cursor on the cell of an offset; without one it stays in place.
@@ -94,12 +108,22 @@ class MapGrid(PartStyles):
         self.virtual_size = Size(self.size.width, len(drawing.rows))
         if offset is None and before is not None and before.cells == drawing.cells and before.rows == drawing.rows:
             self.refresh()
-            self.post_message(self.Moved(*self.range, picked=False))
+            self.post_message(self.Moved(*self.range))
             return
         if offset is not None or before is None or before.cells != drawing.cells:
             self._anchor = None
             self.cursor = drawing.cells.at(min(start if offset is None else offset, drawing.cells.region_bytes - 1))
-        self._moved(picked=False)
+        self._moved()
+
+    def select(self, start: int, end: int) -> None:
+        """Select the cells of bytes, with the cursor on the first of them."""
+        if self.drawing is None:
+            return
+        cells, most = self.drawing.cells, self.drawing.cells.region_bytes - 1
+        first, last = cells.at(min(start, most)), cells.at(min(max(end - 1, start), most))
+        if (first, last) != self._selected:
+            self.cursor, self._anchor = first, last if last != first else None
+            self._moved()
 
     def follow(self, start: int, end: int) -> None:
         """Mark the bytes that the image's moment changed."""
@@ -148,10 +172,11 @@ class MapGrid(PartStyles):
         quiet, marks = self.part("map--quiet"), self._marks(drawing)
         label = quiet if row.inside else self.part("map--outside")
         before = self._drawn_in.line_mark(drawing, row, marks)
-        segments = [Segment(f"{format_offset(row.start):>{LABEL - 2}}{before}", label)]
+        offset = "" if row.part else format_offset(row.start)
+        segments = [Segment(f"{offset:>{LABEL - 2}}{before}", label)]
         segments += self._drawn_in.paint(drawing, row, marks, self.colours)
-        if row.words and self.size.width >= _ROOMY:
-            used = LABEL + self._drawn_in.cell_columns * min(row.last - row.first, drawing.shape.columns)
+        if row.words and self.named:
+            used = LABEL + drawing.shape.width * min(row.last - row.first, drawing.shape.columns)
             segments.append(Segment(f" {row.words}"[: max(self.size.width - used, 0)], quiet))
         return segments
 
@@ -163,10 +188,15 @@ class MapGrid(PartStyles):
 
     @property
     def colours(self) -> Colours:
-        """The colours of the theme."""
+        """The colours of what is drawn."""
+        return self.colours_of(Metric.PROGRAMS if self.drawing is None else self.drawing.heat.metric)
+
+    def colours_of(self, metric: Metric) -> Colours:
+        """The theme's colours of a metric."""
         dark = self.app.current_theme.dark
         styles = {name: self.part(f"map--{name}") for name in ("ground", "cursor", "range", "outside", "now")}
-        return Colours(plain=self.part(""), **styles, commanded=commanded(dark=dark), levels=ramp(dark=dark))
+        levels = hues(dark=dark) if metric == Metric.MODULE else ramp(dark=dark)
+        return Colours(plain=self.part(""), **styles, commanded=commanded(dark=dark), levels=levels)
 
     # --- the cursor ----------------------------------------------------------------------------------------------
 
@@ -178,40 +208,51 @@ class MapGrid(PartStyles):
         elif not extend:
             self._anchor = None
         self.cursor = min(max(cell, 0), self.drawing.cells.count - 1)
-        self._moved(picked=picked)
+        self._moved(chosen=True, picked=picked)
 
-    def _moved(self, *, picked: bool) -> None:
+    def _moved(self, *, chosen: bool = False, picked: bool = False) -> None:
         if self.drawing is None:
             return
         self._blinked = False
         row, height = self.drawing.row_of(self.cursor), self.lines_seen
-        top = self.scroll_offset.y
-        if not top <= row < top + height:
-            self.scroll_to(y=row if row < top else row - height + 1, animate=False, force=True)
+        top, last = self.scroll_offset.y, row + self.drawing.shape.tall - 1
+        if not top <= row <= last < top + height:
+            self.scroll_to(y=row if row < top else last - height + 1, animate=False, force=True)
         self.refresh()
-        self.post_message(self.Moved(*self.range, picked=picked))
+        self.post_message(self.Moved(*self.range, chosen, picked))
+
+    def go_to_byte(self, offset: int) -> None:
+        """Move the cursor to the cell of a byte, as the user does."""
+        if self.drawing is not None:
+            self._go(self.drawing.cells.at(offset))
 
     def drop_range(self) -> None:
         """Select the cell under the cursor alone."""
         self._go(self.cursor)
 
+    @once_shown
     def action_cell(self, cells: int, extend: bool = False) -> None:
         """Move along a row."""
         if self.drawing is not None:
             self._go(sideways(self.drawing, self.cursor, cells), extend=extend)
 
+    @once_shown
     def action_row(self, rows: int, extend: bool = False) -> None:
         """Move to the row above or below, over lines that hold no cells."""
         if self.drawing is not None:
             self._go(up_or_down(self.drawing, self.cursor, rows), extend=extend)
 
+    @once_shown
     def action_edge(self, last: bool) -> None:
         """Move to the first or the last cell."""
         self._go((1 << 60) if last else 0)
 
+    @once_shown
     def action_page(self, pages: int) -> None:
         """Move by visible pages."""
-        self.action_row(pages * max(self.lines_seen - 1, 1) * self._drawn_in.deep)
+        if self.drawing is not None:
+            shape = self.drawing.shape
+            self.action_row(pages * max((self.lines_seen - 1) * shape.deep // shape.tall, 1))
 
     # --- the mouse -----------------------------------------------------------------------------------------------
 
@@ -220,7 +261,7 @@ class MapGrid(PartStyles):
             return None
         # Where the terminal tells of pixels, the pointer is somewhere within the character.
         depth = event.pointer_y % 1 if self.app.supports_smooth_scrolling else None
-        column = (event.x - LABEL) // self._drawn_in.cell_columns
+        column = (event.x - LABEL) // self.drawing.shape.width
         return cell_under(self.drawing, self.scroll_offset.y + event.y, column, depth)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:

@@ -12,19 +12,32 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
 
+from tracetool.sanitize import sanitize
 from tracetool.tui.drawing import Drawn
 from tracetool.viewmodel.bins import Metric
 from tracetool.viewmodel.flash_map import COMMANDED, GLYPHS, LEVELS, Shape, bounds, glyph
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from tracetool.viewmodel.flash_map import MapRow
     from tracetool.viewmodel.heatmap import Drawing
 
-__all__ = ["LOOKS", "Colours", "Legend", "Look", "Marks", "Swatches", "commanded", "ramp", "shape_in"]
+__all__ = [
+    "LOOKS",
+    "Colours",
+    "Legend",
+    "Look",
+    "Marks",
+    "Swatches",
+    "commanded",
+    "half_blocks",
+    "hues",
+    "ramp",
+    "shape_in",
+]
 
 Swatches = tuple[list[tuple[str, Style]], list[tuple[str, Style, str]]]
 """Swatches of a legend: shape and style of each level from 1 on, and of the other marks with their names."""
@@ -66,7 +79,7 @@ class Look(Protocol):
 
     name: str
     cell_columns: int
-    """Columns of a cell."""
+    """Fewest columns of a cell."""
     deep: int
     """Rows of cells in a line."""
     blinks: bool
@@ -83,9 +96,9 @@ class Look(Protocol):
 
 
 def shape_in(look: Look, room: int) -> Shape:
-    """Shape of a line in a width; columns are a power of two, so that lines begin at round offsets."""
+    """Shape of the smallest cells in a width; columns are a power of two, so that lines begin at round offsets."""
     fitting = max(room // look.cell_columns, 1)
-    return Shape(1 << (fitting.bit_length() - 1), look.deep)
+    return Shape(1 << (fitting.bit_length() - 1), look.deep, look.cell_columns)
 
 
 # --- colours ---------------------------------------------------------------------------------------------------
@@ -100,6 +113,16 @@ def ramp(*, dark: bool) -> tuple[str, ...]:
     return _DARK if dark else _LIGHT
 
 
+# Ref: the colours of Okabe and Ito ("Color Universal Design", 2008), as far as they are none of the map's marks.
+_MODULES_DARK = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#f0e442")
+_MODULES_LIGHT = ("#b87f00", "#0072b2", "#007a59", "#a8497f", "#8a8000")
+
+
+def hues(*, dark: bool) -> tuple[str, ...]:
+    """The colour of each module, and the last one that of all others."""
+    return _MODULES_DARK if dark else _MODULES_LIGHT
+
+
 def commanded(*, dark: bool) -> str:
     """Colour of cells with operations that the metric does not count: between background and level 1."""
     return "#434956" if dark else "#d0d1cb"
@@ -109,7 +132,7 @@ def commanded(*, dark: bool) -> str:
 
 
 class Shades:
-    """One row of cells in a line, each two columns wide, which is as high as it is wide."""
+    """One row of cells in a line, each at least two columns wide, which is as high as it is wide."""
 
     name = "shades"
     cell_columns = 2
@@ -118,21 +141,21 @@ class Shades:
 
     def paint(self, drawing: Drawing, row: MapRow, marks: Marks, colours: Colours) -> list[Segment]:
         """A segment for each cell."""
-        return [self._cell(drawing, cell, marks, colours, inside=row.inside) for cell in range(row.first, row.last)]
+        return [self._cell(drawing, cell, marks, colours, row) for cell in range(row.first, row.last)]
 
-    def _cell(self, drawing: Drawing, cell: int, marks: Marks, colours: Colours, *, inside: bool) -> Segment:
-        level = int(drawing.levels[cell])
+    def _cell(self, drawing: Drawing, cell: int, marks: Marks, colours: Colours, row: MapRow) -> Segment:
+        level, width = int(drawing.levels[cell]), drawing.shape.width
         shape = glyph(level, touched=bool(drawing.heat.touched[cell]))
         style = colours.plain + (Style(color=colours.levels[level - 1]) if level else Style(dim=True))
-        text = shape * self.cell_columns if shape != " " else ("· " if inside else "  ")
-        if not inside and shape != " ":  # whatever is counted, a touch beyond the extent stands out
-            text, style = f"✖{shape}", style + colours.outside
+        text = shape * width if shape != " " else ("·" if row.inside and not row.part else " ").ljust(width)
+        if not row.inside and shape != " ":  # whatever is counted, a touch beyond the extent stands out
+            text, style = f"✖{shape * (width - 1)}", style + colours.outside
         if cell == marks.cursor:
-            return Segment(f"[{text[0].strip() or ' '}", colours.cursor)
+            return Segment(f"[{text[0].strip() or ' '}{text[2:]}", colours.cursor)
         if marks.first < marks.last and marks.first <= cell <= marks.last:
             return Segment(text, style + Style(bgcolor=colours.range.bgcolor))
         if marks.is_now(cell):
-            return Segment(f"◆{text[1]}" if inside else text, style + Style(reverse=True))
+            return Segment(f"◆{text[1:]}" if row.inside else text, style + Style(reverse=True))
         return Segment(text, style)
 
     def line_mark(self, drawing: Drawing, row: MapRow, marks: Marks) -> str:  # noqa: ARG002
@@ -157,7 +180,7 @@ _TINT = 0.5
 
 
 class Halves:
-    """Two rows of cells in a line, each a column wide."""
+    """Two rows of cells in a line, each half as high as it; or one row of cells as high as lines."""
 
     name = "halves"
     cell_columns = 1
@@ -172,10 +195,12 @@ class Halves:
         columns = drawing.shape.columns
         numbers = _numbers(drawing, row, marks)
         upper, lower = numbers[:columns].tolist(), numbers[columns:].tolist()
-        lower += [_NOTHING] * (len(upper) - len(lower))
-        inks = self._inks_of(colours)
+        lower = upper if drawing.shape.deep == 1 else lower + [_NOTHING] * (len(upper) - len(lower))
+        inks, width = self._inks_of(colours), drawing.shape.width
         return [
-            _segment(inks[over], inks[under], sum(1 for _ in run), empty=over == under and over in (0, _NOTHING))
+            half_blocks(
+                inks[over], inks[under], width * sum(1 for _ in run), empty=over == under and over in (0, _NOTHING)
+            )
             for (over, under), run in groupby(zip(upper, lower, strict=True))
         ]
 
@@ -188,7 +213,7 @@ class Halves:
         """Marks of the line: beyond the extent, played, under the cursor."""
         outside = not row.inside and drawing.heat.touched[row.first : row.last].any()
         now = marks.now is not None and marks.now[0] < row.last and row.first <= marks.now[1]
-        here = row.first <= marks.cursor < row.last
+        here = row.first <= marks.cursor < row.last and not row.part
         first, second = "✖" if outside else "◆" if now else " ", "▸" if here else "◆" if outside and now else " "
         return first + second
 
@@ -238,7 +263,8 @@ def _tinted(colour: Color | None, tint: Color | None) -> Color | None:
     return Color.from_triplet(blend_rgb(colour.get_truecolor(), tint.get_truecolor(), _TINT))
 
 
-def _segment(over: Color | None, under: Color | None, count: int, *, empty: bool) -> Segment:
+def half_blocks(over: Color | None, under: Color | None, count: int, *, empty: bool) -> Segment:
+    """Characters of two colours, one above the other; a space where there is nothing."""
     if empty:
         return Segment(" " * count, Style(bgcolor=over))
     if over == under:
@@ -262,11 +288,15 @@ class Legend(Drawn):
         super().__init__()
         self._bounds: dict[int, tuple[int, int]] = {}
         self._metric = Metric.PROGRAMS
+        self._modules: Sequence[str] = ()
         self._swatches: Callable[[], Swatches] | None = None
 
-    def explain(self, most: int, metric: Metric, swatches: Callable[[], Swatches]) -> None:
-        """Explain a metric whose largest value is `most`; `swatches` are asked for anew, as colours change."""
-        self._bounds, self._metric, self._swatches = bounds(most, metric), metric, swatches
+    def explain(self, most: int, metric: Metric, swatches: Callable[[], Swatches], modules: Sequence[str] = ()) -> None:
+        """Explain a metric whose largest value is `most`; `swatches` are asked for anew, as colours change.
+
+        `modules` are those that `Metric.MODULE` tells apart.
+        """
+        self._bounds, self._metric, self._swatches, self._modules = bounds(most, metric), metric, swatches, modules
         self.redraw()
 
     def lines(self, width: int) -> Iterator[Content]:
@@ -276,13 +306,23 @@ class Legend(Drawn):
             return
         levels, others = self._swatches()
         values = [
-            Content.assemble(_drawn(*levels[level - 1]), f" {_range(*ends, self._metric, level)}")
+            Content.assemble(_drawn(*levels[level - 1]), f" {self._words(*ends, level)}")
             for level, ends in self._bounds.items()
         ]
         rest = [Content.assemble(_drawn(shape, style), f" {words}") for shape, style, words in others]
         rest.append(Content.styled("▲ end of file", "bold $text-error"))
         for parts in (values or [Content("nothing of that kind")], rest):
             yield Content("  ").join(parts).truncate(width, ellipsis=True)
+
+    def _words(self, first: int, last: int, level: int) -> str:
+        """The values of a level."""
+        if self._metric != Metric.MODULE:
+            return _range(first, last, self._metric, level)
+        return sanitize(self._modules[first - 1], _NAME) if first == last else f"{last - first + 1} others"
+
+
+_NAME = 26
+"""Most columns of a module's name."""
 
 
 def _drawn(shape: str, style: Style) -> Content:

@@ -90,6 +90,8 @@ class Card(Drawn):
             yield from hanging(Content.styled(label, "$foreground-muted"), words, width, len(label) + 2)
 
     def _counts(self, width: int) -> Iterator[Content]:
+        if self.card.passing:
+            yield from _fact("passing", f"the filter: {self.card.passing}", width)
         counts = [figure for figure in self.card.figures if figure.unit == Unit.COUNT]
         if counts:
             words = " · ".join(f"{figure_text(figure)} {figure.label}" for figure in counts)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual import work
 from textual.containers import Container, ItemGrid, VerticalScroll
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from tracetool.findings import RULES
 from tracetool.tui.drawing import SEVERITY_STYLES, VERDICT_STYLES, Drawn, Heading, hanging
 from tracetool.tui.messages import JumpTo
 from tracetool.tui.overview.boot import Boot
-from tracetool.tui.overview.card import Card
+from tracetool.tui.overview.card import TALL, Card
+from tracetool.viewmodel.overview import overview_passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from tracetool.viewmodel.findings import FindingRow
     from tracetool.viewmodel.overview import OverviewModel
+    from tracetool.viewmodel.passing import Passing
 
 __all__ = ["Overview"]
 
@@ -31,6 +35,9 @@ CARD_WIDTH = 72
 WIDE = 150
 """Columns from which the findings stand beside the cards."""
 
+MOST_FINDINGS = 24
+"""Findings that are listed, with what to do, in a wide and tall terminal."""
+
 BOOT_WIDTH = 48
 """Least columns of a trace."""
 
@@ -38,7 +45,7 @@ BOOT_WIDTH = 48
 class Headline(Drawn):
     """Verdict on the whole, or the progress towards it."""
 
-    DEFAULT_CSS = "Headline { padding: 0 1; margin: 0 0 1 0; }"
+    DEFAULT_CSS = "Headline { padding: 0 1; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,6 +78,7 @@ class Overview(VerticalScroll):
     DEFAULT_CSS = """
     Overview { height: 1fr; width: 1fr; }
     Overview ItemGrid { grid-gutter: 0 1; }
+    Overview.roomy Headline { margin: 0 0 1 0; }
     Overview #answer { height: auto; layout: vertical; }
     Overview.wide #answer { layout: horizontal; }
     Overview #found { height: auto; width: 1fr; }
@@ -86,6 +94,10 @@ class Overview(VerticalScroll):
     def __init__(self) -> None:
         super().__init__()
         self._rows: tuple[FindingRow, ...] = ()
+        self._model: OverviewModel | None = None
+        self._passing: Passing | None = None
+        self._shown: OverviewModel | None = None
+        self._narrowed = self._stale = self._roomy = False
 
     def compose(self) -> ComposeResult:
         """Compose empty containers."""
@@ -105,9 +117,14 @@ class Overview(VerticalScroll):
 
     def on_resize(self, event: Resize) -> None:
         """Set the findings beside the cards where there is room."""
-        self.set_class(event.size.width >= WIDE, "wide")
+        wide, roomy = event.size.width >= WIDE, self._roomy
+        self.set_class(wide, "wide")
+        self._roomy = wide and self.app.size.height >= TALL
+        self.set_class(self._roomy, "roomy")
         for card in self.query(Card):  # a higher screen has room for more of its facts
             card.redraw()
+        if self._model is not None and roomy != self._roomy:
+            self._show_soon(self._shown or self._model)
 
     def wait_for(self, words: str) -> None:
         """Show progress, until `show` is called."""
@@ -115,16 +132,42 @@ class Overview(VerticalScroll):
 
     async def show(self, model: OverviewModel) -> None:
         """Replace the model that is shown."""
+        self._model, self._narrowed = model, False
+        await self._show(model)
+
+    def narrow(self, passing: Passing | None) -> None:
+        """Count what passes the filter, or everything, once the overview is in front."""
+        self._passing = passing
+        if self._model is not None and (passing is not None or self._narrowed):
+            self._stale = True
+            if self.is_on_screen and self.display:
+                self.on_show()
+
+    def on_show(self) -> None:
+        """Count what passes the filter, where that changed since the overview was last in front."""
+        if self._stale and self._model is not None:
+            self._stale, self._narrowed = False, self._passing is not None
+            audit = None if self._passing is None else self._passing.tables.session.audit
+            model = self._model if audit is None else overview_passing(self._model, audit, self._passing)
+            self._show_soon(model)
+
+    @work(group="narrow", exclusive=True)
+    async def _show_soon(self, model: OverviewModel) -> None:
+        await self._show(model)
+
+    async def _show(self, model: OverviewModel) -> None:
+        self._shown = model
         self.query_one(Headline).show(model)
-        self._rows = model.findings
-        self.query_one(Heading).say(f"findings: {model.findings_words}")
+        self._rows = model.findings[:MOST_FINDINGS] if self._roomy else model.worst
+        self.query_one(Heading).say(f"findings: {model.findings_words(len(self._rows))}")
         found = self.query_one(OptionList)
         found.clear_options()
-        found.add_options([Option(_found(row)) for row in model.findings])
-        found.display = bool(model.findings)
+        found.add_options([Option(_found(row, with_remedy=self._roomy)) for row in self._rows])
+        found.display = bool(self._rows)
         loud = [card for card in model.cards if not card.quiet] or list(model.cards)
-        await self._fill("cards", [Card(card) for card in loud])
-        await self._fill("quiet", [Card(card) for card in model.cards if card not in loud])
+        quiet = [card for card in model.cards if card not in loud]
+        await self._fill("cards", [Card(card) for card in (*loud, *(quiet if self._roomy else ()))])
+        await self._fill("quiet", [] if self._roomy else [Card(card) for card in quiet])
         await self._fill("boots", [Boot(boot) for boot in model.boots])
 
     async def _fill(self, place: str, widgets: list[Card] | list[Boot]) -> None:
@@ -152,10 +195,11 @@ class Skeleton(Drawn):
             yield Content.styled("░" * max(width * part // 4, 1), "$foreground-muted")
 
 
-def _found(row: FindingRow) -> Content:
-    """Draw a finding."""
+def _found(row: FindingRow, *, with_remedy: bool) -> Content:
+    """Draw a finding, and below it what to do."""
     return Content.assemble(
         (f"{row.sign} {row.rule}", SEVERITY_STYLES[row.severity]),
         f"  {row.device}  " if row.device else "  ",
         row.message,
+        (f"\n{RULES[row.rule].remedy}", "$foreground-muted") if with_remedy else "",
     )

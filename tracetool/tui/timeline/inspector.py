@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual import work
 from textual.containers import VerticalScroll
 from textual.message import Message
 
+from tracetool.tui.divider import Divided
 from tracetool.tui.drawing import Page
 from tracetool.tui.timeline.explanation import brief, explained
 from tracetool.viewmodel.audit_session import Cancelled, Progress
@@ -38,8 +39,10 @@ class _Event(NamedTuple):
     seq: int
 
 
-class Inspector(VerticalScroll):
+class Inspector(VerticalScroll, Divided, can_focus=True):
     """Explanation of the event under the cursor, made in a thread; a new event cancels the one before."""
+
+    part = "inspector"
 
     @dataclass
     class Explained(Message):
@@ -56,6 +59,8 @@ class Inspector(VerticalScroll):
         self._known: OrderedDict[_Event, Explanation | str] = OrderedDict()
         self._timer: Timer | None = None
         self._progress = Progress()
+        self._behind = False
+        self._drawn: tuple[Explanation, int, list[Content]] | None = None
 
     def compose(self) -> ComposeResult:
         """The text."""
@@ -75,6 +80,17 @@ class Inspector(VerticalScroll):
             self._timer.stop()
         self._timer = self.set_timer(_PAUSE, self._begin)
 
+    def follow_on(self, tables: Tables, trace: int, seq: int) -> None:
+        """As `follow`, once a trace has grown: the explanation stays where nothing came to its operation."""
+        event, before = _Event(trace, seq), self._tables
+        found = self._known.get(event)
+        if found is None or before is None or _operation(before, event) != _operation(tables, event):
+            self.follow(tables, trace, seq)
+        else:
+            self._tables = tables
+            self._known.clear()
+            self._known[event] = found
+
     def clear(self) -> None:
         """Show nothing."""
         self._event = None
@@ -91,17 +107,25 @@ class Inspector(VerticalScroll):
             return
         found = self._known.get(event)
         if found is not None and not isinstance(found, str):
-            yield from explained(found, width)
+            if self._drawn is None or self._drawn[0] is not found or self._drawn[1] != width:
+                self._drawn = found, width, list(explained(found, width))
+            yield from self._drawn[2]
             return
-        row = tables.event(tables.number(*event))
-        at = tables.operation_at(event.trace, event.seq, str(row["device"]))
-        operation = None if at is None else tables.operations.row(at, named=True)
+        row, operation = tables.event(tables.number(*event)), _operation(tables, event)
         rest = "explaining …" if tables.session.complete else "explained once the trace has been read"
         yield from brief(row, operation, found or rest, width)
 
     # --- in a thread ---------------------------------------------------------------------------------------------
 
+    def on_show(self) -> None:
+        """Explain the event that was selected while another view was in front."""
+        if self._behind:
+            self._begin()
+
     def _begin(self) -> None:
+        self._behind = not self.is_on_screen
+        if self._behind:
+            return
         self._show()
         tables, event = self._tables, self._event
         if tables is not None and tables.session.complete and event is not None and event not in self._known:
@@ -114,7 +138,7 @@ class Inspector(VerticalScroll):
             found: Explanation | str = inspect(tables, event.trace, event.seq, progress)
         except Cancelled:
             return
-        except Exception as error:  # noqa: BLE001  whatever it is, it is shown
+        except Exception as error:  # noqa: BLE001  a fault of ours is told in place of the explanation
             found = f"cannot be explained: {error}"
         self.post_message(self.Explained(tables, event, found))
 
@@ -128,3 +152,10 @@ class Inspector(VerticalScroll):
             self._known.popitem(last=False)
         if message.event == self._event:
             self._show()
+
+
+def _operation(tables: Tables, event: _Event) -> dict[str, Any] | None:
+    """The row of the operation that an event belongs to."""
+    device = str(tables.event(tables.number(*event))["device"])
+    at = tables.operation_at(event.trace, event.seq, device)
+    return None if at is None else tables.operations.row(at, named=True)

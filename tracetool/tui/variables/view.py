@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.containers import Container
 
+from tracetool.findings.phrases import count_of
 from tracetool.tui.actions import bindings_of
 from tracetool.tui.device_view import DeviceView, once_shown
 from tracetool.tui.drawing import Heading
+from tracetool.tui.front import WAITING
 from tracetool.tui.line_grid import LineGrid
-from tracetool.tui.messages import JumpTo, Pick, Selection
+from tracetool.tui.messages import JumpTo
+from tracetool.tui.variables.room import RoomLane
 from tracetool.viewmodel.variables import store_model
 
 if TYPE_CHECKING:
@@ -33,21 +37,22 @@ class VariablesView(DeviceView):
 
     BINDINGS = bindings_of("variables")
     LOW = 6
+    OF_DEVICES = False
 
     def __init__(self) -> None:
         super().__init__()
         self.model: StoreModel | None = None
         self.rows: VariableRows | None = None
         self.steps: StepRows | None = None
-        self._several = False
-        self._wanted: Selection | None = None
+        self._several = self._growing = False
 
     def compose(self) -> ComposeResult:
         """The moment, the variables, and the steps of one."""
         yield Heading("reading the trace…")
+        yield RoomLane()
         with Container(id="tables"):
-            yield LineGrid()
-            yield LineGrid()
+            yield LineGrid(table="variables")
+            yield LineGrid(table="steps")
 
     def on_resize(self, event: events.Resize) -> None:
         """Put the steps where there is room."""
@@ -71,38 +76,31 @@ class VariablesView(DeviceView):
 
     # --- moments -------------------------------------------------------------------------------------------------
 
-    async def take(self, session: AuditSession, found: tuple[Subject, ...]) -> None:
-        """Decode the store of a session, and show it at the selected event."""
-        self.subjects, self._several = found, len(session.traces) > 1
+    async def take(self, session: AuditSession, _found: tuple[Subject, ...]) -> None:
+        """Decode the store of a session."""
+        self._several = len(session.traces) > 1
+        old = self.model if self._growing else None
         self.model = await asyncio.to_thread(store_model, session)
+        self._growing = session.growing
         if self.model is None:
             self.query_one(Heading).say(
                 "no UEFI variable store in this trace; where it does not show its beginning, --image gives it"
             )
             return
-        self._go_to_wanted()
+        if old is not None:
+            self.model.continue_from(old)
+            if old.at_end and not self._behind:  # the newest moment, until another is chosen
+                self.selection = replace(self.selection, seq=None)
         self._look()
 
-    def follow(self, selection: Selection) -> None:
-        """Show the moment after the selected event, as soon as the view is in front."""
-        self._wanted = selection
-        if self.in_front and self._pending is None and self._go_to_wanted():
+    def show_selection(self) -> None:
+        """Show the moment after the selected event."""
+        if self.model is None or self.selection.event is None:
+            return
+        before = self.model.position
+        self.model.go(self.model.history.position(*self.selection.event))
+        if self.model.position != before:
             self._look()
-
-    def catch_up(self) -> None:
-        """Show the moment after the event that was selected since the view was last in front."""
-        if self._pending is None and self._go_to_wanted():
-            self._look()
-        super().catch_up()
-
-    def _go_to_wanted(self) -> bool:
-        """Go to the selected event; true where that is another moment."""
-        if self.model is None:
-            return False
-        wanted, self._wanted, before = self._wanted, None, self.model.position
-        if wanted is not None and wanted.seq is not None:
-            self.model.go(self.model.history.position(wanted.trace, wanted.seq))
-        return self.model.position != before
 
     def _look(self) -> None:
         """Draw the moment; the cursor stays on its variable."""
@@ -113,6 +111,7 @@ class VariablesView(DeviceView):
         store = model.store()
         self.rows = model.rows(store)
         self.query_one(Heading).say(model.words(store, several=self._several))
+        self.query_one(RoomLane).show(model)
         with self.prevent(LineGrid.CursorMoved):
             self.grid.show(self.rows, self.rows.row_of(key) or 0, "no variable at this moment")
         self._show_steps()
@@ -154,9 +153,12 @@ class VariablesView(DeviceView):
             return
         self.model.go(position)
         self._look()
-        event = self.model.event
-        if event is not None and event[1] >= 0:
-            self.post_message(Pick(Selection(self.model.device, *event)))
+        self.choose(self.model.selection)
+
+    def on_room_lane_picked(self, message: RoomLane.Picked) -> None:
+        """Go to a moment that was clicked."""
+        message.stop()
+        self._go(message.position)
 
     # --- rows ----------------------------------------------------------------------------------------------------
 
@@ -166,6 +168,24 @@ class VariablesView(DeviceView):
         if self.model is not None:
             self.model.every_copy = not self.model.every_copy
             self._look()
+
+    search_hint = "part of a variable's name or value: BootOrder   then n and N"
+
+    def search(self, text: str, *, forward: bool) -> str | None:
+        """Go to the next or previous variable that has the text; return an error in one line or None."""
+        if self.rows is None:
+            return WAITING
+        row = self.rows.next_match(text, self.grid.cursor, forward=forward)
+        if row is None:
+            return f"no variable has {text!r} at this moment"
+        self.grid.go(row)
+        return None
+
+    def copied(self, *, selection: bool) -> tuple[str, str]:
+        """The variable or step under the cursor, or all selected ones."""
+        grid = self.step_grid if self.step_grid.has_focus else self.grid
+        rows = grid.selected if selection else range(grid.cursor, grid.cursor + bool(grid.count))
+        return grid.text_of(rows, titled=selection), count_of(len(rows), "row")
 
     def action_focus(self, steps: bool) -> None:
         """Focus the steps, or the variables."""

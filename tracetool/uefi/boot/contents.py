@@ -1,74 +1,73 @@
-"""The bytes of a volume during a boot, copied at the first change."""
+"""The bytes of a volume during a boot."""
 
 from __future__ import annotations
 
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-import numpy as np
+from replay.pages import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Image = bytes | bytearray | memoryview
+    Image = bytes | bytearray | memoryview | Pages
 
-__all__ = ["Contents", "common_length", "erased", "keeping_last"]
+__all__ = ["Contents", "keeping_last"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_ERASED = b"\xff" * (1 << 20)
 
 
 class Contents:
     """The first `length` bytes of an image; a shorter one continues with zeros, as a new file does."""
 
     def __init__(self, image: Image, length: int) -> None:
-        self._bytes = memoryview(image).cast("B")[:length].toreadonly()
-        if len(self._bytes) < length:
-            self._bytes = memoryview(bytes(self._bytes).ljust(length, b"\0"))
-        self._own: bytearray | None = None
+        pages = image if isinstance(image, Pages) else Pages(bytes(memoryview(image).cast("B")[:length]))
+        self._pages = pages.resized(length)
+        self._last: Callable[[Contents], None] | None = None
+
+    def end_with(self, change: Callable[[Contents], None]) -> None:
+        """Make a last change, to what it is called with, once `pages` is asked for.
+
+        A sweep over many boots asks for few. The change must not hold these contents itself: a cycle would keep them.
+        """
+        self._last = change
 
     @property
-    def view(self) -> memoryview:
-        """All bytes, read-only; those of the image itself where nothing was changed."""
-        return self._bytes if self._own is None else memoryview(self._own).toreadonly()
+    def pages(self) -> Pages:
+        """All bytes, for reading."""
+        last, self._last = self._last, None
+        if last is not None:
+            last(self)
+        return self._pages
 
     def read(self, offset: int, length: int) -> bytes | None:
         """Bytes at an offset; None outside. See `tracetool.uefi.variables.Read`."""
-        if offset < 0 or length < 0 or offset + length > len(self._bytes):
+        if offset < 0 or length < 0 or offset + length > len(self._pages):
             return None
-        return bytes((self._own or self._bytes)[offset : offset + length])
+        return self._pages.read(offset, length)
 
     def part(self, offset: int, length: int) -> bytes:
         """Bytes of a range that lies inside."""
-        return bytes((self._own or self._bytes)[offset : offset + length])
+        return self._pages.read(offset, length)
 
-    def write(self, offset: int, data: bytes) -> None:
+    def region(self, offset: int, length: int) -> Pages:
+        """A range that lies inside, as it is now."""
+        return self._pages.region(offset, length)
+
+    def write(self, offset: int, data: bytes | Pages) -> None:
         """Replace bytes."""
-        if self._own is None:
-            self._own = bytearray(self._bytes)
-        self._own[offset : offset + len(data)] = data
+        self._pages.write(offset, data)
 
     def clear_bits(self, offset: int, bits: int) -> None:
         """Program bits of one byte to 0."""
         self.write(offset, bytes([self.part(offset, 1)[0] & ~int(bits)]))
 
     def erase(self, start: int, end: int) -> None:
-        """Set bytes to 0xff."""
-        self.write(start, _ERASED[: end - start])
-
-
-def erased(data: bytes) -> bool:
-    """True where all bytes are 0xff."""
-    return data == _ERASED[: len(data)]
-
-
-def common_length(left: bytes, right: bytes) -> int:
-    """Length of the common beginning of two ranges of equal length."""
-    differs = np.frombuffer(left, np.uint8) != np.frombuffer(right, np.uint8)
-    first = int(differs.argmax()) if len(left) else 0
-    return first if len(left) and differs[first] else len(left)
+        """Set bytes to 0xff, as far as there are any: the store's own header says where it ends."""
+        end = min(end, len(self._pages))
+        if start < end:
+            self.write(start, Pages.erased(end - start))
 
 
 def keeping_last(function: Callable[P, T]) -> Callable[P, T]:

@@ -1,7 +1,7 @@
 """The modelled firmwares: layout of their volume, and the rules that only some of them follow.
 
 Ref: edk2 ArmVirtPkg, OvmfPkg (VarStore.fdf.inc, VirtNorFlashDxe, QemuFlashFvbServicesRuntimeDxe); boots of Debian 12's
-and 13's builds, without SMM.
+and 13's builds, and a few of OVMF with SMM.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tracetool.uefi.boot.steps import Rule
 from tracetool.uefi.variables import AUTHENTICATED_GUID
 from tracetool.uefi.volume import HEADER_BYTES, SYSTEM_NV_DATA, WORKING_GUID
 
@@ -40,8 +41,10 @@ class Firmware:
         spare: FTW spare, up to the end of the volume.
         least_free: free bytes below which the store is reclaimed at ReadyToBoot.
         volume_attributes, map_blocks: what it writes into a new volume header; the blocks are those of the flash.
-        recovers_first: AAVMF finishes fault tolerant writes before it reads the store, OVMF without SMM after it.
+        formats_store: the flash driver checks the store's header too, and writes a new one: AAVMF's.
+        recovers_first: fault tolerant writes are finished before the store is read; OVMF without SMM does it after.
         checks_variables: AAVMF since edk2-stable202402 formats a store with an unsound variable.
+        seen: the rules that real firmware was seen to follow in boots of this build; None: all.
     """
 
     name: str
@@ -54,8 +57,19 @@ class Firmware:
     least_free: int
     volume_attributes: int
     map_blocks: int
+    formats_store: bool
     recovers_first: bool
     checks_variables: bool
+    seen: frozenset[Rule] | None = None
+
+    @property
+    def smm(self) -> bool:
+        """True for a build with SMM; the layout of a store does not tell."""
+        return self.recovers_first and not self.formats_store
+
+    def has_layout_of(self, other: Firmware) -> bool:
+        """True where a store is as long, and cannot tell the two apart."""
+        return (self.volume_bytes, self.store_bytes) == (other.volume_bytes, other.store_bytes)
 
     @property
     def spare_bytes(self) -> int:
@@ -92,14 +106,19 @@ def _aavmf(release: str, *, checks_variables: bool) -> Firmware:
         least_free=10 * _KIB,
         volume_attributes=0xE36,
         map_blocks=256,
+        formats_store=True,
         recovers_first=True,
         checks_variables=checks_variables,
     )
 
 
-def _ovmf(release: str) -> Firmware:
+_SEEN_WITH_SMM = frozenset({Rule.F2, Rule.W1, Rule.W7, Rule.V1, Rule.V2, Rule.V4, Rule.V8})
+"""Cuts in a reclaim, from the spare's completion on: the spare is found before the store is read; F2 as without SMM."""
+
+
+def _ovmf(release: str, *, smm: bool = False) -> Firmware:
     return Firmware(
-        name=f"ovmf-{release}",
+        name=f"ovmf-{'smm-' * smm}{release}",
         volume_bytes=0x84000,
         store_bytes=0x40000,
         block_bytes=0x1000,
@@ -109,8 +128,10 @@ def _ovmf(release: str) -> Firmware:
         least_free=33 * _KIB,
         volume_attributes=0x4FEFF,
         map_blocks=0x84,
-        recovers_first=False,
+        formats_store=False,
+        recovers_first=smm,
         checks_variables=False,
+        seen=_SEEN_WITH_SMM if smm else None,
     )
 
 
@@ -121,12 +142,13 @@ FIRMWARES = {
         _aavmf("2025.02", checks_variables=True),
         _ovmf("2022.11"),
         _ovmf("2025.02"),
+        _ovmf("2022.11", smm=True),
     )
 }
 
 
 def likely_firmwares(image: NDArray[np.uint8]) -> list[Firmware]:
-    """The firmwares whose layout a flash image has; releases of one layout cannot be told apart by it.
+    """The firmwares whose layout a flash image has; releases, or builds with SMM, cannot be told apart by it.
 
     The volume's length decides, else the place of the working block or of a store in the spare, else the length of
     the image.

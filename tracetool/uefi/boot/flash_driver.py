@@ -6,8 +6,10 @@ Ref: edk2 OvmfPkg/VirtNorFlashDxe (AAVMF), OvmfPkg/QemuFlashFvbServicesRuntimeDx
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
+from replay.pages import Pages
 from tracetool.uefi.boot.contents import keeping_last
 from tracetool.uefi.boot.steps import Rule
 from tracetool.uefi.variables import (
@@ -43,17 +45,18 @@ def header_bytes(contents: Contents) -> int:
 
 
 def is_absent(contents: Contents, firmware: Firmware, trail: Trail) -> bool:
-    """True where OVMF takes the flash for absent, and keeps variables in memory."""
+    """True where OVMF takes the flash for absent, and, without SMM, keeps variables in memory."""
     if contents.part(0, firmware.block_bytes).strip(STATUS_BYTES):
         return False
-    trail.note(Rule.F3, "its first block reads as a status register does, so the flash is taken for absent")
+    words = "its first block reads as a status register does, so the flash is taken for absent"
+    trail.note(Rule.F3, words + ", and a build with SMM has no other place for variables" * firmware.smm)
     return True
 
 
 def accept(contents: Contents, firmware: Firmware, trail: Trail) -> bool:
     """Check the headers; format a volume that fails, and return False."""
     return (
-        _accept_aavmf(contents, firmware, trail) if firmware.recovers_first else _accept_ovmf(contents, firmware, trail)
+        _accept_aavmf(contents, firmware, trail) if firmware.formats_store else _accept_ovmf(contents, firmware, trail)
     )
 
 
@@ -68,7 +71,7 @@ def _accept_aavmf(contents: Contents, firmware: Firmware, trail: Trail) -> bool:
     else:
         trail.note(Rule.F1, f"{words}, {_FORMATTED}" if words else "", measured=fault is None or fault.measured)
     if not words and firmware.checks_variables:
-        words = _unsound_variable(contents.part(0, firmware.store_bytes), header_bytes(contents))
+        words = _unsound_variable(contents.region(0, firmware.store_bytes), header_bytes(contents))
         trail.note(Rule.F4, f"{words}, {_FORMATTED}" if words else "")
     if words:
         contents.erase(0, firmware.volume_bytes)
@@ -98,7 +101,7 @@ def _volume_fault(contents: Contents, firmware: Firmware) -> _Fault | None:
     """The first thing that the flash driver finds wrong with the volume header; None: nothing."""
     raw = contents.part(0, HEADER_BYTES)
     guid, fv_length, signature, length, revision, block_bytes = _HEADER.unpack_from(raw)
-    aavmf = firmware.recovers_first
+    aavmf = firmware.formats_store
     checks = (
         (not raw.strip(b"\xff") or not raw.strip(b"\0"), _Fault("its volume header is blank")),
         (revision != _REVISION, _Fault("its volume header has another revision")),
@@ -138,20 +141,17 @@ def _sum(contents: Contents, length: int) -> int:
 
 
 @keeping_last
-def _unsound_variable(store: bytes, at: int) -> str:
+def _unsound_variable(store: Pages, at: int) -> str:
     """Say which variable AAVMF since edk2-stable202402 does not take; empty where all are sound.
 
     Unlike the variable driver it steps over an abandoned header by its sizes.
     """
-
-    def read(offset: int, length: int) -> bytes:
-        return store[offset : offset + length]
-
-    offset, end = at + STORE_HEADER_BYTES, len(store)
+    places, end = _latest.places(store, at + STORE_HEADER_BYTES), len(store)
     while True:
-        header = read_variable_header(read, offset, end - 1, authenticated=True)
+        offset = places[-1]
+        header = read_variable_header(store.read, offset, end - 1, authenticated=True)
         if header is None:
-            return f"the variable at {offset:#x} has no room" if read(offset, 2) == START_ID else ""
+            return f"the variable at {offset:#x} has no room" if store.read(offset, 2) == START_ID else ""
         if header.state == State.UNWRITTEN:
             return ""
         name_end = header.name_offset + header.name_bytes
@@ -162,6 +162,25 @@ def _unsound_variable(store: bytes, at: int) -> str:
             return f"the variable at {offset:#x} reaches beyond the store"
         if header.name_bytes % 2 or header.name_bytes < _LEAST_NAME:
             return f"the name of the variable at {offset:#x} is {header.name_bytes} bytes long"
-        if header.state != State.HEADER_VALID and store[name_end - 2 : name_end] != b"\0\0":
+        if header.state != State.HEADER_VALID and store.read(name_end - 2, 2) != b"\0\0":
             return f"the name of the variable at {offset:#x} does not end"
-        offset = data_end + 3 & ~3
+        places.append(data_end + 3 & ~3)
+
+
+class _Latest:
+    """The store that was walked last: the next one often begins with the same variables, as in a sweep over cuts."""
+
+    def __init__(self) -> None:
+        self._walked: tuple[Pages, list[int]] = (Pages(b""), [])
+
+    def places(self, store: Pages, first: int) -> list[int]:
+        """Places that a walk from the first one comes to, as far as they are known already; the walk adds the rest."""
+        before, places = self._walked
+        comparable = places[:1] == [first] and len(before) == len(store)
+        known = bisect_right(places, store.common_length(before)) if comparable else 0
+        found = places[:known] or [first]
+        self._walked = (store, found)
+        return found
+
+
+_latest = _Latest()

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tracetool.uefi.boot.contents import Contents, common_length, erased
+from tracetool.uefi.boot.contents import Contents
 from tracetool.uefi.boot.flash_driver import accept, header_bytes, is_absent, size_is_wrong
 from tracetool.uefi.boot.steps import Rule, Step, Trail
 from tracetool.uefi.boot.variable_driver import is_usable, read_store, reclaim, take_up
 from tracetool.uefi.boot.write_queue import empty_queue, finish_writes
 
 if TYPE_CHECKING:
+    from replay.pages import Pages
     from tracetool.uefi.boot.contents import Image
     from tracetool.uefi.boot.firmware import Firmware
     from tracetool.uefi.boot.variable_driver import Taken
@@ -46,8 +47,6 @@ class Boot:
         for_good: the boot hung, and so does the next one.
         taken_up: the variables that the firmware works with, as it found them before its first update.
         steps: the rules it came to, in order.
-        image: the volume after the firmware's own repair, before any update; shares the bytes of the input where
-            nothing was repaired. Reclaims at ReadyToBoot (V8) are not in it.
     """
 
     firmware: Firmware
@@ -55,7 +54,12 @@ class Boot:
     for_good: bool
     taken_up: tuple[Variable, ...] = field(repr=False)
     steps: tuple[Step, ...]
-    image: memoryview = field(repr=False)
+    _contents: Contents = field(repr=False)
+
+    @property
+    def image(self) -> memoryview:
+        """The volume after the firmware's own repair and reclaims, without any update."""
+        return memoryview(bytes(self._contents.pages))
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -83,7 +87,7 @@ class _Run:
     def store(self) -> Taken:
         """The store as the flash has it now."""
         at = header_bytes(self.contents)
-        return read_store(self.contents.part(0, self.firmware.store_bytes), at)
+        return read_store(self.contents.region(0, self.firmware.store_bytes), at)
 
 
 def boot(image: Image, firmware: Firmware) -> Boot:
@@ -99,15 +103,15 @@ def boot(image: Image, firmware: Firmware) -> Boot:
     run = _run(Contents(image, firmware.volume_bytes), firmware)
     hung = run.outcome is Outcome.HUNG
     for_good = hung and (
-        run.for_good or _run(Contents(run.contents.view, firmware.volume_bytes), firmware).outcome is run.outcome
+        run.for_good or _run(Contents(run.contents.pages, firmware.volume_bytes), firmware).outcome is run.outcome
     )
-    return Boot(firmware, run.outcome, for_good, run.taken_up, tuple(run.trail), run.contents.view)
+    return Boot(firmware, run.outcome, for_good, run.taken_up, tuple(run.trail), run.contents)
 
 
 def _run(contents: Contents, firmware: Firmware) -> _Run:
-    run = _Run(contents, firmware, Trail())
-    if not firmware.recovers_first and is_absent(contents, firmware, run.trail):
-        run.outcome = Outcome.IGNORED
+    run = _Run(contents, firmware, Trail(firmware.seen))
+    if not firmware.formats_store and is_absent(contents, firmware, run.trail):
+        run.outcome = Outcome.HUNG if firmware.smm else Outcome.IGNORED
         return run
     if not accept(contents, firmware, run.trail):
         run.outcome = Outcome.REFORMATTED
@@ -118,14 +122,20 @@ def _run(contents: Contents, firmware: Firmware) -> _Run:
 
 
 def _recover_then_read(run: _Run) -> bool:
-    """AAVMF's order; False where the boot does not come to an end."""
+    """The order of AAVMF, and of OVMF with SMM; False where the boot does not come to an end."""
     finished = finish_writes(run.contents, run.firmware, run.trail)
     if finished.crashed:
         return False
     if finished.recovered:
         run.outcome = Outcome.RECOVERED
     store = run.store()
-    return is_usable(run.contents, store.header, run.trail) and _start(run, store)
+    return is_usable(run.contents, store.header, run.trail) and not _is_endless(run, store) and _start(run, store)
+
+
+def _is_endless(run: _Run, store: Taken) -> bool:
+    """True where OVMF walks a store of another size without end."""
+    ovmf = not run.firmware.formats_store
+    return ovmf and store.header is not None and size_is_wrong(store.header, run.firmware, run.trail)
 
 
 def _start(run: _Run, store: Taken, *, reclaims: bool = False) -> bool:
@@ -138,11 +148,11 @@ def _start(run: _Run, store: Taken, *, reclaims: bool = False) -> bool:
 
 
 def _read_then_recover(run: _Run) -> bool:
-    """OVMF's order; False where the boot does not come to an end."""
+    """The order of OVMF without SMM; False where the boot does not come to an end."""
     memory = run.store()
-    before = run.contents.part(0, run.firmware.store_bytes)
+    before = run.contents.region(0, run.firmware.store_bytes)
     usable = is_usable(run.contents, memory.header, run.trail)
-    if usable and memory.header and size_is_wrong(memory.header, run.firmware, run.trail):
+    if usable and _is_endless(run, memory):
         return False
     finished = finish_writes(run.contents, run.firmware, run.trail)
     if finished.crashed:
@@ -159,10 +169,10 @@ def _read_then_recover(run: _Run) -> bool:
     return _go_on(run, memory, before)
 
 
-def _go_on(run: _Run, memory: Taken, before: bytes) -> bool:
+def _go_on(run: _Run, memory: Taken, before: Pages) -> bool:
     """Go on with a store in memory that was read before the flash was recovered."""
     flash = run.store()
-    after = run.contents.part(0, run.firmware.store_bytes)
+    after = run.contents.region(0, run.firmware.store_bytes)
     if before == after:
         run.trail.note(Rule.O5)
         return _start(run, flash)
@@ -182,6 +192,6 @@ def _go_on(run: _Run, memory: Taken, before: bytes) -> bool:
     return True
 
 
-def _is_beginning(before: bytes, after: bytes) -> bool:
+def _is_beginning(before: Pages, after: Pages) -> bool:
     """True where a store is the beginning of another, and erased from there on; a torn byte lies between."""
-    return erased(before[common_length(before, after) + 1 :])
+    return before.is_erased(before.common_length(after) + 1, len(before))

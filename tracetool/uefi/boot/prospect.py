@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
+from replay.pages import Pages
 from tracetool.uefi.boot.contents import Contents
 from tracetool.uefi.boot.order import Boot, Outcome, boot
 from tracetool.uefi.boot.steps import Rule
@@ -90,10 +91,10 @@ def _by_name(variables: Iterable[Variable]) -> Variables:
 def _held(contents: Contents, firmware: Firmware) -> Variables:
     """The variables in an image: of its list, behind it, and of a write that waits in the spare."""
     store = firmware.headers + contents.part(len(firmware.headers), firmware.store_bytes - len(firmware.headers))
-    taken = read_store(store, HEADER_BYTES)
+    taken = read_store(Pages(store), HEADER_BYTES)
     held = _by_name(taken.current) | _by_name(_hidden(store, taken))
     if pending_write(contents, firmware):
-        held |= _by_name(read_store(contents.part(firmware.spare, firmware.store_bytes), HEADER_BYTES).current)
+        held |= _by_name(read_store(contents.region(firmware.spare, firmware.store_bytes), HEADER_BYTES).current)
     return held
 
 
@@ -123,9 +124,9 @@ def _remedy(contents: Contents, firmware: Firmware, found: Boot) -> tuple[Remedy
         (Remedy.SPARE, contents.part(firmware.spare, firmware.store_bytes)),
         (Remedy.HEADERS, firmware.headers),
     ):
-        changed = Contents(contents.view, firmware.volume_bytes)
+        changed = Contents(contents.pages, firmware.volume_bytes)
         changed.write(0, data)
-        then = boot(changed.view, firmware)
+        then = boot(changed.pages, firmware)
         if _starts(then) and then.outcome is not Outcome.REFORMATTED and len(then.taken_up) > best[1]:
             best = (remedy, len(then.taken_up))
     return best

@@ -12,7 +12,7 @@ from replay.powercut import Commit
 from tracetool.uefi.boot.contents import Contents
 from tracetool.uefi.boot.order import Outcome
 from tracetool.uefi.boot.steps import Rule
-from tracetool.uefi.boot.write_queue import pending_write
+from tracetool.uefi.boot.write_queue import copy_of_spare, pending_write, target_of
 from tracetool.uefi.ftw import WRITE_BYTES, RecordFlag, WriteFlag
 from tracetool.uefi.volume import HEADER_BYTES
 
@@ -57,18 +57,18 @@ class _Repair:
     def format(self) -> Iterator[Commit]:
         """Erase the volume block by block, and write its headers."""
         yield from self._erase(0, self._firmware.volume_bytes)
-        headers = self._firmware.headers if self._firmware.recovers_first else self._firmware.headers[:HEADER_BYTES]
+        headers = self._firmware.headers if self._firmware.formats_store else self._firmware.headers[:HEADER_BYTES]
         yield from self._program(0, headers)
 
     def write_from_spare(self) -> Iterator[Commit]:
         """Erase the target, write it from the spare, mark record and write complete, erase the spare."""
         firmware, record = self._firmware, pending_write(self._contents, self._firmware)
-        if record is None:
+        target = None if record is None else target_of(record, firmware)
+        if record is None or target is None:
             return
-        length = -(-(record.block_offset + record.length) // firmware.block_bytes) * firmware.block_bytes
-        target = record.lba * firmware.block_bytes
-        yield from self._erase(target, target + length)
-        yield from self._program(target, self._contents.part(firmware.spare, length))
+        copied = bytes(copy_of_spare(self._contents, firmware, target))
+        yield from self._erase(target.start, target.start + len(copied))
+        yield from self._program(target.start, copied)
         yield self._clear(firmware.working + record.offset, RecordFlag.DESTINATION_COMPLETE)
         yield self._clear(firmware.working + record.offset - WRITE_BYTES, WriteFlag.COMPLETE)
         yield from self._erase(firmware.spare, firmware.volume_bytes)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 __all__ = ["Rule", "Step", "Trail"]
 
@@ -69,8 +72,16 @@ class Step(NamedTuple):
 
 
 class Trail(list[Step]):
-    """The steps of a boot in order."""
+    """The steps of a boot in order.
+
+    Args:
+        seen: the rules that real firmware was seen to follow; None: all.
+    """
+
+    def __init__(self, seen: Container[Rule] | None = None) -> None:
+        super().__init__()
+        self._seen = seen
 
     def note(self, rule: Rule, words: str = "", *, measured: bool = True) -> None:
         """Add a step."""
-        self.append(Step(rule, words, measured))
+        self.append(Step(rule, words, measured and (self._seen is None or rule in self._seen)))

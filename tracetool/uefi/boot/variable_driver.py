@@ -5,28 +5,26 @@ Ref: edk2 MdeModulePkg/Universal/Variable/RuntimeDxe.
 
 from __future__ import annotations
 
-from itertools import takewhile
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracetool.uefi.boot.contents import common_length, erased, keeping_last
-from tracetool.uefi.boot.steps import Rule
-from tracetool.uefi.boot.write_queue import append_write
+from tracetool.uefi.boot.contents import keeping_last
+from tracetool.uefi.boot.steps import Rule, Trail
+from tracetool.uefi.boot.write_queue import append_write, queue_is_full
 from tracetool.uefi.variables import (
     STORE_HEADER_BYTES,
+    CurrentCopies,
     State,
     VariableList,
-    current_copies,
     read_store_header,
     read_variable,
 )
 from tracetool.uefi.volume import SYSTEM_NV_DATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from replay.pages import Pages
     from tracetool.uefi.boot.contents import Contents
     from tracetool.uefi.boot.firmware import Firmware
-    from tracetool.uefi.boot.steps import Trail
     from tracetool.uefi.variables import StoreHeader, Variable
 
 __all__ = ["Taken", "is_usable", "read_store", "reclaim", "take_up"]
@@ -55,31 +53,32 @@ class Taken(NamedTuple):
 
     @property
     def overrun(self) -> Variable | None:
-        """The first current copy that reaches beyond the store."""
+        """The current copy that reaches beyond the store: the last one of the list, since nothing can follow it."""
         end = self.header.end if self.header else 0
-        found = (copy for copy in self.copies if copy.header.state in _CURRENT and copy.header.data_end > end)
+        found = (copy for copy in self.copies[-1:] if copy.header.state in _CURRENT and copy.header.data_end > end)
         return next(found, None)
 
 
 @keeping_last
-def read_store(store: bytes, at: int) -> Taken:
+def read_store(store: Pages, at: int) -> Taken:
     """Read a store whose header is at an offset of the bytes from the volume's start to the store's end."""
+    size = len(store)
 
     def read(offset: int, length: int) -> bytes | None:
-        return store[offset : offset + length] if 0 <= offset <= offset + length <= len(store) else None
+        return store.read(offset, length) if 0 <= offset <= offset + length <= size else None
 
     header = read_store_header(read, at)
     if header is None:
         return Taken(None, (), (), at, tail_erased=True)
-    end = min(header.end, len(store))
-    copies = list(_latest.copies_in(store, header))
+    end = min(header.end, size)
+    copies, current = _latest.beginning(store, header)
     start = copies[-1].header.end if copies else header.first
     rest = VariableList(read, header._replace(offset=start - STORE_HEADER_BYTES, size=end - start + STORE_HEADER_BYTES))
-    copies += (read_variable(read, found, end) for found in rest.headers)
-    taken = Taken(
-        header, tuple(copies), tuple(current_copies(copies).values()), rest.end, erased(store[rest.end : end])
-    )
-    _latest.keep(store, taken)
+    for found in rest.headers:
+        copies.append(read_variable(read, found, end))
+        current.append(copies[-1])
+    taken = Taken(header, tuple(copies), tuple(current), rest.end, store.is_erased(rest.end, end))
+    _latest.keep(store, taken, current)
     return taken
 
 
@@ -87,19 +86,20 @@ class _Latest:
     """The store that was read last: the next one often begins with the same copies, as in a sweep over cuts."""
 
     def __init__(self) -> None:
-        self._read: tuple[bytes, Taken] | None = None
+        self._read: tuple[Pages, Taken, CurrentCopies] | None = None
 
-    def keep(self, store: bytes, taken: Taken) -> None:
+    def keep(self, store: Pages, taken: Taken, current: CurrentCopies) -> None:
         """Remember a store."""
-        self._read = (store, taken)
+        self._read = (store, taken, current)
 
-    def copies_in(self, store: bytes, header: StoreHeader) -> Iterator[Variable]:
-        """The copies at the beginning of a store that are known already."""
+    def beginning(self, store: Pages, header: StoreHeader) -> tuple[list[Variable], CurrentCopies]:
+        """The copies at the beginning of a store that are known already, and the current ones among them."""
         if self._read is None or self._read[1].header != header or len(self._read[0]) != len(store):
-            return iter(())
-        before, taken = self._read
-        same = common_length(before, store)
-        return takewhile(lambda copy: copy.header.end <= same, taken.copies)
+            return [], CurrentCopies()
+        before, taken, current = self._read
+        same = store.common_length(before)
+        known = bisect_right(taken.copies, same, key=lambda copy: copy.header.end)
+        return list(taken.copies[:known]), current.without(taken.copies[known:])
 
 
 _latest = _Latest()
@@ -119,9 +119,10 @@ def is_usable(contents: Contents, store: StoreHeader | None, trail: Trail) -> bo
 def take_up(taken: Taken, trail: Trail) -> bool:
     """Walk the list and find the current copies; False where the first update will end in an exception."""
     trail.note(Rule.V2)
-    if any(copy.header.abandoned for copy in taken.copies):
+    headers = [copy.header for copy in taken.copies]
+    if True in [header.abandoned for header in headers]:
         trail.note(Rule.V3)
-    if any(copy.header.state == State.IN_DELETED_TRANSITION for copy in taken.copies):
+    if State.IN_DELETED_TRANSITION in [header.state for header in headers]:
         trail.note(Rule.V4)
     overrun = taken.overrun
     if overrun is not None:
@@ -145,29 +146,48 @@ def _is_torn(copy: Variable) -> bool:
 
 
 def reclaim(contents: Contents, firmware: Firmware, taken: Taken, trail: Trail, *, needed: bool) -> None:
-    """Write the store in flash anew with its current copies alone, where that is `needed`."""
-    if taken.header is None:
+    """Write the store in flash anew with its current copies alone: where that is `needed`, and where it is nearly full.
+
+    The latter comes at ReadyToBoot, at every boot where it does not help.
+    """
+    header = taken.header
+    if header is None:
         return
-    end = taken.list_end
+    end, writes = taken.list_end, 0
     if needed:
         trail.note(Rule.V5, "bytes behind its last variable are programmed: it is reclaimed, and they are lost")
-        store = _reclaimed(contents, taken)
-        end = taken.header.first + len(store)
-        contents.erase(taken.header.first, taken.header.end)
-        contents.write(taken.header.first, store)
-        append_write(contents, firmware, trail)
-    if taken.header.end - end < firmware.least_free:
+        end = header.first + sum(copy.header.end - copy.header.offset for copy in _kept(taken))
+        writes += 1
+        if queue_is_full(contents, firmware):
+            trail.note(Rule.W8)
+    if header.end - end < firmware.least_free:
         trail.note(Rule.V8)
+        writes += 1
+    if writes:
+        contents.end_with(lambda last: _write_anew(last, firmware, taken, writes))
 
 
-def _reclaimed(contents: Contents, taken: Taken) -> bytes:
+def _write_anew(contents: Contents, firmware: Firmware, taken: Taken, writes: int) -> None:
+    """Write the variables of a store through fault tolerant write, so many times."""
+    if taken.header is None:
+        return
+    store = b"".join(_copied(contents, copy) for copy in _kept(taken))
+    contents.erase(taken.header.first, taken.header.end)
+    contents.write(taken.header.first, store)
+    for _ in range(writes):
+        append_write(contents, firmware)
+
+
+def _kept(taken: Taken) -> list[Variable]:
     """The copies that a reclaim keeps: all added ones, then those in transition that alone bear their name."""
     added = [copy for copy in taken.copies if copy.header.state == State.ADDED]
     alone = [copy for copy in taken.current if copy.header.state == State.IN_DELETED_TRANSITION]
-    kept = bytearray()
-    for copy in (*added, *alone):
-        header = copy.header
-        raw = bytearray(contents.part(header.offset, header.data_end - header.offset))
-        raw[2] = State.ADDED
-        kept += raw.ljust(header.end - header.offset, b"\xff")
-    return bytes(kept)
+    return [*added, *alone]
+
+
+def _copied(contents: Contents, copy: Variable) -> bytes:
+    """A copy of a variable as a reclaim writes it, in its added state."""
+    header = copy.header
+    raw = bytearray(contents.part(header.offset, header.data_end - header.offset))
+    raw[2] = State.ADDED
+    return bytes(raw.ljust(header.end - header.offset, b"\xff"))

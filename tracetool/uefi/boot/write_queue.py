@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracetool.uefi.boot.contents import erased, keeping_last
-from tracetool.uefi.boot.steps import Rule
+from tracetool.uefi.boot.contents import keeping_last
+from tracetool.uefi.boot.steps import Rule, Trail
 from tracetool.uefi.ftw import (
     RECORD_BYTES,
     WORKING_BYTES,
@@ -20,15 +20,26 @@ from tracetool.uefi.ftw import (
 )
 
 if TYPE_CHECKING:
+    from replay.pages import Pages
     from tracetool.uefi.boot.contents import Contents
     from tracetool.uefi.boot.firmware import Firmware
-    from tracetool.uefi.boot.steps import Trail
     from tracetool.uefi.ftw import QueuedWrite, WriteRecord
 
-__all__ = ["Finished", "append_write", "empty_queue", "finish_writes", "has_queue", "pending_write"]
+__all__ = [
+    "Finished",
+    "append_write",
+    "copy_of_spare",
+    "empty_queue",
+    "finish_writes",
+    "has_queue",
+    "pending_write",
+    "queue_is_full",
+    "target_of",
+]
 
 _LEAST_BYTES = WRITE_BYTES + RECORD_BYTES
 _POINTERS = 1 << 64
+_AAVMF_FLASH_BYTES = 64 << 20
 _COMPLETED_WRITE = bytes.fromhex(
     "f8ffffff 76ea5cfe724fe849986f2cd899dffe5d ffffffff 0100000000000000 0000000000000000"
     "f9ffffffffffffff 0000000000000000 4800000000000000 b8ff030000000000"
@@ -44,10 +55,16 @@ class Finished(NamedTuple):
 
 
 class _Last(NamedTuple):
-    """End of the queue: the open write or None, the offset in the block of its header or of the next one."""
+    """End of the queue: the open write or None, the offset in the block of its header or of the next one.
+
+    `behind` is the offset behind the last write, by its unchecked counts, in the driver's 64 bits; `tail_erased` is
+    True where nothing is programmed from there on.
+    """
 
     write: QueuedWrite | None
     offset: int
+    behind: int
+    tail_erased: bool
 
     @property
     def record(self) -> WriteRecord | None:
@@ -55,25 +72,17 @@ class _Last(NamedTuple):
         records = self.write.records if self.write else ()
         return next((record for record in records if not record.destination_complete), records[-1] if records else None)
 
-    @property
-    def behind(self) -> int:
-        """Offset behind the last write, by its unchecked counts, in the driver's 64 bits."""
-        if self.write is None:
-            return self.offset
-        total = WRITE_BYTES + self.write.writes * (RECORD_BYTES + self.write.private_bytes)
-        return self.offset + total % _POINTERS
-
 
 @keeping_last
-def _last(working: bytes) -> _Last:
-    def read(offset: int, length: int) -> bytes:
-        return working[offset : offset + length]
-
-    header = read_working_header(read, 0, len(working))
-    writes = read_queue(read, header, len(working)).writes if header else ()
-    if not writes:
-        return _Last(None, WORKING_BYTES)
-    return _Last(None, writes[-1].end) if writes[-1].complete else _Last(writes[-1], writes[-1].offset)
+def _last(working: Pages) -> _Last:
+    header = read_working_header(working.read, 0, len(working))
+    writes = read_queue(working.read, header, len(working)).writes if header else ()
+    last = writes[-1] if writes else None
+    if last is None or last.complete:
+        behind = offset = last.end if last else WORKING_BYTES
+        return _Last(None, offset, behind, working.is_erased(behind, len(working)))
+    behind = last.offset + (WRITE_BYTES + last.writes * (RECORD_BYTES + last.private_bytes)) % _POINTERS
+    return _Last(last, last.offset, behind, working.is_erased(behind, len(working)))
 
 
 def empty_queue(contents: Contents, firmware: Firmware, open_write: bytes = b"") -> None:
@@ -83,7 +92,7 @@ def empty_queue(contents: Contents, firmware: Firmware, open_write: bytes = b"")
 
 
 def _queue(contents: Contents, firmware: Firmware) -> _Last:
-    return _last(contents.part(firmware.working, firmware.working_bytes))
+    return _last(contents.region(firmware.working, firmware.working_bytes))
 
 
 def has_queue(contents: Contents, firmware: Firmware) -> bool:
@@ -108,9 +117,9 @@ def finish_writes(contents: Contents, firmware: Firmware, trail: Trail) -> Finis
     if last.behind > firmware.working_bytes:
         trail.note(Rule.W6, "the counts of a torn write lead out of the working block: the boot ends in an exception")
         return Finished(crashed=True)
-    if not erased(contents.part(firmware.working + last.behind, firmware.working_bytes - last.behind)):
+    if not last.tail_erased:
         trail.note(Rule.W6)
-        last = _start_anew(contents, firmware, _Last(None, WORKING_BYTES) if dropped else last, trail)
+        last = _start_anew(contents, firmware, None if dropped else last, trail)
     if last.record is None or dropped or not last.record.spare_complete:
         return Finished()
     return Finished(recovered=_recover(contents, firmware, last, last.record, trail))
@@ -127,7 +136,7 @@ def _settle_header(contents: Contents, firmware: Firmware, trail: Trail) -> None
         return
     # An open write loses its spare to this copy, so it is marked complete.
     trail.note(Rule.W1)
-    contents.write(firmware.working, contents.part(firmware.spare, firmware.working_bytes))
+    contents.write(firmware.working, contents.region(firmware.spare, firmware.working_bytes))
     last = _queue(contents, firmware)
     if last.write is not None:
         contents.clear_bits(firmware.working + last.offset, WriteFlag.COMPLETE)
@@ -153,42 +162,72 @@ def _drop(contents: Contents, firmware: Firmware, last: _Last, trail: Trail) -> 
     return True
 
 
-def _start_anew(contents: Contents, firmware: Firmware, last: _Last, trail: Trail) -> _Last:
-    """Make the queue anew, with what is open; it goes through the spare, whose contents come back."""
+def _start_anew(contents: Contents, firmware: Firmware, last: _Last | None, trail: Trail) -> _Last:
+    """Make the queue anew, with what is open at its `last`; it goes through the spare, whose contents come back."""
     trail.note(Rule.W8)
-    start = firmware.working + last.offset
-    length = min(last.behind - last.offset, firmware.working_bytes - last.offset) if last.write else 0
-    empty_queue(contents, firmware, contents.part(start, length))
+    open_write = b""
+    if last is not None and last.write is not None:
+        length = min(last.behind, firmware.working_bytes) - last.offset
+        open_write = contents.part(firmware.working + last.offset, length)
+    empty_queue(contents, firmware, open_write)
     return _queue(contents, firmware)
 
 
 def _recover(contents: Contents, firmware: Firmware, last: _Last, record: WriteRecord, trail: Trail) -> bool:
-    """Write the target's blocks from the spare; a write to nowhere is marked complete instead."""
+    """Write the target's blocks from the spare; True where that is the store.
+
+    A write that leads out of the flash is marked complete instead.
+    """
     if record.destination_complete:
         return False
     header = firmware.working + last.offset
-    blocks = -(-(record.block_offset + record.length) // firmware.block_bytes) * firmware.block_bytes
-    target = record.lba * firmware.block_bytes
-    address = firmware.spare + record.target_minus_spare
-    possible = 0 < blocks <= firmware.spare_bytes and target + blocks <= firmware.volume_bytes
-    if not possible or not 0 <= address < firmware.volume_bytes or not record.flags & RecordFlag.BOOT_BLOCK:
+    target = target_of(record, firmware)
+    if target is None:
         trail.note(Rule.W7, "a fault-tolerant write to another place waits in the spare", measured=False)
         contents.clear_bits(header, WriteFlag.COMPLETE)
         return False
+    into_store = target.start < firmware.store_bytes
+    place = "the store" if into_store else f"the flash from {target.start:#x} on"
     trail.note(
-        Rule.W7, "a fault-tolerant write was cut after its copy was complete: the store is written from the spare"
+        Rule.W7, f"a fault-tolerant write was cut after its copy was complete: {place} is written from the spare"
     )
-    contents.write(target, contents.part(firmware.spare, blocks))
+    contents.write(target.start, copy_of_spare(contents, firmware, target))
     contents.clear_bits(firmware.working + record.offset, RecordFlag.DESTINATION_COMPLETE)
     contents.clear_bits(header, WriteFlag.COMPLETE)
     contents.erase(firmware.spare, firmware.volume_bytes)
-    return True
+    return into_store
 
 
-def append_write(contents: Contents, firmware: Firmware, trail: Trail) -> None:
+def target_of(record: WriteRecord, firmware: Firmware) -> range | None:
+    """Offsets that a write from the spare goes to, in whole blocks; None where it is not carried out.
+
+    AAVMF compares neither place nor size with the volume, and its flash is longer: damaged ones have it write beyond
+    the volume, or copy what follows the spare to what follows the store, the queue included.
+    """
+    blocks = -(-(record.block_offset + record.length) // firmware.block_bytes) * firmware.block_bytes
+    start = record.lba * firmware.block_bytes
+    address = firmware.spare + record.target_minus_spare
+    end = _AAVMF_FLASH_BYTES if firmware.formats_store else firmware.volume_bytes
+    if not (blocks > 0 and max(firmware.spare, start) + blocks <= end and 0 <= address < firmware.volume_bytes):
+        return None
+    return range(start, start + blocks) if record.flags & RecordFlag.BOOT_BLOCK else None
+
+
+def copy_of_spare(contents: Contents, firmware: Firmware, target: range) -> Pages:
+    """What a write from the spare puts into its target, as far as that lies in the volume."""
+    inside = min(len(target), max(firmware.volume_bytes - target.start, 0))
+    return contents.region(firmware.spare, firmware.spare_bytes).resized(inside)
+
+
+def queue_is_full(contents: Contents, firmware: Firmware) -> bool:
+    """True where `append_write` has the queue start anew."""
+    return firmware.working_bytes - _queue(contents, firmware).offset < 2 * _LEAST_BYTES
+
+
+def append_write(contents: Contents, firmware: Firmware) -> None:
     """Leave a completed write in the queue, as a reclaim of the store does."""
     last = _queue(contents, firmware)
-    if firmware.working_bytes - last.offset < 2 * _LEAST_BYTES:
-        last = _start_anew(contents, firmware, last, trail)
+    if queue_is_full(contents, firmware):
+        last = _start_anew(contents, firmware, last, Trail())
     distance = (-firmware.spare).to_bytes(8, "little", signed=True)
     contents.write(firmware.working + last.offset, _COMPLETED_WRITE + distance)

@@ -43,7 +43,10 @@ SEQS = range(8)
 TIMES = (0, 1, 999, 1000, 250_000_000, 1_200_000_000, 1_500_000_000, 60_000_000_000, -5)
 STARTS = (0, 1000, -5, 10**15)
 NULLS = 0.15
-TEXTS = ("virt.flash0", "virt.flash1", "EXT001", "read array mode", "Read Array", "a/b", 'say "x"', "back\\slash", "")
+TEXTS = (
+    *("virt.flash0", "virt.flash1", "EXT001", "read array mode", "Read Array", "a/b", 'say "x"', "back\\slash", ""),
+    *("flash+0x1c", "BdsDxe+0x10 < | < ? < virt.flash0+0x3", "flash+0x1c < x+0x"),
+)
 PATTERNS = ("flash", "FLASH1", "ext", "array", "/", '"', "\\", ".", "")
 REGEXES = (r"flash[01]", r"^read", r"a/b", r"\\", r"(ext|mode)$", r"x{2}", r".", r"0+1")
 BOUNDS = {
@@ -64,9 +67,11 @@ class Case:
     answer: Callable[[Row, Starts], Answer]
 
 
-def value_of(column: Column, row: Mapping[str, Any], starts: Starts) -> Any:  # noqa: ANN401
+def value_of(column: Column, row: Mapping[str, Any], starts: Starts) -> Any:  # noqa: ANN401, PLR0911  a kind a line
     """The column's value in a row: a number, text, or the numbers that are known of a span; None if unknown."""
     values = [row[name] for name in column.reads]
+    if column.type is Type.BYTES:
+        return _bytes_of(*values)
     if column.type is Type.SPAN:
         first, last, *traces = values
         if None in (first, last):
@@ -74,11 +79,25 @@ def value_of(column: Column, row: Mapping[str, Any], starts: Starts) -> Any:  # 
         return range(first, last + 1) if not traces or traces[0] == traces[1] else (first, last)
     if None in values:
         return None
+    if column.name == "module":
+        return [re.sub(r"\+0x[0-9a-f]+$", "", caller) for caller in values[0].split(" < ")]
     if column.name == "t":
         time, trace = values
         start = starts[trace] if trace < len(starts) else None
         return None if start is None else time - start
     return sum(values) if len(values) > 1 else values[0]
+
+
+def _bytes_of(offset: int | None, *lengths: int | None) -> list[int] | None:
+    """Bytes from an offset on, as many as the first known length says, else one."""
+    length = next((length for length in lengths if length is not None), 1)
+    return None if offset is None else _samples(range(offset, offset + max(length, 1)))
+
+
+def _samples(numbers: range) -> list[int]:
+    """Ends of a range, and the numbers in it about which something changes in a comparison with one of `NUMBERS`."""
+    near = {number + step for number in NUMBERS for step in (-1, 0, 1)}
+    return [numbers[0], *(number for number in near if number in numbers), numbers[-1]]
 
 
 def lifted(column: Column, test: Callable[[Any], bool]) -> Callable[[Row, Starts], Answer]:
@@ -88,7 +107,7 @@ def lifted(column: Column, test: Callable[[Any], bool]) -> Callable[[Row, Starts
         value = value_of(column, row, starts)
         if value is None:
             return None
-        if column.type in (Type.SPAN, Type.NAMES):
+        if column.type in (Type.SPAN, Type.BYTES, Type.NAMES):
             return any(map(test, value))
         return test(value)
 
@@ -123,7 +142,7 @@ def combined(cases: list[Case], deciding: bool) -> Callable[[Row, Starts], Answe
 @st.composite
 def spelt_number(draw: DrawFn, column: Column, number: int) -> str:
     kinds = [f"{number}", f"{number:_}", hex(number), f"0X{number:X}", f"0x{number:_X}"]
-    if column.type in (Type.OFFSET, Type.SIZE):
+    if column.type in (Type.OFFSET, Type.BYTES, Type.SIZE):
         units = {"K": 1 << 10, "KiB": 1 << 10, "m": 1 << 20, "mb": 1 << 20, "G": 1 << 30}
         kinds += [f"{number // f}{unit}" for unit, f in units.items() if number % f == 0]
     return draw(st.sampled_from(kinds))
@@ -197,7 +216,8 @@ def truths(draw: DrawFn, column: Column, name: str) -> Case:
     wanted = draw(st.booleans())
     equal = lifted(column, lambda value: bool(value) is wanted)
     text = str(wanted).lower()
-    return draw(st.sampled_from([Case(f"{name} == {text}", equal), Case(f"{name} != {text}", negated(equal))]))
+    cases = [Case(f"{name} == {text}", equal), Case(f"{name} != {text}", negated(equal))]
+    return draw(st.sampled_from([*cases, Case(f"not {name}", equal) if not wanted else Case(name, equal)]))
 
 
 @st.composite
@@ -206,7 +226,8 @@ def number_comparisons(draw: DrawFn, column: Column, name: str, part: Callable[[
     form = draw(st.sampled_from(["==", "=", "!=", "order", "list", "not in", "range"]))
     equal = lifted(column, lambda value: part(value) == number)
     if form in ("==", "="):
-        return Case(f"{name}{form}{text}", equal)
+        bare = column.type is Type.BYTES and draw(st.booleans())
+        return Case(f"{name} {text}" if bare else f"{name}{form}{text}", equal)
     if form == "!=":
         return Case(f"{name} != {text}", negated(equal))
     if form == "order":
@@ -238,7 +259,8 @@ def ranged(column: Column, name: str, part: Callable[[int], int], ends: list[tup
     else:
         test = lambda value: part(value) >= low  # noqa: E731
         text = f"{low_text}.."
-    return Case(f"{name} in {text}", lifted(column, test))
+    word = "" if column.type is Type.BYTES and form % 2 else "in "
+    return Case(f"{name} {word}{text}", lifted(column, test))
 
 
 @st.composite
@@ -321,6 +343,8 @@ def dtypes(vocabulary: Vocabulary) -> SearchStrategy[dict[str, Any]]:
     found: dict[str, SearchStrategy[Any]] = {}
     for column in vocabulary.columns:
         for name in column.reads:
+            if column.name == "module":
+                continue  # of the texts of the column chain
             if column.type is Type.ENUM:
                 found[name] = st.sampled_from([pl.Enum(column.values), pl.Categorical(), pl.String()])
             elif column.type is Type.TEXT:
@@ -338,7 +362,7 @@ def dtypes(vocabulary: Vocabulary) -> SearchStrategy[dict[str, Any]]:
 
 def pool(vocabulary: Vocabulary, name: str, dtype: Any) -> tuple[Any, ...]:  # noqa: ANN401
     """What the cells of a column of the frame hold, nulls apart."""
-    column = next(c for c in vocabulary.columns if name in c.reads)
+    column = next(c for c in vocabulary.columns if name in c.reads and c.name != "module")
     if column.type is Type.ENUM:
         return column.values
     if column.type is Type.TEXT:

@@ -33,7 +33,7 @@ def test_a_comparison_begins_with_any_column(vocabulary: Vocabulary, before: str
     ("vocabulary", "text", "offered"),
     [
         (EVENTS, "off|", ["offset"]),
-        (EVENTS, "boot == 1 and t|", ["trace", "time_ns", "t", "thread", "text"]),
+        (EVENTS, "boot == 1 and t|", ["trace", "time_ns", "t", "thread", "touches", "text"]),
         (EVENTS, "x|", []),
         (EVENTS, "offset |", ["==", "!=", "<", "<=", ">", ">=", "in", "is", "&"]),
         (EVENTS, "offset >|", [">", ">="]),

@@ -10,11 +10,11 @@ from tracetool.timeline.blocks import BLOCKS_SCHEMA
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.timeline.query import BLOCKS, EVENTS, FINDINGS, OPERATIONS, VOCABULARIES, Vocabulary
 from tracetool.timeline.query.lexer import RESERVED, Kind, tokens
-from tracetool.timeline.touched import TOUCHED
+from tracetool.timeline.touched import FOUND, OF_OPERATIONS
 
 
 def test_every_column_of_the_events_can_be_asked_for() -> None:
-    assert {name for column in EVENTS.columns for name in column.reads} == {*EVENTS_SCHEMA, *TOUCHED}
+    assert {name for column in EVENTS.columns for name in column.reads} == {*EVENTS_SCHEMA, *OF_OPERATIONS, *FOUND}
     assert set(EVENTS_SCHEMA) <= {column.name for column in EVENTS.columns}
 
 

@@ -10,7 +10,7 @@ from tracetool.images import load_image
 from tracetool.uefi.boot import FIRMWARES, Firmware, boot
 from tracetool.uefi.variables import State
 
-AAVMF, AAVMF_2025, OVMF, OVMF_2025 = FIRMWARES.values()
+AAVMF, AAVMF_2025, OVMF, OVMF_2025, OVMF_SMM = FIRMWARES.values()
 _SAMPLE = load_image(sample("aavmf-shell-padding/flash1-after.fd.zst"), limit=64 << 20).tobytes()
 FIRST = 0x64
 """Offset of the first variable."""

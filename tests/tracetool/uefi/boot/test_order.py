@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.captures import capture_path
-from tests.tracetool.uefi.boot.images import AAVMF, AAVMF_2025, FIRST, OVMF, pending, reclaimed, whole
+from tests.tracetool.uefi.boot.images import (
+    AAVMF,
+    AAVMF_2025,
+    FIRST,
+    OVMF,
+    OVMF_SMM,
+    damaged,
+    pending,
+    reclaimed,
+    whole,
+)
 from tracetool.images import load_image
 from tracetool.uefi.boot import FIRMWARES, Boot, Firmware, Outcome, Rule, boot
 
@@ -142,15 +152,68 @@ def test_ovmf_recovers_a_whole_target_without_loss() -> None:
     assert found.image[OVMF.working : OVMF.spare] == OVMF.queue_header.ljust(OVMF.working_bytes, b"\xff")
 
 
-@settings(max_examples=200)
-@given(st.sampled_from(list(FIRMWARES.values())), st.booleans(), st.data())
-def test_any_bytes_have_an_answer(firmware: Firmware, waiting: bool, data: st.DataObject) -> None:
-    image = pending(firmware) if waiting else whole(firmware)
+def test_ovmf_with_smm_finds_the_spare_before_it_reads() -> None:
+    """As eight boots of a build with SMM did: spare complete, volume header alone, headers alone, a quarter."""
+    new = reclaimed(OVMF_SMM)
+    for target in (None, new[:0x48], new[:FIRST], new[: len(new) // 4]):
+        found = boot(pending(OVMF_SMM, target=target), OVMF_SMM)
+        assert told(found) == ("recovered", False, 17)
+        assert found.measured
+        assert not {rule for rule in found.rules if rule.startswith("O")}
+        assert found.image[: len(new)] == new
+        assert told(boot(found.image, OVMF_SMM)) == ("kept", False, 17)
+
+
+@pytest.mark.parametrize("first", [b"\xff" * 0x1000, b"\xff" * 0x40000], ids=["first block", "all"])
+def test_ovmf_with_smm_does_not_survive_the_erase_of_its_first_block(first: bytes) -> None:
+    image = pending(OVMF_SMM)
+    image[: len(first)] = first
+    found = boot(image, OVMF_SMM)
+    assert told(found) == ("hung", True, 0)
+    assert found.rules[0] == Rule.F2
+
+
+def test_what_no_build_with_smm_was_seen_doing_is_not_called_measured() -> None:
+    behind = whole(OVMF_SMM)
+    behind[OVMF_SMM.store_bytes - 1] = 0
+    found = boot(behind, OVMF_SMM)
+    assert Rule.V5 in found.rules
+    assert not found.measured
+    assert boot(behind, OVMF).measured
+    absent = boot(bytes(OVMF_SMM.volume_bytes), OVMF_SMM)
+    assert (told(absent), absent.measured) == (("hung", True, 0), False)
+    longer = damaged(whole(OVMF_SMM), 0x58, b"\xff\xff\x7f")
+    assert (told(boot(longer, OVMF_SMM)), boot(longer, OVMF_SMM).rules[-1]) == (("hung", True, 0), Rule.F5)
+
+
+def edited(data: st.DataObject, image: bytearray, firmware: Firmware) -> bytearray:
     places = st.integers(0, 0x900) | st.integers(0, 0x90).map(firmware.working.__add__) | st.integers(0, len(image) - 1)
     for _ in range(data.draw(st.integers(0, 6), "edits")):
         at = data.draw(places, "at")
         part = data.draw(st.binary(min_size=1, max_size=64), "bytes")
         image[at : at + len(part)] = part
+    return image
+
+
+@settings(max_examples=50)
+@given(st.sampled_from([AAVMF_2025, OVMF]), st.data())
+def test_a_boot_does_not_depend_on_the_one_before_it(firmware: Firmware, data: st.DataObject) -> None:
+    empty = firmware.headers.ljust(firmware.volume_bytes, b"\xff")
+    images, alone = [whole(firmware)], []
+    for _ in range(3):
+        images.append(edited(data, images[-1].copy(), firmware))
+    for image in images:
+        boot(empty, firmware)
+        alone.append(boot(image, firmware))
+    for image, expected in zip(images, alone, strict=True):
+        found = boot(image, firmware)
+        assert (found.steps, found.taken_up) == (expected.steps, expected.taken_up)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(list(FIRMWARES.values())), st.booleans(), st.data())
+def test_any_bytes_have_an_answer(firmware: Firmware, waiting: bool, data: st.DataObject) -> None:
+    image = edited(data, pending(firmware) if waiting else whole(firmware), firmware)
     found = boot(image[: data.draw(st.integers(0, len(image)) | st.just(len(image)), "length")], firmware)
     assert len(found.image) == firmware.volume_bytes
     assert not found.for_good or found.outcome is Outcome.HUNG

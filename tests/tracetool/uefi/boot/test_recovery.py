@@ -63,3 +63,22 @@ def test_a_second_cut_in_a_recovery_is_recovered_again_but_for_the_erase() -> No
     assert set(outcomes["program at 0"]) == {Outcome.RECOVERED}
     assert outcomes["program at 1"] == [Outcome.KEPT, Outcome.KEPT]
     assert outcomes["erase at 2"] == [Outcome.KEPT]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "blocks"),
+    [(16, 0x58, {0, 1, 2}), (8, 0xF0, {1, 2}), (9, 0xF0, set()), (23, 0x80, set())],
+    ids=["longer than the spare", "beyond the volume", "beyond the flash", "endless"],
+)
+def test_a_damaged_record_leads_to_what_the_boot_leaves(field: int, value: int, blocks: set[int]) -> None:
+    firmware = FIRMWARES["aavmf-2022.11"]
+    before = bytearray(image("rc-target-k300"))
+    before[firmware.working + 72 + field] = value
+    found = boot(before, firmware)
+    commits = list(recovery_commits(before, found))
+    contents = bytearray(before)
+    for commit in commits:
+        contents[commit.offset : commit.offset + len(commit.after)] = commit.after
+    assert {commit.offset // firmware.block_bytes for commit in commits} == blocks
+    assert len(contents) == len(before)
+    assert not commits or boot(contents, firmware).taken_up == boot(found.image, firmware).taken_up

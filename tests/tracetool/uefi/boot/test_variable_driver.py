@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+from weakref import ref
+
 import pytest
 
 from tests.tracetool.uefi.boot.images import (
@@ -126,7 +129,26 @@ def test_a_copy_that_is_too_long_swallows_what_follows() -> None:
 def test_a_nearly_full_store_is_reclaimed_at_ready_to_boot(spared: int, reclaims: bool) -> None:
     room = AAVMF.store_bytes - END - spared
     filler = variable("F", b"\1" * (room - 64))
-    assert (Rule.V8 in boot(with_more(AAVMF, filler), AAVMF).rules) == reclaims
+    image = with_more(AAVMF, filler)
+    found = boot(image, AAVMF)
+    assert (Rule.V8 in found.rules) == reclaims
+    assert (found.image != image) == reclaims
+    following = boot(found.image, AAVMF)
+    assert names(following) == names(found) == [*ALL, "F"]
+    assert Rule.V8 not in following.rules
+    assert set(found.image[AAVMF.spare :]) == {0xFF}
+
+
+def test_a_store_full_of_current_variables_is_reclaimed_at_every_boot() -> None:
+    filler = variable("F", b"\1" * (AAVMF.store_bytes - END - 0x100))
+    first = boot(with_more(AAVMF, filler), AAVMF)
+    second = boot(first.image, AAVMF)
+    queue = AAVMF.working + 32
+    assert Rule.V8 in first.rules
+    assert Rule.V8 in second.rules
+    assert first.image[: AAVMF.store_bytes] == second.image[: AAVMF.store_bytes]
+    assert [second.image[queue + 80 * number] for number in range(3)] == [0xF8, 0xF8, 0xFF]
+    assert (first.image[queue], first.image[queue + 80]) == (0xF8, 0xFF)
 
 
 def test_a_rewrite_that_was_cut_loses_what_was_not_rewritten() -> None:
@@ -166,3 +188,17 @@ def test_a_rewrite_torn_in_a_size_hangs(field: int) -> None:
         found = boot(image, AAVMF)
         assert (found.outcome, found.for_good) == ("hung", True)
         assert boot(image, AAVMF_2025).outcome == "reformatted"
+
+
+def test_a_boot_that_nobody_asks_for_its_flash_leaves_nothing_behind() -> None:
+    """A sweep makes a hundred thousand of them, and the command line collects no cycles meanwhile."""
+    image = with_more(AAVMF, variable("F", b"\1" * (AAVMF.store_bytes - END - 0x100)))
+    gc.disable()
+    try:
+        found = boot(image, AAVMF)
+        left = ref(found._contents)  # noqa: SLF001  what would be left
+        assert Rule.V8 in found.rules
+        del found
+        assert left() is None
+    finally:
+        gc.enable()

@@ -131,10 +131,38 @@ def test_torn_counts_of_a_write_header(writes: int, private: int, hangs: bool) -
     assert boot(found.image, AAVMF).outcome == "kept"
 
 
-@BOTH
-def test_a_write_to_another_place_is_not_carried_out(firmware: Firmware) -> None:
+@pytest.mark.parametrize(("firmware", "lba"), [(AAVMF, 0x100), (OVMF, 0xF0)], ids=["AAVMF", "OVMF"])
+def test_a_write_beyond_the_flash_is_not_carried_out(firmware: Firmware, lba: int) -> None:
     image = pending(firmware)
-    image[firmware.working + 72 + 8] = 0xF0
+    image[firmware.working + 72 + 8 : firmware.working + 72 + 10] = lba.to_bytes(2, "little")
     found = boot(image, firmware)
     assert (found.outcome, found.measured) == ("kept", False)
     assert len(found.taken_up) == 17
+
+
+def test_aavmf_carries_out_a_write_beyond_its_volume() -> None:
+    """Seen on real firmware, in block 240."""
+    image = pending(AAVMF)
+    image[AAVMF.working + 72 + 8] = 0xF0
+    found = boot(image, AAVMF)
+    assert (found.outcome, found.measured, len(found.taken_up)) == ("kept", True, 17)
+    assert "from 0x3c00000 on" in " ".join(step.words for step in found.steps)
+    assert set(found.image[AAVMF.spare :]) == {0xFF}
+
+
+def test_aavmf_copies_more_blocks_than_the_spare_has_where_the_sizes_of_a_write_are_damaged() -> None:
+    """Seen on real firmware: the store comes from the spare, the queue from the flash behind the volume."""
+    image = pending(AAVMF, target=reclaimed(AAVMF)[:FIRST])
+    image[AAVMF.working + 72 + 16] = 0x58
+    found = boot(image, AAVMF)
+    assert (found.outcome, found.measured) == ("recovered", True)
+    assert bytes(found.image[: AAVMF.store_bytes]) == reclaimed(AAVMF)
+    assert not any(found.image[AAVMF.working : AAVMF.spare])
+    assert boot(found.image, AAVMF).outcome == "kept"
+
+
+def test_ovmf_writes_no_more_blocks_than_its_volume_has() -> None:
+    image = pending(OVMF, target=reclaimed(OVMF))
+    image[OVMF.working + 72 + 18] = 8
+    found = boot(image, OVMF)
+    assert (found.outcome, found.measured) == ("kept", False)
