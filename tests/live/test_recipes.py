@@ -193,7 +193,7 @@ def test_shards_of_a_matrix_are_merged_to_the_whole(tmp_path: Path, monkeypatch:
     assert run(whole, tmp_path).code == 1
     table = (tmp_path / "fleet.parquet").read_bytes()
     again = run(resumed, tmp_path)
-    assert "4 runs are known from earlier, 0 were read" in again.err
+    assert "4 runs known from earlier, 0 read" in again.err
     assert (tmp_path / "fleet.parquet").read_bytes() == table
     shard, merge = re.findall(r"- (tracetool .*)", block(text, "yaml"))
     codes = [

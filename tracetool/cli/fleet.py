@@ -14,6 +14,7 @@ from tracetool.cli import common, options
 from tracetool.cli.command import FILE, Text, command
 from tracetool.errors import InputError, UsageError
 from tracetool.findings import WEAR_LIMIT, Severity
+from tracetool.findings.phrases import count_of
 from tracetool.paths import user_path
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 _REPORT_SECONDS = 60
 _FORMATS = ("text", "json", "html", "csv")
+_REPORT_SUFFIXES = (".txt", ".json", ".html", ".csv")
 
 
 class _Work(NamedTuple):
@@ -231,9 +233,9 @@ class _Reader:
     def _say(self) -> None:
         if self._resume:
             read = len(self._runs) - len(self._left) - self._cached - self._passed
-            common.say(f"{self._cached:,} runs are known from earlier, {read:,} were read")
+            common.say(f"{count_of(self._cached, 'run')} known from earlier, {read:,} read")
         if self._passed:
-            common.say(f"{self._passed:,} files in folders are no traces, and were passed over")
+            common.say(f"passed over, since they are no traces: {count_of(self._passed, 'file')} in folders")
         if self.interrupted:
             common.tell(f"interrupted: {len(self._left):,} of {len(self._runs):,} runs were not read; --resume goes on")
 
@@ -295,6 +297,8 @@ def _check_output(output: str | None, found: FleetPaths) -> None:
     if output == common.STANDARD_OUTPUT:
         raise UsageError("-o -: standard output has the report; name a file for the table")
     path = user_path(output)
+    if path.suffix.lower() in _REPORT_SUFFIXES:
+        raise UsageError(f"{output}: -o writes the table as Parquet; for a report give --format, and redirect it")
     if path.is_file() and (not is_fleet_table(path) or any(path.samefile(table) for table in found.tables)):
         raise UsageError(
             f"{output}: is there already, and no table of an earlier fleet, or read by this one; name another"

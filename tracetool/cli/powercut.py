@@ -59,6 +59,12 @@ class _Cuts(NamedTuple):
             raise UsageError("--on-firmware and --depth are about all cuts; leave out --at")
         if not traces and (of_all or self.at is not None or self.whole or self.shard != (1, 1)):
             raise UsageError("cuts are made in a trace: give TRACE, or an --image alone")
+        if self.at is not None:
+            from tracetool.analysis.cut_costs import parse_case
+            from tracetool.library.keywords import parse_event
+
+            if parse_case(self.at) is None:
+                parse_event(self.at, len(traces))
 
 
 _cut_options = options.group(
@@ -146,6 +152,8 @@ def powercut(
     Exit code 0: no variable is lost; 1: some are, or it does not start; 4: the trace is incomplete.
     """
     cuts.check(traces)
+    if firmware is not None:
+        _named(firmware)
     to = _Output(output_format, output, width)
     if not traces:
         return _of_image(devices, firmware, to)

@@ -107,10 +107,10 @@ def test_resume_reads_only_what_is_missing(quick: Quick, cache: Path) -> None:
     whole = quick("fleet", "runs")
     kept = sorted(cache.iterdir())
     assert len(kept) == 4
-    assert "4 runs are known from earlier, 0 were read" in quick("fleet", "runs", "--resume").err
+    assert "4 runs known from earlier, 0 read" in quick("fleet", "runs", "--resume").err
     kept[0].unlink()
     again = quick("fleet", "runs", "--resume")
-    assert "3 runs are known from earlier, 1 were read" in again.err
+    assert "3 runs known from earlier, 1 read" in again.err
     assert again.out == whole.out
 
 
@@ -119,7 +119,7 @@ def test_old_results_are_removed(quick: Quick, runs: Path, cache: Path) -> None:
     (kept,) = cache.iterdir()
     month_ago = time.time() - 31 * 24 * 3600
     os.utime(kept, (month_ago, month_ago))
-    assert "0 runs are known from earlier, 1 were read" in quick("fleet", runs / "boot-1", "--resume").err
+    assert "0 runs known from earlier, 1 read" in quick("fleet", runs / "boot-1", "--resume").err
 
 
 @pytest.mark.usefixtures("runs")
@@ -158,6 +158,7 @@ def test_options_are_those_of_an_audit(quick: Quick, runs: Path) -> None:
         (["runs", "--shard", "4/3"], "--shard 4/3: write K/N"),
         (["runs", "--where", "colour == red"], "colour"),
         (["runs", "-o", "-"], "name a file for the table"),
+        (["runs", "-o", "fleet.html"], "-o writes the table as Parquet"),
         (["runs", "-o", "runs/boot-2.log.zst"], "no table of an earlier fleet"),
         (["runs", "--scheduler", "tcp://somewhere:8786"], "whoever reaches a scheduler without TLS runs code"),
         (["runs", "--scheduler", "127.0.0.1:8786"], "is not tls://"),

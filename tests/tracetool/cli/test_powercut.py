@@ -95,6 +95,13 @@ def test_what_cannot_be_answered_is_refused_in_a_line(
     assert words in done.err
 
 
+@pytest.mark.parametrize("arguments", [("--at", "near"), ("--firmware", "aavmf-1999")])
+def test_an_option_that_is_wrong_is_refused_before_the_trace_is_read(quick: Quick, arguments: tuple[str, str]) -> None:
+    done = quick("powercut", *TRACE, *arguments)
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert arguments[1] in done.err
+
+
 def test_a_name_that_would_act_on_a_terminal_is_shown_harmless(quick: Quick, tmp_path: Path) -> None:
     image = pending(OVMF, target=b"")
     at = image.index("Timeout".encode("utf-16-le"), OVMF.spare)

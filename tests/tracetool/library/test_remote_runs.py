@@ -63,7 +63,7 @@ def test_the_command_line_takes_urls(quick: Quick, monkeypatch: pytest.MonkeyPat
     assert ended.code == 1
     assert "2 of 3 runs within-extent, 1 outside-extent" in ended.text
     assert "tracetool-" not in ended.text, "no name of a temporary folder"
-    assert "3 runs are known from earlier, 0 were read" in quick("fleet", "memory://runs", "--resume").err
+    assert "3 runs known from earlier, 0 read" in quick("fleet", "memory://runs", "--resume").err
 
 
 @pytest.mark.usefixtures("store")
