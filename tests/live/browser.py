@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientWebSocketResponse
 
+STILL_S = 3.0
+
 
 class Page:
     """A page of the browser: what it loads is noted in `requests`, what it logs in `complaints`."""
@@ -74,6 +76,20 @@ class Page:
     async def picture(self) -> bytes:
         """The page as a PNG."""
         return base64.b64decode((await self.call("Page.captureScreenshot"))["data"])
+
+    async def still_picture(self, unlike: bytes = b"") -> bytes:
+        """The page as a PNG, once it differs from another picture and has not changed for `STILL_S`."""
+        end = asyncio.get_running_loop().time() + PATIENCE_S
+        seen, since = unlike, 0.0
+        while True:
+            now = asyncio.get_running_loop().time()
+            picture = await self.picture()
+            if picture != seen:
+                seen, since = picture, now
+            elif seen != unlike and now - since >= STILL_S:
+                return seen
+            assert now < end, "the page does not stand still, or does not change"
+            await asyncio.sleep(0.2)
 
 
 def _is_error(found: dict[str, Any]) -> bool:

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import termios
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,7 +29,6 @@ from tracetool.qemu.about import about
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from replay.powercut import Commit
 
@@ -98,10 +98,19 @@ class _Stopped:
         before, since = -1, time.monotonic()
         while time.monotonic() - since < SETTLED_S or before <= 0:
             now = self._waiting()
-            if now != before:
+            if now != before or self._runs:
                 before, since = now, time.monotonic()
             time.sleep(0.005)
         return before
+
+    @property
+    def _runs(self) -> bool:
+        """True while a thread of QEMU runs, or waits for a processor, between an event and its effect perhaps."""
+        states = []
+        for stat in Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            with suppress(OSError):  # a thread that has ended
+                states.append(stat.read_text().rpartition(")")[2].split()[0])
+        return "R" in states
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 
 from tests.captures import ROOT
 from tests.live.browser import opened
+from tests.patience import PATIENCE_S, wait_until
 from tests.requirements import needed_program
 from tests.tracetool.cli.program import PADDING
 
@@ -49,7 +50,7 @@ class Server:
     def stop(self) -> int:
         """End the program; return its exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -70,15 +71,12 @@ def test_the_app_runs_in_a_browser_and_ends_with_its_page(server: Server, tmp_pa
     async def browse() -> None:
         async with opened(program, tmp_path / "profile", server.address) as page:
             await page.until("document.body.classList.contains('-first-byte')")
-            await asyncio.sleep(3)
-            overview = await page.picture()
+            overview = await page.still_picture()
             (tmp_path / "overview.png").write_bytes(overview)
             assert server.children()
             await page.press("3")
-            await asyncio.sleep(3)
-            map_shown = await page.picture()
+            map_shown = await page.still_picture(unlike=overview)
             (tmp_path / "map.png").write_bytes(map_shown)
-            assert map_shown != overview
             await page.press("x")
             await asyncio.sleep(1)
             origin = server.address.split("/", 3)[2]
@@ -89,11 +87,7 @@ def test_the_app_runs_in_a_browser_and_ends_with_its_page(server: Server, tmp_pa
             child = server.children()[0]
             assert os.getpgid(child) == child
             await page.call("Page.navigate", url="about:blank")
-            for _ in range(150):
-                if not server.children():
-                    break
-                await asyncio.sleep(0.1)
-            assert not server.children()
+            await asyncio.to_thread(wait_until, lambda: not server.children(), "the app did not end with its page")
 
     asyncio.run(browse())
     (state,) = (server.state / "tracetool" / "traces").glob("*.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -44,6 +45,12 @@ def environment(**changes: str) -> dict[str, str]:
     """Environment without the settings of the user and the terminal."""
     kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
     return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "1000"} | changes
+
+
+def children_seconds() -> float:
+    """Processor time of the children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def tracetool(*arguments: str | Path, stdin: bytes | None = None, **changes: str) -> Ended:
