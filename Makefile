@@ -75,11 +75,11 @@ demo: $(VENV)/.run
 	esac
 	@case "$$($(BIN)/tracetool --version)" in \
 	  *"(plain Python)"*) echo "the kernels run as plain Python, which is slow on long traces: compiling them takes a C" \
-	    "compiler and Python's headers (.ci/need-compiler names the packages)" ;; \
+	    "compiler and Python's headers (.ci/need names the packages)" ;; \
 	esac
 
 test: $(VENV)/.dev
-	@.ci/need-babeltrace $(BIN)/python
+	@.ci/need $(BIN)/python babeltrace firmware
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow" $(COVER)
 
 # Coverage sees no compiled line, so what tests the kernels runs on plain Python too.
@@ -93,17 +93,15 @@ plain: $(VENV)/.dev
 	  -m "not live and not slow" $(KERNEL_TESTS) $(COVER)
 
 prove: $(VENV)/.dev
-	@.ci/need-qemu
-	@.ci/need-babeltrace $(BIN)/python
-	@.ci/need-screens
+	@.ci/need $(BIN)/python qemu babeltrace firmware screens
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "live or slow"
 
 fuzz: $(VENV)/.dev
-	@.ci/need-qemu
+	@.ci/need $(BIN)/python qemu firmware
 	@$(BIN)/python -m tests.live.fuzz --minutes $(MINUTES)
 
 mutants: $(VENV)/.dev
-	@.ci/need-qemu
+	@.ci/need $(BIN)/python qemu firmware
 	@$(BIN)/python -m tests.live.mutants
 
 bench: $(VENV)/.dev
