@@ -28,6 +28,7 @@ def predict_read(chip: Chip, seq: int, offset: int, size: int, value: int) -> in
 
     `value` is the logged one, or `ABSENT`: an unknown status is adopted from it.
     """
+    chip.row.answer = Answer.ARRAY
     position = count_read(chip)
     address = (offset & _ADDRESS_BITS) >> chip.settings.address_shift
     if chip.cmd in (Command.PROGRAM, Command.CHIP_ERASE, Command.SECTOR_ERASE):

@@ -43,6 +43,15 @@ def test_predicts_every_event_value_and_byte(name: str) -> None:
     assert np.array_equal(machine.storage(), run.image("after"))
 
 
+@pytest.mark.parametrize("name", ["tour", "r2d", "zynq-u-boot"])
+def test_only_reads_of_the_status_count_as_such(name: str) -> None:
+    """Not those of data after it: the device logs which they are."""
+    run = recorded(name)
+    machine, rows = _machine(run), _rows(run)
+    machine.feed(rows)
+    assert machine.totals.status_reads == np.count_nonzero(rows.kind == RowKind.READ_STATUS) > 0
+
+
 @pytest.mark.parametrize("name", ["tour", "tour-5.2"])
 def test_plain_and_compiled_give_the_same(name: str) -> None:
     run, engine = recorded(name), plain("replay.engine")
