@@ -48,6 +48,8 @@ class Buffers:
     """Arrays shared with the kernel, which sees them as memoryviews; without a journal its room is one row."""
 
     def __init__(self, geometry: Geometry, *, journal: bool) -> None:
+        self.journals = journal
+        """There is room for a journal."""
         self.seen = np.zeros(len(RowKind), np.int64)
         self.missing = np.full(len(RowKind), ABSENT, np.int64)
         self.queue = np.zeros((6, QUEUED), np.int64)
@@ -56,6 +58,11 @@ class Buffers:
         self.operations = np.zeros((_OPERATIONS, OP_FIELDS), np.int64)
         self.journal = np.zeros((COLUMNS, _JOURNAL_ROWS if journal else 1), np.int64)
         self.data = np.zeros(max(_JOURNAL_BYTES, 16 * geometry.largest_block) if journal else 1, np.uint8)
+
+    def take(self, others: Buffers) -> None:
+        """Copy what lasts from row to row: which kinds of events were seen, missed, are expected and held."""
+        for name in ("seen", "missing", "queue", "held"):
+            getattr(self, name)[:] = getattr(others, name)
 
     def chip(self, settings: Settings, geometry: Geometry) -> Chip:
         """Create a device in its power-up state, without contents."""
@@ -96,6 +103,12 @@ class BlankRange:
         self.start = size if start is None else min(start, size)
         self._size = size
         self._marked: set[int] = set()
+
+    def copy(self) -> BlankRange:
+        """Copy the range and which of it is marked."""
+        other = BlankRange(self._size, self.start)
+        other._marked = self._marked.copy()
+        return other
 
     def begin(self, mask: NDArray[np.uint8], known: int) -> None:
         """Mark the whole range if that takes little memory."""

@@ -22,7 +22,7 @@ from replay.columns import ABSENT, OP_FIELDS, Field, JournalKind, OpField, RowKi
 from replay.command_set import CommandSet
 from replay.journal import Change, Journal
 from replay.sparse import clear, copy_into, find_other, sparse_zeros
-from replay.state import Asked, Chip, Rows, Settings, Totals
+from replay.state import Asked, Rows, Settings, Totals
 from replay.tables import StepColumns
 
 try:
@@ -34,7 +34,6 @@ except ImportError:  # not compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from replay.cfi02.state import SectorState
     from replay.geometry import Geometry
     from replay.tables import OperationColumns, RowColumns
 
@@ -84,10 +83,16 @@ class Disagreement:
     actual: int
 
 
-def state_of(chip: Chip | SectorState) -> dict[str, int]:
-    """Scalar state of a chip by name: no contents, window or tables, and not its position among the rows."""
-    values = {name: getattr(chip, name) for name in dir(chip) if name != "position"}
+def state_of(part: object) -> dict[str, int]:
+    """Scalars of a chip or a part of it by name: no contents, window or tables, and not its position among the rows."""
+    values = {name: getattr(part, name) for name in dir(part) if name != "position"}
     return {name: value for name, value in values.items() if isinstance(value, int)}
+
+
+def _copy_integers(target: object, source: object) -> None:
+    """Give an object of the kernel the scalars of another of its type."""
+    for name, value in state_of(source).items():
+        setattr(target, name, value)
 
 
 def _query_table(geometry: Geometry) -> NDArray[np.int64]:
@@ -350,34 +355,55 @@ class Machine:
         self._blank = BlankRange(self.config.geometry.size, extent)
         self._blank.begin(self._contents.storage_mask, self._settings.known)
 
+    # --- copies ------------------------------------------------------------------------------------------------------
+
+    def copy(self) -> Machine:
+        """Copy the machine with all that it has found so far: fed the same rows, both answer the same.
+
+        Neither notices when the other is fed. Bytes of the changes so far are shared.
+        """
+        settings = _settings(self.config)
+        _copy_integers(settings, self._settings)
+        twin: Machine = self._twin(settings, journal=self._buffers.journals)
+        twin.journal = self.journal.copy()
+        twin._buffers.take(self._buffers)
+        for name in ("check", "operations", "totals", "asked"):
+            _copy_integers(getattr(twin.chip, name), getattr(self.chip, name))
+        twin.chip.operations.sums[:] = self.chip.operations.sums
+        twin._steps, twin._operations = self._steps.copy(), self._operations.copy()
+        twin._blank = self._blank.copy()
+        return twin
+
     def fork(self, backing: Backing, *, journal: bool = False) -> Machine:
         """Copy the machine behind another image file, without self-check and operations.
 
         Contents beyond the new extent start as known zeros. With `journal` the copy goes on with the changes so far,
         which are to lie inside that extent.
         """
-        twin = object.__new__(Machine)
-        twin.config = self.config
         settings = _settings(self.config)
         settings.known, settings.behaviour = self._settings.known, self._settings.behaviour
         settings.check = settings.count = settings.sum_up = False
         settings.journal = journal
         settings.watch_end = 0
         _set_backing(settings, backing)
-        buffers = Buffers(self.config.geometry, journal=journal)
-        buffers.seen[:] = self._buffers.seen
-        twin._make(settings, buffers, Contents(*(prefix(array, backing.extent) for array in self._contents)))
+        twin: Machine = self._twin(settings, journal=journal, end=backing.extent)
         if journal:
             twin.journal = self.journal.copy()
-        for name, value in state_of(self.chip).items():
-            setattr(twin.chip, name, value)
-        for name, value in state_of(self.chip.sectors).items():
-            setattr(twin.chip.sectors, name, value)
-        twin.chip.sectors.erasing[:] = self.chip.sectors.erasing
-        for name in ("window", "touched"):
-            setattr(twin.chip, name, view(np.array(getattr(self.chip, name), np.uint8)))
         twin._blank = BlankRange(self.config.geometry.size, backing.extent)
         twin._blank.begin(twin._contents.storage_mask, settings.known)
+        return twin
+
+    def _twin(self, settings: Settings, *, journal: bool, end: int | None = None) -> Machine:
+        """A machine with the chip's state and the contents below `end`. Between rows nothing is left of the last."""
+        twin = object.__new__(Machine)
+        twin.config = self.config
+        buffers = Buffers(self.config.geometry, journal=journal)
+        buffers.seen[:] = self._buffers.seen
+        twin._make(settings, buffers, Contents(*(prefix(array, end) for array in self._contents)))
+        _copy_integers(twin.chip, self.chip)
+        _copy_integers(twin.chip.sectors, self.chip.sectors)
+        twin.chip.sectors.erasing[:] = self.chip.sectors.erasing
+        twin.chip.window[:], twin.chip.touched[:] = self.chip.window, self.chip.touched
         return twin
 
     # --- inspecting it -----------------------------------------------------------------------------------------------

@@ -32,8 +32,7 @@ cdef class Journal:
 cdef class Operations:
     cdef public int64_t[::1] sums
     cdef int64_t[::1] ended
-    cdef int64_t accesses, low, high, words_start, words_low, words_high, data, last_seq, end_ns
-    cdef public int64_t number, room, count
+    cdef public int64_t accesses, low, high, words_start, words_low, words_high, data, last_seq, end_ns, number, room, count
 
 @cython.final
 cdef class Totals:
