@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, wait_until
 from tests.requirements import needed_program
 from tests.tracetool.cli.program import COMMAND, PADDING, environment, tracetool
 from tests.tracetool.ctf_traces import needed_babeltrace
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.live
 
-ATTACHED_S = 3
-"""From when a viewer is connected until it has attached itself: the daemon sends what comes from then on."""
 SESSION = f"flash-{os.getpid()}"
 EVENTS = re.compile(r"pflash_(?:reset|io_write|io_read) .*")
 
@@ -42,11 +40,11 @@ class Session:
         self._environment = {**os.environ, "LTTNG_HOME": str(folder), "LTTNG_UST_REGISTER_TIMEOUT": "30000"}
         ports = [_free_port() for _ in range(3)]
         addresses = [f"tcp://127.0.0.1:{port}" for port in ports]
-        relay = ("-C", addresses[0], "-D", addresses[1], "-L", addresses[2], "-o", str(folder / "relayed"))
+        relay = ("-v", "-C", addresses[0], "-D", addresses[1], "-L", addresses[2], "-o", str(folder / "relayed"))
         for command in ((tools["lttng-relayd"], *relay), (tools["lttng-sessiond"], "--no-kernel")):
             # A session daemon that runs already is used: traced programs of root look for it in one place.
-            stack.enter_context(_running(command, self._environment, folder / "daemons"))
-        self._port = ports[2]
+            stack.enter_context(_running(command, self._environment, folder / Path(command[0]).name))
+        self._said = folder / "lttng-relayd"
         self.url = f"net://127.0.0.1:{ports[2]}/host/{socket.gethostname()}/{SESSION}"
         self._until_ready(ports)
         self.tell("create", SESSION, "--live=200000", "--ctrl-url", addresses[0], "--data-url", addresses[1])
@@ -79,9 +77,8 @@ class Session:
 
     @property
     def is_watched(self) -> bool:
-        """True while something is connected to the daemon's port for viewers. Ref: proc_net(5), tcp."""
-        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        return any(int(row[2].partition(":")[2], 16) == self._port and row[3] == "01" for row in rows)
+        """True once a viewer has attached itself and asks for more: it is sent what comes from then on."""
+        return "Viewer get next index" in self._said.read_text(errors="replace")
 
     def trace(self, lines: list[str]) -> None:
         """Have the guest trace these events."""
@@ -143,9 +140,7 @@ def followed(session: Session, command: str, *options: str) -> Iterator[subproce
     with subprocess.Popen(arguments, stdout=pipe, stderr=pipe, env=environment(), text=True) as process:
         watchdog = Timer(PATIENCE_S, process.kill)
         watchdog.start()
-        while not session.is_watched and process.poll() is None:
-            time.sleep(0.1)
-        time.sleep(ATTACHED_S)
+        wait_until(lambda: session.is_watched or process.poll() is not None)
         yield process
         watchdog.cancel()
 
