@@ -28,6 +28,8 @@ __all__ = ["StepRows", "StoreModel", "VariableRows", "store_model"]
 
 _STYLES = {"current": "", "superseded": "quiet", "deleted": "quiet", "unfinished": "warn", "illegal": "bad"}
 _MOST_VALUE = 200
+_GUID_START, _GUID_DIGITS = 8, 36
+"""Digits of a GUID that are shown: its first ones, which mostly differ, or all."""
 
 
 class Step(NamedTuple):
@@ -43,6 +45,8 @@ class VariableRows:
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self._frame = frame
+        guids = frame["guid"].unique()
+        self._guid_digits = _GUID_START if guids.str.head(_GUID_START).is_unique().all() else _GUID_DIGITS
 
     def __len__(self) -> int:
         return len(self._frame)
@@ -54,7 +58,7 @@ class VariableRows:
         width = min(max([8, *(len(sanitize(name)) for name in names)]), 24)
         return (
             Column("variable", "variable", width),
-            Column("guid", "GUID", 8),
+            Column("guid", "GUID", self._guid_digits),
             Column("size", "size", 8, right=True),
             Column("status", "state", 10),
             Column("value", "value", min(max(60, *map(len, self._frame["value"].to_list()), 0), _MOST_VALUE)),
@@ -84,7 +88,7 @@ class VariableRows:
         return [
             [
                 Cell(sanitize(row["variable"]) or "?", _STYLES[row["status"]] or "strong"),
-                Cell(row["guid"][:8], "quiet"),
+                Cell(row["guid"][: self._guid_digits], "quiet"),
                 Cell(format_size(row["data_bytes"]), _STYLES[row["status"]]),
                 Cell(row["status"], _STYLES[row["status"]]),
                 Cell(sanitize(row["value"], _MOST_VALUE), _STYLES[row["status"]]),

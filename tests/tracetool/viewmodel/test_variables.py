@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import polars as pl
 import pytest
 
 from tests.tracetool.cli.program import PADDING
@@ -9,7 +10,7 @@ from tests.tracetool.viewmodel.samples import finished, job, padding
 from tracetool.analysis.options import Options
 from tracetool.bundled import sample
 from tracetool.viewmodel.audit_session import AuditSession, Settings
-from tracetool.viewmodel.variables import StoreModel, store_model
+from tracetool.viewmodel.variables import StoreModel, VariableRows, store_model
 
 HELLO = ("Hello", "11111111-2222-3333-4444-555555555555")
 
@@ -70,3 +71,19 @@ def test_the_store_in_words() -> None:
     assert without_image is not None
     without_image.go(0)
     assert "no store header" in without_image.words(without_image.store(), several=False)
+
+
+def test_guids_that_begin_alike_are_shown_whole() -> None:
+    frame = pl.DataFrame(
+        {
+            "variable": ["Big0", "Big0", "Lang"],
+            "guid": [f"11111111-2222-3333-4444-55555555555{last}" for last in (2, 4)] + ["8be4df61-93ca-11d2"],
+            "data_bytes": 4,
+            "status": "current",
+            "value": "",
+        }
+    )
+    for kept, guids in ((frame, frame["guid"].to_list()), (frame[1:], ["11111111", "8be4df61"])):
+        rows = VariableRows(kept)
+        assert [cells[1].text for cells in rows.lines(0, 3)] == guids
+        assert next(column.width for column in rows.columns if column.id == "guid") >= len(guids[0])
