@@ -118,6 +118,7 @@ class Graph:
     Args:
         plugins: the library's plugins.
         traces: folders of each trace.
+        log_level: of the components.
 
     Attributes:
         complaint: the library's warning about a trace that it could still read; empty if there is none.
@@ -126,8 +127,9 @@ class Graph:
         BabeltraceError: metadata or a stream is unreadable.
     """
 
-    def __init__(self, plugins: Plugins, traces: Iterable[Sequence[str]]) -> None:
+    def __init__(self, plugins: Plugins, traces: Iterable[Sequence[str]], log_level: int = LOG_LEVEL) -> None:
         self.plugins = plugins
+        self._log_level = log_level
         self.library = plugins.library
         self.graph = self.library.bt_graph_create(0)
         self.complaint = ""
@@ -169,7 +171,7 @@ class Graph:
     def _add_source(self, component: int, name: bytes, parameters: int) -> None:
         library, found = self.library, ctypes.c_void_p()
         status = library.bt_graph_add_source_component(
-            self.graph, component, name, parameters, LOG_LEVEL, ctypes.byref(found)
+            self.graph, component, name, parameters, self._log_level, ctypes.byref(found)
         )
         library.bt_value_put_ref(parameters)
         self._check(status)
@@ -187,7 +189,7 @@ class Graph:
         library, muxer, sink = self.library, ctypes.c_void_p(), ctypes.c_void_p()
         self._check(
             library.bt_graph_add_filter_component(
-                self.graph, self.plugins.muxer, b"muxer", None, LOG_LEVEL, ctypes.byref(muxer)
+                self.graph, self.plugins.muxer, b"muxer", None, self._log_level, ctypes.byref(muxer)
             )
         )
         self._check(

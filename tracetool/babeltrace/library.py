@@ -10,12 +10,14 @@ from typing import Any
 
 from tracetool.babeltrace.functions import KERNEL, prototype
 
-__all__ = ["LOG_LEVEL", "Library", "LibraryMissingError"]
+__all__ = ["LOG_LEVEL", "SILENT", "Library", "LibraryMissingError"]
 
 _SONAMES = ("libbabeltrace2.so.0", "libbabeltrace2.so", "libbabeltrace2.dylib")
 _MAJOR = 2
 LOG_LEVEL = 5
 """Log level of components: errors, whose text is more specific than their causes. Logged to standard error."""
+SILENT = 0xFF
+"""Log level of components that are only tried."""
 
 # Letters as in `functions.prototype`.
 _OTHERS: dict[str, str] = {

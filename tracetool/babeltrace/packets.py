@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Cut", "copy_whole", "find_cuts"]
+__all__ = ["Cut", "content_bytes", "copy_whole", "find_cuts", "set_content"]
 
 MAGIC = 0xC1FC1FC1
 # LTTng: magic, UUID, stream, instance, two times, then the sizes of content and packet in bits.
@@ -110,6 +110,21 @@ def copy_whole(path: Path, target: Path, cut: Cut, *, tail: bool) -> None:
             (content,) = struct.unpack(f"{cut.order}Q", source.read(8))
             copy.seek(cut.packet + cut.sizes)
             copy.write(struct.pack(f"{cut.order}QQ", min(content, bits), bits))
+
+
+def content_bytes(path: Path, cut: Cut, packet: int) -> int:
+    """Return the length of the content of the packet at an offset."""
+    with path.open("rb") as stream:
+        stream.seek(packet + cut.sizes)
+        (bits,) = struct.unpack(f"{cut.order}Q", stream.read(8))
+    return int(bits // 8)
+
+
+def set_content(path: Path, cut: Cut, packet: int, length: int) -> None:
+    """Change the length of the content of the packet at an offset."""
+    with path.open("r+b") as stream:
+        stream.seek(packet + cut.sizes)
+        stream.write(struct.pack(f"{cut.order}Q", length * 8))
 
 
 def _copy_bytes(source: BinaryIO, copy: BinaryIO, count: int) -> None:

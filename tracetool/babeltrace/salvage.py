@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import ctypes
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracetool.babeltrace.errors import BabeltraceError
+from tracetool.babeltrace.functions import load
 from tracetool.babeltrace.graph import Graph
-from tracetool.babeltrace.packets import copy_whole, find_cuts
+from tracetool.babeltrace.library import SILENT
+from tracetool.babeltrace.packets import content_bytes, copy_whole, find_cuts, set_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracetool.babeltrace.graph import Plugins
+    from tracetool.babeltrace.packets import Cut
 
 __all__ = ["Saved", "salvage"]
 
 METADATA = "metadata"
 TRIES = 4
 """Candidate truncations tried per stream."""
+SIZES = 16
+"""Bytes of the sizes of content and packet."""
+LONGEST_EVENT = 512
+"""Bytes at the end of a truncated packet in which an event is looked for that is whole."""
 
 
 @dataclass(slots=True)
@@ -43,6 +51,33 @@ def _refused(plugins: Plugins, folders: list[str]) -> str | None:
     except BabeltraceError as error:
         return str(error)
     return None
+
+
+def _is_whole(plugins: Plugins, folder: str) -> bool:
+    """Read a trace; False if something is wrong with it."""
+    library = plugins.library
+
+    def consume(iterator: int, _: int) -> int:
+        messages, count = ctypes.c_int64(), ctypes.c_uint64()
+        status: int = library.bt_message_iterator_next(iterator, ctypes.addressof(messages), ctypes.addressof(count))
+        for at in range(0 if status else count.value):
+            library.bt_message_put_ref(load(messages.value + 8 * at))
+        return status
+
+    function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_void_p)(consume)
+    try:
+        graph = Graph(plugins, [[folder]], SILENT)
+    except BabeltraceError:
+        return False
+    try:
+        graph.finish(ctypes.cast(function, ctypes.c_void_p).value or 0)
+        graph.run()
+    except BabeltraceError:
+        return False
+    else:
+        return not graph.complaint
+    finally:
+        graph.close()
 
 
 class _Salvage:
@@ -72,8 +107,26 @@ class _Salvage:
             for tail in [True] * bool(cut.ends) + [False] * bool(cut.packet):
                 part = self.folder(stream.parent)
                 copy_whole(stream, part / stream.name, cut, tail=tail)
+                if tail:
+                    self._end_at_an_event(part / stream.name, cut)
                 yield part, note
                 (part / stream.name).unlink()
+
+    def _end_at_an_event(self, copy: Path, cut: Cut) -> None:
+        """Shorten the truncated packet of a copy to its whole events.
+
+        Where it ends within an event the library leaves an error behind, and aborts on it when another stream goes on.
+        """
+        alone = self.folder(copy.parent) / copy.name
+        with copy.open("rb") as stream:
+            stream.seek(cut.packet)
+            alone.write_bytes(stream.read())
+        most = content_bytes(copy, cut, cut.packet)
+        for length in range(most, max(most - LONGEST_EVENT, cut.sizes + SIZES), -1):
+            set_content(alone, cut, 0, length)
+            if _is_whole(self._plugins, str(alone.parent)):
+                set_content(copy, cut, cut.packet, length)
+                return
 
     def stream(self, stream: Path, saved: Saved) -> Path | None:
         """Find a readable file to replace a stream; note what is lost."""

@@ -169,10 +169,9 @@ def test_a_trace_with_a_cut_stream_is_saved(child: Any, tmp_path: Path) -> None:
     folder = write_trace(tmp_path / "trace", TYPES, [[Packet(EVENTS)], [Packet(EVENTS)]])
     stream = tmp_path / "trace" / "ch_1"
     os.truncate(stream, stream.stat().st_size - 1)
-    first, block, last = said(child, [folder], tmp_path)
+    first, block = said(child, [folder], tmp_path)
     assert first["notes"][0].startswith("stream ch_1 is cut at byte ")
     assert block["rows"] == 5
-    assert last["notes"][0].startswith("babeltrace2 says of it: ")
 
 
 def test_a_trace_of_which_nothing_can_be_read(child: Any, tmp_path: Path) -> None:  # noqa: ANN401
