@@ -15,6 +15,7 @@ from tests.live import cfi02_machines
 from tests.live.cfi02_differential import compare
 from tests.live.guest import program
 from tests.live.machines import MACHINES
+from tests.live.mutants import PLAIN_ASSERTIONS
 from tests.live.proof import run
 from tests.live.saved import Saved
 
@@ -44,7 +45,7 @@ def _live(machines: list[str]) -> tuple[bool, str, int, str]:
 
 def _second_model() -> tuple[bool, str, int, str]:
     """Run the tests that compare the machine with the second model."""
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--hypothesis-seed=1", "--tb=line"]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=1", "--tb=line", PLAIN_ASSERTIONS]
     code = pytest.main([str(ROOT / SECOND_MODEL), f"--rootdir={ROOT}", "-c", str(ROOT / "pyproject.toml"), *options])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise RuntimeError(f"pytest ended with {code}")

@@ -23,7 +23,9 @@ from replay.kernel_form import VARIABLE
 from tests.captures import ROOT
 from tests.live.cfi02_mutants import CFI02_MUTANTS
 
-TIMEOUT_S = 300
+TIMEOUT_S = 900
+PLAIN_ASSERTIONS = "--assert=plain"
+"""With `CI=true` pytest explains a difference at any length, which takes minutes for an image."""
 
 
 class Mutant(NamedTuple):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -42,7 +44,7 @@ class Session:
         addresses = [f"tcp://127.0.0.1:{port}" for port in ports]
         relay = ("-v", "-C", addresses[0], "-D", addresses[1], "-L", addresses[2], "-o", str(folder / "relayed"))
         for command in ((tools["lttng-relayd"], *relay), (tools["lttng-sessiond"], "--no-kernel")):
-            # A session daemon that runs already is used: traced programs of root look for it in one place.
+            # A session daemon that runs already is used.
             stack.enter_context(_running(command, self._environment, folder / Path(command[0]).name))
         self._said = folder / "lttng-relayd"
         self.url = f"net://127.0.0.1:{ports[2]}/host/{socket.gethostname()}/{SESSION}"
@@ -123,7 +125,9 @@ def _guest(folder: Path, variables: dict[str, str]) -> subprocess.Popen[bytes]:
 def session(tmp_path: Path) -> Iterator[Session]:
     """Give a session that is recorded."""
     needed_babeltrace()
-    with ExitStack() as stack:
+    # One at a time: traced programs of root look for the session daemon in one place, and it ends with its test.
+    with (Path(tempfile.gettempdir()) / f"lttng-{os.getuid()}.lock").open("w") as lock, ExitStack() as stack:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield Session(tmp_path, stack)
 
 

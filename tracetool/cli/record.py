@@ -135,7 +135,8 @@ def conclude(recorded: Recorded, fail_on: Severity = Severity.ERROR) -> int:
 
     path, run, end = recorded.directory.path, recorded.directory.run, recorded.end
     if run.state == NOT_STARTED:
-        common.say(f"QEMU did not start (exit code {end.code}): nothing was recorded, {path} can be used again")
+        why = f"exit code {end.code}" if end.stopped_after is None else f"ended after {end.stopped_after:g} s"
+        common.say(f"QEMU did not start ({why}): nothing was recorded, {path} can be used again")
         return end.code
     for missing in run.missing:
         common.say(missing)

@@ -8,12 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.captures import ROOT
-from tests.live.mutants import Mutant, broken_source
+from tests.live.mutants import PLAIN_ASSERTIONS, TIMEOUT_S, Mutant, broken_source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TIMEOUT_S = 300
 _PACKAGES = ("tracetool", "uefi", "boot")
 
 _TABLE = (
@@ -180,7 +179,7 @@ def copy_with(mutant: Mutant | None, folder: Path) -> None:
 def failing_test(folder: Path) -> str:
     """The first test of this folder that fails with the copy in a folder; empty where none does."""
     tests = ROOT.joinpath("tests", *_PACKAGES)
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not live and not slow", "--tb=no"]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not live and not slow", "--tb=no", PLAIN_ASSERTIONS]
     arguments = [str(tests), f"--rootdir={ROOT}", "-c", str(ROOT / "pyproject.toml"), *options]
     code = "import sys, pytest, tracetool.uefi.boot as b; assert b.__file__.startswith(sys.argv[1]); "
     done = subprocess.run(
