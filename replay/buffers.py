@@ -59,11 +59,6 @@ class Buffers:
         self.journal = np.zeros((COLUMNS, _JOURNAL_ROWS if journal else 1), np.int64)
         self.data = np.zeros(max(_JOURNAL_BYTES, 16 * geometry.largest_block) if journal else 1, np.uint8)
 
-    def take(self, others: Buffers) -> None:
-        """Copy what lasts from row to row: which kinds of events were seen, missed, are expected and held."""
-        for name in ("seen", "missing", "queue", "held"):
-            getattr(self, name)[:] = getattr(others, name)
-
     def chip(self, settings: Settings, geometry: Geometry) -> Chip:
         """Create a device in its power-up state, without contents."""
         chip = Chip(

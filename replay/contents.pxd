@@ -32,6 +32,7 @@ cdef int store_word(Chip chip, int64_t seq, int64_t offset, int64_t size, int64_
 cdef int settle(Chip chip, int64_t kind, int64_t target, int64_t low, int64_t high) except -1 nogil
 cdef int erase_block(Chip chip, int64_t seq, int64_t low, int64_t high) except -1 nogil
 cdef int forget(Chip chip, int64_t seq, int64_t start, int64_t end) except -1 nogil
+cdef int forget_in(Chip chip, int64_t seq, int64_t target, int64_t low, int64_t high) except -1 nogil
 cdef int open_window(Chip chip, int64_t offset) except -1 nogil
 cdef int close_window(Chip chip) except -1 nogil
 cdef bint window_covers(Chip chip, int64_t offset, int64_t size) noexcept nogil

@@ -214,10 +214,20 @@ def forget(chip: Chip, seq: int, start: int, end: int) -> None:
     high = min(end, chip.settings.size)
     if low < high:
         chip.unknown_seen = True
-        open_row(chip, seq, JournalKind.FORGET, Target.BOTH, low, high)
+        target = commit_target(chip, high)
+        forget_in(chip, seq, target, low, high)
+        if target == Target.STORAGE:
+            forget_in(chip, seq, Target.BACKING, low, high)
+
+
+def forget_in(chip: Chip, seq: int, target: int, low: int, high: int) -> None:
+    """Mark a span as unknown in contents that are alike there, which is one journal row."""
+    open_row(chip, seq, JournalKind.FORGET, target, low, high)
+    if target & Target.STORAGE:
         spans.fill_bytes(chip.storage_mask, low, high, 1 - chip.settings.known)
+    if target & Target.BACKING:
         spans.fill_bytes(chip.backing_mask, low, high, 1 - chip.settings.known)
-        close_row(chip, JournalKind.FORGET, Target.BOTH, low, high)
+    close_row(chip, JournalKind.FORGET, target, low, high)
 
 
 # --- the write-buffer window -------------------------------------------------------------------------------------

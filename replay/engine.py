@@ -21,7 +21,8 @@ from replay.cfi02.facts import Command, Cycle
 from replay.columns import ABSENT, OP_FIELDS, Field, JournalKind, OpField, RowKind, Stop, Target
 from replay.command_set import CommandSet
 from replay.journal import Change, Journal
-from replay.sparse import clear, copy_into, find_other, sparse_zeros
+from replay.machine_state import Checkpoint, Forgotten, MachineState
+from replay.sparse import SparseCopy, clear, copy_into, find_other, sparse_zeros
 from replay.state import Asked, Rows, Settings, Totals
 from replay.tables import StepColumns
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     Bytes = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-__all__ = ["Config", "Disagreement", "Machine", "Stop", "Totals", "state_of"]
+__all__ = ["Config", "Disagreement", "Machine", "Stop", "Totals"]
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,6 @@ class Disagreement:
     field: str
     expected: int
     actual: int
-
-
-def state_of(part: object) -> dict[str, int]:
-    """Scalars of a chip or a part of it by name: no contents, window or tables, and not its position among the rows."""
-    values = {name: getattr(part, name) for name in dir(part) if name != "position"}
-    return {name: value for name, value in values.items() if isinstance(value, int)}
-
-
-def _copy_integers(target: object, source: object) -> None:
-    """Give an object of the kernel the scalars of another of its type."""
-    for name, value in state_of(source).items():
-        setattr(target, name, value)
 
 
 def _query_table(geometry: Geometry) -> NDArray[np.int64]:
@@ -174,6 +163,7 @@ class Machine:
         self.asked: Asked = self.chip.asked
         self.totals: Totals = self.chip.totals
         self.journal = Journal()
+        self._forgotten: list[Forgotten] = []
         self.chip.sectors.quiet = self.config.quiet
         self._steps: list[NDArray[np.int64]] = []
         self._operations: list[NDArray[np.int64]] = []
@@ -239,9 +229,12 @@ class Machine:
         return dict(zip((field.name.lower() for field in OpField), joined(found, OP_FIELDS), strict=True))
 
     def _forget_everything(self) -> None:
-        size = self.config.geometry.size
+        size, contents = self.config.geometry.size, self._contents
+        if self.keep_journal:
+            masks = SparseCopy.of(contents.storage_mask), SparseCopy.of(contents.backing_mask)
+            self._forgotten.append(Forgotten(len(self.journal), self._settings.known, *masks))
         self._settings.known = 1
-        self._set_contents(self._contents._replace(storage_mask=sparse_zeros(size), backing_mask=sparse_zeros(size)))
+        self._set_contents(contents._replace(storage_mask=sparse_zeros(size), backing_mask=sparse_zeros(size)))
         self._blank = BlankRange(size)
 
     # --- changing the device -----------------------------------------------------------------------------------------
@@ -286,11 +279,18 @@ class Machine:
         chip, end = self.chip, self.backed_bytes
         _set_backing(self._settings, backing)
         if self.backed_bytes > end:
-            self._contents.backing_mask[end : self.backed_bytes] = 1 - self._settings.known
+            self._forget_backing(end, self.backed_bytes)
             chip.unknown_seen = True
             chip.dirty_low = min(chip.dirty_low, end) if chip.dirty_low < chip.dirty_high else end
             chip.dirty_high = max(chip.dirty_high, self.backed_bytes)
         self._reload()
+
+    def _forget_backing(self, low: int, high: int) -> None:
+        data, mask = self._contents.backing[low:high], self._contents.backing_mask[low:high]
+        before = (data, mask.copy()) if self.keep_journal else None
+        mask[:] = 1 - self._settings.known
+        if before is not None:
+            self._note_restart(Target.BACKING, low, before, (data, mask))
 
     def power_cycle(self) -> None:
         """Restart the machine: read storage from the image file and reset the state to that of power-up."""
@@ -362,14 +362,9 @@ class Machine:
 
         Neither notices when the other is fed. Bytes of the changes so far are shared.
         """
-        settings = _settings(self.config)
-        _copy_integers(settings, self._settings)
-        twin: Machine = self._twin(settings, journal=self._buffers.journals)
-        twin.journal = self.journal.copy()
-        twin._buffers.take(self._buffers)
-        for name in ("check", "operations", "totals", "asked"):
-            _copy_integers(getattr(twin.chip, name), getattr(self.chip, name))
-        twin.chip.operations.sums[:] = self.chip.operations.sums
+        contents, journals = self._copied_contents(), self._buffers.journals
+        twin: Machine = self._twin(self._state(), _settings(self.config), contents, journal=journals)
+        twin.journal, twin._forgotten = self.journal.copy(), self._forgotten.copy()
         twin._steps, twin._operations = self._steps.copy(), self._operations.copy()
         twin._blank = self._blank.copy()
         return twin
@@ -386,25 +381,47 @@ class Machine:
         settings.journal = journal
         settings.watch_end = 0
         _set_backing(settings, backing)
-        twin: Machine = self._twin(settings, journal=journal, end=backing.extent)
+        state = self._state().only(("", "sectors"), ("seen", "erasing", "window", "touched"))
+        contents = Contents(*(prefix(array, backing.extent) for array in self._contents))
+        twin: Machine = self._twin(state, settings, contents, journal=journal)
         if journal:
-            twin.journal = self.journal.copy()
+            twin.journal, twin._forgotten = self.journal.copy(), self._forgotten.copy()
         twin._blank = BlankRange(self.config.geometry.size, backing.extent)
         twin._blank.begin(twin._contents.storage_mask, settings.known)
         return twin
 
-    def _twin(self, settings: Settings, *, journal: bool, end: int | None = None) -> Machine:
-        """A machine with the chip's state and the contents below `end`. Between rows nothing is left of the last."""
+    def checkpoint(self) -> Checkpoint:
+        """Note the moment, to go back to it with `at`; it takes some kilobytes."""
+        return Checkpoint(self._state(), len(self.journal), len(self._forgotten), self._blank.copy())
+
+    def at(self, checkpoint: Checkpoint) -> Machine:
+        """Make a machine as this one was at a checkpoint, with an empty journal and no results.
+
+        This one has kept a journal since, or is a copy of one that has.
+        """
+        contents, known, end = self._copied_contents(), self._settings.known, len(self.journal)
+        for forgotten in reversed(self._forgotten[checkpoint.forgotten :]):
+            self.journal.undo(forgotten.changes, end, contents, known)
+            contents = contents._replace(storage_mask=forgotten.storage.whole(), backing_mask=forgotten.backing.whole())
+            known, end = forgotten.known, forgotten.changes
+        self.journal.undo(checkpoint.changes, end, contents, known)
+        twin: Machine = self._twin(checkpoint.state, _settings(self.config), contents, journal=True)
+        twin._blank = checkpoint.blank.copy()
+        return twin
+
+    def _twin(self, state: MachineState, settings: Settings, contents: Contents, *, journal: bool) -> Machine:
+        """A machine of the same device in another state."""
         twin = object.__new__(Machine)
         twin.config = self.config
-        buffers = Buffers(self.config.geometry, journal=journal)
-        buffers.seen[:] = self._buffers.seen
-        twin._make(settings, buffers, Contents(*(prefix(array, end) for array in self._contents)))
-        _copy_integers(twin.chip, self.chip)
-        _copy_integers(twin.chip.sectors, self.chip.sectors)
-        twin.chip.sectors.erasing[:] = self.chip.sectors.erasing
-        twin.chip.window[:], twin.chip.touched[:] = self.chip.window, self.chip.touched
+        twin._make(settings, Buffers(self.config.geometry, journal=journal), contents)
+        state.give(twin.chip, twin._buffers)
         return twin
+
+    def _copied_contents(self) -> Contents:
+        return Contents(*(prefix(array, None) for array in self._contents))
+
+    def _state(self) -> MachineState:
+        return MachineState.of(self.chip, self._buffers)
 
     # --- inspecting it -----------------------------------------------------------------------------------------------
 

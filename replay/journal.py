@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from replay.buffers import Contents
+
 __all__ = ["COLUMNS", "Change", "ChangedBytes", "Journal", "JournalIndex", "StorageChange"]
 
 COLUMNS = 9
@@ -132,6 +134,38 @@ class Journal:
             rows = self._rows[chunk][max(start - first, 0) : max(stop - first, 0)].tolist()
             for row in reversed(rows) if newest_first else rows:
                 yield _change(row, self._blobs[chunk], self._knowns[chunk])
+
+    def undo(self, start: int, stop: int, contents: Contents, known: int) -> None:
+        """Undo the changes number `start` to `stop` (exclusive) in the contents after them.
+
+        `known` is the value of a known byte in their masks.
+        """
+        storage, backing = (contents.storage, contents.storage_mask), (contents.backing, contents.backing_mask)
+        targets = {Target.STORAGE: [storage], Target.BACKING: [backing], Target.BOTH: [storage, backing]}
+        wanted = self._undone(start, stop)
+        for rows, blob, stored, end in reversed(
+            list(zip(self._rows, self._blobs, self._knowns, self._ends, strict=True))
+        ):
+            low, high = np.searchsorted(wanted, (end - len(rows), end)).tolist()
+            numbers = wanted[low:high][::-1] - (end - len(rows))
+            for _, kind, target, offset, length, before, before_mask, _, _ in rows[numbers].tolist():
+                span = slice(offset, offset + length)
+                for data, mask in targets[target]:
+                    if kind != JournalKind.FORGET:
+                        data[span] = _bytes(blob, before, length)
+                    if before_mask >= 0:
+                        there = blob[before_mask : before_mask + length]
+                        mask[span] = there if stored == known else 1 - there
+                    else:
+                        mask[span] = known if before_mask == Position.ALL_KNOWN else 1 - known
+
+    def _undone(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Numbers of the changes to undo: the first of each span, since that undoes all later ones of it."""
+        index = self.index()
+        keys = [column[start:stop] for column in (index.kind == JournalKind.FORGET, *index[2:])]
+        order = np.lexsort(keys)
+        others = [np.diff(key[order].astype(np.int64), prepend=-1) != 0 for key in keys]
+        return np.sort(order[np.logical_or.reduce(others)]) + start
 
     def changed_bytes(self, bin_of: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> ChangedBytes:
         """Count the bytes of storage that operations altered; bytes that were not known before and after do not count.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["clear", "copy_into", "find_other", "occupied", "sparse_zeros"]
+__all__ = ["SparseCopy", "clear", "copy_into", "find_other", "occupied", "sparse_zeros"]
 
 _PIECE = 1 << 16
 _SEARCHED = 1 << 20
@@ -87,6 +87,25 @@ def _written(array: NDArray[np.uint8]) -> Iterator[slice]:
             piece = slice(start, min(start + _PIECE, high))
             if array[piece].any():
                 yield piece
+
+
+class SparseCopy(NamedTuple):
+    """A copy of an array's nonzero pieces, without room for the rest."""
+
+    size: int
+    pieces: list[tuple[slice, NDArray[np.uint8]]]
+
+    @classmethod
+    def of(cls, array: NDArray[np.uint8]) -> SparseCopy:
+        """Copy an array."""
+        return cls(len(array), [(piece, array[piece].copy()) for piece in _written(array)])
+
+    def whole(self) -> NDArray[np.uint8]:
+        """Make an array of it, as `sparse_zeros` does."""
+        array = sparse_zeros(self.size)
+        for piece, data in self.pieces:
+            array[piece] = data
+        return array
 
 
 def copy_into(target: NDArray[np.uint8], source: NDArray[np.uint8]) -> None:

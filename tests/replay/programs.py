@@ -9,8 +9,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, JournalKind, RowKind
-from replay.engine import Machine, Stop, state_of
+from replay.engine import Machine, Stop
 from replay.geometry import Geometry
+from replay.machine_state import state_of
 from replay.tables import RowColumns, StepColumns
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +17,19 @@ from replay.columns import RowKind, Stop
 from replay.command_set import CommandSet
 from replay.engine import Config, Machine
 from replay.geometry import Geometry, Region
+from replay.journal import Journal
 from tests.cfi02 import RUNS, recorded
 from tests.replay.programs import (
-    GEOMETRIES,
     RESET,
     VIRT,
     Event,
-    programs,
     replayed,
     steps_of,
     to_rows,
     told,
     write,
 )
-from tests.replay.reference import Reference, log_of
+from tests.replay.test_engine import traces
 from tracetool.analysis.machine_rows import to_cfi02_rows
 
 if TYPE_CHECKING:
@@ -76,27 +76,19 @@ def amd_rows(draw: DrawFn) -> list[Event]:
 
 @st.composite
 def sessions(draw: DrawFn) -> tuple[Config, RowColumns]:
-    """A device of either command set, and rows for it: whole, or with events lost."""
-    geometry = draw(st.sampled_from((*GEOMETRIES, AMD, AMD)))
-    behaviour = draw(st.sampled_from([each for each in Behaviour if each]))
-    policies = [Backing(), *(Backing(geometry.block, policy) for policy in Policy if policy != Policy.PADDED)]
-    config = Config(
-        geometry,
-        behaviour,
-        read_only=draw(st.sampled_from((False, False, True))),
-        backing=draw(st.sampled_from(policies)),
-        image=draw(st.sampled_from((None, np.arange(geometry.size).astype(np.uint8)))),
-        journal=draw(st.booleans()),
-        count_changes=draw(st.booleans()),
-        quiet=draw(st.booleans()),
-    )
-    if geometry is AMD:
-        return config, to_rows([RESET, *draw(amd_rows())])
-    program = draw(programs(geometry))
-    rows = to_rows([RESET, *log_of(Reference(geometry, behaviour, image=bytes(geometry.size)), program)])
-    kept = np.ones(len(rows.kind), np.bool_)
-    kept[[at for at in draw(st.lists(st.integers(0, 400), max_size=4)) if at < len(kept)]] = False
-    return config, rows.take(kept)
+    """A device of either command set, and rows for it: begun anywhere, with events lost, altered and added."""
+    config, events = draw(st.one_of(traces(), st.builds(lambda rows: (Config(AMD), [RESET, *rows]), amd_rows())))
+    block = config.geometry.block
+    policies = [Backing(), *(Backing(block, policy) for policy in Policy if policy != Policy.PADDED)]
+    changes: dict[str, Any] = {
+        "read_only": draw(st.sampled_from((False, False, True))),
+        "backing": draw(st.sampled_from(policies)),
+        "image": draw(st.sampled_from((None, np.arange(config.geometry.size).astype(np.uint8)))),
+        "journal": draw(st.booleans()),
+        "count_changes": draw(st.booleans()),
+        "quiet": draw(st.booleans()),
+    }
+    return replace(config, **changes), to_rows(events)
 
 
 def _everything(machine: Machine) -> list[Any]:
@@ -134,6 +126,49 @@ def test_a_copy_at_any_row_goes_on_as_the_machine_would(session: tuple[Config, R
     expected = _everything(alone)
     assert _everything(copies[0]) == expected
     assert _everything(machine) == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(session=sessions(), data=st.data())
+def test_a_machine_goes_back_to_any_checkpoint(session: tuple[Config, RowColumns], data: DataObject) -> None:
+    """Whatever befell it since: it is what a copy at that row was, contents and all."""
+    config, rows = session
+    machine = Machine(replace(config, journal=True))
+    places = data.draw(st.lists(st.integers(0, len(rows.kind)), min_size=1, max_size=3).map(sorted), "checkpoints")
+    restarts = data.draw(st.lists(st.sampled_from(("none", "cycle", "image", "file")), min_size=3, max_size=3), "then")
+    noted = []
+    for start, end, then in zip([0, *places], [*places, len(rows.kind)], [*restarts, "none"], strict=False):
+        _feed(machine, rows, start, end)
+        if end < len(rows.kind):
+            noted.append((end, machine.checkpoint(), machine.copy()))
+        if then == "image":
+            machine.change_image(np.full(0x123, 0x5A, np.uint8))
+        elif then == "file":
+            machine.change_backing(Backing(machine.backed_bytes // 2 + 0x800, Policy.DISCARD))
+        elif then == "cycle":
+            machine.power_cycle()
+    for start, checkpoint, copy in noted:
+        past = machine.copy().at(checkpoint)
+        copy.journal, _, _ = Journal(), copy.steps(), copy.operations()
+        for each in (past, copy):
+            each.asked.everything = True
+            _feed(each, rows, start)
+        assert _everything(past) == _everything(copy)
+
+
+def test_what_migrations_made_unknown_is_known_before_them() -> None:
+    machine = Machine(Config(VIRT, Behaviour.DIRECT, image=BLANK, journal=True))
+    moments = []
+    for value in (1, 2, 3):
+        _feed(machine, to_rows([RESET, write(0, 0x40), write(8 * value, value)]), 0)
+        moments.append((machine.checkpoint(), machine.copy()))
+        _feed(machine, to_rows([Event(RowKind.POSTLOAD)]), 0)
+    for checkpoint, copy in moments:
+        past = machine.at(checkpoint)
+        assert past.known_value == copy.known_value
+        for backing in (False, True):
+            assert past.unknown(backing=backing, end=VIRT.size) == copy.unknown(backing=backing, end=VIRT.size)
+    assert machine.at(moments[0][0]).unknown(backing=False, end=VIRT.size) == (0, -1)
 
 
 def test_a_copy_gives_the_rows_that_the_machine_was_asked_for() -> None:

@@ -186,6 +186,17 @@ def test_what_is_forgotten_is_unknown_from_there_on(image: NDArray[np.uint8] | N
         assert copy.matches(contents.tobytes(), (mask == int(image is None)).tobytes())
 
 
+def test_what_is_forgotten_where_the_file_lags_behind_is_a_change_of_each() -> None:
+    """Storage and file have masks of their own there: a word that was not written back was known in storage alone."""
+    events = [RESET, write(0x10, 0xE8), write(0x10, 2), write(0x10, 7), write(0x12, 5, wcycle=1)]
+    machine, _ = replayed(Config(VIRT, Behaviour.DIRECT, journal=True), events)
+    assert _rows(machine)[1:] == [
+        (4, JournalKind.FORGET, Target.STORAGE, 0x12, 4),
+        (4, JournalKind.FORGET, Target.BACKING, 0x12, 4),
+    ]
+    assert [change.before_known.tolist() for change in machine.journal][1:] == [[True, True, False, False], [False] * 4]
+
+
 def test_rewinding_passes_over_what_was_forgotten() -> None:
     machine, _ = replayed(
         Config(VIRT, image=BLANK + 9, journal=True), [write(0x100, 5, wcycle=1), write(0, 0x20, wcycle=0)]
