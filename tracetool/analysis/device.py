@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import polars as pl
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from replay.columns import RowKind
     from replay.engine import Disagreement, Machine
     from replay.geometry import Geometry
+    from replay.machine_state import Checkpoint
     from tracetool.analysis.cut_survey import CutSurvey
     from tracetool.analysis.evidence import Evidence, Realize
     from tracetool.analysis.history import History
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from tracetool.uefi.varstore import VariableStore
     from tracetool.who.callers import Callers
 
-__all__ = ["Device", "DeviceNotes", "Extent", "Learned", "Watch"]
+__all__ = ["Device", "DeviceNotes", "Extent", "Learned", "Mark", "Watch"]
 
 
 @dataclass
@@ -84,11 +85,25 @@ class DeviceNotes:
     left_in_command: int | None = None
     changed_before: bool = False
     """Its image is not, or not certainly, the one that the trace before left."""
+    behaviour: Behaviour = Behaviour.UNDETERMINED
+    """When its machine stored buffered words; undetermined where the trace has none."""
     last_seq: int = -1
     changes_before: int = 0
     """Changes in the journal when the trace began, where a journal is kept."""
     policy_changes_before: int = 0
     """The same of the machine under the policy, which has those of the recorded one until it begins."""
+
+
+class Mark(NamedTuple):
+    """A moment before event `seq` of a trace, from which the device can be replayed once more.
+
+    The policy's machine is None before an access beyond the extent.
+    """
+
+    trace: int
+    seq: int
+    machine: Checkpoint
+    policy_machine: Checkpoint | None
 
 
 class Watch(Collector, Protocol):
@@ -164,6 +179,8 @@ class Device:
         self.evaluated = True
         """False where the policy could not be evaluated, as a stream cannot be read again."""
         self.inspection: Inspection | None = None
+        self.marks: list[Mark] = []
+        """In order, at least one for each trace with its events, where the options ask for checkpoints."""
         self._other_bytes: int | None = None
 
         listed = options.keep_occurrences

@@ -103,6 +103,8 @@ class Options:
     keep_accesses: bool = False
     keep_occurrences: bool = False
     story: bool = False
+    checkpoints: bool = False
+    """Note states of the machines with the journal, from which a later inspection starts (`analysis.closeup`)."""
     inspect: int | None = None
     inspect_trace: int = 0
     recorded: Mapping[str, RecordedFlash] = field(default_factory=dict)

@@ -171,6 +171,10 @@ class Processes:
         self._chosen = chosen
         self._boots = boots
 
+    def again(self) -> Processes:
+        """The same choice for another read, which is from the start where threads tell the machines."""
+        return Processes(self._chosen, self.threads.main, self._boots)
+
     @property
     def named(self) -> dict[int | None, Span]:
         """The events of each process, where the trace names any."""

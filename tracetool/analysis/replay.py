@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from replay.columns import ABSENT, RowKind, Stop
 from replay.command_set import CommandSet
 from replay.engine import Config, Machine
 from tracetool.analysis.cluster import Cluster, by_effect
+from tracetool.analysis.device import Mark
 from tracetool.analysis.evidence import SHOWING, behaviour_in, realize_in
 from tracetool.analysis.extent import Extent, first_extent, written_extent, written_store
 from tracetool.analysis.identity import require_file
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from tracetool.analysis.device import Device, Watch
     from tracetool.analysis.evidence import Realize
     from tracetool.analysis.identity import Contents
+    from tracetool.analysis.inspection import Inspection
     from tracetool.timeline.collector import Collector
     from tracetool.uefi.store import Store
 
@@ -61,6 +64,12 @@ SHORT_HOLD = 64
 BATCH = 1 << 14
 """Operations that are collected at once: a query costs as much for a thousand rows as for ten thousand."""
 
+SPACING = 1 << 16
+"""Events between marks, to begin with."""
+
+MARKS = 256
+"""Marks of which every other one is dropped, since a mark takes some kilobytes."""
+
 DEFAULT_BEHAVIOUR = Behaviour.STAGED_AT_DATA
 """Without evidence, that of current QEMUs. Well-formed writes do not depend on it."""
 
@@ -73,6 +82,7 @@ class Replay:
         geometry: of the device.
         contents: what is known of its image.
         watcher: makes the collector of operations for rules.
+        machine: goes on where this one is; by default a new one starts.
     """
 
     def __init__(
@@ -81,6 +91,7 @@ class Replay:
         geometry: Geometry,
         contents: Contents | None,
         watcher: Callable[[Geometry], Watch] | None,
+        machine: Machine | None = None,
     ) -> None:
         self._device = device
         self._geometry = geometry
@@ -102,9 +113,16 @@ class Replay:
             device.behaviour = Behaviour.UNDETERMINED  # it has no buffered writes
         collectors = (device.activity, device.fingerprint, device.blocks, device.story, device.watch)
         self._collectors: list[Collector] = [each for each in collectors if each is not None]
-        self._machine = device.machine = Machine(
+        self._machine = device.machine = self._new_machine() if machine is None else machine
+        self._fed = 0
+        """Events since the last mark."""
+        self._spacing = SPACING
+
+    def _new_machine(self) -> Machine:
+        device = self._device
+        machine = Machine(
             Config(
-                geometry,
+                self._geometry,
                 behaviour=device.told_behaviour,
                 read_only=device.read_only,
                 backing=device.recorded,
@@ -118,8 +136,9 @@ class Replay:
                 else 0,
             )
         )
-        self._machine.asked.writes_after_stray = MOST_WRITES
-        self._machine.asked.flags = NOTABLE
+        machine.asked.writes_after_stray = MOST_WRITES
+        machine.asked.flags = NOTABLE
+        return machine
 
     # --- traces --------------------------------------------------------------------------------------------------
 
@@ -138,15 +157,36 @@ class Replay:
         if self._device.otherwise is not None:
             self._device.otherwise.begin_trace()
 
+    def inspect(self, inspection: Inspection | None) -> None:
+        """Fill an inspection when its event comes."""
+        self._device.inspection = inspection
+
     def feed(self, events: pl.DataFrame) -> None:
         """Replay the device's next events (`EVENTS_SCHEMA`)."""
-        for part in from_each_realize(events):
-            if part["event"][0] == "realize":
-                self._realized(realize_in(part.head(1)))
-            rows = self._possible(part)
-            if self._waiting is not None:
-                rows, self._waiting = self._waiting.then(rows), None
-            self._run(rows)
+        for piece in events.iter_slices(self._spacing) if self._device.options.checkpoints else [events]:
+            self._mark(int(piece["seq"][0]))
+            for part in from_each_realize(piece):
+                if part["event"][0] == "realize":
+                    self._realized(realize_in(part.head(1)))
+                rows = self._possible(part)
+                if self._waiting is not None:
+                    rows, self._waiting = self._waiting.then(rows), None
+                self._run(rows)
+            self._fed += len(piece)
+
+    def _mark(self, seq: int) -> None:
+        """Note the machines before event `seq` where a trace begins, and after every so many events."""
+        device, trace = self._device, self._device.current.trace
+        early = bool(device.marks) and device.marks[-1].trace == trace and self._fed < self._spacing
+        if early or self._waiting is not None or not device.options.checkpoints:
+            return
+        twin = device.policy_machine
+        device.marks.append(Mark(trace, seq, self._machine.checkpoint(), None if twin is None else twin.checkpoint()))
+        self._fed = 0
+        if len(device.marks) % MARKS == 0:
+            firsts = [True, *(one.trace != other.trace for one, other in pairwise(device.marks))]
+            device.marks = [mark for at, mark in enumerate(device.marks) if firsts[at] or at % 2]
+            self._spacing *= 2
 
     def look(self) -> None:
         """Have collectors know the latest operations while the trace grows.
@@ -175,6 +215,7 @@ class Replay:
             notes.ends_midway = machine.midway
             notes.awaited = machine.awaited
             notes.left_in_command = machine.command or None
+        notes.behaviour = machine.behaviour
         if notes.events:
             notes.io_write_traced = machine.has_seen(RowKind.IO_WRITE) or not any(map(machine.has_seen, CAUSED))
             notes.lacking = self._lacking() if self._cfi02 else ()

@@ -156,7 +156,7 @@ def load(
         UsageError: options contradict each other or the trace.
         Cancelled: the progress that the traces report to was stopped.
     """
-    options = replace(settings.options, keep_operations=True, keep_occurrences=True, journal=True)
+    options = replace(settings.options, keep_operations=True, keep_occurrences=True, journal=True, checkpoints=True)
     options = replace(options, unfinished=any(trace.growing for trace in traces))
     replayed, audit = audit_replayed(traces, options, settings.rules, guests=settings.guests, begun=begun)
     require_events(traces, sum(trace.events for trace in traces))

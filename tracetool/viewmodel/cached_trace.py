@@ -90,10 +90,11 @@ class CachedTrace(ReaderOver):
             both = pl.concat([_whole(frame, 0, start) for start, frame in zip(starts[-2:], frames[-2:], strict=True)])
             frames[-2:], starts[-2:] = [_slim(both)], [starts[-2]]
 
-    def kept(self, trace: int = 0) -> Iterator[tuple[int, pl.DataFrame]]:
-        """What was read: frames of `EVENTS_SCHEMA`, each with the seq of its first event."""
-        for first, frame in zip(self._starts, self._frames, strict=True):
-            for at in range(0, len(frame), _AT_ONCE):
+    def kept(self, trace: int = 0, start: int = 0) -> Iterator[tuple[int, pl.DataFrame]]:
+        """What was read, from event `start` on: frames of `EVENTS_SCHEMA`, each with the seq of its first event."""
+        begin = max(bisect_right(self._starts, start) - 1, 0)
+        for first, frame in zip(self._starts[begin:], self._frames[begin:], strict=True):
+            for at in range(max(start - first, 0), len(frame), _AT_ONCE):
                 yield first + at, _whole(frame.slice(at, _AT_ONCE), trace, first + at)
 
     # --- windows -------------------------------------------------------------------------------------------------
