@@ -199,7 +199,7 @@ def heat(
         return Heat(metric, cells, altered.astype(np.int64), touched)
     placed = pl.col("offset").is_not_null()
     chosen = _CHOSEN[metric] & placed
-    touches, values = np.zeros(cells.count + 1), np.zeros(cells.count + 1)
+    touches, values = np.zeros((2, cells.count + 1), np.int64)
     rows = operations.select("kind", "outcome", "offset", "length").with_row_index("row", offset=1)
     for part in rows.iter_slices(piece):
         low, high, _ = _ends(part, placed, cells)
@@ -210,9 +210,8 @@ def heat(
             np.maximum(values, latest, out=values)
         else:
             _add_spans(values, low, high)
-    sums = values if metric == Metric.LAST else np.cumsum(values)
-    counted = sums[: cells.count].round().astype(np.int64)
-    return Heat(metric, cells, counted, np.cumsum(touches)[: cells.count] > 0)
+    counted = values if metric == Metric.LAST else _summed(values)
+    return Heat(metric, cells, counted[: cells.count], _summed(touches)[: cells.count] > 0)
 
 
 def modules_of(operations: pl.DataFrame) -> tuple[str, ...]:
@@ -227,9 +226,9 @@ def _busiest(operations: pl.DataFrame, cells: Cells, modules: Sequence[str]) -> 
     most, busiest = np.zeros(cells.count, np.int64), np.zeros(cells.count, np.int64)
     for rank, module in [*enumerate(modules, 1), (0, None)]:
         low, high, _ = _ends(writing, pl.col("offset").is_not_null() & pl.col("by").eq_missing(module), cells)
-        steps = np.zeros(cells.count + 1)
+        steps = np.zeros(cells.count + 1, np.int64)
         _add_spans(steps, low, high)
-        asked = np.cumsum(steps)[: cells.count].round().astype(np.int64)
+        asked = _summed(steps)[: cells.count]
         more = asked > most
         most[more], busiest[more] = asked[more], rank
     return busiest
@@ -245,10 +244,25 @@ def _ends(
     return cells.of(offsets), cells.of(ends - 1), found
 
 
-def _add_spans(steps: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64]) -> None:
-    """Add one to the cells of each operation, as steps of a prefix sum."""
-    steps += np.bincount(low, minlength=len(steps))
-    steps -= np.bincount(high + 1, minlength=len(steps))
+def _add_spans(steps: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]) -> None:
+    """Add one to the cells of each operation, as steps of a prefix sum.
+
+    Only cells from the first to the last that an operation is in are touched: most of a large flash has none.
+    """
+    if not len(low):
+        return
+    first, end = int(low.min()), int(high.max()) + 2
+    steps[first:end] += np.bincount(low - first, minlength=end - first)
+    steps[first:end] -= np.bincount(high + 1 - first, minlength=end - first)
+
+
+def _summed(steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The prefix sums of steps that end at 0."""
+    sums, places = np.zeros_like(steps), np.flatnonzero(steps)
+    if len(places):
+        span = slice(int(places[0]), int(places[-1]))
+        np.cumsum(steps[span], out=sums[span])
+    return sums
 
 
 def _latest(low: NDArray[np.int64], high: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

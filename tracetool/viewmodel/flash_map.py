@@ -128,10 +128,10 @@ def _levels_of(values: NDArray[np.int64], most: int, metric: Metric) -> NDArray[
         return np.zeros(len(values), np.int64)
     if metric == Metric.MODULE:
         return np.minimum(values, LEVELS)
-    scaled = values.astype(np.float64)
+    found, hot = np.zeros(len(values), np.int64), np.flatnonzero(values > 0)
+    scaled = values[hot].astype(np.float64)
     share = scaled / most if metric == Metric.LAST else np.log1p(scaled) / np.log1p(most)
-    steps = np.minimum(1 + (LEVELS * share * 0.999).astype(np.int64), LEVELS)
-    found: NDArray[np.int64] = np.where(values > 0, steps, 0)
+    found[hot] = np.minimum(1 + (LEVELS * share * 0.999).astype(np.int64), LEVELS)
     return found
 
 

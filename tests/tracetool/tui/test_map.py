@@ -19,6 +19,7 @@ from tracetool.tui.map.tabs import MetricTabs
 from tracetool.tui.timeline import TimelineView
 from tracetool.viewmodel.audit_session import Settings, start
 from tracetool.viewmodel.bins import Metric
+from tracetool.viewmodel.block_rows import blocks
 from tracetool.viewmodel.block_times import METRICS, draw_times
 from tracetool.viewmodel.flash_map import cell_sizes
 from tracetool.viewmodel.heatmap import draw, subjects
@@ -26,6 +27,7 @@ from tracetool.viewmodel.heatmap import draw, subjects
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import polars as pl
     from textual.pilot import Pilot
 
     from tracetool.tui.app import TraceApp
@@ -427,6 +429,31 @@ def test_a_narrow_terminal_shows_the_blocks_instead_of_the_cells() -> None:
         assert not map_of(app).block_grid.is_on_screen
 
     run(padding(), look, size=(80, 24))
+
+
+def test_the_blocks_are_counted_once_for_all_zooms_and_anew_for_other_operations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[str] = []
+
+    def noted(subject: Subject) -> pl.DataFrame:
+        counted.append(subject.device)
+        return blocks(subject)
+
+    monkeypatch.setattr("tracetool.tui.map.view.blocks", noted)
+
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        await press(pilot, "3")
+        assert counted == ["virt.flash1"]
+        map_of(app).grid.go_to_byte(PLACE)
+        await press(pilot, "minus", "minus", "plus", "v")
+        assert counted == ["virt.flash1"]
+        grid = map_of(app).block_grid
+        assert grid.text_of([grid.cursor]).split("\t")[0] == "✖4"
+        await press(pilot, "D")
+        assert counted == ["virt.flash1", "virt.flash0"]
+
+    run(padding(), look, size=(140, 40))
 
 
 def test_a_click_on_a_metric_counts_it() -> None:

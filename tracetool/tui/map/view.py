@@ -80,6 +80,7 @@ class MapView(DeviceView):
         self._whole: tuple[Subject, ...] = ()
         self._passing: Passing | None = None
         self._blocks: pl.DataFrame | None = None
+        self._blocks_of: Subject | None = None
         self.against_time = False
         self._turned = False
         """True from a change between the two pictures until the other one is drawn."""
@@ -251,10 +252,16 @@ class MapView(DeviceView):
         return picture.metric, picture.words, subject
 
     async def _show_blocks(self, subject: Subject) -> None:
-        frame = await asyncio.to_thread(blocks, subject)
-        self._blocks = frame
+        """Show the table of blocks, which is counted once for all zooms."""
+        counted = subject is self._blocks_of
+        if not counted:
+            self._blocks, self._blocks_of = await asyncio.to_thread(blocks, subject), subject
+        row = self._block_at(self.cells.range[0]) or 0
         with self.prevent(LineGrid.CursorMoved):
-            self.block_grid.show(block_rows(frame), self._block_at(self.cells.range[0]) or 0)
+            if counted or self._blocks is None:
+                self.block_grid.go(row)
+            else:
+                self.block_grid.show(block_rows(self._blocks), row)
 
     def _block_at(self, offset: int) -> int | None:
         """The row of the block that holds an offset."""
