@@ -25,13 +25,14 @@ def is_extension(module: ModuleType) -> bool:
 def stale(root: Path) -> list[Path]:
     """Sources of kernels that are newer than their extension modules, which hide them.
 
-    A declaration counts for all of them: its inline functions are compiled into those that use it.
+    A declaration counts for all of them but the one without a source, which holds what Cython's modules share: its
+    inline functions are compiled into those that use it.
 
     Args:
         root: the folder of the packages.
     """
     files = [file for package in PACKAGES for file in (root / package).rglob("*.*")]
-    compiled = [file for file in files if file.name.endswith(".abi3.so")]
+    compiled = [file for file in files if file.name.endswith(".abi3.so") and file.name != "_utility.abi3.so"]
     oldest_ns = min((module.stat().st_mtime_ns for module in compiled), default=sys.maxsize)
     found = [file for file in files if file.suffix == ".pxd" and file.stat().st_mtime_ns > oldest_ns]
     for module in compiled:

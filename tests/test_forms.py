@@ -24,6 +24,8 @@ def test_a_source_that_is_newer_than_its_compiled_module_is_named(edited: str, *
     for name in (*compiled, "inline.pxd", "other.py"):
         (package / name).touch()
         os.utime(package / name, (1000, 1000))
+    (package / "_utility.abi3.so").touch()
+    os.utime(package / "_utility.abi3.so", (999, 999))
     assert stale(tmp_path) == []
     os.utime(package / edited, (1001, 1001))
     assert stale(tmp_path) == [package / edited] * found
