@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from replay.behaviour import Behaviour
@@ -20,7 +21,6 @@ from tracetool.uefi.store import find_store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from replay.geometry import Geometry
@@ -76,7 +76,8 @@ class Intake:
         if self._replay is not None:
             self._replay.feed(events)
         elif self.device.identity is None:
-            self._held.append(events)
+            # A copy: a device that is hardly used comes in slices, each of which would keep the chunk of all devices.
+            self._held.append(events[np.arange(len(events))])
             self._aside = None
             if sum(map(len, self._held)) >= PREROLL:
                 self.settle()
