@@ -61,7 +61,7 @@ HOLD = 1 << 18
 SHORT_HOLD = 64
 """Those that may wait while the trace grows: more than a buffered write has, so that there probably is no evidence."""
 
-BATCH = 1 << 14
+BATCH = 1 << 15
 """Operations that are collected at once: a query costs as much for a thousand rows as for ten thousand."""
 
 SPACING = 1 << 16
