@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from replay.cfi02.facts import UNLOCK_ADDRESSES
-from replay.columns import ABSENT, ABSENT_COUNTER, TEXT_CODES, RowKind
+from replay.columns import ABSENT, ABSENT_COUNTER, TEXTS, RowKind, Text
 from replay.tables import RowColumns
 from tracetool.events import CFI01_ONLY, CFI02_ONLY, EVENT_CODES, EVENT_NAMES, OPENING
+from tracetool.ingest.integers import codes_of, fill
 from tracetool.timeline.operations import NO_TIME
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ __all__ = [
     "STORES",
     "WIDEST_ACCESS",
     "caused",
-    "codes_of",
     "from_each_realize",
     "integers_of",
     "kinds_of",
@@ -76,17 +76,10 @@ _HAS_VALUE = np.isin(np.arange(len(RowKind)), (RowKind.IO_WRITE, *STORES))
 _NUMBERS = ("seq", "offset", "size", "value", "cmd", "wcycle", "length", "boot")
 _OTHER_TEXT = -2
 """Code of a text that the model never predicts."""
-_TEXTS = pl.Enum(list(TEXT_CODES))
-_CODE_OF_TEXT = np.array([*TEXT_CODES.values(), _OTHER_TEXT], np.int64)
-"""The code of each of `_TEXTS`, and of any other."""
+_TEXTS = pl.Enum([TEXTS[text] for text in Text])
+"""Texts of `write` events, in the order of their codes."""
 
 _REALIZE = EVENT_CODES["realize"]
-
-
-def codes_of(events: pl.DataFrame) -> NDArray[np.uint8]:
-    """The code of each event (`EVENT_CODES`, uint8)."""
-    codes: NDArray[np.uint8] = events["event"].to_physical().to_numpy()
-    return codes
 
 
 def kinds_of(events: pl.DataFrame) -> NDArray[np.uint8]:
@@ -121,10 +114,8 @@ def _filled(column: pl.Series, absent: int, room: NDArray[np.int64]) -> NDArray[
         return column.to_numpy()
     if nulls == len(column):
         room.fill(absent)
-        return room
-    # `cast` and `fill_null` would copy the column twice, and ask the query engine.
-    values = column.to_numpy(masked=True)
-    room[:] = np.where(values.mask, np.int64(absent), values.data) if nulls else values.data
+    else:
+        fill(column, room, absent)
     return room
 
 
@@ -137,10 +128,9 @@ def to_rows(events: pl.DataFrame) -> RowColumns:
     texts = events["text"]
     if texts.null_count() < len(texts):
         told = texts.is_not_null().arg_true().to_numpy()
-        known = texts.drop_nulls().cast(_TEXTS, strict=False).to_physical()
-        rows.text[told] = _CODE_OF_TEXT.take(known.fill_null(len(_TEXTS.categories)).to_numpy())
+        rows.text[told] = integers_of(texts.drop_nulls().cast(_TEXTS, strict=False), _OTHER_TEXT)
     numbers = {name: (events[name], ABSENT) for name in _NUMBERS}
-    numbers["counter"] = events["counter"].reinterpret(signed=True), ABSENT_COUNTER
+    numbers["counter"] = events["counter"], ABSENT_COUNTER
     numbers["time_ns"] = events["time_ns"], NO_TIME
     return rows._replace(**{name: _filled(*known, getattr(rows, name)) for name, known in numbers.items()})
 

@@ -10,6 +10,8 @@ the process.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +20,7 @@ import polars as pl
 from tracetool.analysis.naming import SHOWN_NAME, UNKNOWN
 from tracetool.errors import UsageError
 from tracetool.events import EVENT_CODES, EVENTS_SCHEMA, OPENING
+from tracetool.ingest.integers import codes_of
 from tracetool.ingest.numbering import Numbering
 from tracetool.sanitize import first_of
 
@@ -79,7 +82,7 @@ class Threads:
     def see(self, frame: pl.DataFrame) -> None:
         """Add the events of a frame that name a thread and no process."""
         threads = frame["thread"].to_numpy()
-        changes = np.flatnonzero(np.diff(threads, prepend=threads[0] + np.uint32(1)))
+        changes = np.flatnonzero(threads[1:] != threads[:-1]) + 1
         start = 0
         for at, thread in self._begun(frame):
             self._meet(threads, changes, start, at)
@@ -90,8 +93,8 @@ class Threads:
 
     def _begun(self, frame: pl.DataFrame) -> Iterator[tuple[int, int]]:
         """Rows where another machine begins, and its main thread."""
-        codes = frame["event"].to_physical().to_numpy()
-        rows = np.flatnonzero(np.logical_or.reduce([codes == code for code in _OPENING]))
+        codes = codes_of(frame)
+        rows = np.flatnonzero(reduce(or_, (codes == code for code in _OPENING)))
         if not len(rows):
             return
         opening = frame[rows]

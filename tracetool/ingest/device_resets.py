@@ -14,6 +14,7 @@ import polars as pl
 
 from replay.columns import ABSENT, ABSENT_COUNTER, Flag, RowKind
 from tracetool.events import CFI01_ONLY, CFI02_ONLY, EVENT_CODES
+from tracetool.ingest.integers import codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ class DeviceResets:
 
     def rename(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The rows of a chunk, with such events renamed."""
-        codes = frame["event"].to_physical().to_numpy()
+        codes = codes_of(frame)
         resets = codes == _RESET
         if frame.is_empty() or not (self._machines or (resets.any() and _may_be_cfi02(frame, codes))):
             return frame
@@ -119,7 +120,7 @@ def _device_resets(machine: Machine, events: pl.DataFrame) -> NDArray[np.int64]:
     height = events.height
     absent = np.full(height, ABSENT, np.int64)
     told = [_integers(events, name) for name in ("offset", "size", "value", "cmd", "wcycle")]
-    kinds = _KINDS[events["event"].to_physical().to_numpy()]
+    kinds = _KINDS[codes_of(events)]
     accesses = (kinds == RowKind.IO_READ) | (kinds == RowKind.IO_WRITE)
     impossible = (told[0] < 0) | (told[1] < 1) | (told[1] > _WIDEST) | (told[0] > _REGION - _WIDEST) | (told[2] < 0)
     kinds[accesses & impossible] = RowKind.OTHER

@@ -11,6 +11,7 @@ import polars as pl
 from tracetool.events import EVENT_CODES, EVENTS_SCHEMA
 from tracetool.ingest.binary_columns import nulls
 from tracetool.ingest.device_resets import DeviceResets
+from tracetool.ingest.integers import codes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class Numbering:
         numbers = {
             "trace": self._trace.new_from_index(0, height),
             "boot": self._boots(frame),
-            "seq": pl.Series("seq", np.arange(self.seq, self.seq + height, dtype=np.int64)),
+            "seq": pl.int_range(self.seq, self.seq + height, eager=True).alias("seq"),
         }
         self.seq += height
         known = {column.name: column for column in frame.iter_columns()} | numbers
@@ -69,7 +70,7 @@ class Numbering:
 
     def _boots(self, frame: pl.DataFrame) -> pl.Series:
         """The boot of each row."""
-        codes = frame["event"].to_physical().to_numpy()
+        codes = codes_of(frame)
         opening = (codes == EVENT_CODES["reset"]) | (codes == EVENT_CODES["realize"])
         processes = _by_process(frame)
         if len(processes) == 1:

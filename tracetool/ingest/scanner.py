@@ -144,6 +144,7 @@ class TextScanner:
             np.zeros(0, np.int64),
             (devices, rows.column("texts")),
             self._log.strings.strings(),
+            present=np.flatnonzero(rows.present),
             own=True,
         )
         lines = pl.Series(LINE, rows.column("lines"))

@@ -83,7 +83,9 @@ def _event(log: Log, rows: Rows, at: int) -> int:
     for _ in range(count):
         end = _arguments(log, rows, at, log.tables.groups[group].first + which)
         if end >= 0:
-            rows.kinds[rows.count] = log.tables.variants[log.tables.groups[group].first + which].kind
+            kind = log.tables.variants[log.tables.groups[group].first + which].kind
+            rows.kinds[rows.count] = kind
+            rows.present[kind] = 1
             log.chosen[group] = which
             return end
         which = which + 1 if which + 1 < count else 0

@@ -18,7 +18,7 @@ cdef class Tables:
 @cython.final
 cdef class Rows:
     cdef public int64_t room, count
-    cdef public uint8_t[::1] kinds, shapes, size, cmd, wcycle
+    cdef public uint8_t[::1] kinds, present, shapes, size, cmd, wcycle
     cdef public uint32_t[::1] threads, devices, texts, value
     cdef public int64_t[::1] lines, times, offset, counter, length, region
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tracetool.events import CATALOGUE
 from tracetool.ingest.text_codes import LONGEST_STEM, Head, Span
 
 if TYPE_CHECKING:
@@ -63,15 +64,16 @@ class Tables:
 class Rows:
     """Columns with a capacity of `room` rows, `count` of which are filled.
 
-    `kinds` are positions in the catalogue, `shapes` values of `Head`, `devices` and `texts` numbers of interned
-    strings, 0 for none. Dtypes are those of the frame, but `counter` is signed. A column that the row's event does not
-    have is undefined.
+    `kinds` are positions in the catalogue, and `present` has 1 for each that occurs; `shapes` are values of `Head`,
+    `devices` and `texts` numbers of interned strings, 0 for none. Dtypes are those of the frame, but `counter` is
+    signed. A column that the row's event does not have is undefined.
     """
 
     def __init__(self, room: int) -> None:
         self.room = room
         self.count = 0
         self.kinds = np.empty(room, np.uint8)
+        self.present = np.zeros(len(CATALOGUE), np.uint8)
         self.shapes = np.empty(room, np.uint8)
         self.lines = np.empty(room, np.int64)
         self.times = np.empty(room, np.int64)
