@@ -305,9 +305,11 @@ class Device:
     @cached_property
     def variable_store(self) -> VariableStore | None:
         """The variable store at the end of the traces; None where there is none, or it was not to be followed."""
+        if not self.options.variables:
+            return None
         from tracetool.analysis.variables import device_store  # noqa: PLC0415  few audits ask for it
 
-        return device_store(self) if self.options.variables else None
+        return device_store(self)
 
     @cached_property
     def has_store(self) -> bool:
@@ -333,9 +335,11 @@ class Device:
     @cached_property
     def followed_store(self) -> StoreTimeline | None:
         """The life of the variable store; None where there was none, or no journal was kept."""
+        if not self.options.keeps_journal:
+            return None
         from tracetool.analysis.variables import device_timeline  # noqa: PLC0415  few audits ask for it
 
-        return device_timeline(self) if self.options.keeps_journal else None
+        return device_timeline(self)
 
     @property
     def store_timeline(self) -> StoreTimeline | None:
@@ -346,8 +350,9 @@ class Device:
     def free_space(self) -> pl.DataFrame:
         """Free space of the variable store over time (`FREE_SPACE_SCHEMA`); empty where it was not asked for."""
         timeline = self.store_timeline
-        operations = pl.concat([OPERATIONS_SCHEMA.to_frame(), *self.operations])
-        return FREE_SPACE_SCHEMA.to_frame() if timeline is None else free_space(timeline, operations)
+        if timeline is None:
+            return FREE_SPACE_SCHEMA.to_frame()
+        return free_space(timeline, pl.concat([OPERATIONS_SCHEMA.to_frame(), *self.operations]))
 
     @cached_property
     def cut_survey(self) -> CutSurvey | None:

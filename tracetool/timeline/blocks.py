@@ -52,7 +52,7 @@ class BlockTable:
     def __init__(self, sectors: Sectors | int = SECTOR_BYTES) -> None:
         self.sectors = Sectors(sectors) if isinstance(sectors, int) else sectors
         self._spans = _spans(self.sectors)
-        self._blocks = _touched(SUMS_SCHEMA.to_frame(), self._spans)
+        self._blocks = _NO_BLOCKS
 
     @property
     def block_bytes(self) -> int:
@@ -122,3 +122,7 @@ def _touched(sums: pl.DataFrame, spans: tuple[pl.Expr, pl.Expr]) -> pl.DataFrame
     if (writing["first"].to_numpy() != writing["last"].to_numpy()).any():
         spread = writing.with_columns(block=pl.int_ranges("first", pl.col("last") + 1)).explode("block")
     return spread.select(_TOUCHES)
+
+
+_NO_BLOCKS = _touched(SUMS_SCHEMA.to_frame(), _spans(Sectors(SECTOR_BYTES)))
+"""Made once: it takes as long as to add a batch."""

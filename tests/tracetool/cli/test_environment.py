@@ -259,17 +259,29 @@ def test_machine_formats_keep_names_as_they_are(quick: Quick) -> None:
 # --- settings of libraries ---------------------------------------------------------------------------------------
 
 
-def test_settings_of_polars_are_not_inherited_by_what_is_started() -> None:
+def test_settings_of_polars_and_numpy_are_not_inherited_by_what_is_started() -> None:
     code = """
-import os
+import os, sys
 from tracetool.cli.command import command
+
+class Told:
+    def find_spec(self, name, *_):
+        if name == "numpy._core":
+            told.add(os.environ.get("OPENBLAS_NUM_THREADS"))
 
 @command(threads=1, resident=True)
 def threads():
     import polars
-    print(polars.thread_pool_size(), sorted(name for name in os.environ if "POLARS" in name or "RJEM" in name))
+    print(told, polars.thread_pool_size(), [name for name in os.environ if any(part in name for part in PARTS)])
 
+told, PARTS = set(), ("BLAS", "POLARS", "RJEM")
+sys.meta_path.insert(0, Told())
 threads.main([], standalone_mode=False)
 """
-    settings = {name: value for name, value in environment().items() if "POLARS" not in name and "RJEM" not in name}
-    assert subprocess.check_output([sys.executable, "-c", code], env=settings, text=True) == "1 []\n"
+    settings = {
+        name: value
+        for name, value in environment().items()
+        if not any(part in name for part in ("BLAS", "POLARS", "RJEM"))
+    }
+    expected = "{'1'} 1 []\n"
+    assert subprocess.check_output([sys.executable, "-c", code], env=settings, text=True) == expected
