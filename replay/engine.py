@@ -369,6 +369,9 @@ class Machine:
         twin._blank = self._blank.copy()
         return twin
 
+    def __deepcopy__(self, _memo: object) -> Machine:
+        return self.copy()
+
     def fork(self, backing: Backing, *, journal: bool = False) -> Machine:
         """Copy the machine behind another image file, without self-check and operations.
 

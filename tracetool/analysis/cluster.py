@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import polars as pl
@@ -92,6 +92,9 @@ class Cluster:
         """One event of a trace, or the trace as a whole."""
         number = -1 if seq is None else seq
         return cls(count, first_seq=number, last_seq=number, trace=trace, last_trace=trace)
+
+    def __deepcopy__(self, _memo: object) -> Cluster:
+        return replace(self, occurrences=None if self.occurrences is None else [*self.occurrences])
 
     def __bool__(self) -> bool:
         """False for an empty cluster; losses of an unknown number are a count of 0 in a trace."""

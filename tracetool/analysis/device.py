@@ -15,6 +15,7 @@ from tracetool.analysis.access import Access
 from tracetool.analysis.cluster import Cluster
 from tracetool.analysis.extent import Extent
 from tracetool.analysis.free_space import FREE_SPACE_SCHEMA, free_space
+from tracetool.analysis.growth import Growth
 from tracetool.analysis.identity import Basis
 from tracetool.analysis.outside import Comparison, Outside
 from tracetool.analysis.tally import Tally
@@ -25,7 +26,6 @@ from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.collector import Collector
 from tracetool.timeline.fingerprint import Fingerprint
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
-from tracetool.timeline.touched import with_touches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from tracetool.who.callers import Callers
 
 __all__ = ["Device", "DeviceNotes", "Extent", "Learned", "Mark", "Watch"]
+
+
+_NO_FREE_SPACE = FREE_SPACE_SCHEMA.to_frame()
 
 
 @dataclass
@@ -172,10 +175,6 @@ class Device:
         """Trace and seq of the event that completed a variable store, where the extent is known by it."""
         self.learned_late_extent = False
         """The extent became known only after an access beyond it."""
-        self.assumed_behaviour = False
-        """An audit of a trace that grows did not wait for evidence of when buffered words are stored."""
-        self.learned_late_behaviour = False
-        """That evidence came later."""
         self.evaluated = True
         """False where the policy could not be evaluated, as a stream cannot be read again."""
         self.inspection: Inspection | None = None
@@ -201,6 +200,7 @@ class Device:
         self.story: Story | None = None
         self.watch: Watch | None = None
         self.otherwise: Otherwise | None = None
+        self.growth = Growth()
 
     # --- what it is ----------------------------------------------------------------------------------------------
 
@@ -272,9 +272,9 @@ class Device:
             ValueError: operations were not kept.
             InputError: a log of the guest's code cannot be read.
         """
-        table = self.operations_with_code()
-        timeline = self.followed_store
-        return table if timeline is None else with_touches(table, timeline.touches)
+        table, timeline = self.operations_with_code(), self.followed_store
+        growth = Growth() if self.callers else self.growth  # the code of an operation may be known later
+        return growth.operations(table, None if timeline is None else timeline.touches)
 
     def operations_with_code(self) -> pl.DataFrame:
         """Its operations, as `operation_table` gives them, without what they touched of a store."""
@@ -335,11 +335,7 @@ class Device:
     @cached_property
     def followed_store(self) -> StoreTimeline | None:
         """The life of the variable store; None where there was none, or no journal was kept."""
-        if not self.options.keeps_journal:
-            return None
-        from tracetool.analysis.variables import device_timeline  # noqa: PLC0415  few audits ask for it
-
-        return device_timeline(self)
+        return self.growth.store_timeline(self) if self.options.keeps_journal else None
 
     @property
     def store_timeline(self) -> StoreTimeline | None:
@@ -351,7 +347,7 @@ class Device:
         """Free space of the variable store over time (`FREE_SPACE_SCHEMA`); empty where it was not asked for."""
         timeline = self.store_timeline
         if timeline is None:
-            return FREE_SPACE_SCHEMA.to_frame()
+            return _NO_FREE_SPACE
         return free_space(timeline, pl.concat([OPERATIONS_SCHEMA.to_frame(), *self.operations]))
 
     @cached_property
@@ -379,7 +375,7 @@ class Device:
     @property
     def needs_another_pass(self) -> bool:
         """True when a fact became known after it was needed."""
-        return self.learned_late or self.learned_late_behaviour or self._other_bytes is not None
+        return self.learned_late or self._other_bytes is not None
 
     @property
     def learned_late(self) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from replay.behaviour import Behaviour
-from tracetool.analysis.device import Device, DeviceNotes
+from tracetool.analysis.device import DeviceNotes
 from tracetool.analysis.evidence import gather
+from tracetool.analysis.growth import Growth
 from tracetool.analysis.identity import Basis, Contents, identify
 from tracetool.analysis.inspection import Inspection
 from tracetool.analysis.machine_rows import caused
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from replay.geometry import Geometry
-    from tracetool.analysis.device import Watch
+    from tracetool.analysis.device import Device, Watch
 
 __all__ = ["PREROLL", "Intake"]
 
@@ -49,8 +50,8 @@ class Intake:
         self._contents = None if device.image is None else Contents(len(device.image), find_store(device.image))
         self._replay: Replay | None = None
         self._held: list[pl.DataFrame] = []
-        self._aside: Device | None = None
-        """What the events held tell, while no more of them have come."""
+        self._settled: Intake | None = None
+        """A copy that was decided by the events held, while no more of them have come."""
 
     def begin_trace(self, trace: int, image: NDArray[np.uint8] | None = None) -> None:
         """Start the machine again for the next trace, from `image` where its contents were changed meanwhile."""
@@ -78,7 +79,7 @@ class Intake:
         elif self.device.identity is None:
             # A copy: a device that is hardly used comes in slices, each of which would keep the chunk of all devices.
             self._held.append(events[np.arange(len(events))])
-            self._aside = None
+            self._settled = None
             if sum(map(len, self._held)) >= PREROLL:
                 self.settle()
 
@@ -90,7 +91,7 @@ class Intake:
         if not self._held:
             return
         device, learned, events = self.device, self.device.learned, pl.concat(self._held)
-        self._held, self._aside = [], None
+        self._held, self._settled = [], None
         sure = (
             events.filter((pl.col("seq") != unsure) | ~pl.col("event").is_in(_ERASES)) if unsure is not None else events
         )
@@ -103,29 +104,36 @@ class Intake:
         device.identity = identity
         if identity.geometry is not None:
             device.image = None if device.image is None else device.image[: identity.geometry.size]
+            device.growth = Growth()
             self._replay = Replay(device, identity.geometry, self._contents, self._watcher)
             self._replay.feed(events)
 
-    def provisional(self) -> Device:
-        """The device as far as its events tell so far: those held are replayed aside, as if they were all."""
-        if self._replay is not None:
-            self._replay.look()
-        if not self._held:
-            return self.device
-        if self._aside is None:
-            self._aside = self._replayed_aside()
-        self._aside.rename(self.device.name)
-        return self._aside
+    def share(self, memo: dict[int, Any]) -> None:
+        """Before a copy that goes to the end of a trace that grows: collect, and note what it shares for `deepcopy`.
 
-    def _replayed_aside(self) -> Device:
+        A device that waits to be decided is replayed from its first event by each copy, unless nothing has come.
+        """
         device = self.device
-        aside = Intake(Device(device.base, device.options, device.image, device.learned), self._watcher)
-        aside.device.process = device.process
-        aside.begin_trace(device.current.trace)
-        for events in self._held:
-            aside.feed(events)
-        aside.settle()
-        return aside.provisional()
+        constants: list[object] = [
+            device.image,
+            device.options,
+            device.identity,
+            device.evidence,
+            device.geometry,
+            *device.marks,
+        ]
+        if self._replay is not None:
+            self._replay.collect()
+            constants += self._replay.constants
+        memo.update((id(each), each) for each in constants)
+        if self._settled is not None:
+            if self._settled.device.name != device.name:
+                self._settled.device.rename(device.name)
+            memo[id(self)], memo[id(self.device)] = self._settled, self._settled.device
+
+    def keep(self, copy: Intake) -> None:
+        """Keep a copy that went to the end, for the next one, where it had to decide what the device is."""
+        self._settled = copy if self._held else None
 
     def finish_trace(self, behaviour: Behaviour = Behaviour.UNDETERMINED) -> None:
         """End the trace; `behaviour` is that of another device of the same machine."""

@@ -16,7 +16,7 @@ from replay.command_set import CommandSet
 from replay.engine import Config, Machine
 from tracetool.analysis.cluster import Cluster, by_effect
 from tracetool.analysis.device import Mark
-from tracetool.analysis.evidence import SHOWING, behaviour_in, realize_in
+from tracetool.analysis.evidence import behaviour_in, realize_in
 from tracetool.analysis.extent import Extent, first_extent, written_extent, written_store
 from tracetool.analysis.identity import require_file
 from tracetool.analysis.machine_rows import (
@@ -32,6 +32,7 @@ from tracetool.analysis.machine_rows import (
 from tracetool.analysis.other_behaviour import Otherwise
 from tracetool.analysis.outside import Early, Outside
 from tracetool.analysis.tally import MOST_WRITES, NOTABLE
+from tracetool.frames import merge_short
 from tracetool.timeline.accesses import IS_ERASE, IS_STORED, access_table, steps_of
 from tracetool.timeline.blocks import BlockTable
 from tracetool.timeline.operations import sums_of, to_table
@@ -57,9 +58,6 @@ __all__ = ["Replay"]
 
 HOLD = 1 << 18
 """Events that may wait for the evidence of when buffered words are stored."""
-
-SHORT_HOLD = 64
-"""Those that may wait while the trace grows: more than a buffered write has, so that there probably is no evidence."""
 
 BATCH = 1 << 15
 """Operations that are collected at once: a query costs as much for a thousand rows as for ten thousand."""
@@ -188,24 +186,19 @@ class Replay:
             device.marks = [mark for at, mark in enumerate(device.marks) if firsts[at] or at % 2]
             self._spacing *= 2
 
-    def look(self) -> None:
-        """Have collectors know the latest operations while the trace grows.
-
-        A log of bus accesses alone never has the evidence of a behaviour; where that comes after all, the trace needs
-        another pass.
-        """
-        if self._waiting is not None and len(self._waiting.kind) > SHORT_HOLD:
-            self._device.assumed_behaviour = True
-            self._run_waiting(Behaviour.UNDETERMINED)
-        self.collect()
+    @property
+    def constants(self) -> list[object]:
+        """What a copy that only goes to the end of the trace can share: nothing of it changes any more."""
+        device = self._device
+        machines = (
+            [] if self._waiting is not None or device.options.keeps_journal else [device.machine, device.policy_machine]
+        )
+        return [self._waiting, *machines]
 
     def finish_trace(self, behaviour: Behaviour) -> None:
         """Run what waits for evidence of a behaviour, end the operation in progress, and note how the trace ends."""
         self._run_waiting(behaviour)
         machine, notes = self._machine, self._device.current
-        if self._device.assumed_behaviour:
-            shown = behaviour not in (Behaviour.UNDETERMINED, DEFAULT_BEHAVIOUR)
-            self._device.learned_late_behaviour = shown or any(map(machine.has_seen, SHOWING))
         unfinished = self._device.options.unfinished
         self._take_operations(machine.operations(end=not unfinished), None)
         self.collect()
@@ -449,6 +442,8 @@ class Replay:
         if device.options.keeps_operations:
             device.operations.append(to_table(sums, device.name, self._sectors))
             device.digests.append(sums["data"])
+            merge_short(device.operations)
+            merge_short(device.digests)
 
     def _collect_accesses(self, accesses: pl.DataFrame) -> None:
         device = self._device

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from tracetool.analysis.boots import with_boot
 from tracetool.analysis.cut_line import without_cut_line
 from tracetool.analysis.device import Device
 from tracetool.analysis.evidence import gather
+from tracetool.analysis.growth import SessionGrowth
 from tracetool.analysis.identity import NAMELESS, identify
 from tracetool.analysis.intake import PREROLL, Intake
 from tracetool.analysis.machine_rows import caused
@@ -26,7 +28,6 @@ from tracetool.errors import UsageError
 from tracetool.ingest.prefetch import prefetch
 from tracetool.timeline.accesses import ACCESSES_SCHEMA
 from tracetool.timeline.blocks import BLOCKS_SCHEMA
-from tracetool.timeline.operations import OPERATIONS_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -86,6 +87,7 @@ class Replayed:
     """The guest's code behind the events of each trace that has a log of it, by the trace's number."""
     accessed_elsewhere: set[tuple[int, int | None]] = field(default_factory=set)
     """Numbers of the traces in which a device that was not asked for was accessed."""
+    _growth: SessionGrowth = field(default_factory=SessionGrowth, repr=False, compare=False)
 
     @property
     def starts(self) -> tuple[int | None, ...]:
@@ -120,8 +122,7 @@ class Replayed:
         Raises:
             ValueError: operations were not kept.
         """
-        frames = [device.operation_table() for device in self.devices.values()]
-        return pl.concat([OPERATIONS_SCHEMA.to_frame(), *frames]).sort("trace", "first_seq")
+        return self._growth.operations(self.devices)
 
     def accesses(self) -> pl.DataFrame:
         """The accesses of all devices, a frame of `ACCESSES_SCHEMA` by trace and event.
@@ -149,7 +150,7 @@ def replay_readers(
     """Replay open traces; they are read again when a pass learns a fact too late to use it.
 
     `begun` is called with the result of each pass before it is filled; `fed` after each frame of events, with a
-    function that returns what is known so far.
+    function that returns the result as if the trace ended there, but for operations in progress.
     """
     options = with_boot(readers, with_runs(readers, options))
     images = cache(_load_image)  # read once however often the traces are
@@ -158,23 +159,16 @@ def replay_readers(
     rereadable = all(reader.rereadable for reader in readers)
     passes = MAX_PASSES
     while True:
-        reading = _Pass(options, images, lessons, mains, watcher, fed)
+        reading = _Pass(options, images, lessons, mains, watcher, fed, again=rereadable and passes > 1)
         if begun is not None:
             begun(reading.replayed)
         try:
-            replayed = reading.run(readers)
+            return reading.run(readers)
         except _SideBySide as found:
             mains[found.trace] = found.main
-            continue
-        late = {key: each.device for key, each in reading.intakes.items() if each.device.needs_another_pass}
-        passes -= 1
-        if not late or not passes:
-            return replayed
-        if not rereadable:
-            for device in late.values():
-                device.evaluated = not device.learned_late
-            return replayed
-        lessons |= {key: device.lesson() for key, device in late.items()}
+        except _Late as found:
+            passes -= 1
+            lessons |= found.lessons
 
 
 class _SideBySide(Exception):  # noqa: N818  the trace is read again
@@ -184,6 +178,14 @@ class _SideBySide(Exception):  # noqa: N818  the trace is read again
         super().__init__(trace, main)
         self.trace = trace
         self.main = main
+
+
+class _Late(Exception):  # noqa: N818  the trace is read again
+    """Facts became known after they were needed."""
+
+    def __init__(self, lessons: dict[Key, Learned]) -> None:
+        super().__init__(lessons)
+        self.lessons = lessons
 
 
 def _load_image(path: Path) -> NDArray[np.uint8]:
@@ -203,8 +205,12 @@ class _Pass:
         mains: dict[int, int],
         watcher: Watcher | None,
         fed: Callable[[Callable[[], Replayed]], None] | None = None,
+        *,
+        again: bool = False,
     ) -> None:
         self._fed = fed
+        self._again = again
+        """The traces can be read again."""
         self.options = options
         self._images = images
         self.lessons = lessons
@@ -225,13 +231,26 @@ class _Pass:
         self._alone = len(readers) == 1
         for number, reader in enumerate(readers):
             self._run_trace(number, reader, self.options.at if number == len(readers) - 1 else None)
+        self.end()
+        if self.keys:
+            self._complain_of_unknown_names()
+        return self.replayed
+
+    def end(self) -> None:
+        """End the session.
+
+        Raises:
+            _Late: facts became known after they were needed, and the traces can be read again.
+        """
         for device in self.replayed.devices.values():
             device.outside.finish()
         for process in {key.process for key in self.intakes}:
             _agree([each.device for key, each in self.intakes.items() if key.process == process])
-        if self.keys:
-            self._complain_of_unknown_names()
-        return self.replayed
+        late = {key: each.device for key, each in self.intakes.items() if each.device.needs_another_pass}
+        if late and self._again:
+            raise _Late({key: device.lesson() for key, device in late.items()})
+        for device in late.values():
+            device.evaluated = not device.learned_late
 
     def _run_trace(self, number: int, reader: TraceReader, at: int | None) -> None:
         for intake in self.intakes.values():
@@ -242,32 +261,47 @@ class _Pass:
         self._begin_callers(number)
         events = 0
         start: int | None = None
-        with closing(prefetch(reader.chunks(number))) as ahead:
+        # While a trace grows there is nothing to read ahead, and its reader asks for what is known.
+        with closing(prefetch(reader.chunks(number), in_thread=self._fed is None)) as ahead:
             for frame in self._resolved(self._chosen(number, reader, _until(ahead, at))):
                 events += len(frame)
                 if start is None and len(times := frame["time_ns"].drop_nulls()):
                     start = int(times[0])
                 self._feed(number, frame)
                 if self._fed is not None:
-                    self._fed(partial(self._provisional, reader, events, start))
+                    self._fed(partial(self._so_far, reader, events, start))
+        self.processes.require(each=self._alone)
+        self.end_trace(reader, events, start)
+        if number in self.replayed.callers:
+            health = self.replayed.traces[-1].health
+            self.replayed.callers[number].finish(gapless=not (health.damaged or health.lost))
+
+    def end_trace(self, reader: TraceReader, events: int, start: int | None) -> None:
+        """End the trace being read, of which `events` were replayed, the first with a time at `start`."""
         for intake in self.intakes.values():
             intake.settle(reader.health.events - 1 if reader.health.unterminated else None)
-        self.processes.require(each=self._alone)
         devices = [(key.process, each.device) for key, each in reversed(self.intakes.items())]
         shown = {process: device.behaviour for process, device in devices if device.behaviour}
         for key, intake in self.intakes.items():
             intake.finish_trace(shown.get(key.process, Behaviour.UNDETERMINED))
         health = without_cut_line(reader.health, [intake.device.current for intake in self.intakes.values()])
-        if number in self.replayed.callers:
-            self.replayed.callers[number].finish(gapless=not (health.damaged or health.lost))
         report = TraceReport(reader.meta, health, events, start, self.processes)
         self.replayed.traces.append(report)
 
-    def _provisional(self, reader: TraceReader, events: int, start: int | None) -> Replayed:
-        """What is known so far, with the trace being read."""
-        devices = {device.name: device for device in (intake.provisional() for intake in self.intakes.values())}
-        report = TraceReport(reader.meta, replace(reader.health), events, start, self.processes)
-        return replace(self.replayed, devices=devices, traces=[*self.replayed.traces, report])
+    def _so_far(self, reader: TraceReader, events: int, start: int | None) -> Replayed:
+        """A copy that goes to the end of a trace that is still written, as if that were here."""
+        constants = (reader, self.options, self.lessons, self.replayed.callers, self._fed)
+        memo: dict[int, Any] = {id(each): each for each in constants}
+        for intake in self.intakes.values():
+            intake.share(memo)
+        twin = deepcopy(self, memo)
+        for intake in twin.intakes.values():
+            intake.device.options = replace(intake.device.options, unfinished=True)
+        twin.end_trace(reader, events, start)
+        for key, intake in self.intakes.items():
+            intake.keep(twin.intakes[key])
+        twin.end()
+        return twin.replayed
 
     def _chosen(self, number: int, reader: TraceReader, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """The events of the chosen processes.

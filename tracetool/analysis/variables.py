@@ -27,7 +27,6 @@ __all__ = [
     "changes_of",
     "chosen_store",
     "device_store",
-    "device_timeline",
     "store_after",
     "store_changes",
     "store_follower",
@@ -82,19 +81,10 @@ def store_range(device: Device) -> tuple[int, int] | None:
     return None if store is None else (store.start, store.end)
 
 
-def device_timeline(device: Device) -> StoreTimeline | None:
-    """Follow the store of a device that was replayed with a journal; None where it never had one."""
-    follower = store_follower(device)
-    return None if follower is None else follower.follow(store_changes(device))
-
-
-def store_follower(device: Device) -> StoreFollower | None:
-    """A follower of the device's store as it was before the first change; None where there never was a store."""
-    machine, span = device.machine, store_range(device)
-    if machine is None or span is None:
-        return None
+def store_follower(device: Device, span: tuple[int, int]) -> StoreFollower:
+    """A follower of the device's store in a range (see `store_range`), as it was before the first change."""
     start, end = span
-    image = machine.config.image
+    image = None if device.machine is None else device.machine.config.image
     before = np.zeros(end - start, np.uint8)
     known = np.zeros(end - start, np.uint8)
     if image is not None:
@@ -103,15 +93,15 @@ def store_follower(device: Device) -> StoreFollower | None:
     return StoreFollower(start, bytearray(before), bytearray(known))
 
 
-def store_changes(device: Device) -> Iterator[tuple[int, StorageChange]]:
-    """The changes of all traces, each with the number of its trace; of a device that was replayed with a journal."""
+def store_changes(device: Device, start: int = 0) -> Iterator[tuple[int, StorageChange]]:
+    """The changes from number `start` on, each with its trace's number; of a device replayed with a journal."""
     machine = device.machine
     if machine is None:
         return
     starts = [(notes.changes_before, notes.trace) for notes in device.notes]
     ends = [start for start, _ in starts[1:]] + [len(machine.journal)]
-    for (start, trace), end in zip(starts, ends, strict=True):
-        yield from ((trace, change) for change in machine.journal.storage_changes(start, end))
+    for (begin, trace), end in zip(starts, ends, strict=True):
+        yield from ((trace, change) for change in machine.journal.storage_changes(max(begin, start), end))
 
 
 def chosen_store(replayed: Replayed) -> Device:

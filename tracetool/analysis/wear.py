@@ -8,7 +8,7 @@ from uuid import UUID
 
 import polars as pl
 
-from tracetool.analysis.variables import store_changes, store_follower
+from tracetool.analysis.variables import store_changes, store_follower, store_range
 from tracetool.timeline.operations import OPERATIONS_SCHEMA
 from tracetool.uefi.boot import FIRMWARES
 from tracetool.uefi.touches import Intent, Part
@@ -146,9 +146,10 @@ class StoreWear:
 
 def store_wear(device: Device) -> StoreWear | None:
     """Follow the store of a device that was replayed with journal and operations, boot by boot; None without one."""
-    follower = store_follower(device)
-    if follower is None:
+    span = store_range(device)
+    if span is None:
         return None
+    follower = store_follower(device, span)
     operations = pl.concat([OPERATIONS_SCHEMA.to_frame(), *device.operations])
     starts = _starts(operations)
     rooms = tuple(_rooms(device, follower, starts.select("trace", "first_seq").rows()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,14 +44,12 @@ class WideErases:
         self._operations = 0
         self._erased_at: dict[int, int] = {}
         self._spans = pl.DataFrame(schema=_SPANS)
-        block, order = pl.col("low") // block_bytes, pl.col("order").cast(pl.Int64)
-        self._as_spans = (block.alias("block"), order, "low", "high")
 
     def add(self, sums: pl.DataFrame) -> None:
         """Add the operations of a batch (`SUMS_SCHEMA`)."""
         rows = sums.with_row_index("order", self._operations)
         self._operations += len(rows)
-        self._spans = self._spans.vstack(rows.filter(_PROGRAMS).select(self._as_spans))
+        self._spans = self._spans.vstack(rows.filter(_PROGRAMS).select(_as_spans(self.block_bytes)))
         erases = rows.filter(_ERASES).select(_COLUMNS)
         for row in erases.iter_rows(named=True):
             self._erase(row)
@@ -91,6 +90,12 @@ class WideErases:
                 pl.col("block").first(), pl.col("order").max(), pl.col("low").first(), pl.col("high").max()
             )
             self._spans = joined.select(*_SPANS)
+
+
+@cache
+def _as_spans(block_bytes: int) -> tuple[pl.Expr | str, ...]:
+    block, order = pl.col("low") // block_bytes, pl.col("order").cast(pl.Int64)
+    return block.alias("block"), order, "low", "high"
 
 
 def _covered(low: NDArray[np.int64], high: NDArray[np.int64]) -> int:

@@ -33,14 +33,18 @@ if TYPE_CHECKING:
 __all__ = ["SoFar", "audit", "audit_replayed"]
 
 _NO_OPERATIONS = OPERATIONS_SCHEMA.to_frame()
+_NO_MODULES = WHO_SCHEMA.to_frame()
 
 
 class SoFar(NamedTuple):
-    """Part of an `Audit` that is known while a trace grows; its operations are empty where none are kept."""
+    """What is known while a trace grows, as parts of an `Audit`; operations are empty where none are kept."""
 
+    replayed: Replayed
     traces: tuple[TraceReport, ...]
     findings: tuple[Finding, ...]
     operations: pl.DataFrame
+    audit: Callable[[], Audit]
+    """Judges the devices as well, which takes some milliseconds."""
 
 
 def audit(
@@ -85,24 +89,22 @@ def audit_replayed(
 
     def known(replayed: Replayed) -> SoFar:
         operations = replayed.operations() if options.keep_operations else _NO_OPERATIONS
-        return SoFar(tuple(_with_code(replayed)), tuple(find(replayed, policy, chip, rules)), operations)
+        findings, traces = tuple(find(replayed, policy, chip, rules)), tuple(_with_code(replayed))
+
+        def judged() -> Audit:
+            devices = tuple(_judged(replayed.devices[name], replayed, guests) for name in sorted(replayed.devices))
+            modules = sum_by_module(with_findings(operations, findings)) if replayed.callers else _NO_MODULES
+            shown = operations if kept else operations.clear()
+            return Audit(policy, guests, traces, devices, findings, operations=shown, modules=modules)
+
+        return SoFar(replayed, traces, findings, operations, judged)
 
     def so_far(provisional: Callable[[], Replayed]) -> None:
         if fed is not None:
             fed(lambda: known(provisional()))
 
     replayed = replay_readers(readers, options, watcher=watcher, begun=begun, fed=None if fed is None else so_far)
-    devices = tuple(_judged(replayed.devices[name], replayed, guests) for name in sorted(replayed.devices))
-    traces, findings, operations = known(replayed)
-    return replayed, Audit(
-        policy,
-        guests,
-        traces,
-        devices,
-        findings,
-        operations=operations if kept else operations.clear(),
-        modules=sum_by_module(with_findings(operations, findings)) if replayed.callers else WHO_SCHEMA.to_frame(),
-    )
+    return replayed, known(replayed).audit()
 
 
 def _with_code(replayed: Replayed) -> Iterator[TraceReport]:

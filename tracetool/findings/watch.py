@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,8 +61,6 @@ class OperationWatch:
         self._longest_ns = np.zeros(max(OpKind) + 1, np.int64)
         self._longest_ns[list(_WRITING)] = np.multiply((chip.erase_us, chip.program_us, chip.buffered_program_us), 1000)
         self._locks = Locks()
-        # Made once: to make an expression takes as long as to evaluate it on the few operations of a growing trace.
-        self._sizes, self._places = self._size_columns(), self._place_columns()
 
     def add(self, sums: pl.DataFrame) -> None:
         """Collect the operations of a batch (`SUMS_SCHEMA`)."""
@@ -80,36 +79,11 @@ class OperationWatch:
     def _with_context(self, sums: pl.DataFrame) -> pl.DataFrame:
         """The operations with the chip's sizes and its state before each: busy, not polled, block locked."""
         if self._cfi02:
-            return sums.with_columns(self._sizes)
+            return sums.with_columns(_sizes(self._geometry, self._chip))
         masks = {**self._busy_before(sums), "locked": self._locked(sums)}
-        return sums.hstack([pl.Series(name, mask) for name, mask in masks.items()]).with_columns(self._sizes)
-
-    def _size_columns(self) -> list[pl.Expr]:
-        """The chip's sizes, and whether a command was for some of its bank's chips only."""
-        geometry = self._geometry
-        if self._cfi02:
-            return [pl.lit(geometry.largest_block).alias("sector_bytes"), pl.lit(geometry.size).alias("size")]
-        count_mask = (1 << (8 * (geometry.chip_width or geometry.bank_width))) - 1
-        words = (pl.col("count_value") & count_mask) + _WORDS_PER_COUNT
-        return [
-            pl.lit(geometry.block).alias("block_bytes"),
-            pl.lit(self._chip.buffer_bytes * geometry.chips).alias("buffer_bytes"),
-            (words * geometry.bank_width).alias("counted_bytes"),
-            self._one_lane().alias("one_lane"),
-        ]
-
-    def _one_lane(self) -> pl.Expr:
-        """A command for some chips of several: its byte alone in an access as wide as the bank, or a narrower access.
-
-        A driver that does not know the bus yet asks for identifiers in every width; these are left out.
-        """
-        geometry = self._geometry
-        if geometry.chips == 1:
-            return pl.lit(value=False)
-        value, size = pl.col("command_value"), pl.col("command_size")
-        plain = (value > 0) & (value <= 0xFF) & (size == geometry.bank_width)  # noqa: PLR2004  one byte
-        narrow = size.is_between(geometry.chip_width, geometry.bank_width, closed="left")
-        return ~is_kind(OpKind.STRAY, OpKind.NONE, *QUIET) & (plain | narrow)
+        return sums.hstack([pl.Series(name, mask) for name, mask in masks.items()]).with_columns(
+            _sizes(self._geometry, self._chip)
+        )
 
     def _busy_before(self, sums: pl.DataFrame) -> dict[str, Mask]:
         """Masks of operations before which a chip could be busy with a program or erase that was not polled to its end.
@@ -136,14 +110,6 @@ class OperationWatch:
         runs: NDArray[np.int64] = (sums["trace"].to_numpy() << _BOOT_BITS) + sums["boot"].to_numpy()
         return runs
 
-    def _place_columns(self) -> tuple[pl.Expr, pl.Expr]:
-        """The block of an operation, and the one whose lock status it read, -1 for none."""
-        asked = (pl.col("identifier_offset") // self._geometry.bank_width) & 0xFF == _LOCK_STATUS_WORD
-        return (
-            (pl.coalesce("low", "command_offset").fill_null(0) // self._geometry.block).alias("block"),
-            pl.when(asked).then(pl.col("identifier_offset") // self._geometry.block).fill_null(-1).alias("checked"),
-        )
-
     def _locked(self, sums: pl.DataFrame) -> Mask:
         """Mask of operations on a block that was not unlocked since power-up or reset.
 
@@ -151,8 +117,47 @@ class OperationWatch:
         """
         if not self._chip.locked_at_power_up:
             return np.zeros(len(sums), np.bool_)
-        block, checked = (column.to_numpy() for column in sums.select(self._places))
+        block, checked = (column.to_numpy() for column in sums.select(_places(self._geometry)))
         return self._locks.add(block, checked, sums["kind"].to_numpy(), self._runs(sums))
+
+
+# Made once: to make an expression takes as long as to evaluate it on the few operations of a growing trace.
+@cache
+def _sizes(geometry: Geometry, chip: ChipProfile) -> list[pl.Expr]:
+    """The chip's sizes, and whether a command was for some of its bank's chips only."""
+    if geometry.command_set == CommandSet.CFI02:
+        return [pl.lit(geometry.largest_block).alias("sector_bytes"), pl.lit(geometry.size).alias("size")]
+    count_mask = (1 << (8 * (geometry.chip_width or geometry.bank_width))) - 1
+    words = (pl.col("count_value") & count_mask) + _WORDS_PER_COUNT
+    return [
+        pl.lit(geometry.block).alias("block_bytes"),
+        pl.lit(chip.buffer_bytes * geometry.chips).alias("buffer_bytes"),
+        (words * geometry.bank_width).alias("counted_bytes"),
+        _one_lane(geometry).alias("one_lane"),
+    ]
+
+
+def _one_lane(geometry: Geometry) -> pl.Expr:
+    """A command for some chips of several: its byte alone in an access as wide as the bank, or a narrower access.
+
+    A driver that does not know the bus yet asks for identifiers in every width; these are left out.
+    """
+    if geometry.chips == 1:
+        return pl.lit(value=False)
+    value, size = pl.col("command_value"), pl.col("command_size")
+    plain = (value > 0) & (value <= 0xFF) & (size == geometry.bank_width)  # noqa: PLR2004  one byte
+    narrow = size.is_between(geometry.chip_width, geometry.bank_width, closed="left")
+    return ~is_kind(OpKind.STRAY, OpKind.NONE, *QUIET) & (plain | narrow)
+
+
+@cache
+def _places(geometry: Geometry) -> tuple[pl.Expr, pl.Expr]:
+    """The block of an operation, and the one whose lock status it read, -1 for none."""
+    asked = (pl.col("identifier_offset") // geometry.bank_width) & 0xFF == _LOCK_STATUS_WORD
+    return (
+        (pl.coalesce("low", "command_offset").fill_null(0) // geometry.block).alias("block"),
+        pl.when(asked).then(pl.col("identifier_offset") // geometry.block).fill_null(-1).alias("checked"),
+    )
 
 
 _PROGRAMMING = IS_WRITING & ~is_kind(OpKind.ERASE)

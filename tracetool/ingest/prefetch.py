@@ -80,12 +80,15 @@ ITEMS = 2
 """Items that wait at most."""
 
 
-def prefetch(items: Iterator[T]) -> Generator[T]:
-    """The same items, produced in a thread from the second on, while the consumer works on the one before.
+def prefetch(items: Iterator[T], *, in_thread: bool = True) -> Generator[T]:
+    """The same items, produced in a thread from the third on, while the consumer works on the one before.
 
-    What asking raises is raised in its place. The thread has ended when this generator has.
+    What asking raises is raised in its place. The thread has ended when this generator has. Not `in_thread`, an item is
+    produced when the consumer asks for it.
     """
-    yield from islice(items, AT_ONCE)
+    yield from islice(items, AT_ONCE if in_thread else None)
+    if not in_thread:
+        return
     ahead: Prefetch[tuple[T, ...]] = Prefetch(lambda: tuple(islice(items, 1)), ITEMS)
     try:
         while found := ahead.take():

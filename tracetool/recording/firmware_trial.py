@@ -13,7 +13,7 @@ from replay.columns import JournalKind
 from replay.powercut import commits_of
 from tracetool.analysis.options import Options
 from tracetool.analysis.session import replay_readers
-from tracetool.analysis.variables import changes_frame, device_store, device_timeline
+from tracetool.analysis.variables import changes_frame, device_store
 from tracetool.errors import EmulatorError, InputError
 from tracetool.images import write_image
 from tracetool.ingest import open_trace
@@ -146,7 +146,7 @@ def _recovers(commits: list[Commit], model: Model, image: bytes) -> bool:
 
 def _deleted(device: Device) -> frozenset[str]:
     """Names of the variables that the guest deleted."""
-    timeline = device_timeline(device)
+    timeline = device.followed_store
     if timeline is None:
         return frozenset()
     changes = changes_frame(timeline, pl.concat(device.operations))

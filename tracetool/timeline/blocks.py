@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -51,7 +52,6 @@ class BlockTable:
 
     def __init__(self, sectors: Sectors | int = SECTOR_BYTES) -> None:
         self.sectors = Sectors(sectors) if isinstance(sectors, int) else sectors
-        self._spans = _spans(self.sectors)
         self._blocks = _NO_BLOCKS
 
     @property
@@ -61,7 +61,7 @@ class BlockTable:
 
     def add(self, sums: pl.DataFrame) -> None:
         """Add the operations of a batch (`SUMS_SCHEMA`)."""
-        touched = _touched(sums, self._spans)
+        touched = _touched(sums, self.sectors)
         if len(touched):
             both = pl.concat([self._blocks, touched])
             self._blocks = both.group_by("block", maintain_order=True).agg(*_JOIN)
@@ -108,6 +108,7 @@ _TOUCHES = (
 )
 
 
+@lru_cache(maxsize=64)
 def _spans(sectors: Sectors) -> tuple[pl.Expr, pl.Expr]:
     """The first and the last block that an operation touched."""
     first = sectors.number(pl.coalesce("low", "command_offset")).cast(pl.Int64)
@@ -115,14 +116,14 @@ def _spans(sectors: Sectors) -> tuple[pl.Expr, pl.Expr]:
     return first.alias("first"), last.alias("last")
 
 
-def _touched(sums: pl.DataFrame, spans: tuple[pl.Expr, pl.Expr]) -> pl.DataFrame:
+def _touched(sums: pl.DataFrame, sectors: Sectors) -> pl.DataFrame:
     """One row for each block that each writing operation touched."""
-    writing = sums.filter(IS_WRITING).with_columns(spans)
+    writing = sums.filter(IS_WRITING).with_columns(_spans(sectors))
     spread = writing.with_columns(block="first")
     if (writing["first"].to_numpy() != writing["last"].to_numpy()).any():
         spread = writing.with_columns(block=pl.int_ranges("first", pl.col("last") + 1)).explode("block")
     return spread.select(_TOUCHES)
 
 
-_NO_BLOCKS = _touched(SUMS_SCHEMA.to_frame(), _spans(Sectors(SECTOR_BYTES)))
+_NO_BLOCKS = _touched(SUMS_SCHEMA.to_frame(), Sectors(SECTOR_BYTES))
 """Made once: it takes as long as to add a batch."""

@@ -30,6 +30,11 @@ class Fingerprint:
         self.operations = 0
         self._hash = hashlib.sha256()
 
+    def __deepcopy__(self, _memo: object) -> Fingerprint:
+        other = Fingerprint()
+        other.operations, other._hash = self.operations, self._hash.copy()
+        return other
+
     def add(self, sums: pl.DataFrame) -> None:
         """Add the operations of a batch (`SUMS_SCHEMA`)."""
         self.operations += sums.height

@@ -44,6 +44,9 @@ class Sectors:
         """The blocks of a flash."""
         return cls(geometry.block, geometry)
 
+    def __deepcopy__(self, _memo: object) -> Sectors:
+        return self  # which never changes
+
     def _by_region(self, column: pl.Expr, by: int, values: list[pl.Expr]) -> pl.Expr:
         """The value of the last region that begins (field `by`) at or before the column's."""
         found = values[0]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from replay.columns import JournalKind
 from tracetool.uefi.queue_steps import QueueFollower, SpareFollower, may_become
 from tracetool.uefi.regions import nv_regions
-from tracetool.uefi.touches import Copy, Fault, FaultyStep, Intent, Part, Touch, touches_frame
+from tracetool.uefi.touches import Copy, Fault, FaultyStep, Intent, Part, Touch, TouchTable, copies_of
 from tracetool.uefi.variables import START_ID, STORE_HEADER_BYTES, State, VariableList, read_store_header, read_variable
 from tracetool.uefi.volume import HEADER_BYTES
 
@@ -113,6 +113,7 @@ class StoreFollower:
 
     def __post_init__(self) -> None:
         self._ftw, self._spare = QueueFollower(self.read), SpareFollower(self.read)
+        self._table = TouchTable()
         self.all_known = 0 not in self.known
         self._read_layout(None)
         self._name_all()
@@ -413,28 +414,38 @@ class StoreFollower:
     def _data(self, copy: Copy) -> bytes:
         return b"" if self.variables is None else read_variable(self.read, copy.header, self.variables.store.end).data
 
-    def finish(self) -> None:
-        """End the trace: variables that a rewrite has not written again by then are lost."""
-        if self.start_byte is not None:
-            self._touch(*self.start_byte, 1, Part.FREE, Intent.OTHER)
+    def _lost_at_end(self, last: Event) -> list[FaultyStep]:
+        """Variables that a rewrite has not written again by the end of the trace are lost."""
         phase = self.phase
-        if phase is None or not self.touches:
-            return
+        if phase is None:
+            return []
         names = {(copy.name, copy.header.guid) for copy in self.live.values() if copy.live}
         gone = {(copy.name or "?", copy.header.guid) for copy in phase.before.values() if copy.live} - names
-        if gone:
-            words = f"the trace ends while the store is written again, with {len(gone)} variables missing: "
-            last = self.touches[-1]
-            listed = ", ".join(sorted(name for name, _ in gone))
-            self._fault(Fault.LOST, (last.trace, last.seq), self.start, phase.end - self.start, words + listed)
+        if not gone:
+            return []
+        words = f"the trace ends while the store is written again, with {len(gone)} variables missing: "
+        listed = ", ".join(sorted(name for name, _ in gone))
+        return [FaultyStep(Fault.LOST, *last, self.start, phase.end - self.start, words + listed)]
 
     def follow(self, changes: Iterable[tuple[int, StorageChange]]) -> StoreTimeline:
-        """Take in the numbers of traces and changes of storage, oldest first, to the end of the trace."""
+        """Take in the numbers of traces and changes of storage, oldest first; the life of the store, if it ended there.
+
+        More changes may be taken in later; what was returned stays as it is.
+        """
         for trace, change in changes:
             self.change(trace, change)
-        self.finish()
+        more = []
+        if self.start_byte is not None:
+            event, offset = self.start_byte
+            more.append(Touch(*event, offset, 1, Part.FREE, Intent.OTHER, None, None, None))
+        touches = [*self.touches[-1:], *more]
+        lost = self._lost_at_end(touches[-1][:2]) if touches else []
         return StoreTimeline(
-            touches_frame(self.touches), tuple(self.copies), tuple(self.faults), self.start, tuple(self.rooms)
+            self._table.frame(self.touches, more),
+            copies_of(self.copies),
+            (*self.faults, *lost),
+            self.start,
+            tuple(self.rooms),
         )
 
     # --- fault tolerant write ------------------------------------------------------------------------------------

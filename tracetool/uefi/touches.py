@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import polars as pl
 
+from tracetool.frames import merge_short
 from tracetool.uefi.variables import State
 
 if TYPE_CHECKING:
@@ -26,7 +29,8 @@ __all__ = [
     "Part",
     "SpareCopy",
     "Touch",
-    "touches_frame",
+    "TouchTable",
+    "copies_of",
 ]
 
 Event = tuple[int, int]
@@ -180,26 +184,57 @@ the number of the rewrite or reclaim of the live store that it is part of (null:
 variables that an erase of the store took (null: no such erase)."""
 
 
-def touches_frame(touches: Sequence[Touch]) -> pl.DataFrame:
-    """The touches as a frame of `TOUCHES_SCHEMA`."""
-    columns = list(zip(*touches, strict=True)) or [()] * len(Touch._fields)
-    *numbers, parts, intents, concerned, rewrites, erased = columns
-    written = {of: str(_written_for(of)) for of in concerned}
-    guids = {of: None if of is None or of.guid is None else str(UUID(bytes_le=of.guid)) for of in written}
-    return pl.DataFrame(
-        [
-            *numbers,
-            parts,
-            [intent or written[of] for intent, of in zip(intents, concerned, strict=True)],
-            [of.number if isinstance(of, Copy) else None for of in concerned],
-            [of and of.name for of in concerned],
-            [guids[of] for of in concerned],
-            rewrites,
-            erased,
-        ],
-        TOUCHES_SCHEMA,
-        orient="col",
-    )
+def copies_of(copies: Sequence[Copy]) -> tuple[Copy, ...]:
+    """The copies as they are now, which speak of one another."""
+    now = [copy(each) for each in copies]
+    for each in now:
+        each.replaces = None if each.replaces is None else now[each.replaces.number]
+        each.kept_from = None if each.kept_from is None else now[each.kept_from.number]
+    return tuple(now)
+
+
+_FIXED = {name: TOUCHES_SCHEMA[name] for name in ("trace", "seq", "offset", "length", "part", "intent")}
+_FIXED |= {"of": pl.UInt32(), "rewrite": TOUCHES_SCHEMA["rewrite"], "erased": TOUCHES_SCHEMA["erased"]}
+"""Fields of `Touch`: what it concerns by its place among all that is concerned, which may change yet."""
+
+
+class TouchTable:
+    """Touches as a frame, of which only what is new is made each time.
+
+    What a touch concerns may get its name, and what it was written for, later than the touch.
+    """
+
+    def __init__(self) -> None:
+        self._fixed: list[pl.DataFrame] = []
+        self._count = 0
+        self._concerned: dict[Copy | SpareCopy | None, int] = {}
+
+    def frame(self, touches: Sequence[Touch], more: Sequence[Touch] = ()) -> pl.DataFrame:
+        """The touches, those of the last time and new ones, as a frame of `TOUCHES_SCHEMA`; `more` are for once."""
+        if len(touches) > self._count:
+            self._fixed.append(self._fix(touches[self._count :]))
+            self._count = len(touches)
+            merge_short(self._fixed)
+        fixed = pl.concat([pl.DataFrame(schema=_FIXED), *self._fixed, *([self._fix(more)] if more else [])])
+        said = [(_number(of), of and of.name, _guid(of and of.guid), _written_for(of)) for of in self._concerned]
+        schema = {name: TOUCHES_SCHEMA[name] for name in ("copy", "variable", "guid")} | {"written": _FIXED["intent"]}
+        known = pl.DataFrame(said, schema, orient="row")[fixed["of"]]
+        whole = fixed.hstack(known).with_columns(pl.coalesce("intent", "written").alias("intent"))
+        return whole.select(TOUCHES_SCHEMA.names())
+
+    def _fix(self, touches: Sequence[Touch]) -> pl.DataFrame:
+        *before, concerned, rewrites, erased = zip(*touches, strict=True)
+        places = [self._concerned.setdefault(of, len(self._concerned)) for of in concerned]
+        return pl.DataFrame([*before, places, rewrites, erased], _FIXED, orient="col")
+
+
+def _number(of: Copy | SpareCopy | None) -> int | None:
+    return of.number if isinstance(of, Copy) else None
+
+
+@lru_cache(1024)
+def _guid(guid: bytes | None) -> str | None:
+    return None if guid is None else str(UUID(bytes_le=guid))
 
 
 def _written_for(of: Copy | SpareCopy | None) -> Intent:

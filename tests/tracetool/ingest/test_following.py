@@ -20,18 +20,21 @@ import tracetool as tt
 from tests.captures import capture_path
 from tests.patience import PATIENCE_S, wait_until
 from tests.tracetool.logs import Log, log
-from tracetool.analysis.device import Device
-from tracetool.analysis.intake import Intake
 from tracetool.analysis.options import Options
+from tracetool.analysis.session import replay_readers
 from tracetool.compression import zstd
 from tracetool.ingest import following
 from tracetool.ingest.following import Following, open_followed
+from tracetool.ingest.trace_reader import ReaderOver
 from tracetool.library.follow import follow_audit
+from tracetool.library.inputs import open_readers
 from tracetool.report.formats.json import audit_document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from tracetool.analysis.device import Device
+    from tracetool.analysis.session import Replayed
     from tracetool.audit.audit import SoFar
     from tracetool.ingest import TraceReader
 
@@ -405,22 +408,56 @@ def test_looking_for_findings_takes_a_small_part_of_the_time(tmp_path: Path) -> 
     assert control.pause_s >= 100 * 0.02
 
 
-def test_a_device_whose_events_are_held_is_replayed_aside_once_until_more_come(tmp_path: Path) -> None:
+class InParts(ReaderOver):
+    """The events of a trace in frames of equal length."""
+
+    def __init__(self, path: Path, parts: int) -> None:
+        super().__init__(open_readers([str(path)])[0])
+        self._parts = parts
+
+    def chunks(self, trace: int = 0) -> Iterator[pl.DataFrame]:
+        """The frames."""
+        events = pl.concat(self._inner.chunks(trace))
+        yield from events.iter_slices(-(-len(events) // self._parts))
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_a_device_whose_events_are_held_is_replayed_once_until_more_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, decided: bool
+) -> None:
+    """One that was decided goes on, and each look at it is a copy."""
     path = tmp_path / "guest.log"
     path.write_text(some_log().text)
-    frame = tt.open(path).events
-    intake = Intake(Device(FLASH1, Options()))
-    intake.begin_trace(0)
-    intake.feed(frame)
-    first = intake.provisional()
-    assert intake.provisional() is first
-    assert first.current.events == len(frame)
-    intake.feed(frame)
-    second = intake.provisional()
-    assert second is not first
-    assert second.current.events == 2 * len(frame)
-    intake.settle()
-    assert intake.provisional() is intake.device
+    monkeypatch.setattr("tracetool.analysis.intake.PREROLL", 8 if decided else 1 << 16)
+    looks: list[Device] = []
+
+    def fed(known: Callable[[], Replayed]) -> None:
+        first, again = (known().devices[FLASH1] for _ in range(2))
+        assert (again is first) != decided
+        looks.append(again)
+
+    last = replay_readers([InParts(path, 3)], Options(), fed=fed).devices[FLASH1]
+    events = [look.current.events for look in looks]
+    assert events == sorted(set(events))
+    assert len({id(look) for look in (*looks, last)}) == 4
+    assert looks[-1].tally.totals == last.tally.totals
+
+
+def test_what_is_known_of_a_device_whose_events_are_held_has_its_new_name(tmp_path: Path) -> None:
+    """The second machine of a trace gives the first one its process as part of its name."""
+    path = tmp_path / "guest.log"
+    lines = some_log().text.splitlines()
+    path.write_text("".join(f"host qemu[{1 + (number > 40)}]: {line}\n" for number, line in enumerate(lines)))
+    names: list[list[str]] = []
+
+    def fed(known: Callable[[], Replayed]) -> None:
+        found = known().devices
+        names.append(sorted(found))
+        assert names[-1] == sorted(device.name for device in found.values())
+
+    replay_readers([InParts(path, 9)], Options(), fed=fed)
+    assert names[0] == [FLASH1]
+    assert names[-1] == [f"{FLASH1} (pid 1)", f"{FLASH1} (pid 2)"]
 
 
 def buffered_writes(outside: int) -> list[str]:
