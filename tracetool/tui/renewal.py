@@ -24,7 +24,11 @@ _LEAST_S = 0.5
 """Seconds between renewals."""
 
 _SHARE = 3.5
-"""A trace is audited again as a whole: the app takes at most this part of a core's time, below a third."""
+"""Renewals take at most this part of a core's time, below a third: some audit the whole trace, or show much anew."""
+
+_PAUSES = 100
+"""What has come is read after a pause of this many times what the last renewal took, but for events that would wait
+for `MOST_DELAY_S`."""
 
 _MOST = 10
 """Renewals take place after this many times what the last one took, however busy the app is otherwise."""
@@ -35,7 +39,7 @@ _LOUDNESS = {Severity.ERROR: "error", Severity.WARNING: "warning"}
 
 
 class Renewal(Controller):
-    """Audits a growing trace again and again, shows the result in the views, and announces findings that are new."""
+    """Asks for the audit of a growing trace again and again, shows it, and announces findings that are new."""
 
     def __init__(self, app: TraceApp, growing: GrowingTrace) -> None:
         super().__init__(app)
@@ -67,6 +71,7 @@ class Renewal(Controller):
 
     def _note(self, session: AuditSession) -> None:
         self._took = monotonic() - self._started
+        self._growing.pause(_PAUSES * (process_time() - self._worked))
         if not session.growing and not self._ended:
             self._ended = True
             error = self._growing.error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -30,7 +30,19 @@ if TYPE_CHECKING:
     from tracetool.uefi.store_timeline import StoreTimeline
     from tracetool.viewmodel.heatmap import Subject
 
-__all__ = ["NO_CODE", "AuditSession", "Cancelled", "Job", "Progress", "Settings", "load", "partial_session", "start"]
+__all__ = [
+    "KEPT",
+    "NO_CODE",
+    "AuditSession",
+    "Cancelled",
+    "Job",
+    "Progress",
+    "Settings",
+    "load",
+    "partial_session",
+    "session_of",
+    "start",
+]
 
 
 NO_CODE = "no log of the guest's code (record --who, or --who-log FILE)"
@@ -146,6 +158,10 @@ class AuditSession:
         return f"{first} and {count_of(more, 'more trace')}" if more else first
 
 
+KEPT: dict[str, Any] = {"keep_operations": True, "keep_occurrences": True, "journal": True, "checkpoints": True}
+"""Options of an audit for the app."""
+
+
 def load(
     traces: Sequence[CachedTrace], settings: Settings, begun: Callable[[Replayed], None] | None = None
 ) -> AuditSession:
@@ -156,9 +172,13 @@ def load(
         UsageError: options contradict each other or the trace.
         Cancelled: the progress that the traces report to was stopped.
     """
-    options = replace(settings.options, keep_operations=True, keep_occurrences=True, journal=True, checkpoints=True)
-    options = replace(options, unfinished=any(trace.growing for trace in traces))
-    replayed, audit = audit_replayed(traces, options, settings.rules, guests=settings.guests, begun=begun)
+    options = replace(settings.options, **KEPT, unfinished=any(trace.growing for trace in traces))
+    found = audit_replayed(traces, options, settings.rules, guests=settings.guests, begun=begun)
+    return session_of(traces, settings, *found)
+
+
+def session_of(traces: Sequence[CachedTrace], settings: Settings, replayed: Replayed, audit: Audit) -> AuditSession:
+    """The session of traces that were audited with the options `KEPT`; InputError where they hold no event."""
     require_events(traces, sum(trace.events for trace in traces))
     for trace, report in zip(traces, replayed.traces, strict=True):
         trace.label = report.processes.label

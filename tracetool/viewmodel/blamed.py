@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import polars as pl
+
 from tracetool.analysis.blame import IMAGE, RESTART, Blame
 from tracetool.findings.phrases import count_of
 from tracetool.report.frames import seconds
@@ -38,8 +40,8 @@ class Blamed(NamedTuple):
 
 def blame_of(session: AuditSession, device: str, history: History) -> Blame:
     """Prepare the answers about a device whose contents are `history`."""
-    found = session.replayed.devices[device]
-    return Blame(history, found.operation_table(), session.store_timeline(device))
+    mine = session.operations.filter(pl.col("device").cast(pl.String) == device)
+    return Blame(history, mine, session.store_timeline(device))
 
 
 def blamed(session: AuditSession, blame: Blame, start: int, end: int, position: int) -> list[Blamed]:

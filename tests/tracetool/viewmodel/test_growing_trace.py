@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-import polars as pl
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from replay.backing import Policy
+from tests.captures import capture_path
 from tests.patience import PATIENCE_S, wait_until
 from tests.tracetool.cli.program import PADDING
+from tests.tracetool.ingest.test_following import wait_until_read
 from tests.tracetool.logs import log
 from tests.tracetool.viewmodel.samples import finished, job, padding
+from tracetool.analysis.options import ANY_DEVICE, Options
 from tracetool.compression import zstd
 from tracetool.errors import InputError
 from tracetool.ingest.following import Following, open_followed
-from tracetool.viewmodel.audit_session import Settings
+from tracetool.report.formats.json import audit_document
+from tracetool.viewmodel.audit_session import Settings, load
 from tracetool.viewmodel.growing_trace import GrowingTrace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from tracetool.analysis.history import History
+    from tracetool.uefi.store_timeline import StoreTimeline
     from tracetool.viewmodel.audit_session import AuditSession
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
 FLASH1 = "virt.flash1"
+SETTINGS = Settings()
 
 
 def followed(path: Path) -> GrowingTrace:
@@ -40,45 +50,130 @@ def until_read(trace: GrowingTrace, events: int) -> None:
     wait_until(lambda: trace.events >= events, f"{events} events are not read")
 
 
-def ended(trace: GrowingTrace) -> AuditSession:
+def ended(trace: GrowingTrace, chosen: Settings = SETTINGS) -> AuditSession:
     """The session of all of it."""
     trace.stop()
     assert trace.ended.wait(PATIENCE_S)
-    return finished(trace.job(Settings()))
+    return finished(trace.job(chosen))
 
 
-@given(st.lists(st.integers(1, 4000), min_size=1, max_size=5))
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_however_a_trace_grows_its_session_ends_as_that_of_the_file(tmp_path: Path, steps: list[int]) -> None:
-    text = zstd.decompress(PADDING.read_bytes())
-    lines, path = text.splitlines(keepends=True), tmp_path / "guest.log"
-    path.write_bytes(lines[0])
-    trace, at = followed(path), 1
-    try:
-        for step in steps:
+def unpacked(capture: str) -> bytes:
+    return zstd.decompress(capture_path(capture).read_bytes())
+
+
+def two_machines() -> bytes:
+    """Two QEMUs in one journal, of which the second begins later; one writes beyond the extent."""
+    first = log(FLASH1).realize(768 << 10).reset().program(0x0, 1).erase(0x40000).program(0x100000, 2).read_array()
+    second = log(FLASH1).realize(768 << 10).reset().program(0x0, 3)
+    two = ((1, first), (2, second))
+    lines = [f"host qemu[{pid}]: {line}" for pid, trace in two for line in trace.text.splitlines()]
+    return "\n".join([*lines[::2], *lines[1::2], ""]).encode()
+
+
+def by_threads() -> bytes:
+    """Two QEMUs side by side that only their threads tell apart, which shows when the first goes on."""
+    parts = (log(FLASH1).reset().program(0x0, 1), log(FLASH1).reset().program(0x0, 2), log(FLASH1).program(0x40, 3))
+    lines = [f"{7 + number % 2}@1.0:{line}" for number, part in enumerate(parts) for line in part.text.splitlines()]
+    return "\n".join([*lines, ""]).encode()
+
+
+def late_extent() -> bytes:
+    """A write beyond the extent, before the firmware writes the store that tells of it."""
+    before = log(FLASH1).program(0x200000, 1).read_array().text
+    return before.encode() + unpacked("aavmf-first-boot/trace.log.zst")[: 1 << 20]
+
+
+FIRST_BOOT = "aavmf-first-boot/trace.log.zst"
+IMAGE = {FLASH1: "aavmf-shell-padding/flash1-before.fd.zst"}
+KINDS: dict[str, tuple[Callable[[], bytes], Settings, int]] = {
+    "log": (partial(unpacked, FIRST_BOOT), Settings(Options(variables=True)), 2000),
+    "simple": (partial(unpacked, "aavmf-first-boot/trace.simple.zst"), Settings(), 1 << 16),
+    "policy": (
+        partial(unpacked, "aavmf-shell-padding/trace.log.zst"),
+        Settings(Options(policy=Policy.VOLATILE, extents={FLASH1: 512 << 10})),
+        500,
+    ),
+    "short-backing": (partial(unpacked, "aavmf-rfc-v2/trace.log.zst"), Settings(), 1000),
+    "cfi02": (partial(unpacked, "cfi02/ref405ep.log.zst"), Settings(), 1000),
+    "two-machines": (two_machines, Settings(), 8),
+    "threads": (by_threads, Settings(), 8),
+    "late-extent": (late_extent, Settings(), 500),
+    "unnamed-device": (partial(unpacked, FIRST_BOOT), Settings(Options(extents={ANY_DEVICE: 768 << 10})), 1000),
+}
+"""The bytes of a trace, the settings of its audit, and after how many events a device is decided."""
+
+
+def assert_same(found: AuditSession, expected: AuditSession, moments: Sequence[float]) -> None:
+    """All that the views show is the same; contents at some moments, each a part of the way to the end."""
+    assert_frame_equal(found.operations, expected.operations)
+    assert found.audit.findings == expected.audit.findings
+    assert audit_document(found.audit) == audit_document(expected.audit)
+    assert (found.starts, found.growing) == (expected.starts, expected.growing)
+    for mine, other in zip(found.audit.devices, expected.audit.devices, strict=True):
+        assert_frame_equal(mine.blocks, other.blocks)
+        assert_frame_equal(mine.activity, other.activity)
+        assert_frame_equal(mine.free_space, other.free_space)
+        for both in (
+            (found.history(mine.name), expected.history(mine.name)),
+            (found.policy_history(mine.name), expected.policy_history(mine.name)),
+        ):
+            assert_same_contents(*both, moments)
+        assert_same_store(found.store_timeline(mine.name), expected.store_timeline(mine.name))
+
+
+def assert_same_contents(found: History | None, expected: History | None, moments: Sequence[float]) -> None:
+    assert (found is None) == (expected is None)
+    if found is None or expected is None:
+        return
+    assert len(found) == len(expected)
+    for moment in (0.0, *moments, 1.0):
+        mine, other = (history.snapshot(round(moment * len(history))) for history in (found, expected))
+        assert mine.blocks.keys() == other.blocks.keys()
+        for number in mine.blocks:
+            assert all(map(np.array_equal, mine.block(number), other.block(number)))
+
+
+def assert_same_store(found: StoreTimeline | None, expected: StoreTimeline | None) -> None:
+    assert (found is None) == (expected is None)
+    if found is not None and expected is not None:
+        assert_frame_equal(found.touches, expected.touches)
+        assert (found.rooms, found.faults, found.start) == (expected.rooms, expected.faults, expected.start)
+        assert list(map(repr, found.copies)) == list(map(repr, expected.copies))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=4), st.lists(st.floats(0, 1), max_size=2))
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_shown_as_a_trace_grows_is_what_loading_as_much_shows(
+    tmp_path: Path, kind: str, steps: list[float], moments: list[float]
+) -> None:
+    """And what was shown before stays as it was."""
+    made, chosen, preroll = KINDS[kind]
+    data, path = made(), tmp_path / "guest"
+    at = len(data) // 8
+    path.write_bytes(data[:at])
+    shown: list[tuple[AuditSession, AuditSession]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tracetool.analysis.intake.PREROLL", preroll)
+        trace = followed(path)
+        try:
+            for step in sorted(steps):
+                end = max(at, round(step * len(data)))
+                with path.open("ab") as file:
+                    file.write(data[at:end])
+                at = end
+                wait_until(lambda: trace.events > 0, "nothing is read")
+                found = finished(trace.job(chosen))
+                shown.append((found, load(found.traces, chosen)))
             with path.open("ab") as file:
-                file.writelines(lines[at : at + step])
-            at = min(at + step, len(lines))
-            until_read(trace, at)
-            session = finished(trace.job(Settings()))
-            assert session.growing
-            assert session.traces[0].events == at
-            known = padding().operations.select("device", "first_seq")
-            assert session.operations.join(known, on=["device", "first_seq"], how="anti").is_empty()
-        with path.open("ab") as file:
-            file.writelines(lines[at:])
-        until_read(trace, len(lines))
-    finally:
-        session = ended(trace)
-    expected = finished(job(path))
-    assert not session.growing
-    assert_frame_equal(session.operations, expected.operations)
-    assert session.audit.findings == expected.audit.findings
-    assert session.audit.verdict == expected.audit.verdict
-    assert session.traces[0].health == expected.traces[0].health
-    assert_frame_equal(
-        pl.concat(f for _, f in session.traces[0].kept()), pl.concat(f for _, f in expected.traces[0].kept())
-    )
+                file.write(data[at:])
+            wait_until_read(path)
+        finally:
+            found = ended(trace, chosen)
+        shown.append((found, load(found.traces, chosen)))
+        assert_same(found, finished(job(path, settings=chosen)), moments)
+        for pair in shown:
+            assert_same(*pair, moments)
 
 
 def test_nothing_is_made_of_the_end_of_a_trace_that_is_still_written(tmp_path: Path) -> None:
