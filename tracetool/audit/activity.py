@@ -119,8 +119,7 @@ def _of_trace(part: pl.DataFrame, every: pl.DataFrame, audit: Audit) -> TraceAct
     start, end = beside.select(pl.col("start").min(), end=(pl.col("start") + pl.col("length")).max()).row(0)
     began = audit.traces[trace].start_ns if unit == "ns" else 0
     start = start if began is None else min(began, start)
-    lanes = (_lane(group, part, width) for group in Group)
-    return TraceActivity(trace, unit == "ns", start, end, width, tuple(lane for lane in lanes if lane.bins))
+    return TraceActivity(trace, unit == "ns", start, end, width, _lanes(part, width))
 
 
 def _with_store(chart: TraceActivity, device: DeviceAudit) -> TraceActivity:
@@ -171,10 +170,16 @@ def _runs(values: Iterable[T], bounds: Sequence[int]) -> Iterator[tuple[int, int
         yield bounds[first], bounds[at], value
 
 
-def _lane(group: Group, part: pl.DataFrame, width: int) -> Lane:
-    groups = pl.col("kind").cast(pl.String).replace_strict(_GROUPS, default=Group.OTHER, return_dtype=pl.String)
-    bins = part.filter(groups == group).group_by("start", maintain_order=True).agg(pl.col("operations").sum())
-    return Lane(group, tuple(Bin(start, start + width, count) for start, count in bins.iter_rows()))
+def _lanes(part: pl.DataFrame, width: int) -> tuple[Lane, ...]:
+    """The lane of each group of operations that has any; `part` has columns start, kind and operations."""
+    counts: dict[Group, Counter[int]] = {group: Counter() for group in Group}
+    for start, kind, operations in part.select("start", pl.col("kind").cast(pl.String), "operations").iter_rows():
+        counts[_GROUPS.get(kind, Group.OTHER)][start] += operations
+    return tuple(
+        Lane(group, tuple(Bin(start, start + width, count) for start, count in bins.items()))
+        for group, bins in counts.items()
+        if bins
+    )
 
 
 def activity_of(operations: pl.DataFrame, like: TraceActivity) -> TraceActivity:
@@ -182,8 +187,7 @@ def activity_of(operations: pl.DataFrame, like: TraceActivity) -> TraceActivity:
     unit = "time_ns" if like.timed else "first_seq"
     bins = ((pl.col(unit) - like.start) // like.width * like.width + like.start).alias("start")
     counted = operations.drop_nulls(unit).group_by(bins, "kind").agg(pl.len().alias("operations")).sort("start")
-    lanes = (_lane(group, counted, like.width) for group in Group)
-    return replace(like, lanes=tuple(lane for lane in lanes if lane.bins))
+    return replace(like, lanes=_lanes(counted, like.width))
 
 
 def with_outside(found: TraceActivity, positions: Iterable[int]) -> TraceActivity:

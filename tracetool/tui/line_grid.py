@@ -345,7 +345,11 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
         if self._source is None:
             return
         self._layout = Layout(self.table_look.laid_out(self._source.columns), self._room)
-        self.virtual_size = Size(self._layout.width, self.count + 1)
+        size = Size(self._layout.width, self.count + 1)
+        if self.is_on_screen:
+            self.virtual_size = size
+        else:  # which would lay out all of the screen; that is done when this is shown
+            self.set_reactive(LineGrid.virtual_size, size)
 
     def on_resize(self) -> None:
         """Lay the columns out in the room there is now."""

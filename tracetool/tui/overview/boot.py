@@ -46,6 +46,12 @@ class Boot(Drawn):
         super().__init__(classes="" if boot.healthy else "damaged")
         self.boot = boot
 
+    def show(self, boot: BootColumn) -> None:
+        """Show another trace."""
+        self.boot = boot
+        self.set_classes("" if boot.healthy else "damaged")
+        self.redraw()
+
     def lines(self, width: int) -> Iterator[Content]:
         """Draw the trace's name and health, then a lane for each group of operations."""
         boot = self.boot

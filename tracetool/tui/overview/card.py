@@ -63,6 +63,12 @@ class Card(Drawn):
         super().__init__(classes=str(card.verdict))
         self.card = card
 
+    def show(self, card: DeviceCard) -> None:
+        """Show another card."""
+        self.card = card
+        self.set_classes(str(card.verdict))
+        self.redraw()
+
     def _has_room(self, width: int) -> bool:
         return width >= ROOMY or self.app.size.height >= TALL
 

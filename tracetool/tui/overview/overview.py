@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from textual import work
 from textual.containers import Container, ItemGrid, VerticalScroll
@@ -18,14 +18,16 @@ from tracetool.tui.overview.card import TALL, Card
 from tracetool.viewmodel.overview import overview_passing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from textual.app import ComposeResult
     from textual.events import Resize
 
     from tracetool.viewmodel.findings import FindingRow
-    from tracetool.viewmodel.overview import OverviewModel
+    from tracetool.viewmodel.overview import BootColumn, DeviceCard, OverviewModel
     from tracetool.viewmodel.passing import Passing
+
+    Model = TypeVar("Model", DeviceCard, BootColumn)
 
 __all__ = ["Overview"]
 
@@ -160,21 +162,30 @@ class Overview(VerticalScroll):
         self.query_one(Headline).show(model)
         self._rows = model.findings[:MOST_FINDINGS] if self._roomy else model.worst
         self.query_one(Heading).say(f"findings: {model.findings_words(len(self._rows))}")
-        found = self.query_one(OptionList)
-        found.clear_options()
-        found.add_options([Option(_found(row, with_remedy=self._roomy)) for row in self._rows])
-        found.display = bool(self._rows)
+        self._list([_found(row, with_remedy=self._roomy) for row in self._rows])
         loud = [card for card in model.cards if not card.quiet] or list(model.cards)
         quiet = [card for card in model.cards if card not in loud]
-        await self._fill("cards", [Card(card) for card in (*loud, *(quiet if self._roomy else ()))])
-        await self._fill("quiet", [] if self._roomy else [Card(card) for card in quiet])
-        await self._fill("boots", [Boot(boot) for boot in model.boots])
+        await self._fill("cards", Card, (*loud, *(quiet if self._roomy else ())))
+        await self._fill("quiet", Card, () if self._roomy else quiet)
+        await self._fill("boots", Boot, model.boots)
 
-    async def _fill(self, place: str, widgets: list[Card] | list[Boot]) -> None:
+    def _list(self, findings: list[Content]) -> None:
+        found = self.query_one(OptionList)
+        if findings != [option.prompt for option in found.options]:
+            found.clear_options()
+            found.add_options(map(Option, findings))
+        found.display = bool(findings)
+
+    async def _fill(self, place: str, kind: Callable[[Model], Card | Boot], models: Sequence[Model]) -> None:
+        """Show models in as many widgets; those that are there stay, since to mount them lays out all of the screen."""
         grid = self.query_one(f"#{place}", ItemGrid)
-        async with self.batch():
-            await grid.remove_children()
-            await grid.mount_all(widgets)
+        if [type(widget) for widget in grid.children] != [kind] * len(models):
+            async with self.batch():
+                await grid.remove_children()
+                await grid.mount_all([kind(model) for model in models])
+            return
+        for widget, model in zip(grid.children, models, strict=True):
+            widget.show(model)  # type: ignore[attr-defined]
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Jump to the event of a finding; one about a whole device has none."""
