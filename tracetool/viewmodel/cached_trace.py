@@ -90,12 +90,31 @@ class CachedTrace(ReaderOver):
             both = pl.concat([_whole(frame, 0, start) for start, frame in zip(starts[-2:], frames[-2:], strict=True)])
             frames[-2:], starts[-2:] = [_slim(both)], [starts[-2]]
 
-    def kept(self, trace: int = 0, start: int = 0) -> Iterator[tuple[int, pl.DataFrame]]:
-        """What was read, from event `start` on: frames of `EVENTS_SCHEMA`, each with the seq of its first event."""
+    def kept(self, trace: int = 0) -> Iterator[tuple[int, pl.DataFrame]]:
+        """What was read: frames of `EVENTS_SCHEMA`, each with the seq of its first event."""
+        for first, frame in self._pieces(0):
+            yield first, _whole(frame, trace, first)
+
+    def of_device(self, device: str, start: int, trace: int = 0) -> Iterator[pl.DataFrame]:
+        """The events of all devices of a name in the trace, from event `start` on; frames as of `chunks`, none empty.
+
+        A device with few events costs little in a long trace: only those are made whole.
+        """
+        for first, frame in self._pieces(start):
+            if self.on_reread is not None:
+                self.on_reread(first, self.events)
+            rows = (frame["device"] == device).arg_true()
+            if len(rows) == len(frame):
+                yield _whole(frame, trace, first)
+            elif len(rows):
+                yield _whole(frame[rows], trace, 0).with_columns(seq=first + rows.cast(pl.Int64))
+
+    def _pieces(self, start: int) -> Iterator[tuple[int, pl.DataFrame]]:
+        """The slim frames from event `start` on, none too long, each with the seq of its first event."""
         begin = max(bisect_right(self._starts, start) - 1, 0)
         for first, frame in zip(self._starts[begin:], self._frames[begin:], strict=True):
             for at in range(max(start - first, 0), len(frame), _AT_ONCE):
-                yield first + at, _whole(frame.slice(at, _AT_ONCE), trace, first + at)
+                yield first + at, frame.slice(at, _AT_ONCE)
 
     # --- windows -------------------------------------------------------------------------------------------------
 

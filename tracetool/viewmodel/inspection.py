@@ -55,14 +55,13 @@ def _events(
 ) -> Iterator[pl.DataFrame]:
     """The device's events from `start` to `last`, as they were audited."""
     processes = session.audit.traces[trace].processes.again()
-    mine = pl.col("device").cast(pl.String) == device.base
+    mine = pl.col("seq") >= start
     if len(session.traces) == 1:
         mine &= pl.col("process").eq_missing(device.process)
-    # Which machine a thread is of, and its boots, follow from all events before.
-    begin = start if processes.threads.main is None else 0
     kept = session.traces[trace].again(progress.report, last + 1)
-    for first, frame in kept.kept(trace, begin):
-        progress.report(first, kept.events)
-        events = processes.take(frame).filter(mine, pl.col("seq") >= start)
+    # Which machine a thread is of, and its boots, follow from all events before.
+    by_thread = processes.threads.main is not None
+    for frame in kept.chunks(trace) if by_thread else kept.of_device(device.base, start, trace):
+        events = processes.take(frame).filter(mine, pl.col("device").cast(pl.String) == device.base)
         if not events.is_empty():
             yield events

@@ -47,6 +47,15 @@ def test_a_long_chunk_is_read_again_in_pieces(kept: CachedTrace, monkeypatch: py
     assert_frame_equal(pl.concat([frame for _, frame in pieces]), whole())
 
 
+@pytest.mark.parametrize("device", ["virt.flash0", "virt.flash1", "virt.flash2"])
+@pytest.mark.parametrize("start", [0, 3, 1_000, 4_382, 9_000])
+def test_the_events_of_a_device_are_read_from_any_on(kept: CachedTrace, device: str, start: int) -> None:
+    expected = whole().filter(pl.col("seq") >= start, pl.col("device").cast(pl.String) == device)
+    found = list(kept.of_device(device, start))
+    assert all(len(frame) for frame in found)
+    assert_frame_equal(pl.concat([expected.clear(), *found]), expected)
+
+
 def test_the_number_of_the_trace_is_that_of_the_reading(kept: CachedTrace) -> None:
     assert set(pl.concat(list(kept.chunks(3)))["trace"]) == {3}
 
