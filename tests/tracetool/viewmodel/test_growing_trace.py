@@ -18,13 +18,17 @@ from tests.tracetool.cli.program import PADDING
 from tests.tracetool.ingest.test_following import wait_until_read
 from tests.tracetool.logs import log
 from tests.tracetool.viewmodel.samples import finished, job, padding
+from tests.tracetool.viewmodel.test_inspection import after_a_whole_replay, plain
+from tracetool.analysis import replay
 from tracetool.analysis.options import ANY_DEVICE, Options
 from tracetool.compression import zstd
 from tracetool.errors import InputError
 from tracetool.ingest.following import Following, open_followed
 from tracetool.report.formats.json import audit_document
-from tracetool.viewmodel.audit_session import Settings, load
+from tracetool.viewmodel.audit_session import Progress, Settings, load
 from tracetool.viewmodel.growing_trace import GrowingTrace
+from tracetool.viewmodel.inspection import inspect
+from tracetool.viewmodel.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -229,3 +233,27 @@ def test_a_trace_that_ends_without_an_event_is_an_error(tmp_path: Path) -> None:
     assert trace.ended.wait(PATIENCE_S)
     with pytest.raises(InputError, match="no pflash event"):
         finished(trace.job(Settings()))
+
+
+def test_an_event_is_explained_as_after_a_whole_replay_while_the_trace_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From marks of the replay that goes on: each session has a copy of its machines."""
+    monkeypatch.setattr(replay, "SPACING", 100)
+    path, lines = tmp_path / "trace.log", unpacked(FIRST_BOOT).splitlines(keepends=True)
+    sessions: list[AuditSession] = []
+    with path.open("wb") as file:
+        file.writelines(lines[:1500])
+        file.flush()
+        trace = followed(path)
+        for start, end in ((1500, 3000), (3000, len(lines))):
+            until_read(trace, start - 1000)
+            sessions.append(finished(trace.job(SETTINGS)))
+            file.writelines(lines[start:end])
+            file.flush()
+    sessions.append(ended(trace))
+    for session in sessions:
+        events, tables = session.traces[0].events, Tables(session)
+        assert sum(len(device.marks) for device in session.replayed.devices.values()) > events // 200
+        for seq in (0, events // 3, events // 2, events - 2, events - 1):
+            assert plain(inspect(tables, 0, seq, Progress()).inspection) == after_a_whole_replay(session, 0, seq)

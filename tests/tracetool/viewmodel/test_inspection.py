@@ -102,19 +102,21 @@ SESSIONS: dict[str, Callable[[], tuple[list[Path], Options]]] = {
 QUICK = {"policy", "short-file", "image", "cfi02-suspends", "migrated", "side-by-side", "boot-of-one"}
 
 
-def _plain(inspection: Inspection) -> dict[str, Any]:
+def plain(inspection: Inspection) -> dict[str, Any]:
+    """What an inspection tells, comparable."""
     values = {field.name: getattr(inspection, field.name) for field in fields(inspection) if field.name[0] != "_"}
     changes = [[x.tolist() if isinstance(x, np.ndarray) else x for x in change] for change in inspection.changes]
     return values | {"changes": changes}
 
 
-def _after_a_whole_replay(session: AuditSession, trace: int, seq: int) -> dict[str, Any] | None:
+def after_a_whole_replay(session: AuditSession, trace: int, seq: int) -> dict[str, Any] | None:
+    """What is told of an event after a replay from the beginning; None where it is left out."""
     options = replace(
         session.settings.options, policy=session.audit.policy, inspect=seq, inspect_trace=trace, collects=False
     )
     replayed = replay_readers([kept.again(Progress().report) for kept in session.traces], options)
     found = [device.inspection for device in replayed.devices.values() if device.inspection is not None]
-    return _plain(found[0]) if found else None
+    return plain(found[0]) if found else None
 
 
 @pytest.mark.parametrize(
@@ -142,12 +144,12 @@ def test_an_event_is_explained_as_after_a_whole_replay(
     }
     events |= {(trace, chance.randrange(kept.events)) for trace, kept in enumerate(session.traces) for _ in range(3)}
     for trace, seq in sorted(events):
-        expected = _after_a_whole_replay(session, trace, seq)
+        expected = after_a_whole_replay(session, trace, seq)
         if expected is None:
             with pytest.raises(UsageError, match="left out"):
                 inspect(tables, trace, seq, Progress())
         else:
-            assert _plain(inspect(tables, trace, seq, Progress()).inspection) == expected, (trace, seq)
+            assert plain(inspect(tables, trace, seq, Progress()).inspection) == expected, (trace, seq)
 
 
 def test_marks_are_few_however_long_a_trace_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,4 +163,4 @@ def test_marks_are_few_however_long_a_trace_is(monkeypatch: pytest.MonkeyPatch) 
         assert device.marks == sorted(device.marks, key=lambda mark: mark[:2])
     tables = Tables(session)
     for trace, seq in ((0, 900), (1, 5), (1, OUTSIDE)):
-        assert _plain(inspect(tables, trace, seq, Progress()).inspection) == _after_a_whole_replay(session, trace, seq)
+        assert plain(inspect(tables, trace, seq, Progress()).inspection) == after_a_whole_replay(session, trace, seq)
