@@ -59,7 +59,7 @@ def test_the_report_answers_for_all_runs(quick: Quick) -> None:
     assert ended.text.startswith("OUTSIDE-EXTENT: 1 of 4 runs within-extent, 1 inconclusive, 1 unreadable, 1 outside")
     assert "boot-3: trace.log.zst: No such file or directory" in " ".join(ended.text.split())
     assert re.search(r"virt\.flash1 +not known: 2 of 4 runs do not tell; the others need 1\.25 MiB", ended.text)
-    assert "1 files in folders are no traces" in ended.err
+    assert "no traces: 1 file in folders" in ended.err
 
 
 @pytest.mark.parametrize(
