@@ -128,7 +128,7 @@ def test_keys_held_down_lose_nothing_and_never_go_back() -> None:
         burst(driver, "2ggjjjjjjjjjjjjjjjjjjjjkk")
         await driver.until(lambda: driver.view.grid.cursor == 18)
         burst(driver, "/identify\n" + "n" * 7 + "N")
-        await driver.until(lambda: "/identify: 7 of" in driver.status)
+        await driver.until(lambda: "/identify: 9 of" in driver.status)
         burst(driver, "g" + "b" * 2)
         await driver.until(lambda: "erase 2 of 2" in driver.status)
         burst(driver, "gjjj")
