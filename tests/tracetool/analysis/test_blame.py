@@ -173,14 +173,14 @@ def test_variables_that_a_reclaim_moved_are_followed_through_the_spare(reclaim: 
         assert (row["first_trace"], row["first_seq"]) == (None, None)
 
 
-def test_a_question_takes_milliseconds_once_the_trace_is_there(reclaim: tt.Trace) -> None:
+def test_a_question_takes_less_than_50_ms_once_the_trace_is_there(reclaim: tt.Trace) -> None:
     reclaim.blame(0)
     took = []
     for place in (0, 0x1C8, 0x10000, 0x2C000, STORE - 1):
         begun = time.process_time()
         assert reclaim.blame(place).height == 1
         took.append(time.process_time() - begun)
-    assert sorted(took)[len(took) // 2] < 0.5  # some 0.01 on a quiet machine
+    assert sorted(took)[len(took) // 2] < 0.05
 
 
 def test_boots_in_a_row_are_followed_back_to_the_first() -> None:

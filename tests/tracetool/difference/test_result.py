@@ -77,10 +77,9 @@ def test_other_data_in_a_flash_of_the_amd_command_set_differ(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_long_trace_against_itself_takes_little_more_than_two_audits() -> None:
+def test_a_long_trace_against_itself_takes_less_than_three_audits() -> None:
     trace = capture_path("aavmf-reclaim/trace.log.zst")
-    took = [_processor_seconds(*arguments) for arguments in (("diff", trace, trace), ("audit", trace))]
-    assert took[0] < 5 * took[1]  # some 2.5 on a quiet machine
+    assert _processor_seconds("diff", trace, trace) < 3 * _processor_seconds("audit", trace)
 
 
 def _processor_seconds(*arguments: str | Path) -> float:
