@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from textual import constants
 from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
 from textual.worker import WorkerFailed
 
 from tracetool.errors import TracetoolError, UsageError
 from tracetool.sanitize import sanitize
+from tracetool.tui.terminal_driver import TerminalDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,15 +55,16 @@ class Crashing(App[int]):
         return self._exit or self._shuts_down
 
     def get_driver_class(self) -> type[Driver]:
-        """The driver of this platform, or that of the environment variable TEXTUAL_DRIVER.
+        """The driver of this platform, with our input from terminals, or that of the variable TEXTUAL_DRIVER.
 
         Raises:
             UsageError: there is no such driver.
         """
         try:
-            return super().get_driver_class()
+            kind = super().get_driver_class()
         except (ImportError, AttributeError, ValueError, RuntimeError) as error:
             raise UsageError(f"TEXTUAL_DRIVER={constants.DRIVER}: no driver of textual ({error}); unset it") from error
+        return TerminalDriver if kind is LinuxDriver else kind
 
     def _handle_exception(self, error: Exception) -> None:
         """End the app; textual calls this for exceptions in handlers, timers, workers and rendering."""

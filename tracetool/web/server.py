@@ -31,6 +31,7 @@ __all__ = ["IN_BROWSER", "AppServer", "serve"]
 IN_BROWSER = "TRACETOOL_IN_BROWSER"
 """Environment variable of the processes that run in a page."""
 
+_DRIVER = "tracetool.tui.page_driver:PageDriver"
 _HOST = "127.0.0.1"
 _PARTS = {"page.css": "text/css", "page.js": "text/javascript"}
 _MOST_PAGES = 8
@@ -46,7 +47,7 @@ class PageProcess(AppService):
     arguments: Sequence[str] = ()
 
     async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
-        environment = {**self._build_environment(width, height), IN_BROWSER: "1"}
+        environment = {**self._build_environment(width, height), IN_BROWSER: "1", "TEXTUAL_DRIVER": _DRIVER}
         self._process = process = await asyncio.create_subprocess_exec(
             *self.arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, start_new_session=True
         )

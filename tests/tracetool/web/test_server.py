@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,6 +99,8 @@ def test_the_app_runs_while_the_connection_is_open_and_nonsense_ends_it() -> Non
             seen = b""
             while b"Overview" not in seen:
                 seen += await asyncio.wait_for(socket.receive_bytes(), 60)
+            (child,) = _children()
+            assert "TEXTUAL_DRIVER=tracetool.tui.page_driver:PageDriver" in _environment(child)
             await socket.send_json(["ping", 7])
             await socket.send_json(["resize", {"width": 90, "height": 20}])
             await socket.send_json(["stdin", "q"])
@@ -138,6 +141,10 @@ def _children() -> list[int]:
     """Processes of this one that lead a group."""
     with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:  # noqa: PTH123
         return [child for child in map(int, file.read().split()) if os.getpgid(child) == child]
+
+
+def _environment(process: int) -> list[str]:
+    return Path(f"/proc/{process}/environ").read_text().split("\0")
 
 
 def test_in_a_browser_no_file_is_written() -> None:
