@@ -9,13 +9,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from tracetool.errors import InputError
-from tracetool.events import PREFIX
 from tracetool.ingest.formats.simple import HEADER_BYTES
 from tracetool.ingest.numbering import Numbering
 from tracetool.ingest.reader import Reader, ReadOptions
 from tracetool.ingest.simple_buffers import SimpleBuffers
 from tracetool.ingest.simple_codes import EVENT_HEAD, HEAD, Reason, Stop
-from tracetool.ingest.simple_records import MAX_ID, THREADS, load, next_record, read_mapping
+from tracetool.ingest.simple_records import MAX_ID, load, next_record, read_mappings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,18 +134,14 @@ class _Reading:
         """Read the names of events at the position; False if one is incomplete."""
         reader, data, big = self._reader, self._view[: self._end], self._trace.big
         try:
-            while reader.position + HEAD <= self._end and load(data, reader.position, HEAD, big) == 0:
-                mapping = read_mapping(data, reader.position, big)
-                if mapping is None:
-                    return False
-                if mapping.number < MAX_ID:
-                    pflash = mapping.name.startswith(PREFIX)
-                    self._room.threads = self._room.threads or mapping.name == THREADS
-                    self._room.name(mapping.number, mapping.name.removeprefix(PREFIX) if pflash else None)
-                reader.position = mapping.end
+            for number, name, end in read_mappings(data, reader.position, big):
+                if number < MAX_ID:
+                    self._room.name(number, name)
+                reader.position = end
         except ValueError:
             self._look_for_more()
-        return True
+            return True
+        return reader.position + HEAD > self._end or load(data, reader.position, HEAD, big) != 0
 
     # --- damage --------------------------------------------------------------------------------------------------
 

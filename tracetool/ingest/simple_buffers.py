@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from tracetool.events import ACCESS_SIZES, CATALOGUE, READABLE
+from tracetool.events import ACCESS_SIZES, CATALOGUE, PREFIX, READABLE
 from tracetool.ingest.binary_columns import ANY, LIMITS, NAMELESS, NUMBERS, event_columns
 from tracetool.ingest.interning import StringTable
 from tracetool.ingest.simple_codes import LONGEST, Field, Id
 from tracetool.ingest.simple_kernel import Reader, Rows, Tables
+from tracetool.ingest.simple_records import THREADS
 
 try:
     from tracetool.ingest.native import walk
@@ -141,13 +142,18 @@ class SimpleBuffers:
         flat = self._losses[: 3 * self.reader.lost].tolist()
         return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
 
-    def name(self, number: int, event: str | None) -> None:
-        """Map the id `number` to a pflash event by its name without the prefix, or None for any other event.
+    def name(self, number: int, event: str) -> None:
+        """Map an id to the name of an event.
 
         A pflash event that the catalogue does not have stays without a name, and its records count as damage.
         """
-        self._names += [Id.UNNAMED] * (number + 1 - len(self._names))
-        self._names[number] = Id.ANOTHER if event is None else self._first.get(event, -Id.PFLASH) + Id.PFLASH
+        if number >= len(self._names):
+            self._names += [Id.UNNAMED] * (number + 1 - len(self._names))
+        if event.startswith(PREFIX):
+            self._names[number] = self._first.get(event.removeprefix(PREFIX), -Id.PFLASH) + Id.PFLASH
+        else:
+            self._names[number] = Id.ANOTHER
+            self.threads = self.threads or event == THREADS
         self._named = False
 
     def walk(self, end: int) -> int:

@@ -6,6 +6,14 @@ from tracetool.ingest.interning cimport StringTable
 from tracetool.ingest.names cimport _Refusal
 from tracetool.ingest.simple_codes cimport _Field, _Id, _Reason, _Stop
 
+cdef extern from *:
+    """
+    #ifdef __GNUC__
+    #undef CYTHON_INLINE
+    #define CYTHON_INLINE inline __attribute__((always_inline)) /* GCC calls what all events go through */
+    #endif
+    """
+
 cdef _Field Field
 cdef _Id Id
 cdef _Reason Reason

@@ -6,11 +6,15 @@ Ref: QEMU docs/devel/tracing.rst, "Simpletrace", version 4.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from struct import Struct
+from typing import TYPE_CHECKING
 
 from tracetool.ingest.simple_codes import EVENT_HEAD, HEAD, LONGEST
 
-__all__ = ["MAX_ID", "THREADS", "Mapping", "load", "next_record", "read_mapping"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["MAX_ID", "THREADS", "load", "next_record", "read_mapping", "read_mappings"]
 
 THREADS = "tracetool_threads"
 """A name that no event has: what an exported trace has in place of the process are threads."""
@@ -18,7 +22,10 @@ THREADS = "tracetool_threads"
 MAX_ID = 1 << 20
 """Ids of events are small numbers: QEMU counts its events."""
 
-_MAPPING_HEAD = HEAD + 8 + 4
+_MAPPING_HEADS = Struct("<QQI"), Struct(">QQI")
+"""By byte order: the record's type, the event's id, the length of its name."""
+
+_MAPPING_HEAD = _MAPPING_HEADS[0].size
 _LONGEST_NAME = 255
 
 # Where a record may begin, by byte order: an event of a small id or a loss; a name.
@@ -32,35 +39,34 @@ _NAMES = (
 )
 
 
-class Mapping(NamedTuple):
-    """The name of an event: its id, its name, and where the record ends."""
-
-    number: int
-    name: str
-    end: int
-
-
 def load(data: memoryview, at: int, size: int, big: int) -> int:
     """The unsigned number of `size` bytes at a place."""
     return int.from_bytes(data[at : at + size], "big" if big else "little")
 
 
-def read_mapping(data: memoryview, at: int, big: int) -> Mapping | None:
-    """The mapping that begins at a place; None if it is not all there.
+def read_mappings(data: memoryview, at: int, big: int) -> Iterator[tuple[int, str, int]]:
+    """The mappings that follow one another from a place on, as far as they are all there: id, name, end of the record.
 
     Raises:
-        ValueError: it is none: no event's name is so long.
+        ValueError: no event has a name so long.
     """
-    if at + _MAPPING_HEAD > len(data):
-        return None
-    length = load(data, at + HEAD + 8, 4, big)
-    if not 0 < length <= _LONGEST_NAME:
-        raise ValueError(f"a name of {length} bytes")
-    end = at + _MAPPING_HEAD + length
-    if end > len(data):
-        return None
-    name = bytes(data[at + _MAPPING_HEAD : end]).decode("utf-8", "replace")
-    return Mapping(load(data, at + HEAD, 8, big), name, end)
+    unpack, end_of_data = _MAPPING_HEADS[big].unpack_from, len(data)
+    while at + _MAPPING_HEAD <= end_of_data:
+        kind, number, length = unpack(data, at)
+        end = at + _MAPPING_HEAD + length
+        if kind != 0:
+            return
+        if not 0 < length <= _LONGEST_NAME:
+            raise ValueError(f"a name of {length} bytes")
+        if end > end_of_data:
+            return
+        yield number, str(data[at + _MAPPING_HEAD : end], "utf-8", "replace"), end
+        at = end
+
+
+def read_mapping(data: memoryview, at: int, big: int) -> tuple[int, str, int] | None:
+    """The mapping at a place; None if it is not all there; see `read_mappings`."""
+    return next(read_mappings(data, at, big), None)
 
 
 def next_record(data: memoryview, start: int, big: int) -> int:
@@ -84,7 +90,7 @@ def _plausible(data: memoryview, at: int, big: int) -> bool:
             mapping = read_mapping(data, at, big)
         except ValueError:
             return False
-        return mapping is None or _begins(data, mapping.end, big)
+        return mapping is None or _begins(data, mapping[-1], big)
     length = load(data, at + HEAD + 16, 4, big)
     return EVENT_HEAD <= length <= LONGEST and _begins(data, at + HEAD + length, big)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from tracetool.ingest.formats import FORMATS
@@ -114,6 +114,16 @@ class Health:
     starts: list[int] = field(default_factory=list)
     truncated: str | None = None
     unterminated: bool = False
+
+    def copy(self) -> Health:
+        """A copy that stays as it is while reading goes on."""
+        return replace(
+            self,
+            first_damaged=[*self.first_damaged],
+            lost_places=[*self.lost_places],
+            host_write_failures=[*self.host_write_failures],
+            starts=[*self.starts],
+        )
 
     def damage(self, number: int, reason: str, excerpt: str) -> None:
         """Count one that was not understood; see `Damage`."""

@@ -106,16 +106,7 @@ class GrowingTrace(CachedTrace):
 
     def _facts(self) -> tuple[TraceMeta, Health]:
         meta, health = self._inner.meta, self._inner.health
-        return (
-            replace(meta, shapes=Counter(meta.shapes), clocks=set(meta.clocks)),
-            replace(
-                health,
-                first_damaged=[*health.first_damaged],
-                lost_places=[*health.lost_places],
-                host_write_failures=[*health.host_write_failures],
-                starts=[*health.starts],
-            ),
-        )
+        return replace(meta, shapes=Counter(meta.shapes), clocks=set(meta.clocks)), health.copy()
 
     def so_far(self) -> TraceSoFar:
         """What was read until now."""
