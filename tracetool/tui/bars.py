@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tracetool.tui.actions import shown_key
+from tracetool.tui.prompt import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,11 +108,13 @@ class KeyBar(Widget):
 
     def _keys(self) -> Iterator[tuple[str, str]]:
         """Key and word of each action."""
+        for prompt in self.screen.query(Prompt):
+            if prompt.asking:
+                yield from prompt.keys()
+                return
         seen = set()
-        inside = [active for active in self.screen.active_bindings.values() if active.binding.show and active.enabled]
-        modal = [active for active in inside if active.node.has_class("-asking")]
-        for active in modal or inside:
-            if active.binding.action not in seen:
+        for active in self.screen.active_bindings.values():
+            if active.binding.show and active.enabled and active.binding.action not in seen:
                 seen.add(active.binding.action)
                 yield active.binding.key, active.binding.description
 

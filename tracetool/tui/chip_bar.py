@@ -11,7 +11,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tracetool.sanitize import sanitize
-from tracetool.tui.drawing import Drawn
+from tracetool.tui.drawing import Drawn, Hanging
 from tracetool.tui.over_screen import OverScreen
 from tracetool.viewmodel.filters import Filter
 
@@ -62,9 +62,9 @@ class ChipBar(Drawn):
         """The chips, then what passes where there is room."""
         pieces: list[str | tuple[str, str]] = []
         for text, on in self._chips():
-            pieces += [(text, "bold $background on $accent" if on else "$text-muted on $panel"), " "]
+            pieces += [(text, "bold $background on $accent" if on else "$foreground-muted on $panel"), " "]
         chips = Content.assemble(*pieces)
-        words = Content.styled(self._words, "$text-muted")
+        words = Content.styled(self._words, "$foreground-muted")
         room = width - chips.cell_length - words.cell_length
         yield Content.assemble(chips, " " * room, words) if room >= 0 else chips.truncate(width, ellipsis=True)
 
@@ -93,18 +93,18 @@ class ChipsScreen(OverScreen[Filter]):
     def compose(self) -> ComposeResult:
         """A line for each chip."""
         listed = OptionList(*self._options(), markup=False)
-        listed.border_title = "Filter: a key adds, upper case the opposite; 1-9 off or on, Delete drops, 0 drops all"
+        listed.border_title = "Filter: key adds, upper case its opposite; 1-9 off/on, Del drops, 0 drops all"
         yield listed
 
     def _options(self) -> Iterator[Option]:
         for number, chip in enumerate(self._filter.chips, 1):
             state = "on " if chip.on and self._filter.on else "off"
-            yield Option(Content.assemble((f"{number:>2} ", "bold $text-primary"), f"{state}  {sanitize(chip.text)}"))
+            head = Content.assemble((f"{number:>2} ", "bold"), f"{state}  ")
+            yield Option(Hanging(head, Content(sanitize(chip.text))))
         for offer in self._offers:
             there = "●" if self._filter.number_of(offer.chip) is not None else " "
-            head = Content.styled(f" {offer.key} ", "bold $text-primary")
-            words = Content.styled(f"{offer.words:<32}", "")
-            yield Option(Content.assemble(head, there, " ", words, (sanitize(offer.chip.text), "$text-muted")))
+            head = Content.assemble((f" {offer.key} ", "bold"), f"{there} {offer.words:<32}")
+            yield Option(Hanging(head, Content(sanitize(offer.chip.text))))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Add the chip, or switch it."""

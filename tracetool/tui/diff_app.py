@@ -362,7 +362,7 @@ class DiffApp(BaseApp):
                 self._narrow(only=rows.only, query=text.strip())
             return error
 
-        hint = "offset >= 768K and op == program   Tab completes, ↑ brings back older ones, empty shows all"
+        hint = "offset >= 768K and op == program   empty shows all"
         ask = Question("Filter", answer, rows.query, hint, lambda text, at: complete(text, at, words), wrong)
         ask.history = self._histories["filter"]
         self.query_one(Prompt).ask(ask)

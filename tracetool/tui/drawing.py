@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.content import Content
+from textual.visual import Visual
 from textual.widget import Widget
 
 from tracetool.audit.verdict import Verdict
@@ -16,9 +17,13 @@ from tracetool.findings import Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from textual.css.styles import RulesMap
     from textual.geometry import Size
+    from textual.strip import Strip
+    from textual.style import Style
+    from textual.visual import RenderOptions
 
-__all__ = ["SEVERITY_STYLES", "VERDICT_STYLES", "Drawn", "Heading", "Page", "hanging"]
+__all__ = ["SEVERITY_STYLES", "VERDICT_STYLES", "Drawn", "Hanging", "Heading", "Page", "hanging"]
 
 VERDICT_STYLES = {
     Verdict.OUTSIDE_EXTENT: "bold $text-error",
@@ -104,3 +109,26 @@ def hanging(head: str | Content, words: str | Content, width: int, indent: int) 
     for number, line in enumerate(words.wrap(width - indent)):
         start = head.truncate(indent, ellipsis=True) if number == 0 else Content("")
         yield Content.assemble(start.pad_right(indent - start.cell_length), line.rstrip())
+
+
+class Hanging(Visual):
+    """Words after a head, wrapped with a hanging indent in whatever width a list has."""
+
+    def __init__(self, head: Content, words: Content) -> None:
+        self.head = head
+        self.words = words
+
+    def _wrapped(self, width: int) -> Content:
+        return Content("\n").join(hanging(self.head, self.words, width, self.head.cell_length))
+
+    def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
+        """Draw for `width` columns."""
+        return self._wrapped(width).render_strips(width, height, style, options)
+
+    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:  # noqa: ARG002
+        """Columns of one line."""
+        return self.head.cell_length + self.words.cell_length
+
+    def get_height(self, rules: RulesMap, width: int) -> int:  # noqa: ARG002
+        """Count the lines."""
+        return len(self._wrapped(width).split("\n"))

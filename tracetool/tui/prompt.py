@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 from tracetool.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from textual import events
     from textual.app import ComposeResult
@@ -44,10 +44,10 @@ class Question:
 class Prompt(Vertical):
     """Prompt, hidden until a question is asked."""
 
-    BINDINGS: ClassVar = [
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("enter", "answer", "do it"),
         Binding("tab", "complete", "complete"),
-        Binding("up", "older(1)", "older"),
+        Binding("up", "older(1)", "earlier"),
         Binding("down", "older(-1)", "newer", show=False),
         Binding("escape", "close", "close"),
     ]
@@ -59,6 +59,7 @@ class Prompt(Vertical):
         super().__init__()
         self._question: Question | None = None
         self._back = 0
+        self._draft = ""
 
     def compose(self) -> ComposeResult:
         """Title, input and hint."""
@@ -87,7 +88,7 @@ class Prompt(Vertical):
     def _say(self, text: str, *, wrong: bool = False) -> None:
         said = self.query_one("#said", Static)
         said.set_class(wrong, "-wrong")
-        said.update(Text("\n".join(map(sanitize, text.splitlines())), no_wrap=True))
+        said.update(Text("\n".join(map(sanitize, text.splitlines())), no_wrap=wrong))  # the caret is under its word
         said.display = bool(text)
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -111,8 +112,16 @@ class Prompt(Vertical):
         return question.complete(line.value, line.cursor_position)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002  textual's signature
-        """Offer completion only where there is one."""
+        """Offer completion and earlier answers only where there are some."""
+        if action == "older":
+            return self._question is not None and bool(self._question.history)
         return action != "complete" or bool(self._offered())
+
+    def keys(self) -> Iterator[tuple[str, str]]:
+        """Key and word of each action; some have keys of the same names in the line that is typed into."""
+        for binding in self.BINDINGS:
+            if binding.show and self.check_action(binding.action.partition("(")[0], ()):
+                yield binding.key, binding.description
 
     def on_key(self, event: events.Key) -> None:
         """Keep Tab from moving the focus."""
@@ -153,13 +162,15 @@ class Prompt(Vertical):
         await self.query_one(Input).action_submit()
 
     def action_older(self, back: int) -> None:
-        """Show an earlier answer."""
+        """Show an earlier answer, or again what was typed before that."""
         question = self._question
         if question is None:
             return
-        self._back = min(max(self._back + back, 0), len(question.history))
         line = self.query_one(Input)
-        line.value = question.history[-self._back] if self._back else question.initial
+        if self._back == 0:
+            self._draft = line.value
+        self._back = min(max(self._back + back, 0), len(question.history))
+        line.value = question.history[-self._back] if self._back else self._draft
         line.cursor_position = len(line.value)
 
     def action_close(self) -> None:

@@ -69,7 +69,7 @@ class Prompts(Controller):
                 "Filter",
                 self.set_filter,
                 initial=timeline.filter.typed(events=not level.of_operations),
-                hint="offset >= 768K and op == program   Tab completes, ↑ brings back older ones, empty shows all",
+                hint="offset >= 768K and op == program   empty shows all",
                 complete=lambda text, position: complete(text, position, words),
                 check=lambda text: _what_is_wrong(text, timeline, level),
             ),

@@ -60,7 +60,7 @@ class BookmarksScreen(OverScreen["Bookmark"]):
 
     @staticmethod
     def _line(line: BookmarkLine) -> Content:
-        return Content.assemble((line.event, "bold"), "  ", (line.about, "$text-muted"), f"  {line.note}")
+        return Content.assemble((line.event, "bold"), "  ", (line.about, "$foreground-muted"), f"  {line.note}")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Return the chosen bookmark."""

@@ -131,7 +131,7 @@ class LaneBar(Drawn, can_focus=True):
         here = "" if self._here is None else f"  ▲ {model.words(self._here)}"
         if self._indent:
             for row, found in counts.items():
-                label = (row.value.ljust(_LABEL), "$text-muted")
+                label = (row.value.ljust(_LABEL), "$foreground-muted")
                 bars = _styled([(text, _STYLES[row]) for text in _drawn(row, found)], brushed)
                 yield Content.assemble(label, *bars, (here, "bold")).truncate(width)
                 here = ""
@@ -144,7 +144,7 @@ class LaneBar(Drawn, can_focus=True):
                 return
         ends = f"  {model.words(self.window.start)} to {model.words(self.window.end - 1)}"
         axis = _styled(list(self._axis(model, room)), brushed)
-        yield Content.assemble(" " * self._indent, *axis, (ends, "$text-muted")).truncate(width)
+        yield Content.assemble(" " * self._indent, *axis, (ends, "$foreground-muted")).truncate(width)
 
     def _brushed(self, room: int) -> range:
         if self._anchor is None or self._until is None:
@@ -157,7 +157,7 @@ class LaneBar(Drawn, can_focus=True):
         """Traces, numbers of bursts, bookmarks, the selected event."""
         cells: list[tuple[str, str]] = [("─", "$foreground-muted")] * room
         for base in model.bases[1:-1].tolist():
-            self._put(cells, base, ("┼", "$text-muted"))
+            self._put(cells, base, ("┼", "$foreground-muted"))
         self._put_marks(cells, model, numbers=True)
         yield from cells
 

@@ -64,8 +64,8 @@ class WhatIfScreen(OverScreen[Settings | str]):
     def compose(self) -> ComposeResult:
         """A line for each variant."""
         listed = OptionList(markup=False)
-        listed.border_title = "What if (1-9 or Enter shows it in all views, P types others, Esc closes)"
-        listed.border_subtitle = "seen: reads that differ; torn: writes taken for another cycle; lost at a restart"
+        listed.border_title = "What if (1-9 or Enter shows it, P types others, Esc closes)"
+        listed.border_subtitle = "reads that differ, writes torn or refused, bytes lost at a restart"
         yield listed
 
     def on_mount(self) -> None:
@@ -97,7 +97,7 @@ class WhatIfScreen(OverScreen[Settings | str]):
         listed = self.query_one(OptionList)
         before = listed.highlighted
         listed.clear_options()
-        listed.add_option(Option(Content.styled(f"     {lines[0]}", "bold $text-muted"), disabled=True))
+        listed.add_option(Option(Content.styled(f"     {lines[0]}", "bold $foreground-muted"), disabled=True))
         at = 1
         for number, rows in enumerate(groups, 1):
             sign = "● " if self._variants[number - 1].now else "  "
@@ -105,7 +105,7 @@ class WhatIfScreen(OverScreen[Settings | str]):
             texts = [f"{head if not line else '     '}{lines[at + line]}" for line in range(len(rows))]
             at += len(rows)
             if self._findings[number - 1]:
-                texts.append(f"     findings beside those now: {self._findings[number - 1]}")
+                texts.append(f"     the findings now, {self._findings[number - 1]}")
             listed.add_option(Option(Content("\n".join(texts))))
         listed.highlighted = before if before is not None else 1
 

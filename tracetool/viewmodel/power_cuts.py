@@ -78,14 +78,14 @@ class CauseRows:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns."""
+        """The columns, as narrow as they can be: the first four are those that a terminal of 80 columns shows."""
         return (
             Column("cost", "cost", 13),
             Column("cause", "cause", max([8, *(len(group.what) for group in self._groups)])),
-            Column("times", "times", 6, right=True),
-            Column("lost", "lost", 8, right=True),
+            Column("times", "times", max([5, *(len(_times(group)) for group in self._groups)]), right=True),
+            Column("lost", "lost", max([4, *(len(_lost(group)) for group in self._groups)]), right=True),
             Column("exposed", "exposed", 7, right=True),
-            Column("variables", "for", 36),
+            Column("variables", "when writing", 36),
             Column("case", "such as", 40),
         )
 
@@ -94,13 +94,22 @@ class CauseRows:
         return [_cause_line(group) for group in self._groups[start : start + count]]
 
 
+def _times(group: CutGroup) -> str:
+    return f"{len(group.commits):,}"
+
+
+def _lost(group: CutGroup) -> str:
+    cost = group.worst.cost
+    return f"{len(cost.names)}/{cost.committed}" if cost.names else ""
+
+
 def _cause_line(group: CutGroup) -> list[Cell]:
-    look, cost = LOOKS[group.toll], group.worst.cost
+    look = LOOKS[group.toll]
     return [
         Cell(f"{look.sign} {look.name}", look.style),
         Cell(group.what, "strong"),
-        Cell(f"{len(group.commits):,}"),
-        Cell(f"{len(cost.names)}/{cost.committed}" if cost.names else "", look.style),
+        Cell(_times(group)),
+        Cell(_lost(group), look.style),
         Cell(short_duration(group.exposed_ns) if group.exposed_ns else "", "quiet"),
         Cell(", ".join(sanitize(name) for name in most_often(group.variables))),
         Cell(group.case, "quiet"),
@@ -268,7 +277,7 @@ class PowerCutModel:
         exposed = f"; exposed {short_duration(group.exposed_ns)} of {short_duration(self.survey.time_ns)}"
         times = f"{count_of(len(group.commits), 'time')}, {count_of(group.states, 'cut')}"
         yield "times", times + (exposed if group.exposed_ns else "")
-        for label, counts in (("for", group.variables), ("asked by", group.asked_by)):
+        for label, counts in (("writing", group.variables), ("asked by", group.asked_by)):
             if counts:
                 names = [f"{sanitize(name)} ({counts[name]:,})" for name in most_often(counts)]
                 yield label, first_of(names, _MOST_NAMES)

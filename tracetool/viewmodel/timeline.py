@@ -290,7 +290,7 @@ class Timeline:
         if item is not None and self.shows(item):
             return ""
         if item is not None and self.filtered:
-            return f"event {seq:,} is hidden by the filter: F shows it"
+            return f"event {seq:,} is filtered out: F shows it"
         return f"event {seq:,} is in no operation: z shows events" if item is None else f"event {seq:,} has no row here"
 
     def shows(self, item: int) -> bool:

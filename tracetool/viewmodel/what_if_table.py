@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TITLES", "AuditedVariant", "Variant", "aligned", "audited", "variants"]
 
-TITLES = ("what if", "device", "verdict", "seen", "torn", "refused", "lost", "memory")
+TITLES = ("what if", "device", "verdict", "reads", "torn", "refused", "lost", "memory")
+_DEVICE = 1
+"""Number of the column `device`."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,24 @@ class Variant:
 
 
 def variants(session: AuditSession) -> list[Variant]:
-    """Every policy, and the smallest extent with which nothing would have been outside, where that is another one."""
+    """Every policy, and the smallest extent with which nothing would have been outside, where that is another one.
+
+    The name of an extent has its device where others have extents too.
+    """
     settings, options = session.settings, session.settings.options
     now = session.audit.policy
     found = [
         Variant(f"policy {policy.label}", replace(settings, options=replace(options, policy=policy)), policy == now)
         for policy in Policy
     ]
+    alone = sum(device.extent is not None for device in session.audit.devices) == 1
     for device in session.audit.devices:
         smallest, extent = device.backing.bytes if device.backing else None, device.extent
         if extent is not None and smallest is not None and smallest > extent.bytes:
             extents = {**options.extents, device.name: smallest}
             changed = replace(settings, options=replace(options, extents=extents))
-            found.append(Variant(f"extent {format_size(smallest)} of {device.name}", changed, now=False))
+            of = "" if alone else f" of {sanitize(device.name, 24)}"
+            found.append(Variant(f"extent {format_size(smallest)}{of}", changed, now=False))
     return found
 
 
@@ -91,8 +98,8 @@ class AuditedVariant:
     def findings(self) -> str:
         """Rules of findings that the variant adds to those now, and takes away; empty where it has the same."""
         there, here = _named(self.audit), _named(self.before)
-        words = [*(f"+{name}" for name in sorted(there - here)), *(f"-{name}" for name in sorted(here - there))]
-        return " ".join(words)
+        parts = (("with", there - here), ("without", here - there))
+        return ", ".join(f"{word} {' '.join(sorted(names))}" for word, names in parts if names)
 
 
 def _named(audit: Audit) -> set[str]:
@@ -108,7 +115,10 @@ def _amount(count: int | None) -> str:
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Rows as lines whose columns have one width."""
+    """Rows of `TITLES` as lines whose columns have one width; without devices where there is one."""
     every = [list(row) for row in rows]
+    if len({row[_DEVICE] for row in every[1:]} - {""}) <= 1:
+        for row in every:
+            del row[_DEVICE]
     widths = [max(map(len, column)) for column in zip(*every, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every]

@@ -5,6 +5,7 @@ import csv
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.widgets import Input
 
 from tests.patience import PATIENCE_S
 from tests.tracetool.cli.program import PADDING
@@ -107,6 +108,36 @@ def test_words_are_offered_and_completed_and_old_filters_come_back(stage: Stage)
     stage.play(script)
 
 
+def test_what_was_typed_comes_back_below_the_earlier_answers(stage: Stage) -> None:
+    async def script(driver: Driver) -> None:
+        line = driver.app.query_one(Input)
+        await driver.press("slash", *"0x40", "up")
+        assert line.value == "0x40"  # there is none earlier yet
+        await driver.type("0x100000")
+        await driver.press("slash", *"0x40", "up")
+        assert line.value == "0x100000"
+        await driver.press("down")
+        assert line.value == "0x40"
+
+    stage.play(script)
+
+
+def test_the_line_of_keys_has_those_of_the_prompt(stage: Stage) -> None:
+    async def script(driver: Driver) -> None:
+        def keys() -> str:
+            return driver.text.splitlines()[-1].strip()
+
+        await driver.press("f")
+        assert keys().startswith("⏎ do it")
+        assert keys().endswith("Esc close")
+        await driver.press(*"kin")
+        assert "Tab complete" in keys()
+        await driver.press("escape")
+        assert "q quit" in keys()
+
+    stage.play(script)
+
+
 def test_an_event_that_the_filter_hides_is_said_and_no_row_is_highlighted(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "m")
@@ -117,7 +148,7 @@ def test_an_event_that_the_filter_hides_is_said_and_no_row_is_highlighted(stage:
             await driver.press("2", "g")
             assert driver.seq == 112
             await driver.press("F", "4", "down", "up", "F", "2", *keys)
-            await driver.until(lambda: "event 4,370 is hidden by the filter: F shows it" in driver.status)
+            await driver.until(lambda: "event 4,370 is filtered out: F shows it" in driver.status)
             assert (driver.seq, driver.view.grid.selected) == (OUTSIDE, range(0))
             await driver.until(lambda: "event 4,370 " in driver.inspector)
             await driver.press("y")
@@ -127,7 +158,7 @@ def test_an_event_that_the_filter_hides_is_said_and_no_row_is_highlighted(stage:
         assert (driver.seq, "hidden by" in driver.status) == (112, False)
         await driver.press("f")
         await driver.type("offset > 63M")
-        assert "event 112 is hidden by the filter" in driver.status
+        assert "event 112 is filtered out" in driver.status
         assert "event 112 " in driver.inspector
         await driver.press("F")
         assert driver.cells(driver.view.grid.cursor)["seq"] == "112"
@@ -150,7 +181,7 @@ def test_the_image_stays_at_a_change_that_the_filter_hides(stage: Stage) -> None
         assert f"Bookmark event {hidden:,}" in driver.text
         await driver.press("escape", "2")
         assert driver.seq == hidden
-        assert f"event {hidden:,} is hidden by the filter" in driver.status
+        assert f"event {hidden:,} is filtered out" in driver.status
 
     stage.play(script)
 

@@ -69,6 +69,7 @@ def test_a_letter_goes_to_its_part_and_a_digit_to_its_view(stage: Stage) -> None
     async def script(driver: Driver) -> None:
         await driver.press("2", "ctrl+l")
         assert len(driver.app.screen_stack) == 2
+        assert "224 operations" in driver.text  # the parts are seen behind their letters
         await driver.press("b")
         await driver.pilot.pause()
         assert driver.view.inspector.has_focus

@@ -28,12 +28,25 @@ def test_the_opposite_of_a_value_and_a_chip_of_the_selected_bytes(stage: Stage) 
     async def script(driver: Driver) -> None:
         await driver.press("e", "c", "K")
         assert driver.app.filtering.filter.text(events=False) == "not (op == program)"
-        assert f"event {OUTSIDE:,} is hidden by the filter" in driver.status
+        assert f"event {OUTSIDE:,} is filtered out" in driver.status
         await driver.press("c", "0", "c", "a")
         assert driver.app.filtering.filter.text(events=False) == "device == virt.flash1 and touches 0x100000..0x100004"
         assert "5 of 224 operations, 219 hidden" in driver.status
 
     stage.play(script)
+
+
+def test_a_long_chip_of_the_list_is_wrapped_under_its_own_beginning(stage: Stage) -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("e", "c")
+        first, second = (next(line for line in driver.text.splitlines() if words in line) for words in _WRAPPED)
+        assert first.index("device") == second.index("0x100000..")
+        await driver.press("escape")
+
+    stage.play(script, size=(80, 24))
+
+
+_WRAPPED = ("the selected bytes", "0x100000..0x100004")
 
 
 @pytest.mark.slow

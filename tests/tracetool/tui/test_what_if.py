@@ -6,7 +6,7 @@ from tests.tracetool.tui.driving import Driver, drive
 def test_policies_are_side_by_side_and_one_of_them_is_shown_until_backspace() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("3", "P")
-        await driver.until(lambda: "-EXT001 -EXT003 -EXT005" in driver.text)
+        await driver.until(lambda: "without EXT001 EXT003 EXT005" in driver.text)
         assert "● policy discard" in driver.text
         await driver.press("5")
         await driver.until(lambda: driver.app.job is None and "WHAT IF: extent virt.flash1=1.25 MiB" in driver.text)

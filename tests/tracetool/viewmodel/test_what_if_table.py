@@ -19,7 +19,7 @@ def test_every_policy_and_the_smallest_safe_extent_are_compared() -> None:
     found = variants(padding())
     assert [variant.name for variant in found] == [
         *(f"policy {policy.label}" for policy in Policy),
-        "extent 1.25 MiB of virt.flash1",
+        "extent 1.25 MiB",
     ]
     assert [variant.now for variant in found].index(True) == list(Policy).index(Policy.DISCARD)
     assert len(variants(first_boot())) == len(Policy)
@@ -36,7 +36,7 @@ def test_a_row_says_what_compare_policies_says() -> None:
 
 def test_findings_that_differ_are_named() -> None:
     assert run(list(Policy).index(Policy.DISCARD)).findings() == ""
-    assert run(len(Policy)).findings() == "-EXT001 -EXT003 -EXT005"
+    assert run(len(Policy)).findings() == "without EXT001 EXT003 EXT005"
     assert next(run(len(Policy)).rows())[2] == "✔ within-extent"
 
 
@@ -57,5 +57,7 @@ def test_what_differs_from_the_settings_given_is_said() -> None:
     assert changes_words(given, changed_settings(given, "policy volatile", None)) == "policy volatile"
 
 
-def test_rows_are_aligned() -> None:
-    assert aligned([("a", "b"), ("long", "c")]) == ["a     b", "long  c"]
+def test_rows_are_aligned_and_name_devices_where_there_are_several() -> None:
+    titles, one, same, other = ("a", "device", "b"), ("long", "x", "c"), ("d", "x", "e"), ("d", "y", "e")
+    assert aligned([titles, one, same]) == ["a     b", "long  c", "d     e"]
+    assert aligned([titles, one, other]) == ["a     device  b", "long  x       c", "d     y       e"]

@@ -55,5 +55,5 @@ class BlameScreen(OverScreen[tuple[int, int]]):
 
 def _drawn(writer: Writer) -> Content:
     first, *rest = writer.facts
-    head = Content.styled(f"  {writer.did}: ", "$text-muted")
+    head = Content.styled(f"  {writer.did}: ", "$foreground-muted")
     return Content("\n").join([Content.assemble(head, first), *(Content(f"    {fact}") for fact in rest)])

@@ -253,7 +253,7 @@ class ImageView(DeviceView):
         line = Content.assemble(line, Content(now))
         if columns.structure is not None:
             line = Content.assemble(line.pad_right(columns.structure - line.cell_length), "structure of the store")
-        yield Content.styled(line.plain, "$text-muted bold").truncate(width)
+        yield Content.styled(line.plain, "$foreground-muted bold").truncate(width)
 
     def _mark_moment(self, *, played: bool) -> None:
         """Tell the map where this moment was made, and up to which event to count."""

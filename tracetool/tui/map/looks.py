@@ -310,7 +310,6 @@ class Legend(Drawn):
             for level, ends in self._bounds.items()
         ]
         rest = [Content.assemble(_drawn(shape, style), f" {words}") for shape, style, words in others]
-        rest.append(Content.styled("▲ end of file", "bold $text-error"))
         for parts in (values or [Content("nothing of that kind")], rest):
             yield Content("  ").join(parts).truncate(width, ellipsis=True)
 

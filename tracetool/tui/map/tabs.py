@@ -51,7 +51,7 @@ class MetricTabs(Drawn):
         """The line."""
         pieces: list[tuple[str, str]] = [(self._device, "bold")]
         for metric in self._metrics:
-            style = "bold $background on $primary" if metric is self._metric else "$text-muted"
+            style = "bold $background on $primary" if metric is self._metric else "$foreground-muted"
             pieces.append((f" {metric.value} ", style))
         words = f" {self._words}" if self._words else ""
         yield Content.assemble(*pieces, words).truncate(width, ellipsis=True)
