@@ -64,7 +64,7 @@ class _Cuts(NamedTuple):
             from tracetool.library.keywords import parse_event
 
             if parse_case(self.at) is None:
-                parse_event(self.at, len(traces))
+                parse_event(self.at, len(traces), "--at")
 
 
 _cut_options = options.group(
@@ -306,7 +306,7 @@ def _event(at: str, shape: str | None, commits: StoreCommits, traces: int) -> tu
 
     case = parse_case(at)
     if case is None:
-        event = parse_event(at, traces)
+        event = parse_event(at, traces, "--at")
         before = [found for commit in commits if (found := (commit.trace, commit.seq)) <= event]
         if not before or (shape is not None and before[-1] != event):
             near = f"the last one before it is {before[-1][1]}" if before else "nor does any event before it"

@@ -70,8 +70,8 @@ def parse_number(number: int | str, name: str) -> int:
     return int(text, 0) if text.startswith("0x") else int(text)
 
 
-def parse_event(event: int | str, traces: int) -> tuple[int, int]:
-    """Parse `[N:]SEQ` of `traces` traces: number of the trace and of the event.
+def parse_event(event: int | str, traces: int, name: str = "SEQ") -> tuple[int, int]:
+    """Parse `[N:]SEQ` of `traces` traces, which messages call `name`: number of the trace and of the event.
 
     Raises:
         UsageError: it is no number, there is no such trace, or the trace is not named and there are several.
@@ -82,7 +82,7 @@ def parse_event(event: int | str, traces: int) -> tuple[int, int]:
     trace = parse_number(head, "N") if colon else 0
     if trace >= traces:
         raise UsageError(f"{event}: there is no trace {trace}; they are numbered from 0, and the last is {traces - 1}")
-    return trace, parse_number(tail, "SEQ")
+    return trace, parse_number(tail, name)
 
 
 def parse_rule(text: str) -> Rule:

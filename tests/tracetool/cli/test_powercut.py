@@ -79,6 +79,7 @@ def test_what_goes_to_a_file_is_what_is_printed(quick: Quick, tmp_path: Path) ->
         ((*TRACE, "--at", "3"), 2, "nor does any event before it"),
         ((*TRACE, "--at", "3186", "--shape", "zero-all"), 2, "choose from none, after, words"),
         ((*TRACE, "--at", "0123456789ab:3186:none"), 2, "a case of other commits"),
+        ((*TRACE, "--at", "near"), 2, "--at 'near' is not a number"),
         ((*TRACE, "--firmware", "ovmf-smm-2022.11", "--on-firmware", "x"), 2, "boots no firmware with SMM"),
         (("--image", AFTER, "--format", "json"), 2, "give --firmware aavmf-2022.11 or aavmf-2025.02"),
         (("--image", AFTER, "--firmware", "bios"), 2, "give one of aavmf-2022.11"),
