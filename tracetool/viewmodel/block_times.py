@@ -74,10 +74,14 @@ class TimeAxis:
         return self._first - self._start + -(-column * self._span // self.columns)
 
     def label(self, column: int) -> str:
-        """A column's begin in words: its time, or the event that it begins with."""
+        """A column's begin in words: its time, or the event that it begins with.
+
+        Milliseconds tell labels apart that are some columns from each other, unless the columns are short.
+        """
         time = self.time(column)
         if time is not None:
-            return f"{seconds(time)[:-3]}s"
+            short = self._span < self.columns * _SHORT_NS
+            return f"{seconds(time) if short else seconds(time)[:-3]}s"
         return f"#{self.between(column, column)[0] & ((1 << 40) - 1):,}"
 
     def words(self, first: int, last: int) -> str:
@@ -104,6 +108,10 @@ class TimeAxis:
             return f"{trace}seq in {low & mask}..{high & mask}"
         begun = f"(trace > {low >> 40} or trace == {low >> 40} and seq >= {low & mask})"
         return f"{begun} and (trace < {high >> 40} or trace == {high >> 40} and seq < {high & mask})"
+
+
+_SHORT_NS = 200_000
+"""Length of a column below which labels of milliseconds could be the same."""
 
 
 @dataclass(frozen=True)

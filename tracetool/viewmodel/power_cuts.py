@@ -84,7 +84,7 @@ class CauseRows:
             Column("cause", "cause", max([8, *(len(group.what) for group in self._groups)])),
             Column("times", "times", max([5, *(len(_times(group)) for group in self._groups)]), right=True),
             Column("lost", "lost", max([4, *(len(_lost(group)) for group in self._groups)]), right=True),
-            Column("exposed", "exposed", 7, right=True),
+            Column("exposed", "exposed", max([7, *(len(_exposed(group)) for group in self._groups)]), right=True),
             Column("variables", "when writing", 36),
             Column("case", "such as", 40),
         )
@@ -103,6 +103,10 @@ def _lost(group: CutGroup) -> str:
     return f"{len(cost.names)}/{cost.committed}" if cost.names else ""
 
 
+def _exposed(group: CutGroup) -> str:
+    return short_duration(group.exposed_ns) if group.exposed_ns else ""
+
+
 def _cause_line(group: CutGroup) -> list[Cell]:
     look = LOOKS[group.toll]
     return [
@@ -110,7 +114,7 @@ def _cause_line(group: CutGroup) -> list[Cell]:
         Cell(group.what, "strong"),
         Cell(_times(group)),
         Cell(_lost(group), look.style),
-        Cell(short_duration(group.exposed_ns) if group.exposed_ns else "", "quiet"),
+        Cell(_exposed(group), "quiet"),
         Cell(", ".join(sanitize(name) for name in most_often(group.variables))),
         Cell(group.case, "quiet"),
     ]

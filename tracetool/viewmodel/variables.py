@@ -18,13 +18,15 @@ from tracetool.viewmodel.selection import selection_of_moment
 from tracetool.viewmodel.store_room import StoreRoom
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tracetool.analysis.history import History
     from tracetool.uefi.store_timeline import StoreTimeline
     from tracetool.uefi.varstore import VariableStore
     from tracetool.viewmodel.audit_session import AuditSession
     from tracetool.viewmodel.selection import Selection
 
-__all__ = ["StepRows", "StoreModel", "VariableRows", "store_model"]
+__all__ = ["StepRows", "StoreModel", "VariableDetail", "VariableRows", "store_model"]
 
 _STYLES = {"current": "", "superseded": "quiet", "deleted": "quiet", "unfinished": "warn", "illegal": "bad"}
 _MOST_VALUE = 200
@@ -40,11 +42,40 @@ class Step(NamedTuple):
     cells: tuple[Cell, ...]
 
 
-class VariableRows:
-    """The variables of a store: those that the firmware finds, or every copy."""
+_MOST_DATA = 1024
+"""Bytes of a variable that are shown beside its value."""
 
-    def __init__(self, frame: pl.DataFrame) -> None:
+# Ref: UEFI specification 2.10, 8.2 "Variable Services": the attributes of a variable.
+_ATTRIBUTES = (
+    "non-volatile",
+    "boot services",
+    "runtime",
+    "hardware error record",
+    "authenticated write",
+    "time-based authenticated write",
+    "append",
+    "enhanced authenticated access",
+)
+
+
+class VariableDetail(NamedTuple):
+    """A variable in full: its name, labelled paragraphs, its data, and how many bytes of them are left out."""
+
+    title: str
+    parts: tuple[tuple[str, str], ...]
+    data: bytes
+    more: int
+
+
+class VariableRows:
+    """The variables of a store: those that the firmware finds, or every copy.
+
+    `data` are those of each copy, by its offset.
+    """
+
+    def __init__(self, frame: pl.DataFrame, data: Mapping[int, bytes]) -> None:
         self._frame = frame
+        self._data = data
         guids = frame["guid"].unique()
         self._guid_digits = _GUID_START if guids.str.head(_GUID_START).is_unique().all() else _GUID_DIGITS
 
@@ -74,6 +105,22 @@ class VariableRows:
         """The first row of a variable."""
         keys = zip(self._frame["variable"].to_list(), self._frame["guid"].to_list(), strict=True)
         return next((row for row, found in enumerate(keys) if found == key), None)
+
+    def detail(self, row: int) -> VariableDetail | None:
+        """The variable of a row in full; None for no row."""
+        if not 0 <= row < len(self):
+            return None
+        found = self._frame.row(row, named=True)
+        data, offset, attributes = self._data[found["offset"]], found["offset"], found["attributes"]
+        words = [name for bit, name in enumerate(_ATTRIBUTES) if attributes >> bit & 1]
+        parts = (
+            ("place", f"{offset:#06x} to {offset + found['length']:#06x}, {found['data_bytes']:,} B of data"),
+            ("state", f"{found['status']} (state byte {found['state']:#04x})"),
+            ("attributes", f"{attributes:#x}: {', '.join(words) or 'none'}"),
+            ("value", sanitize(found["value"], _MOST_DATA * 2)),
+        )
+        title = f"{sanitize(found['variable']) or '?'}  {found['guid']}"
+        return VariableDetail(title, parts, data[:_MOST_DATA], max(len(data) - _MOST_DATA, 0))
 
     def next_match(self, text: str, here: int, *, forward: bool) -> int | None:
         """The next or previous row whose name or value has a text, in any case, wrapping around; None: none has."""
@@ -182,7 +229,8 @@ class StoreModel:
 
     def rows(self, store: VariableStore) -> VariableRows:
         """The variables of a decoded store."""
-        return VariableRows(variables_frame(store, deleted=self.every_copy))
+        data = {variable.header.offset: variable.data for variable in store.variables}
+        return VariableRows(variables_frame(store, deleted=self.every_copy), data)
 
     def steps(self, key: tuple[str, str] | None) -> StepRows:
         """The steps of a variable, by name and GUID."""

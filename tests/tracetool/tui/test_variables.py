@@ -98,3 +98,21 @@ def test_a_narrow_screen_says_what_is_free_in_words() -> None:
         assert " free " in driver.text
 
     drive(script, size=(40, 24))
+
+
+def test_the_variable_under_the_cursor_is_shown_in_full_where_there_is_room() -> None:
+    async def script(driver: Driver) -> None:
+        await shown(driver)
+        await driver.press("slash")
+        await driver.type("ConIn")
+        end = "VenMsg(dfa66065-b419-11d3-9a2d-0090273fc14d)"
+        assert end in driver.text
+        assert "03 0f 0b 00 ff ff" in driver.text
+        await driver.press("down")
+        assert "ConOut  8be4df61-93ca-11d2-aa0d-00e098032b8c" in driver.text
+        await driver.pilot.resize_terminal(120, 24)
+        await driver.pilot.pause()
+        assert end not in driver.text
+        assert "ConOut" in driver.text
+
+    drive(script, size=(200, 60))

@@ -65,3 +65,10 @@ def test_a_device_without_operations_is_an_empty_picture() -> None:
     assert not picture.values.any()
     assert picture.within((0, 69)).operations.is_empty()
     assert picture.axis.label(3)
+
+
+def test_labels_of_short_columns_differ() -> None:
+    flash0 = next(subject for subject in subjects(first_boot()) if subject.device == "virt.flash0")
+    for subject in (flash0, subjects(first_boot())[0]):
+        axis = TimeAxis(subject, 70)
+        assert len({axis.label(column) for column in range(0, 70, 14)}) == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -12,7 +13,7 @@ from tracetool.analysis.options import Options
 from tracetool.analysis.tolls import Toll
 from tracetool.bundled import sample
 from tracetool.viewmodel.audit_session import Cancelled, Settings
-from tracetool.viewmodel.power_cuts import LOOKS, CutSettings, PowerCutModel, power_cut_model
+from tracetool.viewmodel.power_cuts import LOOKS, CauseRows, CutSettings, PowerCutModel, power_cut_model
 
 
 @cache
@@ -34,6 +35,14 @@ def test_the_ribbon_has_the_worst_of_each_stretch(width: int, *, by_time: bool) 
     for trace, seq, _, toll, _ in cuts.survey.tolls.iter_rows():
         column = cuts.column((trace, seq), width)
         assert order.index(ribbon[column]) <= order.index(toll and Toll(toll))
+
+
+def test_no_figure_of_a_cause_is_wider_than_its_column() -> None:
+    groups = [replace(group, exposed_ns=916_000) for group in model().survey.groups]
+    rows = CauseRows(groups)
+    for line in rows.lines(0, len(rows)):
+        for column, cell in list(zip(rows.columns, line, strict=True))[:5]:
+            assert len(cell.text) <= column.width, column.id
 
 
 def test_the_signs_do_without_colours() -> None:

@@ -9,6 +9,7 @@ from tests.tracetool.cli.program import PADDING
 from tests.tracetool.viewmodel.samples import finished, job, padding
 from tracetool.analysis.options import Options
 from tracetool.bundled import sample
+from tracetool.uefi.varstore import VARIABLES_SCHEMA
 from tracetool.viewmodel.audit_session import AuditSession, Settings
 from tracetool.viewmodel.variables import StoreModel, VariableRows, store_model
 
@@ -84,6 +85,34 @@ def test_guids_that_begin_alike_are_shown_whole() -> None:
         }
     )
     for kept, guids in ((frame, frame["guid"].to_list()), (frame[1:], ["11111111", "8be4df61"])):
-        rows = VariableRows(kept)
+        rows = VariableRows(kept, {})
         assert [cells[1].text for cells in rows.lines(0, 3)] == guids
         assert next(column.width for column in rows.columns if column.id == "guid") >= len(guids[0])
+
+
+def test_a_variable_in_full() -> None:
+    store = model()
+    store.go(store.history.position(0, 4266))
+    rows = store.rows(store.store())
+    row = rows.row_of(HELLO)
+    assert row is not None
+    found = rows.detail(row)
+    assert found is not None
+    assert found.title == "Hello  11111111-2222-3333-4444-555555555555"
+    parts = dict(found.parts)
+    assert parts["attributes"] == "0x7: non-volatile, boot services, runtime"
+    assert parts["state"] == "current (state byte 0x3f)"
+    assert parts["place"] == "0x08e0 to 0x092c, 4 B of data"
+    assert (found.data, found.more) == (bytes.fromhex("0d0c0b0a"), 0)
+    assert rows.detail(len(rows)) is None
+
+
+def test_of_long_data_the_first_bytes_are_shown_and_the_others_counted() -> None:
+    frame = pl.DataFrame(
+        [("Big", "8be4df61", 0x3F, "current", 0, 64, 4096, 3600, "ab" * 3600)], VARIABLES_SCHEMA, orient="row"
+    )
+    found = VariableRows(frame, {64: bytes(range(240)) * 15}).detail(0)
+    assert found is not None
+    assert len(found.data) + found.more == 3600
+    assert found.data == (bytes(range(240)) * 15)[: len(found.data)]
+    assert dict(found.parts)["attributes"] == "0x0: none"

@@ -1,4 +1,4 @@
-"""The variables view: the store at a moment, and beside it the steps in the life of the variable under the cursor."""
+"""The variables view: the store at a moment; the steps in the life of the variable under the cursor; its bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from textual.containers import Container
+from textual.containers import Container, VerticalScroll
 
 from tracetool.findings.phrases import count_of
 from tracetool.tui.actions import bindings_of
@@ -15,6 +15,7 @@ from tracetool.tui.drawing import Heading
 from tracetool.tui.front import WAITING
 from tracetool.tui.line_grid import LineGrid
 from tracetool.tui.messages import JumpTo
+from tracetool.tui.variables.detail import Detail
 from tracetool.tui.variables.room import RoomLane
 from tracetool.viewmodel.variables import store_model
 
@@ -30,6 +31,8 @@ __all__ = ["VariablesView"]
 
 _BESIDE = 110
 """Columns from which there is room for the steps beside the variables."""
+_TALL = 28
+"""Lines from which there is room for the variable in full below the tables."""
 
 
 class VariablesView(DeviceView):
@@ -53,11 +56,14 @@ class VariablesView(DeviceView):
         with Container(id="tables"):
             yield LineGrid(table="variables")
             yield LineGrid(table="steps")
+        with VerticalScroll(can_focus=True):
+            yield Detail()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Put the steps where there is room."""
+        """Put the steps where there is room, and show the whole variable where there is some left."""
         super().on_resize(event)
         self.set_class(event.size.width < _BESIDE, "-below")
+        self.set_class(event.size.height >= _TALL, "-tall")
 
     @property
     def grid(self) -> LineGrid:
@@ -117,9 +123,10 @@ class VariablesView(DeviceView):
         self._show_steps()
 
     def _show_steps(self) -> None:
-        """Show the steps of the variable under the cursor."""
+        """Show the steps of the variable under the cursor, and the variable in full."""
         if self.model is None or self.rows is None:
             return
+        self.query_one(Detail).show(self.rows.detail(self.grid.cursor))
         self.steps = self.model.steps(self.rows.key(self.grid.cursor))
         self.step_grid.show(self.steps, self.steps.current, "not touched in this trace")
 
