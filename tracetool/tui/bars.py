@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["KeyBar", "Tab", "TopBar"]
 
 
-_ROOMY = 110
-"""Columns from which every tab has its title: below, the words on the right would be lost."""
+_WORDS = 28
+"""Columns of the words on the right, at least: every tab has its title where that leaves room for them."""
 
 
 class Tab(Static):
@@ -85,8 +85,9 @@ class TopBar(Horizontal):
         self._draw()
 
     def _draw(self) -> None:
+        titled = sum(len(view.key) + len(view.title) + 3 for view in self._views) + _WORDS <= self.size.width
         for tab in self.query(Tab):
-            tab.draw(current=tab.view.id == self._current, titled=self.size.width >= _ROOMY)
+            tab.draw(current=tab.view.id == self._current, titled=titled)
 
     def say(self, words: str) -> None:
         """Show words on the right."""

@@ -12,7 +12,7 @@ import polars as pl
 
 from tracetool.report.frames import seconds
 from tracetool.timeline.operations import COUNTED
-from tracetool.viewmodel.bins import ORDER, Cells, Heat, Metric, heat
+from tracetool.viewmodel.bins import ORDER, Cells, Heat, Metric, heat, order_of
 from tracetool.viewmodel.flash_map import fill, levels
 from tracetool.viewmodel.heatmap import cell_words
 
@@ -40,6 +40,7 @@ class TimeAxis:
         operations = subject.operations
         self.columns = max(columns, 1)
         self.order = operations.select(ORDER).to_series().to_numpy()
+        self._operations = operations
         times = operations["time_ns"]
         self.has_times = len(times) > 0 and not times.null_count() and bool((times.diff().drop_nulls() >= 0).all())
         self.by_time = by_time and self.has_times
@@ -58,6 +59,16 @@ class TimeAxis:
         """The column of each event, given as `order_of`."""
         rows = np.maximum(np.searchsorted(self.order, order, side="right") - 1, 0)
         return self.column[rows] if len(self.column) else np.zeros(len(order), np.int64)
+
+    def column_of(self, event: tuple[int, int], start: int, end: int) -> int | None:
+        """The column of an event (trace, seq); None where its operation does not touch bytes `start` to `end`."""
+        row = int(np.searchsorted(self.order, order_of(*event), side="right")) - 1
+        if row < 0:
+            return None
+        found = self._operations.row(row, named=True)
+        inside = found["trace"] == event[0] and event[1] <= found["last_seq"]
+        touches = found["offset"] is not None and found["offset"] < end and start < found["offset"] + found["length"]
+        return int(self.column[row]) if inside and touches else None
 
     def between(self, first: int, last: int) -> tuple[int, int]:
         """The events of columns `first` to `last`, as `order_of`, the end exclusive."""

@@ -4,6 +4,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import pytest
 from textual.events import MouseDown, MouseMove
 
@@ -488,6 +489,26 @@ def test_blocks_against_time_are_filtered_to_a_rectangle() -> None:
         assert timeline is not None
         assert " and t in " in timeline.filter.text(events=False)
         assert timeline.total - timeline.hidden >= 1
+
+    run(padding(), look, size=(160, 50))
+
+
+def test_the_cursor_of_the_time_picture_is_on_the_selected_event() -> None:
+    async def look(app: TraceApp, pilot: Pilot[int]) -> None:
+        def column(seq: int) -> int:
+            picture = map_of(app).time_grid.picture
+            assert picture is not None
+            return int(picture.axis.at(np.array([seq], np.int64))[0])
+
+        grid = map_of(app).time_grid
+        await press(pilot, "e", "3", "m")
+        assert grid.cursor[1] == column(4370)
+        await press(pilot, "2", "g", "b", "b", "3")
+        assert app.event is not None
+        assert 0 < grid.cursor[1] == column(app.event[1]) < column(4370)
+        erased = grid.cursor
+        await press(pilot, "right", "right", "v")
+        assert grid.cursor == (erased[0], erased[1] + 2)
 
     run(padding(), look, size=(160, 50))
 

@@ -202,15 +202,18 @@ class TimeGrid(PartStyles):
         """Select the cell under the cursor alone."""
         self._go(*self.cursor)
 
-    def select(self, start: int, end: int) -> None:
-        """Select the cells of bytes, in the column of the cursor."""
+    def select(self, start: int, end: int, event: tuple[int, int] | None = None) -> None:
+        """Select the cells of bytes, in the column of the event that touched them, else in that of the cursor."""
         if self.picture is None:
             return
         cells, most = self.picture.cells, self.picture.cells.region_bytes - 1
         first, last = cells.at(min(start, most)), cells.at(min(max(end - 1, start), most))
-        if (first, last) != self.selected[0]:
-            self._anchor = (last, self.cursor[1]) if last != first else None
-            self._put(first, self.cursor[1])
+        column = None if event is None else self.picture.axis.column_of(event, start, end)
+        column = self.cursor[1] if column is None else column
+        there, columns = self.selected
+        if (first, last) != there or not columns[0] <= column <= columns[1]:
+            self._anchor = (last, column) if last != first else None
+            self._put(first, column)
 
     def go_to_byte(self, offset: int) -> None:
         """Move the cursor to the cell of a byte, as the user does."""

@@ -332,8 +332,12 @@ class MapView(DeviceView):
 
     def _select_bytes(self) -> None:
         selected = self.selection.bytes
-        if selected is not None and self.subject is not None and self.selection.device == self.subject.device:
-            self.cells.select(*selected)
+        if selected is None or self.subject is None or self.selection.device != self.subject.device:
+            return
+        if self.against_time:
+            self.time_grid.select(*selected, self.selection.event)
+        else:
+            self.grid.select(*selected)
 
     def go_to_place(self, place: Place) -> str | None:
         """Go to the cell of an offset; return an error in one line or None."""
