@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
     from tracetool.recording.background import BackgroundRecording
     from tracetool.tui.actions import Action
-    from tracetool.viewmodel.audit_session import AuditSession, Job, Progress, Settings
+    from tracetool.viewmodel.audit_session import AuditSession, Job, Settings
     from tracetool.viewmodel.growing_trace import GrowingTrace
     from tracetool.viewmodel.timeline import Timeline
 
@@ -148,11 +148,6 @@ class TraceApp(BaseApp):
 
     # --- progress ------------------------------------------------------------------------------------------------
 
-    def say_progress(self, what: str, progress: Progress) -> None:
-        """Say how far long work is, in place of the title."""
-        share = "" if progress.share is None else f" {progress.share:4.0%}"
-        self.query_one(TopBar).say(f"{what}{share}  Esc stops")
-
     def say_title(self) -> None:
         """Say what is shown, unless the app has ended meanwhile."""
         for bar in self.query(TopBar):
@@ -160,7 +155,7 @@ class TraceApp(BaseApp):
 
     def action_cancel(self) -> None:
         """Stop an export or auditing again, or clear the selection."""
-        if self.prompts.stop_writing():
+        if self.prompts.exporting.stop():
             return
         if self.job is not None:
             if self.session is None:  # without a first audit there is nothing to go back to
@@ -430,7 +425,7 @@ class TraceApp(BaseApp):
     def _end(self, code: int) -> None:
         """Quit, and save the state; no progress is shown any more, as the views go."""
         job, self.job = self.job, None
-        self.prompts.stop_writing()
+        self.prompts.exporting.stop()
         if job is not None:
             job.cancel()
         if self.renewal is not None:

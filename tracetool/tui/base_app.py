@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tracetool.sanitize import sanitize
+from tracetool.tui.bars import TopBar
 from tracetool.tui.key_queue import KeyQueue
 from tracetool.tui.keys import keys_path, read_keys
 from tracetool.tui.screens import MainScreen
@@ -13,6 +15,8 @@ from tracetool.tui.theme import DARK, FEW_COLOURS, LIGHT, THEMES, in_sixteen_col
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tracetool.viewmodel.audit_session import Progress
 
 __all__ = ["BaseApp"]
 
@@ -54,6 +58,15 @@ class BaseApp(KeyQueue):
         self.notify(
             sanitize(words), severity="error" if wrong else "information", markup=False, timeout=6 if wrong else 3
         )
+
+    def say_progress(self, what: str, progress: Progress, stop: str = "Esc stops") -> None:
+        """Say how far long work is, in place of the title, and what stops it."""
+        share = "" if progress.share is None else f" {progress.share:4.0%}"
+        self.query_one(TopBar).say(f"{what}{share}  {stop}")
+
+    @abstractmethod
+    def say_title(self) -> None:
+        """Say what is shown, unless the app has ended meanwhile."""
 
     def action_theme(self) -> None:
         """Switch between the light and the dark theme."""

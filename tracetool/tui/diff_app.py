@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
 
-from tracetool.errors import TracetoolError
+from tracetool.errors import TracetoolError, UsageError
 from tracetool.findings.phrases import count_of
 from tracetool.sanitize import sanitize
 from tracetool.timeline.query import QueryError, complete, parse
@@ -19,6 +20,7 @@ from tracetool.tui.actions import ACTIONS, DIFFERENCE_ACTIONS, binding, shown_ke
 from tracetool.tui.bars import KeyBar, TopBar
 from tracetool.tui.base_app import BaseApp
 from tracetool.tui.drawing import Heading, Page, hanging
+from tracetool.tui.exporting import Exporting
 from tracetool.tui.front import WAITING
 from tracetool.tui.line_grid import LineGrid
 from tracetool.tui.prompt import Prompt, Question
@@ -27,8 +29,10 @@ from tracetool.tui.timeline.inspector import Inspector
 from tracetool.tui.view import View
 from tracetool.viewmodel.audit_session import Cancelled
 from tracetool.viewmodel.filters import vocabulary
+from tracetool.viewmodel.places import PLACES_HELP, parse_place
 from tracetool.viewmodel.side_by_side import PairRows, SideBySide, pair_rows
 from tracetool.viewmodel.tables import Level
+from tracetool.viewmodel.view_export import table_export
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +49,10 @@ __all__ = ["Chosen", "DiffApp"]
 _TABLE = tuple(action for action in ACTIONS if action.where == "table")
 _POLL_SECONDS = 0.1
 _INTERRUPTED = 130
+_PLACES_HELP = "0x40000 offset, block:3, #1234 event of A, b#1234 of B, t=1.25s of A, bt=1.25s of B, 12% of the rows"
+_OF_B = re.compile(r"[bB]\s*(#.*|t\s*=.*)")
+"""A place in the trace of B."""
+
 _WIDE = 110
 """Columns from which the details of A and of B stand side by side."""
 
@@ -146,7 +154,8 @@ class DiffApp(BaseApp):
         self._load, self._row = load, row
         self._progress = progress
         self._searched = ""
-        self._histories: dict[str, list[str]] = {"filter": [], "search": []}
+        self._histories: dict[str, list[str]] = {}
+        self._exporting = Exporting(self)
 
     def compose(self) -> ComposeResult:
         """The views, empty until the runs are loaded."""
@@ -165,14 +174,17 @@ class DiffApp(BaseApp):
         self.take_own_keys()
         self.query_one("#details").display = False
         self.action_view(_VIEWS[0].id)
-        self._timer = self.set_interval(_POLL_SECONDS, self._say_progress)
+        self._timer = self.set_interval(
+            _POLL_SECONDS, lambda: self.say_progress("comparing", self._progress, "q leaves")
+        )
         self.run_worker(self._load_session())
 
     # --- loading -------------------------------------------------------------------------------------------------
 
-    def _say_progress(self) -> None:
-        share = "" if self._progress.share is None else f" {self._progress.share:4.0%}"
-        self.query_one(TopBar).say(f"comparing{share}  q leaves")
+    def say_title(self) -> None:
+        """Say nothing more: what is compared is said below the tabs."""
+        for bar in self.query(TopBar):
+            bar.say("")
 
     async def _load_session(self) -> None:
         try:
@@ -189,7 +201,7 @@ class DiffApp(BaseApp):
     def _show(self, session: DifferenceSession) -> None:
         self._timer.stop()
         self.session = session
-        self.query_one(TopBar).say("")
+        self.say_title()
         rows = self.rows = SideBySide(session.a, session.b, session.found)
         self.query_one("#runs", Heading).say(f"A  {sanitize(session.a.name)}\nB  {sanitize(session.b.name)}")
         first = rows.next_difference(-1, forward=True)
@@ -363,9 +375,8 @@ class DiffApp(BaseApp):
             return error
 
         hint = "offset >= 768K and op == program   empty shows all"
-        ask = Question("Filter", answer, rows.query, hint, lambda text, at: complete(text, at, words), wrong)
-        ask.history = self._histories["filter"]
-        self.query_one(Prompt).ask(ask)
+        completed = partial(complete, vocabulary=words)
+        self._ask("filter", Question("Filter", answer, rows.query, hint, completed, wrong))
 
     def action_search(self) -> None:
         """Ask for what is searched."""
@@ -377,7 +388,41 @@ class DiffApp(BaseApp):
             return wrong
 
         hint = "words, an offset or a query: erase, 0x40000, length > 4K   then n and N"
-        self.query_one(Prompt).ask(Question("Search", answer, hint=hint, history=self._histories["search"]))
+        self._ask("search", Question("Search", answer, hint=hint))
+
+    def action_go_to(self) -> None:
+        """Ask for a place."""
+        if self.rows is None:
+            self.tell(WAITING)
+        else:
+            self._ask("goto", Question("Go to", self._go_to, hint=_PLACES_HELP))
+
+    def _go_to(self, text: str) -> str | None:
+        if self.rows is None or not text.strip():
+            return None
+        found = _OF_B.fullmatch(text.strip())
+        try:
+            place = parse_place(found[1] if found else text)
+            row = self.rows.row_of_place(self.grid.cursor, place, 1 if found else 0)
+        except UsageError as error:
+            return str(error).replace(PLACES_HELP, _PLACES_HELP)
+        self.action_view(_VIEWS[0].id)
+        self.grid.drop_range()
+        self.grid.go(row, middle=True)
+        return None
+
+    def action_export(self) -> None:
+        """Ask for a file to write the rows of the operations to."""
+        if self.rows is None or self.session is None:
+            self.tell(WAITING)
+        else:
+            export = table_export(self.rows.frame(), "differences")
+            self._ask("export", self._exporting.question(export, self.session.a, self.session.b))
+
+    def _ask(self, name: str, question: Question) -> None:
+        """Ask, with the earlier answers under the same name as history."""
+        question.history = self._histories.setdefault(name, [])
+        self.query_one(Prompt).ask(question)
 
     def action_copy(self, selection: bool) -> None:
         """Copy the row under the cursor, or all selected ones."""
@@ -401,7 +446,9 @@ class DiffApp(BaseApp):
         self.push_screen(PageScreen(partial(_help_lines, self.own_keys)))
 
     def action_cancel(self) -> None:
-        """Close the details, or forget the search."""
+        """Stop an export, close the details, or forget the search."""
+        if self._exporting.stop():
+            return
         if self.query_one("#details").display and isinstance(self.front, Sides):
             self.query_one("#details").display = False
             self.grid.focus()
@@ -416,6 +463,7 @@ class DiffApp(BaseApp):
 
     def _end(self, code: int) -> None:
         self._progress.stop.set()
+        self._exporting.stop()
         self.exit(code)
 
 

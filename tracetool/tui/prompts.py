@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
 from typing import TYPE_CHECKING
 
-from tracetool.errors import TracetoolError, UsageError
-from tracetool.findings.phrases import count_of
-from tracetool.ingest.inputs import keep_inputs
-from tracetool.paths import user_path
+from tracetool.errors import UsageError
 from tracetool.timeline.query import QueryError, complete, parse
 from tracetool.tui.controller import Controller
+from tracetool.tui.exporting import Exporting
 from tracetool.tui.front import Exports, HasPlaces, Searches
 from tracetool.tui.prompt import Prompt, Question
 from tracetool.tui.what_if import WhatIfScreen
-from tracetool.viewmodel.audit_session import Cancelled, Progress
 from tracetool.viewmodel.chips import range_chip
 from tracetool.viewmodel.filters import Chip, vocabulary
 from tracetool.viewmodel.places import PLACES_HELP, PlaceKind, parse_place, row_of_place
 from tracetool.viewmodel.tables import Level
-from tracetool.viewmodel.view_export import export_format, rows_export
+from tracetool.viewmodel.view_export import rows_export
 from tracetool.viewmodel.what_if import CHANGES_HELP, changed_settings
-from tracetool.whole_file import whole_file
 
 if TYPE_CHECKING:
     from tracetool.tui.app import TraceApp
     from tracetool.viewmodel.audit_session import Settings
     from tracetool.viewmodel.timeline import Timeline
-    from tracetool.viewmodel.view_export import Export
 
 __all__ = ["Prompts"]
 
 
-_SOON = 0.3
-"""Seconds in which most exports are written, and for which the prompt stays open."""
-
-_TOLD_SECONDS = 0.1
 _SEARCH_HINT = "words, an offset or a query: erase, 0x40000, length > 4K   then n and N"
 
 
@@ -46,8 +35,7 @@ class Prompts(Controller):
     def __init__(self, app: TraceApp) -> None:
         super().__init__(app)
         self._histories: dict[str, list[str]] = {}
-        self._overwrites: str | None = None
-        self._writing: Progress | None = None
+        self.exporting = Exporting(app)
 
     def ask(self, name: str, question: Question) -> None:
         """Ask, with the earlier answers under the same name as history."""
@@ -139,75 +127,7 @@ class Prompts(Controller):
         elif timeline is not None:
             front = self.app.front
             export = (front.export() if isinstance(front, Exports) else None) or rows_export(timeline)
-            hint = f"{count_of(export.rows, 'row')} of {export.table}, as .csv, .jsonl or .parquet"
-            self._overwrites = None
-            name = f"{export.table}.csv"
-            self.ask("export", Question("Export to", partial(self._export, export), initial=name, hint=hint))
-
-    async def _export(self, export: Export, text: str) -> str | None:
-        """Write in a thread; what is not done soon goes on behind the closed prompt, and Esc stops it."""
-        timeline = self.app.timeline_view.timeline
-        path = text.strip()
-        if timeline is None or not path:
-            return None
-        wrong = self._refused(path, timeline)
-        if wrong is not None:
-            return wrong
-        self._overwrites = None
-        self._writing = Progress()
-        task = asyncio.create_task(self._write(export, path, self._writing))
-        done, _ = await asyncio.wait([task], timeout=_SOON)
-        if not done:
-            task.add_done_callback(lambda ended: self._tell_end(ended.result(), path, export))
-            return None
-        wrong = task.result()
-        if wrong is None:
-            self._tell_end(None, path, export)
-        return wrong
-
-    def _refused(self, path: str, timeline: Timeline) -> str | None:
-        """Why a file is not written, in one line; None if it is."""
-        if self._writing is not None:
-            return "an export is under way: Esc stops it"
-        try:
-            _keep_inputs(path, timeline)
-            export_format(path)
-            if user_path(path).exists() and path != self._overwrites:
-                self._overwrites = path
-                return f"{path} is there already: Enter once more writes over it"
-        except TracetoolError as error:
-            return str(error).removeprefix(f"{path}: ")  # it is read above, and the reason has to be seen
-        except (OSError, ValueError) as error:
-            return _why(error)
-        return None
-
-    def _tell_end(self, wrong: str | None, path: str, export: Export) -> None:
-        words = f"wrote {export.rows:,} rows to {path}" if wrong is None else f"{path}: {wrong}"
-        self.app.tell(words, wrong=wrong is not None)
-
-    async def _write(self, export: Export, path: str, progress: Progress) -> str | None:
-        """Write in a thread; return an error in one line or None."""
-        timer = self.app.set_interval(_TOLD_SECONDS, lambda: self.app.say_progress("writing", progress))
-        try:
-            await asyncio.to_thread(_write_whole, export, path, progress)
-        except Cancelled:
-            return "stopped; nothing was written"
-        except TracetoolError as error:
-            return str(error).removeprefix(f"{path}: ")
-        except (OSError, ValueError, RuntimeError) as error:
-            return _why(error)
-        finally:
-            timer.stop()
-            self._writing = None
-            self.app.say_title()
-        return None
-
-    def stop_writing(self) -> bool:
-        """Stop an export; true if there was one."""
-        if self._writing is None:
-            return False
-        self._writing.stop.set()
-        return True
+            self.ask("export", self.exporting.question(export, timeline.session))
 
     # --- what if -------------------------------------------------------------------------------------------------
 
@@ -242,21 +162,6 @@ class Prompts(Controller):
         except UsageError as error:
             return str(error)
         return None
-
-
-def _write_whole(export: Export, path: str, progress: Progress) -> None:
-    with whole_file(path) as file:
-        export.write(export_format(path), file, progress.report)
-
-
-def _why(error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) else None
-    return f"cannot be written: {reason or error}; name another file"
-
-
-def _keep_inputs(path: str, timeline: Timeline) -> None:
-    files = timeline.session.settings.options.files
-    keep_inputs([path], [*(trace.meta.path for trace in timeline.session.traces), *files])
 
 
 def _what_is_wrong(text: str, timeline: Timeline, level: Level) -> str | None:

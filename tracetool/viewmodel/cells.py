@@ -33,6 +33,7 @@ __all__ = [
     "event_line",
     "operation_line",
     "show_time",
+    "time_width",
     "timeline_columns",
 ]
 
@@ -110,7 +111,7 @@ def timeline_columns(tables: Tables, mode: TimeMode) -> tuple[Column, ...]:
     seq = max((trace.events for trace in tables.session.traces), default=1) - 1
     several = len(tables.session.traces) > 1
     offset, changed = _greatest(operations["offset"]), _greatest(operations["bytes_changed"])
-    time = 21 if mode is TimeMode.ABSOLUTE else _time_width(tables)
+    time = 21 if mode is TimeMode.ABSOLUTE else time_width(tables)
     columns = [
         Column("mark", "", 2),
         *([Column("trace", "trace", 5, right=True)] if several else []),
@@ -152,7 +153,8 @@ def _widest(texts: list[str], least: int, most: int) -> int:
     return min(max([least, *(len(sanitize(text)) for text in texts)]), most)
 
 
-def _time_width(tables: Tables) -> int:
+def time_width(tables: Tables) -> int:
+    """Columns of the longest time since the first event of its trace."""
     longest = tables.operations.select(elapsed(tables.session.starts).max())[0, 0]
     return 6 if longest is None else len(str(longest // 1_000_000_000)) + 8
 

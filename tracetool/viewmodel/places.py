@@ -16,7 +16,7 @@ from tracetool.timeline.sectors import Sectors
 if TYPE_CHECKING:
     from tracetool.viewmodel.timeline import Timeline
 
-__all__ = ["PLACES_HELP", "Place", "PlaceKind", "parse_place", "row_of_place"]
+__all__ = ["PLACES_HELP", "Place", "PlaceKind", "parse_place", "row_of_place", "touching"]
 
 PLACES_HELP = "0x40000 offset, +64K from here, block:3, #1234 event, t=1.25s time, 1.2s..1.5s range, 12% of the rows"
 _EVENT = re.compile(r"#(\d{1,18})", re.ASCII)
@@ -152,14 +152,18 @@ def _span(timeline: Timeline, row: int, place: Place) -> tuple[int, int]:
 
 def _row_of_span(timeline: Timeline, row: int, start: int, end: int) -> int:
     operations = timeline.tables.operations
-    reach = pl.col("offset") + pl.col("length").fill_null(1)
-    touching = ((pl.col("offset") < end) & (reach > start)).fill_null(value=False)
-    found = [at for at in timeline.tables.select_operations(touching).tolist() if _visible(timeline, at)]
+    found = [at for at in timeline.tables.select_operations(touching(start, end)).tolist() if _visible(timeline, at)]
     if not found:
         raise UsageError(f"no row touches {format_offset(max(start, 0))}")
     here = timeline.operation(row)
     at = next((at for at in found if here is None or at > here), found[0])
     return _row(timeline, int(operations["trace"][at]), timeline.tables.main_seq(at))
+
+
+def touching(start: int, end: int) -> pl.Expr:
+    """The operations that touch bytes, the end exclusive."""
+    reach = pl.col("offset") + pl.col("length").fill_null(1)
+    return ((pl.col("offset") < end) & (reach > start)).fill_null(value=False)
 
 
 def _visible(timeline: Timeline, operation: int) -> bool:

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from tracetool.errors import UsageError
 from tracetool.report.difference import SIGNS, figure_pair, headline
 from tracetool.sanitize import first_of, sanitize
 from tracetool.sizes import format_offset, format_size
 from tracetool.timeline.query import parse
-from tracetool.viewmodel.cells import Cell, Column, Look, common_prefix, operation_line
+from tracetool.timeline.sectors import Sectors
+from tracetool.timeline.starts import elapsed
+from tracetool.viewmodel.cells import Cell, Column, Look, common_prefix, operation_line, time_width
 from tracetool.viewmodel.filters import matching, selected, vocabulary
+from tracetool.viewmodel.places import PlaceKind, touching
 from tracetool.viewmodel.tables import Level, Tables
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from tracetool.difference import Difference
     from tracetool.difference.operations import Matched
     from tracetool.viewmodel.audit_session import AuditSession
+    from tracetool.viewmodel.places import Place
 
 __all__ = ["CHANGE_NAMES", "Levelled", "PairRow", "PairRows", "SideBySide", "levelled", "pair_rows"]
 
@@ -81,7 +86,7 @@ def levelled(matched: Matched, a_length: int, b_length: int) -> Levelled:
 
 
 _LEAST = ("operation", "offset")
-_MORE = ("device", "length", "outcome", "variable", "by")
+_MORE = ("device", "length", "outcome", "variable", "time", "by")
 """Columns of a side, the most important first; the number of the event is always there, and `device` there once."""
 
 _GAP = 1
@@ -119,6 +124,7 @@ class SideBySide:
         lengths = [format_size(length) for length in both["length"].unique().drop_nulls().head(1000).to_list()]
         widths = {
             "seq": max(len(str(greatest["seq"])), 5),
+            "time": max(map(time_width, self.tables)),
             "operation": 16,
             "offset": max(len(format_offset(greatest["offset"])), 6),
             "length": min(max([6, *map(len, lengths)]), 11),
@@ -145,9 +151,10 @@ class SideBySide:
             if used + width <= room:
                 chosen.append(name)
                 used += width
-        self._of_side = [name for name in ("seq", "operation", "offset", *_MORE[1:]) if name in chosen]
+        order = ("seq", "time", "operation", "offset", *_MORE[1:])
+        self._of_side = [name for name in dict.fromkeys(order) if name in chosen]
         self._device = "device" in chosen
-        right = ("seq", "offset", "length")
+        right = ("seq", "time", "offset", "length")
         sides = [
             [Column(f"{name}-{side}", self._title(name, side), self._widths[name], name in right)
              for name in self._of_side]
@@ -186,7 +193,8 @@ class SideBySide:
             number, row = side
             device = row["device"].removeprefix(self._prefix)
             look = Look(columns=tuple(Column(name, "", 0) for name in self._of_side))
-            cells = operation_line(row, look, None, None, outside=bool(tables.outside[number]))
+            origin = tables.session.starts[row["trace"]]
+            cells = operation_line(row, look, origin, None, outside=bool(tables.outside[number]))
             halves.append([Cell(text, own if own == "bad" else style) for text, own in cells])
         head = [Cell(sanitize(device), style)] if self._device else []
         return [*head, *halves[0], Cell(_SIGNS[change], style), *halves[1]]
@@ -219,9 +227,67 @@ class SideBySide:
     def row_of_event(self, side: int, trace: int, seq: int) -> int | None:
         """The row with the operation of an event, or the next one that is shown."""
         number = self.tables[side].operation_at(trace, seq)
-        if number is None or not len(self):
-            return None
+        return None if number is None or not len(self) else self._row_of(side, number)
+
+    def _row_of(self, side: int, number: int) -> int:
+        """The row with an operation of a run, or the next one that is shown."""
         return self._nearest(int(np.flatnonzero((self.rows.a, self.rows.b)[side] == number)[0]))
+
+    def row_of_place(self, row: int, place: Place, side: int) -> int:
+        """Row of a place seen from a row: events and times are those of run `side`, bytes those of either.
+
+        Raises:
+            UsageError: there is no such place.
+        """
+        if not len(self):
+            raise UsageError("no rows to go to")
+        if place.kind is PlaceKind.SHARE:
+            return (len(self) - 1) * place.value // 1_000_000
+        if place.of_bytes:
+            return self._row_of_bytes(row, place)
+        session, tables = self.tables[side].session, self.tables[side]
+        event = self.event(row, side)
+        trace = 0 if event is None else event[0]
+        if place.kind is PlaceKind.EVENT:
+            last = session.traces[trace].events - 1
+            if place.value > last:
+                raise UsageError(f"there is no event {place.value:,} in {'AB'[side]}, which has events 0 to {last:,}")
+            return self.row_of_event(side, trace, place.value) or 0
+        if session.starts[trace] is None:
+            raise UsageError(f"{'AB'[side]} has no times")
+        own = pl.col("trace") == trace
+        numbers = tables.select_operations(own & (elapsed(session.starts) >= place.value))
+        numbers = numbers if len(numbers) else tables.select_operations(own)[-1:]
+        return self._row_of(side, int(numbers[0])) if len(numbers) else 0
+
+    def _row_of_bytes(self, row: int, place: Place) -> int:
+        """The next row of which an operation touches a place of bytes, wrapping around."""
+        here = next((tables.operations.row(number, named=True) for side, tables in enumerate(self.tables)
+                     if (number := self.operation(row, side)) is not None), None)  # fmt: skip
+        if place.kind is PlaceKind.BLOCK:
+            device = None if here is None else self.tables[0].session.device(here["device"])
+            if device is None or device.geometry is None:
+                raise UsageError("the size of a block is not known here")
+            start, end = Sectors.of(device.geometry).place(place.value)
+        else:
+            start = place.value + ((here["offset"] or 0) if here and place.kind is PlaceKind.RELATIVE else 0)
+            end = start + 1
+        found = self._next_having([tables.select_operations(touching(start, end)) for tables in self.tables], row)
+        if found is None:
+            raise UsageError(f"no row touches {format_offset(max(start, 0))}")
+        return found
+
+    def frame(self) -> pl.DataFrame:
+        """The rows that are shown: `change` (one of `CHANGE_NAMES`), then the columns of the operations of A and of B.
+
+        The names of the columns of A end with `_a`, those of B with `_b`; an operation that a run has not is null.
+        """
+        shown = self.rows.change[self._shown].tolist()
+        halves = [pl.Series("change", [CHANGE_NAMES[change] for change in shown], pl.String).to_frame()]
+        for side, tables, column in zip("ab", self.tables, (self.rows.a, self.rows.b), strict=True):
+            numbers = pl.Series(column[self._shown]).replace(_ABSENT, None)
+            halves.append(tables.operations.select(pl.all().gather(numbers).name.suffix(f"_{side}")))
+        return pl.concat(halves, how="horizontal")
 
     def narrow(self, row: int, *, only: bool, query: str) -> int:
         """Show what differs only, or what matches a query; returns where a row is now.
@@ -273,6 +339,10 @@ class SideBySide:
     def next_match(self, text: str, row: int, *, forward: bool) -> int | None:
         """The next or previous row that matches a search, wrapping around; None for no match."""
         found = [matching(tables, Level.OPERATIONS, text) for tables in self.tables]
+        return self._next_having(found, row, forward=forward)
+
+    def _next_having(self, found: list[NDArray[np.int64]], row: int, *, forward: bool = True) -> int | None:
+        """The next or previous row with one of these operations of A or of B, wrapping around."""
         rows = np.flatnonzero(self._having(found)[self._shown])
         if not len(rows):
             return None

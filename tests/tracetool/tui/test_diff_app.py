@@ -7,6 +7,7 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 from textual.widgets import Input
 
@@ -30,6 +31,7 @@ from tracetool.viewmodel.difference_session import DifferenceSession, Run, load_
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from textual.pilot import Pilot
 
@@ -118,6 +120,44 @@ def test_it_begins_at_the_first_difference_and_goes_from_one_to_the_next() -> No
         await driver.press("N", "left_square_bracket", "left_square_bracket")
         assert driver.status.startswith("difference 1 of ")
         assert any("no difference before this" in told.message for told in driver.app._notifications)  # noqa: SLF001
+
+    drive(script)
+
+
+def test_places_of_either_run_are_gone_to() -> None:
+    async def script(driver: Driver) -> None:
+        rows = driver.app.rows
+        assert rows is not None
+        await driver.press("2", "colon")
+        await driver.type("b#4370")
+        assert rows.event(driver.app.grid.cursor, 1) == (0, 4370)
+        assert driver.app.grid.has_focus
+        await driver.press("colon")
+        await driver.type("#4370")
+        assert rows.event(driver.app.grid.cursor, 0) is not None
+        await driver.press("colon")
+        await driver.type("nowhere")
+        assert "'nowhere' is no place: 0x40000 offset, block:3, #1234 event of A, b#1234 of B" in driver.text
+
+    drive(script)
+
+
+def test_rows_are_exported_and_no_input_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+
+    async def script(driver: Driver) -> None:
+        rows = driver.app.rows
+        assert rows is not None
+        await driver.press("d", "x")
+        assert f"{len(rows):,} rows of differences" in driver.text
+        await driver.type(str(path))
+        await driver.until(path.exists)
+        frame = pl.read_csv(path)
+        assert len(frame) == len(rows)
+        assert frame["change"].to_list() == rows.frame()["change"].to_list()
+        await driver.press("x")
+        await driver.type(str(PADDING))
+        assert "is read by this command" in driver.text
 
     drive(script)
 

@@ -19,6 +19,7 @@ from tracetool.ingest import open_trace
 from tracetool.timeline.query import QueryError
 from tracetool.viewmodel.audit_session import Progress
 from tracetool.viewmodel.difference_session import DifferenceSession, Run, load_difference
+from tracetool.viewmodel.places import parse_place
 from tracetool.viewmodel.side_by_side import CHANGE_NAMES, PairRows, SideBySide, levelled, pair_rows
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def test_the_columns_fill_the_room_evenly(room: int) -> None:
     rows.lay_out(room)
     sides = [[column.id[:-2] for column in rows.columns if column.id.endswith(f"-{side}")] for side in "ab"]
     assert sides[0] == sides[1]
-    assert sides[0][:3] == ["seq", "operation", "offset"]
+    assert [name for name in sides[0] if name != "time"][:3] == ["seq", "operation", "offset"]
+    assert ("time" in sides[0]) == (room == 400)
     if room >= 79:
         assert sum(column.width + 1 for column in rows.columns) <= room + 1
 
@@ -161,3 +163,63 @@ def test_a_run_that_cannot_be_read_raises() -> None:
     run = Run([open_trace(str(FIRST_BOOT))], Options(extents={"no.such": 4096}))
     with pytest.raises(UsageError):
         load_difference(run, run, Progress())
+
+
+def test_places_are_found_in_either_run() -> None:
+    rows = side_by_side()
+    session = samples()
+    padded = rows.row_of_place(0, parse_place("#4370"), 1)
+    assert rows.event(padded, 1) == (0, 4370)
+    assert rows.row_of_place(0, parse_place("1M"), 0) == padded
+    assert rows.row_of_place(padded, parse_place("block:4"), 0) != padded  # the next one in that block
+    assert rows.row_of_place(0, parse_place("100%"), 0) == len(rows) - 1
+    start = session.a.starts[0]
+    assert start is not None
+    late = rows.row_of_place(0, parse_place("t=1s"), 0)
+    times = session.a.audit.operations["time_ns"]
+    assert rows.operation(late, 0) == (times - start >= 1_000_000_000).arg_max()
+    last = rows.row_of_place(0, parse_place("t=1000s"), 0)
+    assert rows.operation(last, 0) == len(times) - 1
+
+
+@pytest.mark.parametrize(
+    ("place", "side", "words"),
+    [("#99999", 1, "no event 99,999 in B, which has events 0 to 4,382"), ("63M", 0, "no row touches 0x3f00000")],
+)
+def test_places_that_are_not_there(place: str, side: int, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        side_by_side().row_of_place(0, parse_place(place), side)
+
+
+def test_a_place_of_no_row_is_an_error() -> None:
+    rows = side_by_side()
+    rows.narrow(0, only=False, query="offset == 60M")
+    assert len(rows) == 0
+    with pytest.raises(UsageError, match="no rows to go to"):
+        rows.row_of_place(0, parse_place("50%"), 0)
+
+
+def test_the_frame_has_what_is_shown_with_the_columns_of_both_runs() -> None:
+    rows = side_by_side()
+    rows.narrow(0, only=True, query="")
+    frame = rows.frame()
+    assert len(frame) == len(rows)
+    assert {*frame["change"].unique()} <= {*CHANGE_NAMES} - {"same"}
+    for at in (0, len(rows) // 2, len(rows) - 1):
+        for side in (0, 1):
+            number = rows.operation(at, side)
+            own = frame.row(at, named=True)
+            seq = None if number is None else rows.tables[side].operations["first_seq"][number]
+            assert own["first_seq_" + "ab"[side]] == seq
+
+
+def test_times_are_those_since_the_first_event_of_each_run() -> None:
+    rows = side_by_side()
+    rows.lay_out(199)
+    places = [column.id for column in rows.columns]
+    cells = rows.lines(0, 1)[0]
+    for side, name in enumerate("ab"):
+        number, session = rows.operation(0, side), rows.tables[side].session
+        assert number is not None
+        elapsed = rows.tables[side].operations["time_ns"][number] - session.starts[0]
+        assert cells[places.index(f"time-{name}")].text == f"{elapsed / 1e9:.6f}"
