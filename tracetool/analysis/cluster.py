@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from tracetool.timeline.accesses import EFFECT_END, END
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tracetool.timeline.sums import Sums
 
 __all__ = ["SPANS_SCHEMA", "SUMMED", "Cluster", "Occurrence", "by_address", "by_effect"]
 
@@ -15,7 +21,7 @@ __all__ = ["SPANS_SCHEMA", "SUMMED", "Cluster", "Occurrence", "by_address", "by_
 SPANS_SCHEMA = pl.Schema(
     dict.fromkeys(("trace", "first_seq", "last_seq", "offset", "end", "value", "size", "bytes"), pl.Int64())
 )
-"""One row an access, operation or effect: its events, its place (`end` exclusive), the value and size (bytes) of its
+"""One row an access or effect: its events, its place (`end` exclusive), the value and size (bytes) of its
 first access, and the bytes that are counted. -1 for none."""
 
 SUMMED = (
@@ -108,6 +114,21 @@ class Cluster:
             self.merge(added)
         if self.occurrences is not None:
             self.occurrences += map(Occurrence._make, spans.select(_OCCURRENCE).iter_rows())
+
+    def add_operations(self, sums: Sums, mask: NDArray[np.bool_]) -> None:
+        """Add the selected operations; their bytes are those that they changed."""
+        rows = np.flatnonzero(mask)
+        if not len(rows):
+            return
+        columns = (sums["first_seq"], sums["last_seq"], sums.offset, sums.end, sums["command_value"])
+        first, last, offset, end, value = (column[rows] for column in columns)
+        added = Cluster(len(rows), int(sums["bytes_changed"][rows].sum()), int(offset.min()), int(end.max()))
+        added.first_seq, added.last_seq, added.example = int(first[0]), int(last.max()), int(value[0])
+        added.trace = added.last_trace = sums.trace
+        if self.occurrences is not None:
+            listed = zip(first.tolist(), offset.tolist(), (end - offset).tolist(), value.tolist(), strict=True)
+            added.occurrences = [Occurrence(sums.trace, *each) for each in listed]
+        self.merge(added)
 
     def merge(self, other: Cluster) -> None:
         """Add another cluster of the same kind."""

@@ -13,7 +13,7 @@ from replay.columns import ABSENT, ABSENT_COUNTER, TEXTS, RowKind, Text
 from replay.tables import RowColumns
 from tracetool.events import CFI01_ONLY, CFI02_ONLY, EVENT_CODES, EVENT_NAMES, OPENING
 from tracetool.ingest.integers import codes_of, fill
-from tracetool.timeline.operations import NO_TIME
+from tracetool.timeline.sums import NO_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -35,9 +35,10 @@ from tracetool.analysis.tally import MOST_WRITES, NOTABLE
 from tracetool.frames import merge_short
 from tracetool.timeline.accesses import IS_ERASE, IS_STORED, access_table, steps_of
 from tracetool.timeline.blocks import BlockTable
-from tracetool.timeline.operations import sums_of, to_table
+from tracetool.timeline.operations import to_table
 from tracetool.timeline.sectors import Sectors
 from tracetool.timeline.story import Story
+from tracetool.timeline.sums import Sums
 from tracetool.uefi.volume import HEADER_BYTES
 
 if TYPE_CHECKING:
@@ -436,12 +437,12 @@ class Replay:
         if not ended:
             return
         columns = {name: np.concatenate([each[name] for each in ended]) for name in ended[0]}
-        sums = sums_of(columns, device.current.trace)
+        sums = Sums(columns, device.current.trace)
         for collector in self._collectors:
             collector.add(sums)
         if device.options.keeps_operations:
             device.operations.append(to_table(sums, device.name, self._sectors))
-            device.digests.append(sums["data"])
+            device.digests.append(pl.Series("data", sums["data"]))
             merge_short(device.operations)
             merge_short(device.digests)
 

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from replay.columns import Flag, OpKind
-from tracetool.analysis.cluster import SPANS_SCHEMA, Cluster
-from tracetool.timeline.operations import is_kind
+from tracetool.analysis.cluster import Cluster, Occurrence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tracetool.timeline.sums import Sums
+
+    Integers = NDArray[np.int64]
+
 __all__ = ["WideErases"]
 
-_MANY = 1 << 16
+_MANY = 1 << 12
 """Spans kept before adjacent ones are joined."""
 
-_SPANS = dict.fromkeys(("block", "order", "low", "high"), pl.Int64)
-_PROGRAMS = (pl.col("programmed") > 0) & pl.col("low").is_not_null()
-_ERASES = is_kind(OpKind.ERASE) & pl.col("erased")
-_COLUMNS = ("order", "low", "command_offset", "flags", "first_seq", "last_seq", "trace")
+_BLOCK, _ORDER, _LOW, _HIGH = range(4)
+"""Rows of the spans that were programmed: their block, the number of the operation, and offsets."""
+
+_OFFSET_BITS = 40
+"""More than an offset has."""
 
 
 class WideErases:
@@ -43,59 +45,68 @@ class WideErases:
         self._sector = block_bytes
         self._operations = 0
         self._erased_at: dict[int, int] = {}
-        self._spans = pl.DataFrame(schema=_SPANS)
+        self._spans = np.zeros((4, 0), np.int64)
+        self._most = _MANY
 
-    def add(self, sums: pl.DataFrame) -> None:
-        """Add the operations of a batch (`SUMS_SCHEMA`)."""
-        rows = sums.with_row_index("order", self._operations)
-        self._operations += len(rows)
-        self._spans = self._spans.vstack(rows.filter(_PROGRAMS).select(_as_spans(self.block_bytes)))
-        erases = rows.filter(_ERASES).select(_COLUMNS)
-        for row in erases.iter_rows(named=True):
-            self._erase(row)
-        self._forget(erased=len(erases) > 0)
+    def add(self, sums: Sums) -> None:
+        """Add the operations of a batch."""
+        start, self._operations = self._operations, self._operations + len(sums)
+        programs = np.flatnonzero((sums["programmed"] > 0) & (sums["low"] >= 0))
+        low, high = sums["low"][programs], sums["high"][programs]
+        new = np.stack([low // self.block_bytes, start + programs, low, high])
+        self._spans = np.concatenate([self._spans, new], axis=1)
+        erases = np.flatnonzero((sums["kind"] == OpKind.ERASE) & (sums["erased"] != 0)).tolist()
+        for at in erases:
+            self._erase(sums, at, start + at)
+        if erases:
+            self._forget()
+        if self._spans.shape[1] > self._most:
+            self._spans = _joined(self._spans)
+            self._most = max(_MANY, 2 * self._spans.shape[1])
 
-    def _erase(self, row: dict[str, int]) -> None:
-        number, asked = row["low"] // self.block_bytes, row["command_offset"]
-        inside = asked is not None and asked % self.block_bytes
-        if inside and not row["flags"] & (Flag.BAD_SECOND_CYCLE | Flag.MISMATCH | Flag.ADOPTED):
+    def _erase(self, sums: Sums, at: int, order: int) -> None:
+        number, asked = int(sums["low"][at]) // self.block_bytes, int(sums["command_offset"][at])
+        inside = asked >= 0 and asked % self.block_bytes
+        if inside and not sums["flags"][at] & (Flag.BAD_SECOND_CYCLE | Flag.MISMATCH | Flag.ADOPTED):
             self._sector = min(self._sector, asked & -asked)
-            lost = self._lost(number, row["order"], asked)
+            lost = self._lost(number, order, asked)
             if lost:
                 self.asked.add(asked)
                 self.blocks.add(number)
-                place = number * self.block_bytes
-                span = (row["trace"], row["first_seq"], row["last_seq"], place, place + self.block_bytes, -1, 0, lost)
-                self.found.add(pl.DataFrame([span], SPANS_SCHEMA, orient="row"))
-        self._erased_at[number] = row["order"]
+                self._count(sums, at, number * self.block_bytes, lost)
+        self._erased_at[number] = order
+
+    def _count(self, sums: Sums, at: int, place: int, lost: int) -> None:
+        trace, seqs = sums.trace, (int(sums["first_seq"][at]), int(sums["last_seq"][at]))
+        occurrence = Occurrence(trace, seqs[0], place, self.block_bytes, -1)
+        found = Cluster(1, lost, place, place + self.block_bytes, *seqs, trace=trace, last_trace=trace)
+        found.occurrences = [occurrence]
+        self.found.merge(found)
 
     def _lost(self, number: int, order: int, asked: int) -> int:
         """Bytes of a block that were programmed since its last erase, outside the sector that was meant."""
-        since = pl.col("order").is_between(self._erased_at.get(number, -1), order, closed="none")
-        spans = self._spans.filter((pl.col("block") == number) & since)
-        low, high = spans["low"].to_numpy(), spans["high"].to_numpy()
+        orders = self._spans[_ORDER]
+        since = (orders > self._erased_at.get(number, -1)) & (orders < order)
+        low, high = self._spans[_LOW:, (self._spans[_BLOCK] == number) & since]
         meant = asked + self._sector
         return _covered(low, np.minimum(high, asked)) + _covered(np.maximum(low, meant), high)
 
-    def _forget(self, *, erased: bool) -> None:
-        """Drop spans that were erased since, and join adjacent ones where there are many."""
-        if erased:
-            last = pl.col("block").replace_strict(self._erased_at, default=-1, return_dtype=pl.Int64)
-            self._spans = self._spans.filter(pl.col("order") > last)
-        if len(self._spans) > _MANY:
-            spans = self._spans.sort("block", "low")
-            reach = pl.col("high").cum_max().over("block").shift(1).over("block")
-            begins = (pl.col("low") > reach).fill_null(value=True)
-            joined = spans.group_by(begins.cum_sum().alias("run"), maintain_order=True).agg(
-                pl.col("block").first(), pl.col("order").max(), pl.col("low").first(), pl.col("high").max()
-            )
-            self._spans = joined.select(*_SPANS)
+    def _forget(self) -> None:
+        """Drop spans that were erased since."""
+        blocks, at = np.unique(self._spans[_BLOCK], return_inverse=True)
+        erased_at = np.array([self._erased_at.get(block, -1) for block in blocks.tolist()], np.int64)
+        self._spans = self._spans[:, self._spans[_ORDER] > erased_at[at]]
 
 
-@cache
-def _as_spans(block_bytes: int) -> tuple[pl.Expr | str, ...]:
-    block, order = pl.col("low") // block_bytes, pl.col("order").cast(pl.Int64)
-    return block.alias("block"), order, "low", "high"
+def _joined(spans: Integers) -> Integers:
+    """The spans with those of a block joined that overlap or are adjacent."""
+    spans = spans[:, np.lexsort((spans[_LOW], spans[_BLOCK]))]
+    block, order, low, high = spans
+    # With the block's number in front, no span reaches into the next block.
+    reached = np.maximum.accumulate((block << _OFFSET_BITS) + high)
+    starts = np.flatnonzero(np.append(True, (block[1:] << _OFFSET_BITS) + low[1:] > reached[:-1]))
+    ends = np.maximum.reduceat(high, starts)
+    return np.stack([block[starts], np.maximum.reduceat(order, starts), low[starts], ends])
 
 
 def _covered(low: NDArray[np.int64], high: NDArray[np.int64]) -> int:

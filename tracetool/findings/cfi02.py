@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from replay.columns import Flag, OpKind
 from tracetool.analysis.cluster import Cluster
 from tracetool.findings.operations import OPERATION_RULES, OperationRule, register
 from tracetool.findings.registry import Hit, rule
-from tracetool.timeline.operations import flagged, is_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from tracetool.findings.registry import Case
+    from tracetool.findings.watched import Watched
 
 __all__ = ["CFI02_RULES"]
 
@@ -27,41 +28,46 @@ _POLLS = 8
 
 _PROGRAM_ACCESSES = 4
 
+
+def _flagged(flag: Flag) -> Callable[[Watched], NDArray[np.bool_]]:
+    return lambda o: o.flagged(flag)
+
+
+def _whole_chip(o: Watched) -> NDArray[np.bool_]:
+    """Mask of erases of all of a flash that has several sectors."""
+    size = o.geometry.size
+    found: NDArray[np.bool_] = o.is_kind(OpKind.ERASE) & (o["low"] == 0) & (o["high"] == size)
+    return found & (size > o.block_bytes)
+
+
 _OWN = {
-    "AMD001": OperationRule(flagged(Flag.BITS_KEPT), "program", "asked for bits that stay 0"),
+    "AMD001": OperationRule(_flagged(Flag.BITS_KEPT), "program", "asked for bits that stay 0"),
     "AMD002": OperationRule(
-        flagged(Flag.WRONG_UNLOCK) & (pl.col("command_value") & 0xFF != _INTEL_READ_ARRAY),
+        lambda o: o.flagged(Flag.WRONG_UNLOCK) & (o.low_byte >= 0) & (o.low_byte != _INTEL_READ_ARRAY),
         "command",
         "came without the right unlock cycles, and did nothing",
     ),
     "AMD003": OperationRule(
-        flagged(Flag.SUSPENDED_TARGET),
+        _flagged(Flag.SUSPENDED_TARGET),
         "program or erase",
         "came while an erase was suspended, and did nothing",
         "programs and erases",
     ),
     "AMD004": OperationRule(
-        flagged(Flag.WINDOW_MISSED), "erase", "got another sector after its window, which is not erased"
+        _flagged(Flag.WINDOW_MISSED), "erase", "got another sector after its window, which is not erased"
     ),
     "AMD005": OperationRule(
-        flagged(Flag.ERASE_GIVEN_UP), "erase", "was given up in its window: QEMU has erased, silicon would not have"
+        _flagged(Flag.ERASE_GIVEN_UP), "erase", "was given up in its window: QEMU has erased, silicon would not have"
     ),
-    "AMD006": OperationRule(
-        is_kind(OpKind.ERASE)
-        & (pl.col("low") == 0)
-        & (pl.col("high") == pl.col("size"))
-        & (pl.col("size") > pl.col("sector_bytes")),
-        "chip erase",
-        "took all of the flash",
-    ),
-    "AMD007": OperationRule(flagged(Flag.BUSY), "erase", "ignored writes while it ran"),
+    "AMD006": OperationRule(_whole_chip, "chip erase", "took all of the flash"),
+    "AMD007": OperationRule(_flagged(Flag.BUSY), "erase", "ignored writes while it ran"),
     "AMD008": OperationRule(
-        flagged(Flag.POLLED) & (pl.col("accesses") >= _PROGRAM_ACCESSES + _POLLS),
+        lambda o: o.flagged(Flag.POLLED) & (o["accesses"] >= _PROGRAM_ACCESSES + _POLLS),
         "program",
         "was polled for, which can never end: bits that it asked for stay 0",
     ),
     "AMD009": OperationRule(
-        flagged(Flag.ARRAY_READS_END), "operation", "was followed by 43 reads, after which reads leave no event"
+        _flagged(Flag.ARRAY_READS_END), "operation", "was followed by 43 reads, after which reads leave no event"
     ),
 }
 

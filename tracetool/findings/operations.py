@@ -4,63 +4,101 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import polars as pl
+import numpy as np
 
 from replay.cfi import Opcode, Status
 from replay.columns import Flag, OpKind, Outcome
 from tracetool.findings.phrases import count_of, place
 from tracetool.findings.registry import Hit, rule
-from tracetool.timeline.operations import IS_WRITING, flagged, is_kind
+from tracetool.findings.watched import QUIET, Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
     from tracetool.findings.registry import Case
 
-__all__ = ["OPERATION_RULES", "QUIET", "OperationRule", "register"]
+    Mask = NDArray[np.bool_]
+    Predicate = Callable[[Watched], Mask]
+
+__all__ = ["OPERATION_RULES", "OperationRule", "register"]
 
 _ERROR_BITS = int(Status.PROGRAM_ERROR | Status.ERASE_ERROR)
-QUIET = (OpKind.READ_ARRAY, OpKind.IDENTIFY, OpKind.QUERY)
-"""Kinds that neither change the flash nor read its status."""
-_HARMLESS = is_kind(OpKind.STATUS, OpKind.CLEAR_STATUS, OpKind.RESET, *QUIET)
 _SUSPEND = 0xB0
+_SUSPENDS_OR_RESUMES = (_SUSPEND, 0xD0, 0xB000B0, 0xD000D0)
 # Second cycles of 0x60 that QEMU does not know: lock-down and the read configuration register.
 # Ref: Intel 28F160C18 data sheet, table 5; Numonyx L18 data sheet, order 251902, table 20.
-_LOCK_CYCLES = [0x2F, 0x03]
+_LOCK_CYCLES = (0x2F, 0x03)
 
 
 class OperationRule(NamedTuple):
     """A predicate over operations and the words of its finding: `2 NOUNS at PLACE WHAT`.
 
-    The predicate reads the columns of `SUMS_SCHEMA` and those that `OperationWatch` adds. `unfounded` selects the
-    operations of which the trace shows too little to blame the guest.
+    `when` and `unfounded` return masks; `unfounded` selects the operations of which the trace shows too little to
+    blame the guest.
     """
 
-    when: pl.Expr
+    when: Predicate
     noun: str
     what: str
     plural: str = ""
-    unfounded: pl.Expr = flagged(Flag.MISMATCH | Flag.ADOPTED)
-    """Model and trace disagree, or the state is a guess: TRC001 or TRC007 is the finding then."""
+    unfounded: Predicate = lambda o: o.doubtful
+    """TRC001 or TRC007 is the finding then."""
+
+    def selects(self, operations: Watched) -> Mask:
+        """Mask of the operations that the finding is about."""
+        found = self.when(operations)
+        return found & ~self.unfounded(operations) if found.any() else found
 
 
-_ON_WRITABLE = ~flagged(Flag.READ_ONLY_TARGET)
-_KNOWN = ~pl.col("unknown")
-_DOUBLE_ERROR = (pl.col("status_before") & _ERROR_BITS) != 0
-_BUFFERED = is_kind(OpKind.BUFFERED_PROGRAM)
-_BLOCK_OF_COUNT = pl.col("count_offset") // pl.col("block_bytes")
-_LOW_BYTE = pl.col("command_value") & 0xFF
-_LOCK_ON_SILICON = _LOW_BYTE.eq(int(Opcode.LOCK_SETUP)) & (pl.col("bad_cycle_value") & 0xFF).is_in(_LOCK_CYCLES)
-_ALLOWED_WHEN_BUSY = _HARMLESS | (_LOW_BYTE == _SUSPEND)
+def _double_error(o: Watched) -> Mask:
+    found: Mask = (o["status_before"] & _ERROR_BITS) != 0
+    return found
 
 
-def _ended(*outcomes: Outcome) -> pl.Expr:
-    return pl.col("outcome").is_in([int(outcome) for outcome in outcomes])
+def _harmless(o: Watched) -> Mask:
+    return o.is_kind(OpKind.STATUS, OpKind.CLEAR_STATUS, OpKind.RESET, *QUIET)
 
 
-def _nor(when: pl.Expr, noun: str, what: str, plural: str = "") -> OperationRule:
+def _disturbs(o: Watched) -> Mask:
+    """Mask of commands that a chip does not take while it is busy."""
+    found: Mask = ~_harmless(o) & (o.low_byte >= 0) & (o.low_byte != _SUSPEND)
+    return found
+
+
+def _buffered(o: Watched) -> Mask:
+    return o.is_kind(OpKind.BUFFERED_PROGRAM)
+
+
+def _bad_erase(o: Watched) -> Mask:
+    return o.is_kind(OpKind.ERASE) & o.flagged(Flag.BAD_SECOND_CYCLE)
+
+
+def _changed_nothing(o: Watched) -> Mask:
+    unchanged: Mask = (o["unknown"] == 0) & (o["bytes_changed"] == 0)
+    return unchanged & o.writing & o.ended(Outcome.DONE) & ~o.flagged(Flag.READ_ONLY_TARGET)
+
+
+def _bad_sequence(o: Watched) -> Mask:
+    second = o["bad_cycle_value"] & 0xFF
+    locks: Mask = (o.low_byte == Opcode.LOCK_SETUP) & np.isin(second, _LOCK_CYCLES)
+    return ~o.is_kind(OpKind.ERASE, OpKind.QUERY) & o.flagged(Flag.BAD_SECOND_CYCLE) & ~locks
+
+
+def _words_elsewhere(o: Watched) -> Mask:
+    """Mask of buffered writes with words outside start and count, or in another block than that of the count."""
+    start, low, high = o["words_start"], o["words_low"], o["words_high"]
+    block = o["count_offset"] // o.block_bytes
+    beyond = (start >= 0) & (o["count_value"] >= 0) & (high > start + o.counted_bytes)
+    other = (o["count_offset"] >= 0) & ((low // o.block_bytes != block) | ((high - 1) // o.block_bytes != block))
+    found: Mask = _buffered(o) & (low >= 0) & ((low < start) | beyond | other)
+    return found
+
+
+def _nor(when: Predicate, noun: str, what: str, plural: str = "") -> OperationRule:
     """A rule of silicon: inner events alone do not show which commands a chip would have seen."""
-    return OperationRule(when, noun, what, plural, flagged(Flag.MISMATCH | Flag.ADOPTED) | pl.col("inferred"))
+    return OperationRule(when, noun, what, plural, lambda o: o.doubtful | o.inferred)
 
 
 _PROGRAM_OR_ERASE = ("program or erase", "programs and erases")
@@ -68,73 +106,59 @@ _PROGRAM_OR_ERASE = ("program or erase", "programs and erases")
 OPERATION_RULES: dict[str, OperationRule] = {
     # Reported by `sequence`, which says more of it.
     "SEQ002": OperationRule(
-        _BUFFERED & _ended(Outcome.REFUSED, Outcome.ABORTED) & _ON_WRITABLE, "buffered write", "refused or aborted"
+        lambda o: _buffered(o) & o.ended(Outcome.REFUSED, Outcome.ABORTED) & ~o.flagged(Flag.READ_ONLY_TARGET),
+        "buffered write",
+        "refused or aborted",
     ),
-    "SEQ003": OperationRule(is_kind(OpKind.ERASE) & flagged(Flag.BAD_SECOND_CYCLE), "erase", "without a confirm"),
+    "SEQ003": OperationRule(_bad_erase, "erase", "without a confirm"),
     "SEQ006": OperationRule(
-        IS_WRITING & _DOUBLE_ERROR,
+        lambda o: o.writing & _double_error(o),
         _PROGRAM_OR_ERASE[0],
         "began with an error bit of an earlier operation set",
         _PROGRAM_OR_ERASE[1],
     ),
     # By inner events alone a buffered write that changed nothing is but one of its words.
     "WEAR002": OperationRule(
-        IS_WRITING & _ended(Outcome.DONE) & _KNOWN & (pl.col("bytes_changed") == 0) & _ON_WRITABLE,
+        _changed_nothing,
         _PROGRAM_OR_ERASE[0],
         "changed nothing",
         _PROGRAM_OR_ERASE[1],
-        _BUFFERED & pl.col("inferred"),
+        lambda o: _buffered(o) & o.inferred,
     ),
-    "NOR001": _nor(IS_WRITING & _KNOWN & (pl.col("bits_set_without_erase") > 0), "program", "set bits from 0 to 1"),
-    "NOR002": _nor(is_kind(OpKind.ERASE) & flagged(Flag.BAD_SECOND_CYCLE), "erase", "had no 0xd0 confirm"),
+    "NOR001": _nor(lambda o: o.writing & (o["unknown"] == 0) & (o["bits_set"] > 0), "program", "set bits from 0 to 1"),
+    "NOR002": _nor(_bad_erase, "erase", "had no 0xd0 confirm"),
     # 0x98 has no second cycle: what QEMU takes for one is a command of its own on silicon.
     # Ref: Intel 28F160C18 data sheet, table 5 (Read Query: one write, then reads).
-    "NOR003": _nor(
-        ~is_kind(OpKind.ERASE, OpKind.QUERY)
-        & flagged(Flag.BAD_SECOND_CYCLE)
-        & ~_LOCK_ON_SILICON.fill_null(value=False),
-        "sequence",
-        "had a second cycle that silicon refuses",
-    ),
+    "NOR003": _nor(_bad_sequence, "sequence", "had a second cycle that silicon refuses"),
     # The start is the first word's place; setup and count may go anywhere in the block.
     # Ref: ST M58PR256J data sheet, 4.8 (the same command set); Linux's cfi_cmdset_0001 and U-Boot's cfi_flash do so.
-    "NOR004": _nor(
-        _BUFFERED
-        & (
-            (pl.col("words_low") < pl.col("words_start"))
-            | (pl.col("words_high") > pl.col("words_start") + pl.col("counted_bytes"))
-            | (pl.col("words_low") // pl.col("block_bytes") != _BLOCK_OF_COUNT)
-            | ((pl.col("words_high") - 1) // pl.col("block_bytes") != _BLOCK_OF_COUNT)
-        ),
-        "buffered write",
-        "had words outside start and count, or in another block",
-    ),
+    "NOR004": _nor(_words_elsewhere, "buffered write", "had words outside start and count, or in another block"),
     "NOR005": _nor(
-        _BUFFERED & (pl.col("words_start") % pl.col("buffer_bytes") != 0),
+        lambda o: _buffered(o) & (o["words_start"] >= 0) & (o["words_start"] % o.buffer_bytes != 0),
         "buffered write",
         "did not start at a multiple of the chip's buffer",
     ),
     # Ref: P30 data sheet, order 306666, 11.1: which commands can be issued during programming.
     "NOR006": _nor(
-        pl.col("busy_before") & ~_ALLOWED_WHEN_BUSY,
+        lambda o: o.busy_before & _disturbs(o),
         "command",
         "came while a chip could still be busy with the program or erase before",
     ),
     "NOR006-untimed": _nor(
-        pl.col("unpolled_before") & ~_ALLOWED_WHEN_BUSY,
+        lambda o: o.unpolled_before & _disturbs(o),
         "command",
         "came after a program or erase whose end was not polled for; without times it is not known if too early",
     ),
-    "NOR007": _nor(_DOUBLE_ERROR & ~_HARMLESS, "command", "came with an error bit set"),
+    "NOR007": _nor(lambda o: _double_error(o) & ~_harmless(o), "command", "came with an error bit set"),
     "NOR008": _nor(
-        IS_WRITING & pl.col("locked"),
+        lambda o: o.writing & o.locked,
         _PROGRAM_OR_ERASE[0],
         "went to blocks that were never unlocked",
         _PROGRAM_OR_ERASE[1],
     ),
-    "NOR009": _nor(pl.col("one_lane"), "command", "reached one chip of the bank only"),
+    "NOR009": _nor(lambda o: o.one_lane, "command", "reached one chip of the bank only"),
     "NOR010": _nor(
-        pl.col("command_value").is_in([0xB0, 0xD0, 0xB000B0, 0xD000D0]), "write", "would suspend or resume an erase"
+        lambda o: np.isin(o["command_value"], _SUSPENDS_OR_RESUMES), "write", "would suspend or resume an erase"
     ),
 }
 """Rules about single operations, by identifier; `NOR006-untimed` is what NOR006 can tell without times."""

@@ -11,7 +11,8 @@ from replay.columns import ABSENT, Effect, OpKind, Outcome, RowKind
 from replay.tables import StepColumns
 from tracetool.events import EventType
 from tracetool.timeline.code import CODE_SCHEMA, without_code
-from tracetool.timeline.operations import KINDS, NO_TIME, OUTCOMES, label, labelled, labels_of
+from tracetool.timeline.operations import KINDS, OUTCOMES, label, labelled, labels_of
+from tracetool.timeline.sums import NO_TIME
 
 if TYPE_CHECKING:
     from replay.tables import RowColumns

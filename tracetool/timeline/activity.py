@@ -12,10 +12,13 @@ import numpy as np
 import polars as pl
 
 from replay.columns import OpKind
-from tracetool.timeline.operations import KINDS, NO_TIME, label
+from tracetool.timeline.operations import KINDS, label
+from tracetool.timeline.sums import NO_TIME
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from tracetool.timeline.sums import Sums
 
 __all__ = ["ACTIVITY_SCHEMA", "BINS", "UNITS", "Activity"]
 
@@ -65,7 +68,8 @@ class _Histogram:
             self._latest = int(filled[-1])
             positions = np.maximum(filled - self.origin, 0)  # a clock that was set back stays at the beginning
         self._widen(int(positions.max()))
-        np.add.at(self.counts, (positions // self.width, _CODES[kinds]), 1)
+        places = positions // self.width * self.counts.shape[1] + _CODES[kinds]
+        self.counts += np.bincount(places, minlength=self.counts.size).reshape(self.counts.shape)
 
     def _widen(self, highest: int) -> None:
         while highest >= BINS * self.width:
@@ -80,14 +84,13 @@ class Activity:
     def __init__(self) -> None:
         self._traces: dict[int, _Histogram] = {}
 
-    def add(self, sums: pl.DataFrame) -> None:
-        """Count the operations of a batch (`SUMS_SCHEMA`)."""
-        trace = sums.item(0, "trace")
-        kinds, seqs, times = (sums[name].to_numpy() for name in ("kind", "first_seq", "time_ns"))
+    def add(self, sums: Sums) -> None:
+        """Count the operations of a batch."""
+        trace, times = sums.trace, sums["time_ns"]
         if trace not in self._traces:
             timed = bool(times[0] != NO_TIME)
             self._traces[trace] = _Histogram(timed=timed, origin=int(times[0]) if timed else 0)
-        self._traces[trace].add(kinds, seqs, times)
+        self._traces[trace].add(sums["kind"], sums["first_seq"], times)
 
     def table(self, device: str) -> pl.DataFrame:
         """The bins as a frame of `ACTIVITY_SCHEMA`, by trace, start and kind."""

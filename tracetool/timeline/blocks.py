@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from replay.cfi import SECTOR_BYTES
 from replay.columns import Flag, OpKind, Outcome
-from tracetool.timeline.operations import IS_WRITING, SUMS_SCHEMA, flagged
 from tracetool.timeline.sectors import Sectors
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
+
+    from tracetool.timeline.sums import Sums
+
+    Integers = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
 
 __all__ = ["BLOCKS_SCHEMA", "BlockTable"]
 
@@ -39,12 +42,11 @@ BLOCKS_SCHEMA = pl.Schema(_COLUMNS)
 offset and length its place in bytes; `bytes_changed` is null where contents were not known, `outside` where no extent
 is known. An operation that spans blocks counts in each, its bytes in the first."""
 
-_JOIN = (
-    pl.col("erases", "programs", "refused", "bytes_programmed", "bytes_changed").sum(),
-    pl.col("unknown").any(),
-    pl.col("first_trace", "first_seq").first(),
-    pl.col("last_trace", "last_seq").last(),
-)
+_SUMMED = ("erases", "programs", "refused", "bytes_programmed", "bytes_changed", "unknown")
+"""What operations add to; `unknown` counts those whose changes are not known."""
+
+_NONE = -1
+_BEGUN = dict.fromkeys(_SUMMED, 0) | dict.fromkeys(("first_trace", "first_seq", "last_trace", "last_seq"), _NONE)
 
 
 class BlockTable:
@@ -52,78 +54,75 @@ class BlockTable:
 
     def __init__(self, sectors: Sectors | int = SECTOR_BYTES) -> None:
         self.sectors = Sectors(sectors) if isinstance(sectors, int) else sectors
-        self._blocks = _NO_BLOCKS
+        self._numbers = np.zeros(0, np.int64)
+        """Of the blocks that were touched, rising."""
+        self._columns = {name: np.zeros(0, np.int64) for name in _BEGUN}
 
     @property
     def block_bytes(self) -> int:
         """Size of a block; where they are unlike, of the smallest."""
         return self.sectors.block_bytes
 
-    def add(self, sums: pl.DataFrame) -> None:
-        """Add the operations of a batch (`SUMS_SCHEMA`)."""
-        touched = _touched(sums, self.sectors)
-        if len(touched):
-            both = pl.concat([self._blocks, touched])
-            self._blocks = both.group_by("block", maintain_order=True).agg(*_JOIN)
+    def add(self, sums: Sums) -> None:
+        """Add the operations of a batch."""
+        writing = np.flatnonzero(sums.writing & (sums.offset >= 0))
+        if not len(writing):
+            return
+        op, block, own = self._touches(sums, writing)
+        at = self._places(block)
+        for name, values in _counts(sums).items():
+            counted = values[op]
+            np.add.at(self._columns[name], at, counted * own if name.startswith("bytes") else counted)
+        columns = self._columns
+        # Of several values that are assigned to a place the last one stays.
+        new = np.flatnonzero(columns["first_seq"][at] == _NONE)[::-1]
+        columns["first_trace"][at[new]], columns["first_seq"][at[new]] = sums.trace, sums["first_seq"][op[new]]
+        columns["last_trace"][at], columns["last_seq"][at] = sums.trace, sums["last_seq"][op]
+
+    def _touches(self, sums: Sums, writing: Integers) -> tuple[Integers, Integers, Mask]:
+        """For each block that each of these operations touched: the operation, the block, and if it is the first."""
+        end = np.where(sums["high"] >= 0, sums["high"], sums["command_offset"])[writing]
+        first = self.sectors.number(sums.offset[writing])
+        spread = np.maximum(self.sectors.number(end - 1) - first, 0) + 1
+        before = np.arange(int(spread.sum())) - (spread.cumsum() - spread).repeat(spread)
+        return writing.repeat(spread), first.repeat(spread) + before, before == 0
+
+    def _places(self, numbers: Integers) -> Integers:
+        """The places of these blocks in the columns, to which they are added where they are new."""
+        known = np.union1d(self._numbers, numbers)
+        if len(known) > len(self._numbers):
+            old = known.searchsorted(self._numbers)
+            for name, column in self._columns.items():
+                self._columns[name] = np.full(len(known), _BEGUN[name], np.int64)
+                self._columns[name][old] = column
+            self._numbers = known
+        return known.searchsorted(numbers)
 
     def most_erased(self) -> tuple[int, int]:
         """Number and erases of the block that was erased most; (0, 0) if none was."""
-        most = self._erases().max(initial=0)
-        return (int(self._blocks["block"].to_numpy()[self._erases() == most].min()), int(most)) if most else (0, 0)
+        erases = self._columns["erases"]
+        most = int(erases.max(initial=0))
+        return (int(self._numbers[erases.argmax()]), most) if most else (0, 0)
 
     def erased_more_than(self, limit: int) -> int:
         """Number of blocks that were erased more than `limit` times."""
-        return int((self._erases() > limit).sum())
-
-    def _erases(self) -> NDArray[np.int64]:
-        return self._blocks["erases"].to_numpy()
+        return int((self._columns["erases"] > limit).sum())
 
     def table(self, device: str, extent: int | None) -> pl.DataFrame:
         """The blocks as a frame of `BLOCKS_SCHEMA`, by offset; `extent` in bytes."""
-        offset, length = self.sectors.offset(pl.col("block")), self.sectors.length(pl.col("block"))
-        frame = self._blocks.sort("block").with_columns(
-            pl.when(~pl.col("unknown")).then("bytes_changed").alias("bytes_changed"),
+        offset, length = self.sectors.offset(self._numbers), self.sectors.length(self._numbers)
+        places = {"block": self._numbers, "offset": offset, "length": length}
+        frame = pl.DataFrame(places | self._columns).with_columns(
+            pl.when(pl.col("unknown") == 0).then("bytes_changed").alias("bytes_changed"),
             device=pl.lit(device),
-            offset=offset,
-            length=length,
-            outside=pl.lit(None) if extent is None else offset + length > extent,
+            outside=pl.lit(None) if extent is None else pl.col("offset") + pl.col("length") > extent,
         )
         return frame.select(BLOCKS_SCHEMA.names()).cast(BLOCKS_SCHEMA)
 
 
-_REFUSED = pl.col("outcome").is_in([int(Outcome.REFUSED), int(Outcome.ABORTED)]).fill_null(value=False)
-_OWN = pl.when(pl.col("block") == pl.col("first"))
-_TOUCHES = (
-    "block",
-    pl.col("erased").cast(pl.Int64).alias("erases"),
-    ((pl.col("kind") != OpKind.ERASE) & (pl.col("programmed") > 0)).cast(pl.Int64).alias("programs"),
-    (_REFUSED | flagged(Flag.READ_ONLY_TARGET)).cast(pl.Int64).alias("refused"),
-    _OWN.then("programmed").otherwise(0).alias("bytes_programmed"),
-    _OWN.then("bytes_changed").otherwise(0).alias("bytes_changed"),
-    "unknown",
-    pl.col("trace").alias("first_trace"),
-    "first_seq",
-    pl.col("trace").alias("last_trace"),
-    "last_seq",
-)
-
-
-@lru_cache(maxsize=64)
-def _spans(sectors: Sectors) -> tuple[pl.Expr, pl.Expr]:
-    """The first and the last block that an operation touched."""
-    first = sectors.number(pl.coalesce("low", "command_offset")).cast(pl.Int64)
-    last = pl.max_horizontal(first, sectors.number(pl.coalesce("high", "command_offset") - 1))
-    return first.alias("first"), last.alias("last")
-
-
-def _touched(sums: pl.DataFrame, sectors: Sectors) -> pl.DataFrame:
-    """One row for each block that each writing operation touched."""
-    writing = sums.filter(IS_WRITING).with_columns(_spans(sectors))
-    spread = writing.with_columns(block="first")
-    if (writing["first"].to_numpy() != writing["last"].to_numpy()).any():
-        spread = writing.with_columns(block=pl.int_ranges("first", pl.col("last") + 1)).explode("block")
-    return spread.select(_TOUCHES)
-
-
-_NO_BLOCKS = _touched(SUMS_SCHEMA.to_frame(), Sectors(SECTOR_BYTES))
-"""Made once: it takes as long as to add a batch."""
+def _counts(sums: Sums) -> dict[str, Integers]:
+    """What each operation adds to the columns `_SUMMED`; bytes only to those of its first block."""
+    programs = (sums["kind"] != OpKind.ERASE) & (sums["programmed"] > 0)
+    refused = sums.ended(Outcome.REFUSED, Outcome.ABORTED) | sums.flagged(Flag.READ_ONLY_TARGET)
+    counts = (sums["erased"], programs, refused, sums["programmed"], sums["bytes_changed"], sums["unknown"])
+    return dict(zip(_SUMMED, counts, strict=True))

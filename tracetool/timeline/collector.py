@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import polars as pl
+    from tracetool.timeline.sums import Sums
 
 __all__ = ["Collector"]
 
@@ -13,5 +13,5 @@ __all__ = ["Collector"]
 class Collector(Protocol):
     """Takes the batches of one device, trace after trace; the result is an attribute or method of the collector."""
 
-    def add(self, batch: pl.DataFrame, /) -> None:
-        """Add operations (`SUMS_SCHEMA`) or accesses (`STEPS_SCHEMA`) of one trace, at least one."""
+    def add(self, sums: Sums, /) -> None:
+        """Add operations, at least one."""

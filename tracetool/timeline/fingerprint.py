@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import polars as pl
+import numpy as np
 
-from replay.columns import OpKind, Outcome
+from replay.columns import OpKind
+
+if TYPE_CHECKING:
+    from tracetool.timeline.sums import Sums
 
 __all__ = ["COMPARED", "Fingerprint"]
 
@@ -14,13 +18,6 @@ COMPARED = ("kind", "offset", "length", "outcome")
 """Columns of `OPERATIONS_SCHEMA` that a fingerprint covers: no contents, times or numbers of events."""
 
 _DIGITS = 16
-_CODES = (
-    pl.when(pl.col("kind") == OpKind.NONE).then(int(OpKind.INCOMPLETE)).otherwise("kind").cast(pl.Int64).alias("kind"),
-    pl.coalesce("low", "command_offset").fill_null(-1).cast(pl.Int64).alias("offset"),
-    pl.coalesce(pl.col("high") - pl.col("low"), "command_size").fill_null(-1).cast(pl.Int64).alias("length"),
-    pl.col("outcome").fill_null(int(Outcome.OPEN)).cast(pl.Int64),
-)
-"""The same columns of `SUMS_SCHEMA`, as numbers (int64)."""
 
 
 class Fingerprint:
@@ -35,11 +32,13 @@ class Fingerprint:
         other.operations, other._hash = self.operations, self._hash.copy()
         return other
 
-    def add(self, sums: pl.DataFrame) -> None:
-        """Add the operations of a batch (`SUMS_SCHEMA`)."""
-        self.operations += sums.height
-        codes = sums.select(_CODES)
-        self._hash.update(codes.to_numpy().astype("<i8").tobytes(order="C"))
+    def add(self, sums: Sums) -> None:
+        """Add the operations of a batch."""
+        self.operations += len(sums)
+        kind = np.where(sums["kind"] == OpKind.NONE, OpKind.INCOMPLETE, sums["kind"])
+        length = np.where(sums["low"] >= 0, sums["high"] - sums["low"], sums["command_size"])
+        codes = np.stack([kind, sums.offset, length, sums["outcome"]], axis=1)
+        self._hash.update(codes.astype("<i8", copy=False).tobytes())
 
     def of(self, device: str) -> str:
         """The fingerprint of a device of this name: 16 hex digits."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from replay.columns import OpField, OpKind, Outcome
+from replay.columns import OpKind, Outcome
 from tracetool.timeline.code import CODE_SCHEMA, without_code
+from tracetool.timeline.sums import NO_TIME
 from tracetool.timeline.touched import TOUCHED
 from tracetool.uefi.touches import Intent, Part
 
@@ -15,33 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from enum import IntEnum
 
-    from replay.tables import OperationColumns
     from tracetool.timeline.sectors import Sectors
+    from tracetool.timeline.sums import Sums
 
 __all__ = [
     "COUNTED",
     "INTENTS",
-    "IS_WRITING",
     "KINDS",
-    "NO_TIME",
     "OPERATIONS_SCHEMA",
     "OUTCOMES",
     "PARTS",
     "PROGRAMS",
-    "SUMS_SCHEMA",
     "WRITING",
     "flagged",
-    "is_kind",
     "label",
     "labelled",
     "labels_of",
-    "sums_of",
     "to_table",
     "with_times",
 ]
-
-NO_TIME = -(1 << 63)
-"""`time_ns` of a row that has no time."""
 
 
 def label(name: str) -> str:
@@ -97,45 +90,10 @@ COUNTED: Mapping[str, pl.Expr] = {
 """Operations (`OPERATIONS_SCHEMA`) that a column of `BLOCKS_SCHEMA` counts, for ranges that are no blocks. Where the
 trace lost events, a block counts only programs that stored something."""
 
-_ABSENT = (
-    *("command_offset", "command_size", "command_value", "low", "high", "identifier_offset", "count_offset"),
-    *("count_value", "bad_cycle_value", "words_start", "words_low", "words_high"),
-)
-_FLAGS = ("unknown", "erased", "inferred", "polled_ready")
-_SUMS = [name.replace("bits_set", "bits_set_without_erase") for name in map(str.lower, OpField.__members__)]
-
-SUMS_SCHEMA = pl.Schema(
-    {name: pl.Boolean if name in _FLAGS else pl.Int64 for name in _SUMS} | {"trace": pl.Int64()},
-)
-"""One row an operation, as the machine sums it up: the columns of `replay.columns.OpField`, and the trace's number.
-Codes are those of `replay.columns`; places, sizes and values are null where there are none, `outcome` where the
-operation is not complete; `time_ns` and `end_ns` are `NO_TIME` in a trace without times."""
-
-_CLEANED = (
-    pl.when(pl.col(_ABSENT) >= 0).then(pl.col(_ABSENT)),
-    pl.when(pl.col("outcome") != Outcome.OPEN).then("outcome").alias("outcome"),
-    pl.col(_FLAGS).cast(pl.Boolean),
-)
-
-
-def sums_of(columns: OperationColumns, trace: int) -> pl.DataFrame:
-    """Operations that have ended, as a frame of `SUMS_SCHEMA`."""
-    frame = pl.DataFrame([pl.Series(name, column) for name, column in zip(_SUMS, columns.values(), strict=True)])
-    return frame.with_columns(*_CLEANED, pl.lit(trace, pl.Int64).alias("trace"))
-
-
-def is_kind(*kinds: OpKind) -> pl.Expr:
-    """True for operations of these kinds (column `kind` of `SUMS_SCHEMA`)."""
-    return pl.col("kind").is_in([int(kind) for kind in kinds])
-
 
 def flagged(flags: int) -> pl.Expr:
-    """True for operations with any of these flags (`replay.columns.Flag`)."""
+    """True for accesses with any of these flags (`replay.columns.Flag`)."""
     return (pl.col("flags") & flags) != 0
-
-
-IS_WRITING = is_kind(OpKind.ERASE, OpKind.PROGRAM, OpKind.BUFFERED_PROGRAM)
-"""True for erases and programs."""
 
 
 def labelled(column: pl.Expr, labels: Mapping[int, str], dtype: pl.Enum) -> pl.Expr:
@@ -150,35 +108,47 @@ def labels_of(codes: Iterable[IntEnum]) -> dict[int, str]:
     return {code: label(code.name) for code in codes}
 
 
-def to_table(sums: pl.DataFrame, device: str, sectors: Sectors) -> pl.DataFrame:
-    """The operations of one device (`SUMS_SCHEMA`) as a frame of `OPERATIONS_SCHEMA`."""
-    touched = pl.col("low").is_not_null()
-    offset = pl.coalesce("low", "command_offset")
-    timed = pl.when(pl.col("time_ns") != NO_TIME)
-    known = pl.when(~pl.col("unknown"))
-    done = pl.when(pl.col("erased") | pl.col("inferred")).then(int(Outcome.DONE)).otherwise(int(Outcome.LOST))
-    kind = pl.when(pl.col("kind") == OpKind.NONE).then(int(OpKind.INCOMPLETE)).otherwise("kind")
-    return sums.select(
-        "trace",
-        "boot",
-        pl.lit(device).alias("device"),
-        labelled(kind, labels_of(OpKind), pl.Enum(KINDS)).alias("kind"),
-        "first_seq",
-        "last_seq",
-        timed.then("time_ns").alias("time_ns"),
-        timed.then(pl.col("end_ns") - pl.col("time_ns")).alias("duration_ns"),
-        offset.alias("offset"),
-        pl.when(touched).then(pl.col("high") - pl.col("low")).otherwise("command_size").alias("length"),
-        sectors.number(offset).alias("block"),
-        "command_offset",
-        known.then("bytes_changed").alias("bytes_changed"),
-        known.then("bits_set_without_erase").alias("bits_set_without_erase"),
-        labelled(pl.col("outcome").fill_null(done), labels_of(Outcome), pl.Enum(OUTCOMES)).alias("outcome"),
-        "status",
-        "accesses",
-        *(pl.lit(None).alias(name) for name in TOUCHED),
-        *without_code(),
-    ).cast(OPERATIONS_SCHEMA)
+def _known(name: str) -> pl.Expr:
+    return pl.when(pl.col(name) >= 0).then(name).alias(name)
+
+
+_TOUCHED = pl.col("low") >= 0
+_OFFSET = pl.when(_TOUCHED).then("low").otherwise(_known("command_offset"))
+_TIMED = pl.when(pl.col("time_ns") != NO_TIME)
+_COUNTED = pl.when(pl.col("unknown") == 0)
+_KIND = pl.when(pl.col("kind") == OpKind.NONE).then(int(OpKind.INCOMPLETE)).otherwise("kind")
+_DONE = (pl.col("erased") != 0) | (pl.col("inferred") != 0)
+_OUTCOME = (
+    pl.when(pl.col("outcome") != Outcome.OPEN)
+    .then("outcome")
+    .otherwise(pl.when(_DONE).then(int(Outcome.DONE)).otherwise(int(Outcome.LOST)))
+)
+# Made once: to make these takes as long as to evaluate them on the few operations of a growing trace.
+_TABLE: tuple[pl.Expr | str, ...] = (
+    labelled(_KIND, labels_of(OpKind), pl.Enum(KINDS)).alias("kind"),
+    "first_seq",
+    "last_seq",
+    _TIMED.then("time_ns").alias("time_ns"),
+    _TIMED.then(pl.col("end_ns") - pl.col("time_ns")).alias("duration_ns"),
+    _OFFSET.alias("offset"),
+    pl.when(_TOUCHED).then(pl.col("high") - pl.col("low")).otherwise(_known("command_size")).alias("length"),
+    pl.when(_OFFSET >= 0).then("block").alias("block"),
+    _known("command_offset"),
+    _COUNTED.then("bytes_changed").alias("bytes_changed"),
+    _COUNTED.then("bits_set").alias("bits_set_without_erase"),
+    labelled(_OUTCOME, labels_of(Outcome), pl.Enum(OUTCOMES)).alias("outcome"),
+    "status",
+    "accesses",
+    *(pl.lit(None).alias(name) for name in TOUCHED),
+    *without_code(),
+)
+
+
+def to_table(sums: Sums, device: str, sectors: Sectors) -> pl.DataFrame:
+    """The operations of one device as a frame of `OPERATIONS_SCHEMA`."""
+    frame = pl.DataFrame({**sums.columns, "block": sectors.number(sums.offset)})
+    named = (pl.lit(sums.trace).alias("trace"), "boot", pl.lit(device).alias("device"))
+    return frame.select(*named, *_TABLE).cast(OPERATIONS_SCHEMA)
 
 
 def with_times(events: pl.DataFrame, seq: str, operations: pl.DataFrame) -> pl.DataFrame:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import polars as pl
+import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from replay.geometry import Geometry
+
+    Integers = NDArray[np.int64]
 
 __all__ = ["Sectors"]
 
@@ -21,7 +25,7 @@ class _Region(NamedTuple):
 
 
 class Sectors:
-    """Number, offset and length of each erase block, as columns and as numbers. Bytes.
+    """Number, offset and length of each erase block, as arrays (int64) and as numbers. Bytes.
 
     Args:
         block_bytes: the size of all blocks.
@@ -38,6 +42,7 @@ class Sectors:
             for sectors, size in geometry.layout:
                 self._regions.append(_Region(start, first, size))
                 start, first = start + sectors * size, first + sectors
+        self._starts, self._firsts, self._sizes = np.array(self._regions, np.int64).T
 
     @classmethod
     def of(cls, geometry: Geometry) -> Sectors:
@@ -47,24 +52,28 @@ class Sectors:
     def __deepcopy__(self, _memo: object) -> Sectors:
         return self  # which never changes
 
-    def _by_region(self, column: pl.Expr, by: int, values: list[pl.Expr]) -> pl.Expr:
-        """The value of the last region that begins (field `by`) at or before the column's."""
-        found = values[0]
-        for region, value in zip(self._regions[1:], values[1:], strict=True):
-            found = pl.when(column >= region[by]).then(value).otherwise(found)
+    @staticmethod
+    def _region(values: Integers, begins: Integers) -> Integers:
+        """For each value, the last region that begins at or before it; the first, where none does."""
+        found: Integers = np.maximum(begins.searchsorted(values, side="right") - 1, 0)
         return found
 
-    def number(self, offset: pl.Expr) -> pl.Expr:
-        """Number of the block that holds an offset."""
-        return self._by_region(offset, 0, [(offset - r.start) // r.size + r.first for r in self._regions])
+    def number(self, offsets: Integers) -> Integers:
+        """Number of the block that holds each offset."""
+        at = self._region(offsets, self._starts)
+        found: Integers = (offsets - self._starts[at]) // self._sizes[at] + self._firsts[at]
+        return found
 
-    def offset(self, number: pl.Expr) -> pl.Expr:
-        """Offset of a block."""
-        return self._by_region(number, 1, [(number - r.first) * r.size + r.start for r in self._regions])
+    def offset(self, numbers: Integers) -> Integers:
+        """Offset of each block."""
+        at = self._region(numbers, self._firsts)
+        found: Integers = (numbers - self._firsts[at]) * self._sizes[at] + self._starts[at]
+        return found
 
-    def length(self, number: pl.Expr) -> pl.Expr:
-        """Length of a block."""
-        return self._by_region(number, 1, [pl.lit(r.size) for r in self._regions])
+    def length(self, numbers: Integers) -> Integers:
+        """Length of each block."""
+        found: Integers = self._sizes[self._region(numbers, self._firsts)]
+        return found
 
     def number_at(self, offset: int) -> int:
         """Number of the block that holds an offset."""

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from replay.columns import OpKind, Outcome
-from tracetool.timeline.operations import NO_TIME
+from tracetool.timeline.sums import NO_TIME
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from tracetool.timeline.sectors import Sectors
+    from tracetool.timeline.sums import Sums
 
 __all__ = ["Episode", "Story"]
 
@@ -25,7 +24,7 @@ PAUSE_NS = 250_000_000
 MOST_EPISODES = 256
 
 _COLUMNS = (
-    *("trace", "boot", "kind", "outcome", "first_seq", "last_seq", "time_ns", "end_ns"),
+    *("boot", "kind", "outcome", "first_seq", "last_seq", "time_ns", "end_ns"),
     *("low", "high", "command_offset", "programmed"),
 )
 
@@ -56,15 +55,15 @@ class Episode:
         """True when something was programmed, erased or refused."""
         return bool(self.erases or self.buffered_programs or self.programs or self.refused)
 
-    def add(self, row: dict[str, Any], sectors: Sectors) -> None:
+    def add(self, row: dict[str, int], sectors: Sectors) -> None:
         """Add one operation."""
         self.last_seq = row["last_seq"]
         self.end_ns = _time(row["end_ns"])
-        place = row["low"] if row["low"] is not None else row["command_offset"]
+        place = row["low"] if row["low"] >= 0 else row["command_offset"]
         if row["outcome"] in (Outcome.REFUSED, Outcome.ABORTED):
             self.refused += 1
         elif row["kind"] == OpKind.ERASE:
-            self.erases[sectors.number_at(place or 0)] += 1
+            self.erases[sectors.number_at(max(place, 0))] += 1
         elif row["kind"] in (OpKind.PROGRAM, OpKind.BUFFERED_PROGRAM):
             self._add_program(row)
         elif row["kind"] == OpKind.STRAY:
@@ -72,13 +71,13 @@ class Episode:
         else:
             self.other += 1
 
-    def _add_program(self, row: dict[str, Any]) -> None:
+    def _add_program(self, row: dict[str, int]) -> None:
         if row["kind"] == OpKind.PROGRAM:
             self.programs += 1
         else:
             self.buffered_programs += 1
         self.bytes_programmed += row["programmed"]
-        if row["low"] is not None:
+        if row["low"] >= 0:
             self.low = row["low"] if self.low is None else min(self.low, row["low"])
             self.high = row["high"] if self.high is None else max(self.high, row["high"])
 
@@ -105,20 +104,22 @@ class Story:
         self._sectors = sectors
         self._pause = PAUSE_NS
 
-    def add(self, sums: pl.DataFrame) -> None:
-        """Add the operations of a batch (`SUMS_SCHEMA`)."""
-        for row in sums.select(_COLUMNS).iter_rows(named=True):
-            if not self.episodes or self._ends(self.episodes[-1], row):
+    def add(self, sums: Sums) -> None:
+        """Add the operations of a batch."""
+        columns = [sums[name].tolist() for name in _COLUMNS]
+        for values in zip(*columns, strict=True):
+            row = dict(zip(_COLUMNS, values, strict=True))
+            if not self.episodes or self._ends(self.episodes[-1], sums.trace, row):
                 start = _time(row["time_ns"])
-                place = (row["trace"], row["boot"], row["first_seq"], row["last_seq"])
+                place = (sums.trace, row["boot"], row["first_seq"], row["last_seq"])
                 self.episodes.append(Episode(*place, start, start))
             self.episodes[-1].add(row, self._sectors)
             if len(self.episodes) > MOST_EPISODES:
                 self._condense()
 
-    def _ends(self, last: Episode, row: dict[str, Any]) -> bool:
+    def _ends(self, last: Episode, trace: int, row: dict[str, int]) -> bool:
         """True when an operation begins a new episode."""
-        if (last.trace, last.boot) != (row["trace"], row["boot"]):
+        if (last.trace, last.boot) != (trace, row["boot"]):
             return True
         start = _time(row["time_ns"])
         return start is not None and last.end_ns is not None and start - last.end_ns > self._pause

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from replay.columns import OpKind
 from tests.tracetool.logs import log
 from tests.tracetool.traces import audited
 from tracetool.timeline.activity import ACTIVITY_SCHEMA, BINS, Activity
-from tracetool.timeline.operations import NO_TIME
+from tracetool.timeline.sums import NO_TIME, Sums
 
 DEVICE = "virt.flash1"
 KIND_CODES = [int(OpKind.ERASE), int(OpKind.PROGRAM), int(OpKind.STATUS)]
@@ -27,10 +28,9 @@ rows = st.lists(
 )
 
 
-def sums(part: list[tuple[int, int, int]]) -> pl.DataFrame:
-    """Operations that have closed, as far as this is about them."""
-    schema = dict.fromkeys(("kind", "first_seq", "time_ns"), pl.Int64)
-    return pl.DataFrame(part, schema=schema, orient="row").with_columns(trace=0)
+def sums(part: list[tuple[int, int, int]]) -> Sums:
+    """Operations that have ended, as far as this is about them."""
+    return Sums(dict(zip(("kind", "first_seq", "time_ns"), np.array(part, np.int64).T, strict=True)), 0)
 
 
 def added(*parts: list[tuple[int, int, int]]) -> pl.DataFrame:

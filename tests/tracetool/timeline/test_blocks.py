@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from replay.columns import OpKind, Outcome
 from tests.captures import capture_path
 from tests.tracetool.logs import BLOCK, log
 from tests.tracetool.traces import replayed
 from tracetool.analysis.options import Options
-from tracetool.timeline.blocks import BLOCKS_SCHEMA
+from tracetool.timeline.blocks import BLOCKS_SCHEMA, BlockTable
+from tracetool.timeline.sums import Sums
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,3 +59,33 @@ def test_the_first_boot_erases_its_live_block_fifteen_times(limit: int, count: i
     assert device.blocks is not None
     assert device.blocks.most_erased() == (0, 15)
     assert device.blocks.erased_more_than(limit) == count
+
+
+def programs(spans: list[tuple[int, int]]) -> Sums:
+    """Programs at these offsets, of so many bytes."""
+    low, length = np.array(spans, np.int64).T
+    alike = dict.fromkeys(("erased", "flags", "unknown"), 0) | {"kind": OpKind.PROGRAM, "outcome": Outcome.DONE}
+    columns = {name: np.full(len(low), value, np.int64) for name, value in alike.items()}
+    places = {"low": low, "high": low + length, "command_offset": low, "programmed": length, "bytes_changed": length}
+    return Sums(columns | places | {"first_seq": low, "last_seq": low + 1}, 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 0x4000), st.integers(1, 0x3000)), min_size=1, max_size=30), st.integers(0, 30))
+def test_an_operation_counts_in_every_block_that_it_spans_and_its_bytes_in_the_first(
+    spans: list[tuple[int, int]], cut: int
+) -> None:
+    table = BlockTable(0x1000)
+    for start, end in pairwise((0, min(cut, len(spans)), len(spans))):
+        if start < end:
+            table.add(programs(spans[start:end]))
+    found = table.table(FLASH1, None)
+    expected: dict[int, tuple[int, int, int, int]] = {}
+    for number, (low, length) in enumerate(spans):
+        for block in range(low // 0x1000, (low + length - 1) // 0x1000 + 1):
+            own = length if block == low // 0x1000 else 0
+            first, count, total, _ = expected.get(block, (number, 0, 0, number))
+            expected[block] = first, count + 1, total + own, number
+    assert found.select("block", "programs", "bytes_programmed", "first_seq", "last_seq").rows() == [
+        (block, count, total, spans[first][0], spans[last][0] + 1)
+        for block, (first, count, total, last) in sorted(expected.items())
+    ]

@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import polars as pl
+import numpy as np
 
 from replay.columns import OpKind, Outcome
 from tests.captures import capture_path
 from tests.tracetool.traces import replayed
 from tracetool.analysis.options import Options
 from tracetool.report.story import story_lines
-from tracetool.timeline.operations import NO_TIME
 from tracetool.timeline.sectors import Sectors
 from tracetool.timeline.story import MOST_EPISODES, PAUSE_NS, Story
+from tracetool.timeline.sums import NO_TIME, Sums
 
 BLOCK = 0x1000
 
 
-def sums(*times: int, kind: OpKind = OpKind.PROGRAM, boot: int = 1, trace: int = 0) -> pl.DataFrame:
+def sums(*times: int, kind: OpKind = OpKind.PROGRAM, boot: int = 1, trace: int = 0) -> Sums:
     """Operations at these times, one after the other."""
-    count = len(times)
-    return pl.DataFrame(
-        {
-            "trace": [trace] * count,
-            "kind": [int(kind)] * count,
-            "boot": [boot] * count,
-            "first_seq": [10 * number for number in range(count)],
-            "last_seq": [10 * number + 9 for number in range(count)],
-            "time_ns": list(times),
-            "end_ns": list(times),
-            "low": [0] * count,
-            "high": [4] * count,
-            "command_offset": [0] * count,
-            "programmed": [4] * count,
-            "outcome": [int(Outcome.DONE)] * count,
-        }
-    )
+    numbers = 10 * np.arange(len(times))
+    alike = {"kind": kind, "boot": boot, "low": 0, "high": 4, "command_offset": 0, "programmed": 4}
+    columns = {name: np.full(len(times), value) for name, value in (alike | {"outcome": Outcome.DONE}).items()}
+    when = np.array(times, np.int64)
+    return Sums(columns | {"first_seq": numbers, "last_seq": numbers + 9, "time_ns": when, "end_ns": when}, trace)
 
 
 def test_a_pause_ends_an_episode() -> None:
