@@ -108,7 +108,9 @@ def _since(rows: RowColumns, start: int) -> RowColumns:
 
 def _ended(operations: OperationColumns, *outcomes: Outcome) -> Mask:
     """Mask of buffered writes that ended in one of these ways."""
-    found: Mask = (operations["kind"] == OpKind.BUFFERED_PROGRAM) & np.isin(operations["outcome"], outcomes)
+    found: Mask = (operations["kind"] == OpKind.BUFFERED_PROGRAM) & np.logical_or.reduce(
+        [operations["outcome"] == outcome for outcome in outcomes]
+    )
     return found
 
 

@@ -169,8 +169,8 @@ def register(name: str, words: OperationRule) -> None:
 
     @rule(name.partition("-")[0])
     def check(case: Case) -> Iterator[Hit]:
-        if case.device.watch is not None and name in case.device.watch.clusters:
-            found = case.device.watch.clusters[name]
+        found = None if case.device.watch is None else case.device.watch.clusters.get(name)
+        if found:
             yield Hit(found, f"{count_of(found.count, words.noun, words.plural)} {place(found)} {words.what}")
 
 

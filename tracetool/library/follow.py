@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracetool.audit.audit import audit_replayed
 from tracetool.findings.registry import DEFAULTS
-from tracetool.ingest.following import PAUSE_S
 from tracetool.ingest.foreign import require_events
 from tracetool.library.inputs import STANDARD_INPUT, open_readers
 
@@ -25,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["follow_audit"]
 
-_SHARE = 200
-"""Looking for findings takes at most this part of the time, but for events that would wait for `MOST_DELAY_S`."""
+_PAUSE_S = 2.0
+"""Least seconds between looks for findings, but for events that would wait for `MOST_DELAY_S`."""
 
 
 def follow_audit(
@@ -57,12 +55,10 @@ def follow_audit(
     options = replace(trace.options, policy=policy, keep_operations=keep_operations)
 
     def fed(known: Callable[[], SoFar]) -> None:
-        if not following.due:
-            return
-        start = time.process_time()
-        told(known())
-        following.pause_s = max(PAUSE_S, _SHARE * (time.process_time() - start))
+        if following.due:
+            told(known())
 
+    following.pause_s = _PAUSE_S
     replayed, audit = audit_replayed(trace.readers, options, rules, guests=guests, fed=fed)
     require_events(trace.readers, sum(report.events for report in replayed.traces))
     if _wants_another(replayed) and not following.changed and trace.paths[0] != STANDARD_INPUT:
