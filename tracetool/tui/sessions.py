@@ -125,16 +125,17 @@ class Sessions(Controller):
             self.app.renewal.begin(session)
 
     async def show_grown(self, session: AuditSession) -> None:
-        """Show a session of the same trace, which has grown: in the timeline and the view in front, later in others."""
+        """Show a session of the same trace, which has grown: in the view in front, later in others."""
         self.app.session = session
-        self.old_views = {view.id for view in VIEWS}
-        await self.show_new("timeline")
+        self.old_views = {view.id for view in VIEWS} - {"timeline"}  # which knows by itself what it does not show yet
         if self.app.ended:
             return
-        self.app.filtering.renew()
-        if next(view for view in VIEWS if view.id == self.app.current_view).renewed:
-            await self.show_new(self.app.current_view)
-        self.app.say_title()  # which knows of an app that has ended
+        with self.app.batch_update():  # the screen is drawn once
+            self.app.timeline_view.take(session)
+            self.app.filtering.renew()
+            if next(view for view in VIEWS if view.id == self.app.current_view).renewed:
+                await self.show_new(self.app.current_view)
+            self.app.say_title()  # which knows of an app that has ended
 
     async def show_new(self, name: str) -> None:
         """Show in a view what it does not show yet of a trace that has grown."""

@@ -68,7 +68,7 @@ class Timeline:
         self._bookmarked: frozenset[int] = frozenset()
         self._opened: dict[int, set[int]] = {}
         self._outline = Outline(len(self.tables.operations))
-        self._look = self._new_look()
+        self._made_look: Look | None = None
 
     def continued(self, session: AuditSession) -> Timeline:
         """The same view of another session."""
@@ -207,18 +207,22 @@ class Timeline:
     def set_mode(self, mode: TimeMode) -> None:
         """Change how times are shown."""
         self.mode = mode
-        self._look = self._new_look()
+        self._made_look = None
 
     def set_mark(self, row: int) -> None:
         """Count times from this row on."""
         self.mark_ns = self.time_of(row)
         self.set_mode(TimeMode.MARK)
 
-    def _new_look(self) -> Look:
-        wall = self.session.traces[0].meta.clock == "wall"
-        columns = timeline_columns(self.tables, self.mode)
-        prefix = common_prefix([device.name for device in self.session.audit.devices])
-        return Look(self.mode, self.mark_ns, wall, columns, prefix)
+    @property
+    def _look(self) -> Look:
+        """Made when the first row is shown: columns are as wide as all that is in them."""
+        if self._made_look is None:
+            wall = self.session.traces[0].meta.clock == "wall"
+            columns = timeline_columns(self.tables, self.mode)
+            prefix = common_prefix([device.name for device in self.session.audit.devices])
+            self._made_look = Look(self.mode, self.mark_ns, wall, columns, prefix)
+        return self._made_look
 
     # --- rows and events -----------------------------------------------------------------------------------------
 

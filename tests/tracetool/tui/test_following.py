@@ -133,6 +133,26 @@ def test_the_cursor_at_the_end_stays_there_and_one_moved_up_stays_where_it_is(tm
     follow(tmp_path / "guest.log", script)
 
 
+def test_rows_that_came_while_another_view_was_in_front_are_there_when_the_timeline_is(tmp_path: Path) -> None:
+    async def script(driver: Followed) -> None:
+        await driver.press("2", "k", "k")
+        seq, rows = driver.seq, driver.rows
+        await driver.press("1")
+        for lines in (BEGIN + 300, BEGIN + 700):
+            await driver.write(lines)
+        await driver.press("2")
+        assert driver.seq == seq
+        assert driver.rows > rows
+        assert f"{driver.rows - rows:,} new below, G: there" in driver.status
+        await driver.press("G", "1")
+        await driver.write()
+        await driver.press("2")
+        assert driver.view.grid.cursor == driver.rows - 1 == 221
+        assert driver.app.selection.event == driver.view.event
+
+    follow(tmp_path / "guest.log", script)
+
+
 def test_a_finding_is_announced_once_and_the_focus_stays(tmp_path: Path) -> None:
     async def script(driver: Followed) -> None:
         await driver.press("2")

@@ -185,6 +185,7 @@ def test_new_tables_are_shown_in_the_same_way() -> None:
     session = finished(start(padding().traces, Settings(Options(extents={"virt.flash1": 2 << 20}))))
     again = timeline.continued(session)
     assert (len(again), again.mode, again.is_open(0)) == (7, TimeMode.DELTA, True)
+    assert [column.title for column in again.columns if column.id == "time"] == [TimeMode.DELTA.value]
     assert cells(again, 0)["mark"] != "✖"
     assert title(session).startswith("extent virt.flash1=2 MiB, ")
 

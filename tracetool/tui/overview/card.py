@@ -65,6 +65,8 @@ class Card(Drawn):
 
     def show(self, card: DeviceCard) -> None:
         """Show another card."""
+        if card == self.card:
+            return
         self.card = card
         self.set_classes(str(card.verdict))
         self.redraw()

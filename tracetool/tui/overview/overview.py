@@ -56,8 +56,10 @@ class Headline(Drawn):
 
     def show(self, model: OverviewModel) -> None:
         """Show a model."""
+        said = None if self._model is None else (self._model.verdict, self._model.headline)
         self._model = model
-        self.redraw()
+        if said != (model.verdict, model.headline):
+            self.redraw()
 
     def wait_for(self, words: str) -> None:
         """Show progress."""

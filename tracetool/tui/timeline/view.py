@@ -43,6 +43,8 @@ class TimelineView(Container):
     def __init__(self) -> None:
         super().__init__()
         self.timeline: Timeline | None = None
+        self._shown: Timeline | None = None
+        """The timeline whose rows the table shows."""
         self.visited = False
         """True once the user selected an event; until then the first row is explained, and no other view follows."""
         self._event: tuple[int, int] | None = None
@@ -60,7 +62,13 @@ class TimelineView(Container):
 
     @property
     def grid(self) -> LineGrid:
-        """The table."""
+        """The table, with the rows of the timeline."""
+        self._catch_up()
+        return self._table
+
+    @property
+    def _table(self) -> LineGrid:
+        """The table, as it is."""
         return self.query_one(LineGrid)
 
     @property
@@ -78,11 +86,30 @@ class TimelineView(Container):
 
     def show(self, session: AuditSession) -> None:
         """Show a session, at the same event as before, if the user went there."""
-        old = self.timeline
-        to_end = session.growing and self._event is None if old is None else old.session.growing and self.grid.at_end
-        self.timeline = Timeline(session) if old is None else old.continued(session)
-        if old is not None and old.session.growing:
-            self._grow(old, self.timeline, to_end=to_end)
+        self.timeline = Timeline(session) if self.timeline is None else self.timeline.continued(session)
+        self._catch_up()
+
+    def take(self, session: AuditSession) -> None:
+        """Take a session of the same trace, which has grown; out of sight its rows are shown once they are needed."""
+        if self.timeline is None or self.display or (self.visited and self._table.at_end):
+            self.show(session)  # where the cursor is at the end, the selection moves along
+        else:
+            self.timeline = self.timeline.continued(session)
+
+    def on_show(self) -> None:
+        """Show what has come."""
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Show the rows of the timeline, where the table shows those that it had before."""
+        old, timeline = self._shown, self.timeline
+        if timeline is None or old is timeline:
+            return
+        growing = timeline.session.growing if old is None else old.session.growing
+        to_end = growing and (self._event is None if old is None else self._table.at_end)
+        self._shown = timeline
+        if old is not None and growing:
+            self._grow(old, timeline, to_end=to_end)
         else:
             self._show(to_end=to_end)
         self._see_end()
@@ -140,6 +167,7 @@ class TimelineView(Container):
 
     def change(self, change: Callable[[Timeline], None]) -> None:
         """Apply a change of the rows, and stay at the same event."""
+        self._catch_up()
         if self.timeline is not None:
             change(self.timeline)
             self._show()
@@ -164,10 +192,12 @@ class TimelineView(Container):
     @property
     def event(self) -> tuple[int, int] | None:
         """Trace and seq of the selected event, which a filter may hide."""
+        self._catch_up()
         return self._event
 
     def follow(self, selection: Selection) -> None:
         """Put the cursor on the row of the selected event."""
+        self._catch_up()
         if selection.event is not None and (selection.event != self._event or not self.visited):
             self.visited = True
             self.grid.drop_range()
