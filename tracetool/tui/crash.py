@@ -48,6 +48,8 @@ class Crashing(App[int]):
     _shuts_down = False
     _terminated_before: Any = None
     """The handler of SIGTERM before the app's."""
+    _terminated_early = False
+    """True if SIGTERM came before the app could handle it."""
 
     @property
     def ended(self) -> bool:
@@ -108,7 +110,15 @@ class Crashing(App[int]):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             loop.call_soon_threadsafe(end, 128 + signal.SIGTERM)
 
-        self._terminated_before = signal.signal(signal.SIGTERM, terminated)
+        if self._terminated_early:
+            loop.call_soon(end, 128 + signal.SIGTERM)
+        else:
+            self._terminated_before = signal.signal(signal.SIGTERM, terminated)
+
+    def _note_termination(self, *_: object) -> None:
+        """Keep SIGTERM until the app is mounted: an exception in the task of a widget would leave the terminal raw."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._terminated_early = True
 
     def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
@@ -124,10 +134,13 @@ class Crashing(App[int]):
             CrashError: the app crashed; the traceback is in a file in `reports`, or in the temporary directory.
             TracetoolError, OSError: `failure`, where its cause is the input.
         """
+        before = signal.signal(signal.SIGTERM, self._note_termination)
         try:
             code = self.run(headless=headless)
         except Exception as error:  # noqa: BLE001  reported as a crash
             self.crash = self.crash or error
+        finally:
+            signal.signal(signal.SIGTERM, before)
         if self.crash is None and isinstance(self.failure, (TracetoolError, OSError)):
             raise self.failure
         fault = self.crash or self.failure

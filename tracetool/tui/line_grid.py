@@ -108,6 +108,8 @@ class Layout:
 
     def edge_at(self, x: int) -> int | None:
         """Index of the column whose right edge, the gap behind it, is at a place; None elsewhere."""
+        if not self.columns:
+            return None
         at = self.column_at(x)
         return at if x >= self._ends[at] - self._gap and at < len(self.columns) - 1 else None
 
@@ -520,7 +522,7 @@ class LineGrid(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.Opened(self, self.row_at(place)))
 
     def _click_header(self, x: int) -> None:
-        if self._layout is not None and self._layout.edge_at(x) is None:
+        if self._layout is not None and self._layout.columns and self._layout.edge_at(x) is None:
             self._change_look(self.table_look.sorted_next(self._layout.columns[self._layout.column_at(x)].id))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:

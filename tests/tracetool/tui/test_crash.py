@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +14,15 @@ from tests.tracetool.tui.driving import NO_KEYS
 from tests.tracetool.viewmodel.samples import padding
 from tracetool.errors import InputError, UsageError
 from tracetool.tui.app import TraceApp
+from tracetool.tui.bars import TopBar
 from tracetool.tui.crash import CrashError, keep_traceback
 from tracetool.tui.timeline import TimelineView
 from tracetool.viewmodel.audit_session import Job, Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from textual.app import ComposeResult
 
 
 class PlantedError(Exception):
@@ -105,6 +110,22 @@ def test_a_crash_ends_with_three_and_keeps_its_traceback(
     assert ("the input thread failed" in text) == (place == "panic")
     assert "tracetool: " in text
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_signal_while_the_views_are_made_ends_the_app_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose = TopBar.compose
+
+    def signalled(bar: TopBar) -> ComposeResult:
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield from compose(bar)
+
+    monkeypatch.setattr(TopBar, "compose", signalled)
+    before = signal.getsignal(signal.SIGTERM)
+    app = TraceApp(Job(padding, Progress()).start(), keys=NO_KEYS)
+    assert app.run_to_end(tmp_path, headless=True) == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_an_app_without_a_fault_ends_with_zero(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 
 from tests.tracetool.cli.program import PADDING
-from tests.tracetool.tui.driving import Driver, drive
+from tests.tracetool.tui.driving import Driver, Stage, drive
 from tests.tracetool.tui.views import HOSTILE
 from tests.tracetool.viewmodel.samples import finished, job, padding
 from tracetool.ingest import open_trace
+from tracetool.tui.who import WhoView
 from tracetool.viewmodel.audit_session import AuditSession, Settings, load
 from tracetool.viewmodel.cached_trace import CachedTrace
 
@@ -72,6 +73,32 @@ def test_small_terminals_show_something_and_do_not_crash(size: tuple[int, int]) 
         assert driver.app.is_running
 
     drive(script, size=size)
+
+
+@pytest.mark.parametrize(
+    "keys", [("1",), ("c",), ("P",), ("ctrl+p",)], ids=["overview", "filters", "what if", "palette"]
+)
+def test_lists_outlive_a_terminal_of_a_few_columns(keys: tuple[str, ...]) -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press(*keys)
+        for width in range(1, 9):
+            await driver.pilot.resize_terminal(width, 50)
+            await driver.pilot.pause(0.02)
+        assert driver.app.is_running
+
+    drive(script)
+
+
+def test_a_click_on_the_titles_of_an_empty_table_does_nothing(stage: Stage) -> None:
+    async def script(driver: Driver) -> None:
+        await driver.press("8")
+        grid = driver.app.query_one(WhoView).grid
+        await driver.until(lambda: "no log of the guest's code" in driver.text)
+        for x in (0, 30):
+            await driver.pilot.click(grid, offset=(x, 0))
+        assert driver.app.is_running
+
+    stage.play(script)
 
 
 def test_a_storm_of_sizes() -> None:
