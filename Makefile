@@ -1,9 +1,9 @@
 # make demo      audit the recorded sample; needs only Python
-# make test      the tests that need no QEMU
-# make coverage  the same, then those of the kernels on plain Python, with the coverage gate, as in CI
+# make test      the quick tests: two minutes of a processor
+# make coverage  all tests that need no QEMU, then those of the kernels on plain Python, with the coverage gate, as in CI
 # make check     lint, types and import contracts
 # make plain     the tests of the kernels, which run as plain Python
-# make prove     the tests against live QEMUs, and the long captures
+# make prove     the tests against live QEMUs, and the slow ones
 # make mutants   break the model in one place after the other; the live QEMUs must show each
 # make fuzz      random programs with new seeds, MINUTES=5
 # make bench     speed of the parts, and compared with other programs
@@ -17,6 +17,8 @@ PYTHON :=
 WORKERS := $(shell echo $$(($$(nproc) + 1)))
 # Duration of `make fuzz`.
 MINUTES := 5
+# What `make prove` runs; CI leaves out `slow`, since `make coverage` has run it.
+PROVED := live or slow
 # Least branch coverage, in percent.
 COVERAGE := 90
 # Tests of the packages that have kernels, and of the answers about all captures.
@@ -80,12 +82,13 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@.ci/need $(BIN)/python babeltrace firmware
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow" $(COVER)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow"
 
 # Coverage sees no compiled line, so what tests the kernels runs on plain Python too.
-coverage:
+coverage: $(VENV)/.dev
+	@.ci/need $(BIN)/python babeltrace firmware screens
 	@rm -f .coverage .coverage.*
-	@$(MAKE) --no-print-directory test COVER='--cov --cov-report='
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live" --cov --cov-report=
 	@$(MAKE) --no-print-directory plain COVER='--cov --cov-append --cov-fail-under=$(COVERAGE)'
 
 plain: $(VENV)/.dev
@@ -94,7 +97,7 @@ plain: $(VENV)/.dev
 
 prove: $(VENV)/.dev
 	@.ci/need $(BIN)/python qemu babeltrace firmware screens
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "live or slow"
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "$(PROVED)"
 
 fuzz: $(VENV)/.dev
 	@.ci/need $(BIN)/python qemu firmware

@@ -50,6 +50,20 @@ def pytest_sessionstart() -> None:
         pytest.exit(f"newer than what was compiled of it: {names}; run `make environment`", returncode=1)
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow all cases but the first of a test that is marked `first_quick`; plain Python runs them all."""
+    if os.environ.get(VARIABLE) == "plain":
+        return
+    begun: set[str] = set()
+    for item in items:
+        if item.get_closest_marker("first_quick") and not item.get_closest_marker("slow"):
+            test = item.nodeid.partition("[")[0]
+            if test in begun:
+                item.add_marker(pytest.mark.slow)
+            begun.add(test)
+
+
 def pytest_collection_finish() -> None:
     """Freeze what collection allocated: thousands of tests would slow down every garbage collection."""
     gc.collect()

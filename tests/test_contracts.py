@@ -13,6 +13,7 @@ from tests.captures import ROOT
 from tracetool.bundled import sample
 
 
+@pytest.mark.slow
 def test_the_import_contracts_hold() -> None:
     """In a process of its own: it switches off the loggers of the process that it runs in."""
     lint = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
@@ -30,6 +31,7 @@ def test_neither_command_line_nor_library_starts_with_anything_heavy(start: str,
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["audit", "--help"], ["audit", str(sample("aavmf-first-boot/trace.log.zst"))]], ids=str
 )
+@pytest.mark.first_quick
 def test_neither_help_nor_the_audit_of_a_boot_loads_textual(arguments: list[str]) -> None:
     code = (
         "import sys; from tracetool.cli import main\n"
@@ -60,6 +62,7 @@ def _compares_words(node: ast.Compare) -> bool:
     return words and any(isinstance(text, ast.Constant) and text.value for part in parts for text in ast.walk(part))
 
 
+@pytest.mark.slow
 def test_the_flash_alone_loads_no_trace_format_and_no_interface() -> None:
     code = (
         "import importlib, pkgutil, sys, replay; from replay.kernel_form import is_compiled\n"

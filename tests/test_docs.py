@@ -138,11 +138,13 @@ def with_block(name: str, text: str) -> str:
     return f"{before}{begin}{text}{end}{after}"
 
 
+@pytest.mark.slow
 def test_the_readme_shows_what_make_demo_prints() -> None:
     expected = with_block("demo output", f"```text\n{make_demo()}```\n")
     assert generated(README, expected) == expected
 
 
+@pytest.mark.slow
 def test_the_readme_shows_the_modules_of_the_sample(quick: Quick) -> None:
     commands = re.findall(r"^tracetool who samples.*$", section("Who wrote to 0x100000?"), re.MULTILINE)
     (command,) = commands
@@ -185,6 +187,7 @@ EXAMPLES = [found for found in _EXAMPLE.findall(section("Commands")) if found[0]
 
 
 @pytest.mark.parametrize(("command", "code"), EXAMPLES, ids=[command.split()[1] for command, _ in EXAMPLES])
+@pytest.mark.first_quick
 def test_the_readme_s_commands_end_as_they_say(
     command: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: Quick
 ) -> None:
@@ -202,6 +205,7 @@ def test_links_outside_of_the_site_lead_somewhere(name: str) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     """A warning is a link or an anchor that leads nowhere."""
     build = [sys.executable, "-m", "mkdocs", "--quiet", "build", "--strict", "--site-dir", str(tmp_path)]

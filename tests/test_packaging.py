@@ -16,6 +16,8 @@ import pytest
 from replay.kernel_form import VARIABLE
 from tests.captures import ROOT
 
+pytestmark = pytest.mark.slow  # the kernels are compiled for the wheel
+
 
 def run(*command: str | Path, cwd: Path, **changes: str) -> str:
     """Run a program that cannot import the checkout, and return its output; keywords are environment variables."""

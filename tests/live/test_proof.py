@@ -50,6 +50,7 @@ def test_the_same_seed_gives_the_same_program() -> None:
     assert program(board, 3, 500) != program(board, 4, 500)
 
 
+@pytest.mark.slow
 def test_programs_stay_inside_their_flash() -> None:
     for board in MACHINES.values():
         for access in program(board, 1, 2000):

@@ -48,6 +48,7 @@ def _access(event: Event) -> Access:
         ("pw1o", Behaviour.STAGED_AT_COUNT, Backing(768 << 10, Policy.DISCARD)),
     ],
 )
+@pytest.mark.first_quick
 def test_the_reference_logs_what_qemu_logged_and_leaves_its_file(
     name: str, behaviour: Behaviour, backing: Backing
 ) -> None:

@@ -109,6 +109,7 @@ def _feed(machine: Machine, rows: RowColumns, start: int, end: int | None = None
 
 @settings(max_examples=150, deadline=None)
 @given(session=sessions(), data=st.data())
+@pytest.mark.slow
 def test_a_copy_at_any_row_goes_on_as_the_machine_would(session: tuple[Config, RowColumns], data: DataObject) -> None:
     config, rows = session
     alone, machine = Machine(config), Machine(config)
@@ -130,6 +131,7 @@ def test_a_copy_at_any_row_goes_on_as_the_machine_would(session: tuple[Config, R
 
 @settings(max_examples=150, deadline=None)
 @given(session=sessions(), data=st.data())
+@pytest.mark.slow
 def test_a_machine_goes_back_to_any_checkpoint(session: tuple[Config, RowColumns], data: DataObject) -> None:
     """Whatever befell it since: it is what a copy at that row was, contents and all."""
     config, rows = session
@@ -210,6 +212,7 @@ def test_a_copy_marks_the_blank_range_beyond_the_image_file_on() -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
+@pytest.mark.slow
 def test_a_copy_of_a_recorded_cfi02_device(name: str) -> None:
     run = recorded(name)
     rows = to_cfi02_rows(run.events(), quiet=run.quiet)

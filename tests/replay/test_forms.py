@@ -79,6 +79,7 @@ def test_the_plain_twin_is_plain() -> None:
 
 @settings(max_examples=200, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(data=st.data())
+@pytest.mark.slow
 def test_any_rows_give_the_same_plain_and_compiled(data: DataObject) -> None:
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
     config = Config(

@@ -73,6 +73,7 @@ class Copy:
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
+@pytest.mark.slow
 def test_forwards_it_gives_the_contents_after_every_access(data: DataObject) -> None:
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
     policy = data.draw(st.sampled_from((Policy.PADDED, Policy.VOLATILE, Policy.DISCARD)), "policy")

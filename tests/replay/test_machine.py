@@ -118,6 +118,7 @@ def compare(reference: Reference, program: list[Access], image: bytes | None, *,
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
+@pytest.mark.first_quick
 def test_contents_state_reads_and_inner_events_are_the_references(
     geometry: Geometry, behaviour: Behaviour, data: DataObject
 ) -> None:
@@ -138,6 +139,7 @@ def test_the_count_lives_on_as_the_references(behaviour: Behaviour, program: lis
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
+@pytest.mark.first_quick
 def test_a_short_file_does_what_its_policy_says(policy: Policy, behaviour: Behaviour, data: DataObject) -> None:
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
     extent = data.draw(st.integers(0, 3), "blocks") * geometry.block

@@ -230,6 +230,7 @@ def test_a_qcow2_image_does_not_make_a_verdict_green(quick: Quick) -> None:
     assert "beyond the extent of 768 KiB" in ended.text
 
 
+@pytest.mark.slow
 def test_the_answer_is_the_raw_images_for_another_format(quick: Quick, tmp_path: Path) -> None:
     before = load_image(capture_path("aavmf-shell-padding/flash1-before.fd.zst"), limit=64 * MIB)
     (tmp_path / "raw.fd").write_bytes(before.tobytes())
@@ -239,6 +240,7 @@ def test_the_answer_is_the_raw_images_for_another_format(quick: Quick, tmp_path:
     assert one.code == 1
 
 
+@pytest.mark.slow
 def test_verify_reads_the_image_after_in_any_format(quick: Quick, tmp_path: Path) -> None:
     folder = PADDING.parent.parent / "aavmf-first-boot"
     raw = load_image(folder / "flash1-after.fd.zst", limit=64 * MIB)

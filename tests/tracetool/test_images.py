@@ -93,6 +93,7 @@ def test_a_raw_image_too_long_is_refused_by_its_size_alone(tmp_path: Path) -> No
 
 
 @packed
+@pytest.mark.slow
 def test_a_bomb_does_not_take_memory(packer: str, tmp_path: Path) -> None:
     """A gibibyte of 0xff behind a few bytes is given up after the limit, in a process that may hold 1 GiB in all."""
     whole = PACKERS[packer](b"\xff" * (32 * MIB))
@@ -309,6 +310,7 @@ WRITE = (
 
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.slow
 def test_standard_output_is_written_through(name: str, tmp_path: Path) -> None:
     """Through a pipe, and appended to a file as the shell's `>>` asks."""
     command = [sys.executable, "-c", WRITE, name]

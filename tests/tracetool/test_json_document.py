@@ -39,6 +39,7 @@ _runs = st.builds(
 
 
 @given(_runs)
+@pytest.mark.slow
 def test_what_is_written_is_what_is_read(run: Run) -> None:
     assert instance(Run, load_document(json.dumps({"schema": SCHEMA, **asdict(run)}), SCHEMA)) == run
 

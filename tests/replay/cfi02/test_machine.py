@@ -26,6 +26,7 @@ def _rows(run: Run) -> RowColumns:
 
 
 @pytest.mark.parametrize("name", RUNS)
+@pytest.mark.first_quick
 def test_predicts_every_event_value_and_byte(name: str) -> None:
     run = recorded(name)
     machine, rows = _machine(run, journal=True), _rows(run)
@@ -99,6 +100,7 @@ def _kinds(rows: RowColumns) -> list[int]:
 
 
 @pytest.mark.parametrize("name", ["tour", "tour-5.2", "musicpal-boot-sectors"])
+@pytest.mark.slow
 def test_notices_a_missing_event_of_each_kind(name: str) -> None:
     run = recorded(name)
     rows = _rows(run)
@@ -115,6 +117,7 @@ def test_notices_a_missing_event_of_each_kind(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tour", "musicpal-boot-sectors", "r2d"])
+@pytest.mark.slow
 def test_notices_an_altered_number_of_each_kind(name: str) -> None:
     run = recorded(name)
     rows = _rows(run)

@@ -72,6 +72,7 @@ def made(steps: Sequence[tuple[str, int]]) -> Log:
 
 
 @given(steps=_STEPS, at=st.integers(0, 200))
+@pytest.mark.slow
 def test_the_last_writer_of_every_byte_is_that_of_a_walk_through_the_accesses(
     steps: list[tuple[str, int]], at: int
 ) -> None:
@@ -102,6 +103,7 @@ def reclaim() -> tt.Trace:
     return tt.open(folder / "trace.log.zst", image={DEVICE: folder / "flash1-before.fd.zst"})
 
 
+@pytest.mark.slow
 def test_every_byte_of_the_store_after_the_first_boot(first_boot: tt.Trace) -> None:
     blamed = first_boot.blame(0, STORE)
     accesses = first_boot.accesses()
@@ -118,6 +120,7 @@ def contents(trace: tt.Trace, seq: int | None) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("name", ["first_boot", pytest.param("reclaim", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_the_first_writer_wrote_these_bytes_and_they_were_others_before(
     name: str, request: pytest.FixtureRequest
 ) -> None:
@@ -133,6 +136,7 @@ def test_the_first_writer_wrote_these_bytes_and_they_were_others_before(
             assert ((before != value) | (value == 0xFF)).all()
 
 
+@pytest.mark.slow
 def test_the_bytes_stay_through_every_rewrite_since_the_first_writer(first_boot: tt.Trace) -> None:
     device = first_boot.replay(keep_operations=True, variables=True).devices[DEVICE]
     assert device.followed_store is not None
@@ -160,6 +164,7 @@ def test_a_mark_in_a_state_is_of_who_made_it_and_the_rest_of_who_created_the_var
     ]
 
 
+@pytest.mark.slow
 def test_variables_that_a_reclaim_moved_are_followed_through_the_spare(reclaim: tt.Trace) -> None:
     image = reclaim.replay(keep_operations=True, variables=True).devices[DEVICE].image
     assert image is not None
@@ -173,6 +178,7 @@ def test_variables_that_a_reclaim_moved_are_followed_through_the_spare(reclaim: 
         assert (row["first_trace"], row["first_seq"]) == (None, None)
 
 
+@pytest.mark.slow
 def test_a_question_takes_less_than_50_ms_once_the_trace_is_there(reclaim: tt.Trace) -> None:
     reclaim.blame(0)
     took = []
@@ -201,6 +207,7 @@ def test_unknown_bytes_and_those_before_the_trace() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_restart_that_reloads_the_file_is_told(tmp_path: Path) -> None:
     boot = log(DEVICE).realize(3 * BLOCK).reset().program(4 * BLOCK, 0x10001)
     for name in ("one.log", "two.log"):

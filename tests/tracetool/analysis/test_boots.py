@@ -41,6 +41,7 @@ THREE = text_of(bare(1), bare(1, 2), bare(1, 2, 3))
 
 
 @pytest.mark.parametrize(("number", "count"), [(0, 1), (1, 2), (2, 3), (LAST, 3), (None, 6)])
+@pytest.mark.first_quick
 def test_a_boot_is_chosen_by_its_number(number: int | None, count: int) -> None:
     assert programs(THREE, number) == programs(THREE, number, chunk_bytes=50) == count
 

@@ -25,6 +25,7 @@ WHOLE = {A: b"new", B: b"b"}
 @pytest.mark.parametrize(
     "capture", ["aavmf-first-boot", "aavmf-shell-padding", pytest.param("aavmf-reclaim", marks=pytest.mark.slow)]
 )
+@pytest.mark.first_quick
 def test_a_cut_costs_what_real_firmware_lost(capture: str) -> None:
     chosen = [case for case in cases() if case["capture"] == capture]
     for case in chosen:
@@ -115,6 +116,7 @@ def test_a_case_of_a_later_trace_names_that() -> None:
     assert parse_case("1:404") is None
 
 
+@pytest.mark.slow
 def test_the_firmware_that_wrote_a_store_is_recognised() -> None:
     assert likely_firmware(commits("aavmf-first-boot")) == AAVMF
     assert likely_firmware(commits("ovmf-first-boot")) == OVMF

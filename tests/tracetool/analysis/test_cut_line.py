@@ -32,6 +32,7 @@ def last_number(text: str) -> int:
 
 
 @pytest.mark.parametrize("event", WRITES)
+@pytest.mark.first_quick
 def test_a_line_that_is_cut_within_its_last_number_is_damage(event: str) -> None:
     text = up_to(WRITES[event], event)
     for end in range(last_number(text) + 1, len(text)):

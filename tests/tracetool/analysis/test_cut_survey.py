@@ -27,6 +27,7 @@ def survey(name: str, *, torn: bool = True, firmware: str = "aavmf-2022.11") -> 
     return survey_cuts(replayed.devices[commits.device], commits, FIRMWARES[firmware], torn=torn)
 
 
+@pytest.mark.slow
 def test_cuts_of_a_first_boot_by_cause() -> None:
     found = survey("aavmf-first-boot", torn=False)
     groups = {(group.toll, group.what): group for group in found.groups}
@@ -46,6 +47,7 @@ def test_a_guest_is_exposed_from_a_commit_to_the_next() -> None:
     assert found.time_ns == pytest.approx(5.4e9, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_torn_commit_exposes_nothing_of_its_own() -> None:
     whole, torn = survey("aavmf-first-boot", torn=False), survey("aavmf-first-boot")
     assert torn.states > 4 * whole.states
@@ -54,6 +56,7 @@ def test_a_torn_commit_exposes_nothing_of_its_own() -> None:
     assert Toll.NO_START not in {group.toll for group in whole.groups}
 
 
+@pytest.mark.slow
 def test_newer_firmware_formats_what_older_firmware_keeps() -> None:
     older = survey("aavmf-shell-padding", torn=False)
     newer = survey("aavmf-shell-padding", torn=False, firmware="aavmf-2025.02")
@@ -64,6 +67,7 @@ def test_newer_firmware_formats_what_older_firmware_keeps() -> None:
     assert lost_at_once(newer) > lost_at_once(older)
 
 
+@pytest.mark.slow
 def test_causes_name_the_modules_that_asked_for_them() -> None:
     folder = "aavmf-who"
     images = {"virt.flash1": capture_path(f"{folder}/flash1-before.fd.zst")}

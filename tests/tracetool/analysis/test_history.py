@@ -66,6 +66,7 @@ def test_the_write_to_the_padding_is_seen_and_taken_away_again() -> None:
     assert found.next(before) == after
 
 
+@pytest.mark.slow
 def test_every_moment_is_what_the_journal_says() -> None:
     device, found = padding(), history(padding())
     machine = device.machine
@@ -79,6 +80,7 @@ def test_every_moment_is_what_the_journal_says() -> None:
 
 
 @given(position=st.integers(0, 900))
+@pytest.mark.slow
 def test_with_less_memory_the_pictures_are_the_same(position: int) -> None:
     rich, poor = many(1 << 30), many(1)
     assert len(poor._keyframes) < len(rich._keyframes)  # noqa: SLF001
@@ -107,6 +109,7 @@ def test_what_nobody_wrote_is_not_known() -> None:
     assert found.snapshot(len(found)).block(0).known.all()
 
 
+@pytest.mark.slow
 def test_steps_go_through_every_change_and_end() -> None:
     found = many(1 << 30)
     position, steps = 0, 0
@@ -137,6 +140,7 @@ def test_moments_of_several_boots_follow_each_other() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["BootOrder".encode("utf-16-le"), b"_FVH", b"\x40\x00\x40\x00"])
+@pytest.mark.slow
 def test_bytes_and_text_are_found_in_both_directions(pattern: bytes) -> None:
     snapshot = history(padding()).snapshot(10**9)
     data = snapshot.read(0, len(snapshot)).data.tobytes()
@@ -160,6 +164,7 @@ def test_a_match_may_lie_across_blocks_but_not_in_unknown_bytes() -> None:
 # --- folding -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_padding_is_one_line_but_for_what_was_written_to_it() -> None:
     snapshot = history(padding()).snapshot(10**9)
     folded = folded_rows(snapshot)
@@ -212,6 +217,7 @@ def test_the_changes_of_a_range_are_those_that_snapshots_show() -> None:
 
 
 @pytest.mark.parametrize("policy", ["discard", "volatile", "error"])
+@pytest.mark.slow
 def test_the_history_under_a_policy_ends_with_what_the_guest_reads_under_it(policy: str) -> None:
     chosen = Policy[policy.upper()]
     images = {DEVICE: sample("aavmf-shell-padding/flash1-before.fd.zst")}

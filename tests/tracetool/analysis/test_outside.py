@@ -13,6 +13,7 @@ FLASH1 = "virt.flash1"
 
 
 @pytest.mark.parametrize("fv_length", [0x21000, 0x21004])
+@pytest.mark.first_quick
 def test_a_stream_knows_an_extent_that_ends_inside_a_block_too_late(fv_length: int) -> None:
     """What was done in that block before the store's header is not called within the extent."""
     program = log(FLASH1).reset().program(0x100, 1).program(0x30000, 1).read_array()

@@ -37,6 +37,7 @@ def cases() -> list[Any]:
     return [case for case in found if case["capture"] in DEVICES and "bits" not in case["shape"]]
 
 
+@pytest.mark.slow
 def test_every_image_that_was_booted_comes_out_again() -> None:
     chosen = cases()
     assert len(chosen) >= 10
@@ -55,6 +56,7 @@ def test_every_image_that_was_booted_comes_out_again() -> None:
         ("aavmf-reclaim", 22_774, 7_809),
     ],
 )
+@pytest.mark.first_quick
 def test_commits_and_distinct_states_are_as_counted_independently(name: str, count: int, distinct: int) -> None:
     made = commits(name)
     keys = {state.key for state in made.states(torn=False) if state.shape == "after"}
@@ -82,6 +84,7 @@ def test_a_store_that_is_never_known_is_refused() -> None:
         commits("aavmf-shell-padding", image=False)
 
 
+@pytest.mark.slow
 def test_one_name_for_the_same_commits_in_any_form_of_trace() -> None:
     form = open_trace(str(capture_path("aavmf-first-boot/trace.simple.zst")))
     before = {"virt.flash1": capture_path("aavmf-first-boot/flash1-before.fd.zst")}

@@ -69,6 +69,7 @@ def figures(found: Audited, name: str) -> dict[str, Any]:
 # --- where the format names the process --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_guests_in_one_journal_are_each_as_in_a_log_of_their_own() -> None:
     both, alone = audited(case_path("two-qemus-one-journal.log.zst")), audited(FIRST_BOOT)
     for name in (FLASH0, FLASH1):
@@ -144,6 +145,7 @@ def test_consecutive_boots_have_a_process_each() -> None:
     assert found[FLASH1].totals.programs == 2
 
 
+@pytest.mark.slow
 def test_no_machine_goes_on_into_a_trace_of_two() -> None:
     two = interleaved(tagged(boot(1), 4711), tagged(boot(1, 2), 4812))
     with pytest.raises(UsageError, match=r"events of 2 QEMUs \(pids 4711, 4812\).*--process"):
@@ -198,6 +200,7 @@ def test_machines_side_by_side_whose_threads_are_certain_are_parted() -> None:
     assert found[f"{FLASH1} (pid 200)"].verdict == Verdict.WITHIN_EXTENT
 
 
+@pytest.mark.slow
 def test_a_thread_that_came_when_one_machine_ran_is_certain_and_a_later_one_is_not() -> None:
     first, second = by_thread(boot(1, 2), 100, 101), by_thread(boot(3), 200, 201)
     text = interleaved(first, second, order=[0] * 10)
@@ -296,6 +299,7 @@ def test_a_simple_trace_of_two_processes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("output_format", ["parquet", "log", "simple"])
 @pytest.mark.parametrize("kind", ["syslog", "simple", "threads"])
+@pytest.mark.first_quick
 def test_an_exported_trace_holds_as_many_machines(kind: str, output_format: str, tmp_path: Path) -> None:
     if kind == "simple":
         source = two_in_simple(tmp_path)

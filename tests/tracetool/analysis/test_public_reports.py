@@ -98,6 +98,7 @@ def test_a_reclaim_that_is_cut_before_the_erase_of_its_target_is_recovered(tmp_p
     assert planted.tolls() == {None, Toll.RECOVERED}
 
 
+@pytest.mark.slow
 def test_a_reclaim_loses_no_variable_where_the_spare_is_found_first(tmp_path: Path) -> None:
     """OVMF with SMM; what it does not survive is the loss of the volume header, while its first block is erased."""
     new = bytes(one_variable(OVMF_SMM)[:0xC0])
@@ -147,6 +148,7 @@ def test_counts_of_a_torn_write_header_lead_the_driver_astray_once(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("firmware", "toll", "rule"), [(AAVMF, Toll.NO_START, Rule.V6), (AAVMF_2025, None, Rule.F4)])
+@pytest.mark.first_quick
 def test_a_size_torn_in_a_rewrite_hangs_older_aavmf_and_newer_formats(
     tmp_path: Path, firmware: Firmware, toll: Toll | None, rule: Rule
 ) -> None:
@@ -161,6 +163,7 @@ def test_a_size_torn_in_a_rewrite_hangs_older_aavmf_and_newer_formats(
     assert all(rule in found.rules for found in torn)
 
 
+@pytest.mark.slow
 def test_a_needless_rewrite_of_the_live_store_may_cost_all_of_it(tmp_path: Path) -> None:
     """Fixed in edk2 35d8ea8097: a write that straddles a buffer had the whole block erased first."""
     before = one_variable(AAVMF)

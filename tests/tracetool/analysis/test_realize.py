@@ -39,6 +39,7 @@ def inside(extent: int) -> Log:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("order", [(LONG, SHORT), (SHORT, LONG)])
 @pytest.mark.parametrize("traces", [1, 2])
+@pytest.mark.first_quick
 def test_of_several_files_the_shortest_counts(order: tuple[int, int], traces: int, stream: bool) -> None:
     first, second = (boot(extent) for extent in order)
     texts = [first.text, second.text] if traces > 1 else [first.of(second).text]
@@ -51,6 +52,7 @@ def test_of_several_files_the_shortest_counts(order: tuple[int, int], traces: in
     assert (kept.offset, kept.count) == (BEYOND, 2)
 
 
+@pytest.mark.slow
 def test_a_program_beyond_the_shorter_file_is_found_in_the_boot_with_the_longer() -> None:
     found = audited(boot(LONG).text, inside(SHORT).text)
     (program,) = found.findings("EXT001")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.captures import capture_path
 from tests.tracetool.analysis.test_cut_survey import survey
 from tests.tracetool.analysis.test_power_cuts import commits
@@ -20,6 +22,7 @@ def case(name: str) -> tuple[tuple[int, int], str]:
     return (0, found["seq"]), found["shape"]
 
 
+@pytest.mark.slow
 def test_a_recovery_that_is_cut_is_recovered_again_but_for_the_erase_of_its_target() -> None:
     event, shape = case("rc-target-k300")
     found = second_cuts(commits("aavmf-reclaim"), AAVMF, event, shape, "case", torn=False)
@@ -31,6 +34,7 @@ def test_a_recovery_that_is_cut_is_recovered_again_but_for_the_erase_of_its_targ
     assert (found.worst.outcome, len(found.worst.cost.names)) == (Outcome.REFORMATTED, 66)
 
 
+@pytest.mark.slow
 def test_torn_erases_of_the_target_lose_all_too() -> None:
     event, shape = case("rc-target-k300")
     whole = second_cuts(commits("aavmf-reclaim"), AAVMF, event, shape, "case", torn=False)
@@ -39,6 +43,7 @@ def test_torn_erases_of_the_target_lose_all_too() -> None:
     assert torn.tolls[Toll.ALL] > whole.tolls[Toll.ALL]
 
 
+@pytest.mark.slow
 def test_a_format_that_is_cut_has_nothing_left_to_lose() -> None:
     found = survey("aavmf-first-boot")
     cuts = survey_second_cuts(found, commits("aavmf-first-boot"))

@@ -50,6 +50,7 @@ def test_a_short_image_ends_the_extent(tmp_path: Path) -> None:
     assert (found.bytes, found.source) == (0x80000, "the length of its image")
 
 
+@pytest.mark.slow
 def test_an_extent_that_is_learned_too_late_is_known_to_the_next_pass(unpacked: Callable[[str], Path]) -> None:
     """The padding is programmed before the trace writes the header that says where the store ends."""
     lines = unpacked(FIRST_BOOT).read_text().splitlines(keepends=True)
@@ -192,6 +193,7 @@ def test_a_geometry_that_is_none_says_what_is_wrong(spec: str, says: str) -> Non
 # --- more devices than there can be ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_devices_that_no_machine_can_have_are_left_out_and_the_verdict_says_so() -> None:
     many = "".join(log(f"virt.flash{number}").reset().text for number in range(MAX_DEVICES + 3))
     found = audited(many)

@@ -36,6 +36,7 @@ def test_a_store_from_the_journal_is_that_of_a_replay_up_to_the_event(name: str)
         assert store_after(device, 0, seq) == device_store(part.devices[device.name]), seq
 
 
+@pytest.mark.slow
 def test_further_moments_are_read_from_the_journal() -> None:
     fresh = tt.open(str(capture_path("aavmf-shell-padding/trace.log.zst")))
     stores = [fresh.variable_store(at=seq) for seq in (4265, 4266, 4355, 4356)]

@@ -14,6 +14,7 @@ from tracetool.uefi.varstore import find_variable_store
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.first_quick
 def test_every_operation_is_in_one_bin_of_one_lane(name: str) -> None:
     audit = CASES[name]()
     for device in audit.devices:
@@ -45,6 +46,7 @@ def store_chart(name: str) -> TraceActivity:
     return chart
 
 
+@pytest.mark.slow
 def test_the_dangers_are_the_worst_of_each_stretch() -> None:
     audit, chart = CASES["power cuts"](), store_chart("power cuts")
     survey = next(device.cuts for device in audit.devices if device.name == DEVICE)

@@ -98,6 +98,7 @@ def _alterations(
 @pytest.mark.parametrize(
     "capture", ["padding", *(pytest.param(name, marks=pytest.mark.slow) for name in CAPTURES if name != "padding")]
 )
+@pytest.mark.slow
 def test_one_altered_value_is_found_where_it_stands(capture: str, unpacked: Callable[[str], Path]) -> None:
     trace, image = CAPTURES[capture]
     lines = unpacked(trace).read_text().splitlines()[:LINES]
@@ -129,6 +130,7 @@ def test_an_altered_value_makes_the_audit_inconclusive(unpacked: Callable[[str],
 
 
 @pytest.mark.parametrize("wcycle", range(4))
+@pytest.mark.first_quick
 def test_an_altered_write_cycle_is_not_blamed_on_the_guest(wcycle: int, unpacked: Callable[[str], Path]) -> None:
     """The model follows the trace into the wrong cycle; what it makes of the operation there is no finding."""
     lines = unpacked("aavmf-first-boot/trace.log.zst").read_text().splitlines()[:4000]
@@ -181,6 +183,7 @@ def test_what_the_guest_alone_decides_is_not_held_against_the_trace(
 LINES_LOST = 6
 
 
+@pytest.mark.slow
 def test_a_lost_line_is_always_noticed(unpacked: Callable[[str], Path]) -> None:
     """Any one of them, of any kind."""
     lines = unpacked("aavmf-shell-padding/trace.log.zst").read_text().splitlines()

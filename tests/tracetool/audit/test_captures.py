@@ -190,6 +190,7 @@ def _replay(capture: Capture, unpacked: Callable[[str], Path]) -> Replayed:
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=str)
+@pytest.mark.first_quick
 def test_the_replay_gives_the_image_that_qemu_left(capture: Capture, unpacked: Callable[[str], Path]) -> None:
     """Byte for byte, with every event predicted and the behaviour found in the trace alone."""
     found = _replay(capture, unpacked)
@@ -206,6 +207,7 @@ READ_ONLY_NEIGHBOURS = [FIRST_BOOT, PADDING, RFC, OVMF, F1A, F2A, F3A, PW1P, PW1
 
 
 @pytest.mark.parametrize("capture", READ_ONLY_NEIGHBOURS, ids=str)
+@pytest.mark.first_quick
 def test_the_read_only_flash_beside_it_is_predicted_too(capture: Capture, unpacked: Callable[[str], Path]) -> None:
     """It logs no stores, so how it does buffered writes may show only in the other flash of the machine."""
     found = _replay(capture, unpacked)
@@ -263,6 +265,7 @@ def test_consecutive_boots_are_judged_together(unpacked: Callable[[str], Path]) 
 
 @pytest.mark.parametrize("chunk_bytes", [4_999, 100_003])
 @pytest.mark.parametrize("capture", [PADDING, PW1O], ids=str)
+@pytest.mark.first_quick
 def test_the_audit_does_not_depend_on_the_chunks(
     capture: Capture, chunk_bytes: int, unpacked: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +276,7 @@ def test_the_audit_does_not_depend_on_the_chunks(
 
 
 @pytest.mark.parametrize("chunk_bytes", [4_999, 4 * MIB])
+@pytest.mark.first_quick
 def test_a_stream_gives_the_same_audit_as_the_file(chunk_bytes: int, unpacked: Callable[[str], Path]) -> None:
     """A stream cannot be read again; here the extent is known before the first write beyond it."""
     trace = unpacked(PADDING.trace)

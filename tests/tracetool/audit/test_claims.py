@@ -176,6 +176,7 @@ def test_a_trace_that_does_not_show_everything_is_inconclusive(claim: Claim) -> 
 
 
 @pytest.mark.parametrize("claim", [claim for claim in CLAIMS if claim.device == STORE], ids=str)
+@pytest.mark.first_quick
 def test_what_is_outside_is_outside_even_in_such_a_trace(claim: Claim) -> None:
     found = audited(claim.log.text, store().program(EXTENT, 5).read_array().text, options=claim.options)
     assert found[STORE].verdict == Verdict.OUTSIDE_EXTENT

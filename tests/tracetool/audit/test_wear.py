@@ -192,6 +192,7 @@ def test_a_trace_that_ends_in_a_reclaim_allows_no_forecast(tmp_path: Path) -> No
     ],
     ids=["one boot", "the same boot twice", "another boot's image"],
 )
+@pytest.mark.first_quick
 def test_what_cannot_be_forecast_says_why(traces: list[Path], why: str) -> None:
     found = tt.open(*traces).wear()
     assert found.forecast is None

@@ -141,6 +141,7 @@ def traces(draw: st.DrawFn) -> tuple[list[EventType], dict[str, str], list[list[
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(trace=traces())
+@pytest.mark.slow
 def test_compiled_and_plain_say_the_same_of_any_trace(
     trace: tuple[list[EventType], dict[str, str], list[list[Packet]]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("output_format", REPORTS)
+@pytest.mark.first_quick
 def test_a_file_gets_the_bytes_that_standard_output_gets(output_format: str, tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / "out"
     shown = quick("audit", "--format", output_format, PADDING)
@@ -30,6 +31,7 @@ def test_a_file_gets_the_bytes_that_standard_output_gets(output_format: str, tmp
 
 
 @pytest.mark.parametrize("output_format", REPORTS)
+@pytest.mark.first_quick
 def test_exit_codes_are_those_of_the_text(output_format: str, tmp_path: Path, quick: Quick) -> None:
     incomplete = tmp_path / "t.log"
     incomplete.write_text(log("virt.flash1").reset().program(0, 1).without("io_write").text)
@@ -39,6 +41,7 @@ def test_exit_codes_are_those_of_the_text(output_format: str, tmp_path: Path, qu
     assert quick("audit", incomplete, "--allow-inconclusive", "--format", output_format).code == 0
 
 
+@pytest.mark.slow
 def test_a_page_is_not_written_to_a_terminal() -> None:
     leader, follower = pty.openpty()
     done = subprocess.run(
@@ -55,6 +58,7 @@ def test_a_page_is_not_written_to_a_terminal() -> None:
 
 
 @pytest.mark.parametrize("output_format", sorted(REPORTS.keys() - {"text"}))  # which names no trace that is whole
+@pytest.mark.first_quick
 def test_standard_input_is_reported_on(output_format: str, quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
     with PADDING.open() as file:
         monkeypatch.setattr("sys.stdin", file)
@@ -72,6 +76,7 @@ def test_a_trace_whose_name_is_not_utf_8_is_reported_on(output_format: str, tmp_
     assert shown.text
 
 
+@pytest.mark.slow
 def test_the_policies_compared_are_on_the_page(quick: Quick) -> None:
     shown = quick("audit", PADDING, "--policy", "all", "--format", "html").text
     assert "Policies compared" in shown

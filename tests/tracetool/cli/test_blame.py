@@ -16,6 +16,7 @@ IMAGE = SAMPLES / "aavmf-first-boot" / "flash1-before.fd.zst"
 LOG = SAMPLES / "aavmf-first-boot" / "who.log.zst"
 
 
+@pytest.mark.slow
 def test_a_byte_with_the_code_that_asked_for_it(quick: Quick) -> None:
     ended = quick("blame", FIRST_BOOT, "--image", IMAGE, "--who-log", LOG, "0x1aa..0x1ac")
     assert (ended.code, ended.err) == (0, "")

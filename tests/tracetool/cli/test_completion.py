@@ -101,6 +101,7 @@ def test_names_of_directories_are_left_to_the_shell(completed: Completed) -> Non
 
 
 @pytest.mark.parametrize("words", ["audit ", "audit --policy ", "audit --board ", "rules ", "audit-firmware ", "aud"])
+@pytest.mark.first_quick
 def test_completion_loads_neither_polars_nor_numpy(words: str, tmp_path: Path) -> None:
     """Also where the traces are directories, which a command would look into."""
     code = (
@@ -148,6 +149,7 @@ def test_completion_is_installed_once(shell: str, tmp_path: Path) -> None:
     assert (kept, len(added)) == ("alias x=y", 0 if shell == "fish" else 1)
 
 
+@pytest.mark.slow
 def test_bash_completes_with_the_script(tmp_path: Path) -> None:
     program = tmp_path / "tracetool"
     program.write_text(f"#!{sys.executable}\nfrom tracetool.cli import main\nmain()\n")

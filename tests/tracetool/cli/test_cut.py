@@ -19,6 +19,7 @@ FLASH1 = "virt.flash1"
 
 
 @pytest.mark.parametrize("name", ["part.log", "part.simple", "part.parquet"])
+@pytest.mark.slow
 def test_the_shrunk_trace_gives_the_finding_in_every_format(name: str, tmp_path: Path, quick: Quick) -> None:
     done = quick("cut", PADDING, "--shrink", "EXT001", "-o", tmp_path / name)
     assert done.code == 0
@@ -30,6 +31,7 @@ def test_the_shrunk_trace_gives_the_finding_in_every_format(name: str, tmp_path:
     assert document["health"]["lost"] > 4000
 
 
+@pytest.mark.slow
 def test_a_part_and_its_image_are_audited_as_one(tmp_path: Path, quick: Quick) -> None:
     part, image = tmp_path / "part.log", tmp_path / "part.fd"
     before = PADDING.parent / "flash1-before.fd.zst"

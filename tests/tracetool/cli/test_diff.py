@@ -27,6 +27,7 @@ def test_the_text_names_what_matters(quick: Quick) -> None:
     assert "~ MTC 1 -> 2" in lines
 
 
+@pytest.mark.slow
 def test_with_all_no_operation_is_folded(quick: Quick) -> None:
     document = json.loads(quick("diff", FIRST_BOOT, PADDING, "--format", "json").out)
     lines = quick("diff", FIRST_BOOT, PADDING, "--all").text.splitlines()
@@ -35,17 +36,20 @@ def test_with_all_no_operation_is_folded(quick: Quick) -> None:
     assert end - begin == len(document["operations"])
 
 
+@pytest.mark.slow
 def test_the_text_fits_a_mail(quick: Quick) -> None:
     done = quick("diff", FIRST_BOOT, PADDING, "--width", "72")
     assert max(map(len, done.text.splitlines())) <= 72
 
 
+@pytest.mark.slow
 def test_a_run_against_itself_is_the_same(quick: Quick) -> None:
     done = quick("diff", PADDING, PADDING)
     assert done.code == 0
     assert done.text.startswith("THE SAME: nothing differs\n")
 
 
+@pytest.mark.slow
 def test_json_has_both_sides_of_each_row(quick: Quick) -> None:
     document = json.loads(quick("diff", FIRST_BOOT, PADDING, "--format", "json").out)
     assert (document["schema"], document["equal"], document["exit_code"]) == ("tracetool.diff/1", False, 1)
@@ -66,6 +70,7 @@ def test_the_page_has_every_section_and_escapes_names(tmp_path: Path, quick: Qui
     assert "&lt;b&gt;.log" in page
 
 
+@pytest.mark.slow
 def test_an_option_of_one_side_does_not_reach_the_other(quick: Quick) -> None:
     assert quick("diff", PADDING, PADDING, "--extent", "2M").code == 0
     done = quick("diff", PADDING, PADDING, "--b-extent", "virt.flash1=2M")
@@ -92,6 +97,7 @@ def test_what_cannot_be_compared_is_refused_in_a_line(
     assert len(done.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_trace_that_differs_in_nothing_is_inconclusive(tmp_path: Path, quick: Quick) -> None:
     path = tmp_path / "damaged.log"
     path.write_text(log("virt.flash1").reset().program(0, 1).read_array().text + "pflash_io_write virt.flash1: off\n")

@@ -66,6 +66,7 @@ def _fifo(tmp_path: Path) -> Path:
     ],
     ids=["standard input", "trace", "image", "output"],
 )
+@pytest.mark.slow
 def test_ctrl_c_ends_a_program_that_waits(arguments: list[str], fifo: Path) -> None:
     command = [*COMMAND, *(str(fifo) if argument == "FIFO" else argument for argument in arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
@@ -146,6 +147,7 @@ def _run(setup: str, *arguments: str, **changes: str) -> subprocess.CompletedPro
     return subprocess.run(shell, capture_output=True, env=environment(**changes), check=False, timeout=PATIENCE_S)
 
 
+@pytest.mark.slow
 def test_a_user_without_home_and_name_gets_an_answer() -> None:
     """As under `docker run -u 65533`."""
     code = (
@@ -164,6 +166,7 @@ def test_a_user_without_home_and_name_gets_an_answer() -> None:
     assert (done.returncode, done.stderr) == (FOUND, b"")
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_removed_under_the_program_is_no_crash(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
@@ -177,6 +180,7 @@ def test_a_folder_that_was_removed_under_the_program_is_no_crash(tmp_path: Path)
 @pytest.mark.parametrize(
     "locale", ["C", *(pytest.param(name, marks=pytest.mark.slow) for name in ("C.UTF-8", "POSIX"))]
 )
+@pytest.mark.slow
 def test_names_that_are_no_utf_8_are_read_and_shown_under_any_locale(locale: str, tmp_path: Path) -> None:
     name = os.fsencode(tmp_path) + b"/tr\xff\xe4ce.log"
     Path(os.fsdecode(name)).write_text(log("virt.flash1").reset().text)
@@ -240,11 +244,13 @@ def test_nothing_of_a_trace_is_obeyed_by_a_terminal(command: list[str], hostile:
 
 @pytest.mark.parametrize("name", ["escpath.tar", "c1-name.simple.zst"])
 @pytest.mark.parametrize("command", ["info", "audit"])
+@pytest.mark.first_quick
 def test_recorded_names_that_mean_harm_are_shown(name: str, command: str, quick: Quick) -> None:
     ended = quick(command, case_path(name))
     assert not {c for c in ended.text + ended.err if not c.isprintable() and c != "\n"}
 
 
+@pytest.mark.slow
 def test_a_device_name_is_no_markup(tmp_path: Path) -> None:
     trace = tmp_path / "trace.log"
     trace.write_text(log("[red]x[/red]").reset().erase(0).text)
@@ -259,6 +265,7 @@ def test_machine_formats_keep_names_as_they_are(quick: Quick) -> None:
 # --- settings of libraries ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_settings_of_polars_and_numpy_are_not_inherited_by_what_is_started() -> None:
     code = """
 import os, sys

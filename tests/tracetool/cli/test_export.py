@@ -75,6 +75,7 @@ def test_a_trace_says_the_same_in_every_format(name: str, source: Path, tmp_path
 
 
 @pytest.mark.parametrize("name", TRACES)
+@pytest.mark.first_quick
 def test_losses_outlive_every_conversion(name: str, tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / "x"
     lossy = capture_path("lossy/trace.simple.zst")
@@ -113,6 +114,7 @@ def test_one_device_alone(tmp_path: Path, quick: Quick) -> None:
 
 @pytest.mark.parametrize("device", ["virt.flash0", "virt.flash1"])
 @pytest.mark.parametrize("name", TRACES)
+@pytest.mark.first_quick
 def test_devices_that_are_left_out_are_missing_to_an_audit_of_the_file(
     name: str, device: str, tmp_path: Path, quick: Quick
 ) -> None:
@@ -129,6 +131,7 @@ def test_devices_that_are_left_out_are_missing_to_an_audit_of_the_file(
 
 
 @pytest.mark.parametrize("name", TRACES)
+@pytest.mark.first_quick
 def test_several_traces_become_one(name: str, tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / f"x.{name}"
     parts = [collect(open_trace(str(path))).frame for path in (FIRST_BOOT, PADDING)]
@@ -151,6 +154,7 @@ def test_what_each_of_several_traces_lost_stays_known(tmp_path: Path, quick: Qui
 
 
 @pytest.mark.parametrize("name", TRACES)
+@pytest.mark.slow
 def test_a_later_trace_without_its_beginning_stays_incomplete(name: str, tmp_path: Path, quick: Quick) -> None:
     lines = zstd.decompress(PADDING.read_bytes()).splitlines(keepends=True)[:-15]
     late = [line for line in lines if b"pflash_reset" not in line or b"flash1" not in line]
@@ -225,6 +229,7 @@ def test_targets_that_cannot_be_written_are_named(name: str, tmp_path: Path, com
         assert f"{target}: cannot be written: " in says
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
     target = tmp_path / "x.log"
     target.write_text("mine")
@@ -240,6 +245,7 @@ def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", [name if name in ("log", "parquet") else pytest.param(name, marks=pytest.mark.slow) for name in FORMATS]
 )
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(name: str) -> None:
     command = [*COMMAND, "export", str(FIRST_BOOT), "-o", "-", "--format", name]
     with subprocess.Popen(

@@ -53,6 +53,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("runs")
+@pytest.mark.slow
 def test_the_report_answers_for_all_runs(quick: Quick) -> None:
     ended = quick("fleet", "runs", "--guests", "100")
     assert ended.code == 1
@@ -66,11 +67,13 @@ def test_the_report_answers_for_all_runs(quick: Quick) -> None:
     ("given", "code"),
     [(["boot-1"], 0), (["boot-1", "boot-3"], 4), (["boot-1", "boot-10.log.zst"], 4), (["boot-2.log.zst"], 1)],
 )
+@pytest.mark.first_quick
 def test_the_exit_code_is_that_of_the_worst_run(quick: Quick, runs: Path, given: list[str], code: int) -> None:
     assert quick("fleet", *(runs / name for name in given)).code == code
 
 
 @pytest.mark.usefixtures("runs")
+@pytest.mark.slow
 def test_the_table_is_the_same_in_every_form(quick: Quick) -> None:
     document = json.loads(quick("fleet", "runs", "--format", "json", "-o", "fleet.parquet").text)
     csv = pl.read_csv(quick("fleet", "runs", "--format", "csv").out)
@@ -82,6 +85,7 @@ def test_the_table_is_the_same_in_every_form(quick: Quick) -> None:
     assert document["exit_code"] == 1
 
 
+@pytest.mark.slow
 def test_the_table_does_not_depend_on_the_moment_but_with_times(quick: Quick, runs: Path) -> None:
     for name in ("first", "second"):
         quick("fleet", "runs", "-o", name)
@@ -92,6 +96,7 @@ def test_the_table_does_not_depend_on_the_moment_but_with_times(quick: Quick, ru
     assert pl.read_parquet("timed")["seconds"].null_count() == 0
 
 
+@pytest.mark.slow
 def test_merged_shards_are_the_whole(quick: Quick, runs: Path) -> None:
     quick("fleet", "runs", "-o", "whole.parquet")
     for number in (1, 2, 3):
@@ -103,6 +108,7 @@ def test_merged_shards_are_the_whole(quick: Quick, runs: Path) -> None:
 
 
 @pytest.mark.usefixtures("runs")
+@pytest.mark.slow
 def test_resume_reads_only_what_is_missing(quick: Quick, cache: Path) -> None:
     whole = quick("fleet", "runs")
     kept = sorted(cache.iterdir())
@@ -114,6 +120,7 @@ def test_resume_reads_only_what_is_missing(quick: Quick, cache: Path) -> None:
     assert again.out == whole.out
 
 
+@pytest.mark.slow
 def test_old_results_are_removed(quick: Quick, runs: Path, cache: Path) -> None:
     quick("fleet", runs / "boot-1")
     (kept,) = cache.iterdir()
@@ -123,6 +130,7 @@ def test_old_results_are_removed(quick: Quick, runs: Path, cache: Path) -> None:
 
 
 @pytest.mark.usefixtures("runs")
+@pytest.mark.slow
 def test_where_chooses_rows(quick: Quick) -> None:
     ended = quick("fleet", "runs", "--where", "device == virt.flash1 and verdict == within-extent", "--format", "json")
     assert [row["run"] for row in json.loads(ended.text)["rows"]] == ["runs/boot-1"]
@@ -130,6 +138,7 @@ def test_where_chooses_rows(quick: Quick) -> None:
 
 
 @pytest.mark.usefixtures("runs")
+@pytest.mark.slow
 def test_outliers_are_named_by_the_first_operation_that_differs(quick: Quick) -> None:
     ended = quick("fleet", "runs", "--outliers", "--format", "json")
     fork = json.loads(ended.text)["forks"][0]
@@ -142,6 +151,7 @@ def test_outliers_are_named_by_the_first_operation_that_differs(quick: Quick) ->
     assert {branch["operation"]["kind"] for branch in fork["branches"]} <= {*KINDS}
 
 
+@pytest.mark.slow
 def test_options_are_those_of_an_audit(quick: Quick, runs: Path) -> None:
     ended = quick("fleet", runs / "boot-2.log.zst", "--extent", "virt.flash1=2M", "--variables", "--format", "json")
     (row,) = (row for row in json.loads(ended.text)["rows"] if row["device"] == "virt.flash1")
@@ -187,6 +197,7 @@ def test_a_part_without_runs_is_an_empty_table(quick: Quick, runs: Path) -> None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for a file in the cache")
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_whole_table_of_what_is_done(runs: Path, cache: Path) -> None:
     """What was not read is in it, too, so that nobody takes the part for the whole."""
     os.mkfifo(runs / "boot-99")  # read last, and never ends

@@ -70,6 +70,7 @@ def running() -> Iterator[list[Running]]:
         each.process.communicate()
 
 
+@pytest.mark.slow
 def test_a_finding_is_said_while_the_log_grows_and_ctrl_c_reports(
     tmp_path: Path, text: bytes, running: list[Running]
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_finding_is_said_while_the_log_grows_and_ctrl_c_reports(
     assert report == tracetool("audit", PADDING).text
 
 
+@pytest.mark.slow
 def test_a_pipe_is_audited_until_its_writer_closes_it(text: bytes, running: list[Running]) -> None:
     program = Running("audit", "--follow", "-", "--format", "json", pipe=True)
     running.append(program)
@@ -101,6 +103,7 @@ def test_a_pipe_is_audited_until_its_writer_closes_it(text: bytes, running: list
     assert json.loads(out)["verdict"] == "outside-extent"
 
 
+@pytest.mark.slow
 def test_fail_fast_ends_at_the_first_finding_that_fails(tmp_path: Path, text: bytes, running: list[Running]) -> None:
     path = tmp_path / "guest.log"
     path.write_bytes(text)
@@ -112,6 +115,7 @@ def test_fail_fast_ends_at_the_first_finding_that_fails(tmp_path: Path, text: by
 
 
 @pytest.mark.parametrize("command", ["events", "operations", "info"])
+@pytest.mark.slow
 def test_rows_of_a_pipe_are_those_of_a_file(command: str, tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "guest.log"
     path.write_bytes(text)

@@ -33,6 +33,7 @@ def recording(capture: str, form: str) -> Path:
 
 
 @pytest.mark.parametrize("capture", CAPTURES)
+@pytest.mark.slow
 def test_an_audit_says_the_same_of_every_recording(capture: str, quick: Quick) -> None:
     image = capture_path(f"{capture}/flash1-before.fd.zst")
     found: dict[str, dict[str, Any]] = {}
@@ -46,6 +47,7 @@ def test_an_audit_says_the_same_of_every_recording(capture: str, quick: Quick) -
 
 @pytest.mark.parametrize("capture", CAPTURES)
 @pytest.mark.parametrize("form", ["simple", "ctf"])
+@pytest.mark.first_quick
 def test_the_image_is_what_qemu_left(capture: str, form: str, tmp_path: Path, quick: Quick) -> None:
     image = capture_path(f"{capture}/flash1-before.fd.zst")
     target = tmp_path / "after.fd"

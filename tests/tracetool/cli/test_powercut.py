@@ -120,6 +120,7 @@ def test_what_no_real_firmware_was_seen_doing_is_marked(quick: Quick, tmp_path: 
     assert "known from edk2's source alone" in done.text
 
 
+@pytest.mark.slow
 def test_the_cuts_of_a_trace_are_told_of_by_cause(quick: Quick) -> None:
     done = quick("powercut", *TRACE, "--whole")
     assert (done.code, done.err) == (
@@ -133,6 +134,7 @@ def test_the_cuts_of_a_trace_are_told_of_by_cause(quick: Quick) -> None:
     assert "erase in a rewrite of the live block outside FTW, for Hello, MTC: up to 18 of 18 variables" in done.text
 
 
+@pytest.mark.slow
 def test_json_of_a_survey_has_the_costs_and_a_case_of_each(quick: Quick) -> None:
     document = json.loads(quick("powercut", *TRACE, "--whole", "--format", "json").text)
     assert (document["commits"], document["cuts"], document["shard"], document["every_state"]) == (54, 55, "1/1", True)
@@ -157,6 +159,7 @@ def test_one_cut_is_made_again_and_written(quick: Quick, tmp_path: Path) -> None
     assert quick("powercut", "--image", image, "--firmware", "aavmf-2022.11").text in done.text
 
 
+@pytest.mark.slow
 def test_a_cut_between_commits_is_that_after_the_last_one(quick: Quick) -> None:
     assert quick("powercut", *TRACE, "--at", "3187").text == quick("powercut", *TRACE, "--at", "3186").text
 
@@ -167,6 +170,7 @@ def test_a_cut_that_costs_nothing_ends_with_0(quick: Quick) -> None:
     assert "18 committed variables, none lost" in done.text
 
 
+@pytest.mark.slow
 def test_the_audit_tries_power_cuts_when_asked(quick: Quick) -> None:
     done = quick("audit", *TRACE, "--power-cuts")
     assert done.code == 1
@@ -174,11 +178,13 @@ def test_the_audit_tries_power_cuts_when_asked(quick: Quick) -> None:
     assert "CUT00" not in quick("audit", *TRACE).text
 
 
+@pytest.mark.slow
 def test_a_rule_about_power_cuts_tries_them_when_it_is_asked_for(quick: Quick) -> None:
     rows = quick("findings", *TRACE, "--rule", "CUT001", "--format", "jsonl").text.splitlines()
     assert [json.loads(row)["rule"] for row in rows] == ["CUT001"]
 
 
+@pytest.mark.slow
 def test_second_cuts_are_told(quick: Quick) -> None:
     arguments = ("powercut", *TRACE, "--whole", "--depth", "2")
     done = quick(*arguments)
@@ -208,11 +214,13 @@ def test_what_is_about_all_cuts_is_refused_for_one(quick: Quick, option: tuple[s
         ),
     ],
 )
+@pytest.mark.first_quick
 def test_a_survey_of_a_sample_says_so(args: tuple[str, ...], words: str, quick: Quick) -> None:
     assert words in " ".join(quick("powercut", *TRACE, *args).text.split())
     assert not json.loads(quick("powercut", *TRACE, *args, "--format", "json").text)["every_state"]
 
 
+@pytest.mark.slow
 def test_a_trace_of_ovmf_says_that_smm_is_not_known(quick: Quick) -> None:
     folder = capture_path("ovmf-first-boot/trace.log.zst").parent
     done = quick("powercut", folder / "trace.log.zst", "--image", folder / "flash1-before.fd.zst", "--at", "40000")

@@ -95,6 +95,7 @@ def test_an_unknown_extent_ends_with_4_where_something_was_written(tmp_path: Pat
     assert quick("audit", trace, "--extent", "768K").code == OK
 
 
+@pytest.mark.slow
 def test_the_demo_ends_as_the_audit_of_its_sample(quick: Quick) -> None:
     demo, audit = quick("demo"), quick("audit", sample("aavmf-shell-padding/trace.log.zst"))
     assert (demo.code, demo.out) == (audit.code, audit.out) == (FOUND, audit.out)
@@ -185,6 +186,7 @@ def test_a_log_that_is_cut_in_mid_line_is_read_and_not_believed(tmp_path: Path, 
     assert "1 of 10 lines were not understood" in ended.text
 
 
+@pytest.mark.slow
 def test_a_packed_trace_that_is_cut_is_read_as_far_as_it_goes(tmp_path: Path, quick: Quick) -> None:
     path = tmp_path / "cut.zst"
     path.write_bytes(FIRST_BOOT.read_bytes()[:30_000])
@@ -284,6 +286,7 @@ def test_an_image_that_cannot_be_read_is_named(name: str, says: str, tmp_path: P
     assert f"{tmp_path / name}: {reason}" in complaint(ended.err)
 
 
+@pytest.mark.slow
 def test_contents_at_an_event_are_those_of_that_moment(tmp_path: Path, quick: Quick) -> None:
     """The event before the program that the padding sample is about, and the event itself."""
     before, target = PADDING.with_name("flash1-before.fd.zst"), tmp_path / "at.fd"
@@ -312,6 +315,7 @@ OUTPUTS = [
 
 
 @pytest.mark.parametrize("arguments", OUTPUTS, ids=" ".join)
+@pytest.mark.first_quick
 def test_a_file_gets_the_bytes_that_standard_output_gets(arguments: list[str], tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / "out"
     shown = quick(*arguments, PADDING)
@@ -333,6 +337,7 @@ def test_a_file_that_cannot_be_written_is_named(arguments: list[str], target: st
 
 
 @pytest.mark.parametrize("arguments", [["audit"], ["events", "--format", "parquet"]], ids=" ".join)
+@pytest.mark.slow
 def test_a_full_disk_behind_standard_output_is_one_line(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
@@ -342,6 +347,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(arguments: list[str]) ->
     assert complaint(done.stderr.decode()) == "tracetool: standard output: No space left on device"
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
     """The folder would allow it."""
     target = tmp_path / "kept"
@@ -356,6 +362,7 @@ def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("closed", "trace", "code"), [("2>&-", PADDING, FOUND), (">&-", PADDING, FOUND), ("<&-", "-", UNREADABLE)]
 )
+@pytest.mark.slow
 def test_a_closed_stream_changes_no_exit_code(closed: str, trace: Path | str, code: int) -> None:
     shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, "audit", str(trace)]
     done = subprocess.run(shell, capture_output=True, env=environment(), check=False)
@@ -363,6 +370,7 @@ def test_a_closed_stream_changes_no_exit_code(closed: str, trace: Path | str, co
     assert "internal error" not in done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_what_an_encoding_lacks_is_escaped(tmp_path: Path) -> None:
     path = tmp_path / "trace.log"
     path.write_text(log("flash\N{GREEK SMALL LETTER ALPHA}").reset().text)
@@ -373,6 +381,7 @@ def test_what_an_encoding_lacks_is_escaped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unbuffered", ["", pytest.param("1", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("output_format", ["table", "csv", "jsonl"])
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(output_format: str, unbuffered: str) -> None:
     """As in `tracetool events TRACE | head -1`; not exit code 1, which would mean findings."""
     command = [*COMMAND, "events", str(PADDING), "--format", output_format]
@@ -415,6 +424,7 @@ def test_the_table_of_events_has_a_line_for_each(frame: pl.DataFrame, quick: Qui
     ]
 
 
+@pytest.mark.slow
 def test_operations_of_several_traces_name_theirs(quick: Quick) -> None:
     head, *rows = quick("operations", FIRST_BOOT, PADDING, "--where", "op == erase").text.splitlines()
     assert head.split()[:2] == ["trace", "seq"]
@@ -506,15 +516,18 @@ def on_a_terminal(*arguments: str, talk: bool = False, **changes: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colours() -> None:
     assert "\x1b[" in on_a_terminal("audit", str(PADDING))
 
 
+@pytest.mark.slow
 def test_no_progress_bar_stands_between_the_rows() -> None:
     assert "\x1b" not in on_a_terminal("events", str(PADDING), talk=True)
     assert "\x1b" in on_a_terminal("operations", str(PADDING), talk=True)
 
 
+@pytest.mark.slow
 def test_no_color_is_respected() -> None:
     """Of what a terminal is told only weight is left."""
     shown = on_a_terminal("audit", str(PADDING), NO_COLOR="1")
@@ -522,6 +535,7 @@ def test_no_color_is_respected() -> None:
     assert not re.findall(r"\x1b\[[0-9;]*(?:3[0-9]|4[0-9]|9[0-9])m", shown)
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_neither_colours_nor_trailing_blanks(quick: Quick) -> None:
     shown = quick("audit", PADDING).text
     assert "\x1b" not in shown
@@ -549,6 +563,7 @@ def test_a_pipe_gets_neither_colours_nor_trailing_blanks(quick: Quick) -> None:
     ],
     ids=" ".join,
 )
+@pytest.mark.slow
 def test_an_interruption_ends_with_130_and_leaves_nothing(tmp_path: Path, command: list[str]) -> None:
     """A trace that never ends, so that the run is surely still on."""
     fifo, out = tmp_path / "trace", tmp_path / "out"
@@ -570,6 +585,7 @@ def test_an_interruption_ends_with_130_and_leaves_nothing(tmp_path: Path, comman
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_program_that_is_ended_leaves_no_half_written_file(tmp_path: Path) -> None:
     fifo, target = tmp_path / "trace", tmp_path / "out" / "events.csv"
     target.parent.mkdir()
@@ -631,6 +647,7 @@ def test_every_rule_is_listed(quick: Quick) -> None:
     assert listed == [[rule.id, rule.severity.label, rule.title] for rule in RULES.values()]
 
 
+@pytest.mark.slow
 def test_an_error_can_be_traced(tmp_path: Path) -> None:
     assert "Traceback" in tracetool("info", tmp_path, "--debug").err
 
@@ -674,6 +691,7 @@ def seqs_of(quick: Quick, *arguments: str | Path) -> list[int]:
     return table["first_seq"].to_list()
 
 
+@pytest.mark.slow
 def test_operations_are_found_by_their_block(quick: Quick) -> None:
     assert seqs_of(quick, "operations", PADDING, "--where", "block == 4") == [4368, 4373, 4375, 4377, 4380]
     whole = pl.read_csv(quick("operations", FIRST_BOOT, "--format", "csv").out)
@@ -683,11 +701,13 @@ def test_operations_are_found_by_their_block(quick: Quick) -> None:
 @pytest.mark.parametrize(
     ("rule", "seqs"), [("EXT001", [4368]), ("ext003", [4373, 4375, 4377, 4380]), ("RO001", [2, 4])]
 )
+@pytest.mark.slow
 def test_operations_are_found_by_their_rule(rule: str, seqs: list[int], quick: Quick) -> None:
     assert seqs_of(quick, "operations", PADDING, "--rule", rule) == seqs
     assert seqs_of(quick, "operations", FIRST_BOOT, PADDING, "--rule", rule, "--where", "trace == 1") == seqs
 
 
+@pytest.mark.slow
 def test_a_rule_without_cases_has_no_operations(quick: Quick) -> None:
     assert seqs_of(quick, "operations", FIRST_BOOT, "--rule", "EXT001") == []
 
@@ -701,6 +721,7 @@ def test_blocks_are_asked_for(quick: Quick) -> None:
 # --- several traces, and numbers -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_events_of_several_traces_name_theirs(quick: Quick) -> None:
     lines = quick("events", FIRST_BOOT, PADDING).text.splitlines()
     assert lines[0].split() == ["trace", "seq", "time", "boot", "event"]
@@ -716,6 +737,7 @@ def test_a_choice_that_is_not_there_writes_nothing(output_format: str, quick: Qu
     assert (ended.code, ended.out) == (USAGE, b"")
 
 
+@pytest.mark.slow
 def test_an_event_of_one_of_several_traces_is_explained(quick: Quick) -> None:
     alone = quick("explain", PADDING, "4370")
     assert quick("explain", PADDING, "0x1112").out == alone.out
@@ -747,6 +769,7 @@ def test_an_event_that_does_not_exist_is_named(arguments: tuple[str, ...], says:
 # --- the report and the person who reads it ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_report_in_a_file_fits_a_mail(tmp_path: Path, quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.conftest.COLUMNS", "")
     target = tmp_path / "report.txt"
@@ -758,12 +781,14 @@ def test_a_report_in_a_file_fits_a_mail(tmp_path: Path, quick: Quick, monkeypatc
 
 
 @pytest.mark.parametrize("width", [40, 60, 72])
+@pytest.mark.first_quick
 def test_an_explanation_is_no_wider_than_it_is_asked_to_be(width: int, quick: Quick) -> None:
     told = quick("explain", PADDING, 4370, "--width", width).text
     assert max(map(len, told.splitlines())) <= width
 
 
 @pytest.mark.parametrize("width", [40, 100])
+@pytest.mark.first_quick
 def test_a_report_is_as_wide_as_it_is_asked_to_be(width: int, monkeypatch: pytest.MonkeyPatch, quick: Quick) -> None:
     whole = quick("audit", PADDING).text
     asked = quick("audit", PADDING, "--width", width).text
@@ -806,6 +831,7 @@ def test_quiet_says_nothing_but_the_answer(tmp_path: Path, quick: Quick) -> None
         (("--extent", "64M", "--fail-on", "warning"), FOUND, "2 findings of severity warning or worse"),
     ],
 )
+@pytest.mark.first_quick
 def test_the_report_says_why_it_does_not_end_with_0(
     options: tuple[str, ...], code: int, why: str, quick: Quick
 ) -> None:

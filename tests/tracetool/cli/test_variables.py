@@ -53,6 +53,7 @@ def test_the_store_at_the_end_of_a_trace_is_that_of_the_image_it_left(rows: Rows
     assert rows(PADDING, "--image", BEFORE, "--deleted") == rows(AFTER, "--deleted")
 
 
+@pytest.mark.slow
 def test_a_variable_is_there_from_the_event_that_added_it(rows: Rows) -> None:
     def names(at: int) -> set[object]:
         return {row["variable"] for row in rows(PADDING, "--image", BEFORE, "--at", str(at))}
@@ -75,6 +76,7 @@ def test_the_history_of_a_variable(rows: Rows) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_operations_name_the_variables_that_they_touch(quick: Quick) -> None:
     query = "var == Hello and intent in (create, delete)"
     table = quick("operations", PADDING, "--image", BEFORE, "--where", query).text.splitlines()
@@ -228,6 +230,7 @@ def test_what_uefi_vars_does_not_trace_is_refused_in_a_line(
     assert (done.code, words in done.err, len(done.err.splitlines())) == (2, True, 1)
 
 
+@pytest.mark.slow
 def test_events_of_uefi_vars_change_no_verdict(tmp_path: Path, quick: Quick) -> None:
     with closing(open_source(PADDING)) as source:
         events = source.read_fully(1 << 30).decode().splitlines(keepends=True)
@@ -239,6 +242,7 @@ def test_events_of_uefi_vars_change_no_verdict(tmp_path: Path, quick: Quick) -> 
     assert noisy["verdict"] == plain["verdict"]
 
 
+@pytest.mark.slow
 def test_a_save_of_u_boot_that_failed_is_torn(rows: Rows) -> None:
     (save,) = rows(str(case_path("uboot-saveenv-qemu-2343.log.zst")), "--changes")
     assert (save["outcome"], save["offset"], save["variable"]) == ("torn", 0, None)

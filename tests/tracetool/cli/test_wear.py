@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.tracetool.cli.program import Quick
 
 
+@pytest.mark.slow
 def test_the_text_tells_what_to_expect(quick: Quick) -> None:
     done = quick("wear", FIRST_BOOT, PADDING, "--width", "200")
     assert (done.code, done.err) == (0, "")
@@ -72,6 +73,7 @@ def test_what_has_no_answer_is_refused_in_a_line(
     assert len(done.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_flash_and_uefi_vars_are_put_side_by_side(tmp_path: Path, quick: Quick) -> None:
     log = tmp_path / "uefi-vars.log"
     log.write_text("".join(f"4242@1700000000.{number:06d}:{line}\n" for number, line in enumerate(BOOT)))
@@ -97,6 +99,7 @@ def test_what_is_no_log_of_uefi_vars_is_refused(options: list[str | Path], code:
     assert words in done.err
 
 
+@pytest.mark.slow
 def test_wear_is_told_by_module_where_a_log_of_the_code_is(quick: Quick) -> None:
     folder = capture_path("aavmf-who/README.md").parent
     args = (folder / "trace.log.zst", "--image", folder / "flash1-before.fd.zst", "--who-log", folder / "who.log.zst")

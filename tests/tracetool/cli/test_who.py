@@ -22,6 +22,7 @@ def arguments() -> list[Path | str]:
     return [folder / "trace.log.zst", "--who-log", folder / "who.log.zst"]
 
 
+@pytest.mark.slow
 def test_modules_by_what_they_did(arguments: list[Path | str]) -> None:
     ended = tracetool("who", *arguments)
     assert (ended.code, ended.err) == (0, "")
@@ -34,6 +35,7 @@ def test_modules_by_what_they_did(arguments: list[Path | str]) -> None:
     assert lines[-1][-1] == "RO001"
 
 
+@pytest.mark.slow
 def test_modules_as_data(arguments: list[Path | str]) -> None:
     ended = tracetool("who", *arguments, "--where", "op == erase", "--format", "jsonl")
     rows = [json.loads(line) for line in ended.text.splitlines()]
@@ -49,6 +51,7 @@ def test_modules_as_data(arguments: list[Path | str]) -> None:
     assert ended.text.splitlines()[-1].endswith(",RO001")
 
 
+@pytest.mark.slow
 def test_operations_with_their_callers(arguments: list[Path | str]) -> None:
     ended = tracetool("who", *arguments, "--operations", "--where", "op == stray", "--format", "csv")
     assert ended.code == 0
@@ -73,6 +76,7 @@ def test_the_timeline_names_who_asked(arguments: list[Path | str]) -> None:
         (lambda _: b"\x1b]0;evil\x07" * 1000, "is not complete"),
     ],
 )
+@pytest.mark.slow
 def test_a_log_that_is_no_longer_whole_is_told(
     damage: Callable[[bytes], bytes], said: str, arguments: list[Path | str], tmp_path: Path
 ) -> None:
@@ -92,6 +96,7 @@ def test_a_log_that_is_no_longer_whole_is_told(
         ([PADDING, "--who-log", "/nowhere"], "one log is of one run"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_missing_is_said(extra: list[Path | str], said: str) -> None:
     ended = tracetool("who", PADDING, *extra)
     assert ended.code in (2, 3)

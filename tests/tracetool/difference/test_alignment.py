@@ -76,6 +76,7 @@ def test_moves_pair_equal_keys_once_and_in_order() -> None:
 
 
 @pytest.mark.parametrize("size", [200_000])
+@pytest.mark.slow
 def test_two_long_sequences_with_nothing_in_order_end_soon(size: int) -> None:
     """Myers alone would take hours."""
     numbers = np.random.default_rng(1).integers(0, 1_000, (2, size))

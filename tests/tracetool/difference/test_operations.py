@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +64,7 @@ def changes(found: Aligned) -> list[str]:
 
 
 @given(plan=runs)
+@pytest.mark.slow
 def test_a_run_at_another_time_differs_in_nothing(plan: list[Step]) -> None:
     found = aligned(plan, plan)
     assert not changes(found)
@@ -70,6 +72,7 @@ def test_a_run_at_another_time_differs_in_nothing(plan: list[Step]) -> None:
 
 
 @given(plan=runs, data=st.data())
+@pytest.mark.slow
 def test_an_operation_that_is_missing_is_gone_or_added(plan: list[Step], data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(plan) - 1))
     without = plan[:at] + plan[at + 1 :]
@@ -91,6 +94,7 @@ def test_an_operation_with_other_data_is_changed(plan: list[Step], data: st.Data
 
 
 @given(plan=runs, data=st.data())
+@pytest.mark.slow
 def test_an_operation_at_another_place_is_changed(plan: list[Step], data: st.DataObject) -> None:
     writing = [index for index, step in enumerate(plan) if step[0] in ("program", "buffered")]
     if not writing:
@@ -104,6 +108,7 @@ def test_an_operation_at_another_place_is_changed(plan: list[Step], data: st.Dat
 
 
 @given(plan=runs, data=st.data())
+@pytest.mark.slow
 def test_an_operation_at_another_moment_is_moved(plan: list[Step], data: st.DataObject) -> None:
     before, after = (data.draw(st.integers(0, len(plan) - 1)) for _ in "ab")
     rest = plan[:before] + plan[before + 1 :]
@@ -114,6 +119,7 @@ def test_an_operation_at_another_moment_is_moved(plan: list[Step], data: st.Data
 
 
 @given(a=runs, b=runs)
+@pytest.mark.slow
 def test_every_operation_is_accounted_for_once(a: list[Step], b: list[Step]) -> None:
     found = aligned(a, b)
     for side, plan in (("a", a), ("b", b)):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FLASH1 = "virt.flash1"
 
 
+@pytest.mark.slow
 def test_the_padding_sample_differs_from_the_first_boot_by_the_write_beyond_the_extent() -> None:
     found = tt.diff(FIRST_BOOT, PADDING)
     assert found.exit_code == 1
@@ -35,6 +36,7 @@ def test_the_padding_sample_differs_from_the_first_boot_by_the_write_beyond_the_
 
 
 @pytest.mark.parametrize("other", ["trace.log.zst", "trace.simple.zst"])
+@pytest.mark.slow
 def test_a_run_is_the_same_in_every_format(other: str) -> None:
     found = tt.diff(FIRST_BOOT, capture_path(f"aavmf-first-boot/{other}"))
     assert found.equal
@@ -42,6 +44,7 @@ def test_a_run_is_the_same_in_every_format(other: str) -> None:
     assert found.same == found.a.operations == found.b.operations
 
 
+@pytest.mark.slow
 def test_what_is_the_same_in_an_incomplete_trace_is_no_answer() -> None:
     lossy = capture_path("lossy/trace.simple.zst")
     found = tt.diff(lossy, lossy)
@@ -50,6 +53,7 @@ def test_what_is_the_same_in_an_incomplete_trace_is_no_answer() -> None:
     assert any("34,393 events lost" in doubt for doubt in found.doubts)
 
 
+@pytest.mark.slow
 def test_the_images_tell_what_differed_before() -> None:
     folder = "aavmf-first-boot"
     before = {FLASH1: capture_path(f"{folder}/flash1-before.fd.zst")}
@@ -60,6 +64,7 @@ def test_the_images_tell_what_differed_before() -> None:
     assert found.contents["bytes_before"].null_count() == 0
 
 
+@pytest.mark.slow
 def test_a_device_that_only_one_run_has_is_named() -> None:
     found = tt.diff(FIRST_BOOT, tt.open(FIRST_BOOT, device=FLASH1))
     assert found.verdicts.rows() == [("virt.flash0", "no-extent", None)]

@@ -29,6 +29,7 @@ TOUR = "cfi02/tour.log.zst"
         (435, "Another sector to erase, but the window is over"),
     ],
 )
+@pytest.mark.first_quick
 def test_a_write_is_explained(seq: int, said: str, quick: Quick) -> None:
     trace, image = capture_path(TOUR), capture_path("cfi02/tour.before.fd.zst")
     ended = quick("explain", str(trace), str(seq), "--image", f"musicpal.flash={image}")

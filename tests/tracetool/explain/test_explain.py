@@ -120,6 +120,7 @@ def test_the_count_is_as_wide_as_the_chip() -> None:
     assert WRITE["count"].format(count="3") in explained(trace, 3, narrow).sentences
 
 
+@pytest.mark.slow
 def test_a_word_says_how_many_are_to_come() -> None:
     trace = log(FLASH1).reset().buffered(0, 1, 2, 3).text
     writes = [at for at, line in enumerate(trace.splitlines()) if "wcycle:2" in line]
@@ -131,6 +132,7 @@ def test_a_word_says_how_many_are_to_come() -> None:
     assert WRITE["word"] in explained(rest, 0).sentences
 
 
+@pytest.mark.slow
 def test_the_write_into_the_padding_is_explained_whole(unpacked: Callable[[str], Path]) -> None:
     image = unpacked("aavmf-shell-padding/flash1-before.fd.zst")
     found = explained(capture_path(PADDING), 4370, Options(images={FLASH1: image}))
@@ -151,6 +153,7 @@ def test_the_write_into_the_padding_is_explained_whole(unpacked: Callable[[str],
     assert "cmd 0x40 (program), wcycle 1" in shown
 
 
+@pytest.mark.slow
 def test_a_program_that_changes_one_byte_shows_its_line_alone(unpacked: Callable[[str], Path]) -> None:
     image = unpacked("aavmf-shell-padding/flash1-before.fd.zst")
     shown = text_of(explained(capture_path(PADDING), 4356, Options(images={FLASH1: image})))
@@ -164,6 +167,7 @@ def test_bytes_that_were_not_known_are_shown_so() -> None:
     assert "4 B were not known" in shown
 
 
+@pytest.mark.slow
 def test_an_erase_shows_a_few_lines_and_counts_the_rest(unpacked: Callable[[str], Path]) -> None:
     image = unpacked("aavmf-shell-padding/flash1-before.fd.zst")
     shown = text_of(explained(capture_path(PADDING), 112, Options(images={FLASH1: image})))
@@ -191,6 +195,7 @@ def test_an_event_of_a_device_that_is_not_replayed_is_explained_without_state() 
 
 
 @pytest.mark.parametrize("seq", [0, 2, 6, 10, 112, 4285, 4287, 4300, 4356, 4357])
+@pytest.mark.first_quick
 def test_ten_kinds_of_events_of_a_real_boot_are_explained(seq: int) -> None:
     found = explained(capture_path(PADDING), seq)
     assert found.sentences

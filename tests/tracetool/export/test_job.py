@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -24,6 +25,7 @@ def heights(job: Job) -> Iterator[int | Loss | Failure]:
 
 
 @given(st.lists(frames(4), max_size=3), st.lists(st.tuples(st.integers(0, 12), st.integers(0, 9)), max_size=4))
+@pytest.mark.slow
 def test_marks_cut_frames_and_change_none(parts: list[pl.DataFrame], places: list[tuple[int, int]]) -> None:
     whole = made([]) if not parts else pl.concat(parts)
     whole = whole.with_columns(seq=pl.int_range(whole.height, dtype=pl.Int64))

@@ -23,6 +23,7 @@ def test_a_recorded_log_comes_out_byte_for_byte(path: str) -> None:
 
 
 @given(frames())
+@pytest.mark.slow
 def test_a_log_holds_all_but_fractions_of_microseconds_and_threads_without_a_time(events: pl.DataFrame) -> None:
     reading = read_text(exported(Frames([events]), "log").data)
     microseconds = pl.col("time_ns") // 1000 * 1000
@@ -33,6 +34,7 @@ def test_a_log_holds_all_but_fractions_of_microseconds_and_threads_without_a_tim
 
 
 @given(frames())
+@pytest.mark.slow
 def test_lines_are_those_of_the_catalogue(events: pl.DataFrame) -> None:
     unknown = [pl.lit(None, dtype).alias(name) for name, dtype in (("time_ns", pl.Int64), ("process", pl.UInt32))]
     named = events.filter(pl.col("device") != "pflash").with_columns(unknown)

@@ -60,6 +60,7 @@ def shown() -> Shown:
     return Shown(exported(open_trace(FIRST_BOOT), "perfetto").data)
 
 
+@pytest.mark.slow
 def test_every_operation_is_a_slice_on_its_device_s_track(shown: Shown, operations: pl.DataFrame) -> None:
     expected = [
         (

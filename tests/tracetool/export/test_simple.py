@@ -24,6 +24,7 @@ def string(text: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["aavmf-first-boot", "aavmf-shell-padding", "aavmf-rfc-v2"])
+@pytest.mark.first_quick
 def test_a_log_becomes_the_records_that_qemu_wrote_in_the_same_run(name: str) -> None:
     with zstd.open(capture_path(f"{name}/trace.simple.zst")) as packed:
         recorded = simple_records(packed.read())
@@ -35,6 +36,7 @@ def test_a_log_becomes_the_records_that_qemu_wrote_in_the_same_run(name: str) ->
 
 
 @given(frames())
+@pytest.mark.slow
 def test_every_event_is_a_record_with_its_time_and_process(events: pl.DataFrame) -> None:
     data, remarks = exported(Frames([events]), "simple")
     records = simple_records(data)
@@ -96,6 +98,7 @@ def test_what_a_simple_trace_cannot_hold_is_said() -> None:
 
 
 @given(st.lists(frames(6), min_size=1, max_size=3))
+@pytest.mark.slow
 def test_a_simple_trace_is_read_back_as_it_was(parts: list[pl.DataFrame]) -> None:
     events = pl.concat(parts)
     data, _ = exported(Frames([events]), "simple")

@@ -68,6 +68,7 @@ def shown() -> list[Access]:
     return list(accesses(exported(open_trace(FIRST_BOOT, chunk_bytes=100_000), "vcd").data))
 
 
+@pytest.mark.slow
 def test_every_access_stands_there_with_its_signals(shown: list[Access], events: pl.DataFrame) -> None:
     signals = [
         (device, values["address"], values["data"], values["size"], values["write"], values["wcycle"])

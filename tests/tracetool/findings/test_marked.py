@@ -10,6 +10,7 @@ from tracetool.findings.marked import with_findings
 PADDING = str(sample("aavmf-shell-padding/trace.log.zst"))
 
 
+@pytest.mark.slow
 def test_an_operation_has_the_rules_that_speak_of_it_and_the_worst_severity() -> None:
     audit = tt.open(PADDING).audit()
     trace = tt.open(PADDING)
@@ -33,6 +34,7 @@ def test_an_operation_has_the_rules_that_speak_of_it_and_the_worst_severity() ->
         ("not finding", "finding == false"),
     ],
 )
+@pytest.mark.first_quick
 def test_queries_speak_of_findings_and_of_bytes_that_are_touched(query: str, same: str) -> None:
     trace = tt.open(PADDING)
     rows = trace.operations(query)
@@ -40,6 +42,7 @@ def test_queries_speak_of_findings_and_of_bytes_that_are_touched(query: str, sam
     assert rows.equals(trace.operations(same))
 
 
+@pytest.mark.slow
 def test_what_a_rule_speaks_of_is_the_same_by_option_and_by_query() -> None:
     trace = tt.open(PADDING)
     for rule in ("EXT001", "RO001", "WEAR002"):
@@ -48,6 +51,7 @@ def test_what_a_rule_speaks_of_is_the_same_by_option_and_by_query() -> None:
         trace.operations(rule="EXT999")
 
 
+@pytest.mark.slow
 def test_events_are_asked_by_the_findings_of_their_operations() -> None:
     frames = tt.open(PADDING).chunks_with_operations(audited=True)
     seqs = [row["seq"] for frame in frames for row in frame.iter_rows(named=True) if "EXT001" in (row["rule"] or [])]

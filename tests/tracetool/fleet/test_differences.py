@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def test_the_forks_tell_all_runs_apart(runs: list[str]) -> None:
         assert len(prefixes) == 1
 
 
+@pytest.mark.slow
 def test_the_operations_of_a_trace_are_compared_by_device() -> None:
     first, second = (steps_of(tt.open(path).operations()) for path in (FIRST_BOOT, PADDING))
     assert {device: len(found) for device, found in first.items()} == {"virt.flash0": 2, "virt.flash1": 1018}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from polars.testing import assert_frame_equal
 
 from tests.tracetool.fleet.rows import a_row, code_row
@@ -37,6 +38,7 @@ def test_no_rows_make_an_empty_table() -> None:
     assert_frame_equal(fleet_table([]), FLEET_SCHEMA.to_frame())
 
 
+@pytest.mark.slow
 def test_the_rows_of_many_runs_are_kept_as_columns() -> None:
     rows = [a_row(f"r{number}") for number in range(3000)]
     assert_frame_equal(fleet_table(rows), fleet_table(reversed(rows)))

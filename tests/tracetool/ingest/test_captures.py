@@ -34,6 +34,7 @@ def test_every_line_of_a_capture_is_understood(name: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
+@pytest.mark.first_quick
 def test_a_mangled_capture_is_read_on(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     with zstd.open(capture_path("aavmf-shell-padding/trace.log.zst")) as stream:

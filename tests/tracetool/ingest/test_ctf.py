@@ -90,6 +90,7 @@ def test_a_run_recorded_with_losses_says_how_many_and_where(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["aavmf-first-boot", "lossy"])
+@pytest.mark.first_quick
 def test_plain_and_compiled_read_a_capture_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needed_kernels()
     folder = capture(name, tmp_path)
@@ -100,6 +101,7 @@ def test_plain_and_compiled_read_a_capture_the_same(name: str, tmp_path: Path, m
 
 
 @pytest.mark.parametrize("chunk_bytes", [6400, 64 * 4097])
+@pytest.mark.slow
 def test_the_size_of_the_chunks_does_not_matter(chunk_bytes: int, tmp_path: Path) -> None:
     folder = capture("lossy", tmp_path)
     assert_equal(read(folder, chunk_bytes=chunk_bytes), read(folder))
@@ -135,6 +137,7 @@ def recorded(variant: Variant) -> tuple[EventType, list[int | str]]:
 
 @pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.first_quick
 def test_every_event_is_read_as_its_log_line_is(order: str, tmp_path: Path) -> None:
     types, values = zip(*map(recorded, CATALOGUE), strict=True)
     packet = Packet([(number, number, arguments) for number, arguments in enumerate(values)])

@@ -68,6 +68,7 @@ def a_file(name: str, content: bytes = b"") -> tuple[tarfile.TarInfo, bytes]:
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress, zstd.compress])
+@pytest.mark.first_quick
 def test_an_archive_is_read_as_its_directory(pack: Callable[[bytes], bytes], tmp_path: Path, scratch: Path) -> None:
     needed_babeltrace()
     file = tmp_path / "anything"
@@ -99,6 +100,7 @@ def test_a_recorded_archive() -> None:
 
 
 @pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.first_quick
 def test_a_cut_archive_is_read_as_far_as_it_goes(packed: bool, tmp_path: Path) -> None:
     needed_babeltrace()
     data = an_archive(tmp_path, Packet([(0, time, ("flash",)) for time in range(10_000)]))

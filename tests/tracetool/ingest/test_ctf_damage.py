@@ -81,6 +81,7 @@ def test_a_stream_cut_in_a_header(left: int, tmp_path: Path) -> None:
     assert (found.health.truncated is None) == (left == 0)
 
 
+@pytest.mark.slow
 def test_a_cut_stream_of_a_recorded_trace(tmp_path: Path) -> None:
     folder = capture("aavmf-first-boot", tmp_path)
     os.truncate(folder / "ch_1", 300_000)
@@ -91,6 +92,7 @@ def test_a_cut_stream_of_a_recorded_trace(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left", [0, 70, 100, 130, 200, 400, 1000, 2000])
 @pytest.mark.parametrize("whole", [1, 2])
+@pytest.mark.first_quick
 def test_a_cut_stream_leaves_the_others_whole(left: int, whole: int, tmp_path: Path) -> None:
     """Those that go on where it ends, and have further packets."""
     streams = [[a_packet(number) for number in range(10)], [a_packet(number) for number in range(9)]]
@@ -160,6 +162,7 @@ def test_of_two_traces_the_whole_one_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", ["ch_0", "metadata"])
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.slow
 def test_a_trace_altered_anywhere_is_read_or_refused(
     file: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +315,7 @@ def is_running(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_its_parent(tmp_path: Path) -> None:
     """The parent is killed; the child, which waits for a block to be given back, notices."""
     a_trace(tmp_path / "trace", packets=10)

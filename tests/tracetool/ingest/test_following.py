@@ -360,6 +360,7 @@ def document(audit: tt.Audit) -> dict[str, Any]:
 
 @settings(max_examples=5)
 @given(cuts=cuts, preroll=st.sampled_from([50, 1 << 16]))
+@pytest.mark.slow
 def test_a_followed_audit_ends_as_one_made_afterwards(
     cuts: list[int], preroll: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -61,6 +61,7 @@ def without_provenance(path: Path, frame: pl.DataFrame) -> Reading:
 
 
 @given(st.lists(frames(6), min_size=1, max_size=3), st.integers(1, 10))
+@pytest.mark.slow
 def test_events_are_read_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, parts: list[pl.DataFrame], rows: int
 ) -> None:
@@ -278,6 +279,7 @@ def test_a_record_of_a_trace_that_is_none_is_refused(target: Path) -> None:
     ],
     ids=["another", "narrow", "wide", "strings", "more"],
 )
+@pytest.mark.first_quick
 def test_other_tables_are_refused(frame: pl.DataFrame, says: str, target: Path) -> None:
     frame.write_parquet(target)
     assert says in complaint(target)
@@ -315,6 +317,7 @@ def test_rows_that_no_trace_gives_are_counted_and_left_out(target: Path) -> None
 
 
 @pytest.mark.parametrize("row", [IMPOSSIBLE[0], IMPOSSIBLE[-1]], ids=str)
+@pytest.mark.first_quick
 def test_under_strict_an_impossible_row_is_refused(row: dict[str, Any], target: Path) -> None:
     rows = pl.concat([made([RESET]), _raw(row), made([RESET])]).with_columns(seq=pl.int_range(3, dtype=pl.Int64))
     rows.write_parquet(target)

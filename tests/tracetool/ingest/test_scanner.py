@@ -94,11 +94,13 @@ def scan(data: bytes, scanner: type[TextScanner] = TextScanner) -> tuple[int, li
 
 
 @pytest.mark.parametrize("head", [*PREFIXES.values(), *HEADS])
+@pytest.mark.first_quick
 def test_any_event_after_a_head_is_read_as_the_parser_does(head: str) -> None:
     assert_reads_as_the_parser_does("".join(f"{head}{event}\n" for event in [WRITE, *EVENTS]).encode())
 
 
 @given(logs | mutated())
+@pytest.mark.slow
 def test_frames_are_equal_with_and_without_a_scanner(data: bytes) -> None:
     assert_reads_as_the_parser_does(WRITE.encode() + b"\n" + data + b"\n" + WRITE.encode() + b"\n")
 
@@ -128,6 +130,7 @@ def test_any_bytes_are_read_as_the_parser_does(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.first_quick
 def test_a_mangled_capture_is_read_as_the_parser_does(seed: int) -> None:
     random = Random(seed)  # noqa: S311
     with zstd.open(capture_path("aavmf-shell-padding/trace.log.zst")) as stream:
@@ -190,6 +193,7 @@ def test_thousands_of_devices_fall_to_the_parser() -> None:
     assert_equal(read_text(data, scanner=TextScanner), read_text(data))
 
 
+@pytest.mark.slow
 def test_very_long_lines_are_read_as_the_parser_does() -> None:
     for size in (1 << 20, (1 << 20) + 1, 3 << 20):
         for filler in (b"x", b"\0", b"1", b" ", b"pflash_"):
@@ -234,6 +238,7 @@ def test_logs_of_any_length_are_scanned_where_the_scanner_is_compiled(monkeypatc
         pytest.param("aavmf-reclaim/trace.log.zst", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.first_quick
 def test_a_capture_reads_the_same(name: str) -> None:
     path = str(capture_path(name))
     readers = [TextTrace(TraceMeta(path, path), new_scanner=scanner) for scanner in (TextScanner, no_scanner)]

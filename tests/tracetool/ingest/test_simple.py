@@ -102,6 +102,7 @@ def test_both_forms_read_a_capture_the_same(capture: str) -> None:
 
 
 @pytest.mark.parametrize("capture", ["ovmf-first-boot", "aavmf-shell-padding"])
+@pytest.mark.slow
 def test_both_forms_read_a_log_that_was_converted_the_same(capture: str, tmp_path: Path, quick: Quick) -> None:
     converted = tmp_path / "trace.simple"
     log = capture_path(f"{capture}/trace.log.zst")
@@ -367,6 +368,7 @@ def test_any_records_are_all_accounted_for(records: list[tuple[str, Any, int]], 
 
 @settings(max_examples=200)
 @given(_RECORDS, st.sampled_from(["<", ">"]))
+@pytest.mark.slow
 def test_both_forms_agree(records: list[tuple[str, Any, int]], order: Order) -> None:
     data = _trace_of(records, order)
     assert_equal(read_plainly(data), read(data))

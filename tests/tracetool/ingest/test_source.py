@@ -64,6 +64,7 @@ def test_what_a_cut_stream_holds_is_delivered(tmp_path: Path, packing: str) -> N
     assert len(LINES) // 2 < reading.health.events < len(LINES)
 
 
+@pytest.mark.first_quick
 def test_a_line_that_a_cut_stream_ends_in_is_no_event(tmp_path: Path, packing: str) -> None:
     """Cut within its last number, it would look like an event with another value."""
     lines = [
@@ -100,6 +101,7 @@ def test_a_stream_of_which_nothing_can_be_unpacked_is_an_error(tmp_path: Path, p
         open_trace(str(path))
 
 
+@pytest.mark.slow
 def test_a_file_that_unpacks_to_very_much_takes_little_memory(tmp_path: Path, packing: str) -> None:
     path = tmp_path / "t"
     path.write_bytes(PACK[packing](b"a" * (64 << 20)))
@@ -193,6 +195,7 @@ def test_what_goes_wrong_in_the_thread_is_raised_by_the_reader(packing: str) -> 
 
 
 @pytest.mark.parametrize("size", [1, 100, 1 << 14, 1 << 20])
+@pytest.mark.first_quick
 def test_reads_of_any_size_give_the_same(tmp_path: Path, packing: str, size: int) -> None:
     path, text = tmp_path / "t", TEXT[: 1 << 18]
     path.write_bytes(PACK[packing](text))

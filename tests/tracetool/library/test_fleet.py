@@ -56,6 +56,7 @@ def steady(rows: Iterator[Row]) -> pl.DataFrame:
     return tt.fleet_table(rows).drop(TIMES)
 
 
+@pytest.mark.slow
 def test_a_row_has_what_the_audit_found(runs: list[str], table: pl.DataFrame) -> None:
     audit = tt.open(runs[1]).audit()
     rows = {row["device"]: row for row in table.filter(run=runs[1]).to_dicts()}
@@ -94,6 +95,7 @@ def processes() -> Executor:
 
 
 @pytest.mark.parametrize("make", [threads, pytest.param(processes, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_any_executor_makes_the_same_table(make: Callable[[], Executor], runs: list[str], table: pl.DataFrame) -> None:
     with make() as executor:
         assert_frame_equal(steady(tt.audit_runs(reversed(runs), executor)), table)
@@ -132,6 +134,7 @@ class Broken(ThreadPoolExecutor):
         return super().submit(run, *arguments, **keywords)
 
 
+@pytest.mark.slow
 def test_a_run_that_kills_its_worker_is_named_and_the_others_are_kept(runs: list[str]) -> None:
     with Broken(2) as executor:
         found = steady(tt.audit_runs([runs[0], "fatal", "refused", runs[1]], executor))
@@ -194,6 +197,7 @@ def test_without_resume_it_is_read_again(cached: Callable[..., fleet.Done]) -> N
     assert not cached(FIRST_BOOT, resume=False).cached
 
 
+@pytest.mark.slow
 def test_other_contents_and_other_options_are_read(cached: Callable[..., fleet.Done], tmp_path: Path) -> None:
     path = tmp_path / "run.log.zst"
     shutil.copy(FIRST_BOOT, path)
@@ -217,6 +221,7 @@ def test_the_image_of_a_run_counts(cached: Callable[..., fleet.Done], tmp_path: 
     assert found.rows[0]["verdict"] == "unreadable"
 
 
+@pytest.mark.slow
 def test_a_damaged_entry_is_no_result(cached: Callable[..., fleet.Done], tmp_path: Path) -> None:
     cached(FIRST_BOOT)
     for damage in (b"[", b"{}", b"[]", b'[{"verdict": 1, "nonsense": 2}]'):

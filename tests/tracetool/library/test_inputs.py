@@ -36,6 +36,7 @@ def _document(ended: Ended) -> dict[str, Any]:
     return found | {"traces": len(found["traces"])}
 
 
+@pytest.mark.slow
 def test_a_folder_of_runs_is_its_runs_in_order(runs: Path, quick: Quick) -> None:
     each = quick("audit", runs / "boot-1", runs / "boot-2", "--format", "json")
     whole = quick("audit", runs, "--format", "json")
@@ -43,6 +44,7 @@ def test_a_folder_of_runs_is_its_runs_in_order(runs: Path, quick: Quick) -> None
     assert f"tracetool: {runs}: boot-1, boot-2, in this order\n" in whole.err
 
 
+@pytest.mark.slow
 def test_what_lies_beside_runs_and_is_no_trace_is_passed_over(runs: Path, quick: Quick) -> None:
     (runs / "notes").mkdir()
     ended = quick("audit", *sorted(runs.iterdir()), "--format", "json")
@@ -51,6 +53,7 @@ def test_what_lies_beside_runs_and_is_no_trace_is_passed_over(runs: Path, quick:
         assert f"tracetool: {runs}/{name}: no run directory and no trace; passed over\n" in ended.err
 
 
+@pytest.mark.slow
 def test_runs_are_counted_by_number(tmp_path: Path) -> None:
     first = FIRST_BOOT.at(tmp_path / "boot-1")
     for number in (2, 10):
@@ -73,6 +76,7 @@ def test_a_file_that_is_missing_or_elsewhere_is_not_passed_over(runs: Path, tmp_
     assert named_traces(given) == given
 
 
+@pytest.mark.slow
 def test_the_trace_in_a_run_directory_is_that_run(runs: Path, quick: Quick) -> None:
     whole = quick("audit", runs / "boot-1", "--format", "json")
     inside = quick("audit", runs / "boot-1" / "trace.log.zst", "--format", "json")

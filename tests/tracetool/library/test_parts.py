@@ -29,6 +29,7 @@ def findings(trace: tt.Trace) -> set[str]:
 
 
 @pytest.mark.parametrize(("rule", "most"), [("EXT001", 10), ("EXT005", 10), ("RO001", 2), ("SEQ001", 2)])
+@pytest.mark.slow
 def test_the_fewest_operations_still_give_the_finding(rule: str, most: int) -> None:
     whole = next(finding for finding in WHOLE.audit().findings if finding.rule == rule)
     part = WHOLE.shrink(rule)
@@ -38,6 +39,7 @@ def test_the_fewest_operations_still_give_the_finding(rule: str, most: int) -> N
     assert not {"TRC001", "TRC007"} & findings(part)
 
 
+@pytest.mark.slow
 def test_no_operation_of_the_fewest_can_be_left_out() -> None:
     part = WHOLE.shrink("EXT001")
     rows = part.operations()
@@ -45,6 +47,7 @@ def test_no_operation_of_the_fewest_can_be_left_out() -> None:
     assert tt.open(PADDING, extent="768K").shrink("EXT001").operations()["offset"].to_list() == [0x100000]
 
 
+@pytest.mark.slow
 def test_a_part_is_never_green() -> None:
     """What was left out may have been outside."""
     part = tt.open(FIRST_BOOT).cut(0, 3000)
@@ -54,6 +57,7 @@ def test_a_part_is_never_green() -> None:
 
 
 @given(st.integers(0, 4380), st.integers(0, 4380))
+@pytest.mark.slow
 def test_a_part_has_the_operations_between_two_events_and_no_state_from_elsewhere(one: int, other: int) -> None:
     low, high = sorted((one, other))
     whole = WHOLE.operations()
@@ -70,6 +74,7 @@ def test_a_part_has_the_operations_between_two_events_and_no_state_from_elsewher
     assert not {"TRC001", "TRC003", "TRC007"} & findings(part)
 
 
+@pytest.mark.slow
 def test_the_contents_before_a_part_lead_to_those_after_the_whole(tmp_path: Path) -> None:
     image = PADDING.parent / "flash1-before.fd.zst"
     whole = tt.open(PADDING, image={FLASH1: image})
@@ -80,6 +85,7 @@ def test_the_contents_before_a_part_lead_to_those_after_the_whole(tmp_path: Path
     assert np.array_equal(rest.storage(FLASH1), whole.storage(FLASH1))
 
 
+@pytest.mark.slow
 def test_a_status_that_stays_takes_the_operation_that_left_it_along(tmp_path: Path) -> None:
     """A read of the status before any command shows what the last clear left."""
     trace = log(FLASH1).reset().program(0, 1).write(0, 0x500050).write(0, 0x700070).read_status(0, 0)

@@ -39,6 +39,7 @@ def store(tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.mark.usefixtures("store")
+@pytest.mark.slow
 def test_a_run_is_audited_where_it_is() -> None:
     row, *_ = (row for row in tt.audit_run("memory://runs/boot-3.log.zst") if row["device"] == "virt.flash1")
     assert (row["run"], row["verdict"]) == ("memory://runs/boot-3.log.zst", "outside-extent")
@@ -49,6 +50,7 @@ def test_a_run_is_audited_where_it_is() -> None:
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("url", ["memory://runs", "memory://runs/*"])
+@pytest.mark.first_quick
 def test_a_folder_or_a_pattern_is_the_runs_in_it(url: str) -> None:
     found = {path.removeprefix("memory:///runs/"): named for path, named in find_runs([url]).runs.items()}
     certain = "*" in url
@@ -57,6 +59,7 @@ def test_a_folder_or_a_pattern_is_the_runs_in_it(url: str) -> None:
 
 
 @pytest.mark.usefixtures("store")
+@pytest.mark.slow
 def test_the_command_line_takes_urls(quick: Quick, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     ended = quick("fleet", "memory://runs", "--outliers")

@@ -52,6 +52,7 @@ def test_a_scan_equals_the_events() -> None:
 
 
 @pytest.mark.parametrize("engine", ["streaming", "in-memory"])
+@pytest.mark.slow
 def test_whatever_is_pushed_down_the_answer_is_that_of_the_eager_frame(engine: str) -> None:
     twice = [TRACES[1]] * 2
     events, lazy = tt.open(*twice).events, tt.scan(*twice)

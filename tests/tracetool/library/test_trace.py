@@ -39,6 +39,7 @@ def test_every_name_of_the_package_can_be_imported() -> None:
         _ = tt.opne
 
 
+@pytest.mark.slow
 def test_frames_have_their_documented_schemas(trace: tt.Trace) -> None:
     assert trace.events.schema == tt.EVENTS_SCHEMA
     assert trace.operations().schema == tt.OPERATIONS_SCHEMA
@@ -47,6 +48,7 @@ def test_frames_have_their_documented_schemas(trace: tt.Trace) -> None:
     assert trace.findings().schema == tt.FINDINGS_SCHEMA
 
 
+@pytest.mark.slow
 def test_a_query_selects_rows(trace: tt.Trace) -> None:
     assert trace.operations("offset >= 768K")["first_seq"].min() == 4368
     assert trace.blocks("outside == true")["offset"].to_list() == [1 << 20]
@@ -55,6 +57,7 @@ def test_a_query_selects_rows(trace: tt.Trace) -> None:
     assert trace.findings(rule="EXT003").height == 4
 
 
+@pytest.mark.slow
 def test_the_audit_is_that_of_the_command_line(trace: tt.Trace, quick: Quick) -> None:
     told = quick("findings", PADDING, "--image", f"virt.flash1={BEFORE}", "--policy", "volatile", "--format", "jsonl")
     found = trace.audit(policy="volatile").findings
@@ -64,6 +67,7 @@ def test_the_audit_is_that_of_the_command_line(trace: tt.Trace, quick: Quick) ->
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_contents_are_those_of_any_moment(trace: tt.Trace) -> None:
     place = slice(1 << 20, (1 << 20) + 4)
     before, after = (trace.image("virt.flash1", at=at)[place].tolist() for at in (EVENT - 1, hex(EVENT)))
@@ -72,12 +76,14 @@ def test_contents_are_those_of_any_moment(trace: tt.Trace) -> None:
     assert trace.storage(policy="discard")[place].tolist() == [0, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_an_event_is_explained(trace: tt.Trace) -> None:
     explanation = trace.explain(EVENT)
     assert "It is the data of the program command." in explanation.sentences
     assert repr(explanation) == f"<Explanation of event {EVENT} of virt.flash1: {' '.join(explanation.sentences)}>"
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_one_line_or_the_report(trace: tt.Trace) -> None:
     audit = trace.audit()
     assert repr(trace) == f"<Trace {PADDING} (text)>"
@@ -88,6 +94,7 @@ def test_a_notebook_shows_one_line_or_the_report(trace: tt.Trace) -> None:
     assert "<script" not in page
 
 
+@pytest.mark.slow
 def test_several_traces_are_boots_of_one_machine(tmp_path: Path) -> None:
     runs = [FIRST_RUN.at(tmp_path / "boot-1"), PADDING_RUN.at(tmp_path / "boot-2")]
     folder, each = tt.open(tmp_path), tt.open(*runs)
@@ -151,6 +158,7 @@ def test_damage_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
     )
 
 
+@pytest.mark.slow
 def test_a_journal_gives_the_store_at_every_moment_without_another_replay(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = [tt.open(PADDING, image=BEFORE).variable_store(at=seq) for seq in (0, 2000, EVENT)]
     trace = tt.open(PADDING, image=BEFORE)

@@ -124,6 +124,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_workers_too_and_leaves_a_table(runs: l
     assert_frame_equal(found.filter(~pl.col("codes").list.contains("not-read")), table(runs))
 
 
+@pytest.mark.slow
 def test_without_dask_several_processes_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'pflash-tracetool\[fleet\]'"), local_workers(2):

@@ -63,6 +63,7 @@ def test_a_program_that_says_nothing_is_given_up_and_ended(silent: Path, monkeyp
     ("number", "code", "words"),
     [(signal.SIGINT, 130, "tracetool: interrupted\n"), (signal.SIGTERM, 143, ""), (signal.SIGHUP, 129, "")],
 )
+@pytest.mark.slow
 def test_a_signal_ends_the_program_that_was_started_and_leaves_nothing(
     number: signal.Signals, code: int, words: str, silent: Path
 ) -> None:

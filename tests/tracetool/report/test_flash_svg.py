@@ -111,6 +111,7 @@ def test_commands_outside_are_marked_though_they_stored_nothing() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_flash_of_many_blocks_makes_a_page_of_bounded_size() -> None:
     """Sixteen thousand blocks of 4 KiB, every one of them used."""
     assert DEVICE.geometry is not None

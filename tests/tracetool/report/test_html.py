@@ -82,6 +82,7 @@ def page(name: str) -> Page:
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.first_quick
 def test_the_page_is_whole_and_alone(name: str) -> None:
     """Only the elements that are meant, one script, and nothing from anywhere else."""
     text = write_html(CASES[name]())

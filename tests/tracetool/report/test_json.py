@@ -49,6 +49,7 @@ def test_the_document_is_as_documented(name: str) -> None:
         assert list(VALIDATOR.iter_errors(document)) == []
 
 
+@pytest.mark.slow
 def test_the_policies_compared_are_as_documented() -> None:
     found = compare_policies([reader(PADDING)], Options())
     assert found.policies
@@ -58,6 +59,7 @@ def test_the_policies_compared_are_as_documented() -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * name.startswith(LONG)) for name in RECORDED]
 )
+@pytest.mark.first_quick
 def test_the_answer_for_a_capture_is_as_documented(name: str, quick: Quick) -> None:
     ended = quick("audit", capture_path(name), "--format", "json")
     assert list(VALIDATOR.iter_errors(json.loads(ended.text))) == []

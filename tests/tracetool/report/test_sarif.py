@@ -103,6 +103,7 @@ def test_a_clean_verdict_notifies_of_nothing() -> None:
     assert run_of("within")["invocations"][0]["toolExecutionNotifications"] == []
 
 
+@pytest.mark.slow
 def test_fingerprints_are_those_of_another_run() -> None:
     """Whatever the process, the time, and what went before."""
     plain = outside()
@@ -113,6 +114,7 @@ def test_fingerprints_are_those_of_another_run() -> None:
     assert fingerprints(later) == fingerprints(plain)
 
 
+@pytest.mark.slow
 def test_fingerprints_differ_by_the_place() -> None:
     elsewhere = log(DEVICE).reset().program(0x140000, 0x400040).read_array().text
     assert not set(fingerprints(elsewhere)) & set(fingerprints(outside()))

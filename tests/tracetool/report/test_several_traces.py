@@ -65,6 +65,7 @@ def test_findings_of_one_trace_among_several_name_it() -> None:
     assert (finding.trace, finding.last_trace) == (1, 1)
 
 
+@pytest.mark.slow
 def test_the_texts_say_the_trace_of_every_event(two: tuple[Path, Path], quick: Quick) -> None:
     extent = "--extent=virt.flash1=768K"
     report = quick("audit", *two, extent).text
@@ -91,6 +92,7 @@ def test_tables_have_the_trace_even_where_all_rows_are_of_one(
     assert "trace" not in quick(command, two[1]).text
 
 
+@pytest.mark.slow
 def test_times_count_from_the_start_of_the_own_trace(two: tuple[Path, Path], quick: Quick) -> None:
     found = quick("operations", *two, "--where", "trace == 1 and t < 7s and op == program").text.splitlines()
     assert len(found) == 2

@@ -93,6 +93,7 @@ def _audited(quick: Quick, *arguments: str | Path) -> tuple[int, dict[str, Any],
     return ended.code, device, document
 
 
+@pytest.mark.slow
 def test_a_run_directory_needs_no_option(tmp_path: Path, quick: Quick) -> None:
     code, device, _ = _audited(quick, PADDING.at(tmp_path / "run"))
     assert (code, device["verdict"]) == (1, "outside-extent")
@@ -119,6 +120,7 @@ def test_options_come_before_what_the_directory_says(tmp_path: Path, quick: Quic
 
 
 @pytest.mark.parametrize("command", ["info", "events", "operations", "blocks", "findings", "audit"])
+@pytest.mark.first_quick
 def test_every_command_takes_a_run_directory(command: str, tmp_path: Path, quick: Quick) -> None:
     ended = quick(command, FIRST_BOOT.at(tmp_path / "run"))
     assert (ended.code, ended.err) == (0, "")
@@ -171,6 +173,7 @@ def test_the_terminal_app_knows_what_the_audit_knows(tmp_path: Path, quick: Quic
     assert (seen.verdict, list(seen.verdict_reasons)) == (device["verdict"], device["verdict_reasons"])
 
 
+@pytest.mark.slow
 def test_runs_that_follow_each_other_are_boots_of_one_machine(tmp_path: Path, quick: Quick) -> None:
     first, second = FIRST_BOOT.at(tmp_path / "run-1"), PADDING.at(tmp_path / "run-2")
     code, _, document = _audited(quick, first, second)
@@ -188,6 +191,7 @@ def test_an_image_that_changed_between_two_runs_is_said(tmp_path: Path, quick: Q
     assert quick("verify", first, second).code == 4
 
 
+@pytest.mark.slow
 def test_the_contents_after_a_change_are_those_that_the_run_began_with(tmp_path: Path, quick: Quick) -> None:
     first, second = FIRST_BOOT.at(tmp_path / "run-1"), FIRST_BOOT.at(tmp_path / "run-2")
     ended = quick("replay", first, second, "--write-image", f"virt.flash1={tmp_path / 'out.fd'}")
@@ -213,11 +217,13 @@ def test_an_image_that_qemu_left_as_it_was_is_not_compared(facts: dict[str, Any]
     assert (code, device["verdict"]) == (0, "within-extent")
 
 
+@pytest.mark.slow
 def test_an_image_that_is_given_is_compared_all_the_same(tmp_path: Path, quick: Quick) -> None:
     run = FIRST_BOOT.at(tmp_path / "run", snapshot=True)
     assert quick("verify", run, "--after", f"virt.flash1={run}/before/virt.flash1.fd").code == 1
 
 
+@pytest.mark.slow
 def test_a_run_after_a_snapshot_begins_with_what_was_there_before_it(tmp_path: Path, quick: Quick) -> None:
     first, second = FIRST_BOOT.at(tmp_path / "run-1", snapshot=True), FIRST_BOOT.at(tmp_path / "run-2")
     code, device, document = _audited(quick, first, second)
@@ -226,6 +232,7 @@ def test_a_run_after_a_snapshot_begins_with_what_was_there_before_it(tmp_path: P
     assert quick("verify", first, second).code == 0
 
 
+@pytest.mark.slow
 def test_an_image_that_was_changed_after_a_snapshot_is_said(tmp_path: Path, quick: Quick) -> None:
     first, second = FIRST_BOOT.at(tmp_path / "run-1", snapshot=True), PADDING.at(tmp_path / "run-2")
     _, _, document = _audited(quick, first, second)

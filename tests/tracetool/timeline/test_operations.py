@@ -76,6 +76,7 @@ def test_chunks_do_not_show(chunk_bytes: int, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("name", ["f1a", "f2a", "f3a"])
+@pytest.mark.slow
 def test_bytes_changed_are_those_of_a_naive_comparison(name: str, unpacked: Callable[[str], Path]) -> None:
     """Replaying up to each operation's end and comparing whole flashes gives the same count."""
     before = unpacked(f"random-accesses/{name}.before.fd.zst")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 
 import tracetool as tt
 from tracetool.bundled import sample
@@ -34,6 +35,7 @@ def test_a_query_holds_where_it_does_for_one_of_the_variables() -> None:
     assert trace.operations("var ~ bootorder").equals(named)
 
 
+@pytest.mark.slow
 def test_events_are_chosen_by_what_their_operation_touched() -> None:
     trace = tt.open(BOOT)
     events = pl.concat(trace.chunks_with_operations())

@@ -144,6 +144,7 @@ def test_the_palette_finds_every_action_and_does_it(stage: Stage) -> None:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_a_command_chosen_twice_in_the_palette_is_done_once(stage: Stage) -> None:
     """Two choices are queued before the palette closes: a double Enter, or Enter and a click."""
 
@@ -164,6 +165,7 @@ def test_a_command_chosen_twice_in_the_palette_is_done_once(stage: Stage) -> Non
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_the_footer_has_keys_that_work(stage: Stage) -> None:
     async def script(driver: Driver) -> str:
         await driver.press("2")
@@ -174,6 +176,7 @@ def test_the_footer_has_keys_that_work(stage: Stage) -> None:
         assert words in footer
 
 
+@pytest.mark.slow
 def test_the_help_is_shown_and_left(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "question_mark")
@@ -187,6 +190,7 @@ def test_the_help_is_shown_and_left(stage: Stage) -> None:
 # --- keys of one's own -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_keys_can_be_others(tmp_path: Path) -> None:
     keys = tmp_path / "keys.toml"
     keys.write_text('[keys]\n"finding.next" = "ctrl+n"\nquit = "Q"\n')
@@ -224,6 +228,7 @@ def test_a_damaged_file_of_keys_is_a_message(
     assert said is None if wrong is None else re.search(wrong, said or "")
 
 
+@pytest.mark.slow
 def test_a_file_of_bytes_and_no_file(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
     assert read_keys(path) == ({}, None)

@@ -49,6 +49,7 @@ def test_from_the_verdict_to_the_exported_rows(tmp_path: Path) -> None:
         assert [row["offset"] for row in csv.DictReader(file)] == [str(0x100000)] * 5
 
 
+@pytest.mark.slow
 def test_the_cursor_is_in_sight_after_a_jump_from_the_overview(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e")
@@ -62,6 +63,7 @@ def test_the_cursor_is_in_sight_after_a_jump_from_the_overview(stage: Stage) -> 
 # --- filter ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_filter_is_switched_off_and_on_without_losing_the_place(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "f")
@@ -80,6 +82,7 @@ def test_a_filter_is_switched_off_and_on_without_losing_the_place(stage: Stage) 
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_a_wrong_filter_is_said_with_its_place_and_not_taken(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "f", *"offset")
@@ -108,6 +111,7 @@ def test_words_are_offered_and_completed_and_old_filters_come_back(stage: Stage)
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_what_was_typed_comes_back_below_the_earlier_answers(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         line = driver.app.query_one(Input)
@@ -138,6 +142,7 @@ def test_the_line_of_keys_has_those_of_the_prompt(stage: Stage) -> None:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_an_event_that_the_filter_hides_is_said_and_no_row_is_highlighted(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "m")
@@ -166,6 +171,7 @@ def test_an_event_that_the_filter_hides_is_said_and_no_row_is_highlighted(stage:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_the_image_stays_at_a_change_that_the_filter_hides(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         image = driver.app.query_one(ImageView)
@@ -186,6 +192,7 @@ def test_the_image_stays_at_a_change_that_the_filter_hides(stage: Stage) -> None
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_a_filter_that_hides_all_says_so() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "f")
@@ -221,6 +228,7 @@ def test_search_goes_from_match_to_match_and_round(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("place", "seq"), [("0x100000", OUTSIDE), ("#19", 19), ("100%", 4380), ("t=14.6s", OUTSIDE)])
+@pytest.mark.first_quick
 def test_a_typed_place_is_gone_to(place: str, seq: int, stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "colon")
@@ -230,6 +238,7 @@ def test_a_typed_place_is_gone_to(place: str, seq: int, stage: Stage) -> None:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_a_place_that_is_none_is_said(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "colon")
@@ -259,6 +268,7 @@ def test_opened_rows_and_levels(stage: Stage) -> None:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_times_go_round(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "t")
@@ -273,6 +283,7 @@ def test_times_go_round(stage: Stage) -> None:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_a_finding_leads_to_its_event(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("4", *["up"] * 9, "down", "down", "down", "enter")
@@ -282,6 +293,7 @@ def test_a_finding_leads_to_its_event(stage: Stage) -> None:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_a_range_of_rows_is_added_up(stage: Stage) -> None:
     async def choose(driver: Driver) -> None:
         await driver.press("2", "g", "J", "J")
@@ -313,6 +325,7 @@ def test_rows_and_the_command_are_copied() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_the_trace_itself_is_not_written_over(tmp_path: Path) -> None:
     trace = tmp_path / "trace.csv"
     trace.write_bytes(PADDING.read_bytes())
@@ -348,6 +361,7 @@ def test_a_file_that_is_there_is_written_over_when_asked_twice(tmp_path: Path) -
 # --- loading -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_another_extent_is_asked_for_and_seen() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "P", "P")
@@ -372,6 +386,7 @@ def test_another_extent_is_asked_for_and_seen() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_the_skeleton_is_seen_and_works_while_the_trace_is_read() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "f", "z", "2", "enter", "4", "1", "question_mark", "escape", "y", "slash")
@@ -393,6 +408,7 @@ def test_the_skeleton_is_seen_and_works_while_the_trace_is_read() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_esc_does_not_end_the_first_load() -> None:
     waiting = Job(padding, Progress())
 
@@ -410,6 +426,7 @@ def test_esc_does_not_end_the_first_load() -> None:
 
 
 @pytest.mark.parametrize("loading", [True, False])
+@pytest.mark.first_quick
 def test_q_ends_while_the_trace_is_read_and_while_it_is_taken(loading: bool) -> None:
     waiting = Job(padding, Progress())
 
@@ -426,6 +443,7 @@ def test_q_ends_while_the_trace_is_read_and_while_it_is_taken(loading: bool) -> 
     assert asyncio.run(run()) == 0
 
 
+@pytest.mark.slow
 def test_progress_that_arrives_after_q_is_dropped() -> None:
     """A poll may be queued already when the views go; it neither looks for them nor changes the exit code."""
 
@@ -440,6 +458,7 @@ def test_progress_that_arrives_after_q_is_dropped() -> None:
     assert drive(script) == 0
 
 
+@pytest.mark.slow
 def test_a_prompt_that_closes_after_the_views_are_gone_is_passed_over() -> None:
     async def script(driver: Driver) -> None:
         await driver.app.query_one(ContentSwitcher).remove()
@@ -449,6 +468,7 @@ def test_a_prompt_that_closes_after_the_views_are_gone_is_passed_over() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_a_first_load_that_fails_ends_the_app_with_its_reason() -> None:
     async def script(driver: Driver) -> App[int]:
         return driver.app
@@ -458,6 +478,7 @@ def test_a_first_load_that_fails_ends_the_app_with_its_reason() -> None:
     assert "no device 'nobody'" in str(app.failure)
 
 
+@pytest.mark.slow
 def test_a_trace_without_errors_or_times_is_shown() -> None:
     async def script(driver: Driver) -> None:
         assert "WITHIN-EXTENT" in driver.text
@@ -467,6 +488,7 @@ def test_a_trace_without_errors_or_times_is_shown() -> None:
     drive(script, session=first_boot())
 
 
+@pytest.mark.slow
 def test_w_goes_to_the_next_operation_by_the_same_code() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "w")  # from the first row, where nobody moved the cursor yet

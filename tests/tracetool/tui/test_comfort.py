@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from textual.events import MouseDown, MouseMove
 from textual.widgets import DataTable
 
@@ -35,6 +36,7 @@ def kept(script: Callable[[Driver], Awaitable[Any]], folder: Path, size: tuple[i
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_the_last_jump_is_undone_and_done_again(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "g", "b", "b")
@@ -57,6 +59,7 @@ def test_the_last_jump_is_undone_and_done_again(stage: Stage) -> None:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_without_jumps_it_says_so() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("ctrl+o", "alt+right")
@@ -65,6 +68,7 @@ def test_without_jumps_it_says_so() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_a_letter_goes_to_its_part_and_a_digit_to_its_view(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "ctrl+l")
@@ -85,6 +89,7 @@ def test_a_letter_goes_to_its_part_and_a_digit_to_its_view(stage: Stage) -> None
     stage.play(script, size=(160, 40))
 
 
+@pytest.mark.slow
 def test_dividers_move_by_mouse_and_keys_and_are_remembered(tmp_path: Path) -> None:
     async def move(driver: Driver) -> None:
         await driver.press("2")
@@ -122,6 +127,7 @@ def test_dividers_move_by_mouse_and_keys_and_are_remembered(tmp_path: Path) -> N
     kept(again, tmp_path, (180, 40))
 
 
+@pytest.mark.slow
 def test_findings_are_wrapped_and_sorted(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("4")
@@ -143,6 +149,7 @@ def test_findings_are_wrapped_and_sorted(stage: Stage) -> None:
     stage.play(script, size=(100, 40))
 
 
+@pytest.mark.slow
 def test_the_timeline_sorts_by_a_title_and_opens_rows_there(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "g")

@@ -94,6 +94,7 @@ SLOW = ["mount", "handler", "timer", "thread", "loop", "task", "panic"]
 
 
 @pytest.mark.parametrize("place", [*QUICK, *(pytest.param(place, marks=pytest.mark.slow) for place in SLOW)])
+@pytest.mark.first_quick
 def test_a_crash_ends_with_three_and_keeps_its_traceback(
     place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_crash_ends_with_three_and_keeps_its_traceback(
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_signal_while_the_views_are_made_ends_the_app_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_signal_while_the_views_are_made_ends_the_app_in_order(
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.slow
 def test_an_app_without_a_fault_ends_with_zero(tmp_path: Path) -> None:
     assert _Planted("nowhere").run_to_end(tmp_path / "reports", headless=True) == 0
     assert not (tmp_path / "reports").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from textual.widgets import Input
 
 from tests.tracetool.cli.program import PADDING
@@ -34,6 +35,7 @@ def heading(driver: Driver) -> str:
     return "".join(line.plain for line in driver.app.query_one(DangerView).query_one(Heading).lines(1000))
 
 
+@pytest.mark.slow
 def test_a_cause_leads_to_its_worst_operation_and_its_bytes() -> None:
     async def script(driver: Driver) -> None:
         view = await shown(driver)
@@ -54,6 +56,7 @@ def test_a_cause_leads_to_its_worst_operation_and_its_bytes() -> None:
     drive(script, session=known())
 
 
+@pytest.mark.slow
 def test_dangerous_commits_are_stepped_through() -> None:
     async def script(driver: Driver) -> None:
         view = await shown(driver)
@@ -74,6 +77,7 @@ def test_dangerous_commits_are_stepped_through() -> None:
     drive(script, session=known())
 
 
+@pytest.mark.slow
 def test_firmware_and_torn_commits_are_switched() -> None:
     async def script(driver: Driver) -> None:
         view = await shown(driver)
@@ -92,6 +96,7 @@ def test_firmware_and_torn_commits_are_switched() -> None:
     drive(script, session=known())
 
 
+@pytest.mark.slow
 def test_a_store_that_is_not_known_says_so() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("7")
@@ -104,6 +109,7 @@ def test_a_store_that_is_not_known_says_so() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_a_trace_without_a_store_says_so() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("7")
@@ -113,6 +119,7 @@ def test_a_trace_without_a_store_says_so() -> None:
     drive(script, session=finished(job(PADDING, settings=Settings(Options(device="virt.flash0")))))
 
 
+@pytest.mark.slow
 def test_the_image_shows_what_the_worst_cut_leaves() -> None:
     async def script(driver: Driver) -> None:
         view = await shown(driver)
@@ -141,6 +148,7 @@ def test_the_image_shows_what_the_worst_cut_leaves() -> None:
     drive(script, session=known())
 
 
+@pytest.mark.slow
 def test_the_image_shows_the_worst_cut_of_the_commit_that_was_chosen() -> None:
     async def script(driver: Driver) -> None:
         view = await shown(driver)
@@ -171,6 +179,7 @@ def test_no_cut_is_shown_where_none_was_tried() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_the_flash_after_a_cut_is_written_under_a_name_that_says_so(tmp_path: Path) -> None:
     async def script(driver: Driver) -> None:
         view = await shown(driver)

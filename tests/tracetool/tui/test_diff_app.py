@@ -111,6 +111,7 @@ def drive(
     return asyncio.run(running())
 
 
+@pytest.mark.slow
 def test_it_begins_at_the_first_difference_and_goes_from_one_to_the_next() -> None:
     async def script(driver: Driver) -> None:
         grid = driver.app.grid
@@ -142,6 +143,7 @@ def test_places_of_either_run_are_gone_to() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_rows_are_exported_and_no_input_is_written_over(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
 
@@ -162,6 +164,7 @@ def test_rows_are_exported_and_no_input_is_written_over(tmp_path: Path) -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_a_search_goes_to_rows_of_either_run_and_escape_forgets_it() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("slash")
@@ -180,6 +183,7 @@ def test_a_search_goes_to_rows_of_either_run_and_escape_forgets_it() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_details_explain_the_operation_of_a_beside_that_of_b() -> None:
     async def script(driver: Driver) -> None:
         one, other = driver.app.query(Inspector)
@@ -196,6 +200,7 @@ def test_details_explain_the_operation_of_a_beside_that_of_b() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_what_is_the_same_is_hidden_and_a_filter_has_its_errors_shown() -> None:
     async def script(driver: Driver) -> None:
         count = driver.app.grid.count
@@ -215,6 +220,7 @@ def test_what_is_the_same_is_hidden_and_a_filter_has_its_errors_shown() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_enter_on_a_finding_goes_to_its_operation() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "down", "enter")
@@ -255,6 +261,7 @@ def test_a_run_that_cannot_be_read_ends_the_app() -> None:
     asyncio.run(running())
 
 
+@pytest.mark.slow
 def test_every_key_is_in_the_help_and_means_one_thing() -> None:
     keys = [key for action in DIFFERENCE_ACTIONS for key in action.keys.split(",")]
     keys += [key for action in ACTIONS if action.where == "table" for key in action.keys.split(",")]

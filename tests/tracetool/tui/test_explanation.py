@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.captures import capture_path
 from tests.tracetool.viewmodel.samples import finished, job
 from tracetool.analysis.options import Options
@@ -11,6 +13,7 @@ from tracetool.viewmodel.inspection import inspect
 from tracetool.viewmodel.tables import Tables
 
 
+@pytest.mark.slow
 def test_each_caller_of_a_chain_has_a_line() -> None:
     options = Options(who_log=capture_path("aavmf-who/who.log.zst"))
     session = finished(job(capture_path("aavmf-who/trace.log.zst"), settings=Settings(options)))

@@ -9,6 +9,7 @@ from tests.tracetool.viewmodel.samples import OUTSIDE
 from tracetool.tui.map import MapView
 
 
+@pytest.mark.slow
 def test_a_ready_chip_filters_every_view_and_is_switched_by_its_number(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         for key in "24135":
@@ -24,6 +25,7 @@ def test_a_ready_chip_filters_every_view_and_is_switched_by_its_number(stage: St
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_the_opposite_of_a_value_and_a_chip_of_the_selected_bytes(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "c", "K")
@@ -71,6 +73,7 @@ def test_map_findings_and_overview_count_what_passes() -> None:
     drive(script, size=(120, 50))
 
 
+@pytest.mark.slow
 def test_a_filter_typed_among_events_is_one_of_events(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "z", "f")

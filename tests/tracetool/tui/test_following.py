@@ -108,6 +108,7 @@ def follow(
     asyncio.run(running())
 
 
+@pytest.mark.slow
 def test_the_cursor_at_the_end_stays_there_and_one_moved_up_stays_where_it_is(tmp_path: Path) -> None:
     async def script(driver: Followed) -> None:
         await driver.press("2")
@@ -133,6 +134,7 @@ def test_the_cursor_at_the_end_stays_there_and_one_moved_up_stays_where_it_is(tm
     follow(tmp_path / "guest.log", script)
 
 
+@pytest.mark.slow
 def test_rows_that_came_while_another_view_was_in_front_are_there_when_the_timeline_is(tmp_path: Path) -> None:
     async def script(driver: Followed) -> None:
         await driver.press("2", "k", "k")
@@ -153,6 +155,7 @@ def test_rows_that_came_while_another_view_was_in_front_are_there_when_the_timel
     follow(tmp_path / "guest.log", script)
 
 
+@pytest.mark.slow
 def test_a_finding_is_announced_once_and_the_focus_stays(tmp_path: Path) -> None:
     async def script(driver: Followed) -> None:
         await driver.press("2")
@@ -173,6 +176,7 @@ def test_a_finding_is_announced_once_and_the_focus_stays(tmp_path: Path) -> None
     follow(tmp_path / "guest.log", script)
 
 
+@pytest.mark.slow
 def test_the_image_follows_the_newest_moment_until_another_is_chosen(tmp_path: Path) -> None:
     async def script(driver: Followed) -> None:
         image = driver.app.query_one(ImageView)
@@ -202,6 +206,7 @@ def test_the_image_follows_the_newest_moment_until_another_is_chosen(tmp_path: P
     follow(tmp_path / "guest.log", script)
 
 
+@pytest.mark.slow
 def test_the_end_that_was_gone_back_to_in_the_image_is_followed_too(tmp_path: Path) -> None:
     async def script(driver: Followed) -> None:
         image = driver.app.query_one(ImageView)
@@ -227,6 +232,7 @@ def test_the_end_that_was_gone_back_to_in_the_image_is_followed_too(tmp_path: Pa
     follow(tmp_path / "guest.log", script)
 
 
+@pytest.mark.slow
 def test_the_map_and_the_variables_show_what_has_come(tmp_path: Path) -> None:
     async def script(driver: Followed) -> None:
         shown = driver.app.query_one(MapView)
@@ -251,6 +257,7 @@ def test_the_map_and_the_variables_show_what_has_come(tmp_path: Path) -> None:
     follow(tmp_path / "guest.log", script)
 
 
+@pytest.mark.slow
 def test_open_rows_a_filter_and_a_question_outlast_what_comes(tmp_path: Path) -> None:
     async def script(driver: Followed) -> None:
         await driver.press("2", "g", "g", "j", "j", "enter")

@@ -63,6 +63,7 @@ async def typed(app: TraceApp, pilot: Pilot[int], key: str, text: str) -> None:
     await press(pilot, "enter")
 
 
+@pytest.mark.slow
 def test_the_write_to_the_padding_is_seen_and_taken_away() -> None:
     async def take_away(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5")
@@ -90,6 +91,7 @@ def test_no_bar_hides_the_line_of_the_cursor() -> None:
     run(first_boot(), look, size=(60, 20))
 
 
+@pytest.mark.slow
 def test_keys_pressed_before_the_image_is_made_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     def slowly(session: AuditSession) -> tuple[Subject, ...]:
         time.sleep(0.5)
@@ -297,6 +299,7 @@ def test_from_140_columns_on_moments_are_side_by_side() -> None:
         assert side.width <= width
 
 
+@pytest.mark.slow
 def test_a_click_on_either_side_goes_to_the_byte() -> None:
     async def click(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5")
@@ -316,6 +319,7 @@ def test_a_click_on_either_side_goes_to_the_byte() -> None:
     run(known(), click, size=(200, 60))
 
 
+@pytest.mark.slow
 def test_the_changes_of_a_byte_and_of_a_range_are_gone_through() -> None:
     async def walk(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "colon", *"0x8e2", "enter")
@@ -340,6 +344,7 @@ def test_the_changes_of_a_byte_and_of_a_range_are_gone_through() -> None:
     run(known(), walk, size=(120, 40))
 
 
+@pytest.mark.slow
 def test_the_flash_is_written_as_it_is_at_the_moment(tmp_path: Path) -> None:
     file = tmp_path / "then.fd"
 
@@ -360,6 +365,7 @@ def test_the_flash_is_written_as_it_is_at_the_moment(tmp_path: Path) -> None:
     run(known(), write)
 
 
+@pytest.mark.slow
 def test_what_is_not_known_is_not_written(tmp_path: Path) -> None:
     async def write(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5")
@@ -372,6 +378,7 @@ def test_what_is_not_known_is_not_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("policy", "shown"), [(Policy.DISCARD, "00 00 00 00"), (Policy.VOLATILE, "40 00 40 00")])
+@pytest.mark.slow
 def test_it_shows_what_the_policy_asked_for_leaves(policy: Policy, shown: str) -> None:
     images = {"virt.flash1": sample("aavmf-shell-padding/flash1-before.fd.zst")}
     session = finished(job(PADDING, settings=Settings(Options(images=images, policy=policy))))
@@ -386,6 +393,7 @@ def test_it_shows_what_the_policy_asked_for_leaves(policy: Policy, shown: str) -
     run(session, look, size=(120, 30))
 
 
+@pytest.mark.slow
 def test_who_put_a_byte_there_and_enter_goes_to_the_operation() -> None:
     async def blame(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5")
@@ -405,6 +413,7 @@ def test_who_put_a_byte_there_and_enter_goes_to_the_operation() -> None:
     assert "event 2,907  io_write virt.flash1" in screen
 
 
+@pytest.mark.slow
 def test_what_is_not_known_of_a_byte_is_said() -> None:
     async def blame(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "5", "left_curly_bracket", "B")

@@ -37,6 +37,7 @@ def burst(driver: Driver, *parts: str | events.Paste) -> None:
             driver.app.post_message(events.Key(key, character if named is None else None))
 
 
+@pytest.mark.slow
 def test_a_filter_typed_in_one_go_is_a_filter(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         burst(driver, "fseq == 4368\n")
@@ -61,6 +62,7 @@ def test_places_and_searches_typed_in_one_go(typed: str, then: str) -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_a_bookmark_is_noted_listed_and_gone_to_in_one_go(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "e")
@@ -75,6 +77,7 @@ def test_a_bookmark_is_noted_listed_and_gone_to_in_one_go(stage: Stage) -> None:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_bookmarks_chosen_twice_before_the_list_is_closed_are_gone_to_once(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "e", "m")
@@ -91,6 +94,7 @@ def test_bookmarks_chosen_twice_before_the_list_is_closed_are_gone_to_once(stage
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_an_export_and_a_what_if_typed_in_one_go(tmp_path: Path) -> None:
     target = tmp_path / "q x.csv"
 

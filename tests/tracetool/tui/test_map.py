@@ -67,6 +67,7 @@ def test_the_write_to_the_padding_stands_beyond_the_line_at_every_zoom(keys: str
     run(padding(), look)
 
 
+@pytest.mark.slow
 def test_the_screen_says_what_is_where_and_what_the_shapes_mean() -> None:
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
@@ -85,6 +86,7 @@ def test_the_screen_says_what_is_where_and_what_the_shapes_mean() -> None:
     assert "✖▀▄ beyond  ◆▀▄ moment  ▸▀▄ cursor" in screen
 
 
+@pytest.mark.slow
 def test_a_click_selects_in_the_timeline_what_was_done_there() -> None:
     async def click(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
@@ -101,6 +103,7 @@ def test_a_click_selects_in_the_timeline_what_was_done_there() -> None:
     run(padding(), click)
 
 
+@pytest.mark.slow
 def test_enter_filters_the_timeline_to_the_range() -> None:
     async def choose(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3", "shift+right", "shift+right", "enter")
@@ -113,6 +116,7 @@ def test_enter_filters_the_timeline_to_the_range() -> None:
     assert "hidden" in run(padding(), choose, size=(120, 40))
 
 
+@pytest.mark.slow
 def test_every_metric_and_device_can_be_shown() -> None:
     async def go_round(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
@@ -150,6 +154,7 @@ def test_the_cursor_goes_over_folds_and_lines() -> None:
     run(padding(), walk)
 
 
+@pytest.mark.slow
 def test_dragging_selects_a_range_in_both_looks() -> None:
     async def drag(app: TraceApp, pilot: Pilot[int], cell_bytes: int) -> None:
         grid = map_of(app).grid
@@ -172,6 +177,7 @@ def test_dragging_selects_a_range_in_both_looks() -> None:
     run(padding(), halves_then_shades)
 
 
+@pytest.mark.slow
 def test_a_look_without_colours_is_a_key_away_and_keeps_the_place() -> None:
     async def change(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3", "G", "up", "up")
@@ -188,6 +194,7 @@ def test_a_look_without_colours_is_a_key_away_and_keeps_the_place() -> None:
     run(padding(), change)
 
 
+@pytest.mark.slow
 def test_shades_are_the_look_of_a_terminal_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
@@ -199,6 +206,7 @@ def test_shades_are_the_look_of_a_terminal_without_colours(monkeypatch: pytest.M
     assert "▀" not in screen
 
 
+@pytest.mark.slow
 def test_a_terminal_that_tells_of_pixels_points_at_halves() -> None:
     async def click(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
@@ -230,6 +238,7 @@ def test_the_first_zoom_stays_when_something_else_is_counted(height: int) -> Non
     run(padding(), look, size=(80, height))
 
 
+@pytest.mark.slow
 def test_escape_drops_the_range() -> None:
     async def drop(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3", "shift+right", "shift+right")
@@ -264,6 +273,7 @@ def test_a_low_terminal_shows_cells() -> None:
     assert "0x0000" in run(padding(), look, size=(20, 6)).split("\n")[2]
 
 
+@pytest.mark.slow
 def test_a_range_stays_selected_when_the_map_is_drawn_again() -> None:
     async def again(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3", "right", "shift+right", "shift+down")
@@ -281,6 +291,7 @@ def test_a_range_stays_selected_when_the_map_is_drawn_again() -> None:
     run(padding(), again)
 
 
+@pytest.mark.slow
 def test_keys_pressed_before_the_map_is_drawn_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     def slowly(session: AuditSession) -> tuple[Subject, ...]:
         time.sleep(0.5)
@@ -306,6 +317,7 @@ def test_keys_pressed_before_the_map_is_drawn_are_not_lost(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     "keys", [["down", "right", "enter"], ["G"], ["m", "down", "right", "right"], ["m", "m", "down"]]
 )
+@pytest.mark.slow
 def test_keys_typed_in_one_go_with_that_of_the_map_go_where_they_do_one_by_one(
     keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +351,7 @@ def test_keys_typed_in_one_go_with_that_of_the_map_go_where_they_do_one_by_one(
     run(padding(), in_one_go)
 
 
+@pytest.mark.slow
 def test_the_first_zoom_shows_all_that_the_file_backs() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
@@ -369,6 +382,7 @@ def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
     assert fits(run(padding(), look, size=size), size)
 
 
+@pytest.mark.slow
 def test_a_device_without_extent_has_no_line() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
@@ -400,6 +414,7 @@ def test_the_block_erased_most_and_when_is_seen_at_once_and_enter_filters_to_it(
     run(padding(), look, size=(200, 60))
 
 
+@pytest.mark.slow
 def test_what_wrote_to_the_range_is_listed_and_selected_in_all_views() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
@@ -418,6 +433,7 @@ def test_what_wrote_to_the_range_is_listed_and_selected_in_all_views() -> None:
     run(padding(), look, size=(140, 40))
 
 
+@pytest.mark.slow
 def test_a_narrow_terminal_shows_the_blocks_instead_of_the_cells() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
@@ -432,6 +448,7 @@ def test_a_narrow_terminal_shows_the_blocks_instead_of_the_cells() -> None:
     run(padding(), look, size=(80, 24))
 
 
+@pytest.mark.slow
 def test_the_blocks_are_counted_once_for_all_zooms_and_anew_for_other_operations(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -457,6 +474,7 @@ def test_the_blocks_are_counted_once_for_all_zooms_and_anew_for_other_operations
     run(padding(), look, size=(140, 40))
 
 
+@pytest.mark.slow
 def test_a_click_on_a_metric_counts_it() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")
@@ -470,6 +488,7 @@ def test_a_click_on_a_metric_counts_it() -> None:
 # --- against time ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_blocks_against_time_are_filtered_to_a_rectangle() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3", "m")
@@ -493,6 +512,7 @@ def test_blocks_against_time_are_filtered_to_a_rectangle() -> None:
     run(padding(), look, size=(160, 50))
 
 
+@pytest.mark.slow
 def test_the_cursor_of_the_time_picture_is_on_the_selected_event() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         def column(seq: int) -> int:
@@ -513,6 +533,7 @@ def test_the_cursor_of_the_time_picture_is_on_the_selected_event() -> None:
     run(padding(), look, size=(160, 50))
 
 
+@pytest.mark.slow
 def test_the_time_picture_knows_metrics_axes_looks_and_zooms() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3", "t", "V", "m")
@@ -534,6 +555,7 @@ def test_the_time_picture_knows_metrics_axes_looks_and_zooms() -> None:
     run(both(), look, size=(120, 40))
 
 
+@pytest.mark.slow
 def test_a_click_in_the_time_picture_selects_what_was_done_then_and_a_double_click_lists_it() -> None:
     async def look(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3", "m")
@@ -568,6 +590,7 @@ def test_the_time_picture_fits_any_terminal(size: tuple[int, int]) -> None:
     assert fits(run(padding(), look, size=size), size)
 
 
+@pytest.mark.slow
 def test_the_map_by_module_has_a_legend_and_names_the_modules_of_the_range() -> None:
     async def by_module(app: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3", "V", "V")
@@ -586,6 +609,7 @@ def test_the_map_by_module_has_a_legend_and_names_the_modules_of_the_range() -> 
     assert "by BdsDxe, " in screen
 
 
+@pytest.mark.slow
 def test_against_time_and_without_a_log_of_the_code_the_map_counts_programs() -> None:
     async def to_time(app: TraceApp, pilot: Pilot[int]) -> None:
         map_of(app).restore("MODULE", None, None)
@@ -606,6 +630,7 @@ def test_against_time_and_without_a_log_of_the_code_the_map_counts_programs() ->
     assert seen == [Metric.MODULE, Metric.PROGRAMS]
 
 
+@pytest.mark.slow
 def test_the_map_and_time_and_the_map_again_in_one_go_stay_at_the_selected_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

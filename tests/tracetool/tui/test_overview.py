@@ -57,6 +57,7 @@ def test_a_large_terminal_shows_everything_at_once() -> None:
     assert any("trace 0  " in line and "trace 1  " in line and "first-boot" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_every_finding_is_listed_with_what_to_do_once_there_is_room() -> None:
     async def grow(_: Frame, pilot: Pilot[None]) -> None:
         await pilot.resize_terminal(200, 60)
@@ -103,6 +104,7 @@ def test_enter_on_a_finding_jumps_to_its_event() -> None:
     assert jumps == [(4370, 0)]
 
 
+@pytest.mark.slow
 def test_a_click_on_a_finding_jumps_too() -> None:
     jumps: list[tuple[int, int]] = []
 
@@ -116,6 +118,7 @@ def test_a_click_on_a_finding_jumps_too() -> None:
 
 
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (37, 11), (300, 80)])
+@pytest.mark.first_quick
 def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
     async def others(app: Frame, pilot: Pilot[None]) -> None:
         for case in ("incomplete", "no-extent", "damaged"):
@@ -125,6 +128,7 @@ def test_it_fits_any_terminal(size: tuple[int, int]) -> None:
     assert fits(shown("boots", size, others), size)
 
 
+@pytest.mark.slow
 def test_it_survives_a_storm_of_resizes() -> None:
     async def storm(_: Frame, pilot: Pilot[None]) -> None:
         for size in ((20, 5), (200, 60), (1, 1), (81, 24), (149, 3), (150, 50)):
@@ -133,6 +137,7 @@ def test_it_survives_a_storm_of_resizes() -> None:
     assert "OUTSIDE-EXTENT" in shown("padding", (80, 24), storm)
 
 
+@pytest.mark.slow
 def test_resizes_while_a_model_is_shown_leave_one_card_a_device() -> None:
     async def storm(app: Frame, pilot: Pilot[None]) -> None:
         view = app.query_one(Overview)

@@ -82,6 +82,7 @@ def test_the_app_comes_back_to_where_it_was(tmp_path: Path) -> None:
     drive(come_back, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_map_is_shown_as_it_was(tmp_path: Path) -> None:
     async def leave(driver: Driver) -> None:
         await driver.press("3", "plus", "v", "s", "q")
@@ -117,6 +118,7 @@ def test_a_memory_of_a_map_that_is_not_known_shows_the_usual_one(tmp_path: Path)
     drive(come_back, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_place_is_kept_while_the_app_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(persistence, "SAVE_INTERVAL", 0.02)
 
@@ -134,6 +136,7 @@ def test_the_place_is_kept_while_the_app_runs(tmp_path: Path, monkeypatch: pytes
     drive(look, tmp_path)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_kept_is_said_once_while_the_place_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +157,7 @@ def test_what_cannot_be_kept_is_said_once_while_the_place_changes(
     drive(look, tmp_path)
 
 
+@pytest.mark.slow
 def test_bookmarks_of_two_apps_over_one_trace_are_kept(tmp_path: Path) -> None:
     async def first(driver: Driver) -> None:
         file = driver.app.persistence._file  # noqa: SLF001  what the other app writes
@@ -171,6 +175,7 @@ def test_bookmarks_of_two_apps_over_one_trace_are_kept(tmp_path: Path) -> None:
     drive(look, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_damaged_memory_is_reported_and_not_used(tmp_path: Path) -> None:
     async def leave(driver: Driver) -> None:
         await driver.press("4", "q")
@@ -187,6 +192,7 @@ def test_a_damaged_memory_is_reported_and_not_used(tmp_path: Path) -> None:
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_kept_is_said_at_once_and_at_the_end(tmp_path: Path) -> None:
     (tmp_path / "traces").touch()
 
@@ -201,6 +207,7 @@ def test_what_cannot_be_kept_is_said_at_once_and_at_the_end(tmp_path: Path) -> N
     drive(make, tmp_path)
 
 
+@pytest.mark.slow
 def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
     async def look(driver: Driver) -> None:
         await driver.press("apostrophe", "2", "e")

@@ -73,6 +73,7 @@ def test_a_path_that_is_too_long_says_why(tmp_path: Path, stage: Stage) -> None:
     stage.play(script, size=(80, 24))
 
 
+@pytest.mark.slow
 def test_keys_are_offered_where_they_do_something_and_tab_stays_in_the_prompt(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         def offered() -> str:

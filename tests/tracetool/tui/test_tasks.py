@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from textual.events import MouseDown, MouseMove, MouseUp
 
 from tests.tracetool.tui.driving import drive
@@ -25,6 +26,7 @@ async def press(driver: Driver, keys: list[str], most: int) -> None:
     await driver.press(*keys)
 
 
+@pytest.mark.slow
 def test_the_block_erased_most_and_when_takes_three_keys() -> None:
     async def script(driver: Driver) -> None:
         await press(driver, ["3", "c", "e"], 4)
@@ -39,6 +41,7 @@ def test_the_block_erased_most_and_when_takes_three_keys() -> None:
     drive(script, size=SIZE, session=first_boot())
 
 
+@pytest.mark.slow
 def test_all_that_touches_the_offset_of_a_finding_takes_three_keys(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await press(driver, ["e", "c", "a"], 6)
@@ -49,6 +52,7 @@ def test_all_that_touches_the_offset_of_a_finding_takes_three_keys(stage: Stage)
     stage.play(script, size=SIZE)
 
 
+@pytest.mark.slow
 def test_what_happened_in_a_stretch_of_time_takes_twelve_keys_or_a_drag(stage: Stage) -> None:
     async def typed(driver: Driver) -> None:
         await press(
@@ -67,6 +71,7 @@ def test_what_happened_in_a_stretch_of_time_takes_twelve_keys_or_a_drag(stage: S
     stage.play(dragged, size=SIZE)
 
 
+@pytest.mark.slow
 def test_discard_and_the_other_policies_are_compared_by_one_key_and_shown_by_a_second(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await press(driver, ["P"], 2)

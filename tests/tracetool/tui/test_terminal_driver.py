@@ -134,6 +134,7 @@ def test_an_app_whose_terminal_is_gone_ends(typing: Typing) -> None:
 
 
 @pytest.mark.parametrize(("given", "seconds"), [({}, 0.025), ({"ESCDELAY": "300"}, 0.3)], ids=["default", "the user's"])
+@pytest.mark.slow
 def test_the_delay_is_short_unless_the_user_sets_another(given: dict[str, str], seconds: float) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "ESCDELAY"} | given
     for module in ("tracetool.tui.app", "tracetool.tui.diff_app", "tracetool.tui.page_driver"):

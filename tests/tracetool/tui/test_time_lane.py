@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from textual.events import MouseDown, MouseMove, MouseUp
 
 from tests.tracetool.viewmodel.samples import OUTSIDE
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tests.tracetool.tui.driving import Driver, Stage
 
 
+@pytest.mark.slow
 def test_a_burst_is_two_keys_away_in_every_view(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         lane = driver.app.query_one(LaneBar)
@@ -28,6 +30,7 @@ def test_a_burst_is_two_keys_away_in_every_view(stage: Stage) -> None:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_a_range_is_brushed_by_keys_and_is_a_chip_of_all_views(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await driver.press("e", "3", "semicolon", "shift+left", "shift+left", "enter")
@@ -42,6 +45,7 @@ def test_a_range_is_brushed_by_keys_and_is_a_chip_of_all_views(stage: Stage) -> 
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_keys_go_to_the_next_write_and_zoom(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         lane = driver.app.query_one(LaneBar)
@@ -57,6 +61,7 @@ def test_keys_go_to_the_next_write_and_zoom(stage: Stage) -> None:
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_the_mouse_brushes_clicks_and_zooms(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         lane = driver.app.query_one(LaneBar)

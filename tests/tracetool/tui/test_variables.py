@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.tracetool.cli.program import PADDING
 from tests.tracetool.tui.driving import Driver, drive
 from tests.tracetool.viewmodel.samples import finished, job
@@ -32,6 +34,7 @@ def test_a_step_of_a_variable_leads_to_its_operation() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_the_store_is_that_of_the_selected_moment() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("2", "colon")
@@ -49,6 +52,7 @@ def test_the_store_is_that_of_the_selected_moment() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_changes_are_stepped_through_both_ways() -> None:
     async def script(driver: Driver) -> None:
         view = await shown(driver)
@@ -77,6 +81,7 @@ def test_a_trace_without_a_store_says_so() -> None:
     drive(script, session=finished(job(PADDING, settings=Settings(Options(device="virt.flash0")))))
 
 
+@pytest.mark.slow
 def test_free_space_is_a_lane_on_which_moments_are_chosen() -> None:
     async def script(driver: Driver) -> None:
         view = await shown(driver)
@@ -92,6 +97,7 @@ def test_free_space_is_a_lane_on_which_moments_are_chosen() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_a_narrow_screen_says_what_is_free_in_words() -> None:
     async def script(driver: Driver) -> None:
         await shown(driver)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.tracetool.tui.driving import Driver, drive
+
+pytestmark = pytest.mark.slow
 
 
 def test_policies_are_side_by_side_and_one_of_them_is_shown_until_backspace() -> None:

@@ -29,6 +29,7 @@ def test_the_modules(size: tuple[int, int]) -> None:
     drive(script, size=size, session=with_code())
 
 
+@pytest.mark.slow
 def test_enter_filters_by_the_module_and_another_one_takes_its_place() -> None:
     async def script(driver: Driver) -> None:
         view = await shown(driver)
@@ -46,6 +47,7 @@ def test_enter_filters_by_the_module_and_another_one_takes_its_place() -> None:
     drive(script, session=with_code())
 
 
+@pytest.mark.slow
 def test_the_cursor_follows_the_selected_operation() -> None:
     async def script(driver: Driver) -> None:
         view = await shown(driver)
@@ -56,6 +58,7 @@ def test_the_cursor_follows_the_selected_operation() -> None:
     drive(script, session=with_code())
 
 
+@pytest.mark.slow
 def test_the_row_and_the_command_are_copied() -> None:
     async def script(driver: Driver) -> None:
         await shown(driver)
@@ -69,6 +72,7 @@ def test_the_row_and_the_command_are_copied() -> None:
     drive(script, session=with_code())
 
 
+@pytest.mark.slow
 def test_without_a_log_of_the_code_it_says_how_to_record_one() -> None:
     async def script(driver: Driver) -> None:
         await shown(driver)

@@ -88,6 +88,7 @@ def test_a_cut_certificate_has_no_subject(length: int) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=8))
 @settings(max_examples=300)
+@pytest.mark.slow
 def test_damage_is_never_an_exception(damage: list[tuple[int, int]]) -> None:
     data = bytearray(WHOLE)
     for at, value in damage:

@@ -60,6 +60,7 @@ def life(name: str, variable: str) -> list[tuple[int, str, str]]:
 
 
 @pytest.mark.parametrize("name", CAPTURES)
+@pytest.mark.first_quick
 def test_the_decode_that_follows_changes_is_the_full_decode_at_every_moment(name: str) -> None:
     before, changes = recorded(name)
     every = CAPTURES[name][2]
@@ -79,6 +80,7 @@ def test_the_decode_that_follows_changes_is_the_full_decode_at_every_moment(name
 
 
 @pytest.mark.parametrize("name", CAPTURES)
+@pytest.mark.first_quick
 def test_free_space_is_that_of_the_full_decode_when_nothing_is_under_way(name: str) -> None:
     before, changes = recorded(name)
     follower = StoreFollower(0, bytearray(before), bytearray(b"\1" * len(before)))
@@ -125,6 +127,7 @@ def test_a_variable_is_created_updated_and_deleted() -> None:
     assert outside["offset"].to_list() == [0x100000]
 
 
+@pytest.mark.slow
 def test_a_reclaim_is_told_step_by_step() -> None:
     touches = timeline("aavmf-reclaim").touches
     steps = touches.filter(pl.col("intent").cast(pl.String).str.starts_with("FTW") | (pl.col("intent") == "reclaim"))
@@ -140,6 +143,7 @@ def test_a_reclaim_is_told_step_by_step() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_reclaim_keeps_live_copies_and_drops_the_others() -> None:
     copies = timeline("aavmf-reclaim").copies
     kept = [copy for copy in copies if copy.kept_from is not None]
@@ -201,6 +205,7 @@ def test_a_reclaim_programmed_byte_by_byte_keeps_every_variable() -> None:
     assert kept == {name for name, _ in store.current}
 
 
+@pytest.mark.slow
 def test_a_reclaim_is_one_where_the_working_block_was_not_known() -> None:
     """As in a trace without the image before it: what was copied to the spare is no rewrite without a copy."""
     before, changes = recorded("aavmf-reclaim")

@@ -41,6 +41,7 @@ def test_each_byte_of_the_volume_belongs_to_a_structure(offset: int, words: str 
 
 
 @pytest.mark.parametrize("name", ["aavmf-first-boot", "aavmf-shell-padding"])
+@pytest.mark.slow
 def test_a_byte_that_an_event_changed_belongs_to_what_the_full_decode_finds_there_after_it(name: str) -> None:
     """But for headers whose sizes are not written yet: there the full decode does not know what comes."""
     before, changes = recorded(name)

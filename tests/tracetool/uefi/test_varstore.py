@@ -44,6 +44,7 @@ def store_in(image: NDArray[np.uint8]) -> VariableStore:
 
 
 @pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.first_quick
 def test_variables_are_those_that_virt_firmware_finds(name: str, tmp_path: Path) -> None:
     image = load_image(capture_path(name), limit=64 * MIB)
     path = tmp_path / "flash.fd"
@@ -131,6 +132,7 @@ def test_an_abandoned_header_hides_nothing_behind_it() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_any_bytes_give_a_store_or_none(data: st.DataObject) -> None:
     image = STORE.copy()
     for _ in range(data.draw(st.integers(1, 8), "edits")):

@@ -41,6 +41,7 @@ def test_a_trace_is_equal_to_itself_however_it_is_cut(chunk: int) -> None:
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_a_changed_value_is_the_first_difference(data: st.DataObject) -> None:
     lines = trace().splitlines(keepends=True)
     at = data.draw(st.sampled_from([seq for seq, line in enumerate(lines) if "0x" in line]))

@@ -45,6 +45,7 @@ def verified(quick: Quick, *arguments: str | Path) -> Ended:
     return quick("verify", *arguments, "--format", "json")
 
 
+@pytest.mark.slow
 def test_a_sample_is_proved_with_its_images(quick: Quick) -> None:
     ended = verified(quick, TRACE, "--image", BEFORE, "--after", AFTER)
     assert (ended.code, ended.err) == (PROVED, "")
@@ -54,6 +55,7 @@ def test_a_sample_is_proved_with_its_images(quick: Quick) -> None:
     assert flash["not_compared"] == ["no real device: give --qemu-binary"]
 
 
+@pytest.mark.slow
 def test_a_changed_byte_of_the_image_is_found_and_who_should_have_written_it(tmp_path: Path, quick: Quick) -> None:
     image = load_image(AFTER, limit=64 << 20)
     image[0x100002] ^= 0xFF
@@ -68,6 +70,7 @@ def test_a_changed_byte_of_the_image_is_found_and_who_should_have_written_it(tmp
     assert "last written by the program of events 4368 to 4370" in found["message"]
 
 
+@pytest.mark.slow
 def test_a_changed_byte_where_nobody_wrote_is_said_to_be_that(tmp_path: Path, quick: Quick) -> None:
     image = load_image(AFTER, limit=64 << 20)
     image[-1] ^= 1
@@ -102,6 +105,7 @@ def test_an_image_of_another_length_differs_where_the_shorter_ends(tmp_path: Pat
     }
 
 
+@pytest.mark.slow
 def test_without_contents_only_what_the_trace_wrote_is_compared(tmp_path: Path, quick: Quick) -> None:
     ended = verified(quick, TRACE, "--after", AFTER)
     assert ended.code == INCONCLUSIVE

@@ -93,6 +93,7 @@ def test_names_of_what_was_loaded() -> None:
     assert first_boot().extents == {"virt.flash1": 768 * 1024}
 
 
+@pytest.mark.slow
 def test_while_the_trace_is_read_there_are_rows_already() -> None:
     reader = open_trace(str(PADDING), chunk_bytes=20_000)
     passes: list[Replayed] = []

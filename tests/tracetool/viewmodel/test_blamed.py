@@ -24,6 +24,7 @@ def asked(session: AuditSession, start: int, end: int, position: int | None = No
     return blamed(session, blame_of(session, "virt.flash1", history), start, end, at)
 
 
+@pytest.mark.slow
 def test_the_operation_that_gave_a_byte_its_value_comes_before_the_copy() -> None:
     (found,) = asked(with_code(), BOOT_ORDER, BOOT_ORDER + 1)
     assert found.words == "0x01a8 │ aa │ header of BootOrder"

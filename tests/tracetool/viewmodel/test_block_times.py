@@ -16,6 +16,7 @@ ROOM = Room(70, 40, Shape(1, 2))
 
 @pytest.mark.parametrize("by_time", [True, False])
 @pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.first_quick
 def test_over_all_of_the_time_it_counts_what_the_map_counts(metric: Metric, by_time: bool) -> None:
     for session in (padding(), first_boot(), both()):
         subject = subjects(session)[0]

@@ -39,6 +39,7 @@ def test_the_beginning_is_read_again_without_the_rest(kept: CachedTrace, end: in
     assert kept.events == len(whole())
 
 
+@pytest.mark.slow
 def test_a_long_chunk_is_read_again_in_pieces(kept: CachedTrace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracetool.viewmodel.cached_trace._AT_ONCE", 7)
     pieces = list(kept.kept())
@@ -61,6 +62,7 @@ def test_the_number_of_the_trace_is_that_of_the_reading(kept: CachedTrace) -> No
 
 
 @given(start=st.integers(0, 5_000), count=st.integers(0, 5_000))
+@pytest.mark.slow
 def test_a_window_is_a_slice_of_the_whole(start: int, count: int) -> None:
     assert_frame_equal(padding().traces[0].rows(start, count), whole().slice(start, count))
 

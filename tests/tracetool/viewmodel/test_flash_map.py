@@ -108,6 +108,7 @@ def test_binning_is_what_going_through_the_operations_gives(
     cell=st.sampled_from([128, 256, 1000]),
     extent=st.none() | st.integers(0, 5000),
 )
+@pytest.mark.slow
 def test_the_module_of_a_cell_asked_for_most_of_its_writes(
     rows: list[tuple[tuple[str, str, int | None, int | None], str | None]], cell: int, extent: int | None
 ) -> None:
@@ -151,6 +152,7 @@ def test_cells_cover_the_region_once_and_none_lies_on_both_sides_of_the_extent(
 
 
 @pytest.mark.parametrize("cell_bytes", cell_sizes(BLOCK))
+@pytest.mark.first_quick
 def test_the_write_to_the_padding_is_beyond_the_line_at_every_zoom(cell_bytes: int) -> None:
     cells = Cells(REGION, cell_bytes, EXTENT)
     found = heat(padding(), cells, Metric.PROGRAMS)

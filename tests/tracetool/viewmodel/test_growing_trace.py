@@ -148,6 +148,7 @@ def assert_same_store(found: StoreTimeline | None, expected: StoreTimeline | Non
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=4), st.lists(st.floats(0, 1), max_size=2))
 @settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
 def test_what_is_shown_as_a_trace_grows_is_what_loading_as_much_shows(
     tmp_path: Path, kind: str, steps: list[float], moments: list[float]
 ) -> None:
@@ -195,6 +196,7 @@ def test_nothing_is_made_of_the_end_of_a_trace_that_is_still_written(tmp_path: P
     assert len(growing.operations) == len(cut.operations) - 1
 
 
+@pytest.mark.slow
 def test_few_frames_are_kept_of_events_that_came_one_by_one(tmp_path: Path) -> None:
     path = tmp_path / "guest.log"
     lines = zstd.decompress(PADDING.read_bytes()).splitlines(keepends=True)[:300]
@@ -235,6 +237,7 @@ def test_a_trace_that_ends_without_an_event_is_an_error(tmp_path: Path) -> None:
         finished(trace.job(Settings()))
 
 
+@pytest.mark.slow
 def test_an_event_is_explained_as_after_a_whole_replay_while_the_trace_grows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def test_every_line_is_reached_by_steps_down_and_by_steps_to_the_right(drawing: 
 
 
 @given(drawing=drawings())
+@pytest.mark.slow
 def test_steps_to_the_left_go_back_over_the_same_cells(drawing: Drawing) -> None:
     forwards = [0]
     while (after := sideways(drawing, forwards[-1], 1)) != forwards[-1]:

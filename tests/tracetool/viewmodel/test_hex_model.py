@@ -24,6 +24,7 @@ def model() -> HexModel:
     return HexModel(history(padding()))
 
 
+@pytest.mark.slow
 def test_it_begins_at_the_end_with_the_last_change_marked() -> None:
     found = model()
     assert found.where(several=False) == "change 55 of 55: event 4,370"
@@ -106,6 +107,7 @@ def test_bytes_and_texts_are_told_apart(text: str, expected: list[bytes]) -> Non
     assert patterns(text) == expected
 
 
+@pytest.mark.slow
 def test_the_nearest_of_several_spellings_is_found() -> None:
     found = model()
     wanted = patterns("BootOrder")
@@ -153,6 +155,7 @@ def test_the_changes_of_a_byte_are_gone_through() -> None:
     assert found.step_of(0x8E2, 0x8E3, forward=False)
 
 
+@pytest.mark.slow
 def test_contents_that_are_not_known_cannot_be_written() -> None:
     found = model()
     assert len(known_contents(found.snapshot)) == 64 << 20

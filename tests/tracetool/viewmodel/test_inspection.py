@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("seq", [0, 2, 19, 53, 91, 1_000, 2_500, OUTSIDE, 4_373, 4_382])
+@pytest.mark.first_quick
 def test_an_event_is_explained_as_the_command_does(seq: int) -> None:
     ours = inspect(Tables(padding()), 0, seq, Progress())
     theirs = explain([open_trace(str(PADDING))], Options(), seq)
@@ -46,6 +47,7 @@ def test_an_event_is_explained_as_the_command_does(seq: int) -> None:
     assert [c.after.tolist() for c in ours.inspection.changes] == [c.after.tolist() for c in theirs.inspection.changes]
 
 
+@pytest.mark.slow
 def test_an_event_of_the_second_trace() -> None:
     readers = [open_trace(str(path)) for path in (FIRST_BOOT, PADDING)]
     theirs = explain(readers, Options(), OUTSIDE)
@@ -122,6 +124,7 @@ def after_a_whole_replay(session: AuditSession, trace: int, seq: int) -> dict[st
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in SESSIONS]
 )
+@pytest.mark.slow
 def test_an_event_is_explained_as_after_a_whole_replay(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +155,7 @@ def test_an_event_is_explained_as_after_a_whole_replay(
             assert plain(inspect(tables, trace, seq, Progress()).inspection) == expected, (trace, seq)
 
 
+@pytest.mark.slow
 def test_marks_are_few_however_long_a_trace_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a trace begins there is one in any case: nothing is replayed across the end of another."""
     monkeypatch.setattr(replay, "SPACING", 50)

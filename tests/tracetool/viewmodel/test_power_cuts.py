@@ -25,6 +25,7 @@ def model(*, torn: bool = True) -> PowerCutModel:
 
 @pytest.mark.parametrize("width", [1, 7, 80, 240, 1000])
 @pytest.mark.parametrize("by_time", [True, False])
+@pytest.mark.slow
 def test_the_ribbon_has_the_worst_of_each_stretch(width: int, *, by_time: bool) -> None:
     cuts = model()
     cuts.by_time = by_time

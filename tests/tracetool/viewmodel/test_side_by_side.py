@@ -74,6 +74,7 @@ def test_every_operation_has_one_row_in_order_and_those_that_are_one_another_sha
     assert all((i < 0) != (j < 0) for i, j, kind in level if kind in ("gone", "added", "moved"))
 
 
+@pytest.mark.slow
 def test_the_write_beyond_the_extent_stands_in_b_alone() -> None:
     rows = side_by_side()
     rows.lay_out(200)

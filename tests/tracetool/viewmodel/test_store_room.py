@@ -23,6 +23,7 @@ def model() -> StoreModel:
 
 
 @pytest.mark.parametrize("width", [1, 7, 80, 240])
+@pytest.mark.first_quick
 def test_each_column_has_the_free_space_of_the_last_change_in_it(width: int) -> None:
     room, history = model().room, model().history
     levels = room.levels(width)
@@ -55,6 +56,7 @@ def test_the_last_change_is_in_its_column_and_no_event_in_the_first() -> None:
     assert room.words.endswith(" of 262,044 B")
 
 
+@pytest.mark.slow
 def test_boots_of_several_traces_are_laid_out_by_change() -> None:
     found = store_model(both())
     assert found is not None

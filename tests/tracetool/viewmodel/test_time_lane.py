@@ -68,6 +68,7 @@ def test_what_the_filter_hides_is_not_counted() -> None:
     assert [burst.span for burst in lane.bursts(lane.whole)] == [1, 1]
 
 
+@pytest.mark.slow
 def test_the_nine_updates_of_the_reclaim_capture_are_nine_bursts() -> None:
     lane = TimeLane(Tables(finished(job(capture_path("aavmf-reclaim/trace.log.zst")))))
     bursts = lane.bursts(lane.whole)

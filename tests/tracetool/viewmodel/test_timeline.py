@@ -210,6 +210,7 @@ def test_a_part_of_the_rows() -> None:
     assert [timeline.share(share) for share in (0, 500_000, 1_000_000)] == [0, 111, 223]
 
 
+@pytest.mark.slow
 def test_an_access_beyond_a_short_file_is_named_a_read_or_a_write_in_its_row() -> None:
     timeline = Timeline(finished(job(capture_path("aavmf-rfc-v2/trace.log.zst"))))
     named = []
@@ -224,6 +225,7 @@ def test_an_access_beyond_a_short_file_is_named_a_read_or_a_write_in_its_row() -
     assert all(kind.replace("outside ", "outer_") == event for kind, event in named)
 
 
+@pytest.mark.slow
 def test_the_code_that_asked_for_an_operation_is_a_column_where_it_is_known() -> None:
     log = capture_path("aavmf-who/who.log.zst")
     options = Options(who_log=log)

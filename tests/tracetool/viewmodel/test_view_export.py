@@ -40,6 +40,7 @@ def test_the_command_gives_the_same_bytes(level: Level, output_format: str, quic
     assert ended.out == exported(timeline, output_format)
 
 
+@pytest.mark.slow
 def test_the_command_has_the_options_of_the_audit(tmp_path: Path, quick: Quick) -> None:
     image = tmp_path / "it's.fd"
     image.write_bytes(b"\xff" * (64 << 20))

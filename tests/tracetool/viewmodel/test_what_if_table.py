@@ -25,6 +25,7 @@ def test_every_policy_and_the_smallest_safe_extent_are_compared() -> None:
     assert len(variants(first_boot())) == len(Policy)
 
 
+@pytest.mark.slow
 def test_a_row_says_what_compare_policies_says() -> None:
     session = padding()
     compared = compare_policies(session.traces, session.settings.options)
@@ -34,6 +35,7 @@ def test_a_row_says_what_compare_policies_says() -> None:
         assert row[3:6] == (f"{same.reads_that_differ:,}", f"{same.torn_writes:,}", f"{same.refused:,}")
 
 
+@pytest.mark.slow
 def test_findings_that_differ_are_named() -> None:
     assert run(list(Policy).index(Policy.DISCARD)).findings() == ""
     assert run(len(Policy)).findings() == "without EXT001 EXT003 EXT005"

@@ -92,6 +92,7 @@ def test_a_page_of_another_origin_cannot_open_the_app(origin: str | None) -> Non
     ask(script)
 
 
+@pytest.mark.slow
 def test_the_app_runs_while_the_connection_is_open_and_nonsense_ends_it() -> None:
     async def script(server: AppServer, address: str, session: ClientSession) -> None:
         origin = {"Origin": f"http://127.0.0.1:{server.port}"}
@@ -147,6 +148,7 @@ def _environment(process: int) -> list[str]:
     return Path(f"/proc/{process}/environ").read_text().split("\0")
 
 
+@pytest.mark.slow
 def test_in_a_browser_no_file_is_written() -> None:
     async def script(driver: Driver) -> None:
         driver.app.exports = False

@@ -21,6 +21,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CC", raising=False)
 
 
+@pytest.mark.slow
 def test_it_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     needed_program("gcc", "gcc")
     plugin = built_plugin()

@@ -35,6 +35,7 @@ def run_at(folder: Path, log: Path = LOG) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_operation_has_the_code_of_its_first_access() -> None:
     table = tt.open(TRACE, who_log=LOG).operations()
     assert table.schema == tt.OPERATIONS_SCHEMA
@@ -45,6 +46,7 @@ def test_an_operation_has_the_code_of_its_first_access() -> None:
     assert table["by"].value_counts().sort("count")[-1].row(0) == ("BdsDxe", 801)
 
 
+@pytest.mark.slow
 def test_an_access_has_its_own_code_and_a_reset_none() -> None:
     trace = tt.open(TRACE, who_log=LOG)
     accesses, operations = trace.accesses(), trace.operations()
@@ -58,6 +60,7 @@ def test_an_access_has_its_own_code_and_a_reset_none() -> None:
     assert (first["pc"] == first["own"]).all()
 
 
+@pytest.mark.slow
 def test_without_a_log_the_columns_are_null() -> None:
     trace = tt.open(TRACE)
     for table in (trace.operations(), trace.accesses()):
@@ -67,12 +70,14 @@ def test_without_a_log_the_columns_are_null() -> None:
         trace.who()
 
 
+@pytest.mark.slow
 def test_a_run_directory_brings_its_log(tmp_path: Path) -> None:
     found = tt.open(run_at(tmp_path / "run")).operations()
     expected = tt.open(TRACE, who_log=LOG).operations()
     assert found.select("pc", "by", "chain").equals(expected.select("pc", "by", "chain"))
 
 
+@pytest.mark.slow
 def test_of_several_runs_each_has_its_own_log(tmp_path: Path) -> None:
     runs = [run_at(tmp_path / "one"), FIRST_BOOT.at(tmp_path / "two"), run_at(tmp_path / "three")]
     table = tt.open(*runs).operations()
@@ -82,6 +87,7 @@ def test_of_several_runs_each_has_its_own_log(tmp_path: Path) -> None:
         tt.open(*runs, who_log=LOG).operations()
 
 
+@pytest.mark.slow
 def test_a_part_of_the_trace_has_the_same_code() -> None:
     whole = tt.open(TRACE, who_log=LOG).operations("device ~ flash1")
     device = tt.open(TRACE, who_log=LOG, device="virt.flash1").operations()
@@ -113,11 +119,13 @@ def test_a_log_that_is_gone_from_its_run_is_told(tmp_path: Path, caplog: pytest.
         ("pc == 0x1c444", 2),
     ],
 )
+@pytest.mark.slow
 def test_operations_are_chosen_by_code(query: str, count: int) -> None:
     """As counted in the answers of the capture, which were worked out independently."""
     assert tt.open(TRACE, who_log=LOG).operations(query).height == count
 
 
+@pytest.mark.slow
 def test_events_are_chosen_by_the_code_of_their_operation() -> None:
     trace = tt.open(TRACE, who_log=LOG)
     events = pl.concat(trace.chunks_with_operations())
@@ -126,6 +134,7 @@ def test_events_are_chosen_by_the_code_of_their_operation() -> None:
     assert set(chosen["device"].cast(pl.String)) == {"virt.flash0"}
 
 
+@pytest.mark.slow
 def test_the_app_filters_by_code_and_offers_the_modules() -> None:
     tables = Tables(finished(job(TRACE, settings=Settings(tt.open(TRACE, who_log=LOG).options))))
     for level in (Level.OPERATIONS, Level.EVENTS):
@@ -140,6 +149,7 @@ def test_the_app_filters_by_code_and_offers_the_modules() -> None:
         assert len(found) >= 1
 
 
+@pytest.mark.slow
 def test_info_and_health_say_how_well_the_log_fits(tmp_path: Path, quick: Quick) -> None:
     run = run_at(tmp_path / "run")
     assert "guest code         8,972 rows, every one of 8,973 accesses has one\n" in quick("info", run).text

@@ -55,6 +55,7 @@ def wrong(found: pl.DataFrame, truth: pl.DataFrame) -> int:
 
 
 @pytest.mark.parametrize("part", [0.02, 0.5, 0.97])
+@pytest.mark.slow
 def test_of_a_log_that_was_cut_the_begin_counts(
     part: float, whole: list[bytes], truth: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def test_of_a_log_that_was_cut_the_begin_counts(
     assert "is not complete" in report.doubts[0]
 
 
+@pytest.mark.slow
 def test_of_the_logs_of_two_runs_in_one_file_nothing_is_attributed_by_a_number_of_both(
     whole: list[bytes], truth: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -82,6 +84,7 @@ def test_of_the_logs_of_two_runs_in_one_file_nothing_is_attributed_by_a_number_o
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
 def test_of_a_log_that_lost_lines_the_others_count(
     seed: int, whole: list[bytes], truth: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -98,6 +101,7 @@ def test_of_a_log_that_lost_lines_the_others_count(
     assert any("have no row" in doubt or "may have one row or another" in doubt for doubt in report.doubts)
 
 
+@pytest.mark.slow
 def test_damaged_lines_are_counted_and_the_others_count(
     whole: list[bytes], truth: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -110,6 +114,7 @@ def test_damaged_lines_are_counted_and_the_others_count(
     assert report.matched > 8000
 
 
+@pytest.mark.slow
 def test_a_trace_that_lost_events_has_rows_over(whole: list[bytes], tmp_path: Path) -> None:
     text = unpacked(TRACE).splitlines(keepends=True)
     chosen = random.Random(2)  # noqa: S311  reproducible, not secret
@@ -122,6 +127,7 @@ def test_a_trace_that_lost_events_has_rows_over(whole: list[bytes], tmp_path: Pa
     assert not report.of_another_run
 
 
+@pytest.mark.slow
 def test_of_a_boot_that_the_trace_has_twice_the_log_is_of_either(
     whole: list[bytes], truth: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -136,6 +142,7 @@ def test_of_a_boot_that_the_trace_has_twice_the_log_is_of_either(
 
 
 @pytest.mark.parametrize("part", [0.1, 0.8])
+@pytest.mark.slow
 def test_of_a_trace_that_was_cut_every_access_has_its_row(
     part: float, whole: list[bytes], truth: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -147,6 +154,7 @@ def test_of_a_trace_that_was_cut_every_access_has_its_row(
     assert not wrong(found, truth.head(found.height))
 
 
+@pytest.mark.slow
 def test_of_another_run_of_the_same_firmware_nothing_is_attributed(whole: list[bytes], tmp_path: Path) -> None:
     found, report = by(tmp_path / "who.log", whole, OTHER)
     assert report.of_another_run
@@ -166,6 +174,7 @@ def test_a_log_that_was_put_in_place_of_the_recorded_one_is_refused(
     assert "is not the log that was recorded" in caplog.text
 
 
+@pytest.mark.slow
 def test_events_of_several_qemus_are_not_mixed(whole: list[bytes], tmp_path: Path) -> None:
     events = tt.open(TRACE).events.head(6000)
     frames = [events.with_columns(process=pl.lit(process, pl.UInt32)) for process in (41, 42)]
@@ -194,6 +203,7 @@ HEAD = b"V 1 target=aarch64 api=0..1\n"
     ],
     ids=["addresses", "wide", "images", "pages", "chains", "heads", "unaligned"],
 )
+@pytest.mark.first_quick
 def test_a_log_made_to_harm_is_read_and_told(lines: list[bytes], tmp_path: Path) -> None:
     found, report = by(tmp_path / "who.log", [HEAD, *lines])
     assert found.height == 8975
@@ -201,6 +211,7 @@ def test_a_log_made_to_harm_is_read_and_told(lines: list[bytes], tmp_path: Path)
     assert report.matched <= 8973
 
 
+@pytest.mark.slow
 def test_names_of_modules_hold_nothing_that_a_terminal_or_a_chain_takes_for_its_own(
     whole: list[bytes], tmp_path: Path, quick: Quick
 ) -> None:

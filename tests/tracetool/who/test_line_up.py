@@ -114,6 +114,7 @@ def test_two_that_have_nothing_in_common_end(rows: list[Access], seed: int) -> N
     assert all(event[0] == row[0] and row[1] <= event[1] < row[1] + row[2] for event, row in matched)
 
 
+@pytest.mark.slow
 def test_rows_of_another_run_are_given_up_soon() -> None:
     rows = Accesses(np.ones(10**5, bool), np.arange(10**5) * 4 % 8192, np.full(10**5, 4))
     events = Accesses(np.ones(10**5, bool), np.arange(10**5) * 12 % 8188, np.full(10**5, 4))

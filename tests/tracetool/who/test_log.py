@@ -97,6 +97,7 @@ def test_any_bytes_are_read(seed: int) -> None:
     assert set(log.accesses["chain"]) <= set(log.chains)
 
 
+@pytest.mark.slow
 def test_a_log_of_many_chains_is_read() -> None:
     rows = b"".join(b"C %d %x,1\nA 0 w 4 virt.flash1 4000000 0 %d\n" % (n, 0x1000 + n, n) for n in range(1, 100_000))
     log = read_who_log(HEAD + rows)

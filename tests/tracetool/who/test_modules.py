@@ -31,6 +31,7 @@ def chains(prefix: str, firmware: bytes | None) -> dict[int, tuple[int, str]]:
     return {seq: (chain, names[chain]) for seq, chain in rows.select("seq", "chain").iter_rows()}
 
 
+@pytest.mark.slow
 def test_every_operation_of_a_first_boot_has_its_modules() -> None:
     """AAVMF's release build has debug paths, so that no firmware image is needed."""
     found = chains("", None)
@@ -40,6 +41,7 @@ def test_every_operation_of_a_first_boot_has_its_modules() -> None:
         assert found[int(row["first_seq"])] == (int(row["chain"]), row["modules"])
 
 
+@pytest.mark.slow
 def test_modules_without_a_path_are_found_in_the_firmware() -> None:
     code = needed_file("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "ovmf").read_bytes()
     if not any(image.name == "FvbServicesSmm" for image in find_executables(code)):
@@ -51,6 +53,7 @@ def test_modules_without_a_path_are_found_in_the_firmware() -> None:
     assert len(expected) == 15_895
 
 
+@pytest.mark.slow
 def test_who_asked_for_the_buffered_programs_of_a_first_boot() -> None:
     trace = open_traces(capture_path("aavmf-who/trace.log.zst"), who_log=capture_path("aavmf-who/who.log.zst"))
     table = trace.operations("op == buffered-program")
@@ -93,6 +96,7 @@ def test_executables_of_the_installed_firmware() -> None:
 
 
 @pytest.mark.parametrize("cut", [0, 0x50, 5000])
+@pytest.mark.first_quick
 def test_a_damaged_firmware_image_has_fewer_executables_and_no_error(cut: int) -> None:
     code = bytearray(needed_file("/usr/share/AAVMF/AAVMF_CODE.fd", "qemu-efi-aarch64").read_bytes())
     whole = len(find_executables(bytes(code)))

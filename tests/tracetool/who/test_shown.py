@@ -36,6 +36,7 @@ def audit() -> Audit:
     return tt.open(TRACE, who_log=LOG).audit()
 
 
+@pytest.mark.slow
 def test_a_finding_names_who_made_its_first_access(audit: Audit) -> None:
     (stray,) = (finding for finding in audit.findings if finding.rule == "RO001")
     assert stray.message.endswith("; the first by DxeIpl+0x3444, called by PeiCore")
@@ -60,6 +61,7 @@ def test_a_chain_in_few_words(by: str, chain: str, words: str) -> None:
     assert code_words(by, chain) == words
 
 
+@pytest.mark.slow
 def test_an_explanation_has_the_chain_of_the_event_or_of_its_operation(quick: Quick) -> None:
     told = quick("explain", TRACE, "2", "--who-log", LOG).text
     assert "code       DxeIpl+0x3444, called by PeiCore\n" in told
@@ -94,6 +96,7 @@ def test_json_is_valid_and_has_the_modules(audit: Audit) -> None:
     assert audit_document(tt.open(TRACE).audit())["modules"] == []
 
 
+@pytest.mark.slow
 def test_the_page_has_a_table_of_modules_and_the_callers_of_findings(audit: Audit) -> None:
     page = write_html(audit)
     assert "Who wrote" in page
@@ -102,6 +105,7 @@ def test_the_page_has_a_table_of_modules_and_the_callers_of_findings(audit: Audi
     assert "Who wrote" not in write_html(tt.open(TRACE).audit())
 
 
+@pytest.mark.slow
 def test_perfetto_has_a_track_for_each_module() -> None:
     file = BytesIO()
     FORMATS["perfetto"].write(Job(open_trace(str(TRACE)), Options(keep_operations=True, who_log=LOG)), file)

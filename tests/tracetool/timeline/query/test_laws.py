@@ -45,18 +45,21 @@ def check(case: Case, frame: pl.DataFrame, starts: list[int | None], vocabulary:
 @tables
 @settings(max_examples=100)
 @given(st.data())
+@pytest.mark.slow
 def test_a_comparison_answers_as_the_naive_evaluation(vocabulary: Vocabulary, data: DataObject) -> None:
     check(data.draw(leaves(vocabulary)), data.draw(frames(vocabulary)), data.draw(starts), vocabulary)
 
 
 @tables
 @given(st.data())
+@pytest.mark.slow
 def test_a_query_answers_as_the_naive_evaluation(vocabulary: Vocabulary, data: DataObject) -> None:
     check(data.draw(queries(vocabulary)), data.draw(frames(vocabulary)), data.draw(starts), vocabulary)
 
 
 @tables
 @given(st.data())
+@pytest.mark.first_quick
 def test_canonical_text_is_an_equal_query(vocabulary: Vocabulary, data: DataObject) -> None:
     query = parse(data.draw(queries(vocabulary)).text, vocabulary)
     again = parse(str(query), vocabulary)
@@ -79,6 +82,7 @@ def test_garbage_is_a_query_or_an_error_with_a_place(vocabulary: Vocabulary, tex
 @tables
 @settings(max_examples=30)
 @given(st.data())
+@pytest.mark.slow
 def test_a_query_cut_anywhere_can_be_completed_or_is_wrong_before(vocabulary: Vocabulary, data: DataObject) -> None:
     text = data.draw(queries(vocabulary)).text
     position = data.draw(st.integers(0, len(text)))

@@ -83,6 +83,7 @@ def test_the_boot_after_a_format_is_sound_on_aavmf_alone(firmware: Firmware, val
         assert told(found) == (("ignored", False, 0) if not value else ("hung", True, 0))
 
 
+@pytest.mark.slow
 def test_aavmf_recovers_before_it_reads() -> None:
     """Once the headers of the target are whole, nothing is lost."""
     new = reclaimed(AAVMF)
@@ -197,6 +198,7 @@ def edited(data: st.DataObject, image: bytearray, firmware: Firmware) -> bytearr
 
 @settings(max_examples=50)
 @given(st.sampled_from([AAVMF_2025, OVMF]), st.data())
+@pytest.mark.slow
 def test_a_boot_does_not_depend_on_the_one_before_it(firmware: Firmware, data: st.DataObject) -> None:
     empty = firmware.headers.ljust(firmware.volume_bytes, b"\xff")
     images, alone = [whole(firmware)], []
@@ -212,6 +214,7 @@ def test_a_boot_does_not_depend_on_the_one_before_it(firmware: Firmware, data: s
 
 @settings(max_examples=200)
 @given(st.sampled_from(list(FIRMWARES.values())), st.booleans(), st.data())
+@pytest.mark.slow
 def test_any_bytes_have_an_answer(firmware: Firmware, waiting: bool, data: st.DataObject) -> None:
     image = edited(data, pending(firmware) if waiting else whole(firmware), firmware)
     found = boot(image[: data.draw(st.integers(0, len(image)) | st.just(len(image)), "length")], firmware)

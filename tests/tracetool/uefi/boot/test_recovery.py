@@ -49,6 +49,7 @@ def test_a_boot_that_repairs_nothing_has_none(name: str) -> None:
     assert list(recovery_commits(before, boot(before, FIRMWARES["aavmf-2022.11"]))) == []
 
 
+@pytest.mark.slow
 def test_a_second_cut_in_a_recovery_is_recovered_again_but_for_the_erase() -> None:
     """W7: the target's headers have to be whole, so between its erase and its first buffer all is lost (F1)."""
     before, firmware = image("rc-target-k300"), FIRMWARES["aavmf-2022.11"]
