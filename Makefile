@@ -13,8 +13,9 @@
 
 # Empty: the first Python from 3.11 on that .ci/find-python finds.
 PYTHON :=
-# Test processes: one more than processors, since tests of the app wait now and then.
-WORKERS := $(shell echo $$(($$(nproc) + 1)))
+# Test processes: one more than processors, since tests of the app wait now and then; few of the quick ones do.
+PROCESSORS := $(shell nproc)
+WORKERS := $(shell echo $$(($(PROCESSORS) + 1)))
 # Duration of `make fuzz`.
 MINUTES := 5
 # What `make prove` runs; CI leaves out `slow`, since `make coverage` has run it.
@@ -82,7 +83,7 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@.ci/need $(BIN)/python babeltrace firmware
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not slow"
+	@$(BIN)/python -m pytest -n $(PROCESSORS) -m "not live and not slow"
 
 # Coverage sees no compiled line, so what tests the kernels runs on plain Python too.
 coverage: $(VENV)/.dev

@@ -44,6 +44,7 @@ def test_neither_help_nor_the_audit_of_a_boot_loads_textual(arguments: list[str]
     assert done.stdout
 
 
+@pytest.mark.slow
 def test_no_face_decides_by_words() -> None:
     """Labels, phrases and styles are written by one face; others go by keys."""
     found = [

@@ -100,6 +100,7 @@ def test_the_result_does_not_depend_on_the_chunks(
 
 @settings(max_examples=60, deadline=None)
 @given(trace=traces())
+@pytest.mark.slow
 def test_a_loss_never_leaves_a_state_that_no_flash_has(trace: tuple[Config, list[Event]]) -> None:
     config, events = trace
     machine, steps = replayed(config, events)

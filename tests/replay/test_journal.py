@@ -108,6 +108,7 @@ def _contents(reference: Reference) -> tuple[bytes, ...]:
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
+@pytest.mark.slow
 def test_backwards_it_gives_what_a_shorter_replay_gives(data: DataObject) -> None:
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
     behaviour = data.draw(st.sampled_from(BEHAVIOURS), "behaviour")

@@ -151,6 +151,7 @@ def test_a_short_file_does_what_its_policy_says(policy: Policy, behaviour: Behav
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
+@pytest.mark.slow
 def test_bus_accesses_alone_give_the_same(data: DataObject) -> None:
     """Without the self-check the inner events are passed over, and without inner events nothing is missed."""
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
@@ -166,6 +167,7 @@ def test_bus_accesses_alone_give_the_same(data: DataObject) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
+@pytest.mark.slow
 def test_a_restarted_machine_finds_what_is_in_its_file(data: DataObject) -> None:
     geometry = data.draw(st.sampled_from(GEOMETRIES), "geometry")
     policy = data.draw(st.sampled_from(Policy), "policy")

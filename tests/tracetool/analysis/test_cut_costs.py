@@ -25,7 +25,7 @@ WHOLE = {A: b"new", B: b"b"}
 @pytest.mark.parametrize(
     "capture", ["aavmf-first-boot", "aavmf-shell-padding", pytest.param("aavmf-reclaim", marks=pytest.mark.slow)]
 )
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_a_cut_costs_what_real_firmware_lost(capture: str) -> None:
     chosen = [case for case in cases() if case["capture"] == capture]
     for case in chosen:

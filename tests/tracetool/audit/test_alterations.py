@@ -130,7 +130,7 @@ def test_an_altered_value_makes_the_audit_inconclusive(unpacked: Callable[[str],
 
 
 @pytest.mark.parametrize("wcycle", range(4))
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_an_altered_write_cycle_is_not_blamed_on_the_guest(wcycle: int, unpacked: Callable[[str], Path]) -> None:
     """The model follows the trace into the wrong cycle; what it makes of the operation there is no finding."""
     lines = unpacked("aavmf-first-boot/trace.log.zst").read_text().splitlines()[:4000]
@@ -150,6 +150,7 @@ def test_an_altered_write_cycle_is_not_blamed_on_the_guest(wcycle: int, unpacked
         assert found.exit_code == 4, altered
 
 
+@pytest.mark.slow
 def test_an_altered_word_shows_at_its_inner_event(unpacked: Callable[[str], Path]) -> None:
     """Of a word that is staged the trace says everything twice."""
     lines = unpacked("aavmf-shell-padding/trace.log.zst").read_text().splitlines()

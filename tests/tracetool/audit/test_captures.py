@@ -225,6 +225,7 @@ def test_the_policy_discard_gives_what_the_rfc_device_left(unpacked: Callable[[s
     assert (len(data), sha256(data.data)) == image_facts(PW1O.after)
 
 
+@pytest.mark.slow
 def test_the_command_writes_that_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,7 +266,7 @@ def test_consecutive_boots_are_judged_together(unpacked: Callable[[str], Path]) 
 
 @pytest.mark.parametrize("chunk_bytes", [4_999, 100_003])
 @pytest.mark.parametrize("capture", [PADDING, PW1O], ids=str)
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_the_audit_does_not_depend_on_the_chunks(
     capture: Capture, chunk_bytes: int, unpacked: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,7 +277,7 @@ def test_the_audit_does_not_depend_on_the_chunks(
 
 
 @pytest.mark.parametrize("chunk_bytes", [4_999, 4 * MIB])
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_a_stream_gives_the_same_audit_as_the_file(chunk_bytes: int, unpacked: Callable[[str], Path]) -> None:
     """A stream cannot be read again; here the extent is known before the first write beyond it."""
     trace = unpacked(PADDING.trace)

@@ -21,6 +21,7 @@ def compared(trace: object, options: Options = EXTENT) -> dict[Policy, Consequen
     return {row.policy: row for row in audit.policies if row.device == FLASH1}
 
 
+@pytest.mark.slow
 def test_a_lone_program_outside_is_lost_by_two_policies_and_refused_by_one() -> None:
     rows = compared(log(FLASH1).reset().program(0x100000, 7).read_array().text)
     assert {policy: row.lost_bytes for policy, row in rows.items()} == {
@@ -33,6 +34,7 @@ def test_a_lone_program_outside_is_lost_by_two_policies_and_refused_by_one() -> 
     assert [rows[policy].memory_bytes for policy in Policy] == [64 << 20, 0xC0000, 0x100000, 0xC0000]
 
 
+@pytest.mark.slow
 def test_a_poll_outside_differs_where_the_chip_is_not_reached() -> None:
     rows = compared(log(FLASH1).reset().write(0x100000, 0x700070).read_status(0x100000).text)
     assert rows[Policy.PADDED].reads_that_differ == 0
@@ -41,6 +43,7 @@ def test_a_poll_outside_differs_where_the_chip_is_not_reached() -> None:
     assert rows[Policy.ERROR].reads_that_differ == 1, "all ones"
 
 
+@pytest.mark.slow
 def test_a_sequence_across_the_extent_is_torn_only_where_writes_are_thrown_away() -> None:
     rows = compared(log(FLASH1).reset().write(0x100000, 0x400040).write(0x100, 7, wcycle=1).read_array().text)
     assert rows[Policy.DISCARD].torn_writes == 1
@@ -52,6 +55,7 @@ def test_without_an_extent_there_is_nothing_to_compare() -> None:
     assert compared(log(FLASH1).reset().program(0x100000, 7).text, Options()) == {}
 
 
+@pytest.mark.slow
 def test_a_trace_of_the_short_device_says_what_it_cannot_say() -> None:
     rows = compared(capture_path("aavmf-rfc-v2/trace.log.zst"), Options())
     assert [row.evaluated for row in rows.values()] == [False] * 4

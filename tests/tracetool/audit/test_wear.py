@@ -111,6 +111,7 @@ def test_boots_of_one_trace_are_told_apart_and_show_the_spread(tmp_path: Path) -
     assert forecast.next_added_bytes == 2 * RECORD
 
 
+@pytest.mark.slow
 def test_a_variable_that_exists_is_not_created_again() -> None:
     """Of a boot that creates variables, what it updates is repeated."""
     found = tt.open(SECOND_BOOT, SECOND_BOOT, image={STORE: BEFORE}).wear().wear.variables
@@ -138,6 +139,7 @@ def test_blocks_last_until_the_endurance_that_is_asked_for() -> None:
     assert asked.blocks["part"].to_list() == ["variables", "FTW working", "FTW spare"]
 
 
+@pytest.mark.slow
 def test_what_a_reclaim_costs_is_worked_out_where_none_was_traced() -> None:
     cost = tt.open(FIRST_BOOT, SECOND_BOOT).wear().cost
     assert cost is not None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("output_format", REPORTS)
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_a_file_gets_the_bytes_that_standard_output_gets(output_format: str, tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / "out"
     shown = quick("audit", "--format", output_format, PADDING)
@@ -31,7 +31,7 @@ def test_a_file_gets_the_bytes_that_standard_output_gets(output_format: str, tmp
 
 
 @pytest.mark.parametrize("output_format", REPORTS)
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_exit_codes_are_those_of_the_text(output_format: str, tmp_path: Path, quick: Quick) -> None:
     incomplete = tmp_path / "t.log"
     incomplete.write_text(log("virt.flash1").reset().program(0, 1).without("io_write").text)

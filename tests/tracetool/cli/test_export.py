@@ -75,7 +75,7 @@ def test_a_trace_says_the_same_in_every_format(name: str, source: Path, tmp_path
 
 
 @pytest.mark.parametrize("name", TRACES)
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_losses_outlive_every_conversion(name: str, tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / "x"
     lossy = capture_path("lossy/trace.simple.zst")
@@ -131,7 +131,7 @@ def test_devices_that_are_left_out_are_missing_to_an_audit_of_the_file(
 
 
 @pytest.mark.parametrize("name", TRACES)
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_several_traces_become_one(name: str, tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / f"x.{name}"
     parts = [collect(open_trace(str(path))).frame for path in (FIRST_BOOT, PADDING)]

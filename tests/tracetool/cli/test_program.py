@@ -315,7 +315,7 @@ OUTPUTS = [
 
 
 @pytest.mark.parametrize("arguments", OUTPUTS, ids=" ".join)
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_a_file_gets_the_bytes_that_standard_output_gets(arguments: list[str], tmp_path: Path, quick: Quick) -> None:
     target = tmp_path / "out"
     shown = quick(*arguments, PADDING)
@@ -788,7 +788,7 @@ def test_an_explanation_is_no_wider_than_it_is_asked_to_be(width: int, quick: Qu
 
 
 @pytest.mark.parametrize("width", [40, 100])
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_a_report_is_as_wide_as_it_is_asked_to_be(width: int, monkeypatch: pytest.MonkeyPatch, quick: Quick) -> None:
     whole = quick("audit", PADDING).text
     asked = quick("audit", PADDING, "--width", width).text
@@ -831,7 +831,7 @@ def test_quiet_says_nothing_but_the_answer(tmp_path: Path, quick: Quick) -> None
         (("--extent", "64M", "--fail-on", "warning"), FOUND, "2 findings of severity warning or worse"),
     ],
 )
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_the_report_says_why_it_does_not_end_with_0(
     options: tuple[str, ...], code: int, why: str, quick: Quick
 ) -> None:

@@ -35,7 +35,7 @@ def test_an_image_can_come_through_standard_input(pack: Callable[[bytes], bytes]
 @pytest.mark.parametrize(
     ("data", "words"), [(bytes(5000), "it is blank"), (b"\n", "no pflash event"), (b"", "is empty")]
 )
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_standard_input_without_a_store_is_refused_in_a_line(data: bytes, words: str) -> None:
     done = tracetool("variables", "-", stdin=data)
     assert done.code == 3

@@ -100,7 +100,7 @@ def test_a_recorded_archive() -> None:
 
 
 @pytest.mark.parametrize("packed", [True, False])
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_a_cut_archive_is_read_as_far_as_it_goes(packed: bool, tmp_path: Path) -> None:
     needed_babeltrace()
     data = an_archive(tmp_path, Packet([(0, time, ("flash",)) for time in range(10_000)]))

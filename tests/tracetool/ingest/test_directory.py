@@ -75,6 +75,7 @@ def test_a_directory_inside_a_session_is_taken_alone(tmp_path: Path) -> None:
         assert collect(open_trace(str(tmp_path / inside))).health.events == events
 
 
+@pytest.mark.slow
 def test_a_path_may_be_relative_or_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needed_babeltrace()
     _ctf(tmp_path / "top/session/ust/uid/0/64-bit")

@@ -123,6 +123,7 @@ cuts = st.lists(st.integers(0, 1 << 20), max_size=8)
 
 @settings(max_examples=12)
 @given(cuts=cuts, rotated=st.sets(st.integers(0, 8)), pauses=st.sets(st.integers(0, 8)))
+@pytest.mark.slow
 def test_a_log_that_grows_and_is_rotated_reads_as_a_whole(
     cuts: list[int], rotated: set[int], pauses: set[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -443,6 +444,7 @@ def test_a_device_whose_events_are_held_is_replayed_once_until_more_come(
     assert looks[-1].tally.totals == last.tally.totals
 
 
+@pytest.mark.slow
 def test_what_is_known_of_a_device_whose_events_are_held_has_its_new_name(tmp_path: Path) -> None:
     """The second machine of a trace gives the first one its process as part of its name."""
     path = tmp_path / "guest.log"
@@ -493,6 +495,7 @@ def audit_in_two_parts(path: Path, parts: Sequence[list[str]]) -> tuple[tt.Audit
     return found, known
 
 
+@pytest.mark.slow
 def test_a_finding_is_known_where_a_log_has_no_evidence_of_buffered_writes(tmp_path: Path) -> None:
     lines = accesses_alone(buffered_writes(0x100000))
     path = tmp_path / "guest.log"

@@ -185,6 +185,7 @@ def test_losses_and_folded_lines_in_the_texts_count() -> None:
 
 
 @given(mutated(), st.lists(st.sampled_from(list(FORMS)), min_size=1), st.integers(1, 300), st.data())
+@pytest.mark.slow
 def test_damaged_wrappers_are_counted_alike_whatever_the_chunks(
     text: bytes, forms: list[str], chunk_bytes: int, data: st.DataObject
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_log_that_says_that_lines_are_missing_is_inconclusive(
         assert (ended.code, messages) == (0, [])
 
 
+@pytest.mark.slow
 def test_what_journald_suppressed_makes_the_verdict_inconclusive(tmp_path: Path, quick: Quick) -> None:
     data = zstd.decompress(case_path("journald-suppressed.log.zst").read_bytes())
     rsyslog = data.replace(

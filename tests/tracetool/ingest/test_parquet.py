@@ -72,6 +72,7 @@ def test_events_are_read_back_as_they_were(
     assert reading.health == Health(lines=events.height, understood=events.height, events=events.height)
 
 
+@pytest.mark.slow
 def test_a_file_with_the_boots_of_earlier_versions_is_read(tmp_path: Path) -> None:
     frame = made([{"event": "reset", "device": "f"}, {"event": "reset", "device": "f"}])
     reading = without_provenance(tmp_path / "old.parquet", frame.cast({"boot": pl.UInt16}))
@@ -166,11 +167,13 @@ def test_one_device_s_events_keep_the_places_of_losses(target: Path) -> None:
     assert found.health.lost == 3
 
 
+@pytest.mark.slow
 def test_a_file_that_says_nothing_of_its_trace_is_not_believed(target: Path) -> None:
     found = without_provenance(target, made([RESET] * 3))
     assert (found.frame.height, found.health.truncated) == (3, UNTOLD)
 
 
+@pytest.mark.slow
 def test_rows_that_are_missing_are_lost_events(target: Path) -> None:
     seqs = [2, 3, 7]
     found = without_provenance(target, made([RESET] * 3).with_columns(seq=pl.Series(seqs, dtype=pl.Int64)))
@@ -252,6 +255,7 @@ def test_a_decoder_that_crashes_takes_nothing_with_it(target: Path, monkeypatch:
     assert "is a damaged Parquet file (decoding it ended with -6)" in complaint(target)
 
 
+@pytest.mark.slow
 def test_a_file_whose_sum_was_removed_is_damaged(target: Path, first_boot: bytes) -> None:
     target.write_bytes(first_boot.replace(b"tracetool-sha256:", b"tracetool-sha257:"))
     assert "checksum is missing" in complaint(target)
@@ -279,12 +283,13 @@ def test_a_record_of_a_trace_that_is_none_is_refused(target: Path) -> None:
     ],
     ids=["another", "narrow", "wide", "strings", "more"],
 )
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_other_tables_are_refused(frame: pl.DataFrame, says: str, target: Path) -> None:
     frame.write_parquet(target)
     assert says in complaint(target)
 
 
+@pytest.mark.slow
 def test_events_of_another_catalogue_are_refused(target: Path) -> None:
     kind = pl.Enum(["reset", "frobnicate"])
     made([RESET]).with_columns(event=pl.Series(["frobnicate"], dtype=kind)).write_parquet(target)
@@ -304,6 +309,7 @@ IMPOSSIBLE: Sequence[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 def test_rows_that_no_trace_gives_are_counted_and_left_out(target: Path) -> None:
     """An impossible row after each possible one."""
     rows = pl.concat([frame for row in IMPOSSIBLE for frame in (made([RESET]), _raw(row))])
@@ -317,7 +323,7 @@ def test_rows_that_no_trace_gives_are_counted_and_left_out(target: Path) -> None
 
 
 @pytest.mark.parametrize("row", [IMPOSSIBLE[0], IMPOSSIBLE[-1]], ids=str)
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_under_strict_an_impossible_row_is_refused(row: dict[str, Any], target: Path) -> None:
     rows = pl.concat([made([RESET]), _raw(row), made([RESET])]).with_columns(seq=pl.int_range(3, dtype=pl.Int64))
     rows.write_parquet(target)
@@ -330,6 +336,7 @@ def _raw(row: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame([blank | row], schema=EVENTS_SCHEMA)
 
 
+@pytest.mark.slow
 def test_rows_out_of_order_are_no_trace(target: Path) -> None:
     pl.concat([made([RESET] * 2)] * 2).write_parquet(target)
     assert "row 3: events out of order; export each trace to its own file" in complaint(target)

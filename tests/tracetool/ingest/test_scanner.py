@@ -125,6 +125,7 @@ def test_lines_with_pieces_put_in_or_cut_out_are_read_as_the_parser_does(each: l
 @example(b"  pflash_io-2976  [000] ...1.  1567.097509: tracing_mark_write: pflash_reset virt.flash1: reset\n")
 @example(b"pflash_ x\n")
 @example(b"\n")
+@pytest.mark.slow
 def test_any_bytes_are_read_as_the_parser_does(data: bytes) -> None:
     assert_reads_as_the_parser_does(data)
 

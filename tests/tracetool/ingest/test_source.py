@@ -64,7 +64,7 @@ def test_what_a_cut_stream_holds_is_delivered(tmp_path: Path, packing: str) -> N
     assert len(LINES) // 2 < reading.health.events < len(LINES)
 
 
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_a_line_that_a_cut_stream_ends_in_is_no_event(tmp_path: Path, packing: str) -> None:
     """Cut within its last number, it would look like an event with another value."""
     lines = [
@@ -195,7 +195,7 @@ def test_what_goes_wrong_in_the_thread_is_raised_by_the_reader(packing: str) -> 
 
 
 @pytest.mark.parametrize("size", [1, 100, 1 << 14, 1 << 20])
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_reads_of_any_size_give_the_same(tmp_path: Path, packing: str, size: int) -> None:
     path, text = tmp_path / "t", TEXT[: 1 << 18]
     path.write_bytes(PACK[packing](text))

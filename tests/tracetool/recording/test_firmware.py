@@ -123,7 +123,7 @@ def test_files_shorter_than_their_flash_are_copied_with_zeros_behind(installed: 
         (["a", "b"], 3, "a: no such file; give the firmware's code and its variable store"),
     ],
 )
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_what_is_no_firmware_is_said_in_one_line(arguments: list[str], code: int, words: str) -> None:
     ended = tracetool("audit-firmware", *arguments)
     assert (ended.code, ended.out, ended.err) == (code, b"", f"tracetool: {words}\n")

@@ -126,6 +126,7 @@ def test_what_was_typed_comes_back_below_the_earlier_answers(stage: Stage) -> No
     stage.play(script)
 
 
+@pytest.mark.slow
 def test_the_line_of_keys_has_those_of_the_prompt(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         def keys() -> str:

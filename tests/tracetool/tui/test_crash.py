@@ -94,7 +94,7 @@ SLOW = ["mount", "handler", "timer", "thread", "loop", "task", "panic"]
 
 
 @pytest.mark.parametrize("place", [*QUICK, *(pytest.param(place, marks=pytest.mark.slow) for place in SLOW)])
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_a_crash_ends_with_three_and_keeps_its_traceback(
     place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -266,6 +266,7 @@ def test_another_event_lets_go_of_the_moment_that_was_played() -> None:
     run(first_boot(), choose)
 
 
+@pytest.mark.slow
 def test_a_low_terminal_shows_cells() -> None:
     async def look(_: TraceApp, pilot: Pilot[int]) -> None:
         await press(pilot, "3")

@@ -69,6 +69,7 @@ def test_changes_are_stepped_through_both_ways() -> None:
     drive(script)
 
 
+@pytest.mark.slow
 def test_a_trace_without_a_store_says_so() -> None:
     async def script(driver: Driver) -> None:
         await driver.press("6")

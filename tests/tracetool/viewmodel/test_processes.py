@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("two", [tagged, by_thread], ids=["processes", "threads"])
+@pytest.mark.slow
 def test_every_table_has_the_names_that_are_shown(two: Callable[..., list[str]], tmp_path: Path) -> None:
     path = tmp_path / "two.log"
     path.write_text(interleaved(two(boot(1, 2), 100), two(boot(3), 200)))

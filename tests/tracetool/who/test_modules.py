@@ -96,7 +96,7 @@ def test_executables_of_the_installed_firmware() -> None:
 
 
 @pytest.mark.parametrize("cut", [0, 0x50, 5000])
-@pytest.mark.first_quick
+@pytest.mark.slow
 def test_a_damaged_firmware_image_has_fewer_executables_and_no_error(cut: int) -> None:
     code = bytearray(needed_file("/usr/share/AAVMF/AAVMF_CODE.fd", "qemu-efi-aarch64").read_bytes())
     whole = len(find_executables(bytes(code)))
