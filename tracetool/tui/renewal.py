@@ -49,6 +49,7 @@ class Renewal(Controller):
         self._started = monotonic()
         self._worked = process_time()
         self._took = 0.0
+        self._held = ""
         self._showing = self._ended = self.begun = False
 
     def begin(self, session: AuditSession) -> None:
@@ -98,6 +99,14 @@ class Renewal(Controller):
                 self.app.call_later(self._show, job.result)
             elif job.error is not None:
                 self.app.tell(str(job.error), wrong=True)
+        else:
+            self._say_held(self._job.progress.held)
+
+    def _say_held(self, why: str) -> None:
+        """Say once why what has come cannot be audited."""
+        held, self._held = self._held, why
+        if why and why != held:
+            self.app.tell(f"not audited yet: {why}", wrong=True)
 
     @property
     def _is_asked(self) -> bool:

@@ -69,6 +69,8 @@ class Progress:
     done: int = 0
     total: int | None = None
     stop: Event = field(default_factory=Event, repr=False)
+    held: str = ""
+    """Why what was read of a trace that grows cannot be audited, unless more events mend it."""
 
     def report(self, done: int, total: int | None) -> None:
         """Set the progress; Cancelled after a stop."""

@@ -128,6 +128,7 @@ class GrowingTrace(CachedTrace):
 
         def work() -> AuditSession:
             while (found := audit.answer(least)) is None:
+                progress.held = audit.held
                 progress.report(*audit.progress)
             return found
 
@@ -174,6 +175,8 @@ class _GrowingAudit:
         self.settings = settings
         self.progress: tuple[int, int | None] = 0, None
         """Events replayed, and those that are there."""
+        self.held = ""
+        """Why what was read cannot be audited."""
         self._growing = growing
         self._changed = growing.changed
         self._trace = growing.so_far()
@@ -227,8 +230,10 @@ class _GrowingAudit:
         with suppress(_Stopped):
             try:
                 if not _is_whole(self._trace, self.settings.options):
-                    with suppress(TracetoolError):  # it is raised again at the end, if more events do not mend it
+                    try:
                         return self._go_on()
+                    except TracetoolError as error:  # raised again at the end, if more events do not mend it
+                        self.held = str(error)
                 self._begin_again()
             except Exception as error:  # noqa: BLE001  raised by `answer`
                 with self._changed:
@@ -248,12 +253,17 @@ class _GrowingAudit:
             self._take(session_of([trace], settings, *found))
 
     def _begin_again(self) -> None:
-        """Audit all of it each time; what is wrong is said at the end."""
+        """Audit all of it each time; what is wrong is raised at the end."""
         growing = self._growing
         self._trace = self._wait(lambda: True)
         while True:
-            with suppress(*([TracetoolError] if self._trace.growing else [])):
+            try:
                 self._take(load([self._trace], self.settings))
+                self.held = ""
+            except TracetoolError as error:
+                if not self._trace.growing:
+                    raise
+                self.held = str(error)
             if not self._trace.growing:
                 return
             self._trace = self._wait(lambda: self._asked is not None and growing.events > self._trace.events)

@@ -69,7 +69,9 @@ def _shown_by(timeline: Timeline, rows: Sequence[int]) -> pl.DataFrame | None:
 
 
 def progress_words(progress: Progress) -> str:
-    """Progress of the loading."""
+    """Progress of the loading, or what it waits for."""
+    if progress.held:
+        return f"not audited yet: {sanitize(progress.held)}"
     share = progress.share
     return "reading …" if share is None else f"reading {share:4.0%}"
 

@@ -22,12 +22,13 @@ from tests.tracetool.viewmodel.test_inspection import after_a_whole_replay, plai
 from tracetool.analysis import replay
 from tracetool.analysis.options import ANY_DEVICE, Options
 from tracetool.compression import zstd
-from tracetool.errors import InputError
+from tracetool.errors import InputError, UsageError
 from tracetool.ingest.following import Following, open_followed
 from tracetool.report.formats.json import audit_document
 from tracetool.viewmodel.audit_session import Progress, Settings, load
 from tracetool.viewmodel.growing_trace import GrowingTrace
 from tracetool.viewmodel.inspection import inspect
+from tracetool.viewmodel.status import progress_words
 from tracetool.viewmodel.tables import Tables
 
 if TYPE_CHECKING:
@@ -224,6 +225,21 @@ def test_what_cannot_be_audited_yet_is_waited_for(tmp_path: Path) -> None:
         file.write(log(FLASH1).program(0x0, 1).text)
     assert finished(first).traces[0].events > 1
     ended(trace)
+
+
+def test_a_wrong_geometry_is_known_while_the_trace_grows(tmp_path: Path) -> None:
+    path = tmp_path / "guest.log"
+    path.write_text(log(FLASH1).reset().program(0x0, 1).text)
+    trace, wrong = followed(path), Settings(Options(geometries={FLASH1: "block=96K"}))
+    try:
+        until_read(trace, 1)
+        waiting = trace.job(wrong)
+        wait_until(lambda: "not a whole number of blocks" in waiting.progress.held, "it is not said why")
+        assert progress_words(waiting.progress).startswith("not audited yet: --geometry virt.flash1: ")
+    finally:
+        trace.stop()
+    with pytest.raises(UsageError, match="not a whole number of blocks"):
+        ended(trace, wrong)
 
 
 def test_a_trace_that_ends_without_an_event_is_an_error(tmp_path: Path) -> None:
