@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,8 @@ KIB = 1024
 MIB = 1024 * KIB
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "raw": bytes,
-    "gzip": gzip.compress,
-    "xz": lzma.compress,
+    "gzip": partial(gzip.compress, compresslevel=1),
+    "xz": partial(lzma.compress, preset=0),
     "zstd": zstd.compress,
 }
 packed_any_way = pytest.mark.parametrize("packer", PACKERS)
