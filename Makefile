@@ -1,6 +1,7 @@
 # make demo      audit the recorded sample; needs only Python
 # make test      the quick tests: two minutes of a processor
-# make coverage  all tests that need no QEMU, then those of the kernels on plain Python, with the coverage gate, as in CI
+# make slow      the other tests that need no QEMU
+# make coverage  both, then those of the kernels on plain Python, with the coverage gate, as in CI
 # make check     lint, types and import contracts
 # make plain     the tests of the kernels, which run as plain Python
 # make prove     the tests against live QEMUs, and the slow ones
@@ -32,7 +33,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: bench help moved environment demo test coverage plain prove fuzz mutants dist docs check lint types contracts clean
+.PHONY: bench help moved environment demo test slow coverage plain prove fuzz mutants dist docs check lint types contracts clean
 .DELETE_ON_ERROR:
 
 help:
@@ -83,13 +84,18 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@.ci/need $(BIN)/python babeltrace firmware
-	@$(BIN)/python -m pytest -n $(PROCESSORS) -m "not live and not slow"
+	@$(BIN)/python -m pytest -n $(PROCESSORS) -m "not live and not slow" $(COVER)
+
+# The rest of the tests that need no QEMU.
+slow: $(VENV)/.dev
+	@.ci/need $(BIN)/python babeltrace firmware screens
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "slow and not live" $(COVER)
 
 # Coverage sees no compiled line, so what tests the kernels runs on plain Python too.
-coverage: $(VENV)/.dev
-	@.ci/need $(BIN)/python babeltrace firmware screens
+coverage:
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live" --cov --cov-report=
+	@$(MAKE) --no-print-directory test COVER='--cov --cov-report='
+	@$(MAKE) --no-print-directory slow COVER='--cov --cov-append --cov-report='
 	@$(MAKE) --no-print-directory plain COVER='--cov --cov-append --cov-fail-under=$(COVERAGE)'
 
 plain: $(VENV)/.dev
