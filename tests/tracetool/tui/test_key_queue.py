@@ -179,3 +179,19 @@ def test_an_answer_that_a_busy_app_is_late_to_take_hands_on_one_key() -> None:
         assert app.query_one(Prompt).query_one(Input).value == "5"
 
     drive(script)
+
+
+def test_a_view_that_has_loaded_while_the_app_ends_shows_no_selection() -> None:
+    async def script(driver: Driver) -> None:
+        app, shown = driver.app, list[bool]()
+        await driver.press("3")
+        view = app.query_one(MapView)
+        await driver.until(lambda: view.grid.drawing is not None)
+        assert app.session is not None
+        view.show_selection = lambda: shown.append(app.ended)  # type: ignore[method-assign]
+        for app._shuts_down in (True, False):  # noqa: SLF001
+            view._load(app.session)  # noqa: SLF001
+            await app.workers.wait_for_complete()
+        assert shown == [False]
+
+    drive(script)

@@ -75,7 +75,7 @@ def test_what_happened_in_a_stretch_of_time_takes_twelve_keys_or_a_drag(stage: S
 def test_discard_and_the_other_policies_are_compared_by_one_key_and_shown_by_a_second(stage: Stage) -> None:
     async def script(driver: Driver) -> None:
         await press(driver, ["P"], 2)
-        await driver.until(lambda: "-EXT001 -EXT003 -EXT005" in driver.text)
+        await driver.until(lambda: "without EXT001 EXT003 EXT005" in driver.text)
         assert "policy discard" in driver.text
         await driver.press("5")
         await driver.until(lambda: driver.app.job is None and "WHAT IF: " in driver.text)
