@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracetool.ingest.simple_codes import EVENT_HEAD, HEAD, LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_ID", "THREADS", "load", "next_record", "read_mapping", "read_mappings"]
+__all__ = ["MAX_ID", "THREADS", "Mapping", "load", "next_record", "read_mapping", "read_mappings"]
 
 THREADS = "tracetool_threads"
 """A name that no event has: what an exported trace has in place of the process are threads."""
@@ -39,13 +39,21 @@ _NAMES = (
 )
 
 
+class Mapping(NamedTuple):
+    """The name of an event: its id, its name, and where the record ends."""
+
+    number: int
+    name: str
+    end: int
+
+
 def load(data: memoryview, at: int, size: int, big: int) -> int:
     """The unsigned number of `size` bytes at a place."""
     return int.from_bytes(data[at : at + size], "big" if big else "little")
 
 
-def read_mappings(data: memoryview, at: int, big: int) -> Iterator[tuple[int, str, int]]:
-    """The mappings that follow one another from a place on, as far as they are all there: id, name, end of the record.
+def read_mappings(data: memoryview, at: int, big: int) -> Iterator[Mapping]:
+    """The mappings that follow one another from a place on, as far as they are all there.
 
     Raises:
         ValueError: no event has a name so long.
@@ -60,11 +68,11 @@ def read_mappings(data: memoryview, at: int, big: int) -> Iterator[tuple[int, st
             raise ValueError(f"a name of {length} bytes")
         if end > end_of_data:
             return
-        yield number, str(data[at + _MAPPING_HEAD : end], "utf-8", "replace"), end
+        yield Mapping(number, str(data[at + _MAPPING_HEAD : end], "utf-8", "replace"), end)
         at = end
 
 
-def read_mapping(data: memoryview, at: int, big: int) -> tuple[int, str, int] | None:
+def read_mapping(data: memoryview, at: int, big: int) -> Mapping | None:
     """The mapping at a place; None if it is not all there; see `read_mappings`."""
     return next(read_mappings(data, at, big), None)
 
@@ -90,7 +98,7 @@ def _plausible(data: memoryview, at: int, big: int) -> bool:
             mapping = read_mapping(data, at, big)
         except ValueError:
             return False
-        return mapping is None or _begins(data, mapping[-1], big)
+        return mapping is None or _begins(data, mapping.end, big)
     length = load(data, at + HEAD + 16, 4, big)
     return EVENT_HEAD <= length <= LONGEST and _begins(data, at + HEAD + length, big)
 

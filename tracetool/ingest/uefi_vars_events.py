@@ -155,8 +155,8 @@ def _in_records(source: Source, big: int) -> Iterator[UefiEvent]:
                 continue
             if load(data, at, HEAD, big) == 0:
                 mapping = read_mapping(data, at, big)
-                if mapping is not None and mapping[1].startswith(_PREFIX):
-                    names[mapping[0]] = mapping[1].removeprefix(_PREFIX)
+                if mapping is not None and mapping.name.startswith(_PREFIX):
+                    names[mapping.number] = mapping.name.removeprefix(_PREFIX)
             else:
                 number += 1
                 name = names.get(load(data, at + HEAD, 8, big))
@@ -178,7 +178,7 @@ def _record_end(data: memoryview, at: int, big: int) -> int | None:
             mapping = read_mapping(data, at, big)
         except ValueError:
             return -1
-        return None if mapping is None else mapping[-1]
+        return None if mapping is None else mapping.end
     length = load(data, at + HEAD + 16, 4, big)
     if kind != 1 or not EVENT_HEAD <= length <= LONGEST:
         return -1
