@@ -67,7 +67,8 @@ class TimeAxis:
             return None
         found = self._operations.row(row, named=True)
         inside = found["trace"] == event[0] and event[1] <= found["last_seq"]
-        touches = found["offset"] is not None and found["offset"] < end and start < found["offset"] + found["length"]
+        offset, length = found["offset"], found["length"] or 1  # a log can lack the size of an access
+        touches = offset is not None and offset < end and start < offset + length
         return int(self.column[row]) if inside and touches else None
 
     def between(self, first: int, last: int) -> tuple[int, int]:

@@ -73,3 +73,21 @@ def test_labels_of_short_columns_differ() -> None:
     for subject in (flash0, subjects(first_boot())[0]):
         axis = TimeAxis(subject, 70)
         assert len({axis.label(column) for column in range(0, 70, 14)}) == 5
+
+
+def test_an_event_is_in_the_column_of_its_operation_even_if_that_has_no_length() -> None:
+    subject = subjects(padding())[0]
+    unsized = type(subject)(
+        subject.device,
+        subject.region_bytes,
+        subject.block_bytes,
+        subject.extent_bytes,
+        subject.operations.with_columns(pl.lit(None, pl.Int64).alias("length")),
+    )
+    for chosen, length in ((subject, 4), (unsized, 1)):
+        axis = TimeAxis(chosen, 40)
+        place = axis.order.tolist().index(4368)  # the program at 1 MiB, of 4 bytes
+        assert axis.column_of((0, 4370), 1 << 20, (1 << 20) + 1) == axis.column[place]
+        assert axis.column_of((0, 4370), (1 << 20) + length, 2 << 20) is None
+        assert axis.column_of((0, 4370), 0, 1 << 20) is None
+        assert axis.column_of((1, 4370), 1 << 20, 2 << 20) is None
