@@ -86,6 +86,8 @@ class Crashing(App[int]):
     async def _shutdown(self) -> None:
         """Shut down; an exception meanwhile must not keep the driver from restoring the terminal."""
         self._shuts_down = True
+        # Textual cancels the work of a widget after its children have gone, which the work may look for.
+        self.workers.cancel_all()
         try:
             await super()._shutdown()
             if self._terminated_before is not None:

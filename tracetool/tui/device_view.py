@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from textual import work
 from textual.containers import Vertical
 
-from tracetool.tui.crash import Crashing
 from tracetool.tui.messages import Chosen
 from tracetool.viewmodel.selection import Selection
 
@@ -117,21 +116,13 @@ class DeviceView(Vertical):
 
     @work(group="load", exclusive=True)
     async def _load(self, session: AuditSession) -> None:
-        subjects = await asyncio.to_thread(lambda: session.subjects) if self.OF_DEVICES else ()
-        if self._gone:
-            return
-        await self.take(session, subjects)
+        await self.take(session, await asyncio.to_thread(lambda: session.subjects) if self.OF_DEVICES else ())
         self._behind = False
-        if self.shown and not self._gone:
+        if self.shown:
             self.show_selection()
             if not session.growing:
                 gc.freeze()  # as the app does with the session, until the next one
             await self.run_held()
-
-    @property
-    def _gone(self) -> bool:
-        """The app has ended meanwhile, or shows another view in place of this one."""
-        return not self.is_attached or (isinstance(self.app, Crashing) and self.app.ended)
 
     def in_place_of(self, part: Widget) -> Widget:
         """The part that is shown where a key was meant for `part`: a key before it may have changed that."""

@@ -181,17 +181,23 @@ def test_an_answer_that_a_busy_app_is_late_to_take_hands_on_one_key() -> None:
     drive(script)
 
 
-def test_a_view_that_has_loaded_while_the_app_ends_shows_no_selection() -> None:
+def test_work_of_a_view_is_cancelled_before_its_parts_go() -> None:
+    parts = list[int]()
+
     async def script(driver: Driver) -> None:
-        app, shown = driver.app, list[bool]()
         await driver.press("3")
-        view = app.query_one(MapView)
+        view = driver.app.query_one(MapView)
         await driver.until(lambda: view.grid.drawing is not None)
-        assert app.session is not None
-        view.show_selection = lambda: shown.append(app.ended)  # type: ignore[method-assign]
-        for app._shuts_down in (True, False):  # noqa: SLF001
-            view._load(app.session)  # noqa: SLF001
-            await app.workers.wait_for_complete()
-        assert shown == [False]
+
+        async def work() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                parts.append(len(view.query("*")))
+
+        view.run_worker(work())
+        await driver.pilot.pause()
 
     drive(script)
+    assert parts
+    assert parts[0] > 0
